@@ -1,0 +1,46 @@
+# Two commands: `make run` to dictate, `make test` to pass the tests. Neither needs anything by hand.
+PYTHON ?= $(firstword $(foreach v,3.11 3.12 3.13,$(shell command -v python$(v) 2>/dev/null)) python3)
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+.PHONY: run test check bench fmt clean test-pythons
+.DELETE_ON_ERROR:
+
+run: $(VENV)/.core
+	@$(BIN)/swictation run
+
+test: $(VENV)/.dev
+	@$(BIN)/swictation model download --quiet tiny.en
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports --no-cache
+
+fmt: $(VENV)/.dev
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev
+	@$(BIN)/python -m tests.bench
+
+test-pythons:
+	@scripts/test-pythons
+
+clean:
+	rm -rf $(VENV) .venv-3.*
+
+$(VENV)/bin/python:
+	@PYTHON="$(PYTHON)" scripts/system-packages core
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.core: pyproject.toml | $(VENV)/bin/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+	@PYTHON="$(PYTHON)" scripts/system-packages dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@ $(VENV)/.core

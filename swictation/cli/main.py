@@ -1,0 +1,66 @@
+"""The command `swictation`: commands are loaded when called, errors are told to a person."""
+
+import importlib
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from swictation import __version__
+from swictation.errors import ConfigError, SwictationError, UsageError
+
+EXIT_FAILURE = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+_COMMANDS = {
+    "run": "swictation.cli.run:run",
+    "transcribe": "swictation.cli.transcribe:transcribe",
+    "model": "swictation.cli.model:model",
+    "config": "swictation.cli.config:config",
+    "doctor": "swictation.cli.doctor:doctor",
+    "completion": "swictation.cli.completion:completion",
+}
+
+
+class _LazyGroup(click.Group):
+    """A group whose commands are imported only when one is used: `--version` stays fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, name = _COMMANDS[cmd_name].split(":")
+        return getattr(importlib.import_module(module), name)
+
+
+@click.command(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="swictation")
+def cli() -> None:
+    """Speak, and the words appear. A spoken word is never lost."""
+
+
+def tell(error: SwictationError, where: str = "swictation") -> None:
+    """Print what happened and what to do about it on stderr."""
+    click.echo(f"{where}: {error.message}", err=True)
+    if error.remedy:
+        click.echo(f"  -> {error.remedy}", err=True)
+
+
+def main(args: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit with a code of docs/cli.md."""
+    try:
+        result: Any = cli.main(args=args, prog_name="swictation", standalone_mode=False)
+    except click.exceptions.Exit as exit_:
+        sys.exit(exit_.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(EXIT_USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(EXIT_INTERRUPTED)
+    except SwictationError as error:
+        tell(error)
+        sys.exit(EXIT_USAGE if isinstance(error, UsageError | ConfigError) else EXIT_FAILURE)
+    sys.exit(result if isinstance(result, int) else 0)

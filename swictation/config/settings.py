@@ -1,0 +1,159 @@
+"""Every setting, with its default, unit and meaning: the one place that knows them.
+
+`config/swictation.toml` is rendered from here (`swictation config show --defaults`).
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, field
+
+from swictation.types import Language
+
+InjectorName = Literal["stdout", "none"]
+
+
+class AudioSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the sound comes from."""
+
+    device: Annotated[str, Meta(min_length=1, description="microphone by name, or default")] = (
+        "default"
+    )
+    keep_warm: Annotated[
+        bool, Meta(description="keep the microphone open between dictations")
+    ] = False
+
+
+class VadSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """When speech begins and ends."""
+
+    threshold: Annotated[
+        float, Meta(gt=0.0, lt=1.0, description="speech probability that begins an utterance")
+    ] = 0.5
+    release_threshold: Annotated[
+        float, Meta(gt=0.0, lt=1.0, description="below it a frame is silence; <= threshold")
+    ] = 0.35
+    min_speech_frames: Annotated[
+        int, Meta(ge=1, le=32, description="frames of 32 ms in a row that begin an utterance")
+    ] = 4
+    pre_roll_s: Annotated[
+        float, Meta(ge=0.3, le=2.0, description="seconds kept from before the first speech frame")
+    ] = 0.5
+    decode_pre_roll_s: Annotated[
+        float, Meta(ge=0.0, le=2.0, description="seconds of it that are decoded; <= pre_roll_s")
+    ] = 0.3
+    tail_s: Annotated[
+        float, Meta(ge=0.0, le=0.2, description="seconds decoded after the last speech frame")
+    ] = 0.2
+    hang_over_s: Annotated[
+        float, Meta(ge=0.3, le=3.0, description="seconds of silence that end an utterance")
+    ] = 0.8
+    max_utterance_s: Annotated[
+        float, Meta(ge=5.0, le=25.0, description="seconds after which an utterance is cut")
+    ] = 20.0
+    energy_gate: Annotated[
+        bool, Meta(description="skip the detector while nothing rises above the room's noise")
+    ] = True
+
+
+class AsrSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Which engine turns speech into text."""
+
+    engine: Annotated[
+        str, Meta(min_length=1, description="an entry point of the group swictation.engines")
+    ] = "whisper"
+    model: Annotated[
+        str,
+        Meta(min_length=1, description="auto, a name from `swictation model list`, or a folder"),
+    ] = "auto"
+    language: Annotated[Language, Meta(description="ISO 639-1 code of the spoken language")] = "en"
+    partials: Annotated[
+        Literal["auto", "on", "off"],
+        Meta(description="tentative text for display; auto: only while somebody reads it"),
+    ] = "auto"
+
+
+class WhisperSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The embedded engine's own parameters (docs/adr/0003)."""
+
+    cpu_threads: Annotated[int, Meta(ge=1, le=64, description="threads of the decoder")] = 2
+    beam: Annotated[
+        int, Meta(ge=0, le=10, description="beams; 0: 5 for tiny.en, 1 for larger models")
+    ] = 0
+    context_extra_s: Annotated[
+        float, Meta(ge=0.0, le=28.0, description="seconds of silence added to the speech")
+    ] = 2.0
+    context_min_s: Annotated[
+        float, Meta(ge=1.0, le=30.0, description="least seconds of context in all")
+    ] = 10.0
+    commit_score: Annotated[
+        float, Meta(le=0.0, description="mean log-probability above which a pause commits")
+    ] = -0.4
+    noise_no_speech_prob: Annotated[
+        float, Meta(ge=0.0, le=1.0, description="no-speech probability above which ...")
+    ] = 0.7
+    noise_score: Annotated[
+        float, Meta(le=0.0, description="... text scored below this is taken for noise")
+    ] = -0.7
+
+
+class TextSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How the pieces are joined."""
+
+    capitalise: Annotated[
+        bool, Meta(description="a capital after a full stop, none in mid-sentence")
+    ] = True
+    final_punctuation: Annotated[
+        bool, Meta(description="type the punctuation that ends an utterance")
+    ] = True
+
+
+class InjectSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the text goes."""
+
+    chain: Annotated[
+        tuple[InjectorName, ...],
+        Meta(min_length=1, description="sinks by preference; the first that works is used"),
+    ] = ("stdout",)
+
+
+class SpoolSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Audio on disk until its text has arrived."""
+
+    enabled: Annotated[bool, Meta(description="write audio behind to disk")] = True
+    max_minutes: Annotated[
+        float, Meta(gt=0.0, le=1440.0, description="minutes of audio kept; the oldest go first")
+    ] = 60.0
+
+
+class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The disposable process that holds the engine."""
+
+    max_rss_mib: Annotated[
+        int, Meta(ge=100, description="MiB above which it is replaced at the next silence")
+    ] = 1500
+    start_timeout_s: Annotated[
+        float, Meta(ge=1.0, le=600.0, description="seconds it may take to load its model")
+    ] = 60.0
+    hang_min_s: Annotated[
+        float, Meta(ge=0.1, le=600.0, description="least seconds before a decode counts as hung")
+    ] = 5.0
+    hang_factor: Annotated[
+        float, Meta(ge=2.0, le=100.0, description="times the predicted decode time, likewise")
+    ] = 10.0
+    ping_interval_s: Annotated[
+        float, Meta(ge=0.1, le=600.0, description="seconds between pings of an idle worker")
+    ] = 10.0
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole configuration."""
+
+    audio: AudioSettings = field(default_factory=AudioSettings)
+    vad: VadSettings = field(default_factory=VadSettings)
+    asr: AsrSettings = field(default_factory=AsrSettings)
+    whisper: WhisperSettings = field(default_factory=WhisperSettings)
+    text: TextSettings = field(default_factory=TextSettings)
+    inject: InjectSettings = field(default_factory=InjectSettings)
+    spool: SpoolSettings = field(default_factory=SpoolSettings)
+    worker: WorkerSettings = field(default_factory=WorkerSettings)

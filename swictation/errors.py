@@ -1,0 +1,60 @@
+"""Errors for people: what happened, what it means, and the command that mends it.
+
+Every error that may reach a user is a `SwictationError`. The CLI prints `message`, then `remedy`
+on a line of its own; anything else that escapes is a bug in this program.
+"""
+
+
+class SwictationError(Exception):
+    """What happened, with a remedy.
+
+    Attributes:
+        message: one line, what happened and what it means.
+        remedy: the exact thing to do or type next, or "".
+        retryable: whether the same call may succeed later without the user's help.
+    """
+
+    retryable = False
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+class UsageError(SwictationError):
+    """The user's words are off: exit code 2."""
+
+
+class ConfigError(SwictationError):
+    """The configuration file cannot be used: exit code 2. `message` may span several lines."""
+
+
+class AudioError(SwictationError):
+    """A source cannot be opened or read."""
+
+
+class AudioLostError(SwictationError):
+    """Samples that were asked for are no longer kept (ring and spool are both bounded)."""
+
+
+class ModelError(SwictationError):
+    """A model is missing, broken or cannot be fetched."""
+
+
+class EngineError(SwictationError):
+    """An engine cannot be loaded or found."""
+
+
+class WorkerError(SwictationError):
+    """The worker process cannot be kept alive."""
+
+    retryable = True
+
+
+class ProtocolError(SwictationError):
+    """The other end of the worker's channel broke the protocol."""
+
+
+class InjectError(SwictationError):
+    """Text cannot be delivered."""

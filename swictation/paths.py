@@ -1,0 +1,22 @@
+"""Where things live, by the XDG base directory specification. Never /tmp."""
+
+from pathlib import Path
+
+import platformdirs
+
+_APP = "swictation"
+
+
+def config_file() -> Path:
+    """`$XDG_CONFIG_HOME/swictation/config.toml`."""
+    return platformdirs.user_config_path(_APP) / "config.toml"
+
+
+def models_dir() -> Path:
+    """`$XDG_DATA_HOME/swictation/models`."""
+    return platformdirs.user_data_path(_APP) / "models"
+
+
+def spool_dir() -> Path:
+    """`$XDG_STATE_HOME/swictation/spool`."""
+    return platformdirs.user_state_path(_APP) / "spool"

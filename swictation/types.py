@@ -1,0 +1,128 @@
+"""Frozen values that cross a seam between stages, and the units everything is counted in."""
+
+from typing import Annotated, Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLE_RATE_HZ = 16_000
+FRAME_SAMPLES = 512
+"""One frame of the detector: 32 ms."""
+
+Samples = NDArray[np.int16]
+"""Mono PCM at SAMPLE_RATE_HZ, shape (n,)."""
+
+Language = Annotated[str, msgspec.Meta(pattern="^[a-z]{2,3}$")]
+
+
+def to_samples(seconds: float) -> int:
+    """Seconds as a whole number of samples."""
+    return round(seconds * SAMPLE_RATE_HZ)
+
+
+def to_seconds(samples: int) -> float:
+    """Samples as seconds."""
+    return samples / SAMPLE_RATE_HZ
+
+
+class Frame(msgspec.Struct, frozen=True, gc=False):
+    """One detector frame. `samples`: int16 (FRAME_SAMPLES,), the last one padded with zeros."""
+
+    first_sample: int
+    samples: Samples
+
+    @property
+    def end_sample(self) -> int:
+        return self.first_sample + len(self.samples)
+
+
+class Point(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A decision point of an utterance: what the audio says, at an absolute sample number.
+
+    `at_sample` is the end of the frame that made the decision. Points of one source are emitted
+    in order and are a function of its samples alone.
+    """
+
+    utterance: int
+    at_sample: int
+
+
+class SpeechStarted(Point, frozen=True):
+    """Speech began. Audio is kept from `kept_from_sample`, decoded from `first_sample`."""
+
+    kept_from_sample: int
+    first_sample: int
+    continues: bool
+    """True after a cut at the cap: the same sentence goes on."""
+
+
+class SilenceNoticed(Point, frozen=True):
+    """k1: silence long enough to decode speculatively up to `last_sample`."""
+
+    last_sample: int
+
+
+class SilenceConfirmed(Point, frozen=True):
+    """k2: silence long enough to commit what is sure."""
+
+
+class SpeechResumed(Point, frozen=True):
+    """Speech went on before the hang-over was over."""
+
+
+EndReason = Literal["silence", "cap", "flush"]
+
+
+class SpeechEnded(Point, frozen=True):
+    """k3, the cap or a flush: commit all that remains up to `last_sample`."""
+
+    last_sample: int
+    reason: EndReason
+
+
+class DecodeRequest(msgspec.Struct, frozen=True, gc=False):
+    """A stateless piece of work for an engine; the same request always has the same answer.
+
+    `forced_text` is the engine's own text committed so far in this utterance.
+    """
+
+    number: int
+    utterance: int
+    first_sample: int
+    last_sample: int
+    forced_text: str = ""
+    partial: bool = False
+    """For display only: may be skipped, is never typed."""
+
+    @property
+    def duration_s(self) -> float:
+        return to_seconds(self.last_sample - self.first_sample)
+
+
+class Hypothesis(msgspec.Struct, frozen=True, gc=False):
+    """An engine's answer to a request."""
+
+    new_text: str
+    """What follows the forced text, leading space included."""
+    confident: bool
+    """Sure enough to be typed after a short pause."""
+    dropped: Literal["", "noise", "loop"] = ""
+    """Why the engine withheld its text."""
+    score: float = 0.0
+    """Mean log-probability over all tokens, forced ones included at 0."""
+    no_speech_prob: float = 0.0
+    retries: int = 0
+    decode_s: float = 0.0
+    cpu_s: float = 0.0
+
+
+class Commit(msgspec.Struct, frozen=True, gc=False):
+    """Irrevocable text of an utterance: `text` follows what was committed before."""
+
+    utterance: int
+    text: str
+    final: bool
+    """The utterance ends here."""
+    joins_next: bool = False
+    """The next utterance continues this sentence (a cut at the cap)."""
