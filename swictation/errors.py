@@ -58,3 +58,7 @@ class ProtocolError(SwictationError):
 
 class InjectError(SwictationError):
     """Text cannot be delivered."""
+
+
+class Interrupted(SwictationError):
+    """The user stopped it: exit code 130."""

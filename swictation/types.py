@@ -81,6 +81,22 @@ class SpeechEnded(Point, frozen=True):
     reason: EndReason
 
 
+class Capabilities(msgspec.Struct, frozen=True, gc=False):
+    """What an engine can do: asked for instead of its class."""
+
+    device: str
+    """Where it computes: "cpu" or "cuda"."""
+    languages: tuple[str, ...]
+    forced_prefix: bool = False
+    """Continues text that is already typed."""
+    stable_prefix: bool = False
+    """Its text only ever grows, so it may be typed as it comes."""
+    streaming: bool = False
+    """Takes audio as it comes instead of whole requests."""
+    partials: bool = False
+    """Can decode speech that is still going on."""
+
+
 class DecodeRequest(msgspec.Struct, frozen=True, gc=False):
     """A stateless piece of work for an engine; the same request always has the same answer.
 
@@ -124,5 +140,7 @@ class Commit(msgspec.Struct, frozen=True, gc=False):
     text: str
     final: bool
     """The utterance ends here."""
+    at_sample: int = 0
+    """The decision point that it belongs to."""
     joins_next: bool = False
     """The next utterance continues this sentence (a cut at the cap)."""

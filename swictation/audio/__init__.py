@@ -1,0 +1,1 @@
+"""Sound in, kept until its text has arrived: sources, framer, journal, spool."""

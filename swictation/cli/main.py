@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import click
 
 from swictation import __version__
-from swictation.errors import ConfigError, SwictationError, UsageError
+from swictation.errors import ConfigError, Interrupted, SwictationError, UsageError
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
@@ -42,6 +42,12 @@ def cli() -> None:
     """Speak, and the words appear. A spoken word is never lost."""
 
 
+def _exit_code(error: SwictationError) -> int:
+    if isinstance(error, Interrupted):
+        return EXIT_INTERRUPTED
+    return EXIT_USAGE if isinstance(error, UsageError | ConfigError) else EXIT_FAILURE
+
+
 def tell(error: SwictationError, where: str = "swictation") -> None:
     """Print what happened and what to do about it on stderr."""
     click.echo(f"{where}: {error.message}", err=True)
@@ -62,5 +68,5 @@ def main(args: list[str] | None = None) -> NoReturn:
         sys.exit(EXIT_INTERRUPTED)
     except SwictationError as error:
         tell(error)
-        sys.exit(EXIT_USAGE if isinstance(error, UsageError | ConfigError) else EXIT_FAILURE)
+        sys.exit(_exit_code(error))
     sys.exit(result if isinstance(result, int) else 0)

@@ -19,9 +19,9 @@ class AudioSettings(msgspec.Struct, frozen=True, kw_only=True):
     device: Annotated[str, Meta(min_length=1, description="microphone by name, or default")] = (
         "default"
     )
-    keep_warm: Annotated[
-        bool, Meta(description="keep the microphone open between dictations")
-    ] = False
+    keep_warm: Annotated[bool, Meta(description="keep the microphone open between dictations")] = (
+        False
+    )
 
 
 class VadSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +40,7 @@ class VadSettings(msgspec.Struct, frozen=True, kw_only=True):
         float, Meta(ge=0.3, le=2.0, description="seconds kept from before the first speech frame")
     ] = 0.5
     decode_pre_roll_s: Annotated[
-        float, Meta(ge=0.0, le=2.0, description="seconds of it that are decoded; <= pre_roll_s")
+        float, Meta(ge=0.0, le=2.0, description="seconds of the pre-roll to decode; <= pre_roll_s")
     ] = 0.3
     tail_s: Annotated[
         float, Meta(ge=0.0, le=0.2, description="seconds decoded after the last speech frame")
@@ -90,10 +90,10 @@ class WhisperSettings(msgspec.Struct, frozen=True, kw_only=True):
         float, Meta(le=0.0, description="mean log-probability above which a pause commits")
     ] = -0.4
     noise_no_speech_prob: Annotated[
-        float, Meta(ge=0.0, le=1.0, description="no-speech probability above which ...")
+        float, Meta(ge=0.0, le=1.0, description="no-speech probability above which text is noise")
     ] = 0.7
     noise_score: Annotated[
-        float, Meta(le=0.0, description="... text scored below this is taken for noise")
+        float, Meta(le=0.0, description="... if its mean log-probability is below this")
     ] = -0.7
 
 
@@ -139,7 +139,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
         float, Meta(ge=0.1, le=600.0, description="least seconds before a decode counts as hung")
     ] = 5.0
     hang_factor: Annotated[
-        float, Meta(ge=2.0, le=100.0, description="times the predicted decode time, likewise")
+        float,
+        Meta(ge=2.0, le=100.0, description="... and least multiple of the predicted decode time"),
     ] = 10.0
     ping_interval_s: Annotated[
         float, Meta(ge=0.1, le=600.0, description="seconds between pings of an idle worker")

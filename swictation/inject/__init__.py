@@ -1,0 +1,1 @@
+"""Text out: one port, one file for each technology."""

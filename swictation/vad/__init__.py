@@ -1,0 +1,1 @@
+"""When somebody speaks: energy gate, detector, endpointer."""

@@ -1,0 +1,1 @@
+"""The disposable process that holds an engine, and what keeps one alive."""

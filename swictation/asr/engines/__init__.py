@@ -1,0 +1,1 @@
+"""Engines: one file or folder each, imported in the worker only."""

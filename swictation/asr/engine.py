@@ -1,0 +1,49 @@
+"""The port of a recogniser. An engine lives in a worker process, never in the daemon."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from swictation.types import Capabilities, DecodeRequest, Hypothesis
+
+Waveform = NDArray[np.float32]
+"""Mono at 16 kHz in [-1, 1], shape (n,)."""
+
+
+class EngineSpec(msgspec.Struct, frozen=True, gc=False):
+    """Which engine to load, sent to the worker as it is."""
+
+    engine: str
+    model: str
+    model_path: str
+    language: str
+    options: dict[str, Any] = {}
+    """The engine's own table of the configuration."""
+
+
+class Engine(Protocol):
+    """A loaded model. Used on one thread."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do."""
+        ...
+
+    def decode(self, request: DecodeRequest, waveform: Waveform) -> Hypothesis:
+        """Answer `request`, whose samples are `waveform`.
+
+        Raises:
+            Exception: anything; the worker reports it and is replaced.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give everything back."""
+        ...
+
+
+Load = Callable[[EngineSpec], Engine]
+"""What an entry point of the group `swictation.engines` is: loads a model or raises EngineError."""

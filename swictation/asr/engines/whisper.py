@@ -1,0 +1,160 @@
+"""Whisper through faster-whisper, with short context, forced prefix, loop and noise guard.
+
+Whisper is made for 30 s of audio and is usually padded to that. CTranslate2 encodes shorter
+features, which costs a fraction; speech + 2 s, at least 10 s in all, keeps the accuracy
+(docs/adr/0003).
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import ctranslate2  # pyright: ignore[reportMissingTypeStubs]
+import msgspec
+import numpy as np
+from faster_whisper import WhisperModel  # pyright: ignore[reportMissingTypeStubs]
+
+from swictation.asr.engine import EngineSpec, Waveform
+from swictation.asr.loops import find_loop, is_too_fast
+from swictation.config.settings import WhisperSettings
+from swictation.errors import EngineError
+from swictation.types import SAMPLE_RATE_HZ, Capabilities, DecodeRequest, Hypothesis
+
+_HOP_SAMPLES = 160
+_FULL_CONTEXT_S = 30.0
+_MAX_TOKENS = 448
+_TOKENS_BASE, _TOKENS_PER_S = 12, 9
+
+
+class _Decoded(msgspec.Struct):
+    text: str
+    score: float
+    new_score: float
+    no_speech_prob: float
+    is_capped: bool
+
+
+def load(spec: EngineSpec) -> "WhisperEngine":
+    """Load the model folder `spec.model_path`.
+
+    Raises:
+        EngineError: the folder does not hold a model that CTranslate2 can read.
+    """
+    settings = msgspec.convert(spec.options, WhisperSettings)
+    try:
+        model = WhisperModel(
+            spec.model_path,
+            device="cpu",
+            compute_type="int8",
+            cpu_threads=settings.cpu_threads,
+            local_files_only=True,
+        )
+    except (RuntimeError, ValueError, OSError) as error:
+        raise EngineError(
+            f"The model in {spec.model_path} cannot be loaded: {error}.",
+            f"swictation model download --force {spec.model}",
+        ) from error
+    return WhisperEngine(model, spec, settings)
+
+
+class WhisperEngine:
+    """One loaded Whisper model. Answers are a function of the request alone."""
+
+    def __init__(self, model: WhisperModel, spec: EngineSpec, settings: WhisperSettings) -> None:
+        self._settings = settings
+        whisper: Any = model
+        self._model: Any = whisper.model
+        self._features: Any = whisper.feature_extractor
+        self._tokenizer: Any = whisper.hf_tokenizer
+        token: Callable[[str], int] = self._tokenizer.token_to_id
+        is_multilingual = bool(self._model.is_multilingual)
+        self._end_of_text: int = token("<|endoftext|>")
+        self._prompt = [token("<|startoftranscript|>")]
+        if is_multilingual:
+            self._prompt += [token(f"<|{spec.language}|>"), token("<|transcribe|>")]
+        self._prompt.append(token("<|notimestamps|>"))
+        is_tiny = Path(spec.model_path).name.startswith("tiny") or spec.model.startswith("tiny")
+        self._beam = settings.beam or (5 if is_tiny else 1)
+        self.capabilities = Capabilities(
+            device="cpu",
+            languages=() if is_multilingual else ("en",),
+            forced_prefix=True,
+            partials=True,
+        )
+
+    def close(self) -> None:
+        """Give the weights back."""
+        self._model.unload_model()
+
+    def decode(self, request: DecodeRequest, waveform: Waveform) -> Hypothesis:
+        """Answer `request`; a loop is decoded once more in full context."""
+        wall_s, cpu_s = time.monotonic(), time.process_time()
+        speech_s = len(waveform) / SAMPLE_RATE_HZ
+        beam = 1 if request.partial else self._beam
+        context_s = max(speech_s + self._settings.context_extra_s, self._settings.context_min_s)
+        decoded = self._decode(waveform, request.forced_text, context_s, beam)
+        retries = 0
+        if decoded.is_capped or find_loop(decoded.text, speech_s):
+            decoded = self._decode(waveform, request.forced_text, _FULL_CONTEXT_S, beam)
+            retries = 1
+        dropped = self._dropped(decoded, speech_s)
+        return Hypothesis(
+            new_text="" if dropped else decoded.text,
+            confident=not dropped and decoded.score > self._settings.commit_score,
+            dropped=dropped,
+            score=decoded.score,
+            no_speech_prob=decoded.no_speech_prob,
+            retries=retries,
+            decode_s=time.monotonic() - wall_s,
+            cpu_s=time.process_time() - cpu_s,
+        )
+
+    def _dropped(self, decoded: _Decoded, speech_s: float) -> Literal["", "noise", "loop"]:
+        settings = self._settings
+        if is_too_fast(decoded.text, speech_s):
+            return "loop"
+        is_noise = (
+            decoded.no_speech_prob > settings.noise_no_speech_prob
+            and decoded.new_score < settings.noise_score
+        )
+        return "noise" if is_noise else ""
+
+    def _decode(self, waveform: Waveform, forced: str, context_s: float, beam: int) -> _Decoded:
+        speech_s = len(waveform) / SAMPLE_RATE_HZ
+        forced_ids = self._encoded(forced)
+        room = _TOKENS_BASE + int(_TOKENS_PER_S * speech_s)
+        result: Any = self._model.generate(
+            self._model.encode(self._mel(waveform, context_s)),
+            [self._prompt + forced_ids],
+            beam_size=beam,
+            max_length=min(_MAX_TOKENS, len(self._prompt) + len(forced_ids) + room),
+            length_penalty=1,
+            suppress_blank=not forced_ids,
+            return_scores=True,
+            return_no_speech_prob=True,
+        )[0]
+        ids: list[int] = list(result.sequences_ids[0])
+        if ids[: len(forced_ids)] == forced_ids:  # CTranslate2 gives the forced prefix back
+            ids = ids[len(forced_ids) :]
+        score = float(result.scores[0])
+        return _Decoded(
+            text=self._tokenizer.decode([i for i in ids if i < self._end_of_text]),
+            score=score,
+            new_score=score * (len(forced_ids) + len(ids)) / max(1, len(ids)),
+            no_speech_prob=result.no_speech_prob,
+            is_capped=len(ids) >= room - 1,
+        )
+
+    def _encoded(self, text: str) -> list[int]:
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids) if text else []
+
+    def _mel(self, waveform: Waveform, context_s: float) -> object:
+        frames = round(min(context_s, _FULL_CONTEXT_S) * 50) * 2
+        padded = np.zeros(frames * _HOP_SAMPLES, np.float32)
+        padded[: len(waveform)] = waveform[: len(padded)]
+        mel = self._features(padded, padding=0)[:, :frames]
+        if mel.shape[1] < frames:
+            mel = np.pad(mel, ((0, 0), (0, frames - mel.shape[1])))
+        storage: Any = ctranslate2
+        return storage.StorageView.from_array(np.ascontiguousarray(mel[np.newaxis], np.float32))

@@ -1,0 +1,43 @@
+"""The loop guard: text that a model repeats because it has lost the thread.
+
+Short context makes Whisper loop now and then ("printing image printing image ..."). What looks
+like a loop is decoded once more with the full 30 s; a repeat that survives that is real speech.
+"""
+
+import re
+import zlib
+from typing import Literal
+
+Reason = Literal["", "zlib", "rate", "repeat"]
+
+_LEAST_BYTES = 24
+_MOST_RATIO = 2.2
+_MOST_CHARACTERS_PER_S = 30.0
+_LEAST_S = 0.7
+_LONGEST_NGRAM = 8
+
+
+def find_loop(text: str, duration_s: float) -> Reason:
+    """Why `text` looks like a loop for `duration_s` of speech; "" if it does not."""
+    data = text.encode()
+    if len(data) > _LEAST_BYTES and len(data) / len(zlib.compress(data)) > _MOST_RATIO:
+        return "zlib"
+    if is_too_fast(text, duration_s):
+        return "rate"
+    return "repeat" if _repeats(re.findall(r"[\w']+", text.lower())) else ""
+
+
+def is_too_fast(text: str, duration_s: float) -> bool:
+    """Whether nobody could have said `text` in `duration_s`."""
+    return len(text) > _MOST_CHARACTERS_PER_S * max(duration_s, _LEAST_S)
+
+
+def _repeats(words: list[str]) -> bool:
+    """Whether an n-gram stands back to back: 1 word 4x, 2-4 words 3x, from 5 words on 2x."""
+    for size in range(1, _LONGEST_NGRAM + 1):
+        times = 4 if size == 1 else 3 if size < 5 else 2
+        for start in range(len(words) - size * times + 1):
+            ngram = words[start : start + size]
+            if words[start : start + size * times] == ngram * times:
+                return True
+    return False

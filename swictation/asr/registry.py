@@ -1,0 +1,43 @@
+"""Engines are found by entry point, so that one may come from another package."""
+
+from importlib.metadata import EntryPoint, entry_points
+
+from swictation.asr.engine import Load
+from swictation.errors import EngineError
+
+GROUP = "swictation.engines"
+
+
+def names() -> list[str]:
+    """The engines that are installed, whether or not they can be loaded."""
+    return sorted({entry.name for entry in entry_points(group=GROUP)})
+
+
+def find(name: str) -> EntryPoint:
+    """The entry point of the engine `name`.
+
+    Raises:
+        EngineError: there is none.
+    """
+    for entry in entry_points(group=GROUP):
+        if entry.name == name:
+            return entry
+    raise EngineError(
+        f"There is no engine called {name!r}; installed: {', '.join(names())}.",
+        "set [asr] engine in the configuration: swictation config path",
+    )
+
+
+def loader(name: str) -> Load:
+    """The function that loads the engine `name`. Imports its libraries: worker only.
+
+    Raises:
+        EngineError: there is none, or its libraries are missing.
+    """
+    try:
+        return find(name).load()
+    except ImportError as error:
+        raise EngineError(
+            f"The engine {name!r} is installed without its libraries: {error}.",
+            f"python -m pip install 'swictation[{name}]'",
+        ) from error

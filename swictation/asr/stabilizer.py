@@ -1,0 +1,167 @@
+"""The commit rule: decision points and an engine's answers in, requests and commits out. Pure.
+
+At k1 (0.2 s of silence) the utterance is decoded, what is already committed forced as prefix. At
+k2 (0.3 s), if the engine is confident, everything but the final punctuation is committed; at k3
+(the hang-over) the rest. Points are handled in their order and never skipped because the worker
+is late, so the text is a function of the samples. Only a request whose silence ended before k2
+can have no effect: it is not sent, or not waited for.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+
+import msgspec
+
+from swictation.types import (
+    Commit,
+    DecodeRequest,
+    Hypothesis,
+    Point,
+    SilenceConfirmed,
+    SilenceNoticed,
+    SpeechEnded,
+    SpeechResumed,
+    SpeechStarted,
+)
+
+_PUNCTUATION = " .,!?;:-…\"'"
+
+Step = DecodeRequest | Commit
+"""What the rule asks for: a decode (at most one is open), or text made irrevocable."""
+
+
+class _Current(msgspec.Struct):
+    """The utterance whose points are being handled."""
+
+    number: int
+    first_sample: int
+    forced_text: str = ""
+    rest: str = ""
+    """What the last decode brought and is not committed."""
+    decoded_to: int = -1
+    """The last sample of that decode; -1 while there is none that counts."""
+    is_confident: bool = False
+    is_given_up: bool = False
+
+
+class Stabilizer:
+    """One stream's commits. Not thread-safe: the run loop's alone."""
+
+    def __init__(self, numbers: Iterator[int]) -> None:
+        """`numbers`: fresh request numbers, shared by all who ask the same engine."""
+        self._numbers = numbers
+        self._points: deque[Point] = deque()
+        self._current: _Current | None = None
+        self._pending: DecodeRequest | None = None
+
+    @property
+    def pending(self) -> DecodeRequest | None:
+        """The request that is waited for: what a new worker must be sent again, unchanged."""
+        return self._pending
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no point waits and no utterance is open."""
+        return not self._points and self._current is None
+
+    def partial(self, first_sample: int, last_sample: int) -> DecodeRequest | None:
+        """A request for tentative text of the open utterance, from `first_sample` at the earliest.
+
+        None while an answer is waited for, points wait or no utterance is open.
+        """
+        current = self._current
+        if current is None or current.is_given_up or self._pending or self._points:
+            return None
+        is_whole = current.first_sample >= first_sample
+        return DecodeRequest(
+            number=next(self._numbers),
+            utterance=current.number,
+            first_sample=max(current.first_sample, first_sample),
+            last_sample=last_sample,
+            forced_text=current.forced_text if is_whole else "",
+            partial=True,
+        )
+
+    def point(self, point: Point) -> list[Step]:
+        """Take the next decision point."""
+        self._points.append(point)
+        return self._advance()
+
+    def answer(self, number: int, hypothesis: Hypothesis) -> list[Step]:
+        """Take an engine's answer; any but the pending request's is ignored."""
+        if self._pending is None or self._pending.number != number or self._current is None:
+            return []
+        self._current.rest = hypothesis.new_text
+        self._current.is_confident = hypothesis.confident
+        self._current.decoded_to = self._pending.last_sample
+        self._pending = None
+        return self._advance()
+
+    def give_up(self) -> list[Step]:
+        """Set the pending request's utterance aside: nothing more of it is decoded or typed."""
+        if self._pending is None or self._current is None:
+            return []
+        self._pending = None
+        self._current.is_given_up = True
+        self._current.rest = ""
+        return self._advance()
+
+    def _advance(self) -> list[Step]:
+        steps: list[Step] = []
+        while self._points:
+            point = self._points[0]
+            if isinstance(point, SpeechResumed):
+                self._pending = None  # its silence ended before k2, or k2 is handled
+            elif self._pending is None and self._needs_decode(point):
+                self._pending = self._request(point)
+                steps.append(self._pending)
+            if self._pending and not isinstance(point, SilenceNoticed):
+                break
+            self._points.popleft()
+            steps += self._apply(point)
+        return steps
+
+    def _needs_decode(self, point: Point) -> bool:
+        if self._current is None or self._current.is_given_up:
+            return False
+        if isinstance(point, SilenceNoticed):
+            return not (len(self._points) > 1 and isinstance(self._points[1], SpeechResumed))
+        return isinstance(point, SpeechEnded) and self._current.decoded_to != point.last_sample
+
+    def _request(self, point: Point) -> DecodeRequest:
+        assert self._current is not None
+        assert isinstance(point, SilenceNoticed | SpeechEnded)
+        return DecodeRequest(
+            number=next(self._numbers),
+            utterance=self._current.number,
+            first_sample=self._current.first_sample,
+            last_sample=point.last_sample,
+            forced_text=self._current.forced_text,
+        )
+
+    def _apply(self, point: Point) -> list[Step]:
+        if isinstance(point, SpeechStarted):
+            self._current = _Current(point.utterance, point.first_sample)
+        elif self._current is None:
+            return []
+        elif isinstance(point, SpeechResumed):
+            self._current.rest, self._current.decoded_to = "", -1
+        elif isinstance(point, SilenceConfirmed):
+            return self._commit_sure(self._current, point)
+        elif isinstance(point, SpeechEnded):
+            return self._commit_all(self._current, point)
+        return []
+
+    def _commit_sure(self, current: _Current, point: SilenceConfirmed) -> list[Step]:
+        sure = current.rest.rstrip(_PUNCTUATION) if current.is_confident else ""
+        if not sure or current.decoded_to < 0:
+            return []
+        current.forced_text += sure
+        current.rest = current.rest[len(sure) :]
+        return [Commit(current.number, sure, final=False, at_sample=point.at_sample)]
+
+    def _commit_all(self, current: _Current, point: SpeechEnded) -> list[Step]:
+        self._current = None
+        is_cut = point.reason == "cap"
+        text = current.rest.rstrip(_PUNCTUATION) if is_cut else current.rest
+        return [Commit(current.number, text, True, point.at_sample, joins_next=is_cut)]

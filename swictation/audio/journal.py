@@ -1,0 +1,110 @@
+"""Every captured sample by its absolute number, kept until the text that covers it has arrived.
+
+The last 120 s stand in a ring in RAM; older ones of unsettled utterances are read back from the
+spool. When both are exhausted the oldest are dropped, counted and visible: only a live
+microphone can lose, because a file waits while more than 60 s are unsettled.
+"""
+
+from collections.abc import Callable
+from threading import Condition
+
+import numpy as np
+
+from swictation.errors import AudioLostError
+from swictation.types import Samples, to_samples, to_seconds
+
+RING_S = 120.0
+UNSETTLED_LIMIT_S = 60.0
+
+ReadBack = Callable[[int, int], Samples | None]
+
+
+class Journal:
+    """A log of samples. Thread-safe: one writer (audio), several readers."""
+
+    def __init__(self, ring_s: float = RING_S, read_back: ReadBack | None = None) -> None:
+        self._ring: Samples = np.zeros(to_samples(ring_s), np.int16)
+        self._read_back = read_back
+        self._changed = Condition()
+        self._end_sample = 0
+        self._is_closed = False
+        self._settled_sample = 0
+
+    @property
+    def end_sample(self) -> int:
+        """The number of samples captured so far."""
+        return self._end_sample
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the source has ended: nothing follows `end_sample`."""
+        return self._is_closed
+
+    @property
+    def ring_start_sample(self) -> int:
+        """The oldest sample still in RAM."""
+        return max(0, self._end_sample - len(self._ring))
+
+    def append(self, samples: Samples) -> None:
+        """Add captured samples, int16 (n,). Never waits."""
+        with self._changed:
+            for start in range(0, len(samples), len(self._ring)):
+                self._put(samples[start : start + len(self._ring)])
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """The source has ended."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+    def wait_beyond(self, sample: int) -> bool:
+        """Wait until more than `sample` samples are there; False once none will come."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._end_sample > sample or self._is_closed)
+            return self._end_sample > sample
+
+    def settle(self, sample: int) -> None:
+        """All before `sample` is dealt with: its text has arrived or it is silence."""
+        with self._changed:
+            self._settled_sample = max(self._settled_sample, sample)
+            self._changed.notify_all()
+
+    def wait_for_room(self) -> None:
+        """Wait while more than UNSETTLED_LIMIT_S are unsettled (files only) and not closed."""
+        limit = to_samples(UNSETTLED_LIMIT_S)
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._end_sample - self._settled_sample <= limit or self._is_closed
+            )
+
+    def read(self, first_sample: int, last_sample: int) -> Samples:
+        """Samples [first_sample, last_sample), int16; what lies behind the end is zeros.
+
+        Raises:
+            AudioLostError: part of them is neither in RAM nor in the spool.
+        """
+        with self._changed:
+            if first_sample >= self.ring_start_sample:
+                return self._get(first_sample, last_sample)
+        kept = self._read_back(first_sample, last_sample) if self._read_back else None
+        if kept is None:
+            span = f"{to_seconds(first_sample):.1f}-{to_seconds(last_sample):.1f} s"
+            raise AudioLostError(f"The audio at {span} is no longer kept.")
+        return kept
+
+    def _put(self, samples: Samples) -> None:
+        at = self._end_sample % len(self._ring)
+        head = samples[: len(self._ring) - at]
+        self._ring[at : at + len(head)] = head
+        self._ring[: len(samples) - len(head)] = samples[len(head) :]
+        self._end_sample += len(samples)
+
+    def _get(self, first_sample: int, last_sample: int) -> Samples:
+        out = np.zeros(last_sample - first_sample, np.int16)
+        count = max(0, min(last_sample, self._end_sample) - first_sample)
+        at = first_sample % len(self._ring)
+        head = self._ring[at : at + count]
+        out[: len(head)] = head
+        out[len(head) : count] = self._ring[: count - len(head)]
+        return out

@@ -1,0 +1,31 @@
+"""The port of a source of sound."""
+
+from collections.abc import Callable
+from threading import Event
+from typing import Protocol
+
+from swictation.types import Samples
+
+BLOCK_SAMPLES = 1600
+"""What a source delivers at a time: 100 ms."""
+
+Deliver = Callable[[Samples], None]
+
+
+class Source(Protocol):
+    """Something that can be listened to, once."""
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        ...
+
+    def run(self, deliver: Deliver, stop: Event) -> None:
+        """Deliver blocks of int16 mono at 16 kHz until the end or until `stop` is set.
+
+        Blocks the thread it is called on, which owns open and close. `deliver` may wait.
+
+        Raises:
+            AudioError: it cannot be opened or read; what was delivered before still counts.
+        """
+        ...

@@ -1,0 +1,86 @@
+"""A sound file as a source: whatever FFmpeg reads, any rate, any number of channels."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+from typing import BinaryIO, Literal
+
+import av
+import av.error
+import numpy as np
+from av.audio.resampler import AudioResampler
+from av.container import InputContainer
+
+from swictation.audio.source import BLOCK_SAMPLES, Deliver
+from swictation.clock import Clock, MonotonicClock
+from swictation.errors import AudioError
+from swictation.types import SAMPLE_RATE_HZ, Samples, to_seconds
+
+Pace = Literal["realtime", "fast"]
+
+_FORMATS_HINT = "any format that FFmpeg reads will do: WAV, FLAC, MP3, Ogg, Opus, M4A, WebM ..."
+
+
+class FileSource:
+    """Plays a file into the journal, as fast as it is taken or at the speed of a microphone."""
+
+    def __init__(self, path: Path, pace: Pace = "fast", clock: Clock | None = None) -> None:
+        self._path = path
+        self._pace = pace
+        self._clock = clock or MonotonicClock()
+
+    @property
+    def name(self) -> str:
+        return str(self._path)
+
+    def run(self, deliver: Deliver, stop: Event) -> None:
+        """See `Source.run`."""
+        begun_s = self._clock.now_s()
+        delivered = 0
+        for block in _blocks(self._path):
+            if self._pace == "realtime":
+                due_s = begun_s + to_seconds(delivered + len(block))
+                stop.wait(max(0.0, due_s - self._clock.now_s()))
+            if stop.is_set():
+                return
+            deliver(block)
+            delivered += len(block)
+        if not delivered:
+            raise AudioError(f"{self._path} holds no sound.", _FORMATS_HINT)
+
+
+def _blocks(path: Path) -> Iterator[Samples]:
+    with _open(path) as file:
+        try:
+            # A file object, never a name: FFmpeg would take some names for network addresses.
+            with av.open(file, mode="r", metadata_errors="replace") as container:
+                yield from _decoded(path, container)
+        except av.error.EOFError as error:
+            raise AudioError(f"{path} is empty or cut short.", _FORMATS_HINT) from error
+        except av.error.FFmpegError as error:
+            reason = error.strerror or type(error).__name__
+            raise AudioError(f"{path} cannot be decoded: {reason}.", _FORMATS_HINT) from error
+
+
+def _decoded(path: Path, container: InputContainer) -> Iterator[Samples]:
+    if not container.streams.audio:
+        raise AudioError(f"{path} has no audio track.", _FORMATS_HINT)
+    resampler = AudioResampler("s16", "mono", SAMPLE_RATE_HZ, frame_size=BLOCK_SAMPLES)
+    for frame in container.decode(container.streams.audio[0]):
+        for block in resampler.resample(frame):
+            yield block.to_ndarray()[0].astype(np.int16, copy=False)
+    for block in resampler.resample(None):
+        yield block.to_ndarray()[0].astype(np.int16, copy=False)
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        if path.is_dir():
+            raise AudioError(f"{path} is a folder, not a sound file.", f"try: {path}/*")
+        file = path.open("rb")
+    except FileNotFoundError as error:
+        raise AudioError(f"{path} does not exist.", "check the name and the folder") from error
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise AudioError(f"{path} cannot be read: {reason}.", f"ls -l {path}") from error
+    return file

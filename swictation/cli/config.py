@@ -1,0 +1,56 @@
+"""`swictation config`: check a configuration file, show what is in force, tell where it is."""
+
+import shlex
+from pathlib import Path
+
+import click
+
+from swictation import paths
+from swictation.config.load import Loaded, load
+from swictation.config.render import render, render_defaults
+
+
+@click.group()
+def config() -> None:
+    """Check and show the configuration."""
+
+
+@config.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+def check(file: Path | None) -> None:
+    """Check FILE, or your own configuration; every mistake is told at once."""
+    loaded = _load(file)
+    if loaded.path is None:
+        own = paths.config_file()
+        folder, name = shlex.quote(str(own.parent)), shlex.quote(str(own))
+        click.echo(f"there is no {own}: the defaults are in force")
+        click.echo(
+            f"  -> to make one: mkdir -p {folder} && swictation config show --defaults > {name}"
+        )
+    else:
+        click.echo(f"{loaded.path}: ok")
+
+
+@config.command()
+@click.option("--defaults", is_flag=True, help="The defaults with their meaning, ready to edit.")
+def show(defaults: bool) -> None:
+    """Print the settings in force, as TOML."""
+    if defaults:
+        click.echo(render_defaults(), nl=False)
+        return
+    loaded = _load(None)
+    click.echo(f"# {loaded.path or 'the defaults: there is no configuration file'}\n")
+    click.echo(render(loaded.settings), nl=False)
+
+
+@config.command()
+def path() -> None:
+    """Print where your configuration file is looked for."""
+    click.echo(paths.config_file())
+
+
+def _load(file: Path | None) -> Loaded:
+    loaded = load(file)
+    for warning in loaded.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    return loaded

@@ -1,0 +1,83 @@
+"""`swictation transcribe`: sound files to text, on the microphone's very path."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from swictation.audio.wavfile import FileSource
+from swictation.cli.common import (
+    config_option,
+    language_option,
+    model_option,
+    obtain_model,
+    report,
+    settings_from,
+    verbose_option,
+)
+from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED
+from swictation.config.settings import Settings
+from swictation.daemon.logs import set_up
+from swictation.daemon.stream import Outcome
+from swictation.daemon.wiring import Session, injector
+from swictation.models.store import ModelLocation
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line and file.")
+@language_option
+@model_option
+@config_option
+@verbose_option
+def transcribe(
+    files: tuple[str, ...],
+    as_json: bool,
+    language: str | None,
+    model: str | None,
+    config: Path | None,
+    verbose: bool,
+) -> int:
+    """Turn sound files into text, one line each.
+
+    Reads whatever FFmpeg reads, at any rate, in stereo too. A file that cannot be read is named
+    on stderr and the others are still done; the exit code is then 1.
+    """
+    set_up(verbose=verbose)
+    settings = settings_from(config, language, model)
+    return asyncio.run(_transcribe(files, settings, obtain_model(settings), as_json=as_json))
+
+
+async def _transcribe(
+    files: tuple[str, ...], settings: Settings, model: ModelLocation, *, as_json: bool
+) -> int:
+    is_fine = True
+    async with Session(settings, model, events=None) as session:
+        for name in files:
+            sink = injector("none" if as_json else "stdout")
+            outcome = await session.play(FileSource(Path(name)), sink)
+            if outcome.is_interrupted:
+                return EXIT_INTERRUPTED
+            if as_json and (outcome.error is None or outcome.text):
+                _print_json(name, outcome, settings, session.device, model)
+            is_fine = report(outcome, name) and is_fine
+            if outcome.undelivered:
+                break
+    return 0 if is_fine else EXIT_FAILURE
+
+
+def _print_json(
+    name: str, outcome: Outcome, settings: Settings, device: str, model: ModelLocation
+) -> None:
+    record = {
+        "file": name,
+        "text": outcome.text,
+        "language": settings.asr.language,
+        "duration_s": round(outcome.duration_s, 3),
+        "engine": {"name": settings.asr.engine, "model": model.name, "device": device},
+        "segments": outcome.segments,
+    }
+    sys.stdout.write(msgspec.json.encode(record).decode() + "\n")
+    sys.stdout.flush()

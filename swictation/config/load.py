@@ -1,0 +1,271 @@
+"""TOML to frozen settings: all mistakes at once, each with its line and what was meant."""
+
+import re
+import shlex
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import msgspec
+
+from swictation import paths
+from swictation.config.render import Kind, closest, shortened, toml_key, toml_value
+from swictation.config.settings import Settings
+from swictation.errors import ConfigError
+
+_MAX_BYTES = 64 * 1024
+_MAX_ROWS_OF_A_STATEMENT = 100
+_AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+
+_Key = tuple[str, ...]
+"""Where a value stands: ("vad", "hang_over_s")."""
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """What `load` found."""
+
+    settings: Settings
+    warnings: tuple[str, ...]
+    """One line each, for a person."""
+    path: Path | None
+    """The file that was read; None: there is none, the defaults are in force."""
+
+
+class _Finding(NamedTuple):
+    key: _Key
+    text: str
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """What must hold between two settings."""
+
+    keys: tuple[_Key, _Key]
+    text: str
+    holds: Callable[[Settings], bool]
+
+
+_RULES: tuple[_Rule, ...] = (
+    _Rule(
+        (("vad", "release_threshold"), ("vad", "threshold")),
+        "release_threshold must be <= threshold",
+        lambda s: s.vad.release_threshold <= s.vad.threshold,
+    ),
+    _Rule(
+        (("vad", "decode_pre_roll_s"), ("vad", "pre_roll_s")),
+        "decode_pre_roll_s must be <= pre_roll_s",
+        lambda s: s.vad.decode_pre_roll_s <= s.vad.pre_roll_s,
+    ),
+    _Rule(
+        (("whisper", "context_extra_s"), ("vad", "max_utterance_s")),
+        "context_extra_s + [vad] max_utterance_s must be <= 30, all that whisper hears at once",
+        lambda s: s.whisper.context_extra_s + s.vad.max_utterance_s <= 30.0,
+    ),
+)
+
+
+def load(path: Path | None) -> Loaded:
+    """Read a configuration file and check all of it.
+
+    Args:
+        path: the file; None: the user's own (`paths.config_file`), or the defaults where there
+            is none.
+
+    Raises:
+        ConfigError: the file cannot be read, is not TOML, or holds values that cannot be used;
+            the message then has a line for each of them. Unknown keys and tables only warn.
+    """
+    file = path or paths.config_file()
+    try:
+        text = _read(file)
+    except FileNotFoundError as error:
+        # A dangling link is a mistake to be told, not a wish for the defaults.
+        if path is None and not file.is_symlink():
+            return Loaded(Settings(), (), None)
+        make_one = f"swictation config show --defaults > {shlex.quote(str(file))}"
+        raise ConfigError(f"{file}: no such file", f"to make one: {make_one}") from error
+    check = _Check(_parse(text, file))
+    lines = _key_lines(text) if check.errors or check.warnings else {}
+    if check.errors:
+        told = _told(file, check.errors, lines)
+        count = "1 error" if len(told) == 1 else f"{len(told)} errors"
+        also = [f"warning: {warning}" for warning in _told(file, check.warnings, lines)]
+        again = f"swictation config check {shlex.quote(str(path)) if path else ''}".rstrip()
+        raise ConfigError(
+            "\n".join([f"the configuration has {count}:", *told, *also]),
+            f"mend it, then type: {again}",
+        )
+    return Loaded(check.settings, tuple(_told(file, check.warnings, lines)), file)
+
+
+def _read(file: Path) -> str:
+    """The text of a file. Raises FileNotFoundError, or ConfigError for all other trouble."""
+    try:
+        with file.open("rb") as stream:
+            raw = stream.read(_MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise
+    except IsADirectoryError as error:
+        raise ConfigError(f"{file}: a folder, not a file", "name the file itself") from error
+    except PermissionError as error:
+        remedy = f"allow it: chmod u+r {shlex.quote(str(file))}"
+        raise ConfigError(f"{file}: you may not read it", remedy) from error
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from error
+    if len(raw) > _MAX_BYTES:
+        raise ConfigError(f"{file}: above {_MAX_BYTES // 1024} KiB: this is no configuration file")
+    try:
+        return raw.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{file}:{line}: not UTF-8 text", "save it as UTF-8") from error
+
+
+def _parse(text: str, file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise ConfigError(f"{file}: not TOML: too deeply nested") from error
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax_error(str(error), text, file) from error
+    except ValueError as error:  # what int() says of thousands of digits
+        raise ConfigError(f"{file}: not TOML: a number with too many digits") from error
+
+
+def _syntax_error(reason: str, text: str, file: Path) -> ConfigError:
+    rows = text.rstrip("\n").split("\n")
+    found = _AT_LINE.search(reason)
+    line = int(found[1]) if found and found[1] else len(rows)
+    row = "".join(c if c.isprintable() else "?" for c in rows[min(line, len(rows)) - 1].strip())
+    reason = _AT_LINE.sub("", reason)
+    remedy = "how it is written: https://toml.io/en/v1.0.0"
+    if reason.startswith("Cannot"):
+        remedy = "each key and each [table] may stand there only once"
+    elif reason.startswith("Invalid value"):
+        remedy = 'text stands in quotes ("en"), true and false are in small letters'
+    return ConfigError(f"{file}:{line}: not TOML: {reason}: {shortened(row)}", remedy)
+
+
+def _key_lines(text: str) -> dict[_Key, int]:
+    """The line of each key and table of a document that is known to be TOML.
+
+    The parser itself says where a statement ends: at the first row with which it parses alone.
+    So quoted and dotted keys, inline tables and text of many rows come out right.
+    """
+    lines: dict[_Key, int] = {}
+    table: _Key = ()
+    statement: list[str] = []
+    for number, row in enumerate(text.split("\n"), 1):
+        statement.append(row)
+        try:
+            parsed = tomllib.loads("\n".join(statement))
+        except (ValueError, RecursionError):
+            if len(statement) > _MAX_ROWS_OF_A_STATEMENT:
+                return lines  # no line rather than minutes of searching
+            continue
+        is_header = statement[0].lstrip(" \t").startswith("[")
+        keys = list(_keys(parsed))
+        for key in keys:
+            lines.setdefault(key if is_header else (*table, *key), number - len(statement) + 1)
+        if is_header:
+            table = keys[-1]
+        statement = []
+    return lines
+
+
+def _keys(parsed: object) -> Iterator[_Key]:
+    """Each path into a parsed statement, the deepest of a header last."""
+    if isinstance(parsed, list) and parsed:
+        yield from _keys(cast(list[object], parsed)[0])
+    if isinstance(parsed, dict):
+        for name, inside in cast(dict[str, object], parsed).items():
+            yield (name,)
+            yield from ((name, *key) for key in _keys(inside))
+
+
+def _told(file: Path, findings: Iterable[_Finding], lines: dict[_Key, int]) -> list[str]:
+    placed = [(lines.get(key) or lines.get(key[:1], 0), text) for key, text in findings]
+    placed.sort(key=lambda item: item[0])
+    return [f"{file}{f':{line}' if line else ''}: {text}" for line, text in placed]
+
+
+class _Check:
+    """A document held against the settings: `settings` are meant only where `errors` is empty."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.errors: list[_Finding] = []
+        self.warnings: list[_Finding] = []
+        self._document = document
+        self._tables = {table.name: table.type for table in msgspec.structs.fields(Settings)}
+        for name in document.keys() - self._tables.keys():
+            self._warn_of_stray(name)
+        values: dict[str, Any] = {
+            name: self._table(name, cls) for name, cls in self._tables.items()
+        }
+        self.settings = Settings(**values)
+        bad = {finding.key for finding in self.errors}
+        for rule in _RULES:
+            touched = {*rule.keys, *(key[:1] for key in rule.keys)}
+            if not bad & touched and not rule.holds(self.settings):
+                self.errors.append(self._broken(rule))
+
+    def _table(self, name: str, cls: type[msgspec.Struct]) -> msgspec.Struct:
+        given = self._document.get(name, {})
+        if not isinstance(given, dict):
+            self.errors.append(_Finding((name,), f"{name} must be one table: [{name}]"))
+            return cls()
+        types = {field.name: field.type for field in msgspec.structs.fields(cls)}
+        good: dict[str, Any] = {}
+        for key, value in cast(dict[str, Any], given).items():
+            if key not in types:
+                text = f"unknown key {_shown_key((name, key))}{self._key_meant(key, name)}"
+                self.warnings.append(_Finding((name, key), text))
+                continue
+            kind = Kind.of(types[key])
+            if fault := kind.fault(value, example=getattr(cls(), key)):
+                shown = f"{_shown_key((name, key))} = {shortened(toml_value(value))}"
+                text = f"{shown}: {fault} ({kind.meaning})"
+                self.errors.append(_Finding((name, key), text))
+            else:
+                good[key] = msgspec.convert(value, types[key])
+        return cls(**good)
+
+    def _warn_of_stray(self, name: str) -> None:
+        if isinstance(self._document[name], dict):
+            text = f"unknown table [{shortened(toml_key(name))}]"
+            meant = closest(name, self._tables)
+            text += f": did you mean [{meant}]?" if meant else ""
+        else:
+            text = f"unknown key {shortened(toml_key(name))} outside a table"
+            text += self._key_meant(name, "")
+        self.warnings.append(_Finding((name,), text))
+
+    def _key_meant(self, key: str, table: str) -> str:
+        """Tell what an unknown key was meant for: of its own table, or of another one."""
+        keys = {
+            name: [field.name for field in msgspec.structs.fields(cls)]
+            for name, cls in self._tables.items()
+        }
+        if meant := closest(key, keys.get(table, ())):
+            return f": did you mean '{meant}'?"
+        for name, others in keys.items():
+            if meant := closest(key, others, likeness=0.85):
+                return f": did you mean '{meant}' of [{name}]?"
+        return ""
+
+    def _broken(self, rule: _Rule) -> _Finding:
+        """A broken rule, told at the first of its keys that the file sets."""
+        is_set = [key for key in rule.keys if key[1] in self._document.get(key[0], {})]
+        other = next(key for key in rule.keys if key != is_set[0])
+        note = "" if other in is_set else " by default"
+        here, there = (
+            f"{_shown_key(key)} = {toml_value(getattr(getattr(self.settings, key[0]), key[1]))}"
+            for key in (is_set[0], other)
+        )
+        return _Finding(is_set[0], f"{here}: {rule.text} ({there}{note})")
+
+
+def _shown_key(key: _Key) -> str:
+    return f"[{key[0]}] {shortened(toml_key(key[1]))}"

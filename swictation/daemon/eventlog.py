@@ -1,0 +1,62 @@
+"""What happens, as lines of JSON for `--events`: the only place where text is written to a file."""
+
+import contextlib
+import logging
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from swictation.clock import Clock
+from swictation.errors import UsageError
+
+_log = logging.getLogger(__name__)
+
+
+class EventLog:
+    """Writes one object a line: `{"t_s", "event", "audio_s", ...}`. Without a path it is silent."""
+
+    def __init__(self, path: Path | None, clock: Clock) -> None:
+        """Open `path` for the owner alone.
+
+        Raises:
+            UsageError: it cannot be written.
+        """
+        self._clock = clock
+        self._begun_s = clock.now_s()
+        self._file: BinaryIO | None = None
+        if path is not None:
+            try:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+                self._file = os.fdopen(os.open(path, flags, 0o600), "wb")
+            except OSError as error:
+                raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
+
+    @property
+    def has_reader(self) -> bool:
+        """Whether anybody asked for the events, partial text included."""
+        return self._file is not None
+
+    def write(self, event: str, audio_s: float | None = None, /, **fields: object) -> None:
+        """Note `event` at the present moment."""
+        if self._file is None:
+            return
+        record: dict[str, object] = {
+            "t_s": round(self._clock.now_s() - self._begun_s, 4),
+            "event": event,
+            "audio_s": None if audio_s is None else round(audio_s, 3),
+            **fields,
+        }
+        try:
+            self._file.write(msgspec.json.encode(record) + b"\n")
+            self._file.flush()
+        except OSError as error:
+            self._file = None
+            _log.warning("events are no longer written: %s", error.strerror)
+
+    def close(self) -> None:
+        """End the file."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()

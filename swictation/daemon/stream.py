@@ -1,0 +1,145 @@
+"""One source's journey from sound to text: its parts, its utterances, its outcome."""
+
+import msgspec
+
+from swictation.asr.partials import PartialPacer
+from swictation.asr.stabilizer import Stabilizer
+from swictation.audio.journal import Journal
+from swictation.audio.spool import Spool
+from swictation.daemon.capture import Capture
+from swictation.daemon.delivery import Delivery
+from swictation.daemon.speech import SpeechThread
+from swictation.errors import SwictationError
+from swictation.inject.injector import Injector
+from swictation.text.compose import Composer
+from swictation.types import SpeechEnded, SpeechStarted
+from swictation.worker.restarts import Blame
+
+
+class Utterance(msgspec.Struct):
+    """What is known of an utterance until it is settled."""
+
+    kept_from_sample: int
+    first_sample: int
+    last_sample: int = -1
+    """-1 while somebody speaks."""
+    text: str = ""
+    """What was handed to the injector."""
+    is_set_aside: bool = False
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """An utterance that brought text, as `transcribe --json` shows it."""
+
+    start_s: float
+    end_s: float
+    text: str
+
+
+class SetAside(msgspec.Struct, frozen=True):
+    """A stretch of sound on which the engine died; the sound is kept at `path`."""
+
+    start_s: float
+    end_s: float
+    path: str
+
+
+class Outcome(msgspec.Struct):
+    """What became of a stream."""
+
+    text: str = ""
+    segments: list[Segment] = []
+    set_aside: list[SetAside] = []
+    duration_s: float = 0.0
+    lost_samples: int = 0
+    undelivered: str = ""
+    """Why text could not be delivered, if it could not."""
+    error: SwictationError | None = None
+    """Why the source ended early, if it did."""
+    is_interrupted: bool = False
+
+
+class Stream:
+    """The parts that one source needs, wired by `daemon.wiring`."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        spool: Spool | None,
+        capture: Capture,
+        speech: SpeechThread,
+        stabilizer: Stabilizer,
+        composer: Composer,
+        injector: Injector,
+        delivery: Delivery,
+        partials: PartialPacer | None,
+    ) -> None:
+        self.journal = journal
+        self.spool = spool
+        self.capture = capture
+        self.speech = speech
+        self.stabilizer = stabilizer
+        self.composer = composer
+        self.injector = injector
+        self.delivery = delivery
+        self.partials = partials
+        self.blame = Blame()
+        self.utterances: dict[int, Utterance] = {}
+        self.outcome = Outcome()
+        self.has_ended = False
+        """Whether everything that was captured is heard and all points are known."""
+        self.answered_s = 0.0
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all its text has arrived."""
+        return self.has_ended and self.stabilizer.is_idle and not self.utterances
+
+    @property
+    def is_speaking(self) -> bool:
+        """Whether an utterance is going on."""
+        return any(utterance.last_sample < 0 for utterance in self.utterances.values())
+
+    def start(self) -> None:
+        """Start in order: what takes before what gives."""
+        if self.spool:
+            self.spool.start(self.journal.read, lambda: self.journal.end_sample)
+        self.delivery.start()
+        self.speech.start()
+        self.capture.start()
+
+    async def stop(self) -> None:
+        """Stop in reverse order; waits for every thread."""
+        self.capture.request_stop()
+        self.capture.join()
+        self.speech.join()
+        await self.delivery.stop()
+        if self.spool:
+            self.spool.stop()
+
+    def begin_utterance(self, point: SpeechStarted) -> None:
+        """Keep the sound of an utterance until it is settled."""
+        kept_from = point.kept_from_sample
+        self.utterances[point.utterance] = Utterance(kept_from, point.first_sample)
+        if self.spool:
+            self.spool.begin(point.utterance, kept_from)
+
+    def end_utterance(self, point: SpeechEnded) -> None:
+        """Nothing behind this point belongs to it."""
+        self.utterances[point.utterance].last_sample = point.last_sample
+        if self.spool:
+            self.spool.end(point.utterance, point.last_sample)
+
+    def settle(self, number: int) -> Utterance:
+        """Its text has arrived, or it is set aside: forget it, and its sound unless set aside."""
+        utterance = self.utterances.pop(number)
+        if self.spool and not utterance.is_set_aside:
+            self.spool.settle(number)
+        self.settle_silence(self.speech.heard_sample)
+        return utterance
+
+    def settle_silence(self, sample: int) -> None:
+        """All before `sample` that belongs to no unsettled utterance is dealt with."""
+        open_from = [utterance.kept_from_sample for utterance in self.utterances.values()]
+        self.journal.settle(min([sample, *open_from]))

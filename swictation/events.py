@@ -1,0 +1,115 @@
+"""Every event that the run loop receives. Posted from any thread, handled on one."""
+
+import msgspec
+
+from swictation.errors import SwictationError
+from swictation.types import Capabilities, Hypothesis, Point
+
+
+class PointFound(msgspec.Struct, frozen=True):
+    """The speech thread reached a decision point, at `posted_s` of the monotonic clock."""
+
+    point: Point
+    posted_s: float
+
+
+class Scanned(msgspec.Struct, frozen=True):
+    """The speech thread has heard everything before `sample`."""
+
+    sample: int
+    probability: float
+    """Of speech, in the last frame."""
+
+
+class SourceEnded(msgspec.Struct, frozen=True):
+    """Nothing more will be captured."""
+
+    error: SwictationError | None
+
+
+class StreamEnded(msgspec.Struct, frozen=True):
+    """The speech thread has flushed: all `end_sample` samples are heard, all points posted."""
+
+    end_sample: int
+
+
+class WorkerReady(msgspec.Struct, frozen=True):
+    """A worker has loaded its engine."""
+
+    generation: int
+    pid: int
+    capabilities: Capabilities
+    load_s: float
+
+
+class WorkerAnswered(msgspec.Struct, frozen=True):
+    """A worker answered a request, done at `done_s` of the monotonic clock."""
+
+    generation: int
+    number: int
+    hypothesis: Hypothesis
+    done_s: float
+
+
+class WorkerGone(msgspec.Struct, frozen=True):
+    """A worker ended. `is_fault` unless it was asked to."""
+
+    generation: int
+    reason: str
+    is_fault: bool
+    utterance: int | None = None
+    """The one whose audio it was decoding."""
+    error: SwictationError | None = None
+    """What the user can do about it, where that is known."""
+
+
+class AudioLost(msgspec.Struct, frozen=True):
+    """Samples were overwritten before they were heard: the machine was too slow for too long."""
+
+    first_sample: int
+    last_sample: int
+
+
+class ThreadFailed(msgspec.Struct, frozen=True):
+    """A thread of this program broke off: a bug."""
+
+    thread: str
+    reason: str
+
+
+class SpoolFailed(msgspec.Struct, frozen=True):
+    """The spool cannot be written: from now on audio is kept in RAM alone."""
+
+    reason: str
+
+
+class Injected(msgspec.Struct, frozen=True):
+    """A piece of text was delivered, or was not."""
+
+    utterance: int
+    number: int
+    is_last: bool
+    outcome: str
+    reason: str
+
+
+class StopRequested(msgspec.Struct, frozen=True):
+    """Somebody wants this to end (a signal)."""
+
+    reason: str
+
+
+Event = (
+    PointFound
+    | Scanned
+    | SourceEnded
+    | StreamEnded
+    | WorkerReady
+    | WorkerAnswered
+    | WorkerGone
+    | AudioLost
+    | ThreadFailed
+    | SpoolFailed
+    | Injected
+    | StopRequested
+)

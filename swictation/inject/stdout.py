@@ -1,0 +1,31 @@
+"""The terminal, or the next program of a pipe."""
+
+import sys
+from typing import TextIO
+
+from swictation.inject.injector import Injection
+
+
+class StdoutInjector:
+    """Writes text as it is committed, and a newline at the end.
+
+    Never for a service: the journal would keep what was said.
+    """
+
+    name = "stdout"
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stdout
+
+    async def inject(self, text: str) -> Injection:
+        """See `Injector.inject`."""
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError as error:
+            return Injection("refused", reason=error.strerror or str(error))
+        return Injection("typed", sent=len(text))
+
+    async def flush(self) -> None:
+        """End the line."""
+        await self.inject("\n")

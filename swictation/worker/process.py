@@ -1,0 +1,139 @@
+"""One generation of the worker: a child process, its channel, its output, its death."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections import deque
+
+from swictation.worker import channel
+from swictation.worker.messages import FromWorker, ToWorker
+
+_TAIL_LINES = 20
+_LOGGED_LINES = 100
+_LINE_CHARACTERS = 300
+_EXIT_GRACE_S = 2.0
+_WRITE_BACKLOG_BYTES = 4 * 2**20
+
+_QUIET_THREADS = {
+    # Threads that spin while they wait would take a core from the user's other programs.
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "KMP_BLOCKTIME": "0",
+    "HF_HUB_OFFLINE": "1",
+    "PYTHONUNBUFFERED": "1",
+}
+
+_log = logging.getLogger(__name__)
+
+
+class WorkerProcess:
+    """A running child. Everything is called on the run loop's thread."""
+
+    def __init__(self, generation: int) -> None:
+        self.generation = generation
+        self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        self._lines = 0
+        self._killed_for = ""
+
+    async def start(self) -> None:
+        """Start the child and connect to it. Raises OSError."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with theirs:
+            self._child = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "swictation.worker.child"),
+                    *(str(theirs.fileno()), str(os.getpid())),
+                ],
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **_QUIET_THREADS},
+            )
+        ours.setblocking(False)
+        self._reader, self._writer = await asyncio.open_connection(sock=ours)
+        self._output = asyncio.create_task(self._pump_output())
+
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        return self._child.pid
+
+    def send(self, message: ToWorker) -> None:
+        """Queue `message`; a worker that does not take its messages is killed, never waited for."""
+        if self._writer.transport.get_write_buffer_size() > _WRITE_BACKLOG_BYTES:
+            self.kill("it no longer takes its messages")
+            return
+        self._writer.write(channel.encode(message))
+
+    async def receive(self) -> FromWorker | None:
+        """Its next message; None when it is gone. Raises ProtocolError."""
+        return await channel.read(self._reader)
+
+    def kill(self, reason: str) -> None:
+        """End it at once, because of `reason`; `receive` then sees the end."""
+        self._killed_for = self._killed_for or reason
+        if self._child.poll() is None:
+            self._child.kill()
+
+    async def close(self) -> str:
+        """Wait for its end, killing what does not end by itself; says how it ended."""
+        with contextlib.suppress(OSError):
+            self._writer.close()
+        status = await self._wait()
+        await self._output
+        if self._killed_for:
+            return self._killed_for
+        if status < 0:
+            return f"it was ended by {signal.Signals(-status).name}"
+        return f"it exited with {status}" if status else ""
+
+    @property
+    def last_words(self) -> str:
+        """The last line that it printed, for a message about its death."""
+        return self._tail[-1] if self._tail else ""
+
+    async def _wait(self) -> int:
+        """Its exit status, through a pidfd: no thread and no polling."""
+        loop = asyncio.get_running_loop()
+        ended = asyncio.Event()
+        fd = os.pidfd_open(self._child.pid)
+        loop.add_reader(fd, ended.set)
+        try:
+            try:
+                await asyncio.wait_for(ended.wait(), _EXIT_GRACE_S)
+            except TimeoutError:
+                self._child.kill()
+                await ended.wait()
+        finally:
+            loop.remove_reader(fd)
+            os.close(fd)
+        return self._child.wait()
+
+    async def _pump_output(self) -> None:
+        """What it prints goes to the log, line by line, as long as it is not a flood."""
+        assert self._child.stdout is not None
+        reader = asyncio.StreamReader()
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), self._child.stdout
+        )
+        try:
+            while chunk := await reader.read(2**16):
+                for line in chunk.decode(errors="replace").splitlines():
+                    self._note(line[:_LINE_CHARACTERS].strip())
+        finally:
+            transport.close()
+
+    def _note(self, line: str) -> None:
+        if not line:
+            return
+        self._tail.append(line)
+        self._lines += 1
+        if self._lines <= _LOGGED_LINES:
+            _log.info("worker %d: %s", self.generation, line)
+        elif self._lines == _LOGGED_LINES + 1:
+            _log.warning("worker %d prints too much: the rest is not logged", self.generation)

@@ -1,0 +1,83 @@
+"""When to start a worker again, when to give up, which utterance to blame. Pure."""
+
+from typing import Literal
+
+import msgspec
+
+_FIRST_DELAY_S = 0.5
+_MAX_DELAY_S = 30.0
+HOPELESS_FAILURES = 4
+"""Workers in a row that answered nothing: whoever can stop, should."""
+DEATHS_UNTIL_SET_ASIDE = 2
+_PRIOR_PACE = 0.25
+"""Seconds of decoding a second of audio, before any was seen."""
+
+
+class Restarts(msgspec.Struct, frozen=True):
+    """How the last workers fared."""
+
+    failures: int = 0
+    """Workers in a row that died without having answered anything."""
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether starting again has proved useless."""
+        return self.failures >= HOPELESS_FAILURES
+
+    def delay_s(self) -> float:
+        """How long to wait before the next start: at once after one that had served."""
+        if self.failures <= 1:
+            return 0.0
+        return min(_MAX_DELAY_S, _FIRST_DELAY_S * 2.0 ** (self.failures - 2))
+
+
+def served(state: Restarts) -> Restarts:
+    """A worker has answered a request."""
+    return Restarts() if state.failures else state
+
+
+def died(state: Restarts) -> Restarts:
+    """A worker died, hung or failed to load."""
+    return Restarts(state.failures + 1)
+
+
+class Blame(msgspec.Struct, frozen=True):
+    """How many workers died on which utterance of a stream."""
+
+    deaths: dict[int, int] = {}
+
+
+def blamed(state: Blame, utterance: int) -> tuple[Blame, Literal["again", "set-aside"]]:
+    """A worker died while it decoded `utterance`: try once more, or set it aside."""
+    deaths = state.deaths.get(utterance, 0) + 1
+    others = {number: count for number, count in state.deaths.items() if number != utterance}
+    if deaths >= DEATHS_UNTIL_SET_ASIDE:
+        return Blame(others), "set-aside"
+    return Blame({**others, utterance: deaths}), "again"
+
+
+class HangDeadline:
+    """How long a decode may take: max(least, factor x predicted), from the last ten decodes.
+
+    Before there are any, a decode is predicted to take a quarter of the audio's length: generous,
+    because the first one also warms the caches.
+    """
+
+    def __init__(self, least_s: float, factor: float) -> None:
+        self._least_s = least_s
+        self._factor = factor
+        self._paces: list[float] = []
+
+    def learn(self, audio_s: float, decode_s: float) -> None:
+        """A decode of `audio_s` took `decode_s` of wall time."""
+        self._paces = [*self._paces[-9:], decode_s / _effort_s(audio_s)]
+
+    def seconds(self, audio_s: float) -> float:
+        """The deadline for `audio_s` of audio."""
+        pace = max(self._paces) if self._paces else _PRIOR_PACE
+        return max(self._least_s, self._factor * pace * _effort_s(audio_s))
+
+
+def _effort_s(audio_s: float) -> float:
+    """Short audio costs nearly as much as a few seconds (the least context)."""
+    return max(audio_s, 3.0)

@@ -1,0 +1,104 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from swictation.config.render import render, render_defaults
+from swictation.config.settings import Settings
+
+pytestmark = pytest.mark.process
+
+
+@pytest.fixture
+def home(tmp_path):
+    return tmp_path / "config home"
+
+
+@pytest.fixture
+def swictation(home):
+    def run(*args: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "swictation", "config", *args],
+            env={**os.environ, "XDG_CONFIG_HOME": str(home)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def own(home):
+    (home / "swictation").mkdir(parents=True)
+    return home / "swictation" / "config.toml"
+
+
+def test_without_a_file_check_says_that_the_defaults_hold_and_how_to_make_one(swictation, home):
+    done = swictation("check")
+    assert done.returncode == 0
+    assert "the defaults are in force" in done.stdout
+    command = done.stdout.split("to make one: ")[1]
+    env = {**os.environ, "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}
+    env["XDG_CONFIG_HOME"] = str(home)
+    subprocess.run(["sh", "-c", command], check=True, env=env)
+    assert swictation("check").stdout == f"{home}/swictation/config.toml: ok\n"
+
+
+def test_a_good_file_is_ok_and_its_unknown_keys_warn_on_stderr(swictation, own):
+    own.write_text("[vad]\nhang_over = 1\n")
+    done = swictation("check")
+    assert (done.returncode, done.stdout) == (0, f"{own}: ok\n")
+    expected = f"warning: {own}:2: unknown key [vad] hang_over: did you mean 'hang_over_s'?\n"
+    assert done.stderr == expected
+
+
+def test_a_bad_file_exits_2_with_all_its_errors_and_no_traceback(swictation, tmp_path):
+    file = tmp_path / "bad one.toml"
+    file.write_text("[vad]\nhang_over_s = 9\n[asr]\npartials = 'of'\n")
+    done = swictation("check", str(file))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.split("\n") == [
+        "swictation: the configuration has 2 errors:",
+        f"{file}:2: [vad] hang_over_s = 9: must be <= 3.0 "
+        "(seconds of silence that end an utterance)",
+        f'{file}:4: [asr] partials = "of": must be one of "auto", "on", "off": '
+        'did you mean "off"? (tentative text for display; auto: only while somebody reads it)',
+        f"  -> mend it, then type: swictation config check '{file}'",
+        "",
+    ]
+
+
+def test_a_named_file_that_is_missing_exits_2(swictation, tmp_path):
+    done = swictation("check", str(tmp_path / "gone.toml"))
+    assert done.returncode == 2
+    assert "no such file" in done.stderr
+
+
+def test_a_file_from_a_pipe_is_checked_too(swictation):
+    done = swictation("check", "/dev/null")
+    assert (done.returncode, done.stdout) == (0, "/dev/null: ok\n")
+
+
+def test_show_prints_what_is_in_force(swictation, own):
+    own.write_text("[vad]\nhang_over_s = 1\n")
+    done = swictation("show")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"# {own}\n\n[audio]\n")
+    assert "\nhang_over_s = 1.0  # default: 0.8\n" in done.stdout
+
+
+def test_show_without_a_file_prints_the_defaults(swictation):
+    assert swictation("show").stdout.endswith(f"\n\n{render(Settings())}")
+
+
+def test_show_defaults_prints_the_commented_file_even_when_ones_own_is_broken(swictation, own):
+    own.write_text("[vad\n")
+    assert swictation("show").returncode == 2
+    assert swictation("show", "--defaults").stdout == render_defaults()
+
+
+def test_path_prints_where_the_file_belongs(swictation, home):
+    assert swictation("path").stdout == f"{home}/swictation/config.toml\n"
