@@ -1,6 +1,8 @@
 """The command `swictation`: commands are loaded when called, errors are told to a person."""
 
 import importlib
+import logging
+import os
 import sys
 from typing import Any, NoReturn
 
@@ -12,6 +14,8 @@ from swictation.errors import ConfigError, Interrupted, SwictationError, UsageEr
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+
+_log = logging.getLogger(__name__)
 
 _COMMANDS = {
     "run": "swictation.cli.run:run",
@@ -42,6 +46,16 @@ def cli() -> None:
     """Speak, and the words appear. A spoken word is never lost."""
 
 
+def _on_os_error(error: OSError) -> NoReturn:
+    """What escapes the commands is nearly always stdout: a full disk, or a reader that left."""
+    _log.info("unexpected", exc_info=error)
+    if not isinstance(error, BrokenPipeError):
+        tell(SwictationError(f"The output cannot be written: {error.strerror or error}."))
+    # What stdout still buffers must not raise once more at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(EXIT_FAILURE)
+
+
 def _exit_code(error: SwictationError) -> int:
     if isinstance(error, Interrupted):
         return EXIT_INTERRUPTED
@@ -69,4 +83,11 @@ def main(args: list[str] | None = None) -> NoReturn:
     except SwictationError as error:
         tell(error)
         sys.exit(_exit_code(error))
+    except OSError as error:
+        _on_os_error(error)
+    except Exception as error:  # noqa: BLE001 - a user gets a sentence, -v gets the traceback
+        _log.info("unexpected", exc_info=error)
+        what = f"Something unexpected went wrong: {type(error).__name__}: {error}."
+        tell(SwictationError(what, "this is a bug; please report it with the output of -v"))
+        sys.exit(EXIT_FAILURE)
     sys.exit(result if isinstance(result, int) else 0)
