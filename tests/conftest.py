@@ -6,6 +6,7 @@ import os
 import threading
 from pathlib import Path
 
+import hypothesis
 import psutil
 import pytest
 
@@ -20,6 +21,12 @@ _LAST_BREATH_S = 5.0
 _PR_SET_CHILD_SUBREAPER = 36
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+# A busy machine is no fault of the code: no example has a deadline, the test as a whole has.
+_SLOW = [hypothesis.HealthCheck.too_slow]
+hypothesis.settings.register_profile("swictation", deadline=None, suppress_health_check=_SLOW)
+hypothesis.settings.load_profile("swictation")
 
 
 def pytest_configure(config: pytest.Config) -> None:

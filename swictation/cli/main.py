@@ -75,7 +75,8 @@ def tell(error: SwictationError) -> None:
 
 def typeable(remedy: str) -> str:
     """A remedy as it can be typed here: with the path of this program where PATH lacks it."""
-    if shutil.which("swictation"):
+    is_module = os.path.basename(sys.argv[0]) == "__main__.py"
+    if is_module or shutil.which("swictation"):
         return remedy
     program = os.path.relpath(sys.argv[0])
     program = sys.argv[0] if program.startswith("..") else program

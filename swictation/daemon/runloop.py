@@ -304,7 +304,8 @@ class RunLoop:
 
     def _on_stop(self) -> None:
         self._stream.outcome.is_interrupted = True
-        self._stop_at_s = self._clock.now_s() + _STOP_GRACE_S
+        if self._stop_at_s is None:  # asking again is no reason to take longer
+            self._stop_at_s = self._clock.now_s() + _STOP_GRACE_S
         self._stream.capture.request_stop()
 
     def _abandon(self) -> None:

@@ -26,41 +26,46 @@ KINDS = {
 }
 
 
-@pytest.fixture(scope="module")
-def short():
-    return make_scene(1, 2)
-
-
-@pytest.mark.parametrize("pace", ["fast", "realtime"])
-def test_the_text_is_that_of_transcribe_and_events_come_in_order(program, short, spool, pace):
-    program.hear(short)
-    done = program.play("--pace", pace)
+def test_events_of_every_kind_come_in_their_order(program, spool):
+    done = program.play()
     assert (done.code, done.out, done.err) == (0, program.scene.text + "\n", "")
     assert {e["event"] for e in done.events} | {"partial"} == KINDS
     assert all({"t_s", "event", "audio_s"} <= set(e) for e in done.events)
     times = [e["t_s"] for e in done.events]
     assert times == sorted(times)
-    for number, heard in enumerate(short.heard):
+    for number, heard in enumerate(program.scene.heard):
         mine = [e for e in done.events if e.get("utterance") == number]
-        order = [e["event"] for e in mine if e["event"] not in ("partial", "commit", "injected")]
-        assert order in (
-            ["speech_started", "speech_ended", "final"],
-            ["speech_started", "final", "speech_ended"],
-        )
+        assert mine[0]["event"] == "speech_started"
         assert mine[0]["audio_s"] == pytest.approx(heard.first / 16_000, abs=0.001)
+        (ended,) = (e for e in mine if e["event"] == "speech_ended")
+        assert ended["audio_s"] == pytest.approx(heard.last / 16_000, abs=0.001)
         (final,) = (e for e in mine if e["event"] == "final")
-        assert final["text"] == short.said(number)
+        assert final["text"] == program.scene.said(number)
         typed = [e["n"] for e in mine if e["event"] == "injected"]
-        said = [e["n"] for e in mine if e["event"] == "commit"]
         assert typed == sorted(typed)
-        assert set(said) <= set(typed)
-    assert done.events[0]["state"] == "listening"
-    assert done.events[-1]["state"] == "stopped"
-    assert {"daemon", "worker", "mem_available_mib"} <= set(done.events[-1])
+        assert {e["n"] for e in mine if e["event"] == "commit"} <= set(typed)
+    first, last = done.events[0], done.events[-1]
+    assert (first["event"], first["state"]) == ("state", "listening")
+    assert (last["event"], last["state"]) == ("state", "stopped")
+    assert {"daemon", "worker", "mem_available_mib"} <= set(last)
     assert not list(spool.rglob("*"))
-    if pace == "realtime":
-        assert done.named("partial"), "somebody reads the events, so there is something to show"
-        assert done.events[-1]["t_s"] >= len(short.samples) / 16_000 - 0.2
+
+
+def test_at_the_speed_of_speech_there_are_partials_and_the_same_text(program, spool):
+    program.hear(make_scene(2))
+    program.confident = False
+    done = program.play("--pace", "realtime")
+    assert (done.code, done.out, done.err) == (0, program.scene.text + "\n", "")
+    assert done.named("partial")
+    assert done.events[-1]["t_s"] >= len(program.scene.samples) / 16_000 - 0.2
+    assert not list(spool.rglob("*"))
+
+
+def test_without_partials_the_text_is_the_same(program):
+    program.set("asr", partials="off")
+    done = program.play()
+    assert (done.code, done.out) == (0, program.scene.text + "\n")
+    assert not [r for r in program.asked() if r["partial"]]
 
 
 def test_the_events_can_go_to_a_file_that_is_its_owners_alone(program, tmp_path):
@@ -86,18 +91,6 @@ def test_events_that_cannot_be_written_at_all_are_a_usage_error(program):
     assert (done.code, done.out) == (2, "")
     assert "/nowhere/events" in done.err
     assert done.is_calm, done.err
-
-
-def test_partials_do_not_change_the_text(program):
-    program.confident = False
-    program.hear(make_scene(2))
-    program.set("asr", partials="on")
-    shown = program.play("--pace", "realtime")
-    assert len(shown.named("partial")) >= 2
-    program.set("asr", partials="off")
-    plain = program.play()
-    assert not plain.named("partial")
-    assert (shown.code, shown.out) == (plain.code, plain.out) == (0, program.scene.text + "\n")
 
 
 def test_what_is_unsure_is_committed_at_the_end_of_the_utterance_only(program):

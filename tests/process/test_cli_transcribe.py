@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -60,16 +61,18 @@ def test_json_is_one_object_a_line_with_exactly_these_keys(program):
     ]
 
 
-@pytest.mark.parametrize("seconds", [0.01, 3.0])
-def test_silence_is_no_error_and_has_an_empty_text(program, tmp_path, seconds):
-    silence = write_wav(tmp_path / "silence.wav", np.zeros(round(seconds * 16_000), np.int16))
-    done = program.run("transcribe", "--json", silence)
+def test_silence_is_no_error_and_has_an_empty_text(program, tmp_path):
+    paths = [
+        write_wav(tmp_path / f"{seconds}.wav", np.zeros(round(seconds * 16_000), np.int16))
+        for seconds in (0.01, 3.0)
+    ]
+    done = program.run("transcribe", "--json", *paths)
     assert (done.code, done.err) == (0, "")
-    (found,) = objects(done)
-    assert list(found) == KEYS
-    assert (found["text"], found["segments"]) == ("", [])
-    assert found["engine"]["device"] == "paper", "known although nothing was decoded"
-    plain = program.run("transcribe", silence)
+    for found in objects(done):
+        assert list(found) == KEYS
+        assert (found["text"], found["segments"]) == ("", [])
+        assert found["engine"]["device"] == "paper", "known although nothing was decoded"
+    plain = program.run("transcribe", *paths)
     assert (plain.code, plain.out.strip(), plain.err) == (0, "", "")
 
 
@@ -78,59 +81,57 @@ def test_the_language_is_that_of_the_command_line(program):
     assert objects(done)[0]["language"] == "de"
 
 
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [
-        ("cd.wav", {"codec": "pcm_s16le", "rate_hz": 44_100, "layout": "stereo"}),
-        ("telephone.wav", {"codec": "pcm_s16le", "rate_hz": 8000}),
-        ("float.wav", {"codec": "pcm_f32le", "rate_hz": 48_000}),
-        ("archive.flac", {"codec": "flac", "rate_hz": 96_000, "layout": "stereo"}),
-        ("music.mp3", {"codec": "libmp3lame", "rate_hz": 44_100, "layout": "stereo"}),
-        ("message.ogg", {"codec": "libopus", "rate_hz": 48_000}),
-        ("memo.m4a", {"codec": "aac", "rate_hz": 22_050}),
-        ("cinema.mkv", {"codec": "ac3", "rate_hz": 48_000, "layout": "5.1", "with_picture": True}),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_a_file_of_any_format_rate_and_layout_says_the_same(program, tmp_path, name, options):
-    path = formats.write(tmp_path / name, program.scene.samples, **options)
-    done = program.run("transcribe", "--json", path)
+FORMATS = {
+    "cd.wav": {"codec": "pcm_s16le", "rate_hz": 44_100, "layout": "stereo"},
+    "telephone.wav": {"codec": "pcm_s16le", "rate_hz": 8000},
+    "float.wav": {"codec": "pcm_f32le", "rate_hz": 48_000},
+    "archive.flac": {"codec": "flac", "rate_hz": 96_000, "layout": "stereo"},
+    "music.mp3": {"codec": "libmp3lame", "rate_hz": 44_100, "layout": "stereo"},
+    "message.ogg": {"codec": "libopus", "rate_hz": 48_000},
+    "memo.m4a": {"codec": "aac", "rate_hz": 22_050},
+    "cinema.mkv": {"codec": "ac3", "rate_hz": 48_000, "layout": "5.1", "with_picture": True},
+}
+
+
+def test_files_of_any_format_rate_and_layout_say_the_same(program, tmp_path):
+    paths = [
+        formats.write(tmp_path / name, program.scene.samples, **options)
+        for name, options in FORMATS.items()
+    ]
+    done = program.run("transcribe", "--json", *paths)
     assert (done.code, done.err) == (0, "")
-    (found,) = objects(done)
-    assert found["text"] == program.scene.text
-    assert found["duration_s"] == pytest.approx(len(program.scene.samples) / 16_000, abs=0.1)
+    found = {Path(one["file"]).name: one for one in objects(done)}
+    assert {name: one["text"] for name, one in found.items()} == dict.fromkeys(
+        FORMATS, program.scene.text
+    )
+    length_s = len(program.scene.samples) / 16_000
+    assert [one["duration_s"] for one in found.values()] == pytest.approx(
+        [length_s] * len(FORMATS), abs=0.1
+    )
 
 
-def bad_file(name, folder, scene):
-    path = folder / name
-    if name == "folder.wav":
-        path.mkdir()
-    elif name == "empty.wav":
-        path.touch()
-    elif name == "text.wav":
-        path.write_text("This is a letter.\n" * 100)
-    elif name == "noise.mp3":
-        path.write_bytes(bytes(range(256)) * 100)
-    elif name == "header.wav":
-        path.write_bytes(write_wav(path, scene.samples).read_bytes()[:44])
-    elif name == "film.mkv":
-        formats.write_silent_film(path)
-    return path
+def make_bad_files(folder, scene):
+    (folder / "folder.wav").mkdir()
+    (folder / "empty.wav").touch()
+    (folder / "text.wav").write_text("This is a letter.\n" * 100)
+    (folder / "bytes.mp3").write_bytes(bytes(range(256)) * 100)
+    header = write_wav(folder / "header.wav", scene.samples)
+    header.write_bytes(header.read_bytes()[:44])
+    formats.write_silent_film(folder / "film.mkv")
+    names = ["missing", "folder", "empty", "text", "header"]
+    return [folder / f"{n}.wav" for n in names] + [folder / "bytes.mp3", folder / "film.mkv"]
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["missing.wav", "folder.wav", "empty.wav", "text.wav", "noise.mp3", "header.wav", "film.mkv"],
-)
-def test_a_file_that_is_none_is_told_in_one_line_and_the_others_are_done(program, tmp_path, name):
-    bad = bad_file(name, tmp_path, program.scene)
-    done = program.run("transcribe", program.sound, bad, program.sound)
+def test_what_is_no_sound_is_told_in_one_line_each_and_the_others_are_done(program, tmp_path):
+    bad = make_bad_files(tmp_path, program.scene)
+    done = program.run("transcribe", program.sound, *bad, program.sound)
     assert done.code == 1
-    assert done.out.replace("\n\n", "\n") == (program.scene.text + "\n") * 2
-    message, *remedy = done.err.splitlines()
-    assert message.startswith(f"swictation: {bad} ")
-    assert len(remedy) <= 1
-    assert all(line.startswith("  -> ") for line in remedy)
+    assert [line for line in done.out.splitlines() if line] == [program.scene.text] * 2
+    told = [line for line in done.err.splitlines() if not line.startswith("  -> ")]
+    assert len(told) == len(bad)
+    for path, line in zip(bad, told, strict=True):
+        assert line.startswith(f"swictation: {path} ")
+        assert "Error" not in line
 
 
 def test_bad_files_have_no_json(program, tmp_path):

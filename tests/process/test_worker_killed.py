@@ -68,6 +68,19 @@ def test_a_worker_that_is_killed_again_and_again_costs_no_word(program):
     assert done.generations[:4] == [1, 2, 3, 4]
 
 
+def test_the_real_engine_killed_while_it_works_costs_no_word(program, sample, whisper_model):
+    program.set("asr", engine="whisper", model="tiny.en")
+    program.sound = sample
+    running = program.start_playing()
+    os.kill(running.wait_for("worker", state="ready", generation=1)["pid"], signal.SIGKILL)
+    second = running.wait_for("worker", state="ready", generation=2)
+    running.wait_for("commit")
+    os.kill(second["pid"], signal.SIGKILL)
+    done = running.finish()
+    assert (done.code, done.out) == (0, sample.with_name("sample.txt").read_text())
+    assert "".join(commit["text"] for commit in done.named("commit")) == done.out.strip()
+
+
 def test_a_stopped_worker_is_found_out_and_replaced(program):
     """SIGSTOP: alive, its channel open, and silent."""
     program.hear(make_scene(1))

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakes.patience import patient
 from swictation.asr.stabilizer import Stabilizer
 from swictation.config.settings import VadSettings
 from swictation.types import FRAME_SAMPLES, Commit, DecodeRequest, Frame, Hypothesis, SpeechEnded
@@ -100,7 +99,6 @@ def _at_once(points, seed):
     return _Play(seed).run(points, repeat(True))
 
 
-@patient
 @given(_journeys(), _turns)
 def test_late_answers_give_the_same_commits_as_early_ones(journey, turns):
     points, seed = journey
@@ -109,7 +107,6 @@ def test_late_answers_give_the_same_commits_as_early_ones(journey, turns):
     assert late.stabilizer.is_idle
 
 
-@patient
 @given(_journeys(), _turns, st.sets(st.integers(1, 6)))
 def test_a_worker_that_dies_changes_nothing(journey, turns, dies_on):
     points, seed = journey
@@ -118,7 +115,6 @@ def test_a_worker_that_dies_changes_nothing(journey, turns, dies_on):
     assert broken.stabilizer.is_idle
 
 
-@patient
 @given(_journeys(), _turns)
 def test_being_late_never_asks_for_more(journey, turns):
     points, seed = journey
@@ -128,7 +124,6 @@ def test_being_late_never_asks_for_more(journey, turns):
     assert len(late.requests) <= len(early.requests)
 
 
-@patient
 @given(_journeys())
 def test_every_utterance_ends_with_exactly_one_final_commit(journey):
     points, seed = journey
@@ -138,7 +133,6 @@ def test_every_utterance_ends_with_exactly_one_final_commit(journey):
     assert [c.utterance for c in commits] == sorted(c.utterance for c in commits)
 
 
-@patient
 @given(_journeys())
 def test_what_is_forced_is_exactly_what_was_committed_of_the_utterance(journey):
     points, seed = journey
@@ -158,7 +152,6 @@ def test_what_is_forced_is_exactly_what_was_committed_of_the_utterance(journey):
     play.run(points, repeat(True))
 
 
-@patient
 @given(_journeys())
 def test_at_most_one_request_is_open(journey):
     points, seed = journey

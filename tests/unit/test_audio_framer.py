@@ -3,7 +3,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakes.patience import patient
 from fakes.signals import numbered
 from swictation.audio.framer import Framer
 from swictation.types import FRAME_SAMPLES
@@ -50,7 +49,6 @@ def test_what_is_done_to_the_block_afterwards_does_not_change_the_frames():
     assert (frame.samples == numbered(0, FRAME_SAMPLES)).all()
 
 
-@patient
 @given(st.lists(st.integers(0, 3 * FRAME_SAMPLES), max_size=20))
 def test_frames_are_the_samples_however_they_are_cut_into_blocks(lengths):
     framer, frames, at = Framer(), [], 0

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakes.patience import patient
 from fakes.signals import numbered
 from swictation.audio.journal import UNSETTLED_LIMIT_S, Journal
 from swictation.errors import AudioLostError
@@ -108,7 +107,6 @@ def test_what_is_kept_nowhere_is_an_error_that_names_the_time(read_back):
         journal.read(0, RING)
 
 
-@patient
 @given(st.lists(st.integers(0, 2 * RING), max_size=12), st.data())
 def test_every_sample_of_the_ring_is_what_was_appended_under_its_number(blocks, data):
     journal, at = Journal(RING_S), 0

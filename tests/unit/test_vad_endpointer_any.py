@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakes.patience import patient
 from swictation.config.settings import VadSettings
 from swictation.types import (
     FRAME_SAMPLES,
@@ -69,7 +68,6 @@ def _utterances(points):
     return list(zip(starts, ends, strict=True))
 
 
-@patient
 @given(_heard, _settings)
 def test_points_come_in_the_order_of_an_utterance(runs, vad):
     points = _points(runs, vad)
@@ -81,7 +79,6 @@ def test_points_come_in_the_order_of_an_utterance(runs, vad):
         assert one.at_sample <= next_.at_sample
 
 
-@patient
 @given(_heard, _settings)
 def test_utterances_are_numbered_in_order_and_their_points_with_them(runs, vad):
     number = -1
@@ -90,7 +87,6 @@ def test_utterances_are_numbered_in_order_and_their_points_with_them(runs, vad):
         assert point.utterance == number
 
 
-@patient
 @given(_heard, _settings)
 def test_no_sample_is_decoded_for_two_utterances(runs, vad):
     for (_, ended), (started, _) in pairwise(_utterances(_points(runs, vad))):
@@ -100,7 +96,6 @@ def test_no_sample_is_decoded_for_two_utterances(runs, vad):
             assert started.first_sample == ended.last_sample
 
 
-@patient
 @given(_heard, _settings)
 def test_an_utterance_is_longer_than_nothing_and_hardly_longer_than_the_cap(runs, vad):
     cap = to_samples(vad.max_utterance_s + max(1.0, vad.hang_over_s))
@@ -110,7 +105,6 @@ def test_an_utterance_is_longer_than_nothing_and_hardly_longer_than_the_cap(runs
         assert ended.last_sample <= ended.at_sample + to_samples(vad.tail_s)
 
 
-@patient
 @given(_heard, _settings)
 def test_a_cut_leaves_most_of_the_cap_unless_a_pause_was_confirmed(runs, vad):
     started, is_confirmed = None, False
@@ -122,7 +116,6 @@ def test_a_cut_leaves_most_of_the_cap_unless_a_pause_was_confirmed(runs, vad):
             assert point.last_sample - started.first_sample >= to_samples(0.6 * vad.max_utterance_s)
 
 
-@patient
 @given(_heard, _settings)
 def test_a_cut_never_takes_back_what_a_pause_has_confirmed(runs, vad):
     noticed = confirmed = 0
@@ -135,7 +128,6 @@ def test_a_cut_never_takes_back_what_a_pause_has_confirmed(runs, vad):
             assert point.last_sample >= confirmed
 
 
-@patient
 @given(_heard, _settings)
 def test_the_end_asks_for_what_the_last_pause_asked_for(runs, vad):
     noticed = None
@@ -148,7 +140,6 @@ def test_the_end_asks_for_what_the_last_pause_asked_for(runs, vad):
             assert point.last_sample == noticed
 
 
-@patient
 @given(_heard, st.integers(0, 2000), _settings)
 def test_the_points_are_a_function_of_the_frames_heard_so_far(runs, count, vad):
     frames = _frames(runs)

@@ -2,7 +2,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakes.patience import patient
 from swictation.worker.restarts import (
     DEATHS_UNTIL_SET_ASIDE,
     HOPELESS_FAILURES,
@@ -88,7 +87,6 @@ def test_an_answer_clears_an_utterance_of_what_it_was_blamed_for():
     assert blamed(blame, 1)[1] == "again"
 
 
-@patient
 @given(st.lists(st.integers(0, 3)))
 def test_every_second_death_of_an_utterance_sets_it_aside(deaths):
     blame, counts = Blame(), dict.fromkeys(range(4), 0)
@@ -133,7 +131,6 @@ def test_short_audio_is_taken_to_cost_as_much_as_three_seconds(deadline):
     assert deadline.seconds(0.2) == deadline.seconds(3.0) == 10.0 * 3.0
 
 
-@patient
 @given(st.floats(0.0, 30.0), st.lists(st.tuples(st.floats(0.01, 30.0), st.floats(0.0, 60.0))))
 def test_a_deadline_is_never_below_the_least_and_grows_with_the_audio(audio_s, decodes):
     deadline = HangDeadline(least_s=5.0, factor=10.0)
