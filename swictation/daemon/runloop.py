@@ -69,7 +69,8 @@ class RunLoop:
         try:
             while not self._is_over(stream):
                 await self._handle_next()
-            await stream.injector.flush()
+            if stream.outcome.text or not stream.outcome.error:
+                await stream.injector.flush()
         finally:
             await stream.stop()
             stream.outcome.duration_s = to_seconds(stream.journal.end_sample)
@@ -253,7 +254,11 @@ class RunLoop:
             return
         # An error with its own message ends the run and is told then, once.
         level = logging.INFO if event.error else logging.WARNING
-        self._fault("worker", f"worker {event.generation}: {event.reason}", level)
+        self._fault(
+            "worker",
+            f"the speech engine is replaced (worker {event.generation}: {event.reason})",
+            level,
+        )
         pending = stream.stabilizer.pending
         if pending and event.utterance == pending.utterance:
             stream.blame, verdict = blamed(stream.blame, pending.utterance)

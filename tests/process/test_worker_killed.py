@@ -50,7 +50,7 @@ def test_a_kill_while_it_loads_or_decodes_costs_no_word(program, spool, moment):
         assert wait_for_end(worker.pid)
     done = running.finish()
     check_whole(program, done)
-    assert done.problems == ["worker 1: it was ended by SIGKILL"]
+    assert done.problems == ["the speech engine is replaced (worker 1: it was ended by SIGKILL)"]
     assert not list(spool.rglob("*"))
 
 
