@@ -128,7 +128,10 @@ def test_a_signal_ends_it_soon_even_if_the_engine_hangs(program, spool, moment):
         running.send_group(signal.SIGINT)
         done = running.finish()
     assert done.code == 130
-    assert done.err.splitlines()[-1] == "swictation: Stopped with 3 utterances not transcribed."
+    assert done.err.splitlines()[-2:] == [
+        "swictation: Stopped with 3 utterance(s) not transcribed; the sound is kept.",
+        "  -> where it is: swictation doctor",
+    ]
     assert done.is_calm, done.err
     assert len(list(spool.rglob("*.wav"))) == 3, "it is kept"
 
