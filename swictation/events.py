@@ -6,10 +6,13 @@ from swictation.errors import SwictationError
 from swictation.types import Capabilities, Hypothesis, Point
 
 
-class PointFound(msgspec.Struct, frozen=True):
-    """The speech thread reached a decision point, at `posted_s` of the monotonic clock."""
+class PointsFound(msgspec.Struct, frozen=True):
+    """The speech thread reached decision points, at `posted_s` of the monotonic clock.
 
-    point: Point
+    Together what was heard together: a silence that ended in the same block is never decoded.
+    """
+
+    points: tuple[Point, ...]
     posted_s: float
 
 
@@ -100,7 +103,7 @@ class StopRequested(msgspec.Struct, frozen=True):
 
 
 Event = (
-    PointFound
+    PointsFound
     | Scanned
     | SourceEnded
     | StreamEnded

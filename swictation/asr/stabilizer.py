@@ -5,10 +5,13 @@ k2 (0.3 s), if the engine is confident, everything but the final punctuation is 
 (the hang-over) the rest. Points are handled in their order and never skipped because the worker
 is late, so the text is a function of the samples. Only a request whose silence ended before k2
 can have no effect: it is not sent, or not waited for.
+
+Of a long utterance only what follows an earlier commit is decoded again, with enough sound before
+the new words; the text of that stretch alone is forced (docs/adr/0008).
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -22,6 +25,7 @@ from swictation.types import (
     SpeechEnded,
     SpeechResumed,
     SpeechStarted,
+    to_samples,
 )
 
 _PUNCTUATION = " .,!?;:-…\"'"
@@ -36,6 +40,9 @@ class _Current(msgspec.Struct):
     number: int
     first_sample: int
     forced_text: str = ""
+    """What is committed of the text from `first_sample` on."""
+    starts: list[tuple[int, int]] = []
+    """Where a decode may begin: samples, and how much of `forced_text` lies before."""
     rest: str = ""
     """What the last decode brought and is not committed."""
     decoded_to: int = -1
@@ -47,9 +54,17 @@ class _Current(msgspec.Struct):
 class Stabilizer:
     """One stream's commits. Not thread-safe: the run loop's alone."""
 
-    def __init__(self, numbers: Iterator[int]) -> None:
-        """`numbers`: fresh request numbers, shared by all who ask the same engine."""
+    def __init__(self, numbers: Iterator[int], left_context_s: float, tail_s: float) -> None:
+        """Begin with nothing.
+
+        Args:
+            numbers: fresh request numbers, shared by all who ask the same engine.
+            left_context_s: how much sound a decode takes at least, if the utterance has it.
+            tail_s: how much silence is decoded after speech.
+        """
         self._numbers = numbers
+        self._left_context = to_samples(left_context_s)
+        self._tail = to_samples(tail_s)
         self._points: deque[Point] = deque()
         self._current: _Current | None = None
         self._pending: DecodeRequest | None = None
@@ -72,19 +87,19 @@ class Stabilizer:
         current = self._current
         if current is None or current.is_given_up or self._pending or self._points:
             return None
-        is_whole = current.first_sample >= first_sample
+        start, forced_text = self._window(current, last_sample)
         return DecodeRequest(
             number=next(self._numbers),
             utterance=current.number,
-            first_sample=max(current.first_sample, first_sample),
+            first_sample=max(start, first_sample),
             last_sample=last_sample,
-            forced_text=current.forced_text if is_whole else "",
+            forced_text=forced_text if start >= first_sample else "",
             partial=True,
         )
 
-    def point(self, point: Point) -> list[Step]:
-        """Take the next decision point."""
-        self._points.append(point)
+    def points(self, points: Iterable[Point]) -> list[Step]:
+        """Take the next decision points, in their order."""
+        self._points.extend(points)
         return self._advance()
 
     def answer(self, number: int, hypothesis: Hypothesis) -> list[Step]:
@@ -131,13 +146,29 @@ class Stabilizer:
     def _request(self, point: Point) -> DecodeRequest:
         assert self._current is not None
         assert isinstance(point, SilenceNoticed | SpeechEnded)
+        start, forced_text = self._window(self._current, point.last_sample)
         return DecodeRequest(
             number=next(self._numbers),
             utterance=self._current.number,
-            first_sample=self._current.first_sample,
+            first_sample=start,
             last_sample=point.last_sample,
-            forced_text=self._current.forced_text,
+            forced_text=forced_text,
         )
+
+    def _window(self, current: _Current, last_sample: int) -> tuple[int, str]:
+        """Where a decode up to `last_sample` begins, and what is committed from there on.
+
+        Never at the last commit: the engine would not see the words before the seam, and the
+        comma or full stop between would be missing.
+        """
+        latest = last_sample - self._left_context
+        begun = [start for start in current.starts[:-1] if start[0] <= latest]
+        if not begun:
+            return current.first_sample, current.forced_text
+        sample, length = begun[-1]
+        # The mark at a seam belongs to what is left out; the engine begins with a word.
+        forced_text = current.forced_text[length:].lstrip(_PUNCTUATION)
+        return sample, f" {forced_text}" if forced_text else ""
 
     def _apply(self, point: Point) -> list[Step]:
         if isinstance(point, SpeechStarted):
@@ -157,6 +188,7 @@ class Stabilizer:
         if not sure or current.decoded_to < 0:
             return []
         current.forced_text += sure
+        current.starts.append((current.decoded_to - self._tail, len(current.forced_text)))
         current.rest = current.rest[len(sure) :]
         return [Commit(current.number, sure, final=False, at_sample=point.at_sample)]
 

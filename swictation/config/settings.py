@@ -79,6 +79,9 @@ class AsrSettings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(min_length=1, description="auto, a name from `swictation model list`, or a folder"),
     ] = "auto"
     language: Annotated[Language, Meta(description="ISO 639-1 code of the spoken language")] = "en"
+    left_context_s: Annotated[
+        float, Meta(ge=0.0, le=30.0, description="seconds of sound that a decode takes at least")
+    ] = 4.0
     partials: Annotated[
         Literal["auto", "on", "off"],
         Meta(description="tentative text for display; auto: only while somebody reads it"),

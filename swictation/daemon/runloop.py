@@ -15,7 +15,7 @@ from swictation.events import (
     AudioLost,
     Event,
     Injected,
-    PointFound,
+    PointsFound,
     Scanned,
     SourceEnded,
     SpoolFailed,
@@ -29,6 +29,7 @@ from swictation.events import (
 from swictation.types import (
     Commit,
     DecodeRequest,
+    Point,
     SpeechEnded,
     SpeechStarted,
     to_seconds,
@@ -101,8 +102,8 @@ class RunLoop:
 
     def _handle(self, event: Event) -> None:
         match event:
-            case PointFound():
-                self._on_point(event)
+            case PointsFound():
+                self._on_points(event)
             case Scanned():
                 self._stream.settle_silence(event.sample)
                 self._consider_partial(event)
@@ -131,8 +132,12 @@ class RunLoop:
             case StopRequested():
                 self._on_stop()
 
-    def _on_point(self, event: PointFound) -> None:
-        point = event.point
+    def _on_points(self, event: PointsFound) -> None:
+        for point in event.points:
+            self._take_note(point)
+        self._perform(self._stream.stabilizer.points(event.points), event.posted_s)
+
+    def _take_note(self, point: Point) -> None:
         match point:
             case SpeechStarted():
                 self._stream.begin_utterance(point)
@@ -143,7 +148,6 @@ class RunLoop:
                 self._note("speech_ended", point.last_sample, utterance=number, reason=reason)
             case _:
                 pass
-        self._perform(self._stream.stabilizer.point(point), event.posted_s)
 
     def _perform(self, steps: list[Step], due_s: float) -> None:
         """Carry out what the commit rule asks for, which could be known at `due_s`."""

@@ -9,7 +9,7 @@ from swictation.audio.framer import Framer
 from swictation.audio.journal import Journal
 from swictation.clock import Clock
 from swictation.errors import AudioLostError
-from swictation.events import AudioLost, Event, PointFound, Scanned, StreamEnded, ThreadFailed
+from swictation.events import AudioLost, Event, PointsFound, Scanned, StreamEnded, ThreadFailed
 from swictation.types import Frame, Point, Samples, to_samples
 from swictation.vad.listener import Listener
 
@@ -58,13 +58,13 @@ class SpeechThread:
         while self._journal.wait_beyond(self.heard_sample) and not self._is_abandoned:
             at = self.heard_sample
             end = min(self._journal.end_sample, at + _READ_LIMIT)
-            self._hear(framer.feed(self._read(at, end)))
+            self._post_points(self._hear(framer.feed(self._read(at, end))))
             self.heard_sample = end
             if end - reported >= self._report_every:
                 reported = end
                 self._post(Scanned(end, self._listener.last_probability))
-        self._hear(framer.flush())
-        self._post_points(self._listener.flush(self.heard_sample))
+        last = self._hear(framer.flush())
+        self._post_points(last + self._listener.flush(self.heard_sample))
         self._post(StreamEnded(self.heard_sample))
 
     def _read(self, first_sample: int, last_sample: int) -> Samples:
@@ -75,10 +75,9 @@ class SpeechThread:
             self._post(AudioLost(first_sample, last_sample))
             return np.zeros(last_sample - first_sample, np.int16)
 
-    def _hear(self, frames: list[Frame]) -> None:
-        for frame in frames:
-            self._post_points(self._listener.feed(frame))
+    def _hear(self, frames: list[Frame]) -> list[Point]:
+        return [point for frame in frames for point in self._listener.feed(frame)]
 
     def _post_points(self, points: list[Point]) -> None:
-        for point in points:
-            self._post(PointFound(point, self._clock.now_s()))
+        if points:
+            self._post(PointsFound(tuple(points), self._clock.now_s()))

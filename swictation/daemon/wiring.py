@@ -5,6 +5,7 @@ import itertools
 import logging
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -64,6 +65,11 @@ def listener(settings: Settings) -> Listener:
     gate = EnergyGate() if settings.vad.energy_gate else None
     normaliser = LevelNormaliser() if settings.vad.raise_quiet else None
     return Listener(SileroCpu(), Endpointer(settings.vad), gate, normaliser)
+
+
+def stabilizer(settings: Settings, numbers: Iterator[int]) -> Stabilizer:
+    """A fresh commit rule for one stream."""
+    return Stabilizer(numbers, settings.asr.left_context_s, settings.vad.tail_s)
 
 
 def engine_spec(settings: Settings, model: ModelLocation) -> EngineSpec:
@@ -141,7 +147,7 @@ class Session:
             spool=spool,
             capture=Capture(source, journal, post),
             speech=SpeechThread(journal, listener(settings), post, self._clock, report_s),
-            stabilizer=Stabilizer(self._numbers),
+            stabilizer=stabilizer(settings, self._numbers),
             composer=Composer(settings.text, settings.asr.language),
             injector=sink,
             delivery=Delivery(sink, spool, post),

@@ -49,11 +49,11 @@ class Endpointer:
 
     def __init__(self, settings: VadSettings) -> None:
         self._settings = settings
-        self._hang_over = to_samples(settings.hang_over_s)
+        self._hang_over = _whole_frames(settings.hang_over_s)
         self._tail = to_samples(settings.tail_s)
         self._cap = to_samples(settings.max_utterance_s)
         self._notice = to_samples(settings.decode_after_s)
-        self._confirm = to_samples(settings.commit_after_s)
+        self._confirm = _whole_frames(settings.commit_after_s)
         search_s = min(settings.cut_search_s, _CUT_SEARCH_PART * settings.max_utterance_s)
         self._cut_search = to_samples(search_s)
         frames = -(-(self._cut_search + _CUT_GUARD) // FRAME_SAMPLES)
@@ -157,3 +157,8 @@ class Endpointer:
         heard = recent[len(recent) - (now - low) : len(recent) - (now - high)].astype(np.float64)
         energy = np.cumsum(np.concatenate(([0.0], np.square(heard))))
         return low + int(np.argmin(energy[_QUIET:] - energy[:-_QUIET])) + _QUIET // 2
+
+
+def _whole_frames(seconds: float) -> int:
+    """The nearest whole number of frames, in samples: silence cannot be told more exactly."""
+    return round(to_samples(seconds) / FRAME_SAMPLES) * FRAME_SAMPLES

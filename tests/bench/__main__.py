@@ -6,6 +6,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before an engine's library is i
 
 import importlib
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -32,8 +33,7 @@ def main(
     Without a NAME everything is measured but the soak, which takes minutes of one core.
     """
     context = Context(model, minutes, live_s)
-    figures = msgspec.json.decode(out.read_bytes()) if out and out.exists() else {}
-    own = figures.setdefault(model, {})
+    own: dict[str, Any] = {}
     chosen = names or NAMES[:-1]
     for name in chosen:
         click.echo(f"{name} ({model}) ...", err=True)
@@ -44,11 +44,17 @@ def main(
             return
         own[name] = {"machine": machine.describe(), **result}
         if out:
-            text = msgspec.json.format(msgspec.json.encode(figures), indent=1)
-            out.write_bytes(text + b"\n")
+            _add(out, model, name, own[name])
     if out is None:
         click.echo(msgspec.json.format(msgspec.json.encode(own), indent=1).decode())
     click.echo(goals.as_text(goals.judge(model, own, chosen)))
+
+
+def _add(out: Path, model: str, name: str, result: dict[str, Any]) -> None:
+    """Replace one benchmark's figures; the file is read anew, for others may have written to it."""
+    figures = msgspec.json.decode(out.read_bytes()) if out.exists() else {}
+    figures.setdefault(model, {})[name] = result
+    out.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=1) + b"\n")
 
 
 main()

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from swictation.asr.stabilizer import Stabilizer, Step
+from swictation.asr.stabilizer import Step
 from swictation.audio.framer import Framer
-from swictation.config.settings import TextSettings, VadSettings
+from swictation.config.settings import Settings, TextSettings, VadSettings
+from swictation.daemon import wiring
 from swictation.text.compose import Composer
 from swictation.types import (
     Commit,
@@ -100,7 +101,8 @@ def _monologue(
     name: str, samples: Samples, engine: Recogniser, endpointer: Endpointer
 ) -> tuple[str, list[int]]:
     """The text, and where it was cut; every decode is answered before the next frame."""
-    stabilizer, composer = Stabilizer(itertools.count(1)), Composer(TextSettings(), "en")
+    stabilizer = wiring.stabilizer(Settings(), itertools.count(1))
+    composer = Composer(TextSettings(), "en")
     detector, framer = SileroCpu(), Framer()
     typed: list[str] = []
     cuts: list[int] = []
@@ -118,7 +120,7 @@ def _monologue(
 
     def handle(points: list[Point]) -> None:
         for point in points:
-            commits = take(stabilizer.point(point))
+            commits = take(stabilizer.points([point]))
             is_unsure = isinstance(point, SilenceConfirmed) and not commits
             if is_unsure and isinstance(endpointer, _ByCommit):
                 endpointer.nothing_committed()

@@ -11,6 +11,7 @@ from swictation.config.settings import VadSettings
 from swictation.types import Frame, Samples, SpeechEnded, to_samples
 from swictation.vad.endpointer import Endpointer
 from swictation.vad.gate import EnergyGate
+from swictation.vad.level import LevelNormaliser
 from swictation.vad.listener import Listener
 from swictation.vad.silero_cpu import SileroCpu
 from tests.bench.context import Context
@@ -47,7 +48,7 @@ def listen(frames: list[Frame], *, is_gated: bool) -> Heard:
     """Play frames to a fresh listener, with and without the gate before the detector."""
     detector = _Counting()
     gate = EnergyGate() if is_gated else None
-    listener = Listener(detector, Endpointer(VadSettings()), gate)
+    listener = Listener(detector, Endpointer(VadSettings()), gate, LevelNormaliser())
     begun_s = time.process_time()
     points = [point for frame in frames for point in listener.feed(frame)]
     cpu_s = time.process_time() - begun_s

@@ -83,8 +83,8 @@ class Plain:
 
 
 @cache
-def recogniser(model: str) -> Recogniser:
-    return Recogniser(model)
+def recogniser(model: str, threads: int = THREADS) -> Recogniser:
+    return Recogniser(model, cpu_threads=threads)
 
 
 @cache

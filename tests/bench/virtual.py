@@ -11,10 +11,11 @@ import itertools
 
 import msgspec
 
-from swictation.asr.stabilizer import Stabilizer, Step
+from swictation.asr.stabilizer import Step
 from swictation.audio.framer import Framer
 from swictation.audio.source import BLOCK_SAMPLES
-from swictation.config.settings import TextSettings, VadSettings
+from swictation.config.settings import Settings, TextSettings, VadSettings
+from swictation.daemon import wiring
 from swictation.text.compose import Composer
 from swictation.types import (
     SAMPLE_RATE_HZ,
@@ -27,6 +28,7 @@ from swictation.types import (
 )
 from swictation.vad.endpointer import Endpointer
 from swictation.vad.gate import EnergyGate
+from swictation.vad.level import LevelNormaliser
 from swictation.vad.listener import Listener
 from swictation.vad.silero_cpu import SileroCpu
 from tests.bench.recogniser import Recogniser
@@ -67,9 +69,9 @@ class Journey(msgspec.Struct):
         return None
 
 
-def points(samples: Samples) -> list[Point]:
+def points(samples: Samples, normaliser: LevelNormaliser | None) -> list[Point]:
     """The decision points of a recording: a function of its samples."""
-    listener = Listener(SileroCpu(), Endpointer(VadSettings()), EnergyGate())
+    listener = Listener(SileroCpu(), Endpointer(VadSettings()), EnergyGate(), normaliser)
     framer = Framer()
     frames = framer.feed(samples) + framer.flush()
     found = [point for frame in frames for point in listener.feed(frame)]
@@ -79,7 +81,7 @@ def points(samples: Samples) -> list[Point]:
 class _Run:
     def __init__(self, name: str, samples: Samples, engine: Recogniser, cost: str) -> None:
         self.name, self.samples, self.engine, self.cost = name, samples, engine, cost
-        self.stabilizer = Stabilizer(itertools.count(1))
+        self.stabilizer = wiring.stabilizer(Settings(), itertools.count(1))
         self.composer = Composer(TextSettings(), "en")
         self.worker_free_s = 0.0
         self.answers: list[tuple[float, int, Hypothesis]] = []
@@ -112,18 +114,19 @@ def play(
     engine: Recogniser,
     cost: str = "wall",
     heard: Samples | None = None,
+    block_samples: int = BLOCK_SAMPLES,
 ) -> Journey:
     """Play a recording; `cost` says which measured time a decode lasts: "wall" or "cpu".
 
-    `heard`: what the detector hears instead of `samples`, which the engine decodes.
+    `heard`: what the detector hears, as it is, instead of `samples`, which the engine decodes.
     """
     run = _Run(name, samples, engine, cost)
-    for point in points(samples if heard is None else heard):
-        blocks = -(-point.at_sample // BLOCK_SAMPLES)
-        now_s = blocks * BLOCK_SAMPLES / SAMPLE_RATE_HZ
+    found = points(samples, LevelNormaliser()) if heard is None else points(heard, None)
+    for blocks, together in itertools.groupby(found, lambda p: -(-p.at_sample // block_samples)):
+        block = list(together)
+        now_s = blocks * block_samples / SAMPLE_RATE_HZ
         run.answer_until(now_s)
-        run.take(now_s, run.stabilizer.point(point))
-        if isinstance(point, SpeechEnded):
-            run.journey.ends.append(point)
+        run.take(now_s, run.stabilizer.points(block))
+        run.journey.ends += [point for point in block if isinstance(point, SpeechEnded)]
     run.answer_until(float("inf"))
     return run.journey

@@ -35,7 +35,7 @@ def pacer():
 
 @pytest.fixture
 def stabilizer():
-    return Stabilizer(count(1))
+    return Stabilizer(count(1), left_context_s=4.0, tail_s=0.2)
 
 
 def request(number=1, seconds=2.0):
@@ -106,7 +106,7 @@ def test_the_window_is_8_s():
 
 
 def play(stabilizer, *points):
-    return [step for point in points for step in stabilizer.point(point)]
+    return [step for point in points for step in stabilizer.points([point])]
 
 
 def answer(stabilizer, hypothesis):

@@ -39,10 +39,10 @@ class Rule:
     """A stabilizer that is fed points and told what the engine says."""
 
     def __init__(self):
-        self.stabilizer = Stabilizer(count(1))
+        self.stabilizer = Stabilizer(count(1), left_context_s=4.0, tail_s=0.2)
 
     def points(self, *points):
-        return [step for point in points for step in self.stabilizer.point(point)]
+        return [step for point in points for step in self.stabilizer.points([point])]
 
     def answer(self, hypothesis):
         return self.stabilizer.answer(self.stabilizer.pending.number, hypothesis)
@@ -286,3 +286,52 @@ def test_there_is_nothing_to_give_up_when_nothing_is_asked(rule):
     rule.points(STARTED)
     assert rule.stabilizer.give_up() == []
     assert rule.points(NOTICED) == [DecodeRequest(1, 0, 1_000, 9_000)]
+
+
+def seconds(value):
+    return round(16_000 * value)
+
+
+def pause(utterance, speech_end_s):
+    """A silence after speech up to `speech_end_s`, long enough to commit in."""
+    end = seconds(speech_end_s)
+    return (
+        SilenceNoticed(utterance, end + 3_584, end + 3_200),
+        SilenceConfirmed(utterance, end + 5_120),
+        SpeechResumed(utterance, end + 8_192),
+    )
+
+
+def test_of_a_long_utterance_only_the_end_is_decoded_again_with_its_own_text_forced(rule):
+    rule.points(SpeechStarted(0, 2_048, 0, 0, False), *pause(0, 3.0))
+    rule.answer(sure(" One two three."))
+    (second,) = rule.points(*pause(0, 8.0)[:1])
+    assert (second.first_sample, second.forced_text) == (0, " One two three"), "the last commit"
+    rule.points(*pause(0, 8.0)[1:])
+    rule.answer(sure(", four five. Six"))
+    (third,) = rule.points(*pause(0, 9.0)[:1])
+    assert (third.first_sample, third.last_sample) == (seconds(3.0), seconds(9.0) + 3_200)
+    assert third.forced_text == " four five. Six", "without the mark at the seam"
+
+
+def test_a_decode_takes_some_seconds_of_sound_if_the_utterance_has_them(rule):
+    rule.points(SpeechStarted(0, 2_048, 0, 0, False), *pause(0, 3.0))
+    rule.answer(sure(" One."))
+    rule.points(*pause(0, 5.0))
+    rule.answer(sure(", two."))
+    (short,) = rule.points(*pause(0, 6.0)[:1])
+    assert (short.first_sample, short.forced_text) == (0, " One, two")
+
+
+def test_the_pieces_of_a_long_utterance_still_make_one_text(rule):
+    steps = rule.points(SpeechStarted(0, 2_048, 0, 0, False), *pause(0, 5.0))
+    steps += rule.answer(sure(" One."))
+    steps += rule.points(*pause(0, 10.0)) + rule.answer(sure(" Two."))
+    steps += rule.points(*pause(0, 15.0)) + rule.answer(sure(", three."))
+    texts = [step.text for step in steps if isinstance(step, Commit)]
+    assert "".join(texts) == " One Two, three"
+
+
+def test_a_silence_that_is_over_when_it_is_heard_of_is_not_decoded(rule):
+    assert rule.stabilizer.points([STARTED, NOTICED, RESUMED]) == []
+    assert rule.stabilizer.pending is None

@@ -51,7 +51,7 @@ class _Play:
     """A commit rule, and a worker that answers one request after the other in its own time."""
 
     def __init__(self, seed, dies_on=()):
-        self.stabilizer = Stabilizer(count(1))
+        self.stabilizer = Stabilizer(count(1), left_context_s=4.0, tail_s=0.2)
         self.commits = []
         self.requests = []
         self._seed = seed
@@ -64,7 +64,7 @@ class _Play:
         for point in points:
             while self._waiting and next(turns):
                 self._answer()
-            self._take(self.stabilizer.point(point))
+            self._take(self.stabilizer.points([point]))
         while self._waiting:
             self._answer()
         return self
@@ -155,9 +155,9 @@ def test_what_is_forced_is_exactly_what_was_committed_of_the_utterance(journey):
 @given(_journeys())
 def test_at_most_one_request_is_open(journey):
     points, seed = journey
-    stabilizer, open_ = Stabilizer(count(1)), None
+    stabilizer, open_ = Stabilizer(count(1), left_context_s=4.0, tail_s=0.2), None
     for point in points:
-        for step in stabilizer.point(point):
+        for step in stabilizer.points([point]):
             if isinstance(step, DecodeRequest):
                 open_ = step
         assert stabilizer.pending in (None, open_)

@@ -59,7 +59,7 @@ def test_an_utterance_has_its_points_at_exact_samples():
     assert points == [
         SpeechStarted(0, at(43), onset - 8000, onset - 4800, continues=False),
         SilenceNoticed(0, at(56), decoded_to),  # the first frame that ends 0.2 s after speech
-        SilenceConfirmed(0, at(59)),
+        SilenceConfirmed(0, at(58)),  # the frame nearest to 0.3 s
         SpeechEnded(0, at(74), decoded_to, "silence"),
     ]
 
@@ -120,7 +120,7 @@ def test_with_the_shortest_hang_over_a_pause_is_still_noticed_confirmed_and_then
         SilenceConfirmed,
         SpeechEnded,
     ]
-    assert [point.at_sample for point in ear.points[1:]] == [at(16), at(19), at(19)]
+    assert [point.at_sample for point in ear.points[1:]] == [at(16), at(18), at(18)]
 
 
 def test_speech_that_resumes_goes_on_with_the_same_utterance():
@@ -238,7 +238,7 @@ def test_a_cut_never_lies_before_the_last_confirmed_pause():
         ear.points += ear.endpointer.feed(frame, SILENCE if in_pause else SPEECH)
     confirmed = next(point for point in ear.points if isinstance(point, SilenceConfirmed))
     ended = next(point for point in ear.points if isinstance(point, SpeechEnded))
-    assert confirmed.at_sample == at(pause.start + 9)
+    assert confirmed.at_sample == at(pause.start + 8)
     assert to_samples(17.05) <= ended.last_sample <= to_samples(17.15)
 
 
