@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 from faster_whisper import WhisperModel  # pyright: ignore[reportMissingTypeStubs]
 
+from swictation.asr.alignment import has_words, rest_after
 from swictation.asr.engine import EngineSpec, Waveform
 from swictation.asr.loops import find_loop, is_too_fast
 from swictation.config.settings import WhisperSettings
@@ -27,6 +28,8 @@ _HOP_SAMPLES = 160
 _FULL_CONTEXT_S = 30.0
 _MAX_TOKENS = 448
 _TOKENS_BASE = 12
+_LEAST_CHARS_PER_S = 9.0
+"""People say 12 to 17; where less than this is forced, some of the sound has no text yet."""
 _LANGUAGE = re.compile(r"<\|([a-z]{2,3})\|>")
 _OWN_FOLDER = (
     "put a whole CTranslate2 conversion of Whisper there, or set [asr] model to a name"
@@ -114,6 +117,10 @@ class WhisperEngine:
         if decoded.is_capped or self._loops(decoded.text, speech_s):
             decoded = self._decode(waveform, request.forced_text, _FULL_CONTEXT_S, beam)
             retries = 1
+        is_short = len(request.forced_text) < _LEAST_CHARS_PER_S * speech_s
+        if request.forced_text and is_short and not has_words(decoded.text):
+            decoded = self._decode_unforced(waveform, request.forced_text, context_s, beam, decoded)
+            retries += 1
         dropped = self._dropped(decoded, speech_s)
         return Hypothesis(
             new_text="" if dropped else decoded.text,
@@ -125,6 +132,20 @@ class WhisperEngine:
             decode_s=time.monotonic() - wall_s,
             cpu_s=time.process_time() - cpu_s,
         )
+
+    def _decode_unforced(
+        self, waveform: Waveform, forced: str, context_s: float, beam: int, silent: _Decoded
+    ) -> _Decoded:
+        """Hear again, without its own words to go by, what an engine had no more words for.
+
+        With a forced prefix Whisper now and then ends the text at once and leaves seconds of
+        speech unsaid. What the second hearing has behind the forced words is the answer.
+        """
+        whole = self._decode(waveform, "", context_s, beam)
+        if self._loops(whole.text, len(waveform) / SAMPLE_RATE_HZ):
+            return silent
+        rest = rest_after(forced, whole.text)
+        return msgspec.structs.replace(whole, text=rest) if has_words(rest) else silent
 
     def _loops(self, text: str, speech_s: float) -> bool:
         settings = self._settings

@@ -1,0 +1,31 @@
+import pytest
+
+from swictation.asr.alignment import has_words, rest_after
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize(
+    ("typed", "text", "rest"),
+    [
+        (" It was the best", " It was the best of times.", " of times."),
+        (" One two", " One, two. Three", ". Three"),
+        (" in short the period", " In short, the period was", " was"),
+        (" wood cutters of", " woodcutters of the", " the"),
+        (" all there is", " All there is.", "."),
+        ("", " Hello", " Hello"),
+        (" don't go", " Don’t go there", " there"),
+        (" one two three", "", ""),
+    ],
+)
+def test_what_lies_behind_the_typed_words_is_the_rest(typed, text, rest):
+    assert rest_after(typed, text) == rest
+
+
+def test_of_equally_like_prefixes_the_longest_counts():
+    assert rest_after(" a b", " a x c") == " c", "a typed word is not typed twice"
+
+
+def test_punctuation_alone_holds_no_words():
+    assert not has_words(" ... -")
+    assert has_words(" 5.")
