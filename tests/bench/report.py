@@ -70,6 +70,8 @@ def _cost(figures: Figures) -> list[str]:
     for model, own in figures.items():
         for band, found in own["finals"]["decode_ratio"].items():
             what = f"{model}, one decode, {band.replace('_', ' ')} of speech"
+            if not found.get("n") or "p50_cpu" not in found:
+                continue  # nobody spoke so long
             rows.append([what, f"{found['ours_p50_cpu_s']} s", found["p50_cpu"], found["n"]])
         for kind, found in own["finals"]["cpu"].items():
             what = f"{model}, all decodes, {kind}"
