@@ -11,10 +11,7 @@ class SwictationError(Exception):
     Attributes:
         message: one line, what happened and what it means.
         remedy: the exact thing to do or type next, or "".
-        retryable: whether the same call may succeed later without the user's help.
     """
-
-    retryable = False
 
     def __init__(self, message: str, remedy: str = "") -> None:
         super().__init__(message)
@@ -48,8 +45,6 @@ class EngineError(SwictationError):
 
 class WorkerError(SwictationError):
     """The worker process cannot be kept alive."""
-
-    retryable = True
 
 
 class ProtocolError(SwictationError):
