@@ -20,10 +20,16 @@ _EXIT_GRACE_S = 2.0
 _OUTPUT_GRACE_S = 1.0
 _WRITE_BACKLOG_BYTES = 4 * 2**20
 
-_QUIET_THREADS = {
+_ENVIRONMENT = {
     # Threads that spin while they wait would take a core from the user's other programs.
     "OMP_WAIT_POLICY": "PASSIVE",
     "KMP_BLOCKTIME": "0",
+    # oneDNN keeps compiled code for each of the last 1024 shapes, and each utterance has a length
+    # of its own: over 100 MiB an hour. glibc would keep a heap for each thread, and what was freed.
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "16",
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(2**20),
+    "MALLOC_TRIM_THRESHOLD_": str(2**24),
     "HF_HUB_OFFLINE": "1",
     "PYTHONUNBUFFERED": "1",
 }
@@ -56,7 +62,7 @@ class WorkerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **_QUIET_THREADS},
+                env={**os.environ, **_ENVIRONMENT},
                 process_group=0,  # whatever it starts ends with it; Ctrl-C is not for it
             )
         ours.setblocking(False)
