@@ -1,0 +1,65 @@
+"""Which methods to try, in which order: pure, so that the rule can be read and tested."""
+
+from typing import Literal
+
+import msgspec
+
+Method = Literal["commit", "paste", "type", "wtype"]
+METHODS: tuple[Method, ...] = ("commit", "paste", "type", "wtype")
+
+_TERMINALS = """
+alacritty blackbox com.mitchellh.ghostty com.raggesi.blackbox contour cool-retro-term
+deepin-terminal eterm foot footclient ghostty gnome-terminal-server guake havoc kgx kitty konsole
+lxterminal mate-terminal mlterm org.codeberg.dnkl.foot org.contourterminal.contour org.gnome.console
+org.gnome.ptyxis org.gnome.terminal org.kde.konsole org.kde.yakuake org.wezfurlong.wezterm ptyxis
+qterminal rio rxvt sakura st-256color terminator terminology termite tilix tilda urxvt wezterm
+weston-terminal xfce4-terminal yakuake
+"""
+TERMINALS = frozenset(_TERMINALS.split())
+"""Where Ctrl+V does not paste; names in lower case, as windows give them."""
+
+
+class Situation(msgspec.Struct, frozen=True, gc=False):
+    """What is known before anything is sent."""
+
+    field: Literal["text", "secret", "none", "taken", "unsupported"]
+    """What has the focus, as the input method sees it; "taken": another one owns the seat."""
+    window: bool | None
+    """Whether a window has the focus; None where the compositor does not tell."""
+    clipboard: bool
+    keyboard: bool
+    wtype: bool
+
+
+class Plan(msgspec.Struct, frozen=True, gc=False):
+    """Methods to try until one has not refused; with none of them, why."""
+
+    methods: tuple[Method, ...]
+    reason: str = ""
+
+
+def plan(situation: Situation, allowed: tuple[Method, ...] = METHODS) -> Plan:
+    """What to try. A later method is tried only if the earlier surely sent nothing."""
+    if situation.field == "secret":
+        return Plan((), "a password field has the focus")
+    if situation.window is False and situation.field != "text":
+        return Plan((), "no window has the focus")
+    able: dict[Method, bool] = {
+        "commit": situation.field == "text",
+        "paste": situation.clipboard and situation.keyboard,
+        "type": situation.keyboard,
+        "wtype": situation.wtype,
+    }
+    methods: tuple[Method, ...] = tuple(
+        method for method in METHODS if method in allowed and able[method]
+    )
+    if methods:
+        return Plan(methods)
+    if allowed == ("commit",) and situation.field == "taken":
+        return Plan((), "another input method owns the seat")
+    return Plan((), "no text field is active" if allowed == ("commit",) else "no way to send text")
+
+
+def pastes_with_shift(app: str) -> bool:
+    """Whether pasting takes Ctrl+Shift+V there, as in terminals."""
+    return app.lower() in TERMINALS
