@@ -1,0 +1,245 @@
+"""Pastes a text and knows whether the focused program took it."""
+
+import time
+
+import msgspec
+from Xlib import Xatom
+
+from swictation.inject.x11.barrier import Barrier
+from swictation.inject.x11.clipboard import Clipboard
+from swictation.inject.x11.connection import Connection, Property
+from swictation.inject.x11.focus import Focus, has_focus
+from swictation.inject.x11.keyboard import Keyboard
+from swictation.inject.x11.ledger import Halted, Ledger, Refused
+from swictation.inject.x11.selection import Content, Selections
+
+_FETCH_S = 2.5
+"""A window that hangs for a second still gets its text."""
+_NEXT_CHORD_S = 0.5
+_READ_S = 0.05
+_QUIET_S = 0.1
+"""Chromium asks about 17 times for one paste; the next text waits until it is through."""
+_GIVE_BACK_S = 0.5
+_GIVE_BACK_SILENT_S = 10.0
+"""A window that has the key but never asked may still ask when it thaws: for our text, then."""
+
+_PLAIN = ("text/plain;charset=utf-8", "text/plain")
+
+
+class Chord(msgspec.Struct, frozen=True):
+    """A paste shortcut; without `letter` it is the Insert key."""
+
+    control: bool
+    shift: bool
+    letter: bool
+
+
+def chords(focus: Focus, *, has_letter: bool) -> tuple[Chord, ...]:
+    """The shortcuts to try in turn on `focus`.
+
+    `has_letter` says whether the active layout has a v: Chromium knows no Control+V without one.
+    The second is tried only when the window has proven that it let the first pass; to Tk
+    Shift+Insert means PRIMARY, but it answers no ping and never gets there.
+    """
+    if focus.pastes_primary:
+        return (Chord(control=False, shift=True, letter=False),)
+    if focus.is_terminal:
+        return (Chord(control=True, shift=True, letter=True),)
+    control_v = Chord(control=True, shift=False, letter=True)
+    if has_letter or not focus.answers_ping:
+        return (control_v,)
+    return (Chord(control=False, shift=True, letter=False), control_v)
+
+
+class _Loan(msgspec.Struct):
+    """A selection that is to be given back."""
+
+    selection: int
+    old: Content
+    due_s: float
+    quiet_s: float
+    """Not before it has been this long without a request."""
+
+
+class Paster:
+    """Owns the selection, presses the shortcut, and waits for the focused client to fetch."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        keyboard: Keyboard,
+        barrier: Barrier,
+        selections: Selections,
+        clipboard: Clipboard,
+    ) -> None:
+        self._x = connection
+        self._keyboard = keyboard
+        self._barrier = barrier
+        self._selections = selections
+        self._clipboard = clipboard
+        self._loan: _Loan | None = None
+
+    def paste(self, text: str, focus: Focus, ledger: Ledger) -> None:
+        """Paste `text`; returns once the focused client has fetched it.
+
+        Raises `Refused` while it has surely not arrived (`try_other` where keys may do),
+        `Halted` after.
+        """
+        payload = self._payload(text)
+        self._keyboard.wait_for_release()
+        self._keyboard.refresh()
+        selection = Xatom.PRIMARY if focus.pastes_primary else self._x.atom("CLIPBOARD")
+        has_letter = self._keyboard.keymap.native("v", self._keyboard.group()) is not None
+        shortcuts = chords(focus, has_letter=has_letter)
+        keycodes = [self._letter(focus) if chord.letter else None for chord in shortcuts]
+        old = self._borrow(selection)
+        if not self._selections.take(selection, payload):
+            raise Refused("the clipboard cannot be owned", try_other=True)
+        self._loan = _Loan(selection, old, time.monotonic() + _GIVE_BACK_S, _GIVE_BACK_S)
+        try:
+            self._before_key(focus)
+            for number, (chord, keycode) in enumerate(zip(shortcuts, keycodes, strict=True)):
+                last = number == len(shortcuts) - 1
+                if self._press(chord, keycode, focus, ledger, len(text), last=last):
+                    self._finish(selection, focus, ledger)
+                    return
+            raise Refused("the window did not ask for the clipboard", try_other=True)
+        except Refused:
+            self.give_back()
+            raise
+
+    @property
+    def due_s(self) -> float | None:
+        """When `tend` wants to be called, by the monotonic clock."""
+        return self._loan.due_s if self._loan else None
+
+    def tend(self) -> None:
+        """Give the selection back once its time has come and nobody is still reading."""
+        loan = self._loan
+        if loan is None or time.monotonic() < loan.due_s:
+            return
+        quiet_at_s = self._selections.served(loan.selection).at_s + loan.quiet_s
+        if time.monotonic() < quiet_at_s:
+            loan.due_s = quiet_at_s
+            return
+        self.give_back()
+
+    def give_back(self) -> None:
+        """Serve what was there before, unless somebody has copied something meanwhile."""
+        loan, self._loan = self._loan, None
+        if loan is None or not self._selections.owns(loan.selection):
+            return
+        if not loan.old or not self._selections.take(loan.selection, loan.old):
+            self._selections.drop(loan.selection)
+
+    def _payload(self, text: str) -> Content:
+        raw = text.encode()
+        utf8 = self._x.atom("UTF8_STRING")
+        value = Property(utf8, 8, raw)
+        if not value.fits:
+            raise Refused("the text is too long for the clipboard", try_other=True)
+        hint = self._x.atom("x-kde-passwordManagerHint")
+        plain = {self._x.atom(name): Property(self._x.atom(name), 8, raw) for name in _PLAIN}
+        return {
+            utf8: value,
+            **plain,
+            self._x.atom("TEXT"): value,
+            hint: Property(hint, 8, b"secret"),  # clipboard histories leave it out
+        }
+
+    def _letter(self, focus: Focus) -> int:
+        """The key of v, on a spare keycode where the layout has none."""
+        native = self._keyboard.keymap.native("v", self._keyboard.group())
+        if native is not None and native.level == 0:
+            return native.keycode
+        try:
+            keycode, changes = self._keyboard.spares.reserve("v")
+        except ValueError:
+            raise Refused("the keyboard has no spare key for v", try_other=True) from None
+        if changes:
+            self._settle(focus)
+            self._keyboard.remap(changes)
+            self._barrier.cross_window_manager()
+            self._settle(focus)
+        return keycode
+
+    def _settle(self, focus: Focus) -> None:
+        if not focus.answers_ping:
+            self._x.pump(lambda: False, 0.15)
+        elif self._barrier.cross(focus) != "crossed":
+            raise Refused("the window does not answer")
+
+    def _borrow(self, selection: int) -> Content:
+        """What is to be given back later; waits for the readers of the text before."""
+        loan = self._loan
+        if loan and loan.selection == selection and self._selections.owns(selection):
+            served = self._selections.served(selection)
+            quiet = lambda: time.monotonic() >= served.at_s + _QUIET_S  # noqa: E731
+            self._x.pump(quiet, 2 * _QUIET_S, poll_s=_QUIET_S / 4)
+            return loan.old
+        self.give_back()
+        if self._selections.owns(selection):
+            return self._selections.content(selection)
+        old = self._clipboard.read(selection)
+        if old is None:
+            raise Refused("the clipboard holds what cannot be kept", try_other=True)
+        return old
+
+    def _before_key(self, focus: Focus) -> None:
+        """Let those who fetch every new clipboard do so first: that proves no paste."""
+        if focus.answers_ping and self._barrier.cross(focus) != "crossed":
+            raise Refused("the window does not answer")
+        if not has_focus(self._x, focus):
+            raise Refused("the focus moved to another window")
+        if self._keyboard.held():
+            self._keyboard.wait_for_release()
+
+    def _press(
+        self,
+        chord: Chord,
+        keycode: int | None,
+        focus: Focus,
+        ledger: Ledger,
+        characters: int,
+        *,
+        last: bool,
+    ) -> bool:
+        """Press one shortcut; True once the focused client has fetched the text."""
+        loan = self._loan
+        assert loan is not None
+        self._selections.served(loan.selection).clients.clear()
+        ledger.claim(characters)
+        if not self._keyboard.paste_chord(
+            control=chord.control, shift=chord.shift, keycode=keycode
+        ):
+            ledger.withdraw()
+            raise Refused("the keyboard lacks the keys to paste", try_other=True)
+
+        def fetched() -> bool:
+            return focus.client in self._selections.served(loan.selection).clients
+
+        if self._x.pump(fetched, _FETCH_S if last else _NEXT_CHORD_S):
+            return True
+        passed = focus.answers_ping and self._barrier.cross(focus) == "crossed"
+        if fetched():
+            return True
+        if not passed:
+            loan.due_s = time.monotonic() + _GIVE_BACK_SILENT_S
+            moved = not has_focus(self._x, focus)
+            raise Halted(
+                "the focus moved to another window" if moved else "the window did not fetch it"
+            )
+        if self._selections.served(loan.selection).clients:
+            raise Halted("another program fetched it")
+        ledger.withdraw()  # the window let the key pass, and nobody has the text
+        return False
+
+    def _finish(self, selection: int, focus: Focus, ledger: Ledger) -> None:
+        """The text was fetched: see it read, where the client deletes what it has read."""
+        served = self._selections.served(selection)
+        self._x.pump(lambda: not served.unread, _READ_S)
+        if focus.answers_ping:
+            self._barrier.cross(focus)
+        ledger.prove()
+        if self._loan:
+            self._loan.due_s = time.monotonic() + _GIVE_BACK_S
