@@ -18,6 +18,9 @@ from swictation.errors import InjectError
 
 Handler = Callable[[rq.Event], None]
 
+GONE = (OSError, ConnectionClosedError)
+"""What a call raises once the server is gone."""
+
 _MAX_PROPERTY_BYTES = 200_000
 """Fits one request: the core protocol's limit is 256 KiB and python-xlib knows no longer one."""
 
@@ -42,7 +45,7 @@ class Property(msgspec.Struct, frozen=True):
 class Connection:
     """The display and a window of our own on it. Every method belongs to the owning thread.
 
-    Raises OSError (python-xlib's ConnectionClosedError) from anything once the server is gone.
+    Anything raises one of `GONE` once the server is gone.
     """
 
     def __init__(self, display_name: str | None = None) -> None:
@@ -194,11 +197,8 @@ class Connection:
     def close(self) -> None:
         try:
             self._display.close()
-        except (OSError, XError):
+        except GONE:
             return
-
-
-Closed = ConnectionClosedError
 
 
 def _ignore(error: XError, _request: rq.Request | None) -> None:

@@ -6,7 +6,7 @@ from swictation.inject.injector import Injection, Target
 from swictation.inject.x11.barrier import Barrier
 from swictation.inject.x11.clipboard import Clipboard
 from swictation.inject.x11.connection import Connection
-from swictation.inject.x11.focus import Focus, read_focus
+from swictation.inject.x11.focus import FOCUS_RETURN_S, Focus, read_focus
 from swictation.inject.x11.keyboard import Keyboard
 from swictation.inject.x11.ledger import Halted, Ledger, Refused
 from swictation.inject.x11.paster import Paster
@@ -17,8 +17,6 @@ Method = Literal["type", "paste", "either"]
 
 MAX_NEWCOMERS = 6
 """Above it a remapping costs the window manager more than a paste."""
-
-_FOCUS_S = 0.5
 
 
 def prefers_typing(*, answers_ping: bool, newcomers: int) -> bool:
@@ -81,7 +79,7 @@ class Desk:
                 found.append(focus)
             return focus is not None
 
-        if not self.connection.pump(look, _FOCUS_S, poll_s=0.02):
+        if not self.connection.pump(look, FOCUS_RETURN_S, poll_s=0.02):
             raise Refused("no window has the focus")
         return found[-1]
 

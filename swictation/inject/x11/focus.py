@@ -19,6 +19,9 @@ _TERMINALS = _PRIMARY_TERMINALS | {
 
 _MAX_DEPTH = 32
 
+FOCUS_RETURN_S = 1.0
+"""A window manager that binds its keys anew has the focus back by then."""
+
 
 class Focus(msgspec.Struct, frozen=True):
     """The window with the keyboard focus, and the application window around it."""
@@ -69,9 +72,14 @@ def read_focus(x: Connection) -> Focus | None:
 
 
 def has_focus(x: Connection, focus: Focus) -> bool:
-    """True while exactly this window has it."""
+    """True while the same application window has it, be it on another of its own windows."""
     focused = x.display.get_input_focus().focus
-    return not isinstance(focused, int) and focused.id == focus.window
+    if isinstance(focused, int):
+        return False
+    if focused.id == focus.window:
+        return True
+    now = read_focus(x)
+    return now is not None and now.toplevel == focus.toplevel
 
 
 def _describe(x: Connection, focused: Window, top: Window) -> Focus:

@@ -77,7 +77,7 @@ class X11Injector:
         try:
             call = self._display.call(lambda desk: desk.deliver(text, method, ledger))
             answer = await self._answer(call)
-        except (InjectError, OSError) as error:
+        except InjectError as error:
             return outcome(text, ledger.abandon(), self.lost or str(error))
         except asyncio.CancelledError:
             ledger.abandon()

@@ -40,11 +40,11 @@ class Keymap:
     ) -> None:
         self.rows = {first_keycode + n: tuple(row) for n, row in enumerate(rows)}
         bound = {keycode for row in modifiers for keycode in row if keycode}
-        self.spare = [
-            keycode
+        self.spare = {
+            keycode: row
             for keycode, row in self.rows.items()
             if keycode not in bound and (not any(row) or row[:2] == lent.get(keycode))
-        ]
+        }
         self._level3 = next(
             (k for k, row in self.rows.items() if row[:1] == (LEVEL3_SHIFT,) and k in bound), None
         )
@@ -78,12 +78,11 @@ class Keymap:
     def _index(self) -> dict[tuple[str, int], Key]:
         keys: dict[tuple[str, int], Key] = {}
         top = 4 if self._level3 is not None else 2
-        unusable = set(self.spare)
         for keycode, row in self.rows.items():
-            if keycode in unusable:
-                continue
+            if keycode in self.spare or any(keysym in _KEYPAD for keysym in row):
+                continue  # what a keypad key means depends on NumLock
             for keysym, (group, level) in zip(row, _COLUMNS, strict=False):
-                character = "" if keysym in _KEYPAD else character_of(keysym)
+                character = character_of(keysym)
                 if not character or level >= top:
                     continue
                 known = keys.get((character, group))

@@ -8,7 +8,7 @@ from Xlib import Xatom
 from swictation.inject.x11.barrier import Barrier
 from swictation.inject.x11.clipboard import Clipboard
 from swictation.inject.x11.connection import Connection, Property
-from swictation.inject.x11.focus import Focus, has_focus
+from swictation.inject.x11.focus import FOCUS_RETURN_S, Focus, has_focus
 from swictation.inject.x11.keyboard import Keyboard
 from swictation.inject.x11.ledger import Halted, Ledger, Refused
 from swictation.inject.x11.selection import Content, Selections
@@ -189,7 +189,7 @@ class Paster:
         """Let those who fetch every new clipboard do so first: that proves no paste."""
         if focus.answers_ping and self._barrier.cross(focus) != "crossed":
             raise Refused("the window does not answer")
-        if not has_focus(self._x, focus):
+        if not self._x.pump(lambda: has_focus(self._x, focus), FOCUS_RETURN_S, poll_s=0.01):
             raise Refused("the focus moved to another window")
         if self._keyboard.held():
             self._keyboard.wait_for_release()

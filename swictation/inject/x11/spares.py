@@ -5,7 +5,7 @@ so characters stay where they are for as long as they can, and what has to chang
 few contiguous requests as the free keycodes allow.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -43,12 +43,18 @@ class Spares:
         """The row of each keycode that has a tenant."""
         return {keycode: self._row(keycode) for keycode in self._tenants}
 
-    def adopt(self, keycodes: Iterable[int]) -> None:
-        """Take the server's word for what is spare; tenants of the other keycodes are evicted."""
-        self._keycodes = sorted(keycodes)
-        kept = set(self._keycodes)
-        self._tenants = {k: v for k, v in self._tenants.items() if k in kept}
-        self._reserved = {c: k for c, k in self._reserved.items() if k in kept}
+    def adopt(self, rows: Mapping[int, Sequence[int]]) -> None:
+        """Take the server's word for the spare keycodes and what is on them.
+
+        Another client may have emptied or filled some: whoever lived there is evicted.
+        """
+        self._keycodes = sorted(rows)
+        self._tenants = {
+            keycode: tenants
+            for keycode, tenants in self._tenants.items()
+            if tuple(rows.get(keycode, ())[:2]) == self._row(keycode)
+        }
+        self._reserved = {c: k for c, k in self._reserved.items() if k in self._tenants}
         settled = set(self.where())
         self._used = {c: n for c, n in self._used.items() if c in settled}
 

@@ -11,9 +11,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from typing import Any, TypeVar
 
-from Xlib.error import XError
-
 from swictation.errors import InjectError
+from swictation.inject.x11.connection import GONE
 from swictation.inject.x11.desk import Desk
 
 _log = logging.getLogger(__name__)
@@ -90,7 +89,7 @@ class DisplayThread:
             while not self._finished():
                 self._turn(desk)
             desk.close()
-        except (OSError, XError, InjectError) as error:
+        except (*GONE, InjectError) as error:
             reason = "the X server is gone" if self._desk else str(error)
             _log.info("display thread ends: %s", type(error).__name__)
         except Exception as error:  # noqa: BLE001 - python-xlib fails in odd ways as a server dies

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from swictation.inject.x11.barrier import Barrier
 from swictation.inject.x11.connection import Connection
-from swictation.inject.x11.focus import Focus, has_focus
+from swictation.inject.x11.focus import FOCUS_RETURN_S, Focus, has_focus
 from swictation.inject.x11.keyboard import Keyboard
 from swictation.inject.x11.keymap import Key, Keymap
 from swictation.inject.x11.ledger import Halted, Ledger, Refused
@@ -12,7 +12,7 @@ from swictation.inject.x11.ledger import Halted, Ledger, Refused
 PIECE = 64
 """Characters between two proofs."""
 
-_FOCUS_RETURN_S = 0.5
+_REMAP_TRIES = 4
 _TIMED_REMAP_S = 0.15
 _TIMED_PIECE_S = 0.01
 
@@ -64,13 +64,21 @@ class Typist:
     def _map(self, text: str, group: int, focus: Focus, ledger: Ledger) -> None:
         """Put what the layout lacks on spare keycodes, and see that all have noticed."""
         foreign = [c for c in text if not self._keyboard.keymap.native(c, group)]
-        changes = self._keyboard.spares.place(foreign)
-        if not changes:
-            return
-        self._prove(focus, ledger, _TIMED_REMAP_S)
-        self._keyboard.remap(changes)
-        self._barrier.cross_window_manager()
-        self._prove(focus, ledger, _TIMED_REMAP_S)
+        for _ in range(_REMAP_TRIES):
+            if len(set(foreign)) > self._keyboard.spares.capacity:
+                break
+            changes = self._keyboard.spares.place(foreign)
+            if not changes:
+                return
+            self._prove(focus, ledger, _TIMED_REMAP_S)
+            self._keyboard.remap(changes)
+            self._barrier.cross_window_manager()
+            self._prove(focus, ledger, _TIMED_REMAP_S)
+            self._keyboard.refresh()  # another client may want the same keycodes
+        else:
+            if self._keyboard.spares.where().keys() >= set(foreign):
+                return
+        self._stop(ledger, "another program takes the spare keys")
 
     def _send(
         self, text: str, spare: Mapping[str, Key], group: int, focus: Focus, ledger: Ledger
@@ -80,7 +88,7 @@ class Typist:
         keys = [key for key in found if key is not None]
         if len(keys) < len(text) or self._keyboard.group() != group:
             self._stop(ledger, "the keyboard layout changed meanwhile")
-        if not self._x.pump(lambda: has_focus(self._x, focus), _FOCUS_RETURN_S, poll_s=0.01):
+        if not self._x.pump(lambda: has_focus(self._x, focus), FOCUS_RETURN_S, poll_s=0.01):
             self._stop(ledger, "the focus moved to another window")
         if self._keyboard.held():
             self._keyboard_busy(ledger)
