@@ -6,6 +6,8 @@ import msgspec
 
 Method = Literal["commit", "paste", "type", "wtype"]
 METHODS: tuple[Method, ...] = ("commit", "paste", "type", "wtype")
+MUTE_LAST: tuple[Method, ...] = ("paste", "type", "commit", "wtype")
+"""For fields that never answer: foot drops what an input method sends while it redraws, 1 in 10."""
 
 _TERMINALS = """
 alacritty blackbox com.mitchellh.ghostty com.raggesi.blackbox contour cool-retro-term
@@ -18,12 +20,16 @@ weston-terminal xfce4-terminal yakuake
 TERMINALS = frozenset(_TERMINALS.split())
 """Where Ctrl+V does not paste; names in lower case, as windows give them."""
 
+_CHROMIUM = "brave chrom codium cursor discord edge electron obsidian opera slack teams vivaldi"
+"""Parts of the names of what is built on Chromium; and there is Visual Studio Code, `code`."""
+
 
 class Situation(msgspec.Struct, frozen=True, gc=False):
     """What is known before anything is sent."""
 
-    field: Literal["text", "secret", "none", "taken", "unsupported"]
-    """What has the focus, as the input method sees it; "taken": another one owns the seat."""
+    field: Literal["answers", "mute", "secret", "none", "taken", "unsupported"]
+    """What has the focus, as the input method sees it. A field "answers" when it tells what stands
+    in it; "taken": another input method owns the seat."""
     window: bool | None
     """Whether a window has the focus; None where the compositor does not tell."""
     clipboard: bool
@@ -42,20 +48,20 @@ def plan(situation: Situation, allowed: tuple[Method, ...] = METHODS) -> Plan:
     """What to try. A later method is tried only if the earlier surely sent nothing."""
     if situation.field == "secret":
         return Plan((), "a password field has the focus")
-    if situation.window is False and situation.field != "text":
+    commits = situation.field in ("answers", "mute")
+    if situation.window is False and not commits:
         return Plan((), "no window has the focus")
     able: dict[Method, bool] = {
-        "commit": situation.field == "text",
+        "commit": commits,
         "paste": situation.clipboard and situation.keyboard,
         "type": situation.keyboard,
         "wtype": situation.wtype,
     }
-    methods: tuple[Method, ...] = tuple(
-        method for method in METHODS if method in allowed and able[method]
-    )
+    order = MUTE_LAST if situation.field == "mute" else METHODS
+    methods: tuple[Method, ...] = tuple(m for m in order if m in allowed and able[m])
     if methods:
         return Plan(methods)
-    if allowed == ("commit",) and situation.field == "taken":
+    if "commit" in allowed and situation.field == "taken":
         return Plan((), "another input method owns the seat")
     return Plan((), "no text field is active" if allowed == ("commit",) else "no way to send text")
 
@@ -63,3 +69,8 @@ def plan(situation: Situation, allowed: tuple[Method, ...] = METHODS) -> Plan:
 def pastes_with_shift(app: str) -> bool:
     """Whether pasting takes Ctrl+Shift+V there, as in terminals."""
     return app.lower() in TERMINALS
+
+
+def types_16_bits(app: str) -> bool:
+    """Whether keys there lose all but 16 bits of a character, as in Chromium (seen in 156)."""
+    return app.lower() == "code" or any(part in app.lower() for part in _CHROMIUM.split())

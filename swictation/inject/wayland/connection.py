@@ -217,6 +217,6 @@ class Connection:
                 break
             if future.set_running_or_notify_cancel():
                 future.set_exception(WireError(reason))
-        with contextlib.suppress(AttributeError):
-            self.display.close()
         self._selector.close()
+        if hasattr(self, "display"):
+            self.display.close()

@@ -163,7 +163,7 @@ class Clipboard:
         self._connection.wait(lambda: all(r.over for r in receivers.values()), READ_S)
         content: Content = {}
         for mime_type, receiver in receivers.items():
-            receiver.abandon()
+            receiver.give_up()
             if receiver.content is None:
                 return None
             content[mime_type] = receiver.content

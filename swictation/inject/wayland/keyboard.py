@@ -16,11 +16,14 @@ from swictation.inject.wayland.protocols import VIRTUAL_KEYBOARD_MANAGER
 from swictation.inject.wayland.wire import Remote, WireError
 
 XKB_V1 = 1
-BURST = 32
-"""Characters between two looks at where the focus is."""
-LONGEST = 2000
-"""Characters at once. A client that hangs while about twice as many arrive is thrown out by the
-compositor, for its events are kept in a buffer of fixed size."""
+BURST = 16
+"""Characters between two looks at where the focus is: so many at most can go astray. Fewer would
+fill a slow window's socket sooner, as each burst takes a buffer of its own there."""
+LONGEST = 1500
+"""Characters at once. The compositor throws a window out that does not read its events when its
+socket is full: 200 kB. Nobody can ask a window how far it has read, so this is a budget: LONGEST
+at once, PER_S more each second."""
+PER_S = 1000
 
 
 class Keyboard:
@@ -30,6 +33,8 @@ class Keyboard:
         self._connection = connection
         self._remote = manager.create("create_virtual_keyboard", seat)
         self._layout = Layout()
+        self._spent = 0.0
+        self._spent_at_s = 0.0
         self._use(self._layout)
 
     @classmethod
@@ -52,6 +57,7 @@ class Keyboard:
                     if not undisturbed():
                         return typed
                     burst = piece[start : start + BURST]
+                    self._spend(len(burst))
                     self._strike(burst)
                     typed += len(burst)
                     self._connection.barrier()
@@ -73,6 +79,15 @@ class Keyboard:
         for modifier in reversed(modifiers):
             self._key(modifier, down=False)
         self._modifiers(0)
+
+    def _spend(self, characters: int) -> None:
+        """Wait until the budget has room for so many."""
+        now_s = time.monotonic()
+        self._spent = max(0.0, self._spent - (now_s - self._spent_at_s) * PER_S)
+        self._spent_at_s = now_s
+        self._spent += characters
+        if self._spent > LONGEST:
+            self._connection.wait(lambda: False, (self._spent - LONGEST) / PER_S)
 
     def _strike(self, text: str) -> None:
         held = 0

@@ -71,6 +71,7 @@ class Receiver:
         os.set_blocking(self._fd, False)
         self._parts: list[bytes] = []
         self._size = 0
+        self._wanted = True
         self.content: bytes | None = None
         """All of it, once complete."""
         self.over = False
@@ -86,18 +87,24 @@ class Receiver:
         except BlockingIOError:
             return
         except OSError:
-            self.abandon()
+            self._end()
             return
-        self._parts.append(part)
         self._size += len(part)
+        if self._size > self._limit:
+            self.give_up()
+        if part and self._wanted:
+            self._parts.append(part)
         if not part:
-            self.content = b"".join(self._parts)
-        if not part or self._size > self._limit:
-            self.abandon()
+            self.content = b"".join(self._parts) if self._wanted else None
+            self._end()
 
-    def abandon(self) -> None:
-        """Stop; also what the end of the content does."""
+    def give_up(self) -> None:
+        """Keep nothing more, but read on: a writer may die of a pipe that nobody reads."""
         if not self.over:
-            self.over = True
-            self._connection.unwatch(self._fd)
-            os.close(self._fd)
+            self._wanted = False
+            self._parts.clear()
+
+    def _end(self) -> None:
+        self.over = True
+        self._connection.unwatch(self._fd)
+        os.close(self._fd)

@@ -4,7 +4,14 @@ from dataclasses import dataclass, field
 
 from swictation.inject.injector import Injection, Target
 from swictation.inject.wayland import keymap
-from swictation.inject.wayland.chain import Method, Plan, Situation, pastes_with_shift, plan
+from swictation.inject.wayland.chain import (
+    Method,
+    Plan,
+    Situation,
+    pastes_with_shift,
+    plan,
+    types_16_bits,
+)
 from swictation.inject.wayland.connection import Connection
 from swictation.inject.wayland.data_control import Clipboard
 from swictation.inject.wayland.input_method import InputMethod, Progress
@@ -52,6 +59,8 @@ class Session:
         window = self._window()
         if window is None:
             return None
+        if self.input_method is not None:
+            self.input_method.retry()
         typing_in = self.input_method and self.input_method.field
         is_password = typing_in.is_secret if typing_in else None
         return Target(f"wayland-{window.number}", window.app, is_password)
@@ -89,7 +98,8 @@ class Session:
         elif im.field is None:
             kind = "none"
         else:
-            kind = "secret" if im.field.is_secret else "text"
+            kind = "mute" if im.field.before is None else "answers"
+            kind = "secret" if im.field.is_secret else kind
         return Situation(
             field=kind,
             window=None if self.toplevels is None else self._window() is not None,
@@ -134,6 +144,8 @@ class Session:
         if len(delivery.text) > LONGEST:
             return Injection("refused", reason=f"more than {LONGEST} characters to type")
         at_start = self._window()
+        if at_start and types_16_bits(at_start.app) and max(delivery.text) > "\uffff":
+            return Injection("refused", reason=f"{at_start.app} takes no such character as a key")
 
         def undisturbed() -> bool:
             return self.toplevels is None or self._window() is at_start

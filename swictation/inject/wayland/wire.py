@@ -8,7 +8,6 @@ with the type checker's strictest rules off.
 # pyright: reportUnknownLambdaType=false, reportPrivateImportUsage=false
 # pyright: reportMissingTypeStubs=false, reportAttributeAccessIssue=false
 
-import contextlib
 import errno
 import re
 import types
@@ -21,6 +20,7 @@ from pywayland.protocol.wayland import WlCallback, WlOutput, WlRegistry, WlSeat,
 from pywayland.protocol_core import Argument, ArgumentType, Interface, Message, Proxy
 
 InterfaceClass = type[Interface]
+AnyProxy = Proxy[Any]
 
 _BORROWED: dict[str, InterfaceClass] = {
     cls.name: cls for cls in (WlCallback, WlOutput, WlRegistry, WlSeat, WlSurface)
@@ -102,7 +102,7 @@ def _arguments(text: str, known: dict[str, InterfaceClass]) -> Iterable[Argument
 class Remote:
     """An object that lives in the compositor. Used on the connection's thread only."""
 
-    def __init__(self, proxy: "Proxy[Any]") -> None:
+    def __init__(self, proxy: AnyProxy) -> None:
         self._proxy = proxy
         proxy.user_data = self
 
@@ -123,24 +123,45 @@ class Remote:
 
     def on(self, event: str, handler: Callable[..., None]) -> None:
         """Have `handler` called with the arguments of an event. It must not raise."""
-        opcode, _ = self._find(self._proxy.interface.events, event)
-        self._proxy.dispatcher[opcode] = lambda _proxy, *arguments: handler(*map(_wrap, arguments))
+        opcode, message = self._find(self._proxy.interface.events, event)
+        dispatcher: Any = self._proxy.dispatcher
+        for argument in message.arguments:
+            if argument.argument_type is ArgumentType.NewId:
+                assert argument.interface is not None
+                dispatcher.messages = [*dispatcher.messages]
+                dispatcher.messages[opcode] = _NewObject(argument.interface, self._proxy)
+        dispatcher[opcode] = lambda _proxy, *arguments: handler(*map(_wrap, arguments))
 
     def forget(self) -> None:
         """Free this end without telling the compositor."""
         if not self._proxy.destroyed:
             # Not .destroy(): a generated proxy overrides it with a request.
             self._proxy._destroy()
+        self._proxy.user_data = None
 
     @staticmethod
     def _find(messages: Sequence[Message], name: str) -> tuple[int, Message]:
         return next((n, m) for n, m in enumerate(messages) if m.name == name)
 
 
+class _NewObject:
+    """Stands in for a message whose one argument is a new object.
+
+    pywayland itself takes the display of any registry in the process for it; with two connections,
+    or an old one, the object would be freed with the wrong one.
+    """
+
+    def __init__(self, interface: InterfaceClass, parent: AnyProxy) -> None:
+        self._interface = interface
+        self._parent = parent
+
+    def c_to_arguments(self, arguments: Any) -> list[object]:  # noqa: ANN401 - a C array
+        pointer = ffi.cast("struct wl_proxy *", arguments[0].o)
+        return [self._interface.proxy_class(pointer, self._parent._display)]
+
+
 def _wrap(value: object) -> object:
-    if isinstance(value, Proxy):
-        return value.user_data or Remote(value)
-    return value
+    return value.user_data or Remote(value) if isinstance(value, Proxy) else value
 
 
 def _unwrap(value: object) -> object:
@@ -209,8 +230,8 @@ class Display:
             raise WireError("the compositor closed the connection") from error
 
     def close(self) -> None:
-        with contextlib.suppress(RuntimeError):
-            self._display.disconnect()
+        """Free all objects, and the display last: the other way round it crashes."""
+        self._display.disconnect()
 
     def _announced(self, name: int, interface: str, version: int) -> None:
         self._globals.setdefault(interface, (name, version))
