@@ -28,7 +28,9 @@ def why_not(kind: str) -> str:
     """Why this field cannot be shown here, or ""."""
     if kind in _PROBES:
         command = [SYSTEM_PYTHON, "-c", _PROBES[kind]]
-        done = subprocess.run(command, capture_output=True, env=dict(os.environ, DISPLAY=""))
+        done = subprocess.run(
+            command, check=False, capture_output=True, env=os.environ | {"DISPLAY": ""}
+        )
         known = not done.returncode or b"display" in done.stderr
         return "" if known else f"{kind} is not installed"
     if kind == "qt6":

@@ -21,7 +21,17 @@ class Screen:
     def __init__(self) -> None:
         read, write = os.pipe()
         self.server = subprocess.Popen(
-            ["Xvfb", "-displayfd", str(write), "-screen", "0", "1024x768x24", "-nolisten", "tcp"],
+            [
+                "Xvfb",
+                "-displayfd",
+                str(write),
+                "-screen",
+                "0",
+                "1024x768x24",
+                "-nolisten",
+                "tcp",
+                "-noreset",
+            ],
             pass_fds=(write,),
             stderr=subprocess.DEVNULL,
         )
@@ -48,7 +58,11 @@ class Screen:
         )
         self._library = ctypes.CDLL(ctypes.util.find_library("X11") or "libX11.so.6")
         self._library.XOpenDisplay.restype = ctypes.c_void_p
-        self._wait_for_manager()
+        try:
+            self._wait_for_manager()
+        except BaseException:
+            self.close()
+            raise
 
     def run(self, *command: str) -> str:
         """Run a client and return what it prints."""

@@ -1,5 +1,7 @@
 """Reads what a selection holds, so that it can be given back."""
 
+import time
+
 from Xlib import X, Xatom
 from Xlib.protocol import rq
 
@@ -21,8 +23,9 @@ _KEPT = (
     "x-kde-passwordManagerHint",
 )
 _HINT = "x-kde-passwordManagerHint"
+_PLACE = "SWICTATION_READ"
 _ANSWER_S = 0.3
-_TOTAL_S = 1.5
+_PARTS_S = 1.0
 
 
 class Clipboard:
@@ -31,6 +34,7 @@ class Clipboard:
     def __init__(self, connection: Connection) -> None:
         self._x = connection
         self._answers: list[tuple[int, int]] = []
+        self._values = 0
         connection.on_event(self._handle)
 
     def read(self, selection: int) -> Content | None:
@@ -59,19 +63,47 @@ class Clipboard:
 
     def _convert(self, selection: int, target: str) -> tuple[bool, Property | None]:
         """Whether the owner answered, and the value if it gave one that fits a request."""
-        name = "SWICTATION_READ"
         wanted = (selection, self._x.atom(target))
         self._answers.clear()
         self._x.own.convert_selection(
-            selection, wanted[1], self._x.atom(name), self._x.server_time()
+            selection, wanted[1], self._x.atom(_PLACE), self._x.server_time()
         )
         if not self._x.pump(lambda: wanted in self._answers, _ANSWER_S):
             return False, None
-        value = self._x.read(self._x.own, name, delete=True)
-        if value is None or value.kind == self._x.atom("INCR") or not value.fits:
-            return True, None
-        return True, value
+        before = self._values
+        value = self._x.read(self._x.own, _PLACE, delete=True)
+        if value is not None and value.kind == self._x.atom("INCR"):
+            value = self._parts(before)
+        return True, value if value is not None and value.fits else None
+
+    def _parts(self, before: int) -> Property | None:
+        """A value that comes in parts (INCR): deleting one asks for the next, an empty one ends.
+
+        Read to its end even if it is too long to be kept: its owner waits for that.
+        """
+        whole: Property | None = None
+        end_s = time.monotonic() + _PARTS_S
+        seen = [before]
+        while self._x.pump(lambda: self._values > seen[0], end_s - time.monotonic()):
+            seen[0] = self._values
+            part = self._x.read(self._x.own, _PLACE, delete=True)
+            if part is None or not part.data:
+                return whole
+            if whole is None or not whole.fits:
+                whole = whole or part
+            elif isinstance(whole.data, bytes) and isinstance(part.data, bytes):
+                whole = Property(part.kind, part.format, whole.data + part.data)
+            else:
+                return None
+        return None
 
     def _handle(self, event: rq.Event) -> None:
         if event.type == X.SelectionNotify:
             self._answers.append((int(event.selection), int(event.target)))
+        elif (
+            event.type == X.PropertyNotify
+            and event.window == self._x.own
+            and event.state == X.PropertyNewValue
+            and event.atom == self._x.atom(_PLACE)
+        ):
+            self._values += 1

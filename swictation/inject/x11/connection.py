@@ -51,7 +51,7 @@ class Connection:
     def __init__(self, display_name: str | None = None) -> None:
         try:
             self._display = Display(display_name)
-        except (DisplayError, OSError, ValueError) as error:
+        except (DisplayError, OSError, ValueError, OverflowError) as error:
             raise InjectError(f"no X server: {error}", "start it, or set DISPLAY") from error
         self._display.set_error_handler(_ignore)
         self._handlers: list[Handler] = []

@@ -15,6 +15,7 @@ _BYTE_SETS = {
     0x0C: "iso8859-8",
     0x0D: "tis-620",
 }
+_ACTING = {"\n": 0xFF0D, "\t": 0xFF09}
 _GREEK_LETTERS = range(0xC1, 0xFA)
 _IRREGULAR = {
     0x7D2: "Σ",
@@ -39,6 +40,8 @@ _IRREGULAR = {
 
 def keysym_of(character: str) -> int:
     """The keysym to put on a spare keycode; every client reads these, whatever its locale."""
+    if character in _ACTING:
+        return _ACTING[character]
     code = ord(character)
     return code if any(code in part for part in _LATIN1) else _UNICODE | code
 
@@ -61,12 +64,12 @@ def _legacy() -> dict[int, str]:
             table[number << 8 | low] = _decoded(low, encoding)
     for low in _GREEK_LETTERS:
         table[0x700 | low] = _decoded(low, "iso8859-7")
-    table |= _IRREGULAR
+    table |= _IRREGULAR | {keysym: character for character, keysym in _ACTING.items()}
     # Letters alone: KOI8 has box-drawing signs where keysyms have nothing or something else.
     return {
         keysym: character
         for keysym, character in table.items()
-        if character.isalpha() or keysym in _IRREGULAR
+        if character.isalpha() or keysym in _IRREGULAR or character in _ACTING
     }
 
 

@@ -20,8 +20,11 @@ _READ_S = 0.05
 _QUIET_S = 0.1
 """Chromium asks about 17 times for one paste; the next text waits until it is through."""
 _GIVE_BACK_S = 0.5
+_GIVE_BACK_LATEST_S = 3.0
 _GIVE_BACK_SILENT_S = 10.0
 """A window that has the key but never asked may still ask when it thaws: for our text, then."""
+
+_RESERVE_TRIES = 4
 
 _PLAIN = ("text/plain;charset=utf-8", "text/plain")
 
@@ -56,9 +59,10 @@ class _Loan(msgspec.Struct):
 
     selection: int
     old: Content
+    reader: int
+    """The client that the text is for."""
     due_s: float
-    quiet_s: float
-    """Not before it has been this long without a request."""
+    latest_s: float
 
 
 class Paster:
@@ -91,15 +95,16 @@ class Paster:
         selection = Xatom.PRIMARY if focus.pastes_primary else self._x.atom("CLIPBOARD")
         has_letter = self._keyboard.keymap.native("v", self._keyboard.group()) is not None
         shortcuts = chords(focus, has_letter=has_letter)
-        keycodes = [self._letter(focus) if chord.letter else None for chord in shortcuts]
         old = self._borrow(selection)
         if not self._selections.take(selection, payload):
             raise Refused("the clipboard cannot be owned", try_other=True)
-        self._loan = _Loan(selection, old, time.monotonic() + _GIVE_BACK_S, _GIVE_BACK_S)
+        due_s = time.monotonic() + _GIVE_BACK_S
+        self._loan = _Loan(selection, old, focus.client, due_s, due_s + _GIVE_BACK_LATEST_S)
         try:
             self._before_key(focus)
-            for number, (chord, keycode) in enumerate(zip(shortcuts, keycodes, strict=True)):
+            for number, chord in enumerate(shortcuts):
                 last = number == len(shortcuts) - 1
+                keycode = self._letter(focus) if chord.letter else None
                 if self._press(chord, keycode, focus, ledger, len(text), last=last):
                     self._finish(selection, focus, ledger)
                     return
@@ -115,12 +120,12 @@ class Paster:
 
     def tend(self) -> None:
         """Give the selection back once its time has come and nobody is still reading."""
-        loan = self._loan
-        if loan is None or time.monotonic() < loan.due_s:
+        loan, now_s = self._loan, time.monotonic()
+        if loan is None or now_s < loan.due_s:
             return
-        quiet_at_s = self._selections.served(loan.selection).at_s + loan.quiet_s
-        if time.monotonic() < quiet_at_s:
-            loan.due_s = quiet_at_s
+        last_s = self._selections.served(loan.selection).clients.get(loan.reader, 0.0)
+        if now_s < min(last_s + _GIVE_BACK_S, loan.latest_s):
+            loan.due_s = min(last_s + _GIVE_BACK_S, loan.latest_s)
             return
         self.give_back()
 
@@ -152,16 +157,19 @@ class Paster:
         native = self._keyboard.keymap.native("v", self._keyboard.group())
         if native is not None and native.level == 0:
             return native.keycode
-        try:
-            keycode, changes = self._keyboard.spares.reserve("v")
-        except ValueError:
-            raise Refused("the keyboard has no spare key for v", try_other=True) from None
-        if changes:
+        for _ in range(_RESERVE_TRIES):
+            try:
+                keycode, changes = self._keyboard.spares.reserve("v")
+            except ValueError:
+                break
+            if not changes:
+                return keycode
             self._settle(focus)
             self._keyboard.remap(changes)
             self._barrier.cross_window_manager()
             self._settle(focus)
-        return keycode
+            self._keyboard.refresh()  # another client may want the same keycode
+        raise Refused("the keyboard has no spare key for v", try_other=True)
 
     def _settle(self, focus: Focus) -> None:
         if not focus.answers_ping:
@@ -173,9 +181,12 @@ class Paster:
         """What is to be given back later; waits for the readers of the text before."""
         loan = self._loan
         if loan and loan.selection == selection and self._selections.owns(selection):
-            served = self._selections.served(selection)
-            quiet = lambda: time.monotonic() >= served.at_s + _QUIET_S  # noqa: E731
-            self._x.pump(quiet, 2 * _QUIET_S, poll_s=_QUIET_S / 4)
+            clients = self._selections.served(selection).clients
+
+            def quiet() -> bool:
+                return time.monotonic() >= clients.get(loan.reader, 0.0) + _QUIET_S
+
+            self._x.pump(quiet, 3 * _QUIET_S, poll_s=_QUIET_S / 4)
             return loan.old
         self.give_back()
         if self._selections.owns(selection):
@@ -224,7 +235,7 @@ class Paster:
         if fetched():
             return True
         if not passed:
-            loan.due_s = time.monotonic() + _GIVE_BACK_SILENT_S
+            loan.due_s = loan.latest_s = time.monotonic() + _GIVE_BACK_SILENT_S
             moved = not has_focus(self._x, focus)
             raise Halted(
                 "the focus moved to another window" if moved else "the window did not fetch it"
@@ -243,3 +254,4 @@ class Paster:
         ledger.prove()
         if self._loan:
             self._loan.due_s = time.monotonic() + _GIVE_BACK_S
+            self._loan.latest_s = self._loan.due_s + _GIVE_BACK_LATEST_S

@@ -19,10 +19,8 @@ Content = Mapping[int, Property]
 class Served(msgspec.Struct):
     """Who has asked for the present content of a selection."""
 
-    at_s: float = 0.0
-    """When the last answer went out."""
-    clients: set[int] = msgspec.field(default_factory=set[int])
-    """XID bases of the clients that were given one of its values."""
+    clients: dict[int, float] = msgspec.field(default_factory=dict[int, float])
+    """XID bases of the clients that were given one of its values, and when each was last."""
     unread: set[tuple[int, int]] = msgspec.field(default_factory=set[tuple[int, int]])
     """Windows and properties with a value that its reader has not deleted yet."""
 
@@ -127,8 +125,7 @@ class Selections:
         if target not in content:
             return False
         served = self._served.setdefault(selection, Served())
-        served.at_s = time.monotonic()
-        served.clients.add(int(requestor.id) & ~self._x.client_mask)
+        served.clients[int(requestor.id) & ~self._x.client_mask] = time.monotonic()
         served.unread.add((int(requestor.id), prop))
         self._x.write(requestor, prop, content[target])
         return True
