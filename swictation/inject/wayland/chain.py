@@ -7,7 +7,7 @@ import msgspec
 Method = Literal["commit", "paste", "type", "wtype"]
 METHODS: tuple[Method, ...] = ("commit", "paste", "type", "wtype")
 MUTE_LAST: tuple[Method, ...] = ("paste", "type", "commit", "wtype")
-"""For fields that never answer: foot drops what an input method sends while it redraws, 1 in 10."""
+"""For terminals that do not tell what they hold: foot drops 1 in 10, what comes as it redraws."""
 
 _TERMINALS = """
 alacritty blackbox com.mitchellh.ghostty com.raggesi.blackbox contour cool-retro-term
@@ -18,7 +18,7 @@ qterminal rio rxvt sakura st-256color terminator terminology termite tilix tilda
 weston-terminal xfce4-terminal yakuake
 """
 TERMINALS = frozenset(_TERMINALS.split())
-"""Where Ctrl+V does not paste; names in lower case, as windows give them."""
+"""Where pasting takes Ctrl+Shift+V; names in lower case, as windows give them."""
 
 _CHROMIUM = "brave chrom codium cursor discord edge electron obsidian opera slack teams vivaldi"
 """Parts of the names of what is built on Chromium; and there is Visual Studio Code, `code`."""
@@ -30,6 +30,8 @@ class Situation(msgspec.Struct, frozen=True, gc=False):
     field: Literal["answers", "mute", "secret", "none", "taken", "unsupported"]
     """What has the focus, as the input method sees it. A field "answers" when it tells what stands
     in it; "taken": another input method owns the seat."""
+    terminal: bool
+    """Whether the window with the focus is a terminal."""
     window: bool | None
     """Whether a window has the focus; None where the compositor does not tell."""
     clipboard: bool
@@ -57,7 +59,7 @@ def plan(situation: Situation, allowed: tuple[Method, ...] = METHODS) -> Plan:
         "type": situation.keyboard,
         "wtype": situation.wtype,
     }
-    order = MUTE_LAST if situation.field == "mute" else METHODS
+    order = MUTE_LAST if situation.field == "mute" and situation.terminal else METHODS
     methods: tuple[Method, ...] = tuple(m for m in order if m in allowed and able[m])
     if methods:
         return Plan(methods)
@@ -66,8 +68,8 @@ def plan(situation: Situation, allowed: tuple[Method, ...] = METHODS) -> Plan:
     return Plan((), "no text field is active" if allowed == ("commit",) else "no way to send text")
 
 
-def pastes_with_shift(app: str) -> bool:
-    """Whether pasting takes Ctrl+Shift+V there, as in terminals."""
+def is_terminal(app: str) -> bool:
+    """By the window's name for its application."""
     return app.lower() in TERMINALS
 
 

@@ -19,6 +19,8 @@ LONGEST_BYTES = 3000
 compositor reads at once, or another client may come in between."""
 ANSWER_S = 3.0
 """A field that can answer may be frozen so long and still be believed."""
+MUTE_ANSWER_S = 0.5
+"""For a field that does not tell what stands in it; some of these never answer."""
 AGREE_S = 0.3
 """From its first answer to one that has the text; some fields change what they get."""
 
@@ -84,6 +86,8 @@ class InputMethod:
         Raises WireError; `progress` is right even then.
         """
         for piece in pieces(text):
+            if progress.reason:
+                return
             if self.field is None or self.field.is_secret:
                 progress.reason = "the text field lost the focus"
                 return
@@ -91,15 +95,21 @@ class InputMethod:
             self._remote.send("commit_string", piece)
             self._remote.send("commit", serial)
             progress.sent += len(piece)
-            answers = self._answers
             self._connection.barrier()
-            if known.before is None:
-                continue
-            if not self._connection.wait(lambda: self._answers > answers, ANSWER_S):  # noqa: B023
-                progress.reason = "the text field has not answered"
-                return
-            if self._connection.wait(lambda: self._ends_with(piece), AGREE_S):  # noqa: B023
-                progress.confirmed += len(piece)
+            self._confirm(piece, known, serial, progress)
+
+    def _confirm(self, piece: str, known: Field, serial: int, progress: Progress) -> None:
+        """Wait for the field's answer: new state, in which `piece` stands if it tells that."""
+        tells = known.before is not None
+        answered = self._connection.wait(
+            lambda: self._serial > serial, ANSWER_S if tells else MUTE_ANSWER_S
+        )
+        if tells and not answered:
+            progress.reason = "the text field has not answered"
+        elif answered and (
+            not tells or self._connection.wait(lambda: self._ends_with(piece), AGREE_S)
+        ):
+            progress.confirmed += len(piece)
 
     def _ends_with(self, piece: str) -> bool:
         """Whether the field says that `piece` stands before its cursor."""
@@ -110,7 +120,7 @@ class InputMethod:
 
     def _apply(self) -> None:
         self.taken = False
-        self._serial = self._answers = 0
+        self._serial = 0
         self._field = self._pending = None
         self._remote = self._manager.create("get_input_method", self._seat)
         self._remote.on("activate", self._on_activate)
@@ -130,7 +140,6 @@ class InputMethod:
         if self._pending is not None:
             before = text.encode()[:cursor].decode(errors="replace")
             self._pending = replace(self._pending, before=before)
-            self._answers += 1
 
     def _on_content_type(self, _hint: int, purpose: int) -> None:
         if self._pending is not None:

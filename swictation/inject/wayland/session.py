@@ -8,7 +8,7 @@ from swictation.inject.wayland.chain import (
     Method,
     Plan,
     Situation,
-    pastes_with_shift,
+    is_terminal,
     plan,
     types_16_bits,
 )
@@ -100,9 +100,11 @@ class Session:
         else:
             kind = "mute" if im.field.before is None else "answers"
             kind = "secret" if im.field.is_secret else kind
+        window = self._window()
         return Situation(
             field=kind,
-            window=None if self.toplevels is None else self._window() is not None,
+            terminal=bool(window and is_terminal(window.app)),
+            window=None if self.toplevels is None else window is not None,
             clipboard=self.clipboard is not None,
             keyboard=self.keyboard is not None,
             wtype=self._wtype,
@@ -126,7 +128,7 @@ class Session:
                 return Injection("refused", reason="the clipboard's content cannot be kept")
             before = self.clipboard.readers()
             window = self._window()
-            shift = (keymap.SHIFT,) if window and pastes_with_shift(window.app) else ()
+            shift = (keymap.SHIFT,) if window and is_terminal(window.app) else ()
             delivery.progress.sent = length
             self.keyboard.shortcut(keymap.CONTROL, *shift, key=keymap.KEY_V)
             fetched = self.clipboard.wait_fetched(before)

@@ -12,7 +12,7 @@ import errno
 import re
 import types
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, cast
+from typing import Any
 
 from pywayland import ffi
 from pywayland.client import Display as ClientDisplay
@@ -100,10 +100,17 @@ def _arguments(text: str, known: dict[str, InterfaceClass]) -> Iterable[Argument
 
 
 class Remote:
-    """An object that lives in the compositor. Used on the connection's thread only."""
+    """An object that lives in the compositor. Used on the connection's thread only.
 
-    def __init__(self, proxy: AnyProxy) -> None:
+    It stays until it is ended, whether somebody holds it or not: the collector runs on any thread,
+    and would free it under the hands of the one that handles its events.
+    """
+
+    def __init__(self, proxy: AnyProxy, alive: set["Remote"]) -> None:
+        """`alive`: keeps all objects of a connection."""
         self._proxy = proxy
+        self._alive = alive
+        alive.add(self)
         proxy.user_data = self
 
     def send(self, request: str, *arguments: object) -> None:
@@ -119,7 +126,8 @@ class Remote:
         made = next(a for a in message.arguments if a.argument_type is ArgumentType.NewId)
         assert made.interface is not None
         arguments = tuple(map(_unwrap, arguments))
-        return Remote(self._proxy._marshal_constructor(opcode, made.interface, *arguments))
+        proxy = self._proxy._marshal_constructor(opcode, made.interface, *arguments)
+        return Remote(proxy, self._alive)
 
     def on(self, event: str, handler: Callable[..., None]) -> None:
         """Have `handler` called with the arguments of an event. It must not raise."""
@@ -130,7 +138,7 @@ class Remote:
                 assert argument.interface is not None
                 dispatcher.messages = [*dispatcher.messages]
                 dispatcher.messages[opcode] = _NewObject(argument.interface, self._proxy)
-        dispatcher[opcode] = lambda _proxy, *arguments: handler(*map(_wrap, arguments))
+        dispatcher[opcode] = lambda _proxy, *arguments: handler(*map(self._wrap, arguments))
 
     def forget(self) -> None:
         """Free this end without telling the compositor."""
@@ -138,6 +146,12 @@ class Remote:
             # Not .destroy(): a generated proxy overrides it with a request.
             self._proxy._destroy()
         self._proxy.user_data = None
+        self._alive.discard(self)
+
+    def _wrap(self, value: object) -> object:
+        if isinstance(value, Proxy):
+            return value.user_data or Remote(value, self._alive)
+        return value
 
     @staticmethod
     def _find(messages: Sequence[Message], name: str) -> tuple[int, Message]:
@@ -160,10 +174,6 @@ class _NewObject:
         return [self._interface.proxy_class(pointer, self._parent._display)]
 
 
-def _wrap(value: object) -> object:
-    return value.user_data or Remote(value) if isinstance(value, Proxy) else value
-
-
 def _unwrap(value: object) -> object:
     return value._proxy if isinstance(value, Remote) else value
 
@@ -181,7 +191,8 @@ class Display:
                 f"no Wayland display answers at {name or '$WAYLAND_DISPLAY'}"
             ) from error
         # Kept for life: pywayland finds the display of new objects through the registry.
-        self._registry = Remote(self._display.get_registry())
+        self._alive: set[Remote] = set()
+        self._registry = Remote(self._display.get_registry(), self._alive)
         self._globals: dict[str, tuple[int, int]] = {}
         self._registry.on("global", self._announced)
         self._registry.on("global_remove", self._withdrawn)
@@ -196,19 +207,21 @@ class Display:
     def bind(self, interface: InterfaceClass) -> Remote:
         """Bind a global that is offered, at the highest version that both sides know."""
         name, version = self._globals[interface.name]
-        version = min(version, interface.version)
-        registry = cast(Any, self._registry._proxy)
-        return Remote(registry._marshal_constructor(0, interface, name, interface.name, version))
+        return self._bind(interface, name, min(version, interface.version))
 
     def bind_seat(self) -> Remote:
         """The first seat."""
         name, _ = self._globals[WlSeat.name]
-        registry = cast(Any, self._registry._proxy)
-        return Remote(registry._marshal_constructor(0, WlSeat, name, WlSeat.name, 1))
+        return self._bind(WlSeat, name, 1)
+
+    def _bind(self, interface: InterfaceClass, name: int, version: int) -> Remote:
+        registry = self._registry._proxy
+        proxy = registry._marshal_constructor(0, interface, name, interface.name, version)
+        return Remote(proxy, self._alive)
 
     def sync(self, done: Callable[[], None]) -> Remote:
-        """Call `done` when the compositor has handled all requests so far. Keep the result."""
-        callback = Remote(self._display.sync())
+        """Call `done` when the compositor has handled all requests so far; then forget it."""
+        callback = Remote(self._display.sync(), self._alive)
         callback.on("done", lambda _serial: done())
         return callback
 
@@ -232,6 +245,7 @@ class Display:
     def close(self) -> None:
         """Free all objects, and the display last: the other way round it crashes."""
         self._display.disconnect()
+        self._alive.clear()
 
     def _announced(self, name: int, interface: str, version: int) -> None:
         self._globals.setdefault(interface, (name, version))
