@@ -1,5 +1,6 @@
 # Two commands: `make run` to dictate, `make test` to pass the tests. Neither needs anything by hand.
-PYTHON ?= $(firstword $(foreach v,3.11 3.12 3.13,$(shell command -v python$(v) 2>/dev/null)) python3)
+# The first that starts: a version manager's shim may be there and still run nothing.
+PYTHON ?= $(shell for v in 3.11 3.12 3.13; do python$$v -c '' 2>/dev/null && echo python$$v && exit; done; echo python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 

@@ -5,6 +5,7 @@ so. Its memory is therefore bounded by the utterances that are unsettled, and an
 is settled before its turn never touches the disk.
 """
 
+import contextlib
 import logging
 import wave
 from collections.abc import Callable
@@ -56,12 +57,16 @@ class Spool:
         self._is_stopping = False
         self._problem = ""
         self._read: Callable[[int, int], Samples] | None = None
-        self._journal_end: Callable[[], int] = lambda: 0
+        self._heard: Callable[[], int] = lambda: 0
         self._thread = Thread(target=self._run, name="spool", daemon=True)
 
-    def start(self, read: Callable[[int, int], Samples], journal_end: Callable[[], int]) -> None:
-        """Start the thread; `read(first, last)` and `journal_end()` are the journal's."""
-        self._read, self._journal_end = read, journal_end
+    def start(self, read: Callable[[int, int], Samples], heard: Callable[[], int]) -> None:
+        """Start the thread; `read(first, last)` is the journal's.
+
+        `heard()` is the sample before which everything has been searched for speech: what lies
+        behind it need not belong to the utterance that is open.
+        """
+        self._read, self._heard = read, heard
         self._thread.start()
 
     def stop(self) -> None:
@@ -111,38 +116,50 @@ class Spool:
     def read_back(self, first_sample: int, last_sample: int) -> Samples | None:
         """Samples of one utterance from disk, or None where they are not all there."""
         with self._changed:
-            kept = next((k for k in self._kept.values() if _covers(k, first_sample)), None)
-            if kept is None or kept.written_sample < min(last_sample, kept.last_sample or 0):
+            # The newest: a file grows until the end is known, by when the next may have begun.
+            covering = [k for k in self._kept.values() if _covers(k, first_sample)]
+            kept = max(covering, key=lambda k: k.first_sample, default=None)
+            if kept is None:
+                return None
+            end = last_sample if kept.last_sample is None else min(last_sample, kept.last_sample)
+            if kept.written_sample < end:
                 return None
             return _read_file(kept, first_sample, last_sample)
 
     def _run(self) -> None:
-        while True:
+        is_last_round = False
+        while not is_last_round:
             with self._changed:
-                growing = any(k.last_sample is None for k in self._kept.values())
-                self._changed.wait_for(self._has_work, timeout=_BEHIND_S if growing else None)
-                stopping = self._is_stopping
+                self._changed.wait_for(lambda: self._has_work() or self._is_growing())
+                self._changed.wait_for(self._has_work, timeout=_BEHIND_S)
+                is_last_round = self._is_stopping
                 work = list(self._kept.items())
             for utterance, kept in work:
                 self._serve(utterance, kept)
             self._bound()
-            if stopping:
-                return
+        self._close_files()
 
     def _has_work(self) -> bool:
+        """Whether there is something to be done at once."""
         return self._is_stopping or any(
-            k.lines or k.is_settled or (k.last_sample is not None and not k.is_finished)
+            k.lines or k.is_settled or (k.last_sample is not None and not self._is_done_with(k))
             for k in self._kept.values()
         )
+
+    def _is_growing(self) -> bool:
+        """Whether there is something to be written from time to time."""
+        return any(k.last_sample is None and not self._is_done_with(k) for k in self._kept.values())
+
+    def _is_done_with(self, kept: _Kept) -> bool:
+        return kept.is_finished or bool(self._problem)
 
     def _serve(self, utterance: int, kept: _Kept) -> None:
         with self._changed:
             lines, kept.lines = kept.lines, []
+            is_settled = kept.is_settled  # if it is only later, the next round deletes
         try:
-            if kept.is_settled:
+            if is_settled:
                 kept.file.delete()
-                with self._changed:
-                    self._kept.pop(utterance, None)
             elif not self._problem:
                 self._write_behind(kept)
                 for record, _ in lines:
@@ -150,11 +167,14 @@ class Spool:
         except OSError as error:
             self._fail(error)
         finally:
+            if is_settled:
+                with self._changed:
+                    self._kept.pop(utterance, None)
             for _, written in lines:
                 written.set_result(None)
 
     def _write_behind(self, kept: _Kept) -> None:
-        end = self._journal_end()
+        end = self._heard()
         upto = end if kept.last_sample is None else kept.last_sample
         if self._read and upto > kept.written_sample:
             try:
@@ -165,24 +185,41 @@ class Spool:
             kept.file.write(samples)
             kept.written_sample = upto
         if kept.last_sample is not None and not kept.is_finished:
-            kept.file.finish()
+            # The end is known only when silence has lasted: what was written beyond it goes.
+            kept.file.finish(kept.last_sample - kept.first_sample)
+            kept.written_sample = min(kept.written_sample, kept.last_sample)
             kept.is_finished = True
 
     def _bound(self) -> None:
-        held = [k for k in self._kept.values() if k.is_finished]
+        with self._changed:
+            finished = [k for k in self._kept.values() if k.is_finished]
+        held = [k for k in finished if k.written_sample > k.first_sample]
         excess = sum(k.written_sample - k.first_sample for k in held) - self._max_samples
         for kept in held:
-            if excess <= 0:
+            if excess <= 0 or self._problem:
                 return
             excess -= kept.written_sample - kept.first_sample
-            kept.file.delete()
             kept.first_sample = kept.written_sample
+            try:
+                kept.file.delete()
+            except OSError as error:
+                self._fail(error)
             _log.warning("the spool is full ([spool] max_minutes): the oldest audio was dropped")
 
     def _fail(self, error: OSError) -> None:
+        """Give up writing: what comes is kept in RAM alone. What is settled is still deleted."""
         if not self._problem:
             self._problem = (error.strerror or str(error)).lower()
+            self._close_files()
             self._on_problem(self._problem)
+
+    def _close_files(self) -> None:
+        """Give the files that are still growing the length that they have."""
+        with self._changed:
+            kept = list(self._kept.values())
+        for one in kept:
+            with contextlib.suppress(OSError):
+                one.file.finish()
 
 
 def _covers(kept: _Kept, sample: int) -> bool:

@@ -4,8 +4,11 @@
 `intent {n, text}` before and `done {n, outcome}` after each injection, in the order of writing.
 """
 
+import contextlib
 import fcntl
+import itertools
 import os
+import struct
 import wave
 from pathlib import Path
 from typing import BinaryIO
@@ -15,12 +18,19 @@ import msgspec
 from swictation.types import SAMPLE_RATE_HZ, Samples
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_LOCK = "lock"
+_HEADER_BYTES = 44
+_SAMPLE_BYTES = 2
 _UNFINISHED_SAMPLES = 2**30
 """The length in the header until the end is known: readers take what is there."""
 
 
 class SpoolFolder:
-    """`ROOT/<boot id>-<pid>`, locked while its process lives, removed when it holds nothing."""
+    """`ROOT/<boot id>-<pid>`, locked while its process lives, removed when it holds nothing.
+
+    Process ids return, in a container at every start: where such a folder still holds sound,
+    or is in use, the next one gets `.1`, `.2` ... behind its name.
+    """
 
     def __init__(self, root: Path) -> None:
         """Make and lock the folder.
@@ -29,17 +39,17 @@ class SpoolFolder:
             OSError: it cannot be made.
         """
         boot_id = _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else "unknown-boot"
-        self.path = root / f"{boot_id}-{os.getpid()}"
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock: BinaryIO = _create(self.path / "lock")
-        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        name = f"{boot_id}-{os.getpid()}"
+        suffixes = itertools.chain([""], (f".{number}" for number in itertools.count(1)))
+        taken = (_take(root / f"{name}{suffix}") for suffix in suffixes)
+        self.path, self._lock = next(one for one in taken if one)
 
     def close(self) -> None:
         """Unlock; the folder stays only if it still holds sound."""
-        if not any(child.name != "lock" for child in self.path.iterdir()):
-            (self.path / "lock").unlink(missing_ok=True)
-            self.path.rmdir()
-        self._lock.close()
+        with self._lock, contextlib.suppress(OSError):
+            if _is_empty(self.path):
+                (self.path / _LOCK).unlink(missing_ok=True)
+                self.path.rmdir()
 
 
 class SpoolFile:
@@ -69,20 +79,55 @@ class SpoolFile:
         with os.fdopen(_open(self.lines, os.O_APPEND), "ab") as file:
             file.write(msgspec.json.encode(record) + b"\n")
 
-    def finish(self) -> None:
-        """The sound is complete: mend the header and close."""
-        if self._wave is not None:
-            self._wave.close()
-            self._wave = None
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+    def finish(self, samples: int | None = None) -> None:
+        """The sound is complete, with no more than `samples`: mend the header and close."""
+        sound, self._wave = self._wave, None
+        file, self._file = self._file, None
+        try:
+            if sound is not None:
+                sound.close()
+            if file is not None and samples is not None:
+                _cut(file, samples * _SAMPLE_BYTES)
+        finally:
+            if file is not None:
+                file.close()
 
     def delete(self) -> None:
         """Its text has arrived."""
-        self.finish()
+        with contextlib.suppress(OSError):  # what could not be written is not missed
+            self.finish()
         self.sound.unlink(missing_ok=True)
         self.lines.unlink(missing_ok=True)
+
+
+def _take(folder: Path) -> tuple[Path, BinaryIO] | None:
+    """The folder with its lock, if it is free and holds nothing. Raises OSError."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.ExitStack() as undo:
+        lock = undo.enter_context(_create(folder / _LOCK))
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return None
+        if not _is_empty(folder):
+            return None
+        undo.pop_all()
+        return folder, lock
+
+
+def _is_empty(folder: Path) -> bool:
+    return all(child.name == _LOCK for child in folder.iterdir())
+
+
+def _cut(file: BinaryIO, data_bytes: int) -> None:
+    """Shorten a finished WAV file to `data_bytes` of sound, if it has more."""
+    length = _HEADER_BYTES + data_bytes
+    if file.seek(0, os.SEEK_END) <= length:
+        return
+    file.truncate(length)
+    for at, value in ((4, length - 8), (_HEADER_BYTES - 4, data_bytes)):
+        file.seek(at)
+        file.write(struct.pack("<I", value))
 
 
 def _open(path: Path, flags: int) -> int:

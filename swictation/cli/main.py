@@ -3,6 +3,8 @@
 import importlib
 import logging
 import os
+import re
+import shutil
 import sys
 from typing import Any, NoReturn
 
@@ -14,6 +16,8 @@ from swictation.errors import ConfigError, Interrupted, SwictationError, UsageEr
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+
+_CALL = re.compile(r"(?<![\w/.-])swictation (?=[a-z])")
 
 _log = logging.getLogger(__name__)
 
@@ -62,11 +66,21 @@ def _exit_code(error: SwictationError) -> int:
     return EXIT_USAGE if isinstance(error, UsageError | ConfigError) else EXIT_FAILURE
 
 
-def tell(error: SwictationError, where: str = "swictation") -> None:
+def tell(error: SwictationError) -> None:
     """Print what happened and what to do about it on stderr."""
-    click.echo(f"{where}: {error.message}", err=True)
+    click.echo(f"swictation: {error.message}", err=True)
     if error.remedy:
-        click.echo(f"  -> {error.remedy}", err=True)
+        click.echo(f"  -> {typeable(error.remedy)}", err=True)
+
+
+def typeable(remedy: str) -> str:
+    """A remedy as it can be typed here: with the path of this program where PATH lacks it."""
+    is_module = os.path.basename(sys.argv[0]) == "__main__.py"
+    if is_module or shutil.which("swictation"):
+        return remedy
+    program = os.path.relpath(sys.argv[0])
+    program = sys.argv[0] if program.startswith("..") else program
+    return _CALL.sub(f"{program} ", remedy)
 
 
 def main(args: list[str] | None = None) -> NoReturn:

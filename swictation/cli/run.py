@@ -17,13 +17,15 @@ from swictation.cli.common import (
     settings_from,
     verbose_option,
 )
-from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED
+from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell
 from swictation.daemon.logs import set_up
 from swictation.daemon.wiring import Session, injector
+from swictation.errors import SwictationError
 
-_NO_MICROPHONE = """\
-swictation: no microphone: this version listens to files only. Here is its own sample instead.
-  -> your own file: swictation run --source FILE"""
+_NO_MICROPHONE = SwictationError(
+    "No microphone: this version listens to files only. Here is its own sample instead.",
+    "for a file of your own: swictation run --source FILE",
+)
 
 
 @click.command()
@@ -68,7 +70,7 @@ def run(
     settings = settings_from(config, language, model)
     location = obtain_model(settings)
     if source == "mic":
-        click.echo(_NO_MICROPHONE, err=True)
+        tell(_NO_MICROPHONE)
 
     async def listen(path: Path) -> int:
         async with Session(settings, location, events) as session:

@@ -1,6 +1,7 @@
 """`swictation transcribe`: sound files to text, on the microphone's very path."""
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def _print_json(
     name: str, outcome: Outcome, settings: Settings, device: str, model: ModelLocation
 ) -> None:
     record = {
-        "file": name,
+        "file": os.fsencode(name).decode(errors="replace"),  # a name need not be UTF-8
         "text": outcome.text,
         "language": settings.asr.language,
         "duration_s": round(outcome.duration_s, 3),

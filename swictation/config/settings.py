@@ -54,6 +54,9 @@ class VadSettings(msgspec.Struct, frozen=True, kw_only=True):
     energy_gate: Annotated[
         bool, Meta(description="skip the detector while nothing rises above the room's noise")
     ] = True
+    raise_quiet: Annotated[
+        bool, Meta(description="raise very quiet speech before the detector hears it")
+    ] = True
 
 
 class AsrSettings(msgspec.Struct, frozen=True, kw_only=True):

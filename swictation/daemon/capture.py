@@ -10,6 +10,8 @@ from swictation.errors import AudioError, SwictationError
 from swictation.events import Event, SourceEnded
 from swictation.types import Samples
 
+_LAST_READ_S = 1.0
+
 
 class Capture:
     """Runs one source until it ends or is stopped. Started and stopped by the run loop."""
@@ -31,8 +33,8 @@ class Capture:
         self._journal.close()
 
     def join(self) -> None:
-        """Wait for the thread's end."""
-        self._thread.join()
+        """Wait for the thread's end, but not for a read that never returns (an idle pipe)."""
+        self._thread.join(_LAST_READ_S)
 
     def _run(self) -> None:
         error: SwictationError | None = None

@@ -33,7 +33,7 @@ from swictation.types import (
     SpeechStarted,
     to_seconds,
 )
-from swictation.worker.restarts import blamed
+from swictation.worker.restarts import blamed, cleared
 from swictation.worker.supervisor import Supervisor, gave_up
 
 _STOP_GRACE_S = 2.0
@@ -67,7 +67,7 @@ class RunLoop:
         self._events.write("state", 0.0, state="listening")
         stream.start()
         try:
-            while not stream.is_done:
+            while not self._is_over(stream):
                 await self._handle_next()
             await stream.injector.flush()
         finally:
@@ -76,6 +76,15 @@ class RunLoop:
             usage = resources.snapshot(self._supervisor.pid)
             self._events.write("state", stream.outcome.duration_s, state="stopped", **usage)
         return stream.outcome
+
+    def _is_over(self, stream: Stream) -> bool:
+        """Whether its text has arrived.
+
+        Sound is also waited for an engine: whether that works must not depend on what was said.
+        """
+        outcome = stream.outcome
+        needs_no_engine = outcome.error or outcome.undelivered or outcome.is_interrupted
+        return stream.is_done and bool(self.device or needs_no_engine)
 
     async def _handle_next(self) -> None:
         remaining_s = None if self._stop_at_s is None else self._stop_at_s - self._clock.now_s()
@@ -206,6 +215,9 @@ class RunLoop:
             )
             return
         stream.answered_s = event.done_s
+        pending = stream.stabilizer.pending
+        if pending and pending.number == event.number:
+            stream.blame = cleared(stream.blame, pending.utterance)
         if hypothesis.dropped:
             _log.info("an utterance was taken for %s and dropped", hypothesis.dropped)
         self._perform(stream.stabilizer.answer(event.number, hypothesis), event.done_s)
@@ -228,7 +240,8 @@ class RunLoop:
             device=event.capabilities.device,
             load_s=round(event.load_s, 3),
         )
-        if self._stream.stabilizer.pending:
+        is_still_there = event.generation == self._supervisor.generation
+        if is_still_there and self._supervisor.is_ready and self._stream.stabilizer.pending:
             self._ask(self._stream.stabilizer.pending)
 
     def _on_worker_gone(self, event: WorkerGone) -> None:
@@ -238,7 +251,9 @@ class RunLoop:
         self._events.write("worker", state="gone", generation=event.generation)
         if not event.is_fault:
             return
-        self._fault("worker", f"worker {event.generation}: {event.reason}")
+        # An error with its own message ends the run and is told then, once.
+        level = logging.INFO if event.error else logging.WARNING
+        self._fault("worker", f"worker {event.generation}: {event.reason}", level)
         pending = stream.stabilizer.pending
         if pending and event.utterance == pending.utterance:
             stream.blame, verdict = blamed(stream.blame, pending.utterance)
@@ -253,6 +268,7 @@ class RunLoop:
         utterance.is_set_aside = True
         message = "the engine died on it twice: its sound is set aside"
         self._fault("set-aside", message, utterance=number)
+        self._supervisor.excuse()
         self._perform(stream.stabilizer.give_up(), self._clock.now_s())
 
     def _on_injected(self, event: Injected) -> None:
@@ -288,7 +304,8 @@ class RunLoop:
 
     def _on_stop(self) -> None:
         self._stream.outcome.is_interrupted = True
-        self._stop_at_s = self._clock.now_s() + _STOP_GRACE_S
+        if self._stop_at_s is None:  # asking again is no reason to take longer
+            self._stop_at_s = self._clock.now_s() + _STOP_GRACE_S
         self._stream.capture.request_stop()
 
     def _abandon(self) -> None:
@@ -297,8 +314,10 @@ class RunLoop:
         self._fault("stopped", f"{count} utterances are not transcribed; their sound is kept")
         raise Interrupted(f"Stopped with {count} utterances not transcribed.")
 
-    def _fault(self, kind: str, message: str, **fields: object) -> None:
-        _log.warning("%s", message)
+    def _fault(
+        self, kind: str, message: str, level: int = logging.WARNING, **fields: object
+    ) -> None:
+        _log.log(level, "%s", message)
         self._events.write("fault", kind=kind, message=message, **fields)
 
     def _note(self, event: str, sample: int, **fields: object) -> None:

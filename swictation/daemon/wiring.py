@@ -36,6 +36,7 @@ from swictation.paths import spool_dir
 from swictation.text.compose import Composer
 from swictation.vad.endpointer import Endpointer
 from swictation.vad.gate import EnergyGate
+from swictation.vad.level import LevelNormaliser
 from swictation.vad.listener import Listener
 from swictation.vad.silero_cpu import SileroCpu
 from swictation.worker.supervisor import Supervisor
@@ -53,7 +54,8 @@ def injector(name: Literal["stdout", "none"]) -> Injector:
 def listener(settings: Settings) -> Listener:
     """A fresh ear for one stream."""
     gate = EnergyGate() if settings.vad.energy_gate else None
-    return Listener(SileroCpu(), Endpointer(settings.vad), gate)
+    normaliser = LevelNormaliser() if settings.vad.raise_quiet else None
+    return Listener(SileroCpu(), Endpointer(settings.vad), gate, normaliser)
 
 
 def engine_spec(settings: Settings, model: ModelLocation) -> EngineSpec:

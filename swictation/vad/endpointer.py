@@ -28,6 +28,8 @@ from swictation.types import (
 _NOTICE = to_samples(0.2)
 _CONFIRM = to_samples(0.3)
 _CUT_SEARCH = to_samples(8.0)
+_CUT_SEARCH_PART = 0.4
+"""... and at most this part of the cap, or a low cap would cut in the pre-roll's silence."""
 _CUT_GUARD = to_samples(0.2)
 _CUT_LEAST = to_samples(0.4)
 _QUIET = to_samples(0.15)
@@ -53,11 +55,15 @@ class Endpointer:
         self._hang_over = to_samples(settings.hang_over_s)
         self._tail = to_samples(settings.tail_s)
         self._cap = to_samples(settings.max_utterance_s)
+        search = to_samples(_CUT_SEARCH_PART * settings.max_utterance_s)
+        self._cut_search = min(_CUT_SEARCH, search)
         self._recent: deque[Samples] = deque(maxlen=-(-(_CUT_SEARCH + _CUT_GUARD) // FRAME_SAMPLES))
         self._open: _Open | None = None
         self._onset_frames = 0
         self._next_number = 0
         self._free_from = 0
+        """All before this sample was decoded for an utterance that has ended."""
+        self._heard_to = 0
 
     @property
     def is_busy(self) -> bool:
@@ -67,6 +73,7 @@ class Endpointer:
     def feed(self, frame: Frame, probability: float) -> list[Point]:
         """The points that `frame` brings; frames come in order and without gaps while busy."""
         self._recent.append(frame.samples)
+        self._heard_to = frame.end_sample
         if self._open is None:
             return self._await_onset(frame, probability)
         if probability >= self._settings.release_threshold:
@@ -78,7 +85,8 @@ class Endpointer:
         self._onset_frames = 0
         if self._open is None:
             return []
-        return [self._end(self._open, end_sample, self._open.speech_end + self._tail, "flush")]
+        now = max(end_sample, self._heard_to)  # the last frame may be padded
+        return [self._end(self._open, now, self._open.speech_end + self._tail, "flush")]
 
     def _await_onset(self, frame: Frame, probability: float) -> list[Point]:
         if probability < self._settings.threshold:
@@ -103,7 +111,7 @@ class Endpointer:
 
     def _end(self, utterance: _Open, at_sample: int, last: int, reason: EndReason) -> SpeechEnded:
         self._open = None
-        self._free_from = utterance.speech_end
+        self._free_from = min(last, at_sample)
         return SpeechEnded(utterance.number, at_sample, last, reason)
 
     def _on_speech(self, utterance: _Open, frame: Frame) -> list[Point]:
@@ -142,7 +150,7 @@ class Endpointer:
         return [ended, started]
 
     def _quietest(self, utterance: _Open, now: int) -> int:
-        low, high = max(utterance.pause_end, now - _CUT_SEARCH), now - _CUT_GUARD
+        low, high = max(utterance.pause_end, now - self._cut_search), now - _CUT_GUARD
         if high - low < _CUT_LEAST:
             return utterance.pause_end
         recent = np.concatenate(self._recent)

@@ -1,11 +1,12 @@
-"""Gate, detector and endpointer as one: frames in, decision points out."""
+"""Gate, normaliser, detector and endpointer as one: frames in, decision points out."""
 
 from collections import deque
 
-from swictation.types import FRAME_SAMPLES, Frame, Point, to_samples
+from swictation.types import FRAME_SAMPLES, Frame, Point, Samples, to_samples
 from swictation.vad.detector import Detector
 from swictation.vad.endpointer import Endpointer
 from swictation.vad.gate import EnergyGate
+from swictation.vad.level import LevelNormaliser
 
 _WARM_FRAMES = to_samples(0.5) // FRAME_SAMPLES
 
@@ -14,23 +15,29 @@ class Listener:
     """Hears one stream. Called on the speech thread only."""
 
     def __init__(
-        self, detector: Detector, endpointer: Endpointer, gate: EnergyGate | None = None
+        self,
+        detector: Detector,
+        endpointer: Endpointer,
+        gate: EnergyGate | None = None,
+        normaliser: LevelNormaliser | None = None,
     ) -> None:
         self._detector = detector
         self._endpointer = endpointer
         self._gate = gate
-        self._unheard: deque[Frame] = deque(maxlen=_WARM_FRAMES)
+        self._normaliser = normaliser
+        self._unheard: deque[tuple[Frame, Samples]] = deque(maxlen=_WARM_FRAMES)
         self.last_probability = 0.0
         """Of the last frame that the detector heard; 0 while the gate is shut."""
 
     def feed(self, frame: Frame) -> list[Point]:
         """The points that the next frame brings."""
         is_open = self._gate is None or self._gate.is_open(frame.samples)
+        levelled = self._normaliser.apply(frame.samples) if self._normaliser else frame.samples
         if not is_open and not self._endpointer.is_busy:
-            self._unheard.append(frame)
+            self._unheard.append((frame, levelled))
             self.last_probability = 0.0
             return []
-        return self._wake() + self._hear(frame)
+        return self._wake() + self._hear(frame, levelled)
 
     def flush(self, end_sample: int) -> list[Point]:
         """The stream ends at `end_sample`."""
@@ -41,10 +48,10 @@ class Listener:
         if not self._unheard:
             return []
         self._detector.reset()
-        points = [point for frame in self._unheard for point in self._hear(frame)]
+        points = [point for unheard in self._unheard for point in self._hear(*unheard)]
         self._unheard.clear()
         return points
 
-    def _hear(self, frame: Frame) -> list[Point]:
-        self.last_probability = self._detector.probability(frame.samples)
+    def _hear(self, frame: Frame, levelled: Samples) -> list[Point]:
+        self.last_probability = self._detector.probability(levelled)
         return self._endpointer.feed(frame, self.last_probability)

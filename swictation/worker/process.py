@@ -17,6 +17,7 @@ _TAIL_LINES = 20
 _LOGGED_LINES = 100
 _LINE_CHARACTERS = 300
 _EXIT_GRACE_S = 2.0
+_OUTPUT_GRACE_S = 1.0
 _WRITE_BACKLOG_BYTES = 4 * 2**20
 
 _QUIET_THREADS = {
@@ -53,6 +54,7 @@ class WorkerProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **_QUIET_THREADS},
+                process_group=0,  # whatever it starts ends with it; Ctrl-C is not for it
             )
         ours.setblocking(False)
         self._reader, self._writer = await asyncio.open_connection(sock=ours)
@@ -85,7 +87,8 @@ class WorkerProcess:
         with contextlib.suppress(OSError):
             self._writer.close()
         status = await self._wait()
-        await self._output
+        with contextlib.suppress(TimeoutError):  # somebody else may hold its end of the pipe
+            await asyncio.wait_for(self._output, _OUTPUT_GRACE_S)
         if self._killed_for:
             return self._killed_for
         if status < 0:
@@ -112,6 +115,8 @@ class WorkerProcess:
         finally:
             loop.remove_reader(fd)
             os.close(fd)
+        with contextlib.suppress(ProcessLookupError):  # it is not reaped: its group is still its
+            os.killpg(self._child.pid, signal.SIGKILL)
         return self._child.wait()
 
     async def _pump_output(self) -> None:

@@ -8,6 +8,8 @@ _FIRST_DELAY_S = 0.5
 _MAX_DELAY_S = 30.0
 HOPELESS_FAILURES = 4
 """Workers in a row that answered nothing: whoever can stop, should."""
+HOPELESS_SET_ASIDE = 4
+"""Utterances in a row on which they died: then it is not the utterances' fault."""
 DEATHS_UNTIL_SET_ASIDE = 2
 _PRIOR_PACE = 0.25
 """Seconds of decoding a second of audio, before any was seen."""
@@ -18,11 +20,13 @@ class Restarts(msgspec.Struct, frozen=True):
 
     failures: int = 0
     """Workers in a row that died without having answered anything."""
+    set_aside: int = 0
+    """Utterances set aside since the last answer: their deaths are no failures."""
 
     @property
     def is_hopeless(self) -> bool:
         """Whether starting again has proved useless."""
-        return self.failures >= HOPELESS_FAILURES
+        return self.failures >= HOPELESS_FAILURES or self.set_aside >= HOPELESS_SET_ASIDE
 
     def delay_s(self) -> float:
         """How long to wait before the next start: at once after one that had served."""
@@ -33,16 +37,21 @@ class Restarts(msgspec.Struct, frozen=True):
 
 def served(state: Restarts) -> Restarts:
     """A worker has answered a request."""
-    return Restarts() if state.failures else state
+    return Restarts() if state.failures or state.set_aside else state
 
 
 def died(state: Restarts) -> Restarts:
     """A worker died, hung or failed to load."""
-    return Restarts(state.failures + 1)
+    return Restarts(state.failures + 1, state.set_aside)
+
+
+def excused(state: Restarts) -> Restarts:
+    """The last deaths are put down to an utterance, which is set aside."""
+    return Restarts(0, state.set_aside + 1)
 
 
 class Blame(msgspec.Struct, frozen=True):
-    """How many workers died on which utterance of a stream."""
+    """How many workers died on which utterance of a stream since it last brought an answer."""
 
     deaths: dict[int, int] = {}
 
@@ -50,10 +59,16 @@ class Blame(msgspec.Struct, frozen=True):
 def blamed(state: Blame, utterance: int) -> tuple[Blame, Literal["again", "set-aside"]]:
     """A worker died while it decoded `utterance`: try once more, or set it aside."""
     deaths = state.deaths.get(utterance, 0) + 1
-    others = {number: count for number, count in state.deaths.items() if number != utterance}
     if deaths >= DEATHS_UNTIL_SET_ASIDE:
-        return Blame(others), "set-aside"
-    return Blame({**others, utterance: deaths}), "again"
+        return cleared(state, utterance), "set-aside"
+    return Blame({**state.deaths, utterance: deaths}), "again"
+
+
+def cleared(state: Blame, utterance: int) -> Blame:
+    """A worker has answered for `utterance`: earlier deaths were bad luck."""
+    if utterance not in state.deaths:
+        return state
+    return Blame({number: count for number, count in state.deaths.items() if number != utterance})
 
 
 class HangDeadline:

@@ -53,6 +53,8 @@ class Supervisor:
         self._is_ready = False
         self._open: dict[int, DecodeRequest] = {}
         self._strays = 0
+        self._is_pinged = False
+        self._has_answered = False
         self._planned = ""
         self._timer: asyncio.TimerHandle | None = None
         self._stopping = asyncio.Event()
@@ -80,8 +82,11 @@ class Supervisor:
 
     @property
     def is_bloated(self) -> bool:
-        """Whether the worker has outgrown `[worker] max_rss_mib` and is to be recycled."""
-        return self.rss_mib > self._settings.max_rss_mib
+        """Whether the worker has outgrown `[worker] max_rss_mib` and is to be recycled.
+
+        Never before its first answer: a limit below what the model needs must not stop the work.
+        """
+        return self._has_answered and self.rss_mib > self._settings.max_rss_mib
 
     def start(self) -> None:
         """Begin to keep a worker alive."""
@@ -97,11 +102,18 @@ class Supervisor:
             await self._task
 
     def send(self, request: DecodeRequest, samples: Samples) -> None:
-        """Ask the ready worker; the answer comes as an event."""
+        """Ask the ready worker, once; the answer comes as an event."""
         assert self._worker is not None
+        if request.number in self._open:
+            return
         self._open[request.number] = request
         self._worker.send(Decode(request, samples.tobytes()))
-        self._watch()
+        if len(self._open) == 1:  # else the one before it has its deadline still
+            self._watch()
+
+    def excuse(self) -> None:
+        """The last deaths were an utterance's fault, not the worker's."""
+        self.restarts = restarts.excused(self.restarts)
 
     def recycle(self, reason: str) -> None:
         """Replace the worker in an orderly way; nothing may be open at it."""
@@ -138,6 +150,8 @@ class Supervisor:
             self._post(WorkerGone(generation, reason, is_fault=True))
             return
         self._worker = worker
+        self._strays = 0
+        self._is_pinged = self._has_answered = False
         if self._stopping.is_set():
             self.recycle("shutdown")
         worker.send(Load(PROTOCOL_VERSION, generation, self._spec))
@@ -150,7 +164,8 @@ class Supervisor:
             self._disarm()
             self._is_ready = False
             self._worker = None
-            blamed = next((request.utterance for request in self._open.values()), None)
+            decoding = next(iter(self._open.values()), None)
+            blamed = decoding.utterance if decoding and not decoding.partial else None
             self._open.clear()
             ending = await worker.close()
         planned, self._planned = self._planned, ""
@@ -167,14 +182,14 @@ class Supervisor:
                     if ready.version != PROTOCOL_VERSION:
                         raise ProtocolError(f"protocol version {ready.version}")
                     self._on_ready(worker, ready)
-                case LoadFailed(message, remedy):
+                case LoadFailed(message, remedy) if not self._is_ready:
                     return EngineError(message, remedy)
                 case Answer() as answer:
                     self._on_answer(worker, answer)
                 case Failed(_, error):
                     worker.kill(f"its engine raised {error}")
                 case Pong():
-                    self._watch()
+                    self._on_pong()
                 case None:
                     return None
                 case other:
@@ -182,7 +197,6 @@ class Supervisor:
 
     def _on_ready(self, worker: WorkerProcess, ready: Ready) -> None:
         self._is_ready = True
-        self._strays = 0
         self._watch()
         event = WorkerReady(worker.generation, worker.pid, ready.capabilities, ready.load_s)
         self._post(event)
@@ -190,10 +204,9 @@ class Supervisor:
     def _on_answer(self, worker: WorkerProcess, answer: Answer) -> None:
         request = self._open.pop(answer.number, None)
         if request is None:
-            self._strays += 1
-            if self._strays > _STRAY_ANSWERS_LIMIT:
-                raise ProtocolError("a flood of answers that nobody asked for")
+            self._on_stray()
             return
+        self._has_answered = True
         self._deadline.learn(request.duration_s, answer.hypothesis.decode_s)
         self.restarts = restarts.served(self.restarts)
         self._watch()
@@ -201,10 +214,23 @@ class Supervisor:
             WorkerAnswered(worker.generation, answer.number, answer.hypothesis, answer.done_s)
         )
 
+    def _on_pong(self) -> None:
+        if not self._is_pinged:
+            self._on_stray()
+            return
+        self._is_pinged = False
+        if not self._open:
+            self._watch()
+
+    def _on_stray(self) -> None:
+        self._strays += 1
+        if self._strays > _STRAY_ANSWERS_LIMIT:
+            raise ProtocolError("a flood of answers that nobody asked for")
+
     def _watch(self) -> None:
-        """Arm the deadline of what is open, or the next ping."""
-        if self._open:
-            seconds = sum(self._deadline.seconds(r.duration_s) for r in self._open.values())
+        """Arm the deadline of what is being decoded (the oldest that is open), or the next ping."""
+        for request in self._open.values():
+            seconds = self._deadline.seconds(request.duration_s)
             self._arm(seconds, f"it hung: no answer within {seconds:.0f} s")
             return
         self._disarm()
@@ -213,6 +239,7 @@ class Supervisor:
 
     def _ping(self) -> None:
         if self._worker:
+            self._is_pinged = True
             self._worker.send(Ping(self.generation))
             self._arm(_PONG_TIMEOUT_S, "it no longer answers")
 

@@ -19,12 +19,17 @@ from swictation.asr.engine import EngineSpec, Waveform
 from swictation.asr.loops import find_loop, is_too_fast
 from swictation.config.settings import WhisperSettings
 from swictation.errors import EngineError
+from swictation.paths import models_dir
 from swictation.types import SAMPLE_RATE_HZ, Capabilities, DecodeRequest, Hypothesis
 
 _HOP_SAMPLES = 160
 _FULL_CONTEXT_S = 30.0
 _MAX_TOKENS = 448
 _TOKENS_BASE, _TOKENS_PER_S = 12, 9
+_OWN_FOLDER = (
+    "put a whole CTranslate2 conversion of Whisper there, or set [asr] model to a name"
+    " from: swictation model list"
+)
 
 
 class _Decoded(msgspec.Struct):
@@ -50,10 +55,12 @@ def load(spec: EngineSpec) -> "WhisperEngine":
             cpu_threads=settings.cpu_threads,
             local_files_only=True,
         )
-    except (RuntimeError, ValueError, OSError) as error:
+    except Exception as error:  # the tokenizer's own errors are of no narrower class
+        is_ours = Path(spec.model_path).is_relative_to(models_dir())
+        reason = " ".join(str(error).split()).rstrip(".")
         raise EngineError(
-            f"The model in {spec.model_path} cannot be loaded: {error}.",
-            f"swictation model download --force {spec.model}",
+            f"The model in {spec.model_path} cannot be loaded: {reason}.",
+            f"swictation model download --force {spec.model}" if is_ours else _OWN_FOLDER,
         ) from error
     return WhisperEngine(model, spec, settings)
 

@@ -1,0 +1,27 @@
+"""`swictation completion`: what a shell needs to complete commands, options and files."""
+
+import click
+from click.shell_completion import get_completion_class
+
+from swictation.cli.main import cli
+
+_HELP = """Print the completion script of a shell.
+
+\b
+To install it, type once:
+  bash  swictation completion bash > ~/.local/share/bash-completion/completions/swictation
+  zsh   swictation completion zsh > ~/.zfunc/_swictation
+  fish  swictation completion fish > ~/.config/fish/completions/swictation.fish
+
+The folder must be there (mkdir -p). For zsh it must stand in fpath before compinit in ~/.zshrc:
+fpath+=~/.zfunc; autoload -Uz compinit; compinit. Then open a new shell.
+"""
+
+
+@click.command(help=_HELP)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """See `_HELP`."""
+    completer = get_completion_class(shell)
+    assert completer is not None, "click knows the three shells of the choice"
+    click.echo(completer(cli, {}, "swictation", "_SWICTATION_COMPLETE").source())

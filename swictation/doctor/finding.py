@@ -1,0 +1,54 @@
+"""What a check found, and the command that mends it."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from swictation.config.settings import Settings
+from swictation.models.store import ModelLocation
+
+Level = Literal["ok", "warning", "error"]
+_WEIGHTIEST_FIRST: tuple[Level, ...] = ("error", "warning")
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One line of the report."""
+
+    name: str
+    level: Level
+    found: str
+    """For a person; may span several lines. Never a dictated word."""
+    remedy: str = ""
+    """The exact thing to type or do next; "" where nothing is wrong."""
+
+
+class Subject(msgspec.Struct):
+    """What is examined; earlier checks fill in what later ones need."""
+
+    config: Path | None = None
+    """The configuration file to read; None: the user's own."""
+    settings: Settings = msgspec.field(default_factory=Settings)
+    """The defaults until the configuration has been read, and where it cannot be used."""
+    model: ModelLocation | None = None
+    """Set once a whole model has been found."""
+
+
+def worst(findings: Iterable[Finding]) -> Level:
+    """The weightiest level; "ok" where there is nothing."""
+    present = {finding.level for finding in findings}
+    for level in _WEIGHTIEST_FIRST:
+        if level in present:
+            return level
+    return "ok"
+
+
+def summary(findings: Iterable[Finding]) -> str:
+    """One line for the end of the report."""
+    levels = [finding.level for finding in findings]
+    counts = [(levels.count(level), level) for level in _WEIGHTIEST_FIRST]
+    counted = [f"{count} {level}{'s' if count > 1 else ''}" for count, level in counts if count]
+    if not counted:
+        return f"All {len(levels)} checks are fine."
+    return f"{' and '.join(counted)} in {len(levels)} checks; the lines with -> say what to do."

@@ -1,0 +1,60 @@
+"""Python and memory."""
+
+import contextlib
+import re
+import sys
+from collections.abc import Iterator
+from importlib.metadata import metadata
+
+import psutil
+
+from swictation.doctor.finding import Finding, Subject
+from swictation.doctor.model import wanted
+
+_MIB = 2**20
+_ENGINE_MIB = 200
+_WEIGHTS_FACTOR = 2.0
+"""A worker of tiny.en (75 MB of weights) peaks at 350 MB, one of base (145 MB) at 490."""
+
+
+def python(_: Subject) -> Iterator[Finding]:
+    """Whether this Python is one that the package was made for."""
+    yield judge_python(sys.version_info[:3], metadata("swictation")["Requires-Python"])
+
+
+def memory(subject: Subject) -> Iterator[Finding]:
+    """Whether the worker finds room beside what is running already."""
+    yield judge_memory(psutil.virtual_memory().available // _MIB, _weights_bytes(subject))
+
+
+def judge_python(version: tuple[int, int, int], required: str) -> Finding:
+    """Hold a version against a specifier such as ">=3.11,<3.14"."""
+    found = ".".join(map(str, version))
+    first, end = (
+        (int(major), int(minor)) for major, minor in sorted(re.findall(r"(\d+)\.(\d+)", required))
+    )
+    if first <= version[:2] < end:
+        return Finding("python", "ok", found)
+    known = f"{first[0]}.{first[1]}"
+    level = "error" if version[:2] < first else "warning"
+    remedy = f"make clean && make run PYTHON=python{known}"
+    return Finding("python", level, f"{found}: swictation is made for {required}", remedy)
+
+
+def judge_memory(available_mib: int, weights_bytes: int) -> Finding:
+    """Hold the memory that can be had against what a worker with such weights takes."""
+    needed_mib = round(_ENGINE_MIB + _WEIGHTS_FACTOR * weights_bytes / 1e6)
+    found = f"{available_mib} MiB available, the engine takes about {needed_mib}"
+    if available_mib >= needed_mib:
+        return Finding("memory", "ok", found)
+    remedy = "end a program that can be spared: ps -eo rss,pid,comm --sort=-rss | head"
+    return Finding("memory", "warning", found, remedy)
+
+
+def _weights_bytes(subject: Subject) -> int:
+    """The size of the weights: of the model that was found, else of the one that will be."""
+    if subject.model is not None:
+        with contextlib.suppress(OSError):
+            return (subject.model.path / "model.bin").stat().st_size
+    spec = wanted(subject.settings)
+    return spec.size_bytes if spec else 0

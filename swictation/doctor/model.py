@@ -1,0 +1,60 @@
+"""The engine that is chosen, the model that it resolves to, and that model's files."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from swictation.asr import registry
+from swictation.config.settings import Settings
+from swictation.doctor.finding import Finding, Subject
+from swictation.errors import ModelError
+from swictation.models.catalog import CATALOG, ModelSpec, choose
+from swictation.models.store import ModelLocation, folder_of, locate, verify
+
+_WHISPER = "whisper"
+"""The engine whose models the catalog lists; another one finds its model by itself."""
+
+
+def engine(subject: Subject) -> Iterator[Finding]:
+    """Whether the engine is installed. Raises EngineError; its libraries are not imported."""
+    entry = registry.find(subject.settings.asr.engine)
+    yield Finding("engine", "ok", f"{entry.name} ({entry.value})")
+
+
+def model(subject: Subject) -> Iterator[Finding]:
+    """Which model `[asr] model` means, and where it is. Raises ModelError."""
+    asr = subject.settings.asr
+    if asr.engine != _WHISPER:
+        subject.model = ModelLocation(asr.model, Path(asr.model))
+        yield Finding("model", "ok", f"{asr.model}, which the engine {asr.engine} finds by itself")
+        return
+    subject.model = locate(asr.model, asr.language)
+    yield Finding("model", "ok", f"{subject.model.name} for {asr.language}: {subject.model.path}")
+
+
+def files(subject: Subject) -> Iterator[Finding]:
+    """Whether every file of a known model has the bytes that were published."""
+    if subject.model is None:
+        return
+    spec = known(subject.model)
+    if spec is None:
+        yield Finding("model files", "ok", "a model of your own: no hashes are known")
+        return
+    if problems := verify(spec):
+        remedy = f"swictation model download --force {spec.name}"
+        yield Finding("model files", "error", "; ".join(problems), remedy)
+        return
+    names = ", ".join(file.name for file in spec.files)
+    yield Finding("model files", "ok", f"sha256 as published: {names}")
+
+
+def known(location: ModelLocation) -> ModelSpec | None:
+    """The catalog's entry of a model in its own place; None for a folder of the user's."""
+    return next((spec for spec in CATALOG if folder_of(spec) == location.path), None)
+
+
+def wanted(settings: Settings) -> ModelSpec | None:
+    """The catalog's entry that the settings ask for, whether it is there or not."""
+    try:
+        return choose(settings.asr.model, settings.asr.language)
+    except ModelError:
+        return None

@@ -1,0 +1,154 @@
+"""The self-test: the speech detector and a real worker on a sample that the project made."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from importlib.resources import as_file, files
+from shlex import quote
+from threading import Event as Flag
+
+import msgspec
+import numpy as np
+
+from swictation.asr.engine import EngineSpec
+from swictation.audio.framer import Framer
+from swictation.audio.wavfile import FileSource
+from swictation.config.settings import Settings, WorkerSettings
+from swictation.daemon import wiring
+from swictation.doctor.finding import Finding, Subject
+from swictation.doctor.model import known
+from swictation.errors import EngineError
+from swictation.events import Event, WorkerAnswered, WorkerGone, WorkerReady
+from swictation.types import (
+    DecodeRequest,
+    Point,
+    Samples,
+    SpeechEnded,
+    SpeechStarted,
+    to_seconds,
+)
+from swictation.worker.supervisor import Supervisor
+
+_ASSETS = files("swictation") / "assets"
+_LANGUAGE = "en"
+"""The sample's."""
+
+
+class _Result(msgspec.Struct):
+    load_s: float = 0.0
+    decode_s: float = 0.0
+    text: str = ""
+
+
+def selftest(subject: Subject) -> Iterator[Finding]:
+    """Transcribe the sample as a dictation would be. Raises EngineError and AudioError."""
+    samples = _sample()
+    requests = _requests(subject.settings, samples)
+    if not requests:
+        vad = subject.settings.vad
+        found = f"no speech heard in the sample with [vad] threshold = {vad.threshold}"
+        remedy = "lower it, or remove it from the configuration: swictation config path"
+        yield Finding("detector", "error", found, remedy)
+        return
+    speech_s = sum(request.duration_s for request in requests)
+    found = f"{speech_s:.1f} s of speech heard in the sample's {to_seconds(len(samples)):.1f} s"
+    yield Finding("detector", "ok", found)
+    if subject.model is None:
+        remedy = "mend the model first; then: swictation doctor"
+        yield Finding("self-test", "warning", "not tried, for want of a model", remedy)
+        return
+    asr = msgspec.structs.replace(subject.settings.asr, language=_LANGUAGE)
+    spec = wiring.engine_spec(msgspec.structs.replace(subject.settings, asr=asr), subject.model)
+    result = asyncio.run(_decode(spec, subject.settings.worker, requests, samples))
+    expected = (_ASSETS / "sample.txt").read_text(encoding="utf-8")
+    how = f"loaded in {result.load_s:.1f} s, {speech_s:.1f} s decoded in {result.decode_s:.1f} s"
+    is_known = known(subject.model) is not None
+    mend = f"swictation model download --force {subject.model.name}"
+    yield judge(
+        *(expected, result.text, how),
+        mend if is_known else 'correct [asr] model, or set it to "auto"',
+        is_slow=result.decode_s > speech_s,
+    )
+
+
+def judge(expected: str, heard: str, how: str, mend: str, *, is_slow: bool) -> Finding:
+    """Compare the words: all of them right, most, or not even half."""
+    wanted, got = _words(expected), _words(heard)
+    blocks = SequenceMatcher(None, wanted, got, autojunk=False).get_matching_blocks()
+    right = sum(block.size for block in blocks)
+    found = f"{how}, {right} of {len(wanted)} words right"
+    if 2 * right < len(wanted):
+        return Finding("self-test", "error", found, mend)
+    if wanted != got:
+        return Finding("self-test", "warning", found, mend)
+    if is_slow:
+        remedy = "use a smaller model (swictation model list), or end what keeps the machine busy"
+        return Finding("self-test", "warning", f"{how}: slower than speech", remedy)
+    return Finding("self-test", "ok", f"{how}, every word right")
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+(?:'[^\W_]+)?", text.lower())
+
+
+def _sample() -> Samples:
+    blocks: list[Samples] = []
+    with as_file(_ASSETS / "sample.flac") as path:
+        FileSource(path).run(blocks.append, Flag())
+    return np.concatenate(blocks)
+
+
+def _requests(settings: Settings, samples: Samples) -> list[DecodeRequest]:
+    """One request for each utterance that the detector hears."""
+    listener, framer = wiring.listener(settings), Framer()
+    points: list[Point] = []
+    for frame in (*framer.feed(samples), *framer.flush()):
+        points += listener.feed(frame)
+    points += listener.flush(len(samples))
+    starts = [point for point in points if isinstance(point, SpeechStarted)]
+    ends = [point for point in points if isinstance(point, SpeechEnded)]
+    return [
+        DecodeRequest(number, start.utterance, start.first_sample, end.last_sample)
+        for number, (start, end) in enumerate(zip(starts, ends, strict=True))
+    ]
+
+
+async def _decode(
+    spec: EngineSpec, settings: WorkerSettings, requests: list[DecodeRequest], samples: Samples
+) -> _Result:
+    """Let one worker, started for this, answer all requests. Raises EngineError where it dies."""
+    inbox: asyncio.Queue[Event] = asyncio.Queue()
+    supervisor = Supervisor(spec, settings, inbox.put_nowait)
+    result, waiting = _Result(), list(requests)
+    supervisor.start()
+    try:
+        while True:
+            match await inbox.get():
+                case WorkerReady() as ready:
+                    result.load_s = ready.load_s
+                case WorkerAnswered() as answered:
+                    result.decode_s += answered.hypothesis.decode_s
+                    result.text += f" {answered.hypothesis.new_text}"
+                case WorkerGone() as gone:
+                    raise gone.error or _died(gone.reason)
+                case _:
+                    continue
+            if not waiting:
+                return result
+            request = waiting.pop(0)
+            supervisor.send(request, _padded(samples, request))
+    finally:
+        await supervisor.stop()
+
+
+def _padded(samples: Samples, request: DecodeRequest) -> Samples:
+    """The request's samples; zeros behind the end."""
+    heard = samples[request.first_sample : request.last_sample]
+    return np.pad(heard, (0, request.last_sample - request.first_sample - len(heard)))
+
+
+def _died(reason: str) -> EngineError:
+    with as_file(_ASSETS / "sample.flac") as path:
+        remedy = f"see what it prints: swictation transcribe -v {quote(str(path))}"
+    return EngineError(f"the worker with the engine died: {reason}", remedy)

@@ -1,0 +1,54 @@
+"""`python -m tests.bench [NAME...]`: measure, print a table, write the figures as JSON."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before an engine's library is imported
+
+import importlib
+from pathlib import Path
+
+import click
+import msgspec
+
+from tests.bench import goals, machine
+from tests.bench.context import Context
+from tests.bench.corpus import MissingCorpus
+
+NAMES = ("accuracy", "finals", "latency", "offline", "live", "gate", "level", "cuts", "soak")
+"""Each a module of this package with `run(context)`; they run in this order."""
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(NAMES), metavar="[NAME]...")
+@click.option("--model", type=click.Choice(["tiny.en", "base"]), default="tiny.en")
+@click.option("--out", type=click.Path(path_type=Path), help="Add the figures to this JSON file.")
+@click.option("--minutes", default=60.0, help="Minutes of looped sound for the soak.")
+@click.option("--live-s", default=120.0, help="Seconds of sound to play in real time.")
+def main(
+    names: tuple[str, ...], model: str, out: Path | None, minutes: float, live_s: float
+) -> None:
+    """Measure the product on the recordings of $SWICTATION_SPEECH (default ../shared/speech).
+
+    Without a NAME everything is measured but the soak, which takes minutes of one core.
+    """
+    context = Context(model, minutes, live_s)
+    figures = msgspec.json.decode(out.read_bytes()) if out and out.exists() else {}
+    own = figures.setdefault(model, {})
+    chosen = names or NAMES[:-1]
+    for name in chosen:
+        click.echo(f"{name} ({model}) ...", err=True)
+        try:
+            result = importlib.import_module(f"tests.bench.{name}").run(context)
+        except MissingCorpus as missing:
+            click.echo(f"skipped: {missing}", err=True)
+            return
+        own[name] = {"machine": machine.describe(), **result}
+        if out:
+            text = msgspec.json.format(msgspec.json.encode(figures), indent=1)
+            out.write_bytes(text + b"\n")
+    if out is None:
+        click.echo(msgspec.json.format(msgspec.json.encode(own), indent=1).decode())
+    click.echo(goals.as_text(goals.judge(model, own, chosen)))
+
+
+main()

@@ -1,0 +1,107 @@
+"""What the engine is to do: the manifest, and what earlier processes already did of it.
+
+Everything that must be counted across processes is a file of its own beside the manifest, made
+with O_EXCL: no locks, and a process that is killed at any moment leaves a true count.
+"""
+
+import json
+import os
+import zlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from swictation.types import DecodeRequest
+
+
+class Word(msgspec.Struct, frozen=True):
+    """A spoken word; `text` has its leading space and its punctuation."""
+
+    first_sample: int
+    last_sample: int
+    text: str
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """A misdeed: what, when, and how often (over all processes; 0: always).
+
+    What is not given does not restrict. `generation` counts loads of this manifest, `nth` the
+    decodes of one process, both from 1; `covers` is a sample that the request's range contains.
+    """
+
+    kind: str
+    on: str = "decode"
+    """load, decode, partial or close."""
+    times: int = 1
+    generation: int | None = None
+    nth: int | None = None
+    utterance: int | None = None
+    covers: int | None = None
+    forced: bool | None = None
+    """Only requests with (without) forced text."""
+    args: dict[str, Any] = {}
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """The whole script."""
+
+    words: list[Word] = []
+    confident: bool = True
+    partials: bool = True
+    faults: list[Fault] = []
+
+
+class Script:
+    """A manifest and its memory in `<manifest>.state/`."""
+
+    def __init__(self, path: Path) -> None:
+        self.manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+        self._state = path.with_name(path.name + ".state")
+        self._state.mkdir(exist_ok=True)
+        self.generation = self._claim("load", 0)
+        self._decodes = 0
+
+    def due(self, on: str, request: DecodeRequest | None = None) -> Fault | None:
+        """The next misdeed to be done now, noted as done."""
+        if request and not request.partial:
+            self._decodes += 1
+        for number, fault in enumerate(self.manifest.faults):
+            is_due = fault.on == on and self._fits(fault, request)
+            if is_due and self._claim(f"fault-{number}", fault.times):
+                return fault
+        return None
+
+    def note(self, request: DecodeRequest, samples: bytes) -> None:
+        """Write down that this was asked, before anything comes of it."""
+        record = {
+            "generation": self.generation,
+            **msgspec.structs.asdict(request),
+            "crc": zlib.crc32(samples),
+        }
+        with (self._state / "requests.jsonl").open("a") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def _fits(self, fault: Fault, request: DecodeRequest | None) -> bool:
+        if fault.generation not in (None, self.generation):
+            return False
+        if request is None:
+            return True
+        return (
+            fault.nth in (None, self._decodes)
+            and fault.utterance in (None, request.utterance)
+            and (fault.forced is None or fault.forced == bool(request.forced_text))
+            and (fault.covers is None or request.first_sample <= fault.covers < request.last_sample)
+        )
+
+    def _claim(self, name: str, times: int) -> int:
+        """The next free number of `name`, from 1; 0 if all `times` are gone (times 0: no end)."""
+        number = 1
+        while not times or number <= times:
+            try:
+                os.close(os.open(self._state / f"{name}-{number}", os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                number += 1
+            else:
+                return number
+        return 0

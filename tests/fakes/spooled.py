@@ -1,0 +1,52 @@
+"""A journal with its spool on a real disk."""
+
+import json
+import wave
+
+from fakes.signals import eventually, numbered
+from swictation.audio.journal import Journal
+from swictation.audio.spool import Spool
+from swictation.audio.spoolfile import SpoolFolder
+from swictation.types import to_samples
+
+
+class Spooled:
+    """A journal with its spool, and what the spool complained of."""
+
+    def __init__(self, root, max_minutes=60.0, ring_s=120.0):
+        self.folder = SpoolFolder(root)
+        self.problems = []
+        self.spool = Spool(self.folder, 0, max_minutes, self.problems.append)
+        self.journal = Journal(ring_s, self.spool.read_back)
+        self.spool.start(self.journal.read, lambda: self.journal.end_sample)
+
+    def capture(self, samples):
+        at = self.journal.end_sample
+        self.journal.append(numbered(at, at + samples))
+
+    def sound(self, utterance=0):
+        return self.folder.path / f"000-{utterance:06d}.wav"
+
+    def lines(self, utterance=0):
+        text = (self.folder.path / f"000-{utterance:06d}.jsonl").read_text()
+        return [json.loads(line) for line in text.splitlines()]
+
+    def files(self):
+        return sorted(path.name for path in self.folder.path.iterdir() if path.name != "lock")
+
+    def finished(self, utterance=0):
+        """Whether the file of an ended utterance is whole: its header tells its length."""
+        try:
+            with wave.open(str(self.sound(utterance))) as file:
+                return file.getnframes() * 2 + 44 == self.sound(utterance).stat().st_size
+        except (OSError, EOFError):
+            return False
+
+    def utterance(self, number, seconds=1.0):
+        """A whole utterance, written and finished."""
+        first = self.journal.end_sample
+        self.spool.begin(number, first)
+        self.capture(to_samples(seconds))
+        self.spool.end(number, first + to_samples(seconds))
+        assert eventually(lambda: self.finished(number))
+        return first

@@ -1,0 +1,89 @@
+import pytest
+
+from fakes.signals import numbered
+from swictation.audio.spoolfile import SpoolFile, SpoolFolder
+from swictation.doctor.finding import Subject
+from swictation.doctor.leftovers import Leftover, find, leftovers
+from swictation.paths import spool_dir
+
+pytestmark = pytest.mark.unit
+
+
+def keep(folder, name, seconds, *, finished=True):
+    file = SpoolFile(folder, name)
+    file.write(numbered(0, round(seconds * 16_000)))
+    if finished:
+        file.finish()
+    return file
+
+
+@pytest.fixture
+def living():
+    folder = SpoolFolder(spool_dir())
+    yield folder
+    folder.close()
+
+
+@pytest.fixture
+def dead():
+    """The folder of a process that died while somebody spoke."""
+    folder = spool_dir() / "some-boot-4711"
+    folder.mkdir(parents=True)
+    (folder / "lock").touch()
+    return folder
+
+
+def test_without_a_spool_nothing_is_left_over():
+    assert find(spool_dir()) == []
+    (found,) = leftovers(Subject())
+    assert (found.level, found.remedy) == ("ok", "")
+
+
+def test_what_a_living_process_keeps_is_not_left_over(living):
+    keep(living.path, "000-000000", 1.0)
+    assert find(spool_dir()) == []
+
+
+def test_looking_does_not_take_the_lock_away(living):
+    find(spool_dir())
+    keep(living.path, "000-000000", 1.0)
+    assert find(spool_dir()) == []
+
+
+def test_the_sound_of_a_dead_process_is_found_and_measured(dead):
+    keep(dead, "000-000000", 2.0)
+    keep(dead, "000-000001", 1.5)
+    assert find(spool_dir()) == [Leftover(dead, 2, 3.5)]
+
+
+def test_a_file_that_was_never_finished_is_measured_by_its_size(dead):
+    growing = keep(dead, "000-000000", 4.0, finished=False)
+    assert find(spool_dir()) == [Leftover(dead, 1, 4.0)]
+    growing.finish()
+
+
+def test_an_empty_folder_is_no_matter(dead):
+    assert find(spool_dir()) == []
+
+
+def test_a_folder_without_a_lock_belongs_to_nobody(dead):
+    (dead / "lock").unlink()
+    keep(dead, "000-000000", 1.0)
+    assert len(find(spool_dir())) == 1
+
+
+def test_every_folder_is_told_with_its_length_its_path_and_what_to_type(dead):
+    keep(dead, "000-000000", 90.0)
+    other = dead.with_name("some boot-12")
+    other.mkdir()
+    keep(other, "000-000000", 1.0)
+    by_name = [found for found in leftovers(Subject()) if found.level == "warning"]
+    assert len(by_name) == 2
+    assert f"1.0 s of sound (1 utterance) without its text in {other}" in by_name[0].found
+    assert f"swictation transcribe '{other}'/*.wav" in by_name[0].remedy
+    assert "1.5 min of sound (1 utterance)" in by_name[1].found
+
+
+def test_strangers_in_the_spool_are_left_alone(dead):
+    (spool_dir() / "notes.txt").write_text("mine")
+    assert find(spool_dir()) == []

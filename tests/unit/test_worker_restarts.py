@@ -1,0 +1,139 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from swictation.worker.restarts import (
+    DEATHS_UNTIL_SET_ASIDE,
+    HOPELESS_FAILURES,
+    HOPELESS_SET_ASIDE,
+    Blame,
+    HangDeadline,
+    Restarts,
+    blamed,
+    cleared,
+    died,
+    excused,
+    served,
+)
+
+pytestmark = pytest.mark.unit
+
+
+def after(*happenings):
+    state = Restarts()
+    for happening in happenings:
+        state = happening(state)
+    return state
+
+
+def test_the_first_worker_and_the_one_after_a_single_death_start_at_once():
+    assert Restarts().delay_s() == 0.0
+    assert after(died).delay_s() == 0.0
+    assert after(died, served, died).delay_s() == 0.0
+
+
+def test_each_further_death_doubles_the_delay_up_to_half_a_minute():
+    delays = [after(*[died] * deaths).delay_s() for deaths in range(2, 12)]
+    assert delays == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0, 30.0]
+
+
+def test_one_answer_makes_all_deaths_forgotten():
+    assert after(died, died, died, served) == Restarts()
+    assert after(excused, excused, served) == Restarts()
+
+
+def test_four_workers_in_a_row_without_an_answer_are_hopeless():
+    assert HOPELESS_FAILURES == 4
+    assert not after(died, died, died).is_hopeless
+    assert after(died, died, died, died).is_hopeless
+    assert not after(died, died, died, served, died, died, died).is_hopeless
+
+
+def test_an_utterance_that_is_set_aside_takes_its_deaths_with_it():
+    state = after(died, died, excused)
+    assert state.delay_s() == 0.0
+    assert not state.is_hopeless
+
+
+def test_four_utterances_in_a_row_set_aside_are_hopeless():
+    one = [died, died, excused]
+    assert HOPELESS_SET_ASIDE == 4
+    assert not after(*one * 3).is_hopeless
+    assert after(*one * 4).is_hopeless
+    assert not after(*one * 3, served, *one).is_hopeless
+
+
+def test_an_utterance_is_tried_again_once_and_then_set_aside():
+    blame, verdict = blamed(Blame(), 5)
+    assert verdict == "again"
+    blame, verdict = blamed(blame, 5)
+    assert verdict == "set-aside"
+    assert blame == Blame()
+
+
+def test_each_utterance_is_blamed_for_its_own_deaths():
+    blame, _ = blamed(Blame(), 1)
+    blame, verdict = blamed(blame, 2)
+    assert verdict == "again"
+    blame, verdict = blamed(blame, 1)
+    assert verdict == "set-aside"
+    assert blame == Blame({2: 1})
+
+
+def test_an_answer_clears_an_utterance_of_what_it_was_blamed_for():
+    blame, _ = blamed(Blame(), 1)
+    assert cleared(blame, 2) == blame
+    blame = cleared(blame, 1)
+    assert blamed(blame, 1)[1] == "again"
+
+
+@given(st.lists(st.integers(0, 3)))
+def test_every_second_death_of_an_utterance_sets_it_aside(deaths):
+    blame, counts = Blame(), dict.fromkeys(range(4), 0)
+    for utterance in deaths:
+        blame, verdict = blamed(blame, utterance)
+        counts[utterance] += 1
+        expected = "again" if counts[utterance] % DEATHS_UNTIL_SET_ASIDE else "set-aside"
+        assert verdict == expected
+
+
+@pytest.fixture
+def deadline():
+    return HangDeadline(least_s=5.0, factor=10.0)
+
+
+def test_before_the_first_decode_a_deadline_is_generous(deadline):
+    assert deadline.seconds(20.0) == 10.0 * 0.25 * 20.0
+    assert deadline.seconds(1.0) == 10.0 * 0.25 * 3.0
+
+
+def test_a_fast_machine_has_the_least_deadline(deadline):
+    deadline.learn(10.0, 0.1)
+    assert deadline.seconds(20.0) == 5.0
+
+
+def test_a_slow_machine_has_a_longer_one(deadline):
+    deadline.learn(10.0, 10.0)
+    assert deadline.seconds(20.0) == 10.0 * 20.0
+
+
+def test_the_slowest_of_the_last_ten_decodes_counts(deadline):
+    deadline.learn(10.0, 20.0)
+    for _ in range(9):
+        deadline.learn(10.0, 1.0)
+    assert deadline.seconds(10.0) == 10.0 * 20.0
+    deadline.learn(10.0, 1.0)
+    assert deadline.seconds(10.0) == 10.0 * 1.0
+
+
+def test_short_audio_is_taken_to_cost_as_much_as_three_seconds(deadline):
+    deadline.learn(0.5, 3.0)
+    assert deadline.seconds(0.2) == deadline.seconds(3.0) == 10.0 * 3.0
+
+
+@given(st.floats(0.0, 30.0), st.lists(st.tuples(st.floats(0.01, 30.0), st.floats(0.0, 60.0))))
+def test_a_deadline_is_never_below_the_least_and_grows_with_the_audio(audio_s, decodes):
+    deadline = HangDeadline(least_s=5.0, factor=10.0)
+    for heard_s, took_s in decodes:
+        deadline.learn(heard_s, took_s)
+    assert 5.0 <= deadline.seconds(audio_s) <= deadline.seconds(audio_s + 1.0)
