@@ -18,6 +18,8 @@ Method = Literal["type", "paste", "either"]
 MAX_NEWCOMERS = 6
 """Above it a remapping costs the window manager more than a paste."""
 
+_TARGET_S = 0.3
+
 
 def prefers_typing(*, answers_ping: bool, newcomers: int) -> bool:
     """Typing leaves the clipboard alone, but only a window that answers can prove it."""
@@ -50,7 +52,8 @@ class Desk:
         self._paster.tend()
 
     def target(self) -> Target | None:
-        focus = read_focus(self.connection)
+        """Who has the focus; None only if nobody has for a while."""
+        focus = self._look(_TARGET_S)
         return focus.target if focus else None
 
     def deliver(self, text: str, method: Method, ledger: Ledger) -> Injection:
@@ -70,6 +73,12 @@ class Desk:
         self.connection.close()
 
     def _focus(self) -> Focus:
+        focus = self._look(FOCUS_RETURN_S)
+        if focus is None:
+            raise Refused("no window has the focus")
+        return focus
+
+    def _look(self, timeout_s: float) -> Focus | None:
         """The focused application window; a window manager may have the focus for a moment."""
         found: list[Focus] = []
 
@@ -79,9 +88,8 @@ class Desk:
                 found.append(focus)
             return focus is not None
 
-        if not self.connection.pump(look, FOCUS_RETURN_S, poll_s=0.02):
-            raise Refused("no window has the focus")
-        return found[-1]
+        self.connection.pump(look, timeout_s, poll_s=0.02)
+        return found[-1] if found else None
 
     def _deliver(self, text: str, method: Method, focus: Focus, ledger: Ledger) -> None:
         if method == "type":

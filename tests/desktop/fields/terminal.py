@@ -1,5 +1,6 @@
 """The program in a terminal: raw bytes in, focus reports on, no bracketed paste."""
 
+import codecs
 import os
 import sys
 import termios
@@ -20,6 +21,7 @@ def handle(do, answer):
 
 
 link = Link(handle)
+shown = codecs.getincrementaldecoder("utf-8")(errors="replace")
 before = termios.tcgetattr(0)
 tty.setraw(0)
 sys.stdout.write("\x1b[?1004h")
@@ -34,7 +36,7 @@ try:
                     at = held.index(report)
                     del held[at : at + len(report)]
                     link.say(event=event)
-        sys.stdout.write(data.decode("utf-8", errors="replace"))
+        sys.stdout.write(shown.decode(data))
         sys.stdout.flush()
 finally:
     termios.tcsetattr(0, termios.TCSANOW, before)
