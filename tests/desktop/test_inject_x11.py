@@ -276,13 +276,20 @@ def test_a_server_that_dies_or_hangs_never_blocks(how):
     timer = threading.Timer(1.0, screen.server.send_signal, [how])
     timer.start()
     try:
-        longest_s, injection = asyncio.run(watched(injector.inject(LONG * 20)))
+        text = LONG * 20
+        longest_s, injection = asyncio.run(watched(injector.inject(text)))
         assert injection.outcome == "partial"
-        assert 0 < injection.sent < len(LONG * 20)
+        assert 0 < injection.sent < len(text)
         assert longest_s < 0.5, "the run loop was blocked"
-        again = asyncio.run(injector.inject("more"))
-        assert again.outcome == "refused"
+        assert asyncio.run(injector.inject("more")).outcome == "refused"
         assert bool(injector.lost) == (how == signal.SIGKILL)
+        if how == signal.SIGSTOP:
+            screen.server.send_signal(signal.SIGCONT)
+            held = text[: injection.sent]
+            assert window.settles_on(held) == held
+            assert asyncio.run(injector.inject("!")).outcome == "confirmed"
+            assert window.settles_on(held + "!") == held + "!"
+            screen.server.send_signal(signal.SIGSTOP)
     finally:
         timer.join()
         began = time.monotonic()

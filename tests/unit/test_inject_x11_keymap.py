@@ -33,7 +33,7 @@ def keymap(lent=None, rows=ROWS, modifiers=MODIFIERS):
 
 def spares(*keycodes):
     made = Spares()
-    made.adopt({keycode: (0, 0) for keycode in keycodes})
+    made.adopt(dict.fromkeys(keycodes, (0, 0)))
     return made
 
 
@@ -75,6 +75,15 @@ def test_without_a_third_level_shift_the_third_level_cannot_be_reached():
     without = keymap(modifiers=[[12], [], [], [18], [17], [16], [], []])
     assert without.native("æ", 0) is None
     assert without.native("A", 0) == Key(8, 1)
+
+
+def test_without_a_shift_nothing_that_needs_one_is_offered():
+    rows = [[0, 0, 0, 0, 0, 0] if row[0] == SHIFT else row for row in ROWS]
+    without = keymap(rows=rows)
+    assert without.native("A", 0) is None
+    assert without.native("Æ", 0) is None
+    assert without.native("æ", 0) == Key(8, 2)
+    assert not without.spare
 
 
 def test_levels_name_the_keys_to_hold():

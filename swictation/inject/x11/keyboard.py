@@ -12,6 +12,8 @@ from swictation.inject.x11.ledger import Refused
 from swictation.inject.x11.spares import Change, Spares
 
 HELD_TIMEOUT_S = 2.0
+_RELOADS = 3
+"""In a row; a client that remaps faster than this is caught after the keys."""
 _POLL_S = 0.01
 """No event tells that another window's client saw a modifier go up."""
 
@@ -30,7 +32,9 @@ class Keyboard:
         """Read the keymap again if anybody has changed it; True if so."""
         self._x.sync()
         changed = self._changed
-        while self._changed:
+        for _ in range(_RELOADS):
+            if not self._changed:
+                break
             self._changed = False
             self.keymap = self._load()
             self._x.dispatch()

@@ -7,6 +7,7 @@ import msgspec
 from swictation.inject.x11.keysyms import character_of
 
 SHIFT_L, CONTROL_L, LEVEL3_SHIFT, INSERT = 0xFFE1, 0xFFE3, 0xFE03, 0xFF63
+_SHIFT_R = 0xFFE2
 _NUM_LOCK, _SCROLL_LOCK = 0xFF7F, 0xFF14
 _KEYPAD = range(0xFF80, 0xFFBE)
 
@@ -40,10 +41,13 @@ class Keymap:
     ) -> None:
         self.rows = {first_keycode + n: tuple(row) for n, row in enumerate(rows)}
         bound = {keycode for row in modifiers for keycode in row if keycode}
+        self._shift = self.keycode_of(SHIFT_L) or self.keycode_of(_SHIFT_R)
         self.spare = {
             keycode: row
             for keycode, row in self.rows.items()
-            if keycode not in bound and (not any(row) or row[:2] == lent.get(keycode))
+            if self._shift is not None
+            and keycode not in bound
+            and (not any(row) or row[:2] == lent.get(keycode))
         }
         self._level3 = next(
             (k for k, row in self.rows.items() if row[:1] == (LEVEL3_SHIFT,) and k in bound), None
@@ -61,10 +65,9 @@ class Keymap:
 
     def modifiers_of(self, key: Key) -> list[int]:
         """The keycodes to hold for its level."""
-        held = [self.keycode_of(SHIFT_L)] if key.level & 1 else []
-        if key.level & 2:
-            held.append(self._level3)
-        return [keycode for keycode in held if keycode is not None]
+        shift = self._shift if key.level & 1 else None
+        level3 = self._level3 if key.level & 2 else None
+        return [keycode for keycode in (shift, level3) if keycode is not None]
 
     def agrees(self, other: "Keymap", keys: Collection[Key]) -> bool:
         """True if these keys carry the same keysyms in both."""
@@ -77,13 +80,13 @@ class Keymap:
 
     def _index(self) -> dict[tuple[str, int], Key]:
         keys: dict[tuple[str, int], Key] = {}
-        top = 4 if self._level3 is not None else 2
+        missing = (0 if self._shift else 1) | (0 if self._level3 else 2)
         for keycode, row in self.rows.items():
             if keycode in self.spare or any(keysym in _KEYPAD for keysym in row):
                 continue  # what a keypad key means depends on NumLock
             for keysym, (group, level) in zip(row, _COLUMNS, strict=False):
                 character = character_of(keysym)
-                if not character or level >= top:
+                if not character or level & missing:
                     continue
                 known = keys.get((character, group))
                 if known is None or level < known.level:

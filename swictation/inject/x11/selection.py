@@ -12,6 +12,9 @@ from Xlib.xobject.drawable import Window
 
 from swictation.inject.x11.connection import Connection, Property
 
+_MAX_UNREAD = 256
+"""Some poll the clipboard all day and never delete what they read."""
+
 Content = Mapping[int, Property]
 """What a selection holds: a value for each target."""
 
@@ -125,6 +128,8 @@ class Selections:
         if target not in content:
             return False
         served = self._served.setdefault(selection, Served())
+        if len(served.unread) >= _MAX_UNREAD:
+            served.unread.clear()
         served.clients[int(requestor.id) & ~self._x.client_mask] = time.monotonic()
         served.unread.add((int(requestor.id), prop))
         self._x.write(requestor, prop, content[target])
