@@ -143,6 +143,13 @@ class WaylandField(Field):
         while not self._has_focus():
             assert time.monotonic() < deadline, f"{self.kind} never got the focus: {self.log()}"
             threading.Event().wait(0.05)
+        if self.kind == "chromium":
+            # Its page has the focus a good while before its window pastes.
+            threading.Event().wait(1.0)
+
+    def stop(self) -> None:
+        self._orders.put({})  # whoever waits for the next order in vain
+        super().stop()
 
     def _has_focus(self) -> bool:
         if self.kind != "foot":

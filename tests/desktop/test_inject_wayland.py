@@ -181,12 +181,9 @@ def test_the_rest_stays_here_when_the_focus_goes_elsewhere(
             field = await asyncio.to_thread(show, "gtk3")
             while (await target(injector)).id == first.id:
                 await asyncio.sleep(0.02)
-            await injector.inject(LONG[:1500])  # spends the budget: the next is typed slowly
-            assert await held(field, LONG[:1500]) == LONG[:1500]
-            await asyncio.to_thread(field.clear)
+            await injector.inject(LONG[:1500])  # spends the budget: the next takes 1.5 s
             injecting = asyncio.create_task(injector.inject(LONG[:1500]))
-            while len(await asyncio.to_thread(field.text)) < 8:
-                pass
+            await asyncio.sleep(0.5)
             if how == "closed":
                 field.process.kill()
             else:

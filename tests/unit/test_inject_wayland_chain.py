@@ -5,7 +5,7 @@ import itertools
 import msgspec
 import pytest
 
-from swictation.inject.wayland.chain import Plan, Situation, is_terminal, plan, types_16_bits
+from swictation.inject.wayland.chain import Plan, Situation, is_chromium, is_terminal, plan
 
 pytestmark = pytest.mark.unit
 
@@ -67,7 +67,5 @@ def test_terminals_are_known_by_name(app: str) -> None:
 
 
 def test_what_is_built_on_chromium_is_known_by_name() -> None:
-    assert all(
-        map(types_16_bits, ["chromium", "google-chrome", "code", "Slack", "chrome-x-Default"])
-    )
-    assert not any(map(types_16_bits, ["firefox", "foot", "org.gnome.TextEditor", "decode"]))
+    assert all(map(is_chromium, ["chromium", "google-chrome", "code", "Slack", "chrome-x-Default"]))
+    assert not any(map(is_chromium, ["firefox", "foot", "org.gnome.TextEditor", "decode"]))

@@ -73,6 +73,10 @@ def is_terminal(app: str) -> bool:
     return app.lower() in TERMINALS
 
 
-def types_16_bits(app: str) -> bool:
-    """Whether keys there lose all but 16 bits of a character, as in Chromium (seen in 156)."""
+def is_chromium(app: str) -> bool:
+    """Whether it is built on Chromium, by the window's name for its application.
+
+    There keys lose all but 16 bits of a character (seen in 156), and a paste reads the clipboard
+    twice: first to look, then for the text.
+    """
     return app.lower() == "code" or any(part in app.lower() for part in _CHROMIUM.split())

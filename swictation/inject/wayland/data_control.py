@@ -24,7 +24,8 @@ LARGEST = 32 * 2**20
 RESTORE_S = 0.5
 """After the last reader: some ask twice."""
 FETCH_S = 3.0
-UNFETCHED_S = 30.0
+AGAIN_S = 1.0
+UNSURE_S = 30.0
 
 Content = dict[str, bytes]
 """By mime type."""
@@ -96,18 +97,25 @@ class Clipboard:
             lambda: any(reader.drained for reader in offered.readers[since:]), FETCH_S
         )
 
+    def wait_again(self, since: int) -> bool:
+        """Wait a little until a second reader has the text to its end."""
+        offered = self._offered
+        return offered is not None and self._connection.wait(
+            lambda: sum(reader.drained for reader in offered.readers[since:]) > 1, AGAIN_S
+        )
+
     def readers(self) -> int:
         """How many have asked for the lent text so far."""
         return 0 if self._offered is None else len(self._offered.readers)
 
-    def give_back_later(self, *, fetched: bool = True) -> None:
-        """Restore the old content soon after the last reader; late when none has come so far.
+    def give_back_later(self, *, surely: bool = True) -> None:
+        """Restore the old content soon after the last reader; late when one may still come.
 
         A frozen window reads when it wakes up: it must not find the old content by then.
         """
         if self._restore is not None:
             self._restore.cancel()
-        delay_s = RESTORE_S if fetched else UNFETCHED_S
+        delay_s = RESTORE_S if surely else UNSURE_S
         self._restore = self._connection.after(delay_s, self.give_back)
         if self._offered is not None:
             self._offered.on_ended = self.give_back_later

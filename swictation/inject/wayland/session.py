@@ -8,9 +8,9 @@ from swictation.inject.wayland.chain import (
     Method,
     Plan,
     Situation,
+    is_chromium,
     is_terminal,
     plan,
-    types_16_bits,
 )
 from swictation.inject.wayland.connection import Connection
 from swictation.inject.wayland.data_control import Clipboard
@@ -128,16 +128,20 @@ class Session:
                 return Injection("refused", reason="the clipboard's content cannot be kept")
             before = self.clipboard.readers()
             window = self._window()
-            shift = (keymap.SHIFT,) if window and is_terminal(window.app) else ()
+            app = window.app if window else ""
+            shift = (keymap.SHIFT,) if is_terminal(app) else ()
             delivery.progress.sent = length
             self.keyboard.shortcut(keymap.CONTROL, *shift, key=keymap.KEY_V)
             fetched = self.clipboard.wait_fetched(before)
+            surely = fetched and (not is_chromium(app) or self.clipboard.wait_again(before))
         except WireError:
-            self.clipboard.give_back_later(fetched=delivery.progress.sent == 0)
+            self.clipboard.give_back_later(surely=delivery.progress.sent == 0)
             raise
-        self.clipboard.give_back_later(fetched=fetched)
+        self.clipboard.give_back_later(surely=surely)
         if not fetched:
             return delivery.broken_off("no window has fetched the text from the clipboard")
+        if not surely:
+            return Injection("typed", sent=length)
         delivery.progress.confirmed = length
         return Injection("confirmed", length, length)
 
@@ -146,7 +150,7 @@ class Session:
         if len(delivery.text) > LONGEST:
             return Injection("refused", reason=f"more than {LONGEST} characters to type")
         at_start = self._window()
-        if at_start and types_16_bits(at_start.app) and max(delivery.text) > "\uffff":
+        if at_start and is_chromium(at_start.app) and max(delivery.text) > "\uffff":
             return Injection("refused", reason=f"{at_start.app} takes no such character as a key")
 
         def undisturbed() -> bool:
