@@ -6,7 +6,7 @@ import io
 import pytest
 
 from desktop import x11
-from desktop.cells import TEXTS, Stage
+from desktop.cells import TEXTS, stage_for_many
 from desktop.field import KINDS, why_not
 from swictation.inject.injector import Injector
 from swictation.inject.none import NoneInjector
@@ -28,18 +28,15 @@ class Case:
         return asyncio.run(self.injector.inject(text))
 
 
+@pytest.fixture(autouse=True)
+def nothing_left_behind():
+    """The stage outlives a test: what it leaves is looked for when it is taken down."""
+
+
 @pytest.fixture(scope="module")
 def stages():
-    made: list[Stage] = []
-
-    def stage() -> Stage:
-        if not made:
-            made.append(Stage())
-        return made[0]
-
-    yield stage
-    for each in made:
-        each.close()
+    with stage_for_many() as stage:
+        yield stage
 
 
 @pytest.fixture(params=["none", "stdout", *ROUTES])

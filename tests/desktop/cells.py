@@ -5,7 +5,11 @@ import itertools
 import random
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+import psutil
 
 from swictation.inject.injector import Injection
 from swictation.inject.x11.injector import X11Injector
@@ -51,7 +55,6 @@ class Run:
     injection: Injection
     held: str
     took_s: float
-    warm_s: float = 0.0
 
     @property
     def exact(self) -> bool:
@@ -101,6 +104,24 @@ def pairwise(seed: int, axes: tuple[tuple[str, ...], ...] = AXES) -> list[Cell]:
         pairs -= covers(best)
         cells.append(Cell(*best))
     return sorted(cells, key=lambda cell: (cell.field, cell.layout))
+
+
+@contextmanager
+def stage_for_many() -> Iterator[Callable[[], "Stage"]]:
+    """A stage made when it is first asked for; nothing of it may be left in the end."""
+    before = set(psutil.Process().children(recursive=True))
+    made: list[Stage] = []
+
+    def stage() -> Stage:
+        if not made:
+            made.append(Stage())
+        return made[0]
+
+    yield stage
+    for each in made:
+        each.close()
+    _, left = psutil.wait_procs(set(psutil.Process().children(recursive=True)) - before, 5)
+    assert not left, f"left behind: {left}"
 
 
 class Stage:

@@ -35,7 +35,7 @@ def main() -> int:
                 run = stage.run(cell)
                 runs.append(run)
                 if run.fault:
-                    _say(f"WRONG {cell}: {run.fault}")
+                    _say(f"WRONG {cell} after {run.took_s:.1f} s: {run.fault}")
         finally:
             stage.close()
         wrong = sum(1 for run in runs if run.cell.field == kind and run.fault)

@@ -17,7 +17,7 @@ from swictation.inject.x11.desk import prefers_typing
 from swictation.inject.x11.injector import X11Injector
 
 from . import x11
-from .cells import TEXTS, Stage, pairwise
+from .cells import TEXTS, pairwise, stage_for_many
 from .field import Field, why_not
 
 pytestmark = [
@@ -26,7 +26,7 @@ pytestmark = [
 ]
 
 SEED = int(os.environ.get("CELLS_SEED", random.randrange(10**6)))
-RUNS = int(os.environ.get("CELLS_RUNS", "1"))
+RUNS = int(os.environ.get("CELLS_RUNS", "3"))
 CELLS = pairwise(SEED)[:60]
 LONG = TEXTS["long"]
 FOREIGN = "".join(chr(0x4E00 + 7 * n) for n in range(400))
@@ -35,11 +35,15 @@ ONE = next((kind for kind in ("gtk3", "qt6", "gtk4") if not why_not(kind)), "")
 needs_one = pytest.mark.skipif(not ONE, reason="no toolkit that answers pings is installed")
 
 
+@pytest.fixture(autouse=True)
+def nothing_left_behind():
+    """The stage outlives a test: what it leaves is looked for when it is taken down."""
+
+
 @pytest.fixture(scope="module")
 def stage():
-    made = Stage()
-    yield made
-    made.close()
+    with stage_for_many() as stage:
+        yield stage()
 
 
 @pytest.fixture

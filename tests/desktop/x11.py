@@ -47,6 +47,7 @@ class Screen:
             "NO_AT_BRIDGE": "1",
             "GTK_A11Y": "none",
             "GTK_USE_PORTAL": "0",
+            "DBUS_SESSION_BUS_ADDRESS": "disabled:",  # or each toolkit launches a bus that stays
             "GTK_IM_MODULE": "gtk-im-context-simple",
         }
         self.environment.pop("WAYLAND_DISPLAY", None)

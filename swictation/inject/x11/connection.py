@@ -166,7 +166,7 @@ class Connection:
             for handler in tuple(self._handlers):
                 handler(event)
 
-    def pump(self, done: Callable[[], bool], timeout_s: float, poll_s: float = 60.0) -> bool:
+    def pump(self, done: Callable[[], bool], timeout_s: float, poll_s: float = 1.0) -> bool:
         """Handle events until `done`, at most `timeout_s`; False if it never came true.
 
         `poll_s` is for conditions that no event announces.

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from swictation.inject.x11.barrier import Barrier
+from swictation.inject.x11.barrier import TIMEOUT_S, Barrier
 from swictation.inject.x11.connection import Connection
 from swictation.inject.x11.focus import FOCUS_RETURN_S, Focus, has_focus
 from swictation.inject.x11.keyboard import Keyboard
@@ -13,6 +13,8 @@ PIECE = 64
 """Characters between two proofs."""
 
 _REMAP_TRIES = 4
+_SENT_TIMEOUT_S = 6.0
+"""Longer than before the first key: what is left unproven has to be told to the user."""
 _TIMED_REMAP_S = 0.15
 _TIMED_PIECE_S = 0.01
 
@@ -96,7 +98,7 @@ class Typist:
         self._keyboard.type_keys(keys)
         if not has_focus(self._x, focus):
             raise Halted("the focus moved to another window")
-        self._cross(focus, _TIMED_PIECE_S)
+        self._cross(focus, _TIMED_PIECE_S, _SENT_TIMEOUT_S)
         if self._keyboard.refresh() and not before.agrees(self._keyboard.keymap, keys):
             raise Halted("the keyboard layout changed meanwhile")
         if self._keyboard.held():
@@ -117,13 +119,13 @@ class Typist:
         except Halted as halted:
             self._stop(ledger, halted.reason)
 
-    def _cross(self, focus: Focus, blind_s: float) -> None:
+    def _cross(self, focus: Focus, blind_s: float, timeout_s: float = TIMEOUT_S) -> None:
         """Wait until the target has handled all that was sent; `blind_s` where it cannot say."""
         if not focus.answers_ping:
             self._x.sync()
             self._x.pump(lambda: False, blind_s)
             return
-        crossing = self._barrier.cross(focus)
+        crossing = self._barrier.cross(focus, timeout_s)
         if crossing == "gone":
             raise Halted("the window was closed")
         if crossing == "silent":
