@@ -58,6 +58,7 @@ class Clipboard:
         """What to give back, while a text or itself given back is in the clipboard."""
         self._offered: Offered | None = None
         self._restore: Timer | None = None
+        self._settled: list[Callable[[], None]] = []
         self._device = manager.create("get_data_device", seat)
         self._device.on("data_offer", self._on_offer)
         self._device.on("selection", self._on_selection)
@@ -77,9 +78,9 @@ class Clipboard:
 
         What is there is read unless it is ours. Give back with `give_back_later`.
         """
-        if self._restore is not None:
-            self._restore.cancel()
-            self._restore = None
+        self._cancel_restore()
+        if self._offered is not None:
+            self._offered.on_ended = None  # a late reader of the text before
         self._connection.barrier()
         if self._kept is None or not self._is_ours():
             self._kept = self._read()
@@ -113,8 +114,7 @@ class Clipboard:
 
         A frozen window reads when it wakes up: it must not find the old content by then.
         """
-        if self._restore is not None:
-            self._restore.cancel()
+        self._cancel_restore()
         delay_s = RESTORE_S if surely else UNSURE_S
         self._restore = self._connection.after(delay_s, self.give_back)
         if self._offered is not None:
@@ -122,20 +122,27 @@ class Clipboard:
 
     def give_back(self) -> None:
         """Restore the old content now, unless somebody else has taken the clipboard."""
+        self._cancel_restore()
+        if self._kept and self._is_ours():
+            self._own(self._kept)
+        elif self._kept is not None and self._is_ours():
+            self._device.send("set_selection", None)
+            self._offered = None
+        for call in self._settled:
+            call()
+        self._settled.clear()
+
+    def when_settled(self, call: Callable[[], None]) -> None:
+        """Call once nothing is lent any more, at once if so."""
+        if self._restore is None:
+            call()
+        else:
+            self._settled.append(call)
+
+    def _cancel_restore(self) -> None:
         if self._restore is not None:
             self._restore.cancel()
             self._restore = None
-        if self._kept is None or not self._is_ours():
-            return
-        if self._kept:
-            self._own(self._kept)
-        else:
-            self._device.send("set_selection", None)
-            self._offered = None
-
-    def settle(self) -> None:
-        """Wait until the old content is back, as long as that is a matter of RESTORE_S."""
-        self._connection.wait(lambda: self._restore is None, 2 * RESTORE_S)
 
     def _is_ours(self) -> bool:
         return self._offered is not None and not self._offered.cancelled

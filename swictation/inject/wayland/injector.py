@@ -1,5 +1,6 @@
 """The Wayland injector: asyncio on this side, the connection's thread on the other."""
 
+import asyncio
 import contextlib
 
 from swictation.errors import InjectError
@@ -75,9 +76,10 @@ class WaylandInjector:
         return result
 
     async def flush(self) -> None:
-        """Wait until the clipboard is as it was."""
+        """Wait until the clipboard is as it was; the thread stays free meanwhile."""
         with contextlib.suppress(WireError):
-            await self._connection.call(self._session.settle, SETTLE_S)
+            settled = await self._connection.call(self._session.settled, SETTLE_S)
+            await asyncio.wait([asyncio.wrap_future(settled)], timeout=SETTLE_S)
 
     async def focus(self) -> Target | None:
         """See `Injector.focus`."""

@@ -1,5 +1,6 @@
 """Everything bound on one connection, and a text's way through it. For the connection's thread."""
 
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from swictation.inject.injector import Injection, Target
@@ -81,10 +82,14 @@ class Session:
                 reasons.append(result.reason)
         return Injection("refused", reason="; ".join(reasons))
 
-    def settle(self) -> None:
-        """Wait until the clipboard is as it was."""
-        if self.clipboard is not None:
-            self.clipboard.settle()
+    def settled(self) -> Future[None]:
+        """Done when the clipboard is as it was."""
+        future: Future[None] = Future()
+        if self.clipboard is None:
+            future.set_result(None)
+        else:
+            self.clipboard.when_settled(lambda: future.set_result(None))
+        return future
 
     def _window(self) -> Window | None:
         return self.toplevels.focused if self.toplevels is not None else None
