@@ -153,6 +153,21 @@ def expected(route: str) -> str:
 
 
 @pytest.mark.parametrize("route", ["commit", "paste", "type"])
+def test_texts_in_quick_succession_arrive_in_order(
+    sway: Sway, show: Callable[[str], WaylandField], route: Method
+) -> None:
+    async def use(injector: WaylandInjector) -> None:
+        field = await asyncio.to_thread(show, "gtk3")
+        await target(injector, tells=route == "commit")
+        texts = [f"{number} é word " for number in range(40)]
+        for text in texts:
+            assert (await injector.inject(text)).outcome == expected(route)
+        assert await held(field, "".join(texts)) == "".join(texts)
+
+    with_injector(sway, use, (route,))
+
+
+@pytest.mark.parametrize("route", ["commit", "paste", "type"])
 def test_a_window_frozen_for_a_second_has_the_text_afterwards(
     sway: Sway, show: Callable[[str], WaylandField], route: Method
 ) -> None:

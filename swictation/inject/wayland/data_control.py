@@ -5,6 +5,7 @@ the clipboard is not touched. Text is offered with the hint by which clipboard h
 secrets alone.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -23,6 +24,8 @@ LARGEST = 32 * 2**20
 """Bytes of old content, all types together; more is not kept, so the clipboard not used."""
 RESTORE_S = 0.5
 """After the last reader: some ask twice."""
+PAUSE_S = 0.1
+"""Between a reader's end and other content: GTK3 drops what it has read but not yet handled."""
 FETCH_S = 3.0
 AGAIN_S = 1.0
 UNSURE_S = 30.0
@@ -39,9 +42,12 @@ class Offered:
     readers: list[Sender] = field(default_factory=list[Sender])
     cancelled: bool = False
     on_ended: Callable[[], None] | None = None
+    read_s: float = 0.0
+    """When the last reader ended."""
 
     def ended(self) -> None:
         """A reader has finished or gone away."""
+        self.read_s = time.monotonic()
         if self.on_ended is not None:
             self.on_ended()
 
@@ -81,6 +87,8 @@ class Clipboard:
         self._cancel_restore()
         if self._offered is not None:
             self._offered.on_ended = None  # a late reader of the text before
+            pause_s = self._offered.read_s + PAUSE_S - time.monotonic()
+            self._connection.wait(lambda: False, pause_s)
         self._connection.barrier()
         if self._kept is None or not self._is_ours():
             self._kept = self._read()

@@ -57,7 +57,7 @@ class Keyboard:
                     if not undisturbed():
                         return typed
                     burst = piece[start : start + BURST]
-                    self._spend(len(burst))
+                    self._spend()
                     self._strike(burst)
                     typed += len(burst)
                     self._connection.barrier()
@@ -80,12 +80,12 @@ class Keyboard:
             self._key(modifier, down=False)
         self._modifiers(0)
 
-    def _spend(self, characters: int) -> None:
-        """Wait until the budget has room for so many."""
+    def _spend(self) -> None:
+        """Wait until the budget has room for a burst; a short one takes as much room."""
         now_s = time.monotonic()
         self._spent = max(0.0, self._spent - (now_s - self._spent_at_s) * PER_S)
         self._spent_at_s = now_s
-        self._spent += characters
+        self._spent += BURST
         if self._spent > LONGEST:
             self._connection.wait(lambda: False, (self._spent - LONGEST) / PER_S)
 
