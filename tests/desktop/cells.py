@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psutil
+from Xlib import XK, X, display
+from Xlib.ext import xtest
 
 from swictation.inject.injector import Injection
 from swictation.inject.x11.injector import X11Injector
@@ -193,13 +195,24 @@ class Stage:
         )
 
     def _held(self, _field: Field) -> "_During":
-        timer = threading.Timer(HOLD_S, self.screen.run, ("xdotool", "keyup", "Control_L"))
+        client = display.Display(self.screen.name)
+        control = client.keysym_to_keycode(XK.XK_Control_L)
+
+        def press(what: int) -> None:
+            xtest.fake_input(client, what, control)
+            client.sync()
+
+        timer = threading.Timer(HOLD_S, press, (X.KeyRelease,))
 
         def hold() -> None:
-            self.screen.run("xdotool", "keydown", "Control_L")
+            press(X.KeyPress)
             timer.start()
 
-        return _During(hold, timer.join)
+        def end() -> None:
+            timer.join()
+            client.close()
+
+        return _During(hold, end)
 
     def _storm(self, _field: Field) -> "_During":
         storm = Storm(self.screen.name)

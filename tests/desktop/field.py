@@ -80,19 +80,31 @@ class Field:
             threading.Thread(target=self._read, args=(self._socket,), daemon=True).start()
 
     def wait_focused(self, timeout: float = 30) -> None:
-        end = time.monotonic() + timeout
-        while self.kind == "xterm" and time.monotonic() < end and not self.focused.is_set():
-            # It reports changes of the focus alone, and had it before its program ran.
-            name = subprocess.run(
-                ["xdotool", "getwindowfocus", "getwindowname"],
-                env=self._environment,
-                capture_output=True,
-                text=True,
-                check=False,
-            ).stdout
-            if name.strip() == "field xterm":
-                self.focused.set()
-        assert self.focused.wait(timeout), f"{self.kind} never got the focus: {self.log()}"
+        """Until the field says so and the server agrees; clicks on it now and then."""
+        start = clicked = time.monotonic()
+        while not (self._server_agrees() and (self.kind == "xterm" or self.focused.is_set())):
+            now = time.monotonic()
+            assert now - start < timeout, f"{self.kind} never got the focus: {self.log()}"
+            if now - clicked > 2:
+                clicked = now
+                self._xdotool(
+                    "search", "--onlyvisible", "--name", f"field {self.kind}", "windowactivate"
+                )
+            threading.Event().wait(0.02)
+
+    def _server_agrees(self) -> bool:
+        # GTK 4 says it a moment before it is so; xterm says when it changes only.
+        return f"field {self.kind}" in self._xdotool("getwindowfocus", "getwindowname")
+
+    def _xdotool(self, *arguments: str) -> str:
+        done = subprocess.run(
+            ["xdotool", *arguments],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout
 
     def log(self) -> str:
         return Path(f"{self._folder}/log").read_text(errors="replace")[-2000:]
