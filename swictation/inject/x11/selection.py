@@ -22,8 +22,10 @@ Content = Mapping[int, Property]
 class Served(msgspec.Struct):
     """Who has asked for the present content of a selection."""
 
-    clients: dict[int, float] = msgspec.field(default_factory=dict[int, float])
-    """XID bases of the clients that were given one of its values, and when each was last."""
+    reads: dict[int, int] = msgspec.field(default_factory=dict[int, int])
+    """How many values each client (its XID base) was given."""
+    asked_s: dict[int, float] = msgspec.field(default_factory=dict[int, float])
+    """When each client asked last, be it for the list of targets."""
     unread: set[tuple[int, int]] = msgspec.field(default_factory=set[tuple[int, int]])
     """Windows and properties with a value that its reader has not deleted yet."""
 
@@ -116,6 +118,9 @@ class Selections:
         content = self._held.get(selection)
         if content is None:
             return False
+        served = self._served.setdefault(selection, Served())
+        client = int(requestor.id) & ~self._x.client_mask
+        served.asked_s[client] = time.monotonic()
         fixed = ("TARGETS", "TIMESTAMP", "MULTIPLE")
         if target == self._x.atom("TARGETS"):
             targets = (*(self._x.atom(name) for name in fixed), *content)
@@ -127,10 +132,9 @@ class Selections:
             return True
         if target not in content:
             return False
-        served = self._served.setdefault(selection, Served())
         if len(served.unread) >= _MAX_UNREAD:
             served.unread.clear()
-        served.clients[int(requestor.id) & ~self._x.client_mask] = time.monotonic()
+        served.reads[client] = served.reads.get(client, 0) + 1
         served.unread.add((int(requestor.id), prop))
         self._x.write(requestor, prop, content[target])
         return True
