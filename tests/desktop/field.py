@@ -79,8 +79,11 @@ class Field:
             listener.close()
             threading.Thread(target=self._read, args=(self._socket,), daemon=True).start()
 
-    def wait_focused(self, timeout: float = 30) -> None:
-        """Until the field says so and the server agrees; clicks on it now and then."""
+    def wait_focused(self, timeout: float = 90) -> None:
+        """Until the field says so and the server agrees; clicks on it now and then.
+
+        After a storm of remappings openbox is busy for a while: it binds its keys anew each time.
+        """
         start = clicked = time.monotonic()
         while not (self._server_agrees() and (self.kind == "xterm" or self.focused.is_set())):
             now = time.monotonic()

@@ -4,7 +4,7 @@ import threading
 
 from Xlib import display
 
-EVERY_S = 0.03
+EVERY_S = 0.05
 
 
 class Storm:

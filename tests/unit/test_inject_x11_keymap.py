@@ -148,7 +148,7 @@ def test_the_keysym_of_a_character_means_that_character(character):
 def test_neighbours_are_filled_in_one_request():
     changes = spares(10, 11, 19).place("中文字")
     assert changes == [
-        Change(10, ((0x1004E2D, 0x1006587), (0x1005B57, 0x1005B57))),
+        Change(10, ((0x1005B57, 0x1005B57), (0x1004E2D, 0x1006587))),
     ]
 
 

@@ -15,6 +15,7 @@ Crossing = Literal["crossed", "silent", "gone"]
 
 TIMEOUT_S = 2.5
 WM_TIMEOUT_S = 0.5
+_WM_MISSES = 2
 
 
 class Barrier:
@@ -31,7 +32,7 @@ class Barrier:
         self._watched = 0
         self._is_gone = False
         self._frame_answers = 0
-        self._wm_answers = True
+        self._wm_misses = 0
         connection.on_event(self._handle)
 
     @contextmanager
@@ -71,13 +72,14 @@ class Barrier:
 
     def cross_window_manager(self) -> bool:
         """True once the window manager has handled a remapping: it binds its keys anew."""
-        if not self._wm_answers:
-            return False
+        if not self._frame_answers and self._wm_misses >= _WM_MISSES:
+            return False  # there is none, or it does not know the question
         before = self._frame_answers
         mask = X.SubstructureNotifyMask | X.SubstructureRedirectMask
         self._x.message(self._x.own, "_NET_REQUEST_FRAME_EXTENTS", [], to=self._x.root, mask=mask)
-        self._wm_answers = self._x.pump(lambda: self._frame_answers > before, WM_TIMEOUT_S)
-        return self._wm_answers
+        answered = self._x.pump(lambda: self._frame_answers > before, WM_TIMEOUT_S)
+        self._wm_misses += not answered
+        return answered
 
     def _handle(self, event: rq.Event) -> None:
         if event.type == X.ClientMessage and event.client_type == self._x.atom("WM_PROTOCOLS"):

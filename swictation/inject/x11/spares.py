@@ -113,14 +113,17 @@ class Spares:
         return self._requests(mine)
 
     def _cheapest(self, changed: set[int]) -> int:
-        """The keycode to fill next: room first, then age, then beside what changes anyway."""
+        """The keycode to fill next: room first, then age, then beside what changes anyway.
+
+        From the top where all that is equal: xdotool and its like borrow from the bottom.
+        """
         reserved = set(self._reserved.values())
         candidates = [k for k in self._keycodes if k not in reserved and self._room(k)]
 
-        def cost(keycode: int) -> tuple[int, bool, int]:
+        def cost(keycode: int) -> tuple[int, bool, int, int]:
             latest = max((self._used[c] for c in self._tenants.get(keycode, [])), default=0)
             beside = keycode in changed or keycode - 1 in changed or keycode + 1 in changed
-            return (latest, not beside, -self._run_length(keycode))
+            return (latest, not beside, -self._run_length(keycode), -keycode)
 
         return min(candidates, key=cost)
 
