@@ -9,7 +9,8 @@ _LEAST_SPEECH_SAMPLES = to_samples(0.6)
 _LEAST_INTERVAL_S = 0.25
 _MOST_DEATHS = 2
 _COST_FACTOR = 3.0
-"""Start to start at least three times the last one's CPU time: a third of a core at most."""
+"""Start to start at least three times what the last one took, of CPU or of the clock on the wall:
+a third of a core at most, and a starved machine is left two thirds of its time for finals."""
 
 
 class PartialPacer:
@@ -38,13 +39,14 @@ class PartialPacer:
         self._open, self._asked_s = request, now_s
         return True
 
-    def answered(self, number: int, cpu_s: float) -> DecodeRequest | None:
+    def answered(self, number: int, cpu_s: float, now_s: float) -> DecodeRequest | None:
         """The partial that `number` answers, if it is one; the next waits by its cost."""
         request = self._open
         if request is None or request.number != number:
             return None
         self._open = None
-        self._next_s = self._asked_s + max(_LEAST_INTERVAL_S, _COST_FACTOR * cpu_s)
+        cost_s = max(cpu_s, now_s - self._asked_s)
+        self._next_s = self._asked_s + max(_LEAST_INTERVAL_S, _COST_FACTOR * cost_s)
         return request
 
     def worker_died(self) -> None:

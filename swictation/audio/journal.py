@@ -71,7 +71,7 @@ class Journal:
             self._changed.notify_all()
 
     def wait_for_room(self) -> None:
-        """Wait while more than UNSETTLED_LIMIT_S are unsettled (files only) and not closed."""
+        """Wait while more than UNSETTLED_LIMIT_S are unsettled and not closed."""
         limit = to_samples(UNSETTLED_LIMIT_S)
         with self._changed:
             self._changed.wait_for(

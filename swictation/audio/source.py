@@ -16,6 +16,11 @@ class Source(Protocol):
     """Something that can be listened to, once."""
 
     @property
+    def can_wait(self) -> bool:
+        """Whether nothing is lost while `deliver` waits: true of a file, not of a microphone."""
+        ...
+
+    @property
     def name(self) -> str:
         """What a person calls it."""
         ...

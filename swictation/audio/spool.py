@@ -33,6 +33,7 @@ class _Kept(msgspec.Struct):
     lines: list[tuple[dict[str, object], Future[None]]] = []
     is_settled: bool = False
     is_finished: bool = False
+    is_set_aside: bool = False
 
 
 class Spool:
@@ -108,10 +109,14 @@ class Spool:
             self._kept[utterance].is_settled = True
             self._changed.notify_all()
 
-    def path(self, utterance: int) -> Path | None:
-        """Where the sound of an unsettled utterance is, if it is on disk."""
-        kept = self._kept.get(utterance)
-        return kept.file.sound if kept and not self._problem else None
+    def set_aside(self, utterance: int) -> Path | None:
+        """Keep its sound for the user; where that is, None if it is not on disk."""
+        with self._changed:
+            kept = self._kept.get(utterance)
+            if kept is None or self._problem:
+                return None
+            kept.is_set_aside = True
+            return kept.file.sound
 
     def read_back(self, first_sample: int, last_sample: int) -> Samples | None:
         """Samples of one utterance from disk, or None where they are not all there."""
@@ -194,6 +199,7 @@ class Spool:
         with self._changed:
             finished = [k for k in self._kept.values() if k.is_finished]
         held = [k for k in finished if k.written_sample > k.first_sample]
+        held.sort(key=lambda kept: kept.is_set_aside)  # what the user was told of goes last
         excess = sum(k.written_sample - k.first_sample for k in held) - self._max_samples
         for kept in held:
             if excess <= 0 or self._problem:

@@ -29,6 +29,8 @@ class FileSource:
         self._pace = pace
         self._clock = clock or MonotonicClock()
 
+    can_wait = True
+
     @property
     def name(self) -> str:
         return str(self._path)
@@ -57,8 +59,8 @@ def _blocks(path: Path) -> Iterator[Samples]:
                 yield from _decoded(path, container)
         except av.error.EOFError as error:
             raise AudioError(f"{path} is empty or cut short.", _FORMATS_HINT) from error
-        except av.error.FFmpegError as error:
-            reason = error.strerror or type(error).__name__
+        except (av.error.FFmpegError, OSError, UnicodeError) as error:
+            reason = getattr(error, "strerror", "") or type(error).__name__
             raise AudioError(f"{path} cannot be decoded: {reason}.", _FORMATS_HINT) from error
 
 
@@ -76,8 +78,11 @@ def _decoded(path: Path, container: InputContainer) -> Iterator[Samples]:
 def _open(path: Path) -> BinaryIO:
     try:
         if path.is_dir():
-            raise AudioError(f"{path} is a folder, not a sound file.", f"try: {path}/*")
+            raise AudioError(f"{path} is a folder, not a sound file.", "name the files in it")
         file = path.open("rb")
+        if path.is_file() and not path.stat().st_size:
+            file.close()
+            raise AudioError(f"{path} is empty.", _FORMATS_HINT)
     except FileNotFoundError as error:
         raise AudioError(f"{path} does not exist.", "check the name and the folder") from error
     except OSError as error:

@@ -1,5 +1,6 @@
 """What several commands share: configuration, model, and how an outcome is told."""
 
+import re
 from pathlib import Path
 
 import click
@@ -9,14 +10,16 @@ from swictation.cli.main import tell
 from swictation.cli.model import Meter
 from swictation.config.load import load
 from swictation.config.settings import Settings
-from swictation.daemon.stream import Outcome
-from swictation.errors import InjectError, SwictationError
+from swictation.daemon.stream import Outcome, SetAside
+from swictation.errors import InjectError, SwictationError, UsageError
 from swictation.models.catalog import CATALOG, choose
 from swictation.models.fetch import download
 from swictation.models.store import ModelLocation, locate, quick_problems
 from swictation.types import to_seconds
 
 WHISPER = "whisper"
+
+_LANGUAGE = re.compile(r"[a-z]{2,3}")
 
 config_option = click.option(
     "--config",
@@ -39,6 +42,10 @@ def settings_from(config: Path | None, language: str | None, model: str | None) 
     loaded = load(config)
     for warning in loaded.warnings:
         click.echo(f"swictation: {warning}", err=True)
+    if language and not _LANGUAGE.fullmatch(language):
+        raise UsageError(
+            f"{language!r} is no language code.", "try: --language en, or de, fr, es ..."
+        )
     asr = loaded.settings.asr
     asr = msgspec.structs.replace(asr, language=language or asr.language, model=model or asr.model)
     return msgspec.structs.replace(loaded.settings, asr=asr)
@@ -64,19 +71,22 @@ def obtain_model(settings: Settings) -> ModelLocation:
     return locate(asr.model, asr.language)
 
 
+def _left_out(piece: SetAside, where: str) -> SwictationError:
+    span = f"{piece.start_s:.1f}-{piece.end_s:.1f} s"
+    is_kept = bool(piece.path) and Path(piece.path).exists()
+    lost = "" if is_kept else " Its sound is not kept."
+    return SwictationError(
+        f"{where} at {span}: the engine died on it twice, so it was left out.{lost}",
+        f"its sound is kept: swictation transcribe {piece.path}" if is_kept else "",
+    )
+
+
 def report(outcome: Outcome, where: str) -> bool:
     """Tell on stderr what went wrong; True where nothing did."""
     problems: list[SwictationError] = []
     if outcome.error:
         problems.append(outcome.error)
-    for piece in outcome.set_aside:
-        span = f"{piece.start_s:.1f}-{piece.end_s:.1f} s"
-        problems.append(
-            SwictationError(
-                f"{where} at {span}: the engine died on it twice, so it was left out.",
-                f"its sound is kept: swictation transcribe {piece.path}" if piece.path else "",
-            )
-        )
+    problems += [_left_out(piece, where) for piece in outcome.set_aside]
     if outcome.lost_samples:
         seconds = to_seconds(outcome.lost_samples)
         problems.append(SwictationError(f"{where}: {seconds:.1f} s of sound were lost."))

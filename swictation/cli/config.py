@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from swictation import paths
+from swictation.cli.main import typeable
 from swictation.config.load import Loaded, load
 from swictation.config.render import render, render_defaults
 
@@ -24,9 +25,8 @@ def check(file: Path | None) -> None:
         own = paths.config_file()
         folder, name = shlex.quote(str(own.parent)), shlex.quote(str(own))
         click.echo(f"there is no {own}: the defaults are in force")
-        click.echo(
-            f"  -> to make one: mkdir -p {folder} && swictation config show --defaults > {name}"
-        )
+        make_one = f"mkdir -p {folder} && swictation config show --defaults > {name}"
+        click.echo(f"  -> to make one: {typeable(make_one)}")
     else:
         click.echo(f"{loaded.path}: ok")
 

@@ -1,5 +1,6 @@
 """The command `swictation`: commands are loaded when called, errors are told to a person."""
 
+import errno
 import importlib
 import logging
 import os
@@ -50,11 +51,26 @@ def cli() -> None:
     """Speak, and the words appear. A spoken word is never lost."""
 
 
+def _need_stdout() -> None:
+    """A closed standard stream would give its number to the next file that is opened."""
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    # Python leaves None where there was nothing at start.
+    if not sys.stdout:  # pyright: ignore[reportUnnecessaryComparison]
+        tell(SwictationError("Standard output is closed: the text has nowhere to go."))
+        sys.exit(EXIT_FAILURE)
+
+
 def _on_os_error(error: OSError) -> NoReturn:
     """What escapes the commands is nearly always stdout: a full disk, or a reader that left."""
     _log.info("unexpected", exc_info=error)
-    if not isinstance(error, BrokenPipeError):
-        tell(SwictationError(f"The output cannot be written: {error.strerror or error}."))
+    if error.errno in {errno.ENOSPC, errno.EIO, errno.EBADF}:
+        tell(SwictationError(f"The output cannot be written: {error.strerror}."))
+    elif not isinstance(error, BrokenPipeError):
+        tell(SwictationError(f"The system refused: {error}.", "swictation doctor"))
     # What stdout still buffers must not raise once more at exit.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(EXIT_FAILURE)
@@ -85,12 +101,14 @@ def typeable(remedy: str) -> str:
 
 def main(args: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with a code of docs/cli.md."""
+    _need_stdout()
     try:
         result: Any = cli.main(args=args, prog_name="swictation", standalone_mode=False)
     except click.exceptions.Exit as exit_:
         sys.exit(exit_.exit_code)
     except click.ClickException as error:
-        error.show()
+        path = getattr(getattr(error, "ctx", None), "command_path", "swictation")
+        tell(UsageError(error.format_message(), f"{path} --help"))
         sys.exit(EXIT_USAGE)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(EXIT_INTERRUPTED)

@@ -7,7 +7,6 @@ from typing import Literal
 
 import click
 
-from swictation.audio.wavfile import FileSource, Pace
 from swictation.cli.common import (
     config_option,
     language_option,
@@ -19,7 +18,7 @@ from swictation.cli.common import (
 )
 from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell
 from swictation.daemon.logs import set_up
-from swictation.daemon.wiring import Session, injector
+from swictation.daemon.wiring import Pace, Session, file_source, injector
 from swictation.errors import SwictationError
 
 _NO_MICROPHONE = SwictationError(
@@ -75,7 +74,7 @@ def run(
     async def listen(path: Path) -> int:
         async with Session(settings, location, events) as session:
             chosen = settings.inject.chain[0] if sink == "auto" else sink
-            outcome = await session.play(FileSource(path, pace), injector(chosen))
+            outcome = await session.play(file_source(path, pace), injector(chosen))
         if not report(outcome, str(path)):
             return EXIT_FAILURE
         return EXIT_INTERRUPTED if outcome.is_interrupted else 0

@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 import msgspec
 
-from swictation.audio.wavfile import FileSource
 from swictation.cli.common import (
     config_option,
     language_option,
@@ -22,7 +21,7 @@ from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED
 from swictation.config.settings import Settings
 from swictation.daemon.logs import set_up
 from swictation.daemon.stream import Outcome
-from swictation.daemon.wiring import Session, injector
+from swictation.daemon.wiring import Session, file_source, injector
 from swictation.models.store import ModelLocation
 
 
@@ -58,7 +57,7 @@ async def _transcribe(
     async with Session(settings, model, events=None) as session:
         for name in files:
             sink = injector("none" if as_json else "stdout")
-            outcome = await session.play(FileSource(Path(name)), sink)
+            outcome = await session.play(file_source(Path(name)), sink)
             if outcome.is_interrupted:
                 return EXIT_INTERRUPTED
             if as_json and (outcome.error is None or outcome.text):

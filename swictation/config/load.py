@@ -59,6 +59,21 @@ _RULES: tuple[_Rule, ...] = (
         lambda s: s.vad.decode_pre_roll_s <= s.vad.pre_roll_s,
     ),
     _Rule(
+        (("vad", "tail_s"), ("vad", "decode_after_s")),
+        "tail_s must be <= decode_after_s: what is decoded must have been heard",
+        lambda s: s.vad.tail_s <= s.vad.decode_after_s,
+    ),
+    _Rule(
+        (("vad", "decode_after_s"), ("vad", "commit_after_s")),
+        "decode_after_s must be <= commit_after_s",
+        lambda s: s.vad.decode_after_s <= s.vad.commit_after_s,
+    ),
+    _Rule(
+        (("vad", "commit_after_s"), ("vad", "hang_over_s")),
+        "commit_after_s must be <= hang_over_s",
+        lambda s: s.vad.commit_after_s <= s.vad.hang_over_s,
+    ),
+    _Rule(
         (("whisper", "context_extra_s"), ("vad", "max_utterance_s")),
         "context_extra_s + [vad] max_utterance_s must be <= 30, all that whisper hears at once",
         lambda s: s.whisper.context_extra_s + s.vad.max_utterance_s <= 30.0,

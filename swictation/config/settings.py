@@ -45,12 +45,21 @@ class VadSettings(msgspec.Struct, frozen=True, kw_only=True):
     tail_s: Annotated[
         float, Meta(ge=0.0, le=0.2, description="seconds decoded after the last speech frame")
     ] = 0.2
+    decode_after_s: Annotated[
+        float, Meta(ge=0.1, le=1.0, description="seconds of silence after which to decode")
+    ] = 0.2
+    commit_after_s: Annotated[
+        float, Meta(ge=0.1, le=2.0, description="seconds of silence that commit what is sure")
+    ] = 0.3
     hang_over_s: Annotated[
         float, Meta(ge=0.3, le=3.0, description="seconds of silence that end an utterance")
     ] = 0.8
     max_utterance_s: Annotated[
         float, Meta(ge=5.0, le=25.0, description="seconds after which an utterance is cut")
     ] = 20.0
+    cut_search_s: Annotated[
+        float, Meta(ge=1.0, le=20.0, description="last seconds searched for the quietest cut")
+    ] = 8.0
     energy_gate: Annotated[
         bool, Meta(description="skip the detector while nothing rises above the room's noise")
     ] = True
@@ -98,6 +107,15 @@ class WhisperSettings(msgspec.Struct, frozen=True, kw_only=True):
     noise_score: Annotated[
         float, Meta(le=0.0, description="... if its mean log-probability is below this")
     ] = -0.7
+    loop_zlib_ratio: Annotated[
+        float, Meta(ge=1.0, description="compression above which text is taken for a loop")
+    ] = 2.2
+    loop_chars_per_s: Annotated[
+        float, Meta(ge=5.0, description="characters a second above which, likewise")
+    ] = 30.0
+    tokens_per_s: Annotated[
+        int, Meta(ge=4, le=50, description="tokens a second of speech that a decode may bring")
+    ] = 9
 
 
 class TextSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,7 +134,7 @@ class InjectSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     chain: Annotated[
         tuple[InjectorName, ...],
-        Meta(min_length=1, description="sinks by preference; the first that works is used"),
+        Meta(min_length=1, description="where the text goes, by preference"),
     ] = ("stdout",)
 
 
@@ -148,6 +166,9 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     ping_interval_s: Annotated[
         float, Meta(ge=0.1, le=600.0, description="seconds between pings of an idle worker")
     ] = 10.0
+    ping_timeout_s: Annotated[
+        float, Meta(ge=0.1, le=60.0, description="seconds for its answer, and for its good-bye")
+    ] = 5.0
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

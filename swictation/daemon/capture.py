@@ -49,6 +49,7 @@ class Capture:
 
     def _deliver(self, samples: Samples) -> None:
         """A file waits while more than a minute is unsettled: it must not outrun the engine."""
-        self._journal.wait_for_room()
+        if self._source.can_wait:
+            self._journal.wait_for_room()
         if not self._stop.is_set():
             self._journal.append(samples)

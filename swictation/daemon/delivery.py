@@ -6,7 +6,7 @@ from collections.abc import Callable
 import msgspec
 
 from swictation.audio.spool import Spool
-from swictation.events import Event, Injected
+from swictation.events import Event, Injected, ThreadFailed
 from swictation.inject.injector import Injection, Injector
 
 
@@ -50,6 +50,12 @@ class Delivery:
         return self._next_number
 
     async def _run(self) -> None:
+        try:
+            await self._deliver()
+        except Exception as failure:  # noqa: BLE001 - the run loop must hear what ends it
+            self._post(ThreadFailed("delivery", repr(failure)))
+
+    async def _deliver(self) -> None:
         while piece := await self._queue.get():
             injection = await self._inject(piece) if piece.text else Injection("typed")
             self._post(

@@ -54,6 +54,7 @@ class RunLoop:
         self._stream: Stream
         self._give_up: SwictationError | None = None
         self._stop_at_s: float | None = None
+        self._can_do_partials = False
         self.device = ""
         """Where the engine computes, once that is known."""
 
@@ -69,7 +70,8 @@ class RunLoop:
         try:
             while not self._is_over(stream):
                 await self._handle_next()
-            await stream.injector.flush()
+            if stream.outcome.text or not stream.outcome.error:
+                await stream.injector.flush()
         finally:
             await stream.stop()
             stream.outcome.duration_s = to_seconds(stream.journal.end_sample)
@@ -121,9 +123,9 @@ class RunLoop:
             case SpoolFailed():
                 self._fault("spool", f"audio is kept in memory only: {event.reason}")
             case ThreadFailed():
-                self._fault("thread", f"the thread {event.thread} broke off: {event.reason}")
+                self._fault("thread", f"{event.thread} broke off: {event.reason}")
                 self._give_up = SwictationError(
-                    f"The thread {event.thread} broke off ({event.reason}): this is a bug.",
+                    f"The part {event.thread} broke off ({event.reason}): this is a bug.",
                     "please report it with the log",
                 )
             case StopRequested():
@@ -192,7 +194,7 @@ class RunLoop:
     def _consider_partial(self, event: Scanned) -> None:
         partials = self._stream.partials
         now_s = self._clock.now_s()
-        if not partials or not self._supervisor.is_ready:
+        if not partials or not self._can_do_partials or not self._supervisor.is_ready:
             return
         if not partials.may_ask(event.probability, now_s):
             return
@@ -203,16 +205,7 @@ class RunLoop:
 
     def _on_answer(self, event: WorkerAnswered) -> None:
         stream, hypothesis = self._stream, event.hypothesis
-        cpu_s = hypothesis.cpu_s
-        partial = stream.partials.answered(event.number, cpu_s) if stream.partials else None
-        if partial:
-            self._note(
-                "partial",
-                partial.last_sample,
-                utterance=partial.utterance,
-                text=hypothesis.new_text.strip(),
-                cpu_s=round(cpu_s, 4),
-            )
+        if self._is_partial(event):
             return
         stream.answered_s = event.done_s
         pending = stream.stabilizer.pending
@@ -224,6 +217,22 @@ class RunLoop:
         if stream.stabilizer.is_idle and self._supervisor.is_bloated:
             self._recycle()
 
+    def _is_partial(self, event: WorkerAnswered) -> bool:
+        """Show tentative text, if that is what was answered."""
+        partials, hypothesis = self._stream.partials, event.hypothesis
+        now_s = self._clock.now_s()
+        partial = partials.answered(event.number, hypothesis.cpu_s, now_s) if partials else None
+        if partial is None:
+            return False
+        self._note(
+            "partial",
+            partial.last_sample,
+            utterance=partial.utterance,
+            text=hypothesis.new_text.strip(),
+            cpu_s=round(hypothesis.cpu_s, 4),
+        )
+        return True
+
     def _recycle(self) -> None:
         rss_mib = round(self._supervisor.rss_mib)
         _log.info("the worker has grown to %d MiB and is replaced", rss_mib)
@@ -232,6 +241,8 @@ class RunLoop:
 
     def _on_worker_ready(self, event: WorkerReady) -> None:
         self.device = event.capabilities.device
+        _log.info("worker %d is ready after %.1f s", event.generation, event.load_s)
+        self._can_do_partials = event.capabilities.partials
         self._events.write(
             "worker",
             state="ready",
@@ -253,7 +264,11 @@ class RunLoop:
             return
         # An error with its own message ends the run and is told then, once.
         level = logging.INFO if event.error else logging.WARNING
-        self._fault("worker", f"worker {event.generation}: {event.reason}", level)
+        self._fault(
+            "worker",
+            f"the speech engine is replaced (worker {event.generation}: {event.reason})",
+            level,
+        )
         pending = stream.stabilizer.pending
         if pending and event.utterance == pending.utterance:
             stream.blame, verdict = blamed(stream.blame, pending.utterance)
@@ -266,6 +281,8 @@ class RunLoop:
         stream = self._stream
         utterance = stream.utterances[number]
         utterance.is_set_aside = True
+        path = stream.spool.set_aside(number) if stream.spool else None
+        utterance.kept_at = str(path or "")
         message = "the engine died on it twice: its sound is set aside"
         self._fault("set-aside", message, utterance=number)
         self._supervisor.excuse()
@@ -288,11 +305,12 @@ class RunLoop:
 
     def _settle(self, number: int) -> None:
         outcome = self._stream.outcome
-        path = self._stream.spool.path(number) if self._stream.spool else None
         utterance = self._stream.settle(number)
-        start_s, end_s = to_seconds(utterance.first_sample), to_seconds(utterance.last_sample)
+        end_sample = min(utterance.last_sample, self._stream.journal.end_sample)
+        start_s, end_s = to_seconds(utterance.first_sample), to_seconds(end_sample)
+        _log.info("speech at %.1f-%.1f s: %d characters", start_s, end_s, len(utterance.text))
         if utterance.is_set_aside:
-            outcome.set_aside.append(SetAside(start_s, end_s, str(path or "")))
+            outcome.set_aside.append(SetAside(start_s, end_s, utterance.kept_at))
         if text := utterance.text.strip():
             outcome.segments.append(Segment(round(start_s, 3), round(end_s, 3), text))
         outcome.text += utterance.text
@@ -312,7 +330,10 @@ class RunLoop:
         """The grace is over: what is not decoded stays in the spool."""
         count = len(self._stream.utterances)
         self._fault("stopped", f"{count} utterances are not transcribed; their sound is kept")
-        raise Interrupted(f"Stopped with {count} utterances not transcribed.")
+        raise Interrupted(
+            f"Stopped with {count} utterance(s) not transcribed; the sound is kept.",
+            "where it is: swictation doctor",
+        )
 
     def _fault(
         self, kind: str, message: str, level: int = logging.WARNING, **fields: object

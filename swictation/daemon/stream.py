@@ -26,6 +26,8 @@ class Utterance(msgspec.Struct):
     text: str = ""
     """What was handed to the injector."""
     is_set_aside: bool = False
+    kept_at: str = ""
+    """Where its sound is, when set aside."""
 
 
 class Segment(msgspec.Struct, frozen=True):

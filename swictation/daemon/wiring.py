@@ -18,6 +18,7 @@ from swictation.audio.journal import Journal
 from swictation.audio.source import Source
 from swictation.audio.spool import Spool
 from swictation.audio.spoolfile import SpoolFolder
+from swictation.audio.wavfile import FileSource, Pace
 from swictation.clock import MonotonicClock
 from swictation.config.settings import Settings
 from swictation.daemon.capture import Capture
@@ -43,12 +44,19 @@ from swictation.worker.supervisor import Supervisor
 
 _REPORT_S = {"with partials": 0.1, "without": 1.0}
 
+_STDIN = Path("/dev/stdin")
+
 _log = logging.getLogger(__name__)
 
 
 def injector(name: Literal["stdout", "none"]) -> Injector:
     """The sink of that name."""
     return StdoutInjector() if name == "stdout" else NoneInjector()
+
+
+def file_source(path: Path, pace: Pace = "fast") -> Source:
+    """A sound file to listen to; "-" is standard input."""
+    return FileSource(_STDIN if str(path) == "-" else path, pace)
 
 
 def listener(settings: Settings) -> Listener:

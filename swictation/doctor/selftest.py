@@ -13,7 +13,6 @@ import numpy as np
 
 from swictation.asr.engine import EngineSpec
 from swictation.audio.framer import Framer
-from swictation.audio.wavfile import FileSource
 from swictation.config.settings import Settings, WorkerSettings
 from swictation.daemon import wiring
 from swictation.doctor.finding import Finding, Subject
@@ -95,7 +94,7 @@ def _words(text: str) -> list[str]:
 def _sample() -> Samples:
     blocks: list[Samples] = []
     with as_file(_ASSETS / "sample.flac") as path:
-        FileSource(path).run(blocks.append, Flag())
+        wiring.file_source(path).run(blocks.append, Flag())
     return np.concatenate(blocks)
 
 

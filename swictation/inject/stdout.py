@@ -15,7 +15,10 @@ class StdoutInjector:
     name = "stdout"
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stdout
+        self._stream: TextIO = stream or sys.stdout
+        # A terminal that cannot show an accent is no reason to lose the sentence.
+        if reconfigure := getattr(self._stream, "reconfigure", None):
+            reconfigure(errors="replace")
 
     async def inject(self, text: str) -> Injection:
         """See `Injector.inject`."""

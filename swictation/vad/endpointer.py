@@ -25,9 +25,6 @@ from swictation.types import (
     to_samples,
 )
 
-_NOTICE = to_samples(0.2)
-_CONFIRM = to_samples(0.3)
-_CUT_SEARCH = to_samples(8.0)
 _CUT_SEARCH_PART = 0.4
 """... and at most this part of the cap, or a low cap would cut in the pre-roll's silence."""
 _CUT_GUARD = to_samples(0.2)
@@ -55,9 +52,12 @@ class Endpointer:
         self._hang_over = to_samples(settings.hang_over_s)
         self._tail = to_samples(settings.tail_s)
         self._cap = to_samples(settings.max_utterance_s)
-        search = to_samples(_CUT_SEARCH_PART * settings.max_utterance_s)
-        self._cut_search = min(_CUT_SEARCH, search)
-        self._recent: deque[Samples] = deque(maxlen=-(-(_CUT_SEARCH + _CUT_GUARD) // FRAME_SAMPLES))
+        self._notice = to_samples(settings.decode_after_s)
+        self._confirm = to_samples(settings.commit_after_s)
+        search_s = min(settings.cut_search_s, _CUT_SEARCH_PART * settings.max_utterance_s)
+        self._cut_search = to_samples(search_s)
+        frames = -(-(self._cut_search + _CUT_GUARD) // FRAME_SAMPLES)
+        self._recent: deque[Samples] = deque(maxlen=frames)
         self._open: _Open | None = None
         self._onset_frames = 0
         self._next_number = 0
@@ -129,10 +129,10 @@ class Endpointer:
         number, now = utterance.number, frame.end_sample
         silence = now - utterance.speech_end
         last = utterance.speech_end + self._tail
-        if silence >= _NOTICE and not utterance.noticed:
+        if silence >= self._notice and not utterance.noticed:
             utterance.noticed = True
             points.append(SilenceNoticed(number, now, last))
-        if silence >= _CONFIRM and not utterance.confirmed:
+        if silence >= self._confirm and not utterance.confirmed:
             utterance.confirmed = True
             utterance.pause_end = utterance.speech_end
             points.append(SilenceConfirmed(number, now))

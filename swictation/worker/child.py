@@ -36,6 +36,7 @@ from swictation.worker.messages import (
 _PR_SET_PDEATHSIG = 1
 _EXIT_LOAD_FAILED = 1
 _EXIT_PROTOCOL = 2
+_SHOWN_LANGUAGES = 10
 _FULL_SCALE = np.float32(32768.0)
 
 
@@ -73,6 +74,11 @@ def _load(sock: socket.socket, order: Load) -> Engine | None:
         return None
     load_s = time.monotonic() - begun_s
     caps = engine.capabilities
+    if caps.languages and order.spec.language not in caps.languages:
+        known = ", ".join(caps.languages[:_SHOWN_LANGUAGES])
+        message = f"The model {order.spec.model} speaks {known}, not {order.spec.language!r}."
+        _send(sock, LoadFailed(message, "choose another with --language or [asr] language"))
+        return None
     _send(sock, Ready(PROTOCOL_VERSION, order.generation, os.getpid(), caps, load_s))
     return engine
 

@@ -63,7 +63,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
     number: int
     error: str
-    """The exception's type and text, free of dictated words."""
+    """The exception's type; its text could hold dictated words."""
 
 
 class Pong(msgspec.Struct, frozen=True, tag=True):

@@ -39,6 +39,8 @@ class WorkerProcess:
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self._lines = 0
         self._killed_for = ""
+        self.was_killed = False
+        """Whether somebody else ended it with SIGKILL: the kernel, short of memory, or a user."""
 
     async def start(self) -> None:
         """Start the child and connect to it. Raises OSError."""
@@ -46,7 +48,8 @@ class WorkerProcess:
         with theirs:
             self._child = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "swictation.worker.child"),
+                    # -P: what lies in the folder somebody stands in must not be imported.
+                    *(sys.executable, "-P", "-m", "swictation.worker.child"),
                     *(str(theirs.fileno()), str(os.getpid())),
                 ],
                 pass_fds=(theirs.fileno(),),
@@ -91,6 +94,7 @@ class WorkerProcess:
             await asyncio.wait_for(self._output, _OUTPUT_GRACE_S)
         if self._killed_for:
             return self._killed_for
+        self.was_killed = status == -signal.SIGKILL
         if status < 0:
             return f"it was ended by {signal.Signals(-status).name}"
         return f"it exited with {status}" if status else ""

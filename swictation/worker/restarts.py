@@ -8,6 +8,8 @@ _FIRST_DELAY_S = 0.5
 _MAX_DELAY_S = 30.0
 HOPELESS_FAILURES = 4
 """Workers in a row that answered nothing: whoever can stop, should."""
+HOPELESS_KILLS = 12
+"""The same where somebody else killed them: that may soon be over."""
 HOPELESS_SET_ASIDE = 4
 """Utterances in a row on which they died: then it is not the utterances' fault."""
 DEATHS_UNTIL_SET_ASIDE = 2
@@ -19,35 +21,43 @@ class Restarts(msgspec.Struct, frozen=True):
     """How the last workers fared."""
 
     failures: int = 0
-    """Workers in a row that died without having answered anything."""
+    """Workers in a row that ended by themselves without having answered anything."""
+    kills: int = 0
+    """Workers that were killed from outside since the last answer."""
     set_aside: int = 0
     """Utterances set aside since the last answer: their deaths are no failures."""
 
     @property
     def is_hopeless(self) -> bool:
         """Whether starting again has proved useless."""
-        return self.failures >= HOPELESS_FAILURES or self.set_aside >= HOPELESS_SET_ASIDE
+        return (
+            self.failures >= HOPELESS_FAILURES
+            or self.kills >= HOPELESS_KILLS
+            or self.set_aside >= HOPELESS_SET_ASIDE
+        )
 
     def delay_s(self) -> float:
         """How long to wait before the next start: at once after one that had served."""
         if self.failures <= 1:
-            return 0.0
+            return _FIRST_DELAY_S if self.kills > 1 else 0.0
         return min(_MAX_DELAY_S, _FIRST_DELAY_S * 2.0 ** (self.failures - 2))
 
 
 def served(state: Restarts) -> Restarts:
     """A worker has answered a request."""
-    return Restarts() if state.failures or state.set_aside else state
+    return Restarts() if state != Restarts() else state
 
 
-def died(state: Restarts) -> Restarts:
-    """A worker died, hung or failed to load."""
-    return Restarts(state.failures + 1, state.set_aside)
+def died(state: Restarts, *, by_kill: bool = False) -> Restarts:
+    """A worker died, hung, failed to load, or was killed from outside."""
+    if by_kill:
+        return msgspec.structs.replace(state, kills=state.kills + 1)
+    return msgspec.structs.replace(state, failures=state.failures + 1)
 
 
 def excused(state: Restarts) -> Restarts:
     """The last deaths are put down to an utterance, which is set aside."""
-    return Restarts(0, state.set_aside + 1)
+    return Restarts(set_aside=state.set_aside + 1)
 
 
 class Blame(msgspec.Struct, frozen=True):

@@ -32,7 +32,7 @@ from swictation.worker.messages import (
 from swictation.worker.process import WorkerProcess
 from swictation.worker.restarts import HangDeadline, Restarts
 
-_PONG_TIMEOUT_S = 5.0
+_LAST_LOOK_S = 0.1
 _STRAY_ANSWERS_LIMIT = 16
 _MIB = 2**20
 
@@ -120,7 +120,7 @@ class Supervisor:
         if self._worker and self._is_ready:
             self._planned = reason
             self._worker.send(Shutdown())
-            self._arm(_PONG_TIMEOUT_S, "it did not shut down")
+            self._arm(self._settings.ping_timeout_s, "it did not shut down")
         elif self._worker:
             self._planned = reason
             self._worker.kill(reason)
@@ -170,7 +170,7 @@ class Supervisor:
             ending = await worker.close()
         planned, self._planned = self._planned, ""
         if not planned:
-            self.restarts = restarts.died(self.restarts)
+            self.restarts = restarts.died(self.restarts, by_kill=worker.was_killed)
         reason = planned or (error.message if error else ending or "it left")
         self._post(WorkerGone(generation, reason, not planned, blamed, error))
 
@@ -241,13 +241,18 @@ class Supervisor:
         if self._worker:
             self._is_pinged = True
             self._worker.send(Ping(self.generation))
-            self._arm(_PONG_TIMEOUT_S, "it no longer answers")
+            self._arm(self._settings.ping_timeout_s, "it no longer answers")
 
     def _arm(self, seconds: float, reason: str) -> None:
         self._disarm()
-        worker = self._worker
-        if worker:
-            self._timer = asyncio.get_running_loop().call_later(seconds, worker.kill, reason)
+        if self._worker:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(seconds, self._expire, self._worker, reason)
+
+    def _expire(self, worker: WorkerProcess, reason: str) -> None:
+        """The deadline is over, unless the answer is here and only we were asleep (Ctrl-Z)."""
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(_LAST_LOOK_S, worker.kill, reason)
 
     def _disarm(self) -> None:
         if self._timer:

@@ -192,7 +192,8 @@ def test_a_fault_is_no_business_of_the_reader(program):
     program.fault("raise", utterance=1)
     done = program.run("transcribe", program.sound)
     assert (done.code, done.out) == (0, program.scene.text + "\n")
-    assert all(line.startswith("swictation: worker ") for line in done.err.splitlines())
+    said = "swictation: the speech engine is replaced "
+    assert all(line.startswith(said) for line in done.err.splitlines())
 
 
 def test_no_file_is_a_usage_error(program):

@@ -40,7 +40,9 @@ def test_a_worker_that_takes_too_long_to_load_is_replaced(program):
     program.fault("hang", on="load")
     done = program.play()
     assert (done.code, done.out) == (0, program.scene.text + "\n"), done.err
-    assert done.problems == ["worker 1: it did not load its engine in time"]
+    assert done.problems == [
+        "the speech engine is replaced (worker 1: it did not load its engine in time)"
+    ]
 
 
 def test_a_worker_that_loads_slowly_is_waited_for(program):

@@ -14,7 +14,6 @@ from swictation.asr.engine import EngineSpec
 from swictation.config.settings import WorkerSettings
 from swictation.events import WorkerAnswered, WorkerGone, WorkerReady
 from swictation.types import DecodeRequest
-from swictation.worker import supervisor as module
 from swictation.worker.supervisor import Supervisor
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(60)]
@@ -110,11 +109,10 @@ def test_the_one_that_is_decoded_is_blamed_and_a_partial_never(supervise):
     asyncio.run(main())
 
 
-def test_an_idle_worker_that_falls_silent_is_replaced_before_it_is_needed(supervise, monkeypatch):
-    monkeypatch.setattr(module, "_PONG_TIMEOUT_S", 0.3)
+def test_an_idle_worker_that_falls_silent_is_replaced_before_it_is_needed(supervise):
 
     async def main():
-        async with supervise(ping_interval_s=0.1) as (supervisor, wait_for):
+        async with supervise(ping_interval_s=0.1, ping_timeout_s=0.3) as (supervisor, wait_for):
             first = await wait_for(WorkerReady)
             os.kill(first.pid, signal.SIGSTOP)
             gone = await wait_for(WorkerGone)
@@ -139,7 +137,7 @@ def test_an_idle_worker_that_babbles_is_replaced(supervise):
 
 def test_an_idle_worker_stays(supervise):
     async def main():
-        async with supervise(ping_interval_s=0.1) as (supervisor, wait_for):
+        async with supervise(ping_interval_s=0.1, ping_timeout_s=0.3) as (supervisor, wait_for):
             await wait_for(WorkerReady)
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(wait_for(WorkerGone), 1.0)
@@ -163,13 +161,12 @@ def test_a_recycled_worker_is_no_fault_and_the_next_one_comes_at_once(supervise)
 
 
 @pytest.mark.parametrize("moment", ["at once", "loading", "ready", "decoding", "closing"])
-def test_a_stop_ends_the_worker_whatever_it_is_doing(supervise, monkeypatch, moment):
-    monkeypatch.setattr(module, "_PONG_TIMEOUT_S", 0.3)
+def test_a_stop_ends_the_worker_whatever_it_is_doing(supervise, moment):
     hangs_on = {"loading": "load", "decoding": "decode", "closing": "close"}.get(moment)
     faults = [{"kind": "hang", "on": hangs_on}] if hangs_on else []
 
     async def main():
-        async with supervise(*faults) as (supervisor, wait_for):
+        async with supervise(*faults, ping_timeout_s=0.3) as (supervisor, wait_for):
             if moment not in ("at once", "loading"):
                 await wait_for(WorkerReady)
             if moment == "decoding":

@@ -55,10 +55,17 @@ def test_words_that_return_with_others_between_are_no_repeat():
     assert find_loop("you know me and you know him and you know her", LONG) == ""
 
 
-def test_a_repeat_of_nine_words_is_left_to_compression():
-    phrase = "alpha bravo charlie delta echo foxtrot golf hotel india"
-    assert find_loop(f"{phrase} {phrase}", LONG) == ""
-    assert find_loop(" ".join([phrase] * 4), LONG) == "zlib"
+@pytest.mark.parametrize("words", [5, 8, 9, 12])
+def test_a_phrase_of_five_words_or_more_said_twice_is_a_repeat(words):
+    names = "alpha bravo charlie delta echo foxtrot golf hotel india juliett kilo lima"
+    phrase = " ".join(names.split()[:words])
+    assert find_loop(f"so {phrase} {phrase} then", LONG) == "repeat"
+    assert find_loop(f"so {phrase} then {phrase}", LONG) == ""
+
+
+def test_the_limits_are_the_callers():
+    assert find_loop("abc" * 30, LONG, most_ratio=100.0) == ""
+    assert find_loop("a few words", 1.0, most_chars_per_s=5.0) == "rate"
 
 
 def test_what_compresses_too_well_is_a_loop():

@@ -54,20 +54,21 @@ def test_none_starts_after_a_frame_below_the_speech_threshold(pacer):
 def test_one_is_open_at_a_time(pacer):
     assert pacer.asked(request(), 1.0)
     assert not pacer.may_ask(SPEECH, 100.0)
-    pacer.answered(1, 0.01)
+    pacer.answered(1, 0.01, 1.01)
     assert pacer.may_ask(SPEECH, 100.0)
 
 
-def test_the_next_starts_no_sooner_than_three_times_the_cost_of_the_last(pacer):
+@pytest.mark.parametrize(("cpu_s", "now_s"), [(0.5, 10.25), (0.1, 10.5)])
+def test_the_next_starts_no_sooner_than_three_times_the_cost_of_the_last(pacer, cpu_s, now_s):
     pacer.asked(request(), 10.0)
-    pacer.answered(1, 0.5)
+    pacer.answered(1, cpu_s, now_s)
     assert not pacer.may_ask(SPEECH, 11.49)
     assert pacer.may_ask(SPEECH, 11.5)
 
 
 def test_cheap_partials_still_come_only_four_times_a_second(pacer):
     pacer.asked(request(), 10.0)
-    pacer.answered(1, 0.001)
+    pacer.answered(1, 0.001, 10.002)
     assert not pacer.may_ask(SPEECH, 10.24)
     assert pacer.may_ask(SPEECH, 10.25)
 
@@ -80,9 +81,9 @@ def test_half_a_second_of_speech_is_not_worth_one(pacer):
 def test_only_its_own_answer_closes_it(pacer):
     asked = request(number=7)
     pacer.asked(asked, 1.0)
-    assert pacer.answered(6, 0.1) is None
-    assert pacer.answered(7, 0.1) == asked
-    assert pacer.answered(7, 0.1) is None
+    assert pacer.answered(6, 0.1, 1.1) is None
+    assert pacer.answered(7, 0.1, 1.1) == asked
+    assert pacer.answered(7, 0.1, 1.1) is None
 
 
 def test_a_death_frees_it_and_after_two_deaths_on_partials_there_are_no_more(pacer):

@@ -59,7 +59,7 @@ def test_a_full_disk_is_told_once_and_raises_nothing(spooled):
     one.spool.settle(1)
     one.spool.stop()
     assert one.problems == ["no space left on device"]
-    assert one.spool.path(0) is None
+    assert one.spool.set_aside(0) is None
     assert one.files() == []
 
 

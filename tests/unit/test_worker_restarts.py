@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from swictation.worker.restarts import (
     DEATHS_UNTIL_SET_ASIDE,
     HOPELESS_FAILURES,
+    HOPELESS_KILLS,
     HOPELESS_SET_ASIDE,
     Blame,
     HangDeadline,
@@ -137,3 +138,13 @@ def test_a_deadline_is_never_below_the_least_and_grows_with_the_audio(audio_s, d
     for heard_s, took_s in decodes:
         deadline.learn(heard_s, took_s)
     assert 5.0 <= deadline.seconds(audio_s) <= deadline.seconds(audio_s + 1.0)
+
+
+def test_workers_killed_from_outside_are_followed_for_longer_and_without_growing_pauses():
+    state = Restarts()
+    for _ in range(HOPELESS_KILLS - 1):
+        state = died(state, by_kill=True)
+        assert not state.is_hopeless
+    assert state.delay_s() == 0.5
+    assert died(state, by_kill=True).is_hopeless
+    assert served(state) == Restarts()

@@ -5,6 +5,7 @@ features, which costs a fraction; speech + 2 s, at least 10 s in all, keeps the 
 (docs/adr/0003).
 """
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +26,8 @@ from swictation.types import SAMPLE_RATE_HZ, Capabilities, DecodeRequest, Hypoth
 _HOP_SAMPLES = 160
 _FULL_CONTEXT_S = 30.0
 _MAX_TOKENS = 448
-_TOKENS_BASE, _TOKENS_PER_S = 12, 9
+_TOKENS_BASE = 12
+_LANGUAGE = re.compile(r"<\|([a-z]{2,3})\|>")
 _OWN_FOLDER = (
     "put a whole CTranslate2 conversion of Whisper there, or set [asr] model to a name"
     " from: swictation model list"
@@ -65,6 +67,13 @@ def load(spec: EngineSpec) -> "WhisperEngine":
     return WhisperEngine(model, spec, settings)
 
 
+def _languages(tokenizer: Any) -> tuple[str, ...]:  # noqa: ANN401
+    """What a multilingual model speaks: the names among its special tokens."""
+    tokens: dict[str, int] = tokenizer.get_vocab()
+    names = (_LANGUAGE.fullmatch(token) for token in tokens)
+    return tuple(sorted(name[1] for name in names if name))
+
+
 class WhisperEngine:
     """One loaded Whisper model. Answers are a function of the request alone."""
 
@@ -74,18 +83,18 @@ class WhisperEngine:
         self._model: Any = whisper.model
         self._features: Any = whisper.feature_extractor
         self._tokenizer: Any = whisper.hf_tokenizer
-        token: Callable[[str], int] = self._tokenizer.token_to_id
+        token: Callable[[str], int | None] = self._tokenizer.token_to_id
         is_multilingual = bool(self._model.is_multilingual)
-        self._end_of_text: int = token("<|endoftext|>")
+        self._end_of_text: int = self._tokenizer.token_to_id("<|endoftext|>")
         self._prompt = [token("<|startoftranscript|>")]
-        if is_multilingual:
+        if is_multilingual and token(f"<|{spec.language}|>") is not None:
             self._prompt += [token(f"<|{spec.language}|>"), token("<|transcribe|>")]
         self._prompt.append(token("<|notimestamps|>"))
         is_tiny = Path(spec.model_path).name.startswith("tiny") or spec.model.startswith("tiny")
         self._beam = settings.beam or (5 if is_tiny else 1)
         self.capabilities = Capabilities(
             device="cpu",
-            languages=() if is_multilingual else ("en",),
+            languages=_languages(self._tokenizer) if is_multilingual else ("en",),
             forced_prefix=True,
             partials=True,
         )
@@ -102,7 +111,7 @@ class WhisperEngine:
         context_s = max(speech_s + self._settings.context_extra_s, self._settings.context_min_s)
         decoded = self._decode(waveform, request.forced_text, context_s, beam)
         retries = 0
-        if decoded.is_capped or find_loop(decoded.text, speech_s):
+        if decoded.is_capped or self._loops(decoded.text, speech_s):
             decoded = self._decode(waveform, request.forced_text, _FULL_CONTEXT_S, beam)
             retries = 1
         dropped = self._dropped(decoded, speech_s)
@@ -117,9 +126,13 @@ class WhisperEngine:
             cpu_s=time.process_time() - cpu_s,
         )
 
+    def _loops(self, text: str, speech_s: float) -> bool:
+        settings = self._settings
+        return bool(find_loop(text, speech_s, settings.loop_zlib_ratio, settings.loop_chars_per_s))
+
     def _dropped(self, decoded: _Decoded, speech_s: float) -> Literal["", "noise", "loop"]:
         settings = self._settings
-        if is_too_fast(decoded.text, speech_s):
+        if is_too_fast(decoded.text, speech_s, settings.loop_chars_per_s):
             return "loop"
         is_noise = (
             decoded.no_speech_prob > settings.noise_no_speech_prob
@@ -130,7 +143,7 @@ class WhisperEngine:
     def _decode(self, waveform: Waveform, forced: str, context_s: float, beam: int) -> _Decoded:
         speech_s = len(waveform) / SAMPLE_RATE_HZ
         forced_ids = self._encoded(forced)
-        room = _TOKENS_BASE + int(_TOKENS_PER_S * speech_s)
+        room = _TOKENS_BASE + int(self._settings.tokens_per_s * speech_s)
         result: Any = self._model.generate(
             self._model.encode(self._mel(waveform, context_s)),
             [self._prompt + forced_ids],

@@ -90,7 +90,7 @@ class Program:
         self._faults.append({"kind": kind, "on": on, "args": args, **when})
 
     def gate(self, name: str, on: str = "decode", **fields: Any) -> Path:
-        """A moment at which the engine waits for `Running.at_gate`."""
+        """A moment at which the engine waits; see `Running.wait_at`."""
         path = self.folder / name
         os.mkfifo(path)
         self.fault("gate", on, path=str(path), **fields)
