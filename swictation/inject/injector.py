@@ -19,8 +19,18 @@ class Injection(msgspec.Struct, frozen=True, gc=False):
     """Why it was refused or stayed partial."""
 
 
+class Target(msgspec.Struct, frozen=True, gc=False):
+    """Who would get the text now. Two targets are the same window if their ids are equal."""
+
+    id: str
+    app: str
+    """The application's own name for itself, or ""."""
+    is_password: bool | None = None
+    """None where the protocol does not tell."""
+
+
 class Injector(Protocol):
-    """Delivers text somewhere, in order."""
+    """Delivers text somewhere, in order. All methods belong to the run loop."""
 
     @property
     def name(self) -> str:
@@ -33,4 +43,12 @@ class Injector(Protocol):
 
     async def flush(self) -> None:
         """Nothing more will come for now: settle."""
+        ...
+
+    async def focus(self) -> Target | None:
+        """The window that `inject` would write to now, or None. Never raises."""
+        ...
+
+    async def close(self) -> None:
+        """Give back what was borrowed; `inject` refuses from now on. Never raises."""
         ...

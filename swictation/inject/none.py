@@ -1,6 +1,6 @@
 """Nowhere: for measurements, and for those who read the events alone."""
 
-from swictation.inject.injector import Injection
+from swictation.inject.injector import Injection, Target
 
 
 class NoneInjector:
@@ -14,3 +14,10 @@ class NoneInjector:
 
     async def flush(self) -> None:
         """Nothing to settle."""
+
+    async def focus(self) -> Target | None:
+        """Always the same one."""
+        return Target("none", "")
+
+    async def close(self) -> None:
+        """Nothing was borrowed."""

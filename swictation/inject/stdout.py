@@ -3,7 +3,7 @@
 import sys
 from typing import TextIO
 
-from swictation.inject.injector import Injection
+from swictation.inject.injector import Injection, Target
 
 
 class StdoutInjector:
@@ -32,3 +32,10 @@ class StdoutInjector:
     async def flush(self) -> None:
         """End the line."""
         await self.inject("\n")
+
+    async def focus(self) -> Target | None:
+        """Always the same one."""
+        return Target("stdout", "")
+
+    async def close(self) -> None:
+        """Nothing was borrowed."""

@@ -1,0 +1,1 @@
+"""Text into the focused window under wlroots compositors (sway, Hyprland, labwc, river...)."""

@@ -1,0 +1,82 @@
+"""Which methods to try, in which order: pure, so that the rule can be read and tested."""
+
+from typing import Literal
+
+import msgspec
+
+Method = Literal["commit", "paste", "type", "wtype"]
+METHODS: tuple[Method, ...] = ("commit", "paste", "type", "wtype")
+MUTE_LAST: tuple[Method, ...] = ("paste", "type", "commit", "wtype")
+"""For terminals that do not tell what they hold: foot drops 1 in 10, what comes as it redraws."""
+
+_TERMINALS = """
+alacritty blackbox com.mitchellh.ghostty com.raggesi.blackbox contour cool-retro-term
+deepin-terminal eterm foot footclient ghostty gnome-terminal-server guake havoc kgx kitty konsole
+lxterminal mate-terminal mlterm org.codeberg.dnkl.foot org.contourterminal.contour org.gnome.console
+org.gnome.ptyxis org.gnome.terminal org.kde.konsole org.kde.yakuake org.wezfurlong.wezterm ptyxis
+qterminal rio rxvt sakura st-256color terminator terminology termite tilix tilda urxvt wezterm
+weston-terminal xfce4-terminal yakuake
+"""
+TERMINALS = frozenset(_TERMINALS.split())
+"""Where pasting takes Ctrl+Shift+V; names in lower case, as windows give them."""
+
+_CHROMIUM = "brave chrom codium cursor discord edge electron obsidian opera slack teams vivaldi"
+"""Parts of the names of what is built on Chromium; and there is Visual Studio Code, `code`."""
+
+
+class Situation(msgspec.Struct, frozen=True, gc=False):
+    """What is known before anything is sent."""
+
+    field: Literal["answers", "mute", "secret", "none", "taken", "unsupported"]
+    """What has the focus, as the input method sees it. A field "answers" when it tells what stands
+    in it; "taken": another input method owns the seat."""
+    terminal: bool
+    """Whether the window with the focus is a terminal."""
+    window: bool | None
+    """Whether a window has the focus; None where the compositor does not tell."""
+    clipboard: bool
+    keyboard: bool
+    wtype: bool
+
+
+class Plan(msgspec.Struct, frozen=True, gc=False):
+    """Methods to try until one has not refused; with none of them, why."""
+
+    methods: tuple[Method, ...]
+    reason: str = ""
+
+
+def plan(situation: Situation, allowed: tuple[Method, ...] = METHODS) -> Plan:
+    """What to try. A later method is tried only if the earlier surely sent nothing."""
+    if situation.field == "secret":
+        return Plan((), "a password field has the focus")
+    commits = situation.field in ("answers", "mute")
+    if situation.window is False and not commits:
+        return Plan((), "no window has the focus")
+    able: dict[Method, bool] = {
+        "commit": commits,
+        "paste": situation.clipboard and situation.keyboard,
+        "type": situation.keyboard,
+        "wtype": situation.wtype,
+    }
+    order = MUTE_LAST if situation.field == "mute" and situation.terminal else METHODS
+    methods: tuple[Method, ...] = tuple(m for m in order if m in allowed and able[m])
+    if methods:
+        return Plan(methods)
+    if "commit" in allowed and situation.field == "taken":
+        return Plan((), "another input method owns the seat")
+    return Plan((), "no text field is active" if allowed == ("commit",) else "no way to send text")
+
+
+def is_terminal(app: str) -> bool:
+    """By the window's name for its application."""
+    return app.lower() in TERMINALS
+
+
+def is_chromium(app: str) -> bool:
+    """Whether it is built on Chromium, by the window's name for its application.
+
+    There keys lose all but 16 bits of a character (seen in 156), and a paste reads the clipboard
+    twice: first to look, then for the text.
+    """
+    return app.lower() == "code" or any(part in app.lower() for part in _CHROMIUM.split())

@@ -1,0 +1,214 @@
+"""The clipboard, and text through it: ext-data-control-v1 or its elder, wlr-data-control.
+
+What the user had copied is read before and given back after: content that cannot be read means that
+the clipboard is not touched. Text is offered with the hint by which clipboard histories leave
+secrets alone.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from swictation.inject.wayland.connection import Connection, Timer
+from swictation.inject.wayland.pipes import Receiver, Sender
+from swictation.inject.wayland.protocols import DATA_CONTROL_MANAGERS
+from swictation.inject.wayland.wire import Remote
+
+TEXT_TYPES = ("text/plain;charset=utf-8", "text/plain", "UTF8_STRING", "TEXT", "STRING")
+HINTS = {"x-kde-passwordManagerHint": b"secret"}
+"""Klipper, wl-clipboard's --watch (so cliphist) and others heed it."""
+
+READ_S = 0.5
+"""The owner of the old content may take so long to hand it out."""
+LARGEST = 32 * 2**20
+"""Bytes of old content, all types together; more is not kept, so the clipboard not used."""
+RESTORE_S = 0.5
+"""After the last reader: some ask twice."""
+PAUSE_S = 0.1
+"""Between a reader's end and other content: GTK3 drops what it has read but not yet handled."""
+FETCH_S = 3.0
+AGAIN_S = 1.0
+UNSURE_S = 30.0
+
+Content = dict[str, bytes]
+"""By mime type."""
+
+
+@dataclass
+class Offered:
+    """Content of ours in the clipboard."""
+
+    source: Remote
+    readers: list[Sender] = field(default_factory=list[Sender])
+    cancelled: bool = False
+    on_ended: Callable[[], None] | None = None
+    read_s: float = 0.0
+    """When the last reader ended."""
+
+    def ended(self) -> None:
+        """A reader has finished or gone away."""
+        self.read_s = time.monotonic()
+        if self.on_ended is not None:
+            self.on_ended()
+
+
+class Clipboard:
+    """The seat's clipboard. For the connection's thread."""
+
+    def __init__(self, connection: Connection, manager: Remote, seat: Remote) -> None:
+        self._connection = connection
+        self._manager = manager
+        self._types: dict[Remote, list[str]] = {}
+        self._selection: Remote | None = None
+        self._kept: Content | None = None
+        """What to give back, while a text or itself given back is in the clipboard."""
+        self._offered: Offered | None = None
+        self._restore: Timer | None = None
+        self._settled: list[Callable[[], None]] = []
+        self._device = manager.create("get_data_device", seat)
+        self._device.on("data_offer", self._on_offer)
+        self._device.on("selection", self._on_selection)
+        self._device.on("primary_selection", self._on_primary)
+
+    @classmethod
+    def on(cls, connection: Connection, seat: Remote) -> "Clipboard | None":
+        """None where the compositor has no data control."""
+        for interface in DATA_CONTROL_MANAGERS:
+            manager = connection.bind(interface)
+            if manager is not None:
+                return cls(connection, manager, seat)
+        return None
+
+    def lend(self, text: str) -> bool:
+        """Put `text` into the clipboard: False when what is there now could not be kept.
+
+        What is there is read unless it is ours. Give back with `give_back_later`.
+        """
+        self._cancel_restore()
+        if self._offered is not None:
+            self._offered.on_ended = None  # a late reader of the text before
+            pause_s = self._offered.read_s + PAUSE_S - time.monotonic()
+            self._connection.wait(lambda: False, pause_s)
+        self._connection.barrier()
+        if self._kept is None or not self._is_ours():
+            self._kept = self._read()
+            if self._kept is None:
+                return False
+        raw = text.encode()
+        self._own(dict.fromkeys(TEXT_TYPES, raw) | HINTS)
+        self._connection.barrier()
+        return True
+
+    def wait_fetched(self, since: int) -> bool:
+        """Wait until a reader has the lent text to its end, not counting the `since` first."""
+        offered = self._offered
+        return offered is not None and self._connection.wait(
+            lambda: any(reader.drained for reader in offered.readers[since:]), FETCH_S
+        )
+
+    def wait_again(self, since: int) -> bool:
+        """Wait a little until a second reader has the text to its end."""
+        offered = self._offered
+        return offered is not None and self._connection.wait(
+            lambda: sum(reader.drained for reader in offered.readers[since:]) > 1, AGAIN_S
+        )
+
+    def readers(self) -> int:
+        """How many have asked for the lent text so far."""
+        return 0 if self._offered is None else len(self._offered.readers)
+
+    def give_back_later(self, *, surely: bool = True) -> None:
+        """Restore the old content soon after the last reader; late when one may still come.
+
+        A frozen window reads when it wakes up: it must not find the old content by then.
+        """
+        self._cancel_restore()
+        delay_s = RESTORE_S if surely else UNSURE_S
+        self._restore = self._connection.after(delay_s, self.give_back)
+        if self._offered is not None:
+            self._offered.on_ended = self.give_back_later
+
+    def give_back(self) -> None:
+        """Restore the old content now, unless somebody else has taken the clipboard."""
+        self._cancel_restore()
+        if self._kept and self._is_ours():
+            self._own(self._kept)
+        elif self._kept is not None and self._is_ours():
+            self._device.send("set_selection", None)
+            self._offered = None
+        for call in self._settled:
+            call()
+        self._settled.clear()
+
+    def when_settled(self, call: Callable[[], None]) -> None:
+        """Call once nothing is lent any more, at once if so."""
+        if self._restore is None:
+            call()
+        else:
+            self._settled.append(call)
+
+    def _cancel_restore(self) -> None:
+        if self._restore is not None:
+            self._restore.cancel()
+            self._restore = None
+
+    def _is_ours(self) -> bool:
+        return self._offered is not None and not self._offered.cancelled
+
+    def _own(self, content: Content) -> None:
+        source = self._manager.create("create_data_source")
+        offered = Offered(source)
+
+        def send(mime_type: str, fd: int) -> None:
+            data = content.get(mime_type, b"")
+            offered.readers.append(Sender(self._connection, fd, data, over=offered.ended))
+
+        def cancelled() -> None:
+            offered.cancelled = True
+            source.send("destroy")
+
+        source.on("send", send)
+        source.on("cancelled", cancelled)
+        for mime_type in content:
+            source.send("offer", mime_type)
+        self._device.send("set_selection", source)
+        self._offered = offered
+
+    def _read(self) -> Content | None:
+        """All that the clipboard has now; None when it cannot be had."""
+        if self._selection is None:
+            return {}
+        receivers: dict[str, Receiver] = {}
+        for mime_type in self._types[self._selection]:
+            receiver = receivers[mime_type] = Receiver(self._connection, LARGEST)
+            self._selection.send("receive", mime_type, receiver.remote_fd)
+            receiver.close_remote()
+        self._connection.wait(lambda: all(r.over for r in receivers.values()), READ_S)
+        content: Content = {}
+        for mime_type, receiver in receivers.items():
+            receiver.give_up()
+            if receiver.content is None:
+                return None
+            content[mime_type] = receiver.content
+        return content if sum(map(len, content.values())) <= LARGEST else None
+
+    def _on_offer(self, offer: Remote) -> None:
+        types: list[str] = []
+        self._types[offer] = types
+
+        def add(mime_type: str) -> None:
+            if mime_type not in types:
+                types.append(mime_type)
+
+        offer.on("offer", add)
+
+    def _on_selection(self, offer: Remote | None) -> None:
+        self._drop(self._selection)
+        self._selection = offer
+
+    def _on_primary(self, offer: Remote | None) -> None:
+        self._drop(offer)
+
+    def _drop(self, offer: Remote | None) -> None:
+        if offer is not None and self._types.pop(offer, None) is not None:
+            offer.send("destroy")

@@ -1,0 +1,100 @@
+"""The Wayland injector: asyncio on this side, the connection's thread on the other."""
+
+import asyncio
+import contextlib
+
+from swictation.errors import InjectError
+from swictation.inject.injector import Injection, Target
+from swictation.inject.sendable import unsendable
+from swictation.inject.wayland.chain import METHODS, Method
+from swictation.inject.wayland.connection import Connection, HungError
+from swictation.inject.wayland.session import Delivery, Session
+from swictation.inject.wayland.wire import WireError
+from swictation.inject.wtype import WtypeInjector
+
+OPEN_S = 5.0
+FOCUS_S = 2.5
+SETTLE_S = 2.0
+DELIVER_S = 15.0
+"""The thread gives up earlier by itself; this is for a thread that is stuck."""
+
+
+class WaylandInjector:
+    """Text by input method, clipboard or own keyboard, whichever suits the focused window."""
+
+    name = "wayland"
+
+    def __init__(
+        self, connection: Connection, session: Session, wtype: WtypeInjector | None
+    ) -> None:
+        """Use `open`."""
+        self._connection = connection
+        self._session = session
+        self._wtype = wtype
+
+    @classmethod
+    async def open(
+        cls, display: str | None = None, methods: tuple[Method, ...] = METHODS
+    ) -> "WaylandInjector":
+        """Connect to `display`, by default that of the environment. Raises InjectError."""
+        wtype = WtypeInjector.find(display) if "wtype" in methods else None
+        connection = Connection(display)
+        try:
+            await connection.open(OPEN_S)
+            session = await connection.call(
+                lambda: Session(connection, methods, wtype=wtype is not None), OPEN_S
+            )
+        except WireError as error:
+            await connection.close()
+            raise InjectError(f"Wayland: {error}") from error
+        return cls(connection, session, wtype)
+
+    @property
+    def lost(self) -> str:
+        """Why it is of no use any more, a new one has to be opened; "" while it is."""
+        return self._connection.lost
+
+    async def inject(self, text: str) -> Injection:
+        """See `Injector.inject`. Text with control characters is refused."""
+        if not text:
+            return Injection("confirmed")
+        reason = unsendable(text)
+        if reason:
+            return Injection("refused", reason=reason)
+        delivery = Delivery(text)
+        deadline_s = DELIVER_S + len(text) / 500
+        try:
+            result = await self._connection.call(
+                lambda: self._session.deliver(delivery), deadline_s
+            )
+        except HungError as error:
+            return self._hung(delivery, error)
+        except Exception as error:  # noqa: BLE001 - the port never raises
+            return delivery.broken_off(str(error) or type(error).__name__)
+        if result.outcome == "refused" and self._wtype and "wtype" in delivery.plan.methods:
+            return await self._wtype.inject(text)
+        return result
+
+    async def flush(self) -> None:
+        """Wait until the clipboard is as it was; the thread stays free meanwhile."""
+        with contextlib.suppress(WireError):
+            settled = await self._connection.call(self._session.settled, SETTLE_S)
+            await asyncio.wait([asyncio.wrap_future(settled)], timeout=SETTLE_S)
+
+    async def focus(self) -> Target | None:
+        """See `Injector.focus`."""
+        try:
+            return await self._connection.call(self._session.focus, FOCUS_S)
+        except WireError:
+            return None
+
+    async def close(self) -> None:
+        """Disconnect: the compositor forgets keyboard, input method and clipboard."""
+        await self.flush()
+        await self._connection.close()
+
+    @staticmethod
+    def _hung(delivery: Delivery, error: HungError) -> Injection:
+        if error.args[0] == "busy":
+            return Injection("refused", reason="the compositor does not answer")
+        return delivery.broken_off("the compositor does not answer")

@@ -1,0 +1,171 @@
+"""Everything bound on one connection, and a text's way through it. For the connection's thread."""
+
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from swictation.inject.injector import Injection, Target
+from swictation.inject.wayland import keymap
+from swictation.inject.wayland.chain import (
+    Method,
+    Plan,
+    Situation,
+    is_chromium,
+    is_terminal,
+    plan,
+)
+from swictation.inject.wayland.connection import Connection
+from swictation.inject.wayland.data_control import Clipboard
+from swictation.inject.wayland.input_method import InputMethod, Progress
+from swictation.inject.wayland.keyboard import LONGEST, BrokenOffError, Keyboard
+from swictation.inject.wayland.toplevels import Toplevels, Window
+from swictation.inject.wayland.wire import WireError
+
+
+@dataclass
+class Delivery:
+    """A text under way; readable from any thread at any time."""
+
+    text: str
+    progress: Progress = field(default_factory=Progress)
+    plan: Plan = field(default_factory=lambda: Plan(()))
+
+    def broken_off(self, reason: str) -> Injection:
+        """What to report when it ends here: refused only if nothing can have arrived."""
+        sent, confirmed = self.progress.sent, self.progress.confirmed
+        if sent == 0:
+            return Injection("refused", reason=reason)
+        return Injection("partial", sent=sent, confirmed=confirmed, reason=reason)
+
+
+class Session:
+    """The input method, keyboard, clipboard and windows of a seat, where they are offered."""
+
+    def __init__(self, connection: Connection, allowed: tuple[Method, ...], *, wtype: bool) -> None:
+        """Binds all of them. Raises WireError when there is no seat or no answer."""
+        if not connection.display.offers("wl_seat"):
+            raise WireError("the compositor has no seat")
+        self._connection = connection
+        self._allowed = allowed
+        self._wtype = wtype
+        seat = connection.display.bind_seat()
+        self.toplevels = Toplevels.on(connection)
+        self.keyboard = Keyboard.on(connection, seat)
+        self.clipboard = Clipboard.on(connection, seat) if "paste" in allowed else None
+        self.input_method = InputMethod.on(connection, seat) if "commit" in allowed else None
+        connection.barrier()
+
+    def focus(self) -> Target | None:
+        """The window with the focus, as of now."""
+        self._connection.barrier()
+        window = self._window()
+        if window is None:
+            return None
+        if self.input_method is not None:
+            self.input_method.retry()
+        typing_in = self.input_method and self.input_method.field
+        is_password = typing_in.is_secret if typing_in else None
+        return Target(f"wayland-{window.number}", window.app, is_password)
+
+    def deliver(self, delivery: Delivery) -> Injection:
+        """Send the text by the first method that does not refuse."""
+        self._connection.barrier()
+        if self.input_method is not None:
+            self.input_method.retry()
+        delivery.plan = plan(self._situation(), self._allowed)
+        ways = {"commit": self._commit, "paste": self._paste, "type": self._type}
+        reasons = [delivery.plan.reason] if delivery.plan.reason else []
+        for method in delivery.plan.methods:
+            if method in ways:
+                result = ways[method](delivery)
+                if result.outcome != "refused":
+                    return result
+                reasons.append(result.reason)
+        return Injection("refused", reason="; ".join(reasons))
+
+    def settled(self) -> Future[None]:
+        """Done when the clipboard is as it was."""
+        future: Future[None] = Future()
+        if self.clipboard is None:
+            future.set_result(None)
+        else:
+            self.clipboard.when_settled(lambda: future.set_result(None))
+        return future
+
+    def _window(self) -> Window | None:
+        return self.toplevels.focused if self.toplevels is not None else None
+
+    def _situation(self) -> Situation:
+        im = self.input_method
+        if im is None:
+            kind = "unsupported"
+        elif im.taken:
+            kind = "taken"
+        elif im.field is None:
+            kind = "none"
+        else:
+            kind = "mute" if im.field.before is None else "answers"
+            kind = "secret" if im.field.is_secret else kind
+        window = self._window()
+        return Situation(
+            field=kind,
+            terminal=bool(window and is_terminal(window.app)),
+            window=None if self.toplevels is None else window is not None,
+            clipboard=self.clipboard is not None,
+            keyboard=self.keyboard is not None,
+            wtype=self._wtype,
+        )
+
+    def _commit(self, delivery: Delivery) -> Injection:
+        assert self.input_method is not None
+        progress = delivery.progress
+        self.input_method.commit(delivery.text, progress)
+        if progress.reason:
+            return delivery.broken_off(progress.reason)
+        everything = progress.confirmed == len(delivery.text)
+        return Injection("confirmed" if everything else "typed", progress.sent, progress.confirmed)
+
+    def _paste(self, delivery: Delivery) -> Injection:
+        assert self.clipboard is not None
+        assert self.keyboard is not None
+        length = len(delivery.text)
+        try:
+            if not self.clipboard.lend(delivery.text):
+                return Injection("refused", reason="the clipboard's content cannot be kept")
+            before = self.clipboard.readers()
+            window = self._window()
+            app = window.app if window else ""
+            shift = (keymap.SHIFT,) if is_terminal(app) else ()
+            delivery.progress.sent = length
+            self.keyboard.shortcut(keymap.CONTROL, *shift, key=keymap.KEY_V)
+            fetched = self.clipboard.wait_fetched(before)
+            surely = fetched and (not is_chromium(app) or self.clipboard.wait_again(before))
+        except WireError:
+            self.clipboard.give_back_later(surely=delivery.progress.sent == 0)
+            raise
+        self.clipboard.give_back_later(surely=surely)
+        if not fetched:
+            return delivery.broken_off("no window has fetched the text from the clipboard")
+        if not surely:
+            return Injection("typed", sent=length)
+        delivery.progress.confirmed = length
+        return Injection("confirmed", length, length)
+
+    def _type(self, delivery: Delivery) -> Injection:
+        assert self.keyboard is not None
+        if len(delivery.text) > LONGEST:
+            return Injection("refused", reason=f"more than {LONGEST} characters to type")
+        at_start = self._window()
+        if at_start and is_chromium(at_start.app) and max(delivery.text) > "\uffff":
+            return Injection("refused", reason=f"{at_start.app} takes no such character as a key")
+
+        def undisturbed() -> bool:
+            return self.toplevels is None or self._window() is at_start
+
+        try:
+            delivery.progress.sent = self.keyboard.type(delivery.text, undisturbed)
+        except BrokenOffError as error:
+            delivery.progress.sent = error.typed
+            raise
+        if delivery.progress.sent < len(delivery.text):
+            return delivery.broken_off("the focus moved")
+        return Injection("typed", sent=delivery.progress.sent)

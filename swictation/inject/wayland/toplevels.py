@@ -1,0 +1,64 @@
+"""Which window has the focus: zwlr_foreign_toplevel_manager_v1, kept up to date by events."""
+
+import itertools
+import struct
+from dataclasses import dataclass
+
+from swictation.inject.wayland.connection import Connection
+from swictation.inject.wayland.protocols import TOPLEVEL_MANAGER
+from swictation.inject.wayland.wire import Remote
+
+ACTIVATED = 2
+
+_numbers = itertools.count(1)  # for the process: a window of another connection is another window
+
+
+@dataclass
+class Window:
+    """A window. `number` is never used twice."""
+
+    number: int
+    app: str = ""
+    active: bool = False
+
+
+class Toplevels:
+    """All windows. For the connection's thread."""
+
+    def __init__(self, manager: Remote) -> None:
+        self._manager = manager
+        self._windows: dict[Remote, Window] = {}
+        manager.on("toplevel", self._on_toplevel)
+
+    @classmethod
+    def on(cls, connection: Connection) -> "Toplevels | None":
+        """None where the compositor does not tell."""
+        manager = connection.bind(TOPLEVEL_MANAGER)
+        return None if manager is None else cls(manager)
+
+    @property
+    def focused(self) -> Window | None:
+        """The window with the focus."""
+        return next((window for window in self._windows.values() if window.active), None)
+
+    def _on_toplevel(self, handle: Remote) -> None:
+        window = self._windows[handle] = Window(next(_numbers))
+        pending = Window(window.number)
+
+        def app_id(app: str) -> None:
+            pending.app = app
+
+        def state(states: bytes) -> None:
+            pending.active = (ACTIVATED,) in struct.iter_unpack("=I", states)
+
+        def done() -> None:
+            window.app, window.active = pending.app, pending.active
+
+        def closed() -> None:
+            del self._windows[handle]
+            handle.send("destroy")
+
+        handle.on("app_id", app_id)
+        handle.on("state", state)
+        handle.on("done", done)
+        handle.on("closed", closed)

@@ -1,0 +1,1 @@
+"""X11: typing and pasting, both with proof where the window gives one."""

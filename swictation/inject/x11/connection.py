@@ -1,0 +1,205 @@
+"""One X display, for one thread: typed calls, event handlers and waits with a deadline."""
+
+import select
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from Xlib import X, Xatom
+from Xlib.display import Display
+from Xlib.error import CatchError, ConnectionClosedError, DisplayError, XError
+from Xlib.protocol import event as xevent
+from Xlib.protocol import rq
+from Xlib.protocol.request import SetSelectionOwner
+from Xlib.xobject.drawable import Window
+
+from swictation.errors import InjectError
+
+Handler = Callable[[rq.Event], None]
+
+GONE = (OSError, ConnectionClosedError)
+"""What a call raises once the server is gone."""
+
+_MAX_PROPERTY_BYTES = 200_000
+"""Fits one request: the core protocol's limit is 256 KiB and python-xlib knows no longer one."""
+
+
+class Property(msgspec.Struct, frozen=True):
+    """A window's property: `data` is bytes for format 8, else numbers."""
+
+    kind: int
+    format: int
+    data: bytes | tuple[int, ...]
+
+    @property
+    def fits(self) -> bool:
+        """Small enough to be given on in one request."""
+        return len(self.data) * (self.format // 8) <= _MAX_PROPERTY_BYTES
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        return self.data if isinstance(self.data, tuple) else ()
+
+
+class Connection:
+    """The display and a window of our own on it. Every method belongs to the owning thread.
+
+    Anything raises one of `GONE` once the server is gone.
+    """
+
+    def __init__(self, display_name: str | None = None) -> None:
+        try:
+            self._display = Display(display_name)
+        except (DisplayError, OSError, ValueError, OverflowError) as error:
+            raise InjectError(f"no X server: {error}", "start it, or set DISPLAY") from error
+        self._display.set_error_handler(_ignore)
+        self._handlers: list[Handler] = []
+        self._atoms: dict[str, int] = {}
+        self.beats = 0
+        """Grows while the server answers; another thread may look at it."""
+        if not self._display.query_extension("XTEST"):
+            self.close()
+            raise InjectError("the X server lacks XTEST: keys cannot be pressed")
+        self.root = self._display.screen().root
+        self.own = self.root.create_window(
+            -9, -9, 1, 1, 0, X.CopyFromParent, event_mask=X.PropertyChangeMask
+        )
+
+    @property
+    def display(self) -> Display:
+        """The raw display, for requests that have no method here."""
+        return self._display
+
+    @property
+    def client_mask(self) -> int:
+        """The bits of an XID that its client chose; the others name the client."""
+        return int(self._display.display.info.resource_id_mask)
+
+    def atom(self, name: str) -> int:
+        if name not in self._atoms:
+            self._atoms[name] = self._display.intern_atom(name)
+        return self._atoms[name]
+
+    def window(self, xid: int) -> Window:
+        return self._display.create_resource_object("window", xid)
+
+    def on_event(self, handler: Handler) -> None:
+        """Call `handler` with every event from now on."""
+        self._handlers.append(handler)
+
+    def read(self, window: Window, name: str, *, delete: bool = False) -> Property | None:
+        """A whole property, or None where window or property is missing."""
+        try:
+            found = window.get_full_property(self.atom(name), X.AnyPropertyType)
+            if delete:
+                window.delete_property(self.atom(name), onerror=CatchError())
+        except XError:
+            return None
+        if found is None:
+            return None
+        value = found.value
+        raw = bytes(value) if found.format == 8 else tuple(int(number) for number in value)
+        return Property(int(found.property_type), int(found.format), raw)
+
+    def write(self, window: Window, atom: int, value: Property) -> None:
+        """Set a property; a window that is gone meanwhile is no error."""
+        data: Sequence[int] = list(value.data)
+        window.change_property(atom, value.kind, value.format, data, onerror=CatchError())
+
+    def message(
+        self, window: Window, name: str, data: list[int], *, to: Window, mask: int = 0
+    ) -> CatchError:
+        """Send a client message about `window`; the answer holds the error, if there is one."""
+        caught = CatchError()
+        message = xevent.ClientMessage(
+            window=window, client_type=self.atom(name), data=(32, (data + [0] * 5)[:5])
+        )
+        to.send_event(message, event_mask=mask, onerror=caught)
+        return caught
+
+    def server_time(self) -> int:
+        """The server's clock, as selections need it."""
+        stamp: list[int] = []
+        atom = self.atom("SWICTATION_TIME")
+
+        def note(event: rq.Event) -> None:
+            if event.type == X.PropertyNotify and event.window == self.own and event.atom == atom:
+                stamp.append(int(event.time))
+
+        self._handlers.append(note)
+        self.own.change_property(atom, Xatom.STRING, 8, b"")
+        self.pump(lambda: bool(stamp), 1.0)
+        self._handlers.remove(note)
+        return stamp[-1] if stamp else X.CurrentTime
+
+    def owner_of(self, selection: int) -> int:
+        """The window that owns a selection, or 0."""
+        owner: Any = self._display.get_selection_owner(selection)  # the stubs say int alone
+        return int(getattr(owner, "id", owner))
+
+    def disown(self, selection: int) -> None:
+        """Leave a selection without owner."""
+        SetSelectionOwner(
+            display=self._display.display,
+            onerror=CatchError(),
+            window=X.NONE,
+            selection=selection,
+            time=X.CurrentTime,
+        )
+
+    def sync(self) -> None:
+        """Wait until the server has carried out everything, then handle what it said."""
+        self._display.sync()
+        self.beats += 1
+        self.dispatch()
+
+    def dispatch(self) -> None:
+        """Send what is queued and handle the events that are here.
+
+        Ends with a look into the socket: python-xlib may read events into its own queue during
+        any call, and a select after that would wait for what has come already.
+        """
+        self._display.flush()
+        while self._display.pending_events():
+            event = self._display.next_event()
+            for handler in tuple(self._handlers):
+                handler(event)
+
+    def pump(self, done: Callable[[], bool], timeout_s: float, poll_s: float = 1.0) -> bool:
+        """Handle events until `done`, at most `timeout_s`; False if it never came true.
+
+        `poll_s` is for conditions that no event announces.
+        """
+        end_s = time.monotonic() + timeout_s
+        while True:
+            self.beats += 1
+            self.dispatch()
+            if done():
+                return True
+            # What `done` asked the server, or a handler answered, may have brought events in.
+            self.dispatch()
+            left_s = end_s - time.monotonic()
+            if left_s <= 0:
+                return False
+            select.select([self.fileno()], [], [], min(left_s, poll_s))
+
+    def fileno(self) -> int:
+        return self._display.fileno()
+
+    def sever(self) -> None:
+        """From any thread: end a wait for a server that hangs. The owner sees a closed display."""
+        try:
+            self._display.display.socket.shutdown(2)
+        except OSError:
+            return
+
+    def close(self) -> None:
+        try:
+            self._display.close()
+        except GONE:
+            return
+
+
+def _ignore(error: XError, _request: rq.Request | None) -> None:
+    """Windows vanish between two requests; who needs to know passes a CatchError."""

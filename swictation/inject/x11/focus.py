@@ -1,0 +1,94 @@
+"""Who would get a key that is pressed now."""
+
+import msgspec
+from Xlib.error import XError
+from Xlib.xobject.drawable import Window
+
+from swictation.inject.injector import Target
+from swictation.inject.x11.connection import Connection
+
+# They paste PRIMARY on Shift+Insert, and Control+V is a character to them.
+_PRIMARY_TERMINALS = frozenset({"xterm", "uxterm", "urxvt", "rxvt"})
+_TERMINALS = _PRIMARY_TERMINALS | {
+    "alacritty", "com.mitchellh.ghostty", "deepin-terminal", "foot", "ghostty", "gnome-terminal",
+    "gnome-terminal-server", "guake", "kgx", "kitty", "konsole", "lxterminal", "mate-terminal",
+    "org.gnome.console", "org.wezfurlong.wezterm", "qterminal", "sakura", "st", "st-256color",
+    "terminator", "terminology", "tilda", "tilix", "wezterm", "wezterm-gui", "xfce4-terminal",
+    "yakuake",
+}  # fmt: skip
+
+_MAX_DEPTH = 32
+
+FOCUS_RETURN_S = 1.0
+"""A window manager that binds its keys anew has the focus back by then."""
+
+
+class Focus(msgspec.Struct, frozen=True):
+    """The window with the keyboard focus, and the application window around it."""
+
+    window: int
+    toplevel: int
+    classes: tuple[str, ...]
+    answers_ping: bool
+    client: int
+    """The XID base of the client: all its windows have it."""
+
+    @property
+    def is_terminal(self) -> bool:
+        return not _TERMINALS.isdisjoint(self.classes)
+
+    @property
+    def pastes_primary(self) -> bool:
+        return not _PRIMARY_TERMINALS.isdisjoint(self.classes)
+
+    @property
+    def target(self) -> Target:
+        """As the port names it. X11 does not tell passwords from text."""
+        return Target(f"x11:{self.toplevel:#x}", self.classes[-1] if self.classes else "", None)
+
+
+def read_focus(x: Connection) -> Focus | None:
+    """The focus, or None where no application has it.
+
+    _NET_ACTIVE_WINDOW is a claim of the window manager that lags; XGetInputFocus is what the
+    server will do. An ancestor with WM_STATE is required: while a window manager binds its keys
+    anew the focus sits on a window of its own, and what is typed then is lost.
+    """
+    focused = x.display.get_input_focus().focus
+    if isinstance(focused, int) or focused.id == x.root.id:
+        return None
+    window: Window = focused
+    try:
+        for _ in range(_MAX_DEPTH):
+            if x.read(window, "WM_STATE") is not None:
+                return _describe(x, focused, window)
+            parent = window.query_tree().parent
+            if isinstance(parent, int) or parent.id == x.root.id:
+                return None
+            window = parent
+    except XError:
+        return None
+    return None
+
+
+def has_focus(x: Connection, focus: Focus) -> bool:
+    """True while the same application window has it, be it on another of its own windows."""
+    focused = x.display.get_input_focus().focus
+    if isinstance(focused, int):
+        return False
+    if focused.id == focus.window:
+        return True
+    now = read_focus(x)
+    return now is not None and now.toplevel == focus.toplevel
+
+
+def _describe(x: Connection, focused: Window, top: Window) -> Focus:
+    protocols = x.read(top, "WM_PROTOCOLS")
+    names = top.get_wm_class() or ()
+    return Focus(
+        window=int(focused.id),
+        toplevel=int(top.id),
+        classes=tuple(name.lower() for name in names),
+        answers_ping=protocols is not None and x.atom("_NET_WM_PING") in protocols.numbers,
+        client=int(focused.id) & ~x.client_mask,
+    )

@@ -1,0 +1,137 @@
+"""The port over X11: typing, pasting, or whichever suits the window and the text."""
+
+import asyncio
+import unicodedata
+from concurrent.futures import Future
+from typing import TypeVar
+
+from swictation.errors import InjectError
+from swictation.inject.injector import Injection, Target
+from swictation.inject.x11.desk import Method, outcome
+from swictation.inject.x11.ledger import Ledger
+from swictation.inject.x11.thread import DisplayThread
+
+OPEN_TIMEOUT_S = 3.0
+STALL_S = 4.0
+"""Longer than any single wait inside an injection: the server itself hangs then."""
+_CLOSE_S = 3.0
+
+T = TypeVar("T")
+
+
+class X11Injector:
+    """Delivers to the focused window of an X display.
+
+    `method` "either" types where the window proves that it reads the keys and few characters
+    are foreign to its layout, else pastes, and types where the clipboard cannot be kept. A
+    second method is tried only while surely nothing has arrived.
+    """
+
+    def __init__(
+        self, display: DisplayThread, method: Method = "either", *, allow_newlines: bool = False
+    ) -> None:
+        self._display = display
+        self._method: Method = method
+        self._allowed = "\n\t" if allow_newlines else ""
+
+    @classmethod
+    async def open(
+        cls,
+        display_name: str | None = None,
+        method: Method = "either",
+        *,
+        allow_newlines: bool = False,
+    ) -> "X11Injector":
+        """Connect to a display ($DISPLAY by default). Raises `InjectError`."""
+        display = DisplayThread(display_name)
+        opening = asyncio.wrap_future(display.opened)
+        done, _ = await asyncio.wait({opening}, timeout=OPEN_TIMEOUT_S)
+        if not done:
+            display.sever()
+            raise InjectError("the X server does not answer")
+        opening.result()
+        return cls(display, method, allow_newlines=allow_newlines)
+
+    def sharing(self, method: Method) -> "X11Injector":
+        """Another method over the same display."""
+        return X11Injector(self._display, method, allow_newlines=bool(self._allowed))
+
+    @property
+    def name(self) -> str:
+        """See `Injector.name`."""
+        return {"type": "x11-type", "paste": "x11-paste", "either": "x11"}[self._method]
+
+    @property
+    def lost(self) -> str:
+        """Why the display is gone for good, or "": then a new injector is needed."""
+        return self._display.lost
+
+    async def inject(self, text: str) -> Injection:
+        """See `Injector.inject`."""
+        if reason := unfit(text, self._allowed):
+            return Injection("refused", reason=reason)
+        if not text:
+            return Injection("confirmed")
+        ledger = Ledger()
+        method = self._method
+        try:
+            call = self._display.call(lambda desk: desk.deliver(text, method, ledger))
+            answer = await self._answer(call)
+        except InjectError as error:
+            return outcome(text, ledger.abandon(), self.lost or str(error))
+        except asyncio.CancelledError:
+            ledger.abandon()
+            raise
+        except Exception as error:  # noqa: BLE001 - python-xlib's errors as a server dies are many
+            return outcome(text, ledger.abandon(), self.lost or type(error).__name__)
+        if answer is None:
+            return outcome(text, ledger.abandon(), "the X server does not answer")
+        return answer
+
+    async def flush(self) -> None:
+        """Nothing to settle: the clipboard is given back by itself."""
+
+    async def focus(self) -> Target | None:
+        """See `Injector.focus`."""
+        try:
+            return await self._answer(self._display.call(lambda desk: desk.target()))
+        except asyncio.CancelledError:
+            raise
+        except Exception:  # noqa: BLE001 - as above; who has the focus cannot be told
+            return None
+
+    async def close(self) -> None:
+        """See `Injector.close`; a server that hangs is left behind."""
+        self._display.close()
+        if not await asyncio.to_thread(self._display.join, _CLOSE_S):
+            self._display.sever()
+            await asyncio.to_thread(self._display.join, 1.0)
+
+    async def _answer(self, call: "Future[T]") -> T | None:
+        """The call's result, or None if the server stalls."""
+        waiting = asyncio.wrap_future(call)
+        beats = -1
+        while not waiting.done() and beats != self._display.beats:
+            beats = self._display.beats
+            await asyncio.wait({waiting}, timeout=STALL_S)
+        if waiting.done():
+            return waiting.result()
+        waiting.add_done_callback(_forget)
+        return None
+
+
+def unfit(text: str, allowed: str = "") -> str:
+    """Why `text` is never sent, or "": keys like Return would act, not write."""
+    for character in text:
+        category = unicodedata.category(character)
+        if character not in allowed and category in {"Cc", "Zl", "Zp"}:
+            return "the text holds a control character"
+        if category == "Cs":
+            return "the text is not Unicode"
+    return ""
+
+
+def _forget(future: "asyncio.Future[T]") -> None:
+    """Nobody waits any longer; look at its error so that asyncio does not complain."""
+    if not future.cancelled():
+        future.exception()

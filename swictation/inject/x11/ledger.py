@@ -1,0 +1,65 @@
+"""What one injection has sent, as both threads see it."""
+
+import threading
+
+
+class Refused(Exception):
+    """Nothing of the text has arrived, and surely none will.
+
+    `try_other`: what stands in the way is the method's own; another one may work at once.
+    """
+
+    def __init__(self, reason: str, *, try_other: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.try_other = try_other
+
+
+class Halted(Exception):
+    """It ended in the middle: what the ledger says was sent may have arrived."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Ledger:
+    """Characters claimed before they are sent, proven after.
+
+    The display thread claims and proves. The run loop may abandon: from then on every claim
+    raises, so what it reads at that moment stays true even if a hung server thaws later.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sent = 0
+        self._confirmed = 0
+        self._abandoned = False
+
+    def claim(self, characters: int) -> None:
+        """About to send that many. Raises `Halted` if the caller has given up."""
+        with self._lock:
+            if self._abandoned:
+                raise Halted("given up")
+            self._sent += characters
+
+    def withdraw(self) -> None:
+        """What was claimed can no longer arrive, and has not."""
+        with self._lock:
+            self._sent = self._confirmed
+
+    def prove(self) -> None:
+        """The target has all that was sent."""
+        with self._lock:
+            self._confirmed = self._sent
+
+    def read(self) -> tuple[int, int]:
+        """Sent and confirmed."""
+        with self._lock:
+            return self._sent, self._confirmed
+
+    def abandon(self) -> tuple[int, int]:
+        """Forbid further sending; sent and confirmed for good."""
+        with self._lock:
+            self._abandoned = True
+            return self._sent, self._confirmed

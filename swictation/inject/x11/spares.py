@@ -1,0 +1,163 @@
+"""Which foreign character lives on which spare keycode. Pure; the least recently used goes first.
+
+Every remapping makes all clients read the keymap again and the window manager bind its keys anew,
+so characters stay where they are for as long as they can, and what has to change changes in as
+few contiguous requests as the free keycodes allow.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import msgspec
+
+from swictation.inject.x11.keymap import Key
+from swictation.inject.x11.keysyms import keysym_of
+
+_LEVELS = 2
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One ChangeKeyboardMapping request: rows for neighbouring keycodes."""
+
+    first_keycode: int
+    rows: tuple[tuple[int, int], ...]
+
+
+class Spares:
+    """The spare keycodes and their tenants, two characters on each."""
+
+    def __init__(self) -> None:
+        self._keycodes: list[int] = []
+        self._tenants: dict[int, list[str]] = {}
+        self._used: dict[str, int] = {}
+        self._reserved: dict[str, int] = {}
+        self._ever: set[int] = set()
+        self._now = 0
+
+    @property
+    def capacity(self) -> int:
+        """Different characters that can be mapped at once."""
+        return _LEVELS * (len(self._keycodes) - len(self._reserved))
+
+    @property
+    def lent(self) -> dict[int, tuple[int, int]]:
+        """The row of each keycode that has a tenant."""
+        return {keycode: self._row(keycode) for keycode in self._tenants}
+
+    def adopt(self, rows: Mapping[int, Sequence[int]]) -> None:
+        """Take the server's word for the spare keycodes and what is on them.
+
+        Another client may have emptied or filled some: whoever lived there is evicted.
+        """
+        self._keycodes = sorted(rows)
+        self._tenants = {
+            keycode: tenants
+            for keycode, tenants in self._tenants.items()
+            if tuple(rows.get(keycode, ())[:2]) == self._row(keycode)
+        }
+        self._reserved = {c: k for c, k in self._reserved.items() if k in self._tenants}
+        settled = set(self.where())
+        self._used = {c: n for c, n in self._used.items() if c in settled}
+
+    def where(self) -> dict[str, Key]:
+        """The key of each character that has one here."""
+        reserved = set(self._reserved.values())
+        return {
+            character: Key(keycode, level)
+            for keycode, tenants in self._tenants.items()
+            if keycode not in reserved
+            for level, character in enumerate(tenants)
+        }
+
+    def place(self, wanted: Collection[str]) -> list[Change]:
+        """Give each of `wanted` (at most `capacity`) a slot; the requests that make it so."""
+        self._now += 1
+        where = self.where()
+        newcomers = [c for c in dict.fromkeys(wanted) if c not in where]
+        if len(newcomers) + sum(1 for c in set(wanted) if c in where) > self.capacity:
+            raise ValueError("more characters than spare keycodes")
+        self._used |= dict.fromkeys(wanted, self._now)
+        changed: set[int] = set()
+        while newcomers:
+            keycode = self._cheapest(changed)
+            stay = [c for c in self._tenants.get(keycode, []) if self._used[c] == self._now]
+            take = newcomers[: _LEVELS - len(stay)]
+            del newcomers[: len(take)]
+            if not stay and len(take) < _LEVELS:
+                # Half a keycode is wanted: the more recent of the two who live there may stay.
+                old = sorted(self._tenants.get(keycode, []), key=lambda c: self._used[c])
+                stay = old[-1:]
+            self._settle(keycode, [*stay, *take])
+            changed.add(keycode)
+        return self._requests(changed)
+
+    def reserve(self, character: str) -> tuple[int, list[Change]]:
+        """Keep a keycode for a shortcut's letter, on both levels; for good."""
+        if character in self._reserved:
+            return self._reserved[character], []
+        if not self.capacity:
+            raise ValueError("no spare keycode")
+        self._now += 1
+        keycode = self._cheapest(set())
+        for gone in self._tenants.pop(keycode, []):
+            self._used.pop(gone, None)
+        self._reserved[character] = keycode
+        self._settle(keycode, [character])
+        return keycode, self._requests({keycode})
+
+    def vacate(self) -> list[Change]:
+        """The requests that leave every keycode ever used, and still ours, empty."""
+        mine = self._ever & set(self._keycodes)
+        self._tenants.clear()
+        self._used.clear()
+        self._reserved.clear()
+        return self._requests(mine)
+
+    def _cheapest(self, changed: set[int]) -> int:
+        """The keycode to fill next: room first, then age, then beside what changes anyway.
+
+        From the top where all that is equal: xdotool and its like borrow from the bottom.
+        """
+        reserved = set(self._reserved.values())
+        candidates = [k for k in self._keycodes if k not in reserved and self._room(k)]
+
+        def cost(keycode: int) -> tuple[int, bool, int, int]:
+            latest = max((self._used[c] for c in self._tenants.get(keycode, [])), default=0)
+            beside = keycode in changed or keycode - 1 in changed or keycode + 1 in changed
+            return (latest, not beside, -self._run_length(keycode), -keycode)
+
+        return min(candidates, key=cost)
+
+    def _room(self, keycode: int) -> int:
+        current = [c for c in self._tenants.get(keycode, []) if self._used[c] == self._now]
+        return _LEVELS - len(current)
+
+    def _run_length(self, keycode: int) -> int:
+        return next(len(run) for run in _runs(self._keycodes) if keycode in run)
+
+    def _settle(self, keycode: int, tenants: list[str]) -> None:
+        for gone in set(self._tenants.get(keycode, [])) - set(tenants):
+            self._used.pop(gone, None)
+        self._tenants[keycode] = tenants
+        self._ever.add(keycode)
+
+    def _row(self, keycode: int) -> tuple[int, int]:
+        tenants = self._tenants.get(keycode, [])
+        if not tenants:
+            return (0, 0)
+        return (keysym_of(tenants[0]), keysym_of(tenants[-1]))
+
+    def _requests(self, keycodes: set[int]) -> list[Change]:
+        return [
+            Change(run[0], tuple(self._row(keycode) for keycode in run))
+            for run in _runs(sorted(keycodes))
+        ]
+
+
+def _runs(keycodes: Sequence[int]) -> list[list[int]]:
+    runs: list[list[int]] = []
+    for keycode in keycodes:
+        if runs and runs[-1][-1] == keycode - 1:
+            runs[-1].append(keycode)
+        else:
+            runs.append([keycode])
+    return runs

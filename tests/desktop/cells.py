@@ -1,0 +1,230 @@
+"""Cells of the matrix field x route x layout x disturbance x text, and how one is run."""
+
+import asyncio
+import itertools
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psutil
+from Xlib import XK, X, display
+from Xlib.ext import xtest
+
+from swictation.inject.injector import Injection
+from swictation.inject.x11.injector import X11Injector
+
+from .field import KINDS, Field
+from .storm import Storm
+from .x11 import Screen
+
+ROUTES = ("type", "paste", "either")
+LAYOUTS = ("us", "de", "fr", "ru", "us+ru")
+DISTURBANCES = ("none", "frozen", "capslock", "held", "storm")
+_WORDS = "The quick brown fox jumps over the lazy dog. "
+TEXTS = {
+    "symbols": "Hello, World! (a_b) /x? \"q\" 'z' ~`@#$%^&*-+={}[]|\\<>;: 0123456789",
+    "unicode": "é ß ñ — “x” … 中文 😀 Ελ café naïve",
+    "long": (_WORDS * 23)[:1000],
+    "mixed": ("Größe — “naïve” café, 中文字符 Ελληνικά жизнь 😀👍 2 < 3; " * 20)[:1000],
+}
+AXES = (KINDS, ROUTES, LAYOUTS, DISTURBANCES, tuple(TEXTS))
+FREEZE_S = 1.0
+HOLD_S = 0.4
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination."""
+
+    field: str
+    route: str
+    layout: str
+    disturbance: str
+    text: str
+
+    def __str__(self) -> str:
+        return "-".join((self.field, self.route, self.layout, self.disturbance, self.text))
+
+
+@dataclass(frozen=True)
+class Run:
+    """What became of one cell, once."""
+
+    cell: Cell
+    injection: Injection
+    held: str
+    took_s: float
+
+    @property
+    def exact(self) -> bool:
+        return self.held == TEXTS[self.cell.text]
+
+    @property
+    def fault(self) -> str:
+        """What the field and the outcome contradict each other in, or ""."""
+        text, outcome = TEXTS[self.cell.text], self.injection.outcome
+        told = f"{self.injection}, field holds {len(self.held)}: {self.held[:60]!r}"
+        if outcome in ("confirmed", "typed"):
+            return "" if self.exact else f"not exact: {told}"
+        if outcome == "refused" and self.held:
+            return f"refused, yet something arrived: {told}"
+        if outcome == "partial" and not (
+            text.startswith(self.held)
+            and self.injection.confirmed <= len(self.held) <= self.injection.sent
+        ):
+            return f"partial, but not this part: {told}"
+        if self.cell.disturbance == "capslock" and self.cell.route == "type":
+            return "" if outcome == "refused" else f"typed under CapsLock: {told}"
+        return f"should have arrived: {told}"
+
+
+def pairwise(seed: int, axes: tuple[tuple[str, ...], ...] = AXES) -> list[Cell]:
+    """Few cells in which each pair of values occurs."""
+    dice = random.Random(seed)
+    pairs = {
+        ((a, x), (b, y))
+        for a, b in itertools.combinations(range(len(axes)), 2)
+        for x in axes[a]
+        for y in axes[b]
+    }
+    cells: list[Cell] = []
+
+    def covers(values: tuple[str, ...]) -> set:
+        return set(itertools.combinations(enumerate(values), 2))
+
+    while pairs:
+        (a, x), (b, y) = min(pairs, key=lambda _: dice.random())
+        candidates = []
+        for _ in range(30):
+            values = [dice.choice(axis) for axis in axes]
+            values[a], values[b] = x, y
+            candidates.append(tuple(values))
+        best = max(candidates, key=lambda values: len(covers(values) & pairs))
+        pairs -= covers(best)
+        cells.append(Cell(*best))
+    return sorted(cells, key=lambda cell: (cell.field, cell.layout))
+
+
+@contextmanager
+def stage_for_many() -> Iterator[Callable[[], "Stage"]]:
+    """A stage made when it is first asked for; nothing of it may be left in the end."""
+    before = set(psutil.Process().children(recursive=True))
+    made: list[Stage] = []
+
+    def stage() -> Stage:
+        if not made:
+            made.append(Stage())
+        return made[0]
+
+    yield stage
+    for each in made:
+        each.close()
+    _, left = psutil.wait_procs(set(psutil.Process().children(recursive=True)) - before, 5)
+    assert not left, f"left behind: {left}"
+
+
+class Stage:
+    """A screen, its fields as they are needed, and one injector for all of them."""
+
+    def __init__(self) -> None:
+        self.screen = Screen()
+        self.injector = asyncio.run(X11Injector.open(self.screen.name))
+        self._field: Field | None = None
+        self._layout = ""
+
+    def field(self, kind: str) -> Field:
+        """The only field on the screen, focused."""
+        if (
+            self._field is None
+            or self._field.kind != kind
+            or self._field.process.poll() is not None
+        ):
+            self.leave()
+            self._field = Field(kind, self.screen.environment)
+        self._field.wait_focused()
+        return self._field
+
+    def layout(self, name: str) -> None:
+        if self._layout != name:
+            self.screen.layout(name)
+            self._layout = name
+
+    def run(self, cell: Cell) -> Run:
+        """Inject the cell's text into its cleared field, disturbed as it says."""
+        field, text = self.field(cell.field), TEXTS[cell.text]
+        self.layout(cell.layout)
+        field.clear()
+        injector = self.injector.sharing(cell.route)  # type: ignore[arg-type]
+        disturbance = getattr(self, f"_{cell.disturbance}")
+        with disturbance(field):
+            began = time.monotonic()
+            injection = asyncio.run(injector.inject(text))
+            took_s = time.monotonic() - began
+        wanted = "" if injection.outcome == "refused" else text
+        return Run(cell, injection, field.settles_on(wanted), took_s)
+
+    def leave(self) -> None:
+        """Close the field."""
+        if self._field:
+            self._field.stop()
+            self._field = None
+
+    def close(self) -> None:
+        self.leave()
+        asyncio.run(self.injector.close())
+        self.screen.close()
+
+    def _none(self, _field: Field) -> "_During":
+        return _During(lambda: None, lambda: None)
+
+    def _frozen(self, field: Field) -> "_During":
+        timer = threading.Timer(FREEZE_S, field.thaw)
+
+        def freeze() -> None:
+            field.freeze()
+            timer.start()
+
+        return _During(freeze, timer.join)
+
+    def _capslock(self, _field: Field) -> "_During":
+        return _During(
+            lambda: self.screen.caps_lock(on=True), lambda: self.screen.caps_lock(on=False)
+        )
+
+    def _held(self, _field: Field) -> "_During":
+        client = display.Display(self.screen.name)
+        control = client.keysym_to_keycode(XK.XK_Control_L)
+
+        def press(what: int) -> None:
+            xtest.fake_input(client, what, control)
+            client.sync()
+
+        timer = threading.Timer(HOLD_S, press, (X.KeyRelease,))
+
+        def hold() -> None:
+            press(X.KeyPress)
+            timer.start()
+
+        def end() -> None:
+            timer.join()
+            client.close()
+
+        return _During(hold, end)
+
+    def _storm(self, _field: Field) -> "_During":
+        storm = Storm(self.screen.name)
+        return _During(storm.start, storm.stop)
+
+
+class _During:
+    def __init__(self, begin, end) -> None:
+        self._begin, self._end = begin, end
+
+    def __enter__(self) -> None:
+        self._begin()
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
