@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 import sounddevice  # pyright: ignore[reportMissingTypeStubs]
-import soxr
+import soxr  # pyright: ignore[reportMissingTypeStubs]
 
 from swictation.audio.source import Deliver
 from swictation.types import SAMPLE_RATE_HZ, Samples
@@ -50,6 +50,8 @@ class Microphone:
         self._report = report
         self._state = MicrophoneState("closed")
         self.dropped_blocks = 0
+
+    can_wait = False
 
     @property
     def name(self) -> str:
@@ -163,8 +165,8 @@ class _Recording:
 def look_again() -> None:
     """Make PortAudio list its devices anew: with no server at start its list stays empty."""
     with suppress(_sd.PortAudioError):
-        _sd._terminate()  # noqa: SLF001
-        _sd._initialize()  # noqa: SLF001
+        _sd._terminate()
+        _sd._initialize()
 
 
 def _reason(error: Exception) -> str:

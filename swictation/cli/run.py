@@ -33,7 +33,7 @@ _NO_MICROPHONE = SwictationError(
     "--sink",
     type=click.Choice(["auto", "stdout", "none"]),
     default="auto",
-    help="Where the text goes; auto: the first of [inject] chain.",
+    help="Where the text goes; auto: to the terminal.",
 )
 @click.option(
     "--pace",
@@ -73,8 +73,9 @@ def run(
 
     async def listen(path: Path) -> int:
         async with Session(settings, location, events) as session:
-            chosen = settings.inject.chain[0] if sink == "auto" else sink
-            outcome = await session.play(file_source(path, pace), injector(chosen))
+            outcome = await session.play(
+                file_source(path, pace), injector("none" if sink == "none" else "stdout")
+            )
         if not report(outcome, str(path)):
             return EXIT_FAILURE
         return EXIT_INTERRUPTED if outcome.is_interrupted else 0

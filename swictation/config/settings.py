@@ -10,7 +10,7 @@ from msgspec import Meta, field
 
 from swictation.types import Language
 
-InjectorName = Literal["stdout", "none"]
+InjectorName = Literal["wayland", "x11", "x11-type", "x11-paste", "clipboard", "stdout", "none"]
 
 
 class AudioSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,8 +137,21 @@ class InjectSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     chain: Annotated[
         tuple[InjectorName, ...],
-        Meta(min_length=1, description="where the text goes, by preference"),
-    ] = ("stdout",)
+        Meta(min_length=1, description="ways to deliver text: the first that works here is used"),
+    ] = ("wayland", "x11", "clipboard")
+    allow_newlines: Annotated[
+        bool, Meta(description="type line breaks, which in a shell run the command")
+    ] = False
+    max_age_s: Annotated[
+        float, Meta(ge=1.0, le=3600.0, description="seconds after which text is held, not typed")
+    ] = 30.0
+
+
+class FeedbackSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How one knows that it listens."""
+
+    notifications: Annotated[bool, Meta(description="a notification, without the text")] = True
+    sounds: Annotated[bool, Meta(description="a short sound at start and stop")] = False
 
 
 class SpoolSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -183,5 +196,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     whisper: WhisperSettings = field(default_factory=WhisperSettings)
     text: TextSettings = field(default_factory=TextSettings)
     inject: InjectSettings = field(default_factory=InjectSettings)
+    feedback: FeedbackSettings = field(default_factory=FeedbackSettings)
     spool: SpoolSettings = field(default_factory=SpoolSettings)
     worker: WorkerSettings = field(default_factory=WorkerSettings)

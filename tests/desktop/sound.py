@@ -1,4 +1,4 @@
-"""A private PulseAudio with a virtual microphone: a null sink whose monitor is the default source."""
+"""A private PulseAudio with a virtual microphone: a null sink, its monitor the default source."""
 
 import os
 import signal
@@ -44,9 +44,17 @@ class VirtualMicrophone:
 
     def start(self) -> None:
         self._server = subprocess.Popen(
-            ["pulseaudio", "-n", "-F", str(self.folder / "default.pa"), "--daemonize=no",
-             "--exit-idle-time=-1", "--use-pid-file=no", "--disallow-exit=no",
-             f"--log-target=file:{self.folder}/pulse.log"],
+            [
+                "pulseaudio",
+                "-n",
+                "-F",
+                str(self.folder / "default.pa"),
+                "--daemonize=no",
+                "--exit-idle-time=-1",
+                "--use-pid-file=no",
+                "--disallow-exit=no",
+                f"--log-target=file:{self.folder}/pulse.log",
+            ],
             env={**os.environ, **self.env, "XDG_CONFIG_HOME": str(self.folder / "cfg")},
         )
         deadline_s = time.monotonic() + 10

@@ -99,11 +99,12 @@ def test_a_named_file_that_is_missing_is_an_error_that_says_how_to_make_one(file
             '2: [asr] partials = "of": must be one of "auto", "on", "off": did you mean "off"?',
         ),
         ("[asr]\npartials = true", '2: [asr] partials = true: must be one of "auto", "on", "off" '),
-        ("[inject]\nchain = 'none'", '2: [inject] chain = "none": must be a list, such as ["std'),
+        ("[inject]\nchain = 'none'", '2: [inject] chain = "none": must be a list, such as ["way'),
         ("[inject]\nchain = []", "2: [inject] chain = []: must not be empty"),
         (
             "[inject]\nchain = ['none', 'stdut']",
-            '2: [inject] chain = ["none", "stdut"]: "stdut" must be one of "stdout", "none": '
+            '2: [inject] chain = ["none", "stdut"]: "stdut" must be one of '
+            '"wayland", "x11", "x11-type", "x11-paste", "clipboard", "stdout", "none": '
             'did you mean "stdout"?',
         ),
         ("[inject]\nchain = [1]", "2: [inject] chain = [1]: 1 must be one of"),

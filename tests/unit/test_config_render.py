@@ -30,7 +30,11 @@ def test_every_setting_stands_in_the_defaults_below_its_meaning():
             row = next(i for i, row in enumerate(rows) if row.startswith(f"{field.name} = "))
             meaning = Kind.of(field.type).meaning
             assert meaning
-            assert rows[row - 1].startswith(f"# {meaning}")
+            comment = [row]
+            while rows[comment[0] - 1].startswith("# "):
+                comment.insert(0, comment[0] - 1)
+            told = " ".join(rows[at].removeprefix("# ") for at in comment[:-1])
+            assert told.startswith(meaning)
 
 
 def test_a_range_and_the_choices_are_told():
