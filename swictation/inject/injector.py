@@ -4,6 +4,9 @@ from typing import Literal, Protocol
 
 import msgspec
 
+OTHER_WINDOW = "another window has the focus"
+"""The reason of a refusal: the window that the text was meant for has it no longer."""
+
 Outcome = Literal["confirmed", "typed", "refused", "partial"]
 
 
@@ -37,8 +40,25 @@ class Injector(Protocol):
         """As in `[inject] chain`."""
         ...
 
-    async def inject(self, text: str) -> Injection:
-        """Deliver `text`. Never raises: a failure is an outcome."""
+    @property
+    def lost(self) -> str:
+        """Why it is of no use any more, so that a new one is needed; "" while it is."""
+        ...
+
+    async def inject(self, text: str, into: Target | None = None) -> Injection:
+        """Deliver `text`. Never raises: a failure is an outcome.
+
+        With `into`, only while that window has the focus, as seen right before sending; else it
+        is refused with the reason OTHER_WINDOW.
+        """
+        ...
+
+    async def offer(self, text: str) -> bool:
+        """Put `text` on the clipboard for good; True if it is there now. Never raises.
+
+        It stays, hidden from clipboard histories, until something else is copied or the injector
+        closes. What `inject` refuses for its characters is not offered either.
+        """
         ...
 
     async def flush(self) -> None:

@@ -3,7 +3,9 @@
 import sys
 from typing import TextIO
 
-from swictation.inject.injector import Injection, Target
+from swictation.inject.injector import OTHER_WINDOW, Injection, Target
+
+_TERMINAL = Target("stdout", "")
 
 
 class StdoutInjector:
@@ -13,6 +15,7 @@ class StdoutInjector:
     """
 
     name = "stdout"
+    lost = ""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream: TextIO = stream or sys.stdout
@@ -20,8 +23,10 @@ class StdoutInjector:
         if reconfigure := getattr(self._stream, "reconfigure", None):
             reconfigure(errors="replace")
 
-    async def inject(self, text: str) -> Injection:
+    async def inject(self, text: str, into: Target | None = None) -> Injection:
         """See `Injector.inject`."""
+        if into is not None and into != _TERMINAL:
+            return Injection("refused", reason=OTHER_WINDOW)
         try:
             self._stream.write(text)
             self._stream.flush()
@@ -29,13 +34,17 @@ class StdoutInjector:
             return Injection("refused", reason=error.strerror or str(error))
         return Injection("typed", sent=len(text))
 
+    async def offer(self, text: str) -> bool:
+        """It has no clipboard."""
+        return False
+
     async def flush(self) -> None:
         """End the line."""
         await self.inject("\n")
 
     async def focus(self) -> Target | None:
         """Always the same one."""
-        return Target("stdout", "")
+        return _TERMINAL
 
     async def close(self) -> None:
         """Nothing was borrowed."""

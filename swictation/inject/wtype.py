@@ -23,6 +23,7 @@ class WtypeInjector:
     """Runs wtype for each text."""
 
     name = "wtype"
+    lost = ""
 
     def __init__(self, program: str, display: str | None = None) -> None:
         self._program = program
@@ -34,9 +35,9 @@ class WtypeInjector:
         program = shutil.which("wtype")
         return None if program is None else cls(program, display)
 
-    async def inject(self, text: str) -> Injection:
+    async def inject(self, text: str, into: Target | None = None) -> Injection:
         """See `Injector.inject`. After a failure all of it counts as sent: nobody knows."""
-        reason = unsendable(text)
+        reason = "wtype cannot tell which window has the focus" if into else unsendable(text)
         if reason:
             return Injection("refused", reason=reason)
         environment = dict(os.environ)
@@ -60,6 +61,10 @@ class WtypeInjector:
         if process.returncode != 0:
             return Injection("partial", sent=len(text), reason="wtype failed")
         return Injection("typed", sent=len(text))
+
+    async def offer(self, text: str) -> bool:
+        """It has no clipboard."""
+        return False
 
     async def flush(self) -> None:
         """Nothing to settle."""

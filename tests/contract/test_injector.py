@@ -5,27 +5,34 @@ import io
 
 import pytest
 
-from desktop import x11
-from desktop.cells import TEXTS, stage_for_many
+from desktop import sway, x11
+from desktop.cells import TEXTS, eventually, stage_for_many
 from desktop.field import KINDS, why_not
-from swictation.inject.injector import Injector
+from desktop.wayland_stage import WaylandStage
+from swictation.inject.injector import OTHER_WINDOW, Injection, Injector, Target
 from swictation.inject.none import NoneInjector
 from swictation.inject.stdout import StdoutInjector
 
 pytestmark = pytest.mark.contract
 
 ROUTES = [f"{route}@{kind}" for kind in KINDS for route in ("type", "paste", "either")]
+WAYLAND = ["wayland@gtk3", "wayland@foot"]
+OTHER = Target("elsewhere", "")
 
 
 class Case:
-    """An injector, and what it has written so far; None where nobody can look."""
+    """An injector, what it has written so far, and what the clipboard holds (None: there is none).
 
-    def __init__(self, injector, written):
+    Where nobody can look, what was written is what was wanted.
+    """
+
+    def __init__(self, injector, written, clipboard=None):
         self.injector: Injector = injector
         self.written = written
+        self.clipboard = clipboard
 
-    def inject(self, text):
-        return asyncio.run(self.injector.inject(text))
+    def inject(self, text, into=None):
+        return asyncio.run(self.injector.inject(text, into))
 
 
 @pytest.fixture(autouse=True)
@@ -39,21 +46,33 @@ def stages():
         yield stage
 
 
-@pytest.fixture(params=["none", "stdout", *ROUTES])
-def case(request, stages):
+@pytest.fixture(scope="module")
+def sways():
+    with stage_for_many(WaylandStage) as stage:
+        yield stage
+
+
+@pytest.fixture(params=["none", "stdout", *ROUTES, *WAYLAND])
+def case(request, stages, sways):
     if request.param == "none":
         return Case(NoneInjector(), lambda wanted: wanted)
     if request.param == "stdout":
         sink = io.StringIO()
         return Case(StdoutInjector(sink), lambda wanted: sink.getvalue())
     route, kind = request.param.split("@")
-    if reason := x11.missing() or why_not(kind):
+    why = sway.missing() if route == "wayland" else x11.missing()
+    if reason := why or why_not(kind):
         pytest.skip(reason)
+    if route == "wayland":
+        stage = sways()
+        field = stage.field(kind)
+        field.clear()
+        return Case(stage.injector, field.settles_on, stage.clipboard)
     stage = stages()
     stage.layout("us")
     field = stage.field(kind)
     field.clear()
-    return Case(stage.injector.sharing(route), field.settles_on)
+    return Case(stage.injector.sharing(route), field.settles_on, stage.clipboard)
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
@@ -86,3 +105,40 @@ def test_the_target_has_the_same_id_while_it_has_the_focus(case):
 
 def test_flush_has_nothing_to_say(case):
     assert asyncio.run(case.injector.flush()) is None
+
+
+def test_a_text_for_the_window_with_the_focus_arrives(case):
+    target = asyncio.run(case.injector.focus())
+    assert target is not None
+    assert case.inject("hier — ", target).outcome in ("confirmed", "typed")
+    assert case.written("hier — ") == "hier — "
+
+
+def test_a_text_for_another_window_is_refused_and_nothing_is_sent(case):
+    assert case.inject("not for you", OTHER) == Injection("refused", reason=OTHER_WINDOW)
+    if case.clipboard is None:
+        assert case.written("") == ""
+    else:
+        case.inject("fence")
+        assert case.written("fence") == "fence"
+
+
+def test_an_offered_text_stays_on_the_clipboard(case):
+    offered = asyncio.run(case.injector.offer("offered — 供"))
+    assert offered == (case.clipboard is not None)
+    if not offered:
+        return
+    assert case.clipboard() == "offered — 供"
+    for word in ("one ", "two 二 "):
+        assert case.inject(word).outcome in ("confirmed", "typed")
+    assert case.written("one two 二 ") == "one two 二 "
+    assert eventually(case.clipboard, "offered — 供") == "offered — 供"
+
+
+@pytest.mark.parametrize("text", ["", "ls\n", "\x1b[A"])
+def test_what_is_never_typed_is_not_offered_either(case, text):
+    assert asyncio.run(case.injector.offer(text)) is False
+
+
+def test_an_injector_in_use_is_not_lost(case):
+    assert case.injector.lost == ""

@@ -3,11 +3,13 @@
 import asyncio
 import itertools
 import random
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import psutil
 from Xlib import XK, X, display
@@ -109,14 +111,14 @@ def pairwise(seed: int, axes: tuple[tuple[str, ...], ...] = AXES) -> list[Cell]:
 
 
 @contextmanager
-def stage_for_many() -> Iterator[Callable[[], "Stage"]]:
+def stage_for_many(make: Callable[[], Any] | None = None) -> Iterator[Callable[[], Any]]:
     """A stage made when it is first asked for; nothing of it may be left in the end."""
     before = set(psutil.Process().children(recursive=True))
-    made: list[Stage] = []
+    made: list[Any] = []
 
-    def stage() -> Stage:
+    def stage() -> Any:
         if not made:
-            made.append(Stage())
+            made.append((make or Stage)())
         return made[0]
 
     yield stage
@@ -124,6 +126,14 @@ def stage_for_many() -> Iterator[Callable[[], "Stage"]]:
         each.close()
     _, left = psutil.wait_procs(set(psutil.Process().children(recursive=True)) - before, 5)
     assert not left, f"left behind: {left}"
+
+
+def eventually(look: Callable[[], str], wanted: str, timeout_s: float = 10.0) -> str:
+    """What `look` sees: as soon as that is `wanted`, else at the end of the time."""
+    end_s = time.monotonic() + timeout_s
+    while (seen := look()) != wanted and time.monotonic() < end_s:
+        threading.Event().wait(0.05)
+    return seen
 
 
 class Stage:
@@ -165,6 +175,14 @@ class Stage:
             took_s = time.monotonic() - began
         wanted = "" if injection.outcome == "refused" else text
         return Run(cell, injection, field.settles_on(wanted), took_s)
+
+    def clipboard(self) -> str:
+        """What another program would paste."""
+        command = ["xclip", "-o", "-selection", "clipboard"]
+        environment = self.screen.environment
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False, timeout=20
+        ).stdout
 
     def leave(self) -> None:
         """Close the field."""

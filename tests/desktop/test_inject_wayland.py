@@ -14,7 +14,7 @@ import pytest
 from desktop import field as fields
 from desktop import sway as compositor
 from desktop.sway import Sway, WaylandField
-from swictation.inject.injector import Injection, Target
+from swictation.inject.injector import OTHER_WINDOW, Injection, Target
 from swictation.inject.wayland.chain import METHODS, Method
 from swictation.inject.wayland.connection import Connection
 from swictation.inject.wayland.injector import WaylandInjector
@@ -214,6 +214,24 @@ def test_the_rest_stays_here_when_the_focus_goes_elsewhere(
             await asyncio.to_thread(field.stop)
 
     with_injector(sway, use, ("type",))
+
+
+@pytest.mark.parametrize("route", ["commit", "paste", "type"])
+def test_text_for_a_window_that_has_lost_the_focus_goes_nowhere(
+    sway: Sway, show: Callable[[str], WaylandField], route: Method
+) -> None:
+    async def use(injector: WaylandInjector) -> None:
+        field = await asyncio.to_thread(show, "gtk3")
+        meant = await target(injector, tells=route == "commit")
+        thief = await asyncio.to_thread(show, "gtk4")
+        while (await target(injector, tells=route == "commit")).id == meant.id:
+            await asyncio.sleep(0.02)
+        result = await injector.inject("for the first", meant)
+        assert result == Injection("refused", reason=OTHER_WINDOW)
+        assert await held(field, "") == ""
+        assert await held(thief, "") == ""
+
+    with_injector(sway, use, (route,))
 
 
 def test_a_password_field_is_told_and_refused_by_every_method(

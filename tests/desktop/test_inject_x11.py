@@ -13,11 +13,12 @@ import pytest
 from Xlib import display
 
 from swictation.errors import InjectError
+from swictation.inject.injector import OTHER_WINDOW, Injection
 from swictation.inject.x11.desk import prefers_typing
 from swictation.inject.x11.injector import X11Injector
 
 from . import x11
-from .cells import TEXTS, pairwise, stage_for_many
+from .cells import TEXTS, eventually, pairwise, stage_for_many
 from .field import Field, why_not
 
 pytestmark = [
@@ -179,6 +180,24 @@ def test_text_stops_where_the_focus_moves(stage, field):
 
 
 @needs_one
+@pytest.mark.parametrize("route", ["type", "paste", "either"])
+def test_text_for_a_window_that_has_lost_the_focus_goes_nowhere(stage, field, route):
+    injector = stage.injector.sharing(route)
+    target = asyncio.run(injector.focus())
+    thief = Field(ONE, stage.screen.environment)
+    try:
+        thief.wait_focused()
+        injection = asyncio.run(injector.inject("for the first", target))
+        assert injection == Injection("refused", reason=OTHER_WINDOW)
+        assert (field.settles_on(""), thief.settles_on("")) == ("", "")
+    finally:
+        thief.stop()
+    field.wait_focused()
+    assert asyncio.run(injector.inject("for the first", target)).outcome == "confirmed"
+    assert field.settles_on("for the first") == "for the first"
+
+
+@needs_one
 @pytest.mark.parametrize("route", ["type", "paste"])
 def test_a_window_that_is_closed_ends_it_at_once(stage, field, route):
     timer = threading.Timer(0.1, field.process.kill)
@@ -201,7 +220,7 @@ def test_the_clipboard_is_given_back(stage, field, old):
     try:
         assert inject(stage, "dictated", "paste").outcome == "confirmed"
         assert field.settles_on("dictated") == "dictated"
-        assert eventually(lambda: pasted(stage), old) == old
+        assert eventually(stage.clipboard, old) == old
     finally:
         keeper.kill()
         keeper.wait()
@@ -214,7 +233,7 @@ def test_pastes_in_a_row_give_back_what_was_there_before_the_first(stage, field)
         for word in ("one ", "two ", "three "):
             assert inject(stage, word, "paste").outcome == "confirmed"
         assert field.settles_on("one two three ") == "one two three "
-        assert eventually(lambda: pasted(stage), "precious") == "precious"
+        assert eventually(stage.clipboard, "precious") == "precious"
     finally:
         keeper.kill()
         keeper.wait()
@@ -230,7 +249,7 @@ def test_a_clipboard_that_cannot_be_kept_is_left_alone(stage, field):
         assert refused.reason == "the clipboard holds what cannot be kept"
         assert inject(stage, FOREIGN[:20], "either").outcome == "confirmed"
         assert field.settles_on(FOREIGN[:20]) == FOREIGN[:20]
-        assert pasted(stage) == "y" * 2_000_000
+        assert stage.clipboard() == "y" * 2_000_000
     finally:
         keeper.kill()
         keeper.wait()
@@ -332,27 +351,8 @@ def copy(stage, text):
     )
     keeper.stdin.write(text.encode())
     keeper.stdin.close()
-    assert eventually(lambda: pasted(stage), text) == text
+    assert eventually(stage.clipboard, text) == text
     return keeper
-
-
-def pasted(stage):
-    done = subprocess.run(
-        ["xclip", "-o", "-selection", "clipboard"],
-        env=stage.screen.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=20,
-    )
-    return done.stdout
-
-
-def eventually(look, wanted, seconds=4):
-    end = time.monotonic() + seconds
-    while (seen := look()) != wanted and time.monotonic() < end:
-        threading.Event().wait(0.05)
-    return seen
 
 
 def empty_keycodes(screen):

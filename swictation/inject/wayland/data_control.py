@@ -24,6 +24,8 @@ LARGEST = 32 * 2**20
 """Bytes of old content, all types together; more is not kept, so the clipboard not used."""
 RESTORE_S = 0.5
 """After the last reader: some ask twice."""
+LATEST_S = 3.0
+"""However often somebody reads it: some poll the clipboard all day."""
 PAUSE_S = 0.1
 """Between a reader's end and other content: GTK3 drops what it has read but not yet handled."""
 FETCH_S = 3.0
@@ -64,6 +66,7 @@ class Clipboard:
         """What to give back, while a text or itself given back is in the clipboard."""
         self._offered: Offered | None = None
         self._restore: Timer | None = None
+        self._latest_s = 0.0
         self._settled: list[Callable[[], None]] = []
         self._device = manager.create("get_data_device", seat)
         self._device.on("data_offer", self._on_offer)
@@ -84,20 +87,24 @@ class Clipboard:
 
         What is there is read unless it is ours. Give back with `give_back_later`.
         """
-        self._cancel_restore()
-        if self._offered is not None:
-            self._offered.on_ended = None  # a late reader of the text before
-            pause_s = self._offered.read_s + PAUSE_S - time.monotonic()
-            self._connection.wait(lambda: False, pause_s)
+        self._end_loan()
         self._connection.barrier()
         if self._kept is None or not self._is_ours():
             self._kept = self._read()
             if self._kept is None:
                 return False
-        raw = text.encode()
-        self._own(dict.fromkeys(TEXT_TYPES, raw) | HINTS)
+        self._own(_content(text))
         self._connection.barrier()
         return True
+
+    def keep(self, text: str) -> bool:
+        """Put `text` into the clipboard to stay; True when it is there."""
+        self._end_loan()
+        self._kept = _content(text)  # what a later loan gives back
+        self._own(self._kept)
+        self._connection.barrier()
+        self._tell_settled()
+        return self._is_ours()
 
     def wait_fetched(self, since: int) -> bool:
         """Wait until a reader has the lent text to its end, not counting the `since` first."""
@@ -122,11 +129,10 @@ class Clipboard:
 
         A frozen window reads when it wakes up: it must not find the old content by then.
         """
-        self._cancel_restore()
-        delay_s = RESTORE_S if surely else UNSURE_S
-        self._restore = self._connection.after(delay_s, self.give_back)
+        self._latest_s = time.monotonic() + (LATEST_S if surely else UNSURE_S)
+        self._put_off(RESTORE_S if surely else UNSURE_S)
         if self._offered is not None:
-            self._offered.on_ended = self.give_back_later
+            self._offered.on_ended = self._put_off
 
     def give_back(self) -> None:
         """Restore the old content now, unless somebody else has taken the clipboard."""
@@ -136,9 +142,7 @@ class Clipboard:
         elif self._kept is not None and self._is_ours():
             self._device.send("set_selection", None)
             self._offered = None
-        for call in self._settled:
-            call()
-        self._settled.clear()
+        self._tell_settled()
 
     def when_settled(self, call: Callable[[], None]) -> None:
         """Call once nothing is lent any more, at once if so."""
@@ -146,6 +150,24 @@ class Clipboard:
             call()
         else:
             self._settled.append(call)
+
+    def _put_off(self, delay_s: float = RESTORE_S) -> None:
+        self._cancel_restore()
+        left_s = max(0.0, self._latest_s - time.monotonic())
+        self._restore = self._connection.after(min(delay_s, left_s), self.give_back)
+
+    def _tell_settled(self) -> None:
+        for call in self._settled:
+            call()
+        self._settled.clear()
+
+    def _end_loan(self) -> None:
+        """Before other content comes: nothing is to be restored, the last reader may finish."""
+        self._cancel_restore()
+        if self._offered is not None:
+            self._offered.on_ended = None  # a late reader of the text before
+            pause_s = self._offered.read_s + PAUSE_S - time.monotonic()
+            self._connection.wait(lambda: False, pause_s)
 
     def _cancel_restore(self) -> None:
         if self._restore is not None:
@@ -212,3 +234,7 @@ class Clipboard:
     def _drop(self, offer: Remote | None) -> None:
         if offer is not None and self._types.pop(offer, None) is not None:
             offer.send("destroy")
+
+
+def _content(text: str) -> Content:
+    return dict.fromkeys(TEXT_TYPES, text.encode()) | HINTS

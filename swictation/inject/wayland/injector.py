@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 
 from swictation.errors import InjectError
-from swictation.inject.injector import Injection, Target
+from swictation.inject.injector import OTHER_WINDOW, Injection, Target
 from swictation.inject.sendable import unsendable
 from swictation.inject.wayland.chain import METHODS, Method
 from swictation.inject.wayland.connection import Connection, HungError
@@ -14,6 +14,7 @@ from swictation.inject.wtype import WtypeInjector
 
 OPEN_S = 5.0
 FOCUS_S = 2.5
+OFFER_S = 3.0
 SETTLE_S = 2.0
 DELIVER_S = 15.0
 """The thread gives up earlier by itself; this is for a thread that is stuck."""
@@ -54,14 +55,14 @@ class WaylandInjector:
         """Why it is of no use any more, a new one has to be opened; "" while it is."""
         return self._connection.lost
 
-    async def inject(self, text: str) -> Injection:
+    async def inject(self, text: str, into: Target | None = None) -> Injection:
         """See `Injector.inject`. Text with control characters is refused."""
         if not text:
             return Injection("confirmed")
         reason = unsendable(text)
         if reason:
             return Injection("refused", reason=reason)
-        delivery = Delivery(text)
+        delivery = Delivery(text, into)
         deadline_s = DELIVER_S + len(text) / 500
         try:
             result = await self._connection.call(
@@ -72,8 +73,19 @@ class WaylandInjector:
         except Exception as error:  # noqa: BLE001 - the port never raises
             return delivery.broken_off(str(error) or type(error).__name__)
         if result.outcome == "refused" and self._wtype and "wtype" in delivery.plan.methods:
-            return await self._wtype.inject(text)
+            if into is None or await self._has_focus(into):
+                return await self._wtype.inject(text)
+            return Injection("refused", reason=OTHER_WINDOW)
         return result
+
+    async def offer(self, text: str) -> bool:
+        """See `Injector.offer`."""
+        if not text or unsendable(text):
+            return False
+        try:
+            return await self._connection.call(lambda: self._session.offer(text), OFFER_S)
+        except WireError:
+            return False
 
     async def flush(self) -> None:
         """Wait until the clipboard is as it was; the thread stays free meanwhile."""
@@ -92,6 +104,10 @@ class WaylandInjector:
         """Disconnect: the compositor forgets keyboard, input method and clipboard."""
         await self.flush()
         await self._connection.close()
+
+    async def _has_focus(self, window: Target) -> bool:
+        focused = await self.focus()
+        return focused is not None and focused.id == window.id
 
     @staticmethod
     def _hung(delivery: Delivery, error: HungError) -> Injection:

@@ -5,7 +5,7 @@ that learns afterwards what the field holds. A seat has one input method; where 
 on-screen keyboard) is it already, this one is refused and tries again at the next text.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from swictation.inject.wayland.connection import Connection
@@ -80,15 +80,15 @@ class InputMethod:
             self._apply()
             self._connection.barrier()
 
-    def commit(self, text: str, progress: Progress) -> None:
-        """Give `text` to the field, as far as it stays the same; `progress` tells how far.
+    def commit(self, text: str, progress: Progress, undisturbed: Callable[[], bool]) -> None:
+        """Give `text` to the field while `undisturbed`; `progress` tells how far it came.
 
         Raises WireError; `progress` is right even then.
         """
         for piece in pieces(text):
             if progress.reason:
                 return
-            if self.field is None or self.field.is_secret:
+            if not undisturbed() or self.field is None or self.field.is_secret:
                 progress.reason = "the text field lost the focus"
                 return
             known, serial = self.field, self._serial

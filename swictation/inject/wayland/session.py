@@ -3,7 +3,7 @@
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from swictation.inject.injector import Injection, Target
+from swictation.inject.injector import OTHER_WINDOW, Injection, Target
 from swictation.inject.wayland import keymap
 from swictation.inject.wayland.chain import (
     Method,
@@ -21,11 +21,17 @@ from swictation.inject.wayland.toplevels import Toplevels, Window
 from swictation.inject.wayland.wire import WireError
 
 
+class ElsewhereError(Exception):
+    """Before anything was sent: the window that the text is meant for has the focus no longer."""
+
+
 @dataclass
 class Delivery:
     """A text under way; readable from any thread at any time."""
 
     text: str
+    into: Target | None = None
+    """The window that it is meant for; None for whichever has the focus."""
     progress: Progress = field(default_factory=Progress)
     plan: Plan = field(default_factory=lambda: Plan(()))
 
@@ -50,7 +56,7 @@ class Session:
         seat = connection.display.bind_seat()
         self.toplevels = Toplevels.on(connection)
         self.keyboard = Keyboard.on(connection, seat)
-        self.clipboard = Clipboard.on(connection, seat) if "paste" in allowed else None
+        self.clipboard = Clipboard.on(connection, seat)
         self.input_method = InputMethod.on(connection, seat) if "commit" in allowed else None
         connection.barrier()
 
@@ -64,11 +70,23 @@ class Session:
             self.input_method.retry()
         typing_in = self.input_method and self.input_method.field
         is_password = typing_in.is_secret if typing_in else None
-        return Target(f"wayland-{window.number}", window.app, is_password)
+        return Target(_id(window), window.app, is_password)
+
+    def offer(self, text: str) -> bool:
+        """Put `text` into the clipboard to stay; False if it is not there."""
+        return self.clipboard is not None and self.clipboard.keep(text)
 
     def deliver(self, delivery: Delivery) -> Injection:
         """Send the text by the first method that does not refuse."""
+        try:
+            return self._deliver(delivery)
+        except ElsewhereError:
+            delivery.plan = Plan((), OTHER_WINDOW)  # nothing else is to be tried
+            return Injection("refused", reason=OTHER_WINDOW)
+
+    def _deliver(self, delivery: Delivery) -> Injection:
         self._connection.barrier()
+        self._check(delivery)
         if self.input_method is not None:
             self.input_method.retry()
         delivery.plan = plan(self._situation(), self._allowed)
@@ -94,6 +112,14 @@ class Session:
     def _window(self) -> Window | None:
         return self.toplevels.focused if self.toplevels is not None else None
 
+    def _check(self, delivery: Delivery) -> None:
+        """Raises ElsewhereError, unless the window that the text is meant for has the focus."""
+        if delivery.into is None:
+            return
+        window = self._window()
+        if window is None or _id(window) != delivery.into.id:
+            raise ElsewhereError
+
     def _situation(self) -> Situation:
         im = self.input_method
         if im is None:
@@ -118,7 +144,9 @@ class Session:
     def _commit(self, delivery: Delivery) -> Injection:
         assert self.input_method is not None
         progress = delivery.progress
-        self.input_method.commit(delivery.text, progress)
+        at_start = self._window()
+        self._check(delivery)
+        self.input_method.commit(delivery.text, progress, lambda: self._window() is at_start)
         if progress.reason:
             return delivery.broken_off(progress.reason)
         everything = progress.confirmed == len(delivery.text)
@@ -131,6 +159,7 @@ class Session:
         try:
             if not self.clipboard.lend(delivery.text):
                 return Injection("refused", reason="the clipboard's content cannot be kept")
+            self._check(delivery)
             before = self.clipboard.readers()
             window = self._window()
             app = window.app if window else ""
@@ -139,7 +168,7 @@ class Session:
             self.keyboard.shortcut(keymap.CONTROL, *shift, key=keymap.KEY_V)
             fetched = self.clipboard.wait_fetched(before)
             surely = fetched and (not is_chromium(app) or self.clipboard.wait_again(before))
-        except WireError:
+        except (WireError, ElsewhereError):
             self.clipboard.give_back_later(surely=delivery.progress.sent == 0)
             raise
         self.clipboard.give_back_later(surely=surely)
@@ -154,18 +183,22 @@ class Session:
         assert self.keyboard is not None
         if len(delivery.text) > LONGEST:
             return Injection("refused", reason=f"more than {LONGEST} characters to type")
+        self._check(delivery)
         at_start = self._window()
         if at_start and is_chromium(at_start.app) and max(delivery.text) > "\uffff":
             return Injection("refused", reason=f"{at_start.app} takes no such character as a key")
 
-        def undisturbed() -> bool:
-            return self.toplevels is None or self._window() is at_start
-
         try:
-            delivery.progress.sent = self.keyboard.type(delivery.text, undisturbed)
+            delivery.progress.sent = self.keyboard.type(
+                delivery.text, lambda: self._window() is at_start
+            )
         except BrokenOffError as error:
             delivery.progress.sent = error.typed
             raise
         if delivery.progress.sent < len(delivery.text):
             return delivery.broken_off("the focus moved")
         return Injection("typed", sent=delivery.progress.sent)
+
+
+def _id(window: Window) -> str:
+    return f"wayland-{window.number}"

@@ -2,11 +2,11 @@
 
 from typing import Literal
 
-from swictation.inject.injector import Injection, Target
+from swictation.inject.injector import OTHER_WINDOW, Injection, Target
 from swictation.inject.x11.barrier import Barrier
 from swictation.inject.x11.clipboard import Clipboard
 from swictation.inject.x11.connection import Connection
-from swictation.inject.x11.focus import FOCUS_RETURN_S, Focus, read_focus
+from swictation.inject.x11.focus import FOCUS_RETURN_S, MOVED, Focus, read_focus
 from swictation.inject.x11.keyboard import Keyboard
 from swictation.inject.x11.ledger import Halted, Ledger, Refused
 from swictation.inject.x11.paster import Paster
@@ -56,13 +56,22 @@ class Desk:
         focus = self._look(_TARGET_S)
         return focus.target if focus else None
 
-    def deliver(self, text: str, method: Method, ledger: Ledger) -> Injection:
-        """Deliver `text` to the focused window by `method`."""
+    def offer(self, text: str) -> bool:
+        """Put `text` on the clipboard to stay; False if it cannot be."""
+        return self._paster.offer(text)
+
+    def deliver(
+        self, text: str, method: Method, ledger: Ledger, into: Target | None = None
+    ) -> Injection:
+        """Deliver `text` to the focused window by `method`; with `into`, only if it is that one."""
         try:
-            focus = self._focus()
+            focus = self._focus(into)
             with self._barrier.listening(focus):
                 self._deliver(_for_window(text, focus), method, focus, ledger)
-        except (Refused, Halted) as end:
+        except Refused as end:
+            reason = OTHER_WINDOW if end.reason == MOVED else end.reason
+            return outcome(text, ledger.read(), reason)
+        except Halted as end:
             return outcome(text, ledger.read(), end.reason)
         return outcome(text, ledger.read(), "")
 
@@ -72,8 +81,11 @@ class Desk:
         self._keyboard.give_back()
         self.connection.close()
 
-    def _focus(self) -> Focus:
+    def _focus(self, into: Target | None) -> Focus:
+        """Who gets all of the text: from here on each key asks whether it still has the focus."""
         focus = self._look(FOCUS_RETURN_S)
+        if into is not None and (focus is None or into.id != focus.target.id):
+            raise Refused(OTHER_WINDOW)
         if focus is None:
             raise Refused("no window has the focus")
         return focus

@@ -19,6 +19,8 @@ _TERMINALS = _PRIMARY_TERMINALS | {
 
 _MAX_DEPTH = 32
 
+MOVED = "the focus moved to another window"
+
 FOCUS_RETURN_S = 1.0
 """A window manager that binds its keys anew has the focus back by then."""
 

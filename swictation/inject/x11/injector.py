@@ -66,7 +66,7 @@ class X11Injector:
         """Why the display is gone for good, or "": then a new injector is needed."""
         return self._display.lost
 
-    async def inject(self, text: str) -> Injection:
+    async def inject(self, text: str, into: Target | None = None) -> Injection:
         """See `Injector.inject`."""
         if reason := unfit(text, self._allowed):
             return Injection("refused", reason=reason)
@@ -75,7 +75,7 @@ class X11Injector:
         ledger = Ledger()
         method = self._method
         try:
-            call = self._display.call(lambda desk: desk.deliver(text, method, ledger))
+            call = self._display.call(lambda desk: desk.deliver(text, method, ledger, into))
             answer = await self._answer(call)
         except InjectError as error:
             return outcome(text, ledger.abandon(), self.lost or str(error))
@@ -87,6 +87,17 @@ class X11Injector:
         if answer is None:
             return outcome(text, ledger.abandon(), "the X server does not answer")
         return answer
+
+    async def offer(self, text: str) -> bool:
+        """See `Injector.offer`."""
+        if not text or unfit(text, self._allowed):
+            return False
+        try:
+            return await self._answer(self._display.call(lambda desk: desk.offer(text))) or False
+        except asyncio.CancelledError:
+            raise
+        except Exception:  # noqa: BLE001 - as above; it is not there, then
+            return False
 
     async def flush(self) -> None:
         """Nothing to settle: the clipboard is given back by itself."""

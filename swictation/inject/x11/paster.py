@@ -8,7 +8,7 @@ from Xlib import Xatom
 from swictation.inject.x11.barrier import Barrier
 from swictation.inject.x11.clipboard import Clipboard
 from swictation.inject.x11.connection import Connection, Property
-from swictation.inject.x11.focus import FOCUS_RETURN_S, Focus, has_focus
+from swictation.inject.x11.focus import FOCUS_RETURN_S, MOVED, Focus, has_focus
 from swictation.inject.x11.keyboard import Keyboard
 from swictation.inject.x11.ledger import Halted, Ledger, Refused
 from swictation.inject.x11.selection import Content, Selections
@@ -118,6 +118,18 @@ class Paster:
             self.give_back()
             raise
 
+    def offer(self, text: str) -> bool:
+        """Own the clipboard with `text` until somebody else copies; False if that cannot be."""
+        selection = self._x.atom("CLIPBOARD")
+        try:
+            payload = self._payload(text)
+        except Refused:
+            return False
+        if self._loan and self._loan.selection == selection:
+            self._let_read(self._loan)
+            self._loan = None
+        return self._selections.take(selection, payload)
+
     @property
     def due_s(self) -> float | None:
         """When `tend` wants to be called, by the monotonic clock."""
@@ -186,12 +198,7 @@ class Paster:
         """What is to be given back later; waits for the readers of the text before."""
         loan = self._loan
         if loan and loan.selection == selection and self._selections.owns(selection):
-            asked_s = self._selections.served(selection).asked_s
-
-            def quiet() -> bool:
-                return time.monotonic() >= asked_s.get(loan.reader, 0.0) + _QUIET_S
-
-            self._x.pump(quiet, 3 * _QUIET_S, poll_s=_QUIET_S / 4)
+            self._let_read(loan)
             return loan.old
         self.give_back()
         if self._selections.owns(selection):
@@ -201,12 +208,21 @@ class Paster:
             raise Refused("the clipboard holds what cannot be kept", try_other=True)
         return old
 
+    def _let_read(self, loan: _Loan) -> None:
+        """Wait until the reader of the text before has done asking."""
+        asked_s = self._selections.served(loan.selection).asked_s
+
+        def quiet() -> bool:
+            return time.monotonic() >= asked_s.get(loan.reader, 0.0) + _QUIET_S
+
+        self._x.pump(quiet, 3 * _QUIET_S, poll_s=_QUIET_S / 4)
+
     def _before_key(self, focus: Focus) -> None:
         """Let those who fetch every new clipboard do so first: that proves no paste."""
         if focus.answers_ping and self._barrier.cross(focus) != "crossed":
             raise Refused("the window does not answer")
         if not self._x.pump(lambda: has_focus(self._x, focus), FOCUS_RETURN_S, poll_s=0.01):
-            raise Refused("the focus moved to another window")
+            raise Refused(MOVED)
         if self._keyboard.held():
             self._keyboard.wait_for_release()
 
@@ -242,9 +258,7 @@ class Paster:
         if not passed:
             loan.due_s = loan.latest_s = time.monotonic() + _GIVE_BACK_SILENT_S
             moved = not has_focus(self._x, focus)
-            raise Halted(
-                "the focus moved to another window" if moved else "the window did not fetch it"
-            )
+            raise Halted(MOVED if moved else "the window did not fetch it")
         if self._selections.served(loan.selection).reads:
             raise Halted("another program fetched it")
         ledger.withdraw()  # the window let the key pass, and nobody has the text

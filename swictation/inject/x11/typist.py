@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from swictation.inject.x11.barrier import TIMEOUT_S, Barrier
 from swictation.inject.x11.connection import Connection
-from swictation.inject.x11.focus import FOCUS_RETURN_S, Focus, has_focus
+from swictation.inject.x11.focus import FOCUS_RETURN_S, MOVED, Focus, has_focus
 from swictation.inject.x11.keyboard import Keyboard
 from swictation.inject.x11.keymap import Key, Keymap
 from swictation.inject.x11.ledger import Halted, Ledger, Refused
@@ -91,13 +91,13 @@ class Typist:
         if len(keys) < len(text) or self._keyboard.group() != group:
             self._stop(ledger, "the keyboard layout changed meanwhile")
         if not self._x.pump(lambda: has_focus(self._x, focus), FOCUS_RETURN_S, poll_s=0.01):
-            self._stop(ledger, "the focus moved to another window")
+            self._stop(ledger, MOVED)
         if self._keyboard.held():
             self._keyboard_busy(ledger)
         ledger.claim(len(text))
         self._keyboard.type_keys(keys)
         if not has_focus(self._x, focus):
-            raise Halted("the focus moved to another window")
+            raise Halted(MOVED)
         self._cross(focus, _TIMED_PIECE_S, _SENT_TIMEOUT_S)
         if self._keyboard.refresh() and not before.agrees(self._keyboard.keymap, keys):
             raise Halted("the keyboard layout changed meanwhile")
