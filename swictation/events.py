@@ -3,7 +3,7 @@
 import msgspec
 
 from swictation.errors import SwictationError
-from swictation.types import Capabilities, Hypothesis, Point
+from swictation.types import Capabilities, Commit, Hypothesis, Point
 
 
 class PointsFound(msgspec.Struct, frozen=True):
@@ -30,8 +30,8 @@ class SourceEnded(msgspec.Struct, frozen=True):
     error: SwictationError | None
 
 
-class StreamEnded(msgspec.Struct, frozen=True):
-    """The speech thread has flushed: all `end_sample` samples are heard, all points posted."""
+class DictationHeard(msgspec.Struct, frozen=True):
+    """A dictation, or a file, is heard to its end at `end_sample`; all its points are posted."""
 
     end_sample: int
 
@@ -86,6 +86,16 @@ class SpoolFailed(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Composed(msgspec.Struct, frozen=True):
+    """A commit has become the text that is to be delivered as piece `number`; perhaps none."""
+
+    commit: Commit
+    number: int
+    text: str
+    due_s: float
+    """When, by the monotonic clock, it could have been known."""
+
+
 class Injected(msgspec.Struct, frozen=True):
     """A piece of text was delivered, or was not."""
 
@@ -94,6 +104,22 @@ class Injected(msgspec.Struct, frozen=True):
     is_last: bool
     outcome: str
     reason: str
+    is_held: bool = False
+    """Whether some of the utterance's text waits to be asked for."""
+
+
+class TextHeld(msgspec.Struct, frozen=True):
+    """Text could not be delivered and is held: `count` pieces by now."""
+
+    count: int
+    reason: str
+    is_on_clipboard: bool
+
+
+class HeldSettled(msgspec.Struct, frozen=True):
+    """Nothing of these utterances is held any more: it is delivered, or cancelled."""
+
+    utterances: tuple[int, ...]
 
 
 class StopRequested(msgspec.Struct, frozen=True):
@@ -106,13 +132,16 @@ Event = (
     PointsFound
     | Scanned
     | SourceEnded
-    | StreamEnded
+    | DictationHeard
     | WorkerReady
     | WorkerAnswered
     | WorkerGone
     | AudioLost
     | ThreadFailed
     | SpoolFailed
+    | Composed
     | Injected
+    | TextHeld
+    | HeldSettled
     | StopRequested
 )

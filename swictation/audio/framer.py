@@ -8,8 +8,8 @@ from swictation.types import FRAME_SAMPLES, Frame, Samples
 class Framer:
     """Takes blocks of any length, gives frames of exactly FRAME_SAMPLES with absolute numbers."""
 
-    def __init__(self) -> None:
-        self._first_sample = 0
+    def __init__(self, first_sample: int = 0) -> None:
+        self._first_sample = first_sample
         self._rest: Samples = np.empty(0, np.int16)
 
     def feed(self, samples: Samples) -> list[Frame]:

@@ -1,13 +1,17 @@
 """Every captured sample by its absolute number, kept until the text that covers it has arrived.
 
+One log for as long as the program runs: where a dictation (or a file) ends is a mark in it.
+
 The last 120 s stand in a ring in RAM; older ones of unsettled utterances are read back from the
 spool. When both are exhausted the oldest are dropped, counted and visible: only a live
 microphone can lose, because a file waits while more than 60 s are unsettled.
 """
 
+from collections import deque
 from collections.abc import Callable
 from threading import Condition
 
+import msgspec
 import numpy as np
 
 from swictation.errors import AudioLostError
@@ -19,6 +23,19 @@ UNSETTLED_LIMIT_S = 60.0
 ReadBack = Callable[[int, int], Samples | None]
 
 
+_GAP_SAMPLES = to_samples(0.2)
+"""Zeros behind a dictation, for the decoder's tail: it must not reach into the next one."""
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """Samples that are there to be heard, up to `end_sample`; perhaps none."""
+
+    end_sample: int
+    next_sample: int
+    ends_dictation: bool = False
+    """Whether a dictation ends at `end_sample`; then the next one begins at `next_sample`."""
+
+
 class Journal:
     """A log of samples. Thread-safe: one writer (audio), several readers."""
 
@@ -27,6 +44,8 @@ class Journal:
         self._read_back = read_back
         self._changed = Condition()
         self._end_sample = 0
+        self._ends: deque[int] = deque()
+        """Where dictations end that are not heard to their end: few, a person starts them."""
         self._is_closed = False
         self._settled_sample = 0
 
@@ -36,11 +55,6 @@ class Journal:
         return self._end_sample
 
     @property
-    def is_closed(self) -> bool:
-        """Whether the source has ended: nothing follows `end_sample`."""
-        return self._is_closed
-
-    @property
     def ring_start_sample(self) -> int:
         """The oldest sample still in RAM."""
         return max(0, self._end_sample - len(self._ring))
@@ -48,21 +62,36 @@ class Journal:
     def append(self, samples: Samples) -> None:
         """Add captured samples, int16 (n,). Never waits."""
         with self._changed:
-            for start in range(0, len(samples), len(self._ring)):
-                self._put(samples[start : start + len(self._ring)])
+            self._put(samples)
+            self._changed.notify_all()
+
+    def end_dictation(self) -> None:
+        """The dictation ends with the last sample that was appended; zeros follow."""
+        with self._changed:
+            self._ends.append(self._end_sample)
+            self._put(np.zeros(_GAP_SAMPLES, np.int16))
             self._changed.notify_all()
 
     def close(self) -> None:
-        """The source has ended."""
+        """Nobody is to wait any longer."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
 
-    def wait_beyond(self, sample: int) -> bool:
-        """Wait until more than `sample` samples are there; False once none will come."""
+    def next_stretch(self, sample: int, limit_samples: int) -> Stretch | None:
+        """Wait for what follows `sample`: at most `limit_samples`, or a dictation's end.
+
+        For one reader, who hears everything in order. None once the journal is closed.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._end_sample > sample or self._is_closed)
-            return self._end_sample > sample
+            self._changed.wait_for(lambda: self._is_closed or self._end_sample > sample)
+            if self._is_closed:
+                return None
+            end = min(self._end_sample, sample + limit_samples)
+            if self._ends and self._ends[0] <= end:
+                end = self._ends.popleft()
+                return Stretch(end, end + _GAP_SAMPLES, ends_dictation=True)
+            return Stretch(end, end)
 
     def settle(self, sample: int) -> None:
         """All before `sample` is dealt with: its text has arrived or it is silence."""
@@ -70,12 +99,14 @@ class Journal:
             self._settled_sample = max(self._settled_sample, sample)
             self._changed.notify_all()
 
-    def wait_for_room(self) -> None:
-        """Wait while more than UNSETTLED_LIMIT_S are unsettled and not closed."""
+    def wait_for_room(self, is_over: Callable[[], bool]) -> None:
+        """Wait while more than UNSETTLED_LIMIT_S are unsettled, nothing is over or closed."""
         limit = to_samples(UNSETTLED_LIMIT_S)
         with self._changed:
             self._changed.wait_for(
-                lambda: self._end_sample - self._settled_sample <= limit or self._is_closed
+                lambda: (
+                    self._end_sample - self._settled_sample <= limit or self._is_closed or is_over()
+                )
             )
 
     def read(self, first_sample: int, last_sample: int) -> Samples:
@@ -94,6 +125,10 @@ class Journal:
         return kept
 
     def _put(self, samples: Samples) -> None:
+        for start in range(0, len(samples), len(self._ring)):
+            self._put_part(samples[start : start + len(self._ring)])
+
+    def _put_part(self, samples: Samples) -> None:
         at = self._end_sample % len(self._ring)
         head = samples[: len(self._ring) - at]
         self._ring[at : at + len(head)] = head

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from threading import Event as Flag
-from threading import Thread
+from threading import Lock, Thread
 
 from swictation.audio.journal import Journal
 from swictation.audio.source import Source
@@ -16,11 +16,21 @@ _LAST_READ_S = 1.0
 class Capture:
     """Runs one source until it ends or is stopped. Started and stopped by the run loop."""
 
-    def __init__(self, source: Source, journal: Journal, post: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        journal: Journal,
+        post: Callable[[Event], None],
+        after: "Capture | None" = None,
+    ) -> None:
+        """`after`: the capture before this one, whose last block comes first."""
         self._source = source
         self._journal = journal
         self._post = post
+        self._after = after
         self._stop = Flag()
+        self._is_over = Flag()
+        self._alone = Lock()
         self._thread = Thread(target=self._run, name="audio", daemon=True)
 
     def start(self) -> None:
@@ -28,9 +38,21 @@ class Capture:
         self._thread.start()
 
     def request_stop(self) -> None:
-        """Let the source end; what is captured stays. Does not wait."""
+        """Let the source end; does not wait.
+
+        A file ends at once. A microphone still gives the block that holds this very moment.
+        """
         self._stop.set()
-        self._journal.close()
+        if self._source.can_wait:
+            self.cut_off()
+
+    def cut_off(self) -> None:
+        """Take nothing more: the dictation ends with what is there."""
+        self._stop.set()
+        with self._alone:
+            if not self._is_over.is_set():
+                self._journal.end_dictation()
+                self._is_over.set()
 
     def join(self) -> None:
         """Wait for the thread's end, but not for a read that never returns (an idle pipe)."""
@@ -39,17 +61,21 @@ class Capture:
     def _run(self) -> None:
         error: SwictationError | None = None
         try:
+            if self._after:
+                self._after._is_over.wait()
+                self._after = None
             self._source.run(self._deliver, self._stop)
         except SwictationError as failure:
             error = failure
         except Exception as failure:  # noqa: BLE001 - the thread must report whatever ends it
             error = AudioError(f"{self._source.name} broke off: {failure!r}.", "swictation doctor")
+        self.cut_off()
         self._post(SourceEnded(error))
-        self._journal.close()
 
     def _deliver(self, samples: Samples) -> None:
         """A file waits while more than a minute is unsettled: it must not outrun the engine."""
         if self._source.can_wait:
-            self._journal.wait_for_room()
-        if not self._stop.is_set():
-            self._journal.append(samples)
+            self._journal.wait_for_room(self._is_over.is_set)
+        with self._alone:
+            if not self._is_over.is_set():
+                self._journal.append(samples)

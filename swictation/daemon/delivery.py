@@ -1,37 +1,105 @@
-"""Hands committed text to the injector, in order, with a line in the spool before and after."""
+"""Commits become text for the focused window, in order, with a line in the spool before and after.
+
+An utterance belongs to the window that had the focus at its first words. What cannot go there is
+held: nothing is dropped, nothing is sent twice, and no outcome causes a decode.
+"""
 
 import asyncio
+import math
 from collections.abc import Callable
 
 import msgspec
 
+from swictation.asr.alignment import has_words
 from swictation.audio.spool import Spool
-from swictation.events import Event, Injected, ThreadFailed
-from swictation.inject.injector import Injection, Injector
+from swictation.clock import Clock
+from swictation.daemon.held import HeldTexts
+from swictation.errors import InjectError
+from swictation.events import (
+    Composed,
+    Event,
+    HeldSettled,
+    Injected,
+    TextHeld,
+    ThreadFailed,
+)
+from swictation.inject.injector import OTHER_WINDOW, Injection, Injector, Target
+from swictation.text.compose import Composer
+from swictation.types import Commit
+
+LOCKED = "the screen is locked"
+TOO_OLD = "it was spoken too long ago"
 
 
 class _Piece(msgspec.Struct, frozen=True):
-    utterance: int
+    commit: Commit
     number: int
-    text: str
-    is_last: bool
+    heard_s: float
+    due_s: float
+    epoch: int
+
+
+class _Ask(msgspec.Struct, frozen=True):
+    """Somebody asked for the held texts."""
+
+    answer: asyncio.Future[int]
+
+
+class _Case(msgspec.Struct):
+    """An utterance that is being delivered."""
+
+    target: Target | None = None
+    has_begun: bool = False
+    held_for: str = ""
+    """Why it is held, and all that follows of it; "" while it is not."""
 
 
 class Delivery:
-    """A task that injects one piece after the other; nothing is dropped, nothing sent twice.
+    """A task that delivers one piece after the other.
 
     Its queue holds text, not sound: it is bounded by what is spoken while an injection lasts.
     """
 
     def __init__(
-        self, injector: Injector, spool: Spool | None, post: Callable[[Event], None]
+        self,
+        injector: Injector,
+        composer: Composer,
+        spool: Spool | None,
+        post: Callable[[Event], None],
+        clock: Clock,
+        *,
+        max_age_s: float = math.inf,
+        offers: bool = False,
     ) -> None:
+        """Deliver to `injector`.
+
+        Args:
+            injector: where the text goes.
+            composer: joins the pieces.
+            spool: where the lines are written, if anywhere.
+            post: takes `Composed`, `Injected`, `TextHeld` and `HeldSettled`.
+            clock: tells the age of a piece.
+            max_age_s: what was spoken longer ago is held.
+            offers: whether held text is put on the clipboard.
+        """
         self._injector = injector
+        self._composer = composer
         self._spool = spool
         self._post = post
-        self._queue: asyncio.Queue[_Piece | None] = asyncio.Queue()
-        self._next_number = 0
+        self._clock = clock
+        self._max_age_s = max_age_s
+        self._offers = offers
+        self._queue: asyncio.Queue[_Piece | _Ask | None] = asyncio.Queue()
+        self._numbers = 0
+        self._epoch = 0
+        self._cases: dict[int, _Case] = {}
+        self._last_target: Target | None = None
+        self._last_text = ""
+        self._is_new_dictation = True
         self._task: asyncio.Task[None] | None = None
+        self.held = HeldTexts()
+        self.is_locked = False
+        """Whether the screen is locked: then everything is held."""
 
     def start(self) -> None:
         """Begin to deliver."""
@@ -43,36 +111,181 @@ class Delivery:
         if self._task:
             await self._task
 
-    def put(self, utterance: int, text: str, *, is_last: bool) -> int:
-        """Queue a piece of an utterance; its number comes back in `Injected`."""
-        self._next_number += 1
-        self._queue.put_nowait(_Piece(utterance, self._next_number, text, is_last))
-        return self._next_number
+    def abandon(self) -> None:
+        """End now: what is being sent stays in the spool as sent without an outcome."""
+        if self._task:
+            self._task.cancel()
+
+    def put(self, commit: Commit, heard_s: float, due_s: float) -> None:
+        """Queue a commit whose sound came in at `heard_s` and whose text was known at `due_s`."""
+        self._numbers += 1
+        self._queue.put_nowait(_Piece(commit, self._numbers, heard_s, due_s, self._epoch))
+
+    def begin_dictation(self) -> None:
+        """What comes now is a text of its own for `paste_last`."""
+        self._is_new_dictation = True
+
+    def drop(self) -> None:
+        """Deliver nothing of what waits or is held."""
+        self._epoch += 1
+        self._cases.clear()
+        self._composer.abandon()
+        self._settle(self.held.clear())
+
+    async def paste_last(self) -> int:
+        """Deliver the held texts in order, else the last text again; how many were delivered.
+
+        Raises:
+            InjectError: there is none, or it cannot be delivered now.
+        """
+        asked: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._queue.put_nowait(_Ask(asked))
+        return await asked
 
     async def _run(self) -> None:
         try:
-            await self._deliver()
+            while job := await self._queue.get():
+                if isinstance(job, _Ask):
+                    await self._answer(job)
+                else:
+                    await self._take(job)
         except Exception as failure:  # noqa: BLE001 - the run loop must hear what ends it
             self._post(ThreadFailed("delivery", repr(failure)))
 
-    async def _deliver(self) -> None:
-        while piece := await self._queue.get():
-            injection = await self._inject(piece) if piece.text else Injection("typed")
-            self._post(
-                Injected(
-                    piece.utterance,
-                    piece.number,
-                    piece.is_last,
-                    injection.outcome,
-                    injection.reason,
-                )
+    async def _take(self, piece: _Piece) -> None:
+        commit = piece.commit
+        if piece.epoch != self._epoch:
+            return
+        case = self._cases.setdefault(commit.utterance, _Case())
+        if not case.has_begun and has_words(commit.text):
+            await self._begin(case)
+        text = self._composer.append(commit)
+        self._post(Composed(commit, piece.number, text, piece.due_s))
+        injection = await self._send(case, piece, text) if text else Injection("typed")
+        if commit.final:
+            self._cases.pop(commit.utterance, None)
+        is_held = commit.utterance in self.held.utterances
+        self._post(
+            Injected(
+                commit.utterance,
+                piece.number,
+                commit.final,
+                injection.outcome,
+                injection.reason,
+                is_held,
             )
+        )
 
-    async def _inject(self, piece: _Piece) -> Injection:
-        if self._spool:
-            intent = self._spool.note(piece.utterance, "intent", n=piece.number, text=piece.text)
-            await asyncio.wrap_future(intent)
-        injection = await self._injector.inject(piece.text)
-        if self._spool:
-            self._spool.note(piece.utterance, "done", n=piece.number, outcome=injection.outcome)
+    async def _begin(self, case: _Case) -> None:
+        """The utterance's first words: from now on it belongs to the window that has the focus."""
+        case.has_begun = True
+        case.target = await self._injector.focus()
+        if not _is_same(case.target, self._last_target):
+            self._composer.restart()
+        self._last_target = case.target
+
+    async def _send(self, case: _Case, piece: _Piece, text: str) -> Injection:
+        utterance = piece.commit.utterance
+        self._last_text = text if self._is_new_dictation else self._last_text + text
+        self._is_new_dictation = False
+        reason = case.held_for or self._reason_to_hold(piece)
+        if reason:
+            injection = Injection("refused", reason=reason)
+        else:
+            injection = await self._inject(utterance, piece.number, text, case.target)
+        if injection.outcome in {"refused", "partial"} and piece.epoch == self._epoch:
+            rest = text[injection.sent :]
+            if has_words(rest) or injection.reason != OTHER_WINDOW:
+                case.held_for = injection.reason
+                await self._hold(utterance, rest, injection.reason)
         return injection
+
+    def _reason_to_hold(self, piece: _Piece) -> str:
+        if self.is_locked:
+            return LOCKED
+        return TOO_OLD if self._clock.now_s() - piece.heard_s > self._max_age_s else ""
+
+    async def _inject(
+        self, utterance: int, number: int, text: str, target: Target | None
+    ) -> Injection:
+        if self._spool:
+            intent = self._spool.note(utterance, "intent", n=number, text=text)
+            await asyncio.wrap_future(intent)
+        injection = await self._injector.inject(text, target)
+        if self._spool:
+            self._spool.note(utterance, "done", n=number, outcome=injection.outcome)
+        return injection
+
+    async def _hold(self, utterance: int, text: str, reason: str) -> None:
+        self.held.add(utterance, text, reason)
+        self._last_target = None  # what follows cannot join on to what is not there
+        is_offered = False
+        if self._offers and not self.is_locked:
+            is_offered = await self._injector.offer(self.held.whole)
+        self._post(TextHeld(len(self.held), reason, is_offered))
+
+    async def _answer(self, ask: _Ask) -> None:
+        try:
+            count = await self._paste()
+        except InjectError as error:
+            ask.answer.set_exception(error)
+        else:
+            ask.answer.set_result(count)
+
+    async def _paste(self) -> int:
+        if self.is_locked:
+            raise InjectError(f"Nothing is typed: {LOCKED}.")
+        target = await self._injector.focus()
+        if not self.held:
+            return await self._paste_again(target)
+        count = 0
+        is_first = not _is_same(target, self._last_target)
+        while first := self.held.first:
+            text = first.text.lstrip() if is_first else first.text
+            injection = await self._inject(first.utterance, 0, text, target)
+            left_out = len(first.text) - len(text) if injection.sent else 0
+            self._forget_sent(injection.sent + left_out)
+            if injection.outcome in {"refused", "partial"}:
+                raise _not_delivered(injection)
+            self._follow(text, target, restart=is_first)
+            is_first = False
+            count += 1
+        for case in self._cases.values():  # what is still being said goes on here
+            case.target, case.held_for = target, ""
+        return count
+
+    async def _paste_again(self, target: Target | None) -> int:
+        text = self._last_text.strip()
+        if not text:
+            raise InjectError("There is no text yet.", "dictate something first")
+        injection = await self._injector.inject(text, target)
+        if injection.outcome in {"refused", "partial"}:
+            raise _not_delivered(injection)
+        self._follow(text, target, restart=True)
+        return 1
+
+    def _follow(self, text: str, target: Target | None, *, restart: bool) -> None:
+        self._composer.follow(text, restart=restart)
+        self._last_target = target
+
+    def _forget_sent(self, characters: int) -> None:
+        if characters:
+            before = self.held.utterances
+            self.held.sent(characters)
+            self._settle(before - self.held.utterances)
+
+    def _settle(self, utterances: frozenset[int]) -> None:
+        over = tuple(sorted(utterances - self._cases.keys()))
+        if over:
+            self._post(HeldSettled(over))
+
+
+def _is_same(one: Target | None, other: Target | None) -> bool:
+    return one is not None and other is not None and one.id == other.id
+
+
+def _not_delivered(injection: Injection) -> InjectError:
+    return InjectError(
+        f"The text cannot be typed: {injection.reason}. It is still held.",
+        "put the cursor where it shall go, then: swictation paste-last",
+    )

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,6 +11,8 @@ import msgspec
 
 from swictation.clock import Clock
 from swictation.errors import UsageError
+
+Listener = Callable[[str, dict[str, object]], None]
 
 _log = logging.getLogger(__name__)
 
@@ -25,6 +28,7 @@ class EventLog:
         """
         self._clock = clock
         self._begun_s = clock.now_s()
+        self._listeners: list[Listener] = []
         self._file: BinaryIO | None = None
         if path is not None:
             try:
@@ -33,6 +37,10 @@ class EventLog:
             except OSError as error:
                 raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
 
+    def tell(self, listener: Listener) -> None:
+        """Call `listener` for each event, with its name and fields; it must not fail or wait."""
+        self._listeners.append(listener)
+
     @property
     def has_reader(self) -> bool:
         """Whether anybody asked for the events, partial text included."""
@@ -40,6 +48,8 @@ class EventLog:
 
     def write(self, event: str, audio_s: float | None = None, /, **fields: object) -> None:
         """Note `event` at the present moment."""
+        for listener in self._listeners:
+            listener(event, fields)
         if self._file is None:
             return
         record: dict[str, object] = {
@@ -54,6 +64,13 @@ class EventLog:
         except OSError as error:
             self._file = None
             _log.warning("events are no longer written: %s", error.strerror)
+
+    def fault(
+        self, kind: str, message: str, level: int = logging.WARNING, **fields: object
+    ) -> None:
+        """Note something that went wrong, in the log as well."""
+        _log.log(level, "%s", message)
+        self.write("fault", kind=kind, message=message, **fields)
 
     def close(self) -> None:
         """End the file."""

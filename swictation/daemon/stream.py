@@ -1,17 +1,19 @@
-"""One source's journey from sound to text: its parts, its utterances, its outcome."""
+"""The journey from sound to text: its parts, its utterances, its outcome."""
+
+from collections.abc import Callable
 
 import msgspec
 
 from swictation.asr.partials import PartialPacer
 from swictation.asr.stabilizer import Stabilizer
 from swictation.audio.journal import Journal
+from swictation.audio.source import Source
 from swictation.audio.spool import Spool
 from swictation.daemon.capture import Capture
 from swictation.daemon.delivery import Delivery
 from swictation.daemon.speech import SpeechThread
 from swictation.errors import SwictationError
-from swictation.inject.injector import Injector
-from swictation.text.compose import Composer
+from swictation.events import Event
 from swictation.types import SpeechEnded, SpeechStarted
 from swictation.worker.restarts import Blame
 
@@ -47,7 +49,7 @@ class SetAside(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct):
-    """What became of a stream."""
+    """What became of a file."""
 
     text: str = ""
     segments: list[Segment] = []
@@ -62,41 +64,37 @@ class Outcome(msgspec.Struct):
 
 
 class Stream:
-    """The parts that one source needs, wired by `daemon.wiring`."""
+    """The parts that a file, or all dictations of a daemon, need; wired by `daemon.wiring`."""
 
     def __init__(
         self,
         *,
         journal: Journal,
         spool: Spool | None,
-        capture: Capture,
         speech: SpeechThread,
         stabilizer: Stabilizer,
-        composer: Composer,
-        injector: Injector,
         delivery: Delivery,
-        partials: PartialPacer | None,
+        partials: PartialPacer,
     ) -> None:
         self.journal = journal
         self.spool = spool
-        self.capture = capture
         self.speech = speech
         self.stabilizer = stabilizer
-        self.composer = composer
-        self.injector = injector
         self.delivery = delivery
         self.partials = partials
+        self.capture: Capture | None = None
+        """The last one that was started."""
         self.blame = Blame()
         self.utterances: dict[int, Utterance] = {}
-        self.outcome = Outcome()
-        self.has_ended = False
-        """Whether everything that was captured is heard and all points are known."""
-        self.answered_s = 0.0
+        self.heard_sample = 0
+        """Where the last dictation ended that was heard to its end."""
+        self.unheard_dictations = 0
+        """How many were begun and are not heard to their end."""
 
     @property
     def is_done(self) -> bool:
-        """Whether all its text has arrived."""
-        return self.has_ended and self.stabilizer.is_idle and not self.utterances
+        """Whether all that was captured has become text, and all text has arrived."""
+        return not self.unheard_dictations and self.stabilizer.is_idle and not self.utterances
 
     @property
     def is_speaking(self) -> bool:
@@ -109,12 +107,19 @@ class Stream:
             self.spool.start(self.journal.read, lambda: self.speech.heard_sample)
         self.delivery.start()
         self.speech.start()
+
+    def listen(self, source: Source, post: Callable[[Event], None]) -> None:
+        """Begin a dictation."""
+        self.unheard_dictations += 1
+        self.capture = Capture(source, self.journal, post, after=self.capture)
         self.capture.start()
 
     async def stop(self) -> None:
         """Stop in reverse order; waits for every thread."""
-        self.capture.request_stop()
-        self.capture.join()
+        if self.capture:
+            self.capture.cut_off()
+            self.capture.join()
+        self.journal.close()
         self.speech.join()
         await self.delivery.stop()
         if self.spool:
@@ -133,13 +138,18 @@ class Stream:
         if self.spool:
             self.spool.end(point.utterance, point.last_sample)
 
-    def settle(self, number: int) -> Utterance:
-        """Its text has arrived, or it is set aside: forget it, and its sound unless set aside."""
+    def settle(self, number: int, *, keeps_sound: bool) -> Utterance:
+        """Its text has arrived, is held, or it is set aside: forget it, and its sound with it."""
         utterance = self.utterances.pop(number)
-        if self.spool and not utterance.is_set_aside:
-            self.spool.settle(number)
+        if not keeps_sound and not utterance.is_set_aside:
+            self.forget_sound(number)
         self.settle_silence(self.speech.heard_sample)
         return utterance
+
+    def forget_sound(self, number: int) -> None:
+        """Delete what the spool has of an utterance."""
+        if self.spool:
+            self.spool.settle(number)
 
     def settle_silence(self, sample: int) -> None:
         """All before `sample` that belongs to no unsettled utterance is dealt with."""

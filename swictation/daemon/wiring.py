@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import logging
+import math
 import signal
 import threading
 from collections.abc import Iterator
@@ -20,12 +21,14 @@ from swictation.audio.source import Source
 from swictation.audio.spool import Spool
 from swictation.audio.spoolfile import SpoolFolder
 from swictation.audio.wavfile import FileSource, Pace
-from swictation.clock import MonotonicClock
+from swictation.clock import Clock, MonotonicClock
 from swictation.config.settings import Settings
-from swictation.daemon.capture import Capture
+from swictation.daemon import resources
 from swictation.daemon.delivery import Delivery
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.inbox import Inbox
+from swictation.daemon.playing import Playing
+from swictation.daemon.recognition import Recognition
 from swictation.daemon.runloop import RunLoop
 from swictation.daemon.speech import SpeechThread
 from swictation.daemon.stream import Outcome, Stream
@@ -36,14 +39,13 @@ from swictation.inject.stdout import StdoutInjector
 from swictation.models.store import ModelLocation
 from swictation.paths import spool_dir
 from swictation.text.compose import Composer
+from swictation.types import to_seconds
 from swictation.vad.endpointer import Endpointer
 from swictation.vad.gate import EnergyGate
 from swictation.vad.level import LevelNormaliser
 from swictation.vad.listener import Listener
 from swictation.vad.silero_cpu import SileroCpu
 from swictation.worker.supervisor import Supervisor
-
-_REPORT_S = {"with partials": 0.1, "without": 1.0}
 
 _STDIN = Path("/dev/stdin")
 
@@ -60,11 +62,12 @@ def file_source(path: Path, pace: Pace = "fast") -> Source:
     return FileSource(_STDIN if str(path) == "-" else path, pace)
 
 
-def listener(settings: Settings) -> Listener:
-    """A fresh ear for one stream."""
+def listener(settings: Settings, first_sample: int = 0, first_utterance: int = 0) -> Listener:
+    """A fresh ear for one dictation."""
     gate = EnergyGate() if settings.vad.energy_gate else None
     normaliser = LevelNormaliser() if settings.vad.raise_quiet else None
-    return Listener(SileroCpu(), Endpointer(settings.vad), gate, normaliser)
+    endpointer = Endpointer(settings.vad, first_sample, first_utterance)
+    return Listener(SileroCpu(), endpointer, gate, normaliser)
 
 
 def stabilizer(settings: Settings, numbers: Iterator[int]) -> Stabilizer:
@@ -85,8 +88,73 @@ def engine_spec(settings: Settings, model: ModelLocation) -> EngineSpec:
     )
 
 
+class Workshop:
+    """What streams are made of and share: inbox, clock, events, request numbers, spool folder."""
+
+    def __init__(self, settings: Settings, events: EventLog, clock: Clock) -> None:
+        """Belongs to the run loop: make it where that runs."""
+        self.settings = settings
+        self.events = events
+        self.clock = clock
+        self.inbox = Inbox()
+        self._numbers = itertools.count(1)
+        self._streams = itertools.count()
+        self._folder = self._open_folder() if settings.spool.enabled else None
+
+    def close(self) -> None:
+        """Give the spool folder back; an empty one is removed."""
+        if self._folder:
+            self._folder.close()
+
+    def stabilizer(self) -> Stabilizer:
+        """A fresh commit rule."""
+        return stabilizer(self.settings, self._numbers)
+
+    def composer(self) -> Composer:
+        """A fresh joiner of pieces."""
+        return Composer(self.settings.text, self.settings.asr.language)
+
+    def stream(
+        self, sink: Injector, *, max_age_s: float = math.inf, offers: bool = False
+    ) -> Stream:
+        """A stream into `sink`; see `Delivery` for the rest."""
+        post = self.inbox.post
+        spool = self._spool()
+        journal = Journal(read_back=spool.read_back if spool else None)
+        return Stream(
+            journal=journal,
+            spool=spool,
+            speech=SpeechThread(journal, self._listener, post, self.clock),
+            stabilizer=self.stabilizer(),
+            delivery=Delivery(
+                sink, self.composer(), spool, post, self.clock, max_age_s=max_age_s, offers=offers
+            ),
+            partials=PartialPacer(self.settings.vad.threshold),
+        )
+
+    def _listener(self, first_sample: int, first_utterance: int) -> Listener:
+        return listener(self.settings, first_sample, first_utterance)
+
+    def _open_folder(self) -> SpoolFolder | None:
+        try:
+            return SpoolFolder(spool_dir())
+        except OSError as error:
+            self.inbox.post(SpoolFailed(f"{spool_dir()}: {error.strerror}"))
+            return None
+
+    def _spool(self) -> Spool | None:
+        if self._folder is None:
+            return None
+        return Spool(
+            self._folder,
+            next(self._streams),
+            self.settings.spool.max_minutes,
+            lambda reason: self.inbox.post(SpoolFailed(reason)),
+        )
+
+
 class Session:
-    """A run loop with its worker, for one or more streams; an async context manager.
+    """A run loop with its worker, for one file or more; an async context manager.
 
     Started in order and stopped in reverse; threads and workers that are left are named.
     """
@@ -97,18 +165,15 @@ class Session:
         self._clock = MonotonicClock()
         self._events = EventLog(events, self._clock)
         self._spec = engine_spec(settings, model)
-        self._numbers = itertools.count(1)
-        self._streams = itertools.count()
-        self._folder: SpoolFolder | None = None
+        self.device = ""
+        """Where the engine computes: "" until a worker was ready."""
 
     async def __aenter__(self) -> Self:
-        self._inbox = Inbox()
-        self._supervisor = Supervisor(self._spec, self._settings.worker, self._inbox.post)
-        self._runloop = RunLoop(self._inbox, self._supervisor, self._events, self._clock)
-        self._open_spool()
+        self._workshop = Workshop(self._settings, self._events, self._clock)
+        self._supervisor = Supervisor(self._settings.worker, self._workshop.inbox.post)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number)
-        self._supervisor.start()
+        self._supervisor.start(self._spec)
         return self
 
     async def __aexit__(
@@ -118,60 +183,50 @@ class Session:
         traceback: TracebackType | None,
     ) -> None:
         await self._supervisor.stop()
-        if self._folder:
-            self._folder.close()
+        self._workshop.close()
         self._events.close()
-        for thread in threading.enumerate():
-            if thread is not threading.main_thread():
-                _log.warning("the thread %s was left running: probably a bug", thread.name)
+        name_leaks()
 
     async def play(self, source: Source, sink: Injector) -> Outcome:
-        """Turn `source` into text for `sink`; see `RunLoop.play`."""
-        return await self._runloop.play(self._stream(source, sink))
+        """Turn `source` into text for `sink`, to its end.
+
+        Raises:
+            SwictationError: no worker can be kept alive; what was not decoded stays in the spool.
+        """
+        stream = self._workshop.stream(sink)
+        recognition = Recognition(stream, self._supervisor, self._events, self._clock)
+        recognition.show_partials(wanted=self._wants_partials)
+        playing = Playing(
+            stream, recognition, self._supervisor, self._events, self._clock, device=self.device
+        )
+        self._events.write("state", 0.0, state="listening")
+        stream.start()
+        stream.listen(source, self._workshop.inbox.post)
+        try:
+            runloop = RunLoop(self._workshop.inbox, self._events, self._clock)
+            if not await runloop.run(recognition, playing):
+                playing.abandon()
+            if playing.outcome.text or not playing.outcome.error:
+                await sink.flush()
+        finally:
+            await stream.stop()
+            self.device = playing.device
+            usage = resources.snapshot(self._supervisor.pid)
+            heard_s = to_seconds(stream.heard_sample)
+            self._events.write("state", heard_s, state="stopped", **usage)
+        return playing.finish()
 
     @property
-    def device(self) -> str:
-        """Where the engine computes: "" until a worker is ready."""
-        return self._runloop.device
-
-    def _stream(self, source: Source, sink: Injector) -> Stream:
-        settings, post = self._settings, self._inbox.post
-        spool = self._spool()
-        journal = Journal(read_back=spool.read_back if spool else None)
-        wants_partials = settings.asr.partials == "on" or (
-            settings.asr.partials == "auto" and self._events.has_reader
-        )
-        report_s = _REPORT_S["with partials" if wants_partials else "without"]
-        return Stream(
-            journal=journal,
-            spool=spool,
-            capture=Capture(source, journal, post),
-            speech=SpeechThread(journal, listener(settings), post, self._clock, report_s),
-            stabilizer=stabilizer(settings, self._numbers),
-            composer=Composer(settings.text, settings.asr.language),
-            injector=sink,
-            delivery=Delivery(sink, spool, post),
-            partials=PartialPacer(settings.vad.threshold) if wants_partials else None,
-        )
-
-    def _open_spool(self) -> None:
-        if not self._settings.spool.enabled:
-            return
-        try:
-            self._folder = SpoolFolder(spool_dir())
-        except OSError as error:
-            self._inbox.post(SpoolFailed(f"{spool_dir()}: {error.strerror}"))
-
-    def _spool(self) -> Spool | None:
-        if self._folder is None:
-            return None
-        max_minutes = self._settings.spool.max_minutes
-        return Spool(
-            self._folder,
-            next(self._streams),
-            max_minutes,
-            lambda reason: self._inbox.post(SpoolFailed(reason)),
-        )
+    def _wants_partials(self) -> bool:
+        wish = self._settings.asr.partials
+        return wish == "on" or (wish == "auto" and self._events.has_reader)
 
     def _on_signal(self, number: signal.Signals) -> None:
-        self._inbox.post(StopRequested(signal.Signals(number).name))
+        self._workshop.inbox.post(StopRequested(signal.Signals(number).name))
+
+
+def name_leaks() -> None:
+    """Threads that are left at the end are a bug: name them."""
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread():
+            _log.warning("the thread %s was left running: probably a bug", thread.name)

@@ -118,9 +118,9 @@ async def _decode(
 ) -> _Result:
     """Let one worker, started for this, answer all requests. Raises EngineError where it dies."""
     inbox: asyncio.Queue[Event] = asyncio.Queue()
-    supervisor = Supervisor(spec, settings, inbox.put_nowait)
+    supervisor = Supervisor(settings, inbox.put_nowait)
     result, waiting = _Result(), list(requests)
-    supervisor.start()
+    supervisor.start(spec)
     try:
         while True:
             match await inbox.get():

@@ -96,6 +96,18 @@ class Composer:
         self._held = ""
         self._has_begun = False
 
+    def abandon(self) -> None:
+        """Nothing more of this utterance will come; what was typed stays."""
+        self._held, self._has_begun, self._utterance = "", False, None
+        self._begins_sentence = not self._tail or _SENTENCE_END.search(self._tail) is not None
+
+    def follow(self, text: str, *, restart: bool) -> None:
+        """`text`, composed before, was typed now; `restart` if what stood before is not ours."""
+        if restart:
+            self.restart()
+        self._remember(text)
+        self._begins_sentence = _SENTENCE_END.search(self._tail) is not None
+
     def append(self, commit: Commit) -> str:
         """Take the next commit, and return what is to be typed now; "" if nothing."""
         typed = ""

@@ -47,7 +47,8 @@ class _Open(msgspec.Struct):
 class Endpointer:
     """Finds utterances in a stream of frames and their probabilities."""
 
-    def __init__(self, settings: VadSettings) -> None:
+    def __init__(self, settings: VadSettings, first_sample: int = 0, first_number: int = 0) -> None:
+        """Begin at `first_sample` of the log, with utterance `first_number`."""
         self._settings = settings
         self._hang_over = _whole_frames(settings.hang_over_s)
         self._tail = to_samples(settings.tail_s)
@@ -60,10 +61,15 @@ class Endpointer:
         self._recent: deque[Samples] = deque(maxlen=frames)
         self._open: _Open | None = None
         self._onset_frames = 0
-        self._next_number = 0
-        self._free_from = 0
-        """All before this sample was decoded for an utterance that has ended."""
-        self._heard_to = 0
+        self._next_number = first_number
+        self._free_from = first_sample
+        """All before this sample is another dictation's, or of an utterance that has ended."""
+        self._heard_to = first_sample
+
+    @property
+    def next_number(self) -> int:
+        """The number that the next utterance gets."""
+        return self._next_number
 
     @property
     def is_busy(self) -> bool:

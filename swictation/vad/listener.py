@@ -12,7 +12,7 @@ _WARM_FRAMES = to_samples(0.5) // FRAME_SAMPLES
 
 
 class Listener:
-    """Hears one stream. Called on the speech thread only."""
+    """Hears one dictation. Called on the speech thread only."""
 
     def __init__(
         self,
@@ -28,6 +28,11 @@ class Listener:
         self._unheard: deque[tuple[Frame, Samples]] = deque(maxlen=_WARM_FRAMES)
         self.last_probability = 0.0
         """Of the last frame that the detector heard; 0 while the gate is shut."""
+
+    @property
+    def next_utterance(self) -> int:
+        """The number that the next utterance gets."""
+        return self._endpointer.next_number
 
     def feed(self, frame: Frame) -> list[Point]:
         """The points that the next frame brings."""

@@ -42,10 +42,7 @@ _log = logging.getLogger(__name__)
 class Supervisor:
     """One worker at a time, a generation number for each. Lives on the run loop's thread."""
 
-    def __init__(
-        self, spec: EngineSpec, settings: WorkerSettings, post: Callable[[Event], None]
-    ) -> None:
-        self._spec = spec
+    def __init__(self, settings: WorkerSettings, post: Callable[[Event], None]) -> None:
         self._settings = settings
         self._post = post
         self._deadline = HangDeadline(settings.hang_min_s, settings.hang_factor)
@@ -88,8 +85,9 @@ class Supervisor:
         """
         return self._has_answered and self.rss_mib > self._settings.max_rss_mib
 
-    def start(self) -> None:
-        """Begin to keep a worker alive."""
+    def start(self, spec: EngineSpec) -> None:
+        """Begin to keep a worker with that engine alive."""
+        self._spec = spec
         self._task = asyncio.create_task(self._keep_alive())
 
     async def stop(self) -> None:

@@ -36,8 +36,8 @@ def supervise(tmp_path):
         path.write_bytes(msgspec.json.encode({"words": [word], "faults": faults}))
         events = asyncio.Queue()
         spec = EngineSpec("scripted", "", str(path), "en")
-        supervisor = Supervisor(spec, WorkerSettings(**settings), events.put_nowait)
-        supervisor.start()
+        supervisor = Supervisor(WorkerSettings(**settings), events.put_nowait)
+        supervisor.start(spec)
 
         async def wait_for(kind):
             while True:

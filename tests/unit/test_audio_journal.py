@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes.signals import numbered
-from swictation.audio.journal import UNSETTLED_LIMIT_S, Journal
+from swictation.audio.journal import UNSETTLED_LIMIT_S, Journal, Stretch
 from swictation.errors import AudioLostError
 from swictation.types import to_samples
 
@@ -15,6 +15,7 @@ pytestmark = pytest.mark.unit
 RING_S = 0.1
 RING = to_samples(RING_S)
 LIMIT = to_samples(UNSETTLED_LIMIT_S)
+GAP = to_samples(0.2)
 WAITING_S = 0.05
 """A thread that has not come back after this is taken to wait."""
 
@@ -23,6 +24,10 @@ WAITING_S = 0.05
 def thread():
     with ThreadPoolExecutor(1) as pool:
         yield pool
+
+
+def never():
+    return False
 
 
 def waits(future):
@@ -123,36 +128,64 @@ def test_every_sample_of_the_ring_is_what_was_appended_under_its_number(blocks, 
 def test_waiting_for_more_ends_with_the_next_sample(thread):
     journal = Journal(RING_S)
     fill(journal, 100)
-    assert journal.wait_beyond(99)
-    waiter = thread.submit(journal.wait_beyond, 100)
+    assert journal.next_stretch(99, LIMIT) == Stretch(100, 100)
+    waiter = thread.submit(journal.next_stretch, 100, LIMIT)
     assert waits(waiter)
     journal.append(numbered(100, 101))
-    assert waiter.result(5) is True
+    assert waiter.result(5) == Stretch(101, 101)
 
 
-def test_waiting_for_more_ends_with_the_end_of_the_source(thread):
-    journal = Journal(RING_S)
-    waiter = thread.submit(journal.wait_beyond, 0)
-    assert waits(waiter)
-    journal.close()
-    assert waiter.result(5) is False
-    assert journal.is_closed
-
-
-def test_what_was_captured_before_the_end_is_still_there_to_be_waited_for():
+def test_a_stretch_is_no_longer_than_asked_for():
     journal = Journal(RING_S)
     fill(journal, 100)
+    assert journal.next_stretch(10, 30) == Stretch(40, 40)
+
+
+def test_waiting_for_more_ends_when_the_journal_is_closed(thread):
+    journal = Journal(RING_S)
+    waiter = thread.submit(journal.next_stretch, 0, LIMIT)
+    assert waits(waiter)
     journal.close()
-    assert journal.wait_beyond(50)
-    assert not journal.wait_beyond(100)
+    assert waiter.result(5) is None
+
+
+def test_a_dictation_ends_at_its_last_sample_and_the_next_begins_behind_a_gap_of_zeros(thread):
+    journal = Journal(RING_S)
+    fill(journal, 100)
+    journal.end_dictation()
+    first = journal.next_stretch(0, LIMIT)
+    assert first == Stretch(100, 100 + GAP, ends_dictation=True)
+    journal.append(np.full(10, 7, np.int16))
+    assert journal.next_stretch(first.next_sample, LIMIT) == Stretch(110 + GAP, 110 + GAP)
+    heard = journal.read(GAP, 110 + GAP)
+    assert not heard[:-10].any()
+    assert (heard[-10:] == 7).all()
+
+
+def test_a_dictation_that_ends_where_nothing_is_left_to_hear_still_ends():
+    journal = Journal(RING_S)
+    fill(journal, 100)
+    assert journal.next_stretch(0, LIMIT) == Stretch(100, 100)
+    journal.end_dictation()
+    assert journal.next_stretch(100, LIMIT) == Stretch(100, 100 + GAP, ends_dictation=True)
+
+
+def test_empty_dictations_each_end():
+    journal, at = Journal(RING_S), 0
+    for _ in range(3):
+        journal.end_dictation()
+    for _ in range(3):
+        stretch = journal.next_stretch(at, LIMIT)
+        assert stretch == Stretch(at, at + GAP, ends_dictation=True)
+        at = stretch.next_sample
 
 
 def test_a_file_waits_while_more_than_a_minute_is_unsettled(thread):
     journal = Journal(RING_S)
     fill(journal, LIMIT)
-    journal.wait_for_room()
+    journal.wait_for_room(never)
     journal.append(numbered(0, 1))
-    waiter = thread.submit(journal.wait_for_room)
+    waiter = thread.submit(journal.wait_for_room, never)
     assert waits(waiter)
     journal.settle(1)
     waiter.result(5)
@@ -161,9 +194,19 @@ def test_a_file_waits_while_more_than_a_minute_is_unsettled(thread):
 def test_a_file_that_waits_is_released_by_a_stop(thread):
     journal = Journal(RING_S)
     fill(journal, LIMIT + 1)
-    waiter = thread.submit(journal.wait_for_room)
+    waiter = thread.submit(journal.wait_for_room, never)
     assert waits(waiter)
     journal.close()
+    waiter.result(5)
+
+
+def test_a_file_that_waits_is_released_by_the_end_of_its_dictation(thread):
+    journal, over = Journal(RING_S), []
+    fill(journal, LIMIT + 1)
+    waiter = thread.submit(journal.wait_for_room, lambda: bool(over))
+    assert waits(waiter)
+    over.append(True)
+    journal.end_dictation()
     waiter.result(5)
 
 
@@ -172,7 +215,7 @@ def test_settling_never_goes_back(thread):
     fill(journal, LIMIT + 10)
     journal.settle(10)
     journal.settle(3)
-    journal.wait_for_room()
+    journal.wait_for_room(never)
 
 
 def test_a_reader_sees_whole_blocks_while_a_writer_writes(thread):
@@ -185,7 +228,7 @@ def test_a_reader_sees_whole_blocks_while_a_writer_writes(thread):
         journal.close()
 
     writer, number = thread.submit(write), 0
-    while journal.wait_beyond(number * block):
+    while journal.next_stretch(number * block, LIMIT):
         number = (journal.end_sample - 1) // block
         try:
             heard = journal.read(number * block, (number + 1) * block)

@@ -1,0 +1,126 @@
+"""A file that is played: from its first sample to its last word, and what became of it."""
+
+import logging
+
+from swictation.clock import Clock
+from swictation.daemon.eventlog import EventLog
+from swictation.daemon.recognition import Recognition
+from swictation.daemon.stream import Outcome, Segment, SetAside, Stream
+from swictation.errors import Interrupted, SwictationError
+from swictation.events import (
+    HeldSettled,
+    Injected,
+    SourceEnded,
+    TextHeld,
+    ThreadFailed,
+    WorkerGone,
+    WorkerReady,
+)
+from swictation.types import to_seconds
+from swictation.worker.supervisor import Supervisor, gave_up
+
+STOP_GRACE_S = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+class Playing:
+    """Owns a stream until its text has arrived; see `runloop.Owner`."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        recognition: Recognition,
+        supervisor: Supervisor,
+        events: EventLog,
+        clock: Clock,
+        *,
+        device: str,
+    ) -> None:
+        """`device`: where the engine computes, if that is known from an earlier file."""
+        self._stream = stream
+        self._recognition = recognition
+        self._supervisor = supervisor
+        self._events = events
+        self._clock = clock
+        self._give_up: SwictationError | None = None
+        self.device = device
+        self.outcome = Outcome()
+        self.deadline_s: float | None = None
+
+    def is_over(self) -> bool:
+        """Whether its text has arrived.
+
+        Sound is also waited for an engine: whether that works must not depend on what was said.
+
+        Raises:
+            SwictationError: it cannot be brought to its end; the sound stays in the spool.
+        """
+        if self._give_up:
+            raise self._give_up
+        outcome = self.outcome
+        needs_no_engine = outcome.error or outcome.undelivered or outcome.is_interrupted
+        return self._stream.is_done and bool(self.device or needs_no_engine)
+
+    def finish(self) -> Outcome:
+        """What became of it, all threads having stopped."""
+        self.outcome.duration_s = to_seconds(self._stream.heard_sample)
+        self.outcome.lost_samples = self._recognition.lost_samples
+        return self.outcome
+
+    def abandon(self) -> None:
+        """The grace is over: what is not decoded stays in the spool. Raises `Interrupted`."""
+        count = len(self._stream.utterances)
+        self._events.fault("stopped", f"{count} utterances are not transcribed; sound is kept")
+        raise Interrupted(
+            f"Stopped with {count} utterance(s) not transcribed; the sound is kept.",
+            "where it is: swictation doctor",
+        )
+
+    def on_source_ended(self, event: SourceEnded) -> None:
+        self.outcome.error = event.error
+
+    def on_injected(self, event: Injected) -> None:
+        if event.outcome == "refused":
+            self.outcome.undelivered = event.reason
+            self._request_stop()
+        if event.is_last:
+            self._settle(event.utterance)
+
+    def on_held(self, event: TextHeld | HeldSettled) -> None:
+        pass  # nobody can ask for it once the file is over
+
+    def on_worker(self, event: WorkerReady | WorkerGone) -> None:
+        if isinstance(event, WorkerReady):
+            self.device = event.capabilities.device
+        elif event.is_fault and (event.error or self._supervisor.restarts.is_hopeless):
+            self._give_up = gave_up(event.reason, event.error)
+
+    def on_failure(self, event: ThreadFailed) -> None:
+        self._give_up = SwictationError(
+            f"The part {event.thread} broke off ({event.reason}): this is a bug.",
+            "please report it with the log",
+        )
+
+    def on_stop(self, reason: str) -> None:
+        self.outcome.is_interrupted = True
+        if self.deadline_s is None:  # asking again is no reason to take longer
+            self.deadline_s = self._clock.now_s() + STOP_GRACE_S
+        self._request_stop()
+
+    def _request_stop(self) -> None:
+        if self._stream.capture:
+            self._stream.capture.request_stop()
+
+    def _settle(self, number: int) -> None:
+        utterance = self._stream.settle(number, keeps_sound=False)
+        end_sample = utterance.last_sample
+        if not self._stream.unheard_dictations:
+            end_sample = min(end_sample, self._stream.heard_sample)
+        start_s, end_s = to_seconds(utterance.first_sample), to_seconds(end_sample)
+        _log.info("speech at %.1f-%.1f s: %d characters", start_s, end_s, len(utterance.text))
+        if utterance.is_set_aside:
+            self.outcome.set_aside.append(SetAside(start_s, end_s, utterance.kept_at))
+        if text := utterance.text.strip():
+            self.outcome.segments.append(Segment(round(start_s, 3), round(end_s, 3), text))
+        self.outcome.text += utterance.text

@@ -1,0 +1,253 @@
+"""From decision points to text, through whatever befalls the worker. Part of the run loop."""
+
+import logging
+
+from swictation.asr.partials import WINDOW_SAMPLES
+from swictation.asr.stabilizer import Stabilizer, Step
+from swictation.clock import Clock
+from swictation.daemon.eventlog import EventLog
+from swictation.daemon.latency import Latency
+from swictation.daemon.stream import Stream, Utterance
+from swictation.errors import AudioLostError
+from swictation.events import (
+    AudioLost,
+    Composed,
+    PointsFound,
+    Scanned,
+    WorkerAnswered,
+    WorkerGone,
+    WorkerReady,
+)
+from swictation.types import (
+    Commit,
+    DecodeRequest,
+    Point,
+    SpeechEnded,
+    SpeechStarted,
+    to_seconds,
+)
+from swictation.worker.restarts import blamed, cleared
+from swictation.worker.supervisor import Supervisor
+
+_REPORT_S = {"with partials": 0.1, "without": 1.0}
+
+_log = logging.getLogger(__name__)
+
+
+class Recognition:
+    """One stream, one worker at a time. All its methods belong to the run loop."""
+
+    def __init__(
+        self, stream: Stream, supervisor: Supervisor, events: EventLog, clock: Clock
+    ) -> None:
+        self._stream = stream
+        self._supervisor = supervisor
+        self._events = events
+        self._clock = clock
+        self._answered_s = 0.0
+        self._can_do_partials = self._wants_partials = False
+        self._arrivals: dict[int, float] = {}
+        """When the points came that are not committed yet, by their sample."""
+        self._ignored_dictations = 0
+        self.latency = Latency()
+        self.lost_samples = 0
+
+    def show_partials(self, *, wanted: bool) -> None:
+        """Whether anybody reads tentative text."""
+        self._wants_partials = wanted
+        self._stream.speech.report_every_s = _REPORT_S["with partials" if wanted else "without"]
+
+    # --- what the speech thread says ---------------------------------------------------------
+
+    def on_points(self, event: PointsFound) -> None:
+        """Speech began, paused, ended."""
+        if self._ignored_dictations:
+            return
+        for point in event.points:
+            self._arrivals[point.at_sample] = event.posted_s
+            self._take_note(point)
+        self._perform(self._stream.stabilizer.points(event.points), event.posted_s)
+
+    def on_scanned(self, event: Scanned) -> None:
+        """Everything up to a sample is heard."""
+        self._stream.settle_silence(event.sample)
+        self._consider_partial(event)
+
+    def on_heard(self, end_sample: int) -> None:
+        """A dictation is heard to its end."""
+        self._stream.heard_sample = end_sample
+        self._stream.unheard_dictations -= 1
+        self._ignored_dictations = max(0, self._ignored_dictations - 1)
+        self._stream.settle_silence(self._stream.speech.heard_sample)
+
+    def on_audio_lost(self, event: AudioLost) -> None:
+        """Samples are gone: counted and told."""
+        self.lost_samples += event.last_sample - event.first_sample
+        span = f"{to_seconds(event.first_sample):.1f}-{to_seconds(event.last_sample):.1f} s"
+        self._events.fault("audio-lost", f"the sound at {span} is no longer kept")
+
+    def drop(self, fresh: Stabilizer) -> None:
+        """Forget all that is not typed, what is not heard yet included; go on with `fresh`."""
+        self._ignored_dictations = self._stream.unheard_dictations
+        self._stream.stabilizer = fresh
+        self._stream.delivery.drop()
+        self._arrivals.clear()
+        for number in list(self._stream.utterances):
+            self._stream.settle(number, keeps_sound=False)
+
+    # --- what the worker says ----------------------------------------------------------------
+
+    def on_answer(self, event: WorkerAnswered) -> None:
+        """A request is answered."""
+        stream, hypothesis = self._stream, event.hypothesis
+        if self._is_partial(event):
+            return
+        self._answered_s = event.done_s
+        pending = stream.stabilizer.pending
+        if pending and pending.number == event.number:
+            stream.blame = cleared(stream.blame, pending.utterance)
+        if hypothesis.dropped:
+            _log.info("an utterance was taken for %s and dropped", hypothesis.dropped)
+        self._perform(stream.stabilizer.answer(event.number, hypothesis), event.done_s)
+        if stream.stabilizer.is_idle and self._supervisor.is_bloated:
+            self._recycle()
+
+    def on_worker_ready(self, event: WorkerReady) -> None:
+        """What is waited for is asked again, unchanged."""
+        self._can_do_partials = event.capabilities.partials
+        is_still_there = event.generation == self._supervisor.generation
+        if is_still_there and self._supervisor.is_ready and self._stream.stabilizer.pending:
+            self._ask(self._stream.stabilizer.pending)
+
+    def on_worker_gone(self, event: WorkerGone) -> None:
+        """If it died of the utterance that is waited for, twice, that is set aside."""
+        stream = self._stream
+        stream.partials.worker_died()
+        pending = stream.stabilizer.pending
+        if event.is_fault and pending and event.utterance == pending.utterance:
+            stream.blame, verdict = blamed(stream.blame, pending.utterance)
+            if verdict == "set-aside":
+                self._set_aside(pending.utterance)
+
+    # --- what the delivery says --------------------------------------------------------------
+
+    def on_composed(self, event: Composed) -> None:
+        """A commit is text now."""
+        commit = event.commit
+        utterance = self._stream.utterances.get(commit.utterance)
+        if utterance is None:
+            return
+        utterance.text += event.text
+        now_s = self._clock.now_s()
+        if event.text:
+            self.latency.committed(commit.utterance, now_s)
+            self._note(
+                "commit",
+                commit.at_sample,
+                utterance=commit.utterance,
+                n=event.number,
+                text=event.text,
+                overhead_ms=round(1000.0 * (now_s - event.due_s), 2),
+            )
+        if commit.final:
+            self._note_final(commit, utterance)
+
+    # --- the parts ---------------------------------------------------------------------------
+
+    def _take_note(self, point: Point) -> None:
+        match point:
+            case SpeechStarted():
+                self._stream.begin_utterance(point)
+                self._note("speech_started", point.first_sample, utterance=point.utterance)
+            case SpeechEnded():
+                self._stream.end_utterance(point)
+                number, reason = point.utterance, point.reason
+                self.latency.ended(point, self._arrivals[point.at_sample])
+                self._note("speech_ended", point.last_sample, utterance=number, reason=reason)
+            case _:
+                pass
+
+    def _perform(self, steps: list[Step], due_s: float) -> None:
+        """Carry out what the commit rule asks for, which could be known at `due_s`."""
+        for step in steps:
+            if isinstance(step, Commit):
+                self._commit(step, max(due_s, self._answered_s))
+            elif self._supervisor.is_ready:
+                self._ask(step)
+            # else: the next worker is asked when it is ready
+
+    def _commit(self, commit: Commit, due_s: float) -> None:
+        heard_s = self._arrivals.get(commit.at_sample, due_s)
+        for sample in [sample for sample in self._arrivals if sample <= commit.at_sample]:
+            del self._arrivals[sample]
+        self._stream.delivery.put(commit, heard_s, due_s)
+
+    def _note_final(self, commit: Commit, utterance: Utterance) -> None:
+        self.latency.settled(commit.utterance)
+        self._note(
+            "final",
+            utterance.last_sample,
+            utterance=commit.utterance,
+            start_s=round(to_seconds(utterance.first_sample), 3),
+            end_s=round(to_seconds(utterance.last_sample), 3),
+            text=utterance.text.strip(),
+        )
+
+    def _ask(self, request: DecodeRequest) -> None:
+        if not request.forced_text and not request.partial and self._supervisor.is_bloated:
+            self._recycle()
+            return
+        try:
+            samples = self._stream.journal.read(request.first_sample, request.last_sample)
+        except AudioLostError:
+            self.on_audio_lost(AudioLost(request.first_sample, request.last_sample))
+            self._perform(self._stream.stabilizer.give_up(), self._clock.now_s())
+            return
+        self._supervisor.send(request, samples)
+
+    def _consider_partial(self, event: Scanned) -> None:
+        partials = self._stream.partials
+        now_s = self._clock.now_s()
+        if not (self._wants_partials and self._can_do_partials and self._supervisor.is_ready):
+            return
+        if not partials.may_ask(event.probability, now_s):
+            return
+        first_sample = event.sample - WINDOW_SAMPLES
+        request = self._stream.stabilizer.partial(first_sample, event.sample)
+        if request and partials.asked(request, now_s):
+            self._ask(request)
+
+    def _is_partial(self, event: WorkerAnswered) -> bool:
+        """Show tentative text, if that is what was answered."""
+        partials, hypothesis = self._stream.partials, event.hypothesis
+        now_s = self._clock.now_s()
+        partial = partials.answered(event.number, hypothesis.cpu_s, now_s)
+        if partial is None:
+            return False
+        self._note(
+            "partial",
+            partial.last_sample,
+            utterance=partial.utterance,
+            text=hypothesis.new_text.strip(),
+            cpu_s=round(hypothesis.cpu_s, 4),
+        )
+        return True
+
+    def _recycle(self) -> None:
+        rss_mib = round(self._supervisor.rss_mib)
+        _log.info("the worker has grown to %d MiB and is replaced", rss_mib)
+        self._events.write("worker", state="recycled", rss_mib=rss_mib)
+        self._supervisor.recycle("recycled: it had outgrown [worker] max_rss_mib")
+
+    def _set_aside(self, number: int) -> None:
+        utterance = self._stream.utterances[number]
+        utterance.is_set_aside = True
+        path = self._stream.spool.set_aside(number) if self._stream.spool else None
+        utterance.kept_at = str(path or "")
+        message = "the engine died on it twice: its sound is set aside"
+        self._events.fault("set-aside", message, utterance=number)
+        self._supervisor.excuse()
+        self._perform(self._stream.stabilizer.give_up(), self._clock.now_s())
+
+    def _note(self, event: str, sample: int, **fields: object) -> None:
+        self._events.write(event, to_seconds(sample), **fields)
