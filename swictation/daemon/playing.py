@@ -80,6 +80,9 @@ class Playing:
     def on_source_ended(self, event: SourceEnded) -> None:
         self.outcome.error = event.error
 
+    def on_heard(self) -> None:
+        pass  # a file is one dictation; it is over when its text has arrived
+
     def on_injected(self, event: Injected) -> None:
         if event.outcome == "refused":
             self.outcome.undelivered = event.reason
@@ -115,7 +118,7 @@ class Playing:
     def _settle(self, number: int) -> None:
         utterance = self._stream.settle(number, keeps_sound=False)
         end_sample = utterance.last_sample
-        if not self._stream.unheard_dictations:
+        if not self._stream.unheard:
             end_sample = min(end_sample, self._stream.heard_sample)
         start_s, end_s = to_seconds(utterance.first_sample), to_seconds(end_sample)
         _log.info("speech at %.1f-%.1f s: %d characters", start_s, end_s, len(utterance.text))

@@ -5,6 +5,7 @@ import logging
 from swictation.asr.partials import WINDOW_SAMPLES
 from swictation.asr.stabilizer import Stabilizer, Step
 from swictation.clock import Clock
+from swictation.daemon.collector import Collector
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.latency import Latency
 from swictation.daemon.stream import Stream, Utterance
@@ -38,9 +39,16 @@ class Recognition:
     """One stream, one worker at a time. All its methods belong to the run loop."""
 
     def __init__(
-        self, stream: Stream, supervisor: Supervisor, events: EventLog, clock: Clock
+        self,
+        stream: Stream,
+        supervisor: Supervisor,
+        events: EventLog,
+        clock: Clock,
+        collector: Collector | None = None,
     ) -> None:
+        """`collector` takes the commits of what is captured instead of typed."""
         self._stream = stream
+        self._collector = collector
         self._supervisor = supervisor
         self._events = events
         self._clock = clock
@@ -76,7 +84,7 @@ class Recognition:
     def on_heard(self, end_sample: int) -> None:
         """A dictation is heard to its end."""
         self._stream.heard_sample = end_sample
-        self._stream.unheard_dictations -= 1
+        self._stream.unheard.popleft()
         self._ignored_dictations = max(0, self._ignored_dictations - 1)
         self._stream.settle_silence(self._stream.speech.heard_sample)
 
@@ -88,11 +96,12 @@ class Recognition:
 
     def drop(self, fresh: Stabilizer) -> None:
         """Forget all that is not typed, what is not heard yet included; go on with `fresh`."""
-        self._ignored_dictations = self._stream.unheard_dictations
+        self._ignored_dictations = len(self._stream.unheard)
         self._stream.stabilizer = fresh
         self._stream.delivery.drop()
         self._arrivals.clear()
         for number in list(self._stream.utterances):
+            self.latency.settled(number)
             self._stream.settle(number, keeps_sound=False)
 
     # --- what the worker says ----------------------------------------------------------------
@@ -180,7 +189,10 @@ class Recognition:
         heard_s = self._arrivals.get(commit.at_sample, due_s)
         for sample in [sample for sample in self._arrivals if sample <= commit.at_sample]:
             del self._arrivals[sample]
-        self._stream.delivery.put(commit, heard_s, due_s)
+        if self._collector and self._stream.utterances[commit.utterance].is_captured:
+            self._collector.put(commit, due_s)
+        else:
+            self._stream.delivery.put(commit, heard_s, due_s)
 
     def _note_final(self, commit: Commit, utterance: Utterance) -> None:
         self.latency.settled(commit.utterance)

@@ -46,6 +46,10 @@ class Owner(Protocol):
         """The source gives no more."""
         ...
 
+    def on_heard(self) -> None:
+        """A dictation is heard to its end."""
+        ...
+
     def on_injected(self, event: Injected) -> None:
         """A piece was delivered, or not. The owner settles the utterance after its last."""
         ...
@@ -95,6 +99,7 @@ class RunLoop:
                 recognition.on_scanned(event)
             case DictationHeard():
                 recognition.on_heard(event.end_sample)
+                owner.on_heard()
             case AudioLost():
                 recognition.on_audio_lost(event)
             case WorkerAnswered():

@@ -1,5 +1,6 @@
 """The journey from sound to text: its parts, its utterances, its outcome."""
 
+from collections import deque
 from collections.abc import Callable
 
 import msgspec
@@ -27,6 +28,8 @@ class Utterance(msgspec.Struct):
     """-1 while somebody speaks."""
     text: str = ""
     """What was handed to the injector."""
+    is_captured: bool = False
+    """Whether its text is handed back rather than typed."""
     is_set_aside: bool = False
     kept_at: str = ""
     """Where its sound is, when set aside."""
@@ -88,13 +91,13 @@ class Stream:
         self.utterances: dict[int, Utterance] = {}
         self.heard_sample = 0
         """Where the last dictation ended that was heard to its end."""
-        self.unheard_dictations = 0
-        """How many were begun and are not heard to their end."""
+        self.unheard: deque[bool] = deque()
+        """Dictations that were begun and are not heard to their end: whether they are captured."""
 
     @property
     def is_done(self) -> bool:
         """Whether all that was captured has become text, and all text has arrived."""
-        return not self.unheard_dictations and self.stabilizer.is_idle and not self.utterances
+        return not self.unheard and self.stabilizer.is_idle and not self.utterances
 
     @property
     def is_speaking(self) -> bool:
@@ -108,9 +111,11 @@ class Stream:
         self.delivery.start()
         self.speech.start()
 
-    def listen(self, source: Source, post: Callable[[Event], None]) -> None:
+    def listen(
+        self, source: Source, post: Callable[[Event], None], *, is_captured: bool = False
+    ) -> None:
         """Begin a dictation."""
-        self.unheard_dictations += 1
+        self.unheard.append(is_captured)
         self.capture = Capture(source, self.journal, post, after=self.capture)
         self.capture.start()
 
@@ -128,7 +133,9 @@ class Stream:
     def begin_utterance(self, point: SpeechStarted) -> None:
         """Keep the sound of an utterance until it is settled."""
         kept_from = point.kept_from_sample
-        self.utterances[point.utterance] = Utterance(kept_from, point.first_sample)
+        self.utterances[point.utterance] = Utterance(
+            kept_from, point.first_sample, is_captured=self.unheard[0]
+        )
         if self.spool:
             self.spool.begin(point.utterance, kept_from)
 

@@ -1,0 +1,28 @@
+"""Where the text goes that is captured: to the one who asked, never into a window."""
+
+from collections.abc import Callable
+
+from swictation.events import Composed, Event, Injected
+from swictation.text.compose import Composer
+from swictation.types import Commit
+
+CAPTURED = "captured"
+"""The outcome of such a piece."""
+
+
+class Collector:
+    """Composes the commits of captured utterances, each capture a text of its own."""
+
+    def __init__(self, composer: Composer, post: Callable[[Event], None]) -> None:
+        self._composer = composer
+        self._post = post
+
+    def begin(self) -> None:
+        """Another capture: nothing stands before its text."""
+        self._composer.restart()
+
+    def put(self, commit: Commit, due_s: float) -> None:
+        """Take a commit whose text was known at `due_s`."""
+        text = self._composer.append(commit)
+        self._post(Composed(commit, 0, text, due_s))
+        self._post(Injected(commit.utterance, 0, commit.final, CAPTURED, ""))

@@ -1,0 +1,261 @@
+"""The dictations of a daemon: commands open and close the microphone, one log holds them all."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from swictation.audio.source import Source
+from swictation.clock import Clock
+from swictation.control.session import Command, Purpose, Session, decide
+from swictation.daemon.collector import CAPTURED, Collector
+from swictation.daemon.degraded import NO_ENGINE, Degradations
+from swictation.daemon.eventlog import EventLog
+from swictation.daemon.playing import STOP_GRACE_S
+from swictation.daemon.recognition import Recognition
+from swictation.daemon.stream import Stream
+from swictation.daemon.workshop import Workshop
+from swictation.errors import InjectError, NothingRecorded, SwictationError
+from swictation.events import (
+    HeldSettled,
+    Injected,
+    SourceEnded,
+    TextHeld,
+    ThreadFailed,
+    WorkerGone,
+    WorkerReady,
+)
+from swictation.types import to_seconds
+from swictation.worker.supervisor import Supervisor, gave_up
+
+_LAST_BLOCK_S = 0.6
+"""For the block that holds the key's instant; a server that is frozen never gives it."""
+_CAPTURE_PATIENCE_S = 10.0
+"""Without speech for so long a capture ends."""
+
+_log = logging.getLogger(__name__)
+
+
+class Dictation:
+    """Owns the one stream of a daemon; see `runloop.Owner`. Belongs to the run loop."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        recognition: Recognition,
+        collector: Collector,
+        supervisor: Supervisor,
+        workshop: Workshop,
+        new_source: Callable[[], Source],
+    ) -> None:
+        self._stream = stream
+        self._recognition = recognition
+        self._collector = collector
+        self._supervisor = supervisor
+        self._workshop = workshop
+        self._events: EventLog = workshop.events
+        self._clock: Clock = workshop.clock
+        self._new_source = new_source
+        self._session = Session()
+        self._capture: asyncio.Future[str] | None = None
+        self._captured_text = ""
+        self._timer: asyncio.TimerHandle | None = None
+        self._failure: SwictationError | None = None
+        self._is_stopping = False
+        self.degradations = Degradations(self._clock)
+        self.deadline_s: float | None = None
+        self.device = ""
+        self._told_state = ""
+
+    # --- commands ----------------------------------------------------------------------------
+
+    @property
+    def state(self) -> str:
+        """As in `status`."""
+        if self._session.is_listening:
+            return "listening"
+        if self._is_stopping and self._stream.is_done:
+            return "stopped"
+        return "idle" if self._stream.is_done else "transcribing"
+
+    def toggle(self) -> str:
+        """Listen, or stop to."""
+        return self._obey("toggle")
+
+    def start(self) -> str:
+        """Listen."""
+        return self._obey("start")
+
+    def stop(self) -> str:
+        """Stop listening; what was said still becomes text."""
+        return self._obey("stop")
+
+    def cancel(self) -> str:
+        """Stop listening and drop what is not typed."""
+        return self._obey("cancel")
+
+    def lock(self, is_locked: bool) -> None:
+        """The screen was locked, or unlocked."""
+        self._stream.delivery.is_locked = is_locked
+        self._obey("lock" if is_locked else "unlock")
+
+    async def capture(self) -> str:
+        """Listen for one utterance and return its text, which is typed nowhere.
+
+        Raises:
+            NothingRecorded: nobody spoke.
+            SwictationError: it listens already, or may not.
+        """
+        if self._session.is_listening or self._session.is_locked:
+            why = "the screen is locked" if self._session.is_locked else "it is listening already"
+            raise SwictationError(f"Nothing can be captured now: {why}.", "swictation stop")
+        self._capture = asyncio.get_running_loop().create_future()
+        self._captured_text = ""
+        self._collector.begin()
+        self._obey("capture")
+        patience = asyncio.get_running_loop().call_later(_CAPTURE_PATIENCE_S, self._lose_patience)
+        try:
+            return await self._capture
+        finally:
+            patience.cancel()
+            self._capture = None
+            self._obey("captured")
+
+    async def paste_last(self) -> int:
+        """Type the held texts, else the last one. Raises InjectError."""
+        return await self._stream.delivery.paste_last()
+
+    # --- the run loop's events ---------------------------------------------------------------
+
+    def is_over(self) -> bool:
+        """Whether it is to end and all text has arrived. Raises SwictationError: a bug ends it."""
+        if self._failure:
+            raise self._failure
+        self._tell_state()
+        return self._is_stopping and self._stream.is_done
+
+    def on_source_ended(self, event: SourceEnded) -> None:
+        if event.error:
+            self._events.fault("microphone", event.error.message)
+            self._obey("stop")
+
+    def on_heard(self) -> None:
+        self._end_capture_if_silent()
+
+    def on_injected(self, event: Injected) -> None:
+        number = event.utterance
+        if not event.is_last or number not in self._stream.utterances:
+            return
+        utterance = self._stream.settle(number, keeps_sound=event.is_held)
+        start_s, end_s = to_seconds(utterance.first_sample), to_seconds(utterance.last_sample)
+        _log.info("speech at %.1f-%.1f s: %d characters", start_s, end_s, len(utterance.text))
+        if event.outcome == CAPTURED:
+            self._captured_text += utterance.text
+            if self._captured_text.strip():
+                self._answer_capture()
+            else:
+                self._end_capture_if_silent()
+
+    def on_held(self, event: TextHeld | HeldSettled) -> None:
+        if isinstance(event, TextHeld):
+            self._events.write(
+                "held",
+                count=event.count,
+                reason=event.reason,
+                is_on_clipboard=event.is_on_clipboard,
+            )
+            return
+        for number in event.utterances:
+            if number not in self._stream.utterances:
+                self._stream.forget_sound(number)
+        self._events.write("held", count=len(self._stream.delivery.held), reason="")
+
+    def on_worker(self, event: WorkerReady | WorkerGone) -> None:
+        """A daemon never gives up: the next worker is tried again and again, ever more rarely."""
+        if isinstance(event, WorkerReady):
+            self.device = event.capabilities.device
+            self.degradations.put(NO_ENGINE, "")
+        elif event.is_fault and (event.error or self._supervisor.restarts.is_hopeless):
+            error = gave_up(event.reason, event.error)
+            self.degradations.put(NO_ENGINE, error.message)
+            self._events.fault("engine", error.message, remedy=error.remedy)
+
+    def on_failure(self, event: ThreadFailed) -> None:
+        self._failure = SwictationError(
+            f"The part {event.thread} broke off ({event.reason}): this is a bug.",
+            "please report it with the log",
+        )
+
+    def on_stop(self, reason: str) -> None:
+        _log.info("stopping: %s", reason)
+        if not self._is_stopping:
+            self._is_stopping = True
+            self.deadline_s = self._clock.now_s() + STOP_GRACE_S
+            self._obey("stop")
+
+    def abandon(self) -> int:
+        """The grace is over: how many utterances stay in the spool instead of becoming text."""
+        self._stream.delivery.abandon()
+        count = len(self._stream.utterances)
+        if count:
+            self._events.fault("stopped", f"{count} utterances are not transcribed; sound is kept")
+        return count
+
+    # --- the parts ---------------------------------------------------------------------------
+
+    def _obey(self, command: Command) -> str:
+        self._session, effects = decide(self._session, command)
+        for effect in effects:
+            match effect:
+                case "open":
+                    self._open(self._session.purpose)
+                case "close":
+                    self._close()
+                case "drop":
+                    self._drop()
+        self._tell_state()
+        return self.state
+
+    def _open(self, purpose: Purpose) -> None:
+        if self._is_stopping:
+            return
+        self._supervisor.wake()
+        if purpose == "type":
+            self._stream.delivery.begin_dictation()
+        post = self._workshop.inbox.post
+        self._stream.listen(self._new_source(), post, is_captured=purpose == "capture")
+
+    def _close(self) -> None:
+        """End behind the block that holds this moment."""
+        if capture := self._stream.capture:
+            capture.request_stop()
+            asyncio.get_running_loop().call_later(_LAST_BLOCK_S, capture.cut_off)
+
+    def _drop(self) -> None:
+        if capture := self._stream.capture:
+            capture.cut_off()
+        self._recognition.drop(self._workshop.stabilizer())
+        if self._capture and not self._capture.done():
+            self._capture.set_exception(NothingRecorded("The capture was cancelled."))
+
+    def _lose_patience(self) -> None:
+        if not self._stream.is_speaking:
+            self._obey("captured")
+
+    def _end_capture_if_silent(self) -> None:
+        """A capture that was heard to its end and brought nothing is over."""
+        if self._capture and not self._session.is_listening and self._stream.is_done:
+            self._answer_capture()
+
+    def _answer_capture(self) -> None:
+        if self._capture is None or self._capture.done():
+            return
+        if text := self._captured_text.strip():
+            self._capture.set_result(text)
+        else:
+            message = "Nothing was recorded: nobody spoke."
+            self._capture.set_exception(NothingRecorded(message, "swictation doctor"))
+
+    def _tell_state(self) -> None:
+        if self.state != self._told_state:
+            self._told_state = self.state
+            self._events.write("state", to_seconds(self._stream.heard_sample), state=self.state)
