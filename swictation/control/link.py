@@ -129,7 +129,7 @@ class Link:
         name: str,
         address: Callable[[], str],
         on_up: Callable[[Bus], Awaitable[None]],
-        on_down: Callable[[], None] = lambda: None,
+        on_down: Callable[[], None] | None = None,
         longest_wait_s: float = LONGEST_WAIT_S,
     ) -> None:
         self.bus: Bus | None = None
@@ -140,6 +140,11 @@ class Link:
         self._on_down = on_down
         self._longest_wait_s = longest_wait_s
         self._task: asyncio.Task[None] | None = None
+        self._has_tried = asyncio.Event()
+
+    async def tried(self) -> None:
+        """Returns when the first attempt to connect has ended, well or not."""
+        await self._has_tried.wait()
 
     async def open(self) -> None:
         """Connect for the first time, now, and keep the connection from then on.
@@ -173,7 +178,9 @@ class Link:
                 await self._wait_for_end(self.bus)
             try:
                 await self._connect()
+                self._has_tried.set()
             except FAILURES as error:
+                self._has_tried.set()
                 told = error.message if isinstance(error, SwictationError) else repr(error)
                 _log.info("%s: no bus, next try in %.1f s: %s", self._name, wait_s, told)
                 await asyncio.sleep(wait_s)
@@ -183,7 +190,8 @@ class Link:
         await bus.ended()
         self.bus = None
         _log.warning("%s: the bus has gone", self._name)
-        self._on_down()
+        if self._on_down is not None:
+            self._on_down()
 
     async def _connect(self) -> None:
         bus = await connect(self._address())
