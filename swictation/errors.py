@@ -55,5 +55,25 @@ class InjectError(SwictationError):
     """Text cannot be delivered."""
 
 
+class ControlError(SwictationError):
+    """The daemon cannot be reached, or refused."""
+
+
+class BusError(ControlError):
+    """There is no session bus, or it cannot be used."""
+
+
+class AlreadyRunning(ControlError):
+    """Another daemon owns the name on the bus."""
+
+
+class NotRunning(ControlError):
+    """No daemon answers: exit code 3."""
+
+
+class NothingRecorded(ControlError):
+    """There was no speech in what was to be captured: exit code 5."""
+
+
 class Interrupted(SwictationError):
     """The user stopped it: exit code 130."""

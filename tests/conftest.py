@@ -10,6 +10,7 @@ import hypothesis
 import psutil
 import pytest
 
+from fakes.bus import PrivateBus
 from fakes.scripted_engine.program import Program
 from fakes.scripted_engine.sound import make_scene
 from swictation import paths
@@ -113,6 +114,16 @@ def program(tmp_path: Path):
     program = Program(tmp_path, make_scene(1, 2, 1))
     yield program
     program.end()
+
+
+@pytest.fixture
+def session_bus(own_folders: Path, monkeypatch: pytest.MonkeyPatch):
+    """A session bus of this test alone."""
+    bus = PrivateBus(own_folders / "runtime")
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus.address)
+    bus.start()
+    yield bus
+    bus.kill()
 
 
 @pytest.fixture

@@ -12,10 +12,19 @@ from typing import Any, NoReturn
 import click
 
 from swictation import __version__
-from swictation.errors import ConfigError, Interrupted, SwictationError, UsageError
+from swictation.errors import (
+    ConfigError,
+    Interrupted,
+    NothingRecorded,
+    NotRunning,
+    SwictationError,
+    UsageError,
+)
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
+EXIT_NOT_RUNNING = 3
+EXIT_NOTHING_RECORDED = 5
 EXIT_INTERRUPTED = 130
 
 _CALL = re.compile(r"(?<![\w/.-])swictation (?=[a-z])")
@@ -24,6 +33,14 @@ _log = logging.getLogger(__name__)
 
 _COMMANDS = {
     "run": "swictation.cli.run:run",
+    "toggle": "swictation.cli.control:toggle",
+    "start": "swictation.cli.control:start",
+    "stop": "swictation.cli.control:stop",
+    "cancel": "swictation.cli.control:cancel",
+    "capture": "swictation.cli.control:capture",
+    "status": "swictation.cli.status:status",
+    "paste-last": "swictation.cli.control:paste_last",
+    "record": "swictation.cli.control:record",
     "transcribe": "swictation.cli.transcribe:transcribe",
     "model": "swictation.cli.model:model",
     "config": "swictation.cli.config:config",
@@ -79,6 +96,10 @@ def _on_os_error(error: OSError) -> NoReturn:
 def _exit_code(error: SwictationError) -> int:
     if isinstance(error, Interrupted):
         return EXIT_INTERRUPTED
+    if isinstance(error, NotRunning):
+        return EXIT_NOT_RUNNING
+    if isinstance(error, NothingRecorded):
+        return EXIT_NOTHING_RECORDED
     return EXIT_USAGE if isinstance(error, UsageError | ConfigError) else EXIT_FAILURE
 
 

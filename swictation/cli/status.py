@@ -1,0 +1,160 @@
+"""`swictation status`: what the daemon is doing."""
+
+import asyncio
+import os
+import signal
+import stat
+import sys
+
+import click
+import msgspec
+
+from swictation.cli.main import typeable
+from swictation.control.client import call
+from swictation.control.follow import follow
+from swictation.control.status import STOPPED, Status, bar_line, count, decode
+from swictation.errors import ControlError, UsageError
+
+_LABEL_WIDTH = len("last error")
+_ANSWER_S = 5.0
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
+@click.option("--follow", "follows", is_flag=True, help="A line for a bar at each change.")
+def status(as_json: bool, follows: bool) -> None:
+    """Tell what the daemon is doing.
+
+    --follow prints one line of JSON a change, with the keys that waybar reads, until it is
+    ended. It goes on while the daemon is restarted.
+    """
+    if as_json and follows:
+        raise UsageError("--json and --follow do not go together.", "choose one of them")
+    if follows:
+        asyncio.run(_follow())
+        return
+    told = str(call("Status", limit_s=_ANSWER_S))
+    if as_json:
+        click.echo(told)
+        return
+    for label, text in lines(_read(told)):
+        click.echo(f"{label.ljust(_LABEL_WIDTH)}  {text}")
+
+
+def _read(told: str) -> Status:
+    try:
+        return decode(told)
+    except msgspec.DecodeError as error:
+        raise ControlError(
+            "The running daemon is of another version.", "systemctl --user restart swictation"
+        ) from error
+
+
+def lines(now: Status) -> list[tuple[str, str]]:
+    """Label and text for people; what is well and unused is left out."""
+    told = [("state", now.state if now.ready else f"{now.state}; {_why_not_ready(now)}")]
+    if now.degraded:
+        since = duration(now.degraded.since_s)
+        told.append(("degraded", f"{now.degraded.mode}, for {since}: {now.degraded.reason}"))
+    told += [("model", _model(now)), ("microphone", _microphone(now))]
+    if now.injector.name:
+        told.append(("typing", _typing(now)))
+    if now.queue.utterances:
+        queued = count(now.queue.utterances, "utterance")
+        told.append(("queue", f"{queued}, {now.queue.audio_s:.1f} s of sound"))
+    if now.held.texts:
+        held = f"{count(now.held.texts, 'text')} ({now.held.reason})"
+        told.append(("held", f"{held}\n  -> {typeable('swictation paste-last')}"))
+    if now.loss.samples:
+        told.append(("lost", f"{count(now.loss.samples, 'sample')} of sound"))
+    if now.latency_ms.finalisation_p50 is not None:
+        told.append(("latency", _latency(now)))
+    if now.last_error:
+        told.append(("last error", now.last_error))
+    told.append(("up", f"{duration(now.uptime_s)}, process {now.pid}, version {now.version}"))
+    return told
+
+
+def _why_not_ready(now: Status) -> str:
+    states = set(now.models.values())
+    if "failed" in states:
+        return "the model cannot be loaded"
+    return "the model is being loaded" if "loading" in states else "the model is not loaded"
+
+
+def _model(now: Status) -> str:
+    name = now.model or "none yet"
+    if now.device:
+        name += f" on {now.device}"
+    if now.worker.pid is None:
+        return name
+    restarts = f", restarted {count(now.worker.restarts, 'time')}" if now.worker.restarts else ""
+    return f"{name} (worker {now.worker.pid}, {now.worker.rss_mib:.0f} MiB{restarts})"
+
+
+def _microphone(now: Status) -> str:
+    audio = now.audio
+    parts = [audio.source or "none", audio.health]
+    if audio.reason:
+        parts.append(audio.reason)
+    if audio.level_dbfs is not None:
+        parts.append(f"{audio.level_dbfs:.0f} dBFS")
+    return ", ".join(parts)
+
+
+def _typing(now: Status) -> str:
+    injector = now.injector
+    if not injector.last_outcome:
+        return f"by {injector.name}"
+    reason = f" ({injector.last_reason})" if injector.last_reason else ""
+    return f"by {injector.name}, last time {injector.last_outcome}{reason}"
+
+
+def _latency(now: Status) -> str:
+    half, most = now.latency_ms.finalisation_p50, now.latency_ms.finalisation_p95
+    text = f"{half:.0f} ms from the end of speech to its text"
+    return f"{text}, {most:.0f} ms at worst of 20" if most is not None else text
+
+
+def duration(seconds: float) -> str:
+    """Such as "12 s", "5 min", "2 h 5 min", "3 days 4 h"."""
+    minutes, hours, days = (int(seconds // each) for each in (60, 3600, 86400))
+    if days:
+        return f"{count(days, 'day')} {hours % 24} h"
+    if hours:
+        return f"{hours} h {minutes % 60} min"
+    return f"{minutes} min" if minutes else f"{int(seconds)} s"
+
+
+async def _follow() -> None:
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ended.set)
+    out = sys.stdout.fileno()
+    if stat.S_ISFIFO(os.fstat(out).st_mode):
+        loop.add_reader(out, ended.set)  # told only when the reader has gone
+    printer = _Printer()
+    following = asyncio.create_task(follow(printer.tell))
+    waiting = asyncio.create_task(ended.wait())
+    await asyncio.wait({following, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    loop.remove_reader(out)
+    for task in (following, waiting):
+        task.cancel()
+    result, _ = await asyncio.gather(following, waiting, return_exceptions=True)
+    if isinstance(result, Exception) and not isinstance(result, BrokenPipeError):
+        raise result
+
+
+class _Printer:
+    """One line for each status that looks different from the one before."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, object] = {}
+
+    def tell(self, now: Status = STOPPED) -> None:
+        line = bar_line(now)
+        if line != self._last:
+            self._last = line
+            click.echo(msgspec.json.encode(line))
+            sys.stdout.flush()

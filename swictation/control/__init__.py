@@ -1,0 +1,1 @@
+"""How the daemon is asked, watched and heard of: D-Bus, notifications, cues, the screen lock."""

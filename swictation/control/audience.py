@@ -1,0 +1,140 @@
+"""Who on the bus is listened to and spoken to: subscribers, and callers who wait for an answer.
+
+Text goes to subscribers alone, by unicast. All of them are known by their unique names, which the
+bus never gives twice; who leaves it is forgotten.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine, Generator
+from contextvars import ContextVar
+from typing import Any, Literal
+
+from dbus_fast import Message, MessageType
+
+from swictation.control.link import FAILURES, Bus
+from swictation.control.wire import INTERFACE, PATH
+from swictation.errors import ControlError
+
+MAX_SUBSCRIBERS = 32
+"""One more is refused."""
+
+CALLER: ContextVar[str] = ContextVar("caller")
+"""The unique name of whoever's method call is being handled."""
+
+_LEAVES = (
+    "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
+    "member='NameOwnerChanged',arg0='{name}'"
+)
+
+
+class Audience:
+    """The others on one connection. Used on the run loop's thread."""
+
+    def __init__(self, bus: Bus, on_change: Callable[[int], None]) -> None:
+        """`on_change` is told how many subscribers want text."""
+        self._bus = bus
+        self._on_change = on_change
+        self._subscribers: dict[str, bool] = {}
+        self._calls: dict[asyncio.Task[Any], str] = {}
+        self._chores: set[asyncio.Task[None]] = set()
+        bus.add_message_handler(self._note)
+
+    def subscribe(self, name: str, include_text: bool) -> None:
+        """Send `name` what is said from now on, with text or without it.
+
+        Raises:
+            ControlError: there are too many already.
+        """
+        if name not in self._subscribers:
+            if len(self._subscribers) >= MAX_SUBSCRIBERS:
+                raise ControlError(f"There are {MAX_SUBSCRIBERS} subscribers: no more fit.")
+            self._watch(name)
+        self._subscribers[name] = include_text
+        self._tell()
+
+    def unsubscribe(self, name: str) -> None:
+        """Send `name` nothing more."""
+        if self._subscribers.pop(name, None) is not None:
+            self._unwatch(name)
+            self._tell()
+
+    @contextlib.contextmanager
+    def cared_for(self) -> Generator[None]:
+        """Cancels the running task should its caller leave the bus before the answer."""
+        task, name = asyncio.current_task(), CALLER.get()
+        assert task is not None, "called by a method of the object on the bus"
+        self._calls[task] = name
+        self._watch(name)
+        try:
+            yield
+        finally:
+            del self._calls[task]
+            self._unwatch(name)
+
+    def say(self, member: Literal["Partial", "Committed"], utterance: int, text: str) -> None:
+        """Tell each subscriber; those who want no text get "" in its place."""
+        for name, include_text in self._subscribers.items():
+            self._bus.send(
+                Message(
+                    message_type=MessageType.SIGNAL,
+                    destination=name,
+                    path=PATH,
+                    interface=INTERFACE,
+                    member=member,
+                    signature="us",
+                    body=[utterance, text if include_text else ""],
+                )
+            )
+
+    async def close(self) -> None:
+        """Forget all, break off what they wait for."""
+        tasks = [*self._calls, *self._chores]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._subscribers:
+            self._subscribers.clear()
+            self._tell()
+
+    def _tell(self) -> None:
+        self._on_change(sum(self._subscribers.values()))
+
+    def _note(self, message: Message) -> None:
+        """Called by dbus-fast for each message, before its method is."""
+        if message.message_type is MessageType.METHOD_CALL and message.sender:
+            CALLER.set(message.sender)
+        elif message.member == "NameOwnerChanged" and message.sender == "org.freedesktop.DBus":
+            name, _, owner = message.body
+            if not owner:
+                self._left(name)
+
+    def _left(self, name: str) -> None:
+        self.unsubscribe(name)
+        for task, caller in self._calls.items():
+            if caller == name:
+                task.cancel()
+
+    def _watch(self, name: str) -> None:
+        self._chore(self._look_at(name))
+
+    async def _look_at(self, name: str) -> None:
+        await self._bus.ask_bus("AddMatch", "s", _LEAVES.format(name=name))
+        if (await self._bus.ask_bus("NameHasOwner", "s", name)) == [False]:
+            self._left(name)  # before the rule stood
+
+    def _unwatch(self, name: str) -> None:
+        """The bus counts equal rules: this takes one of them away."""
+        self._chore(self._look_away(name))
+
+    async def _look_away(self, name: str) -> None:
+        await self._bus.ask_bus("RemoveMatch", "s", _LEAVES.format(name=name))
+
+    def _chore(self, work: Coroutine[Any, Any, None]) -> None:
+        async def do() -> None:
+            with contextlib.suppress(*FAILURES):  # the bus has gone, and all of them with it
+                await work
+
+        task = asyncio.create_task(do(), name="audience")
+        self._chores.add(task)
+        task.add_done_callback(self._chores.discard)

@@ -1,0 +1,204 @@
+"""A connection to a bus that mends itself: buses are restarted, daemons stay.
+
+dbus-fast tells the end of a bus by an error in `wait_for_disconnect`. Everything that hangs on the
+old connection (the name, match rules, who subscribed) is gone with it and is made anew in
+`on_up`.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+from dbus_fast import DBusError, Message, MessageType
+from dbus_fast.aio import MessageBus
+from dbus_fast.errors import DBusFastError
+
+from swictation.errors import SwictationError
+
+CONNECT_S = 10.0
+FIRST_WAIT_S = 0.1
+LONGEST_WAIT_S = 5.0
+MAX_UNSENT = 256
+"""Signals that may wait for a bus that does not read; what comes on top is dropped."""
+
+FAILURES = (OSError, EOFError, TimeoutError, DBusFastError, SwictationError)
+"""What a bus that is absent, dying or unwell brings about."""
+
+_log = logging.getLogger(__name__)
+
+
+class Bus(MessageBus):
+    """A connection to which one may always write: what comes after its end is dropped."""
+
+    unsent = 0
+    _ended: "asyncio.Task[None] | None" = None
+
+    async def open(self) -> None:
+        """Connect.
+
+        Raises:
+            OSError, EOFError, TimeoutError, DBusFastError: it cannot be had.
+        """
+        async with asyncio.timeout(CONNECT_S):
+            await self.connect()
+        self._ended = asyncio.create_task(self._see_the_end(), name="bus")
+
+    async def ended(self) -> None:
+        """Returns when there is no connection any more."""
+        if self._ended is not None:
+            await asyncio.wait([self._ended])  # which, cancelled, leaves that task alone
+
+    async def close(self) -> None:
+        """End the connection and wait until its socket is closed."""
+        self.disconnect()
+        await self.ended()
+
+    def send(self, msg: Message) -> "asyncio.Future[None]":
+        """Write a message. Of signals at most MAX_UNSENT wait, the newest are dropped."""
+        is_signal = msg.message_type is MessageType.SIGNAL
+        if not self.connected or (is_signal and self.unsent >= MAX_UNSENT):
+            return _done()
+        try:
+            sent = cast("asyncio.Future[None]", super().send(msg))  # pyright: ignore[reportUnknownMemberType]
+        except OSError:  # it died of this very write
+            return _done()
+        if not sent.done():
+            self.unsent += 1
+            sent.add_done_callback(self._sent)
+        elif not sent.cancelled():
+            sent.exception()  # seen: `wait_for_disconnect` tells it again
+        return sent
+
+    def _sent(self, sent: "asyncio.Future[None]") -> None:
+        self.unsent -= 1
+        if not sent.cancelled():
+            sent.exception()
+
+    async def ask(self, message: Message) -> list[object]:
+        """Call a method; the body of its answer.
+
+        Raises:
+            DBusError: the answer is an error.
+            EOFError, OSError: the bus has gone.
+        """
+        if not self.connected:
+            raise EOFError
+        reply = await self.call(message)
+        if reply.message_type is MessageType.ERROR:
+            raise DBusError(reply.error_name or "", str(reply.body[0]) if reply.body else "")
+        return list(reply.body)
+
+    async def ask_bus(self, member: str, signature: str, *body: object) -> list[object]:
+        """Call a method of the bus itself; see `ask`."""
+        return await self.ask(
+            Message(
+                destination="org.freedesktop.DBus",
+                path="/org/freedesktop/DBus",
+                interface="org.freedesktop.DBus",
+                member=member,
+                signature=signature,
+                body=list(body),
+            )
+        )
+
+    async def _see_the_end(self) -> None:
+        with contextlib.suppress(*FAILURES):
+            await self.wait_for_disconnect()
+
+
+def _done() -> "asyncio.Future[None]":
+    done = asyncio.get_running_loop().create_future()
+    done.set_result(None)
+    return done
+
+
+async def connect(address: str) -> Bus:
+    """A connection to the bus at `address`; raises as `Bus.open` does."""
+    bus = Bus(address)
+    await bus.open()
+    return bus
+
+
+class Link:
+    """Keeps a connection; `on_up` prepares each new one, `on_down` hears of its end."""
+
+    def __init__(
+        self,
+        name: str,
+        address: Callable[[], str],
+        on_up: Callable[[Bus], Awaitable[None]],
+        on_down: Callable[[], None] | None = None,
+        longest_wait_s: float = LONGEST_WAIT_S,
+    ) -> None:
+        self.bus: Bus | None = None
+        """The connection while it stands."""
+        self._name = name
+        self._address = address
+        self._on_up = on_up
+        self._on_down = on_down
+        self._longest_wait_s = longest_wait_s
+        self._task: asyncio.Task[None] | None = None
+        self._has_tried = asyncio.Event()
+
+    async def tried(self) -> None:
+        """Returns when the first attempt to connect has ended, well or not."""
+        await self._has_tried.wait()
+
+    async def open(self) -> None:
+        """Connect for the first time, now, and keep the connection from then on.
+
+        Raises:
+            OSError, EOFError, TimeoutError, DBusFastError: there is no bus.
+            SwictationError: `on_up` raised it.
+        """
+        await self._connect()
+        self.start()
+
+    def start(self) -> None:
+        """Keep a connection as soon as there is a bus."""
+        self._task = asyncio.create_task(self._keep(), name=f"link {self._name}")
+
+    async def stop(self) -> None:
+        """Close it for good."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        if self.bus is not None:
+            await self.bus.close()
+            self.bus = None
+
+    async def _keep(self) -> None:
+        wait_s = FIRST_WAIT_S
+        while True:
+            if self.bus is not None:
+                wait_s = FIRST_WAIT_S
+                await self._wait_for_end(self.bus)
+            try:
+                await self._connect()
+                self._has_tried.set()
+            except FAILURES as error:
+                self._has_tried.set()
+                told = error.message if isinstance(error, SwictationError) else repr(error)
+                _log.info("%s: no bus, next try in %.1f s: %s", self._name, wait_s, told)
+                await asyncio.sleep(wait_s)
+                wait_s = min(2 * wait_s, self._longest_wait_s)
+
+    async def _wait_for_end(self, bus: Bus) -> None:
+        await bus.ended()
+        self.bus = None
+        _log.warning("%s: the bus has gone", self._name)
+        if self._on_down is not None:
+            self._on_down()
+
+    async def _connect(self) -> None:
+        bus = await connect(self._address())
+        try:
+            await self._on_up(bus)
+        except BaseException:
+            await bus.close()
+            raise
+        self.bus = bus
+        _log.info("%s: on the bus as %s", self._name, bus.unique_name)

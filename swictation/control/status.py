@@ -1,0 +1,188 @@
+"""The one truth about the daemon that others may read: what `swictation status --json` prints.
+
+It holds no dictated text: of what is held only the number is told.
+"""
+
+import html
+from typing import Literal
+
+import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+State = Literal["idle", "listening", "transcribing", "stopped"]
+ModelState = Literal["unloaded", "loading", "loaded", "failed"]
+
+
+class Degraded(Struct, frozen=True):
+    """It works, but not as configured."""
+
+    mode: str
+    """What it does instead, such as "cpu" or "no microphone"."""
+    reason: str
+    since_s: float
+    """Seconds ago."""
+
+
+class WorkerStatus(Struct, frozen=True):
+    """The process that holds the engine."""
+
+    state: str = "none"
+    generation: int = 0
+    pid: int | None = None
+    restarts: int = 0
+    rss_mib: float = 0.0
+
+
+class Queue(Struct, frozen=True):
+    """What is said and not yet text."""
+
+    utterances: int = 0
+    audio_s: float = 0.0
+
+
+class Held(Struct, frozen=True):
+    """Text that could not be typed and waits for `paste-last`."""
+
+    texts: int = 0
+    """How many; never what they say."""
+    reason: str = ""
+
+
+class Loss(Struct, frozen=True):
+    """Sound that is in neither text, held list nor spool."""
+
+    samples: int = 0
+
+
+class Latency(Struct, frozen=True):
+    """From the end of speech to its text; None until there was some."""
+
+    finalisation_p50: float | None = None
+    finalisation_p95: float | None = None
+
+
+class AudioStatus(Struct, frozen=True):
+    """The microphone."""
+
+    source: str = ""
+    level_dbfs: float | None = None
+    last_block_age_s: float | None = None
+    health: str = "closed"
+    reason: str = ""
+    """Why it is not well, "" where it is."""
+
+
+class InjectorStatus(Struct, frozen=True):
+    """The way text takes into the window."""
+
+    name: str = ""
+    last_outcome: str = ""
+    last_reason: str = ""
+
+
+class Status(Struct, frozen=True, kw_only=True):
+    """A moment of the daemon. New keys may come; these keep their names and meanings."""
+
+    state: State
+    degraded: Degraded | None = None
+    ready: bool = False
+    """A word spoken now would become text without waiting for a model."""
+    models: dict[str, ModelState] = field(default_factory=dict[str, ModelState])
+    engine: str = ""
+    model: str = ""
+    device: str = ""
+    """Where it really computes, not what is configured."""
+    worker: WorkerStatus = WorkerStatus()
+    queue: Queue = Queue()
+    held: Held = Held()
+    loss: Loss = Loss()
+    latency_ms: Latency = Latency()
+    audio: AudioStatus = AudioStatus()
+    injector: InjectorStatus = InjectorStatus()
+    vram: dict[str, str | int | float] | None = None
+    uptime_s: float = 0.0
+    last_error: str | None = None
+    pid: int | None = None
+    version: str = ""
+
+
+STOPPED = Status(state="stopped")
+"""What there is to tell where no daemon runs."""
+
+
+def encode(status: Status) -> str:
+    """One JSON object on one line."""
+    return msgspec.json.encode(status).decode()
+
+
+def decode(text: str) -> Status:
+    """The status that `encode` wrote, by a daemon of this version or another.
+
+    Raises:
+        msgspec.DecodeError: it is none.
+    """
+    return msgspec.json.decode(text, type=Status)
+
+
+def steady(status: Status) -> Status:
+    """The same without what changes all the time: what is left says whether anything happened."""
+    degraded = status.degraded and replace(status.degraded, since_s=0.0)
+    return replace(
+        status,
+        degraded=degraded,
+        uptime_s=0.0,
+        worker=replace(status.worker, rss_mib=0.0),
+        queue=replace(status.queue, audio_s=0.0),
+        audio=replace(status.audio, level_dbfs=None, last_block_age_s=None),
+        vram=None,
+    )
+
+
+_MARKS: dict[State, str] = {"idle": "○", "listening": "●", "transcribing": "◐", "stopped": "×"}
+
+
+def bar_line(status: Status) -> dict[str, object]:
+    """What waybar's custom module takes as JSON; other bars read the same keys.
+
+    `percentage` is 100 where speech becomes text at once, else 0. `text` and `tooltip` are
+    escaped, for waybar takes them as Pango markup.
+    """
+    classes: list[str] = [status.state]
+    text = f"{_MARKS[status.state]} {status.state}"
+    if status.degraded:
+        classes.append("degraded")
+        text += " !"
+    return {
+        "text": text,
+        "alt": status.state,
+        "tooltip": html.escape("\n".join(_tooltip(status)), quote=False),
+        "class": classes,
+        "percentage": 100 if status.ready else 0,
+    }
+
+
+def _tooltip(status: Status) -> list[str]:
+    if status.state == "stopped":
+        return ["swictation is not running"]
+    lines = [f"swictation: {status.state}"]
+    if status.model:
+        lines.append(f"{status.model} on {status.device or 'no device yet'}")
+    elif not status.ready:
+        lines.append("the model is not loaded yet")
+    if status.audio.source:
+        lines.append(f"microphone: {status.audio.source}")
+    if status.audio.reason:
+        lines.append(f"microphone: {status.audio.reason}")
+    if status.degraded:
+        lines.append(f"degraded ({status.degraded.mode}): {status.degraded.reason}")
+    if status.held.texts:
+        lines.append(f"held: {count(status.held.texts, 'text')} ({status.held.reason})")
+    if status.last_error:
+        lines.append(f"last error: {status.last_error}")
+    return lines
+
+
+def count(number: int, thing: str) -> str:
+    """Such as "1 text", "2 texts"."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -1,0 +1,52 @@
+"""What service and clients agree on: names, and errors as text on the bus."""
+
+import os
+
+from swictation.errors import BusError, ControlError, NothingRecorded, SwictationError
+
+BUS_NAME = "io.github.swictation.Swictation1"
+INTERFACE = BUS_NAME
+PATH = "/io/github/swictation/Swictation1"
+
+ERROR_NOTHING_RECORDED = "io.github.swictation.Error.NothingRecorded"
+ERROR_FAILED = "io.github.swictation.Error.Failed"
+
+
+def session_address() -> str:
+    """Where the session bus listens.
+
+    Raises:
+        BusError: nothing in the environment says so.
+    """
+    address = os.environ.get("DBUS_SESSION_BUS_ADDRESS")
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    if address:
+        return address
+    if runtime:
+        return f"unix:path={runtime}/bus"
+    raise BusError(
+        "There is no session bus: neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set.",
+        "log in to a desktop, or: dbus-run-session -- swictation run",
+    )
+
+
+def system_address() -> str:
+    """Where the system bus listens."""
+    return os.environ.get("DBUS_SYSTEM_BUS_ADDRESS") or "unix:path=/run/dbus/system_bus_socket"
+
+
+def error_name(error: SwictationError) -> str:
+    """The D-Bus name of an error."""
+    return ERROR_NOTHING_RECORDED if isinstance(error, NothingRecorded) else ERROR_FAILED
+
+
+def error_text(error: SwictationError) -> str:
+    """The message, and on the next line the remedy where there is one."""
+    return f"{error.message}\n{error.remedy}" if error.remedy else error.message
+
+
+def error_from(name: str, text: str) -> ControlError:
+    """The error that `error_name` and `error_text` put on the bus."""
+    message, _, remedy = text.partition("\n")
+    kind = NothingRecorded if name == ERROR_NOTHING_RECORDED else ControlError
+    return kind(message, remedy)

@@ -1,0 +1,101 @@
+import json
+
+import pytest
+from msgspec.structs import replace
+
+from swictation.control.status import (
+    STOPPED,
+    AudioStatus,
+    Degraded,
+    Held,
+    Status,
+    WorkerStatus,
+    bar_line,
+    decode,
+    encode,
+    steady,
+)
+
+pytestmark = pytest.mark.unit
+
+LISTENING = Status(
+    state="listening",
+    ready=True,
+    models={"small.en": "loaded"},
+    engine="whisper",
+    model="small.en",
+    device="cpu",
+    worker=WorkerStatus(state="ready", generation=3, pid=77, restarts=2, rss_mib=210.5),
+    audio=AudioStatus(source="Built-in", level_dbfs=-30.0, last_block_age_s=0.04, health="ok"),
+    uptime_s=12.5,
+)
+
+
+def test_the_keys_of_the_json_are_those_that_others_rely_on():
+    read = json.loads(encode(LISTENING))
+    assert list(read) == [
+        "state", "degraded", "ready", "models", "engine", "model", "device", "worker", "queue",
+        "held", "loss", "latency_ms", "audio", "injector", "vram", "uptime_s", "last_error",
+        "pid", "version",
+    ]  # fmt: skip
+    assert list(read["worker"]) == ["state", "generation", "pid", "restarts", "rss_mib"]
+    assert list(read["queue"]) == ["utterances", "audio_s"]
+    assert list(read["held"]) == ["texts", "reason"]
+    assert list(read["loss"]) == ["samples"]
+    assert list(read["latency_ms"]) == ["finalisation_p50", "finalisation_p95"]
+    assert list(read["audio"]) == ["source", "level_dbfs", "last_block_age_s", "health", "reason"]
+    assert list(read["injector"]) == ["name", "last_outcome", "last_reason"]
+    degraded = replace(LISTENING, degraded=Degraded("cpu", "no card", 2.0))
+    assert json.loads(encode(degraded))["degraded"] == {
+        "mode": "cpu", "reason": "no card", "since_s": 2.0,
+    }  # fmt: skip
+
+
+def test_what_is_encoded_on_one_line_is_decoded_to_the_same():
+    assert "\n" not in encode(LISTENING)
+    assert decode(encode(LISTENING)) == LISTENING
+
+
+def test_keys_of_a_later_version_are_no_reason_to_fail():
+    read = json.loads(encode(LISTENING))
+    assert decode(json.dumps(read | {"mood": "fine"})) == LISTENING
+
+
+def test_a_bar_gets_waybars_keys():
+    line = bar_line(LISTENING)
+    assert set(line) == {"text", "alt", "class", "tooltip", "percentage"}
+    assert line["alt"] == "listening"
+    assert line["class"] == ["listening"]
+    assert line["percentage"] == 100
+
+
+def test_a_bar_shows_degradation_and_what_is_held():
+    status = replace(
+        LISTENING, degraded=Degraded("cpu", "the card is full", 3.0), held=Held(2, "screen locked")
+    )
+    line = bar_line(status)
+    assert line["class"] == ["listening", "degraded"]
+    assert "the card is full" in str(line["tooltip"])
+    assert "2 texts (screen locked)" in str(line["tooltip"])
+
+
+def test_markup_in_a_name_does_not_break_the_bar():
+    audio = replace(LISTENING.audio, source="Mic <1> & Line")
+    assert "Mic &lt;1&gt; &amp; Line" in str(bar_line(replace(LISTENING, audio=audio))["tooltip"])
+
+
+def test_without_a_daemon_the_bar_says_stopped():
+    line = bar_line(STOPPED)
+    assert (line["alt"], line["class"], line["percentage"]) == ("stopped", ["stopped"], 0)
+
+
+def test_passing_time_and_a_moving_level_are_no_change():
+    later = replace(
+        LISTENING,
+        uptime_s=99.0,
+        audio=replace(LISTENING.audio, level_dbfs=-12.0, last_block_age_s=0.01),
+        worker=replace(LISTENING.worker, rss_mib=300.0),
+    )
+    assert steady(later) == steady(LISTENING)
+    assert steady(replace(later, state="idle")) != steady(LISTENING)
+    assert steady(replace(later, held=Held(1, "locked"))) != steady(LISTENING)
