@@ -55,5 +55,9 @@ class InjectError(SwictationError):
     """Text cannot be delivered."""
 
 
+class ServiceError(SwictationError):
+    """The systemd service cannot be installed, started or asked."""
+
+
 class Interrupted(SwictationError):
     """The user stopped it: exit code 130."""
