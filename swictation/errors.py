@@ -75,5 +75,9 @@ class NothingRecorded(ControlError):
     """There was no speech in what was to be captured: exit code 5."""
 
 
+class ServiceError(SwictationError):
+    """The systemd service cannot be installed, started or asked."""
+
+
 class Interrupted(SwictationError):
     """The user stopped it: exit code 130."""

@@ -20,3 +20,13 @@ def models_dir() -> Path:
 def spool_dir() -> Path:
     """`$XDG_STATE_HOME/swictation/spool`."""
     return platformdirs.user_state_path(_APP) / "spool"
+
+
+def units_dir() -> Path:
+    """`$XDG_CONFIG_HOME/systemd/user`: systemd's own place for the units of a user."""
+    return platformdirs.user_config_path() / "systemd" / "user"
+
+
+def dbus_services_dir() -> Path:
+    """`$XDG_DATA_HOME/dbus-1/services`."""
+    return platformdirs.user_data_path() / "dbus-1" / "services"

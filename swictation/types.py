@@ -1,17 +1,22 @@
 """Frozen values that cross a seam between stages, and the units everything is counted in."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 SAMPLE_RATE_HZ = 16_000
 FRAME_SAMPLES = 512
 """One frame of the detector: 32 ms."""
 
-Samples = NDArray[np.int16]
-"""Mono PCM at SAMPLE_RATE_HZ, shape (n,)."""
+if TYPE_CHECKING:
+    Samples = NDArray[np.int16]
+    """Mono PCM at SAMPLE_RATE_HZ, shape (n,)."""
+else:
+    Samples = Any  # numpy takes 0.1 s, which each command would pay that touches no sound
 
 Language = Annotated[str, msgspec.Meta(pattern="^[a-z]{2,3}$")]
 

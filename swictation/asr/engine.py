@@ -1,16 +1,20 @@
 """The port of a recogniser. An engine lives in a worker process, never in the daemon."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from swictation.types import Capabilities, DecodeRequest, Hypothesis
 
-Waveform = NDArray[np.float32]
-"""Mono at 16 kHz in [-1, 1], shape (n,)."""
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Waveform = NDArray[np.float32]
+    """Mono at 16 kHz in [-1, 1], shape (n,)."""
+else:
+    Waveform = Any  # as `types.Samples`
 
 
 class EngineSpec(msgspec.Struct, frozen=True, gc=False):

@@ -45,6 +45,7 @@ _COMMANDS = {
     "model": "swictation.cli.model:model",
     "config": "swictation.cli.config:config",
     "doctor": "swictation.cli.doctor:doctor",
+    "service": "swictation.cli.service:service",
     "completion": "swictation.cli.completion:completion",
 }
 

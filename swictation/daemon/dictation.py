@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from swictation.asr.stabilizer import Stabilizer
 from swictation.audio.source import Source
 from swictation.clock import Clock
 from swictation.control.session import Command, Purpose, Session, decide
@@ -13,9 +14,9 @@ from swictation.daemon.eventlog import EventLog
 from swictation.daemon.playing import STOP_GRACE_S
 from swictation.daemon.recognition import Recognition
 from swictation.daemon.stream import Stream
-from swictation.daemon.workshop import Workshop
-from swictation.errors import InjectError, NothingRecorded, SwictationError
+from swictation.errors import NothingRecorded, SwictationError
 from swictation.events import (
+    Event,
     HeldSettled,
     Injected,
     SourceEnded,
@@ -44,21 +45,24 @@ class Dictation:
         recognition: Recognition,
         collector: Collector,
         supervisor: Supervisor,
-        workshop: Workshop,
+        events: EventLog,
+        clock: Clock,
+        post: Callable[[Event], None],
         new_source: Callable[[], Source],
+        new_stabilizer: Callable[[], Stabilizer],
     ) -> None:
         self._stream = stream
         self._recognition = recognition
         self._collector = collector
         self._supervisor = supervisor
-        self._workshop = workshop
-        self._events: EventLog = workshop.events
-        self._clock: Clock = workshop.clock
+        self._events = events
+        self._clock = clock
+        self._post = post
         self._new_source = new_source
+        self._new_stabilizer = new_stabilizer
         self._session = Session()
         self._capture: asyncio.Future[str] | None = None
         self._captured_text = ""
-        self._timer: asyncio.TimerHandle | None = None
         self._failure: SwictationError | None = None
         self._is_stopping = False
         self.degradations = Degradations(self._clock)
@@ -221,8 +225,8 @@ class Dictation:
         self._supervisor.wake()
         if purpose == "type":
             self._stream.delivery.begin_dictation()
-        post = self._workshop.inbox.post
-        self._stream.listen(self._new_source(), post, is_captured=purpose == "capture")
+        is_captured = purpose == "capture"
+        self._stream.listen(self._new_source(), self._post, is_captured=is_captured)
 
     def _close(self) -> None:
         """End behind the block that holds this moment."""
@@ -233,7 +237,7 @@ class Dictation:
     def _drop(self) -> None:
         if capture := self._stream.capture:
             capture.cut_off()
-        self._recognition.drop(self._workshop.stabilizer())
+        self._recognition.drop(self._new_stabilizer())
         if self._capture and not self._capture.done():
             self._capture.set_exception(NothingRecorded("The capture was cancelled."))
 

@@ -6,8 +6,10 @@ again by the run loop, unchanged, once the next one is ready.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
+from typing import Literal
 
 import psutil
 
@@ -55,6 +57,7 @@ class Supervisor:
         self._planned = ""
         self._timer: asyncio.TimerHandle | None = None
         self._stopping = asyncio.Event()
+        self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.restarts = Restarts()
         self.generation = 0
@@ -63,6 +66,13 @@ class Supervisor:
     def is_ready(self) -> bool:
         """Whether a request may be sent."""
         return self._is_ready and not self._planned
+
+    @property
+    def state(self) -> Literal["none", "loading", "ready"]:
+        """Of the worker."""
+        if self._worker is None:
+            return "none"
+        return "ready" if self.is_ready else "loading"
 
     @property
     def pid(self) -> int | None:
@@ -90,9 +100,26 @@ class Supervisor:
         self._spec = spec
         self._task = asyncio.create_task(self._keep_alive())
 
+    def use(self, spec: EngineSpec) -> None:
+        """Go on with another engine, in a fresh worker; what is open is asked of that one."""
+        if self._task is None:
+            self.start(spec)
+        elif spec != self._spec:
+            self._spec = spec
+            self.restarts = Restarts()
+            if self._worker:
+                self._planned = "another engine is wanted"
+                self._worker.kill(self._planned)
+            self.wake()
+
+    def wake(self) -> None:
+        """Do not wait any longer before the next start: somebody speaks."""
+        self._wake.set()
+
     async def stop(self) -> None:
         """End the worker and wait for it."""
         self._stopping.set()
+        self._wake.set()
         if self._worker and self._open:
             self._worker.kill("shutdown")
         self.recycle("shutdown")
@@ -129,13 +156,12 @@ class Supervisor:
             await self._one_generation(self.generation)
             if self._stopping.is_set():
                 return
+            self._wake.clear()
             delay_s = self.restarts.delay_s()
             if delay_s:
                 _log.info("the next worker starts in %.1f s", delay_s)
-                try:
-                    await asyncio.wait_for(self._stopping.wait(), delay_s)
-                except TimeoutError:
-                    continue
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), delay_s)
 
     async def _one_generation(self, generation: int) -> None:
         worker = WorkerProcess(generation)

@@ -1,0 +1,104 @@
+"""`swictation service`: the daemon as a systemd user service."""
+
+import click
+
+from swictation.cli.main import typeable
+from swictation.service import files, installer, state
+from swictation.service.installer import Installed
+from swictation.service.state import ServiceState
+from swictation.service.systemctl import need
+
+_EXIT_NOT_RUNNING = 3
+
+
+@click.group()
+def service() -> None:
+    """Let the daemon start with your session: install, remove, status."""
+
+
+@service.command()
+@click.option("--no-start", is_flag=True, help="Install and enable it, but do not start it now.")
+def install(no_start: bool) -> None:
+    """Write the unit and the D-Bus file, enable the service and start it.
+
+    Done again, for instance after an update, it changes only what is different.
+    """
+    done = installer.install(start=not no_start)
+    for path in done.written:
+        click.echo(f"wrote {path}")
+    if not done.written:
+        click.echo(f"installed already: {files.unit_file()}")
+    _tell_target(done)
+    if no_start:
+        click.echo("enabled, not started")
+        click.echo("  -> systemctl --user start swictation")
+        return
+    now = state.read()
+    click.echo(f"{'restarted' if done.is_restarted else 'running'} (PID {now.pid})")
+    click.echo(f"  -> to see how it is: {typeable('swictation status')}")
+
+
+@service.command()
+def remove() -> None:
+    """Stop and disable the service, and delete its files."""
+    gone = installer.remove()
+    for path in gone:
+        click.echo(f"removed {path}")
+    if not gone:
+        click.echo("nothing is installed")
+
+
+@service.command()
+def status() -> int:
+    """Tell whether the service is installed, enabled and running; exit code 3 if it is not."""
+    need()
+    now = state.read()
+    if not now.is_installed:
+        click.echo("not installed")
+        click.echo(f"  -> {typeable('swictation service install')}")
+        return _EXIT_NOT_RUNNING
+    click.echo(f"installed  {now.path}")
+    click.echo(f"enabled    {_enabled(now)}")
+    click.echo(f"active     {_active(now)}")
+    if now.told:
+        click.echo(f"it says    {now.told}")
+    if remedy := _remedy(now):
+        click.echo(f"  -> {typeable(remedy)}")
+    return 0 if now.is_active else _EXIT_NOT_RUNNING
+
+
+def _tell_target(done: Installed) -> None:
+    if done.is_with_desktop:
+        click.echo(f"starts with {done.target}, which is active: with your desktop")
+        return
+    told = f"{files.DESKTOP_TARGET} is not active: your desktop does not tell systemd of itself"
+    click.echo(f"starts with {done.target}, when you log in, since {told}")
+    names = " ".join(done.imported)
+    if not names:
+        click.echo("no desktop here: DISPLAY and WAYLAND_DISPLAY are not set")
+        names = "DISPLAY WAYLAND_DISPLAY"
+    else:
+        click.echo(f"told systemd, until you log out: {names}")
+    again = f"systemctl --user import-environment {names} && systemctl --user restart swictation"
+    click.echo(f"  -> for each log-in, put this into your desktop's autostart: {again}")
+
+
+def _enabled(now: ServiceState) -> str:
+    return f"yes, starts with {now.target}" if now.is_enabled else now.enabled or "no"
+
+
+def _active(now: ServiceState) -> str:
+    since = f" since {now.since}" if now.since else ""
+    if now.is_active:
+        restarts = f", restarted {now.restarts} times" if now.restarts else ""
+        return f"yes{since} (PID {now.pid}{restarts})"
+    why = f" ({now.result})" if now.active == "failed" else ""
+    return f"{now.active}{why}{since}"
+
+
+def _remedy(now: ServiceState) -> str:
+    if not now.is_enabled:
+        return "swictation service install"
+    if now.active == "failed":
+        return "see what it said: journalctl --user -u swictation -n 20"
+    return "" if now.is_active else "systemctl --user start swictation"

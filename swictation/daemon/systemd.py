@@ -1,0 +1,52 @@
+"""What the daemon says to systemd: ten lines of sd_notify(3), and what it hears from it."""
+
+import contextlib
+import os
+import socket
+
+_SEND_S = 1.0
+"""The manager reads its socket all the time; one that does not must not hold us up."""
+
+
+def notify(state: str) -> None:
+    """Send one message, such as "READY=1"; without systemd nothing happens.
+
+    Never raises: the socket can vanish with its manager. On any thread.
+    """
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address.startswith(("/", "@")):
+        return
+    if address.startswith("@"):  # the abstract namespace
+        address = f"\0{address[1:]}"
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.settimeout(_SEND_S)
+        sender.sendto(state.encode(), address)
+
+
+def status(text: str) -> None:
+    """What `systemctl --user status` shows; never a dictated word."""
+    notify(f"STATUS={' '.join(text.split())}")
+
+
+def watchdog_interval_s() -> float | None:
+    """Seconds between two signs of life, half of what systemd allows; None: it wants none."""
+    meant_for = os.environ.get("WATCHDOG_PID", str(os.getpid()))
+    limit_us = os.environ.get("WATCHDOG_USEC", "")
+    if meant_for != str(os.getpid()) or not limit_us.isdecimal() or int(limit_us) == 0:
+        return None
+    return int(limit_us) / 2_000_000
+
+
+def is_unit() -> bool:
+    """Whether systemd started this very process, whose stderr then is the journal's as a rule.
+
+    A terminal hands the variables of its own unit down to all that is typed in it: so it is held
+    against the process number (systemd 248 and later), or against where stderr leads.
+    """
+    if os.environ.get("SYSTEMD_EXEC_PID") == str(os.getpid()):
+        return True
+    try:
+        stderr = os.fstat(2)
+    except OSError:
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{stderr.st_dev}:{stderr.st_ino}"

@@ -1,0 +1,64 @@
+"""The two files of the service: a unit for systemd, and for D-Bus what to start when it is called.
+
+They are kept as a distribution would install them; only the program and the target differ.
+"""
+
+import shutil
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+from swictation.paths import dbus_services_dir, units_dir
+
+UNIT = "swictation.service"
+ACTIVATION = "io.github.swictation.Swictation1.service"
+DESKTOP_TARGET = "graphical-session.target"
+
+_ASSETS = files("swictation") / "assets"
+_PROGRAM = "/usr/bin/swictation"
+_PLAIN = frozenset("/._-+@:,~")
+"""What may stand unquoted in a path, beside letters and digits."""
+
+
+def unit_file() -> Path:
+    """Where the unit belongs."""
+    return units_dir() / UNIT
+
+
+def activation_file() -> Path:
+    """Where D-Bus looks for what it can start."""
+    return dbus_services_dir() / ACTIVATION
+
+
+def unit(program: tuple[str, ...], target: str) -> str:
+    """The unit that runs `program` and is started with `target`."""
+    words = " ".join(map(_for_systemd, program))
+    text = (_ASSETS / UNIT).read_text(encoding="utf-8").replace(_PROGRAM, words)
+    return text.replace(f"WantedBy={DESKTOP_TARGET}", f"WantedBy={target}")
+
+
+def activation(program: tuple[str, ...]) -> str:
+    """What D-Bus has to know; `program` is for a bus that does not ask systemd."""
+    text = (_ASSETS / ACTIVATION).read_text(encoding="utf-8")
+    return text.replace(_PROGRAM, " ".join(map(_quoted, program)))
+
+
+def this_program() -> tuple[str, ...]:
+    """The words that start this very installation, by absolute path."""
+    beside = Path(sys.executable).with_name("swictation")
+    for path in (Path(sys.argv[0]), beside):
+        found = shutil.which(path) if path.name == "swictation" else None
+        if found:
+            return (str(Path(found).absolute()),)
+    return (sys.executable, "-m", "swictation")
+
+
+def _for_systemd(word: str) -> str:
+    return _quoted(word).replace("%", "%%").replace("$", "$$")
+
+
+def _quoted(word: str) -> str:
+    if all(char.isalnum() or char in _PLAIN for char in word):
+        return word
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,153 @@
+"""Puts the service in place, and takes it away without a trace."""
+
+import contextlib
+import os
+from pathlib import Path
+from shlex import quote
+
+import msgspec
+
+from swictation.errors import ServiceError
+from swictation.service import files, state
+from swictation.service.systemctl import need, properties, reload_bus, slowly, systemctl, unit_path
+
+_FALLBACK_TARGET = "default.target"
+_JOURNAL = "journalctl --user -u swictation -n 20"
+
+DESKTOP_VARIABLES = (
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
+    "XDG_CURRENT_DESKTOP",
+    "XDG_SESSION_TYPE",
+    "SWAYSOCK",
+    "I3SOCK",
+    "HYPRLAND_INSTANCE_SIGNATURE",
+)
+"""What the daemon needs from a desktop, to find its windows and to name it."""
+
+
+class Installed(msgspec.Struct, frozen=True):
+    """What was done."""
+
+    written: tuple[Path, ...]
+    """Files that were not so before; none when it is installed once more."""
+    target: str
+    imported: tuple[str, ...]
+    """Variables of this desktop that systemd has been told."""
+    is_restarted: bool = False
+    """It ran before, with files that are no longer the same."""
+
+    @property
+    def is_with_desktop(self) -> bool:
+        return self.target == files.DESKTOP_TARGET
+
+
+def install(*, start: bool) -> Installed:
+    """Write both files, enable the unit, and start it; done again, it changes nothing.
+
+    Raises ServiceError: no systemd, files that cannot be written, or a daemon that does not
+    start. What has been done by then stays, so that it can be looked at.
+    """
+    need()
+    target = _target()
+    program = files.this_program()
+    wanted = {
+        files.unit_file(): files.unit(program, target),
+        files.activation_file(): files.activation(program),
+    }
+    written = tuple(path for path, text in wanted.items() if _write(path, text))
+    imported = _import_desktop()
+    systemctl("daemon-reload")
+    reload_bus()
+    _need_loaded()
+    # Anew: the target may be another one than last time.
+    systemctl("reenable", files.UNIT)
+    is_restarted = bool(written) and state.read().is_active
+    if start:
+        _start("restart" if is_restarted else "start")
+    return Installed(written, target, imported, start and is_restarted)
+
+
+def remove() -> tuple[Path, ...]:
+    """Stop, disable and delete; the files that are gone. Raises ServiceError."""
+    need()
+    if state.read().is_installed:
+        slowly("disable", "--now", files.UNIT)
+    gone = tuple(path for path in (files.unit_file(), files.activation_file()) if _delete(path))
+    systemctl("daemon-reload")
+    # A failure that is remembered would keep the unit's name in the lists.
+    with contextlib.suppress(ServiceError):
+        systemctl("reset-failed", files.UNIT)
+    reload_bus()
+    return gone
+
+
+def _target() -> str:
+    is_there = state.target_is_active(files.DESKTOP_TARGET)
+    return files.DESKTOP_TARGET if is_there else _FALLBACK_TARGET
+
+
+def _write(path: Path, text: str) -> bool:
+    """Whether the file had to be written; whole or not at all."""
+    try:
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            return False
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.new")
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        where = quote(str(path.parent))
+        told = f"{path} cannot be written: {(error.strerror or str(error)).lower()}."
+        raise ServiceError(told, f"make it writable: ls -ld {where}") from error
+    return True
+
+
+def _delete(path: Path) -> bool:
+    """Whether there was such a file; folders that are empty then go as well."""
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        told = f"{path} cannot be removed: {(error.strerror or str(error)).lower()}."
+        raise ServiceError(told, f"rm {quote(str(path))}") from error
+    with contextlib.suppress(OSError):
+        for folder in path.parents[:2]:
+            folder.rmdir()
+    return True
+
+
+def _import_desktop() -> tuple[str, ...]:
+    present = tuple(name for name in DESKTOP_VARIABLES if os.environ.get(name))
+    if present:
+        systemctl("import-environment", *present)
+    return present
+
+
+def _need_loaded() -> None:
+    """A shell with folders of its own writes where systemd does not look."""
+    found = properties(files.UNIT, "LoadState", "FragmentPath", "LoadError")
+    own = str(files.unit_file())
+    if found["FragmentPath"] == own and found["LoadState"] == "loaded":
+        return
+    if found["LoadState"] == "masked":
+        told = "The unit is masked: somebody forbade it to start."
+        raise ServiceError(told, f"systemctl --user unmask {files.UNIT}")
+    if str(files.unit_file().parent) in unit_path():
+        told = f"systemd does not take {own}: {found['LoadError'] or found['LoadState']}."
+        raise ServiceError(told, f"systemd-analyze --user verify {quote(own)}")
+    told = f"systemd does not look for units in {files.unit_file().parent}."
+    remedy = "set XDG_CONFIG_HOME as it was when you logged in, or unset it; then install again"
+    raise ServiceError(told, remedy)
+
+
+def _start(verb: str) -> None:
+    """Start and wait for READY=1."""
+    try:
+        slowly(verb, files.UNIT)
+    except ServiceError as error:
+        why = state.read().result
+        told = f"The service is installed, but the daemon did not start ({why})."
+        raise ServiceError(told, f"see what it said: {_JOURNAL}") from error

@@ -1,0 +1,73 @@
+"""Talking to the user's systemd, by its own program."""
+
+import shlex
+import shutil
+import subprocess
+from collections.abc import Mapping
+
+from swictation.errors import ServiceError
+from swictation.service.files import this_program
+
+_QUICK_S, _START_S = 10.0, 60.0
+
+
+def systemctl(*words: str, timeout_s: float = _QUICK_S) -> str:
+    """Run `systemctl --user` and return what it prints. Raises ServiceError where it fails."""
+    done = _run("systemctl", "--user", "--no-ask-password", *words, timeout_s=timeout_s)
+    if done.returncode:
+        said = " ".join(done.stderr.split()) or f"it ended with {done.returncode}"
+        raise ServiceError(f"systemctl --user {words[0]} failed: {said}")
+    return done.stdout
+
+
+def slowly(*words: str) -> str:
+    """The same for what waits until the daemon has started or ended."""
+    return systemctl(*words, timeout_s=_START_S)
+
+
+def properties(unit: str, *names: str) -> Mapping[str, str]:
+    """Properties of a unit, also of one that does not exist; "" where one is unknown."""
+    told = systemctl("show", unit, f"--property={','.join(names)}")
+    known = dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
+    return {name: known.get(name, "") for name in names}
+
+
+def unit_path() -> list[str]:
+    """The folders in which systemd looks for units of this user."""
+    return systemctl("show", "--property=UnitPath", "--value").split()
+
+
+def need() -> None:
+    """Raises ServiceError, with what to do instead, where the user has no systemd."""
+    said = trouble()
+    if said:
+        words = shlex.join((*this_program(), "run"))
+        raise ServiceError(said, f"without it, put this into your desktop's autostart: {words}")
+
+
+def trouble() -> str:
+    """Why the user's systemd cannot be asked, or ""."""
+    if shutil.which("systemctl") is None:
+        return "There is no systemd on this machine."
+    done = _run("systemctl", "--user", "show", "--property=Version")
+    said = " ".join(done.stderr.split())
+    return f"There is no systemd for this user: {said}." if done.returncode else ""
+
+
+def reload_bus() -> None:
+    """Let D-Bus see what was written; it notices by itself where it can, so failing is nothing."""
+    if shutil.which("busctl"):
+        name, path = "org.freedesktop.DBus", "/org/freedesktop/DBus"
+        _run("busctl", "--user", "--timeout=5", "call", name, path, name, "ReloadConfig")
+
+
+def _run(*command: str, timeout_s: float = _QUICK_S) -> "subprocess.CompletedProcess[str]":
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        asked = " ".join(command[:3])
+        raise ServiceError(f"{asked} did not answer within {timeout_s:.0f} s.") from error
+    except OSError as error:
+        raise ServiceError(f"{command[0]} cannot be run: {error.strerror}.") from error
