@@ -1,0 +1,106 @@
+"""A missing model is fetched in the background, by a process of its own that can be ended."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Callable
+
+from swictation.config.settings import Settings
+from swictation.errors import ModelError, SwictationError
+from swictation.models.catalog import CATALOG, choose
+from swictation.models.store import ModelLocation, locate, quick_problems
+
+FIRST_RETRY_S, LONGEST_RETRY_S = 10.0, 600.0
+_LINE_CHARACTERS = 200
+_PREFIX = re.compile(r"^swictation: |^ *-> ")
+EMBEDDED = "whisper"
+
+_log = logging.getLogger(__name__)
+
+
+def missing(settings: Settings) -> str:
+    """The name of the model that the settings ask for and that can be fetched; "" if it is there.
+
+    Raises:
+        ModelError: no model is known by that name, or none for the language.
+    """
+    asr = settings.asr
+    if asr.engine != EMBEDDED or asr.model not in {"auto", *(spec.name for spec in CATALOG)}:
+        return ""
+    spec = choose(asr.model, asr.language)
+    return spec.name if quick_problems(spec) else ""
+
+
+class Fetching:
+    """Has the model of the settings at hand, however long that takes."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        on_there: Callable[[ModelLocation], None],
+        on_progress: Callable[[str], None],
+        on_problem: Callable[[SwictationError], None],
+    ) -> None:
+        self._settings = settings
+        self._on_there = on_there
+        self._on_progress = on_progress
+        self._on_problem = on_problem
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Look for it now; fetch it in the background if need be."""
+        self._task = asyncio.create_task(self._have(), name="fetching")
+
+    async def stop(self) -> None:
+        """End a download that is under way; what is half there is cleared by the next."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _have(self) -> None:
+        retry_s = FIRST_RETRY_S
+        while True:
+            try:
+                if name := missing(self._settings):
+                    await self._fetch(name)
+                asr = self._settings.asr
+                self._on_there(locate(asr.model, asr.language))
+                return
+            except SwictationError as error:
+                self._on_problem(error)
+            await asyncio.sleep(retry_s)
+            retry_s = min(2 * retry_s, LONGEST_RETRY_S)
+
+    async def _fetch(self, name: str) -> None:
+        """Raises ModelError: it could not be had."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "swictation", "model", "download", name),
+            stdin=DEVNULL,
+            stdout=DEVNULL,
+            stderr=PIPE,
+            start_new_session=True,
+        )
+        said: list[str] = []
+        try:
+            assert process.stderr is not None
+            async for line in process.stderr:
+                said = [*said[-3:], line.decode(errors="replace").strip()[:_LINE_CHARACTERS]]
+                self._on_progress(said[-1])
+            await process.wait()
+        finally:
+            await _end(process)
+        if process.returncode:
+            *message, remedy = [_PREFIX.sub("", line) for line in said[-2:]] or ["it failed", ""]
+            raise ModelError(" ".join(message) or remedy, f"swictation model download {name}")
+
+
+async def _end(process: Process) -> None:
+    """No download, and nothing that it started, is left behind."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()

@@ -1,0 +1,110 @@
+"""The one truth for `status`: put together from the parts that know it, on the run loop."""
+
+import os
+from collections.abc import Callable
+
+from swictation import __version__
+from swictation.clock import Clock
+from swictation.config.settings import Settings
+from swictation.control.status import (
+    AudioStatus,
+    Held,
+    InjectorStatus,
+    Latency,
+    Loss,
+    ModelState,
+    Queue,
+    Status,
+    WorkerStatus,
+)
+from swictation.daemon.dictation import Dictation
+from swictation.daemon.recognition import Recognition
+from swictation.daemon.stream import Stream
+from swictation.types import to_seconds
+from swictation.worker.supervisor import Supervisor
+
+
+class Report:
+    """Remembers what events tell once, and asks the rest when it is asked."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        stream: Stream,
+        recognition: Recognition,
+        dictation: Dictation,
+        supervisor: Supervisor,
+        clock: Clock,
+        audio: Callable[[], AudioStatus],
+        injector_name: Callable[[], str],
+    ) -> None:
+        self.settings = settings
+        self._stream = stream
+        self._recognition = recognition
+        self._dictation = dictation
+        self._supervisor = supervisor
+        self._clock = clock
+        self._begun_s = clock.now_s()
+        self._audio = audio
+        self._injector_name = injector_name
+        self._last_outcome = self._last_reason = ""
+        self._last_error: str | None = None
+        self.model = ""
+        """Its name, "" while it is not there."""
+        self.has_model_failed = False
+
+    def on_event(self, event: str, fields: dict[str, object]) -> None:
+        """See `EventLog.tell`."""
+        if event == "injected":
+            self._last_outcome = str(fields["outcome"])
+            self._last_reason = str(fields["reason"])
+        elif event == "fault":
+            self._last_error = str(fields["message"])
+
+    def status(self) -> Status:
+        """This moment."""
+        stream, supervisor, held = self._stream, self._supervisor, self._stream.delivery.held
+        latency = self._recognition.latency
+        return Status(
+            state=self._dictation.state,
+            degraded=self._dictation.degradations.gravest,
+            ready=supervisor.is_ready,
+            models=self._models(),
+            engine=self.settings.asr.engine,
+            model=self.model,
+            device=self._dictation.device,
+            worker=WorkerStatus(
+                state=supervisor.state,
+                generation=supervisor.generation,
+                pid=supervisor.pid,
+                restarts=max(0, supervisor.generation - 1),
+                rss_mib=round(supervisor.rss_mib, 1),
+            ),
+            queue=Queue(len(stream.utterances), self._queued_s()),
+            held=Held(len(held), held.reason),
+            loss=Loss(self._recognition.lost_samples),
+            latency_ms=Latency(latency.percentile_ms(0.5), latency.percentile_ms(0.95)),
+            audio=self._audio(),
+            injector=InjectorStatus(self._injector_name(), self._last_outcome, self._last_reason),
+            uptime_s=round(self._clock.now_s() - self._begun_s, 1),
+            last_error=self._last_error,
+            pid=os.getpid(),
+            version=__version__,
+        )
+
+    def _models(self) -> dict[str, ModelState]:
+        name = self.model or self.settings.asr.model
+        if self._supervisor.is_ready:
+            return {name: "loaded"}
+        return {name: "failed" if self.has_model_failed else "loading"}
+
+    def _queued_s(self) -> float:
+        stream = self._stream
+        end_sample = stream.journal.end_sample
+        return round(
+            sum(
+                to_seconds((each.last_sample if each.last_sample >= 0 else end_sample) - each.first_sample)
+                for each in stream.utterances.values()
+            ),
+            1,
+        )
