@@ -5,10 +5,18 @@ import unicodedata
 _NEVER = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Controls (a newline runs a shell command), surrogates, line and paragraph separators."""
 
+BREAKS = "\n\t"
+"""What a user may allow all the same."""
 
-def unsendable(text: str) -> str:
+
+def unsendable(text: str, allowed: str = "") -> str:
     """Why `text` cannot be sent as it stands, or "". Names the character, never the text."""
     for character in text:
-        if unicodedata.category(character) in _NEVER:
+        if unicodedata.category(character) in _NEVER and character not in allowed:
             return f"control character U+{ord(character):04X}"
     return ""
+
+
+def for_terminal(text: str) -> str:
+    """A line that is pasted or typed into a shell runs: no break ever reaches a terminal."""
+    return "".join(" " if character in BREAKS else character for character in text)

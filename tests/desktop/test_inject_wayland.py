@@ -281,6 +281,21 @@ def test_control_characters_are_refused(sway: Sway, text: str) -> None:
     with_injector(sway, use)
 
 
+@pytest.mark.parametrize(("kind", "arrives"), [("gtk3", "one\ntwo"), ("foot", "one two")])
+def test_newlines_are_written_where_the_user_allows_them_but_in_a_terminal(
+    sway: Sway, show: Callable[[str], WaylandField], kind: str, arrives: str
+) -> None:
+    async def use() -> None:
+        injector = await WaylandInjector.open(sway.display, METHODS[:3], allow_newlines=True)
+        field = await asyncio.to_thread(show, kind)
+        await target(injector)
+        assert (await injector.inject("one\ntwo")).outcome == "confirmed"
+        assert await held(field, arrives) == arrives
+        await injector.close()
+
+    asyncio.run(use())
+
+
 def test_without_a_window_nothing_is_sent(sway: Sway) -> None:
     async def use(injector: WaylandInjector) -> None:
         assert await injector.focus() is None

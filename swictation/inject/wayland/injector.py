@@ -5,7 +5,7 @@ import contextlib
 
 from swictation.errors import InjectError
 from swictation.inject.injector import OTHER_WINDOW, Injection, Target
-from swictation.inject.sendable import unsendable
+from swictation.inject.sendable import BREAKS, unsendable
 from swictation.inject.wayland.chain import METHODS, Method
 from swictation.inject.wayland.connection import Connection, HungError
 from swictation.inject.wayland.session import Delivery, Session
@@ -26,18 +26,27 @@ class WaylandInjector:
     name = "wayland"
 
     def __init__(
-        self, connection: Connection, session: Session, wtype: WtypeInjector | None
+        self, connection: Connection, session: Session, wtype: WtypeInjector | None, allowed: str
     ) -> None:
         """Use `open`."""
+        self._allowed = allowed
         self._connection = connection
         self._session = session
         self._wtype = wtype
 
     @classmethod
     async def open(
-        cls, display: str | None = None, methods: tuple[Method, ...] = METHODS
+        cls,
+        display: str | None = None,
+        methods: tuple[Method, ...] = METHODS,
+        *,
+        allow_newlines: bool = False,
     ) -> "WaylandInjector":
-        """Connect to `display`, by default that of the environment. Raises InjectError."""
+        """Connect to `display`, by default that of the environment.
+
+        Without `methods` it can only `offer`. Raises InjectError, also where the compositor lacks
+        what the methods need.
+        """
         wtype = WtypeInjector.find(display) if "wtype" in methods else None
         connection = Connection(display)
         try:
@@ -48,7 +57,10 @@ class WaylandInjector:
         except WireError as error:
             await connection.close()
             raise InjectError(f"Wayland: {error}") from error
-        return cls(connection, session, wtype)
+        except asyncio.CancelledError:
+            await connection.close()
+            raise
+        return cls(connection, session, wtype, BREAKS if allow_newlines else "")
 
     @property
     def lost(self) -> str:
@@ -59,7 +71,7 @@ class WaylandInjector:
         """See `Injector.inject`. Text with control characters is refused."""
         if not text:
             return Injection("confirmed")
-        reason = unsendable(text)
+        reason = unsendable(text, self._allowed)
         if reason:
             return Injection("refused", reason=reason)
         delivery = Delivery(text, into)
@@ -80,7 +92,7 @@ class WaylandInjector:
 
     async def offer(self, text: str) -> bool:
         """See `Injector.offer`."""
-        if not text or unsendable(text):
+        if not text or unsendable(text, self._allowed):
             return False
         try:
             return await self._connection.call(lambda: self._session.offer(text), OFFER_S)

@@ -4,6 +4,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from swictation.inject.injector import OTHER_WINDOW, Injection, Target
+from swictation.inject.sendable import for_terminal, unsendable
 from swictation.inject.wayland import keymap
 from swictation.inject.wayland.chain import (
     Method,
@@ -59,6 +60,10 @@ class Session:
         self.clipboard = Clipboard.on(connection, seat)
         self.input_method = InputMethod.on(connection, seat) if "commit" in allowed else None
         connection.barrier()
+        if not allowed and self.clipboard is None:
+            raise WireError("the compositor has no data control: no clipboard")
+        if allowed and self.keyboard is None and self.input_method is None:
+            raise WireError("the compositor has neither input methods nor virtual keyboards")
 
     def focus(self) -> Target | None:
         """The window with the focus, as of now."""
@@ -87,6 +92,9 @@ class Session:
     def _deliver(self, delivery: Delivery) -> Injection:
         self._connection.barrier()
         self._check(delivery)
+        window = self._window()
+        if window is not None and is_terminal(window.app):
+            delivery.text = for_terminal(delivery.text)
         if self.input_method is not None:
             self.input_method.retry()
         delivery.plan = plan(self._situation(), self._allowed)
@@ -183,6 +191,8 @@ class Session:
         assert self.keyboard is not None
         if len(delivery.text) > LONGEST:
             return Injection("refused", reason=f"more than {LONGEST} characters to type")
+        if unsendable(delivery.text):
+            return Injection("refused", reason="a line break would have to be a key")
         self._check(delivery)
         at_start = self._window()
         if at_start and is_chromium(at_start.app) and max(delivery.text) > "\uffff":

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from swictation.inject.injector import OTHER_WINDOW, Injection, Target
+from swictation.inject.sendable import for_terminal
 from swictation.inject.x11.barrier import Barrier
 from swictation.inject.x11.clipboard import Clipboard
 from swictation.inject.x11.connection import Connection
@@ -67,7 +68,9 @@ class Desk:
         try:
             focus = self._focus(into)
             with self._barrier.listening(focus):
-                self._deliver(_for_window(text, focus), method, focus, ledger)
+                self._deliver(
+                    for_terminal(text) if focus.is_terminal else text, method, focus, ledger
+                )
         except Refused as end:
             reason = OTHER_WINDOW if end.reason == MOVED else end.reason
             return outcome(text, ledger.read(), reason)
@@ -135,10 +138,3 @@ def outcome(text: str, counts: tuple[int, int], reason: str) -> Injection:
     if reason:
         return Injection("partial", sent, confirmed, reason)
     return Injection("confirmed" if confirmed == len(text) else "typed", sent, confirmed)
-
-
-def _for_window(text: str, focus: Focus) -> str:
-    """A line pasted or typed into a shell runs: newlines never reach a terminal."""
-    if not focus.is_terminal:
-        return text
-    return "".join(" " if character in "\n\r\t" else character for character in text)

@@ -1,12 +1,12 @@
 """The port over X11: typing, pasting, or whichever suits the window and the text."""
 
 import asyncio
-import unicodedata
 from concurrent.futures import Future
 from typing import TypeVar
 
 from swictation.errors import InjectError
 from swictation.inject.injector import Injection, Target
+from swictation.inject.sendable import BREAKS, unsendable
 from swictation.inject.x11.desk import Method, outcome
 from swictation.inject.x11.ledger import Ledger
 from swictation.inject.x11.thread import DisplayThread
@@ -32,7 +32,7 @@ class X11Injector:
     ) -> None:
         self._display = display
         self._method: Method = method
-        self._allowed = "\n\t" if allow_newlines else ""
+        self._allowed = BREAKS if allow_newlines else ""
 
     @classmethod
     async def open(
@@ -45,8 +45,14 @@ class X11Injector:
         """Connect to a display ($DISPLAY by default). Raises `InjectError`."""
         display = DisplayThread(display_name)
         opening = asyncio.wrap_future(display.opened)
-        done, _ = await asyncio.wait({opening}, timeout=OPEN_TIMEOUT_S)
+        try:
+            done, _ = await asyncio.wait({opening}, timeout=OPEN_TIMEOUT_S)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_forget)
+            display.sever()
+            raise
         if not done:
+            opening.add_done_callback(_forget)
             display.sever()
             raise InjectError("the X server does not answer")
         opening.result()
@@ -68,7 +74,7 @@ class X11Injector:
 
     async def inject(self, text: str, into: Target | None = None) -> Injection:
         """See `Injector.inject`."""
-        if reason := unfit(text, self._allowed):
+        if reason := unsendable(text, self._allowed):
             return Injection("refused", reason=reason)
         if not text:
             return Injection("confirmed")
@@ -90,7 +96,7 @@ class X11Injector:
 
     async def offer(self, text: str) -> bool:
         """See `Injector.offer`."""
-        if not text or unfit(text, self._allowed):
+        if not text or unsendable(text, self._allowed):
             return False
         try:
             return await self._answer(self._display.call(lambda desk: desk.offer(text))) or False
@@ -129,17 +135,6 @@ class X11Injector:
             return waiting.result()
         waiting.add_done_callback(_forget)
         return None
-
-
-def unfit(text: str, allowed: str = "") -> str:
-    """Why `text` is never sent, or "": keys like Return would act, not write."""
-    for character in text:
-        category = unicodedata.category(character)
-        if character not in allowed and category in {"Cc", "Zl", "Zp"}:
-            return "the text holds a control character"
-        if category == "Cs":
-            return "the text is not Unicode"
-    return ""
 
 
 def _forget(future: "asyncio.Future[T]") -> None:

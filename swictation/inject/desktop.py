@@ -1,0 +1,159 @@
+"""The injector of a session: the first of a chain that opens, and another when that is lost."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+from swictation.clock import Clock, MonotonicClock
+from swictation.errors import InjectError
+from swictation.inject.injector import Injection, Injector, Target
+
+CLIPBOARD = "clipboard"
+"""In a chain: texts that cannot be typed may go to the clipboard. It is no way to type."""
+
+_NOWHERE = "nowhere to deliver text"
+
+
+class DesktopInjector:
+    """Opens the chain's injectors in order, keeps the first that opens, replaces it when lost.
+
+    `open` gets a name of the chain and raises InjectError where that does not work here. While
+    there is none, all text is refused and another try is made every `retry_s`, in the background
+    and before an injection. All methods belong to the run loop.
+    """
+
+    def __init__(
+        self,
+        open: Callable[[str], Awaitable[Injector]],
+        chain: tuple[str, ...],
+        retry_s: float = 5.0,
+        *,
+        on_change: Callable[[], None] = lambda: None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._open = open
+        self._chain = chain
+        self._retry_s = retry_s
+        self._on_change = on_change
+        self._clock = clock or MonotonicClock()
+        self._ways = [name for name in chain if name != CLIPBOARD]
+        if CLIPBOARD in chain:
+            self._ways.append(CLIPBOARD)
+        self._current: Injector | None = None
+        self._way = ""
+        self._failures: dict[str, str] = {}
+        self._told = ""
+        self._tried_s = float("-inf")
+        self._trying = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Open the first that opens; from now on look after it. `close` ends that."""
+        await self._renew()
+        self._task = asyncio.create_task(self._look_after())
+
+    @property
+    def name(self) -> str:
+        """Of the one in use, as in `[inject] chain`; "" while there is none."""
+        return self._way if self._current else ""
+
+    @property
+    def lost(self) -> str:
+        """Why no text can be delivered now; "" while it can."""
+        if self._current is None:
+            return self.why or _NOWHERE
+        return self._current.lost
+
+    @property
+    def why(self) -> str:
+        """What those of the chain that were tried in vain said, as "name: reason; ..."."""
+        return "; ".join(f"{name}: {reason}" for name, reason in self._failures.items())
+
+    async def inject(self, text: str, into: Target | None = None) -> Injection:
+        """See `Injector.inject`."""
+        injector = await self._alive()
+        if injector is None:
+            return Injection("refused", reason=self.lost)
+        if self._way != CLIPBOARD:
+            injection = await injector.inject(text, into)
+        elif self._ways != [CLIPBOARD]:
+            injection = Injection("refused", reason=self.why)
+        elif await injector.offer(text):
+            injection = Injection("typed", sent=len(text), reason="on the clipboard")
+        else:
+            injection = Injection("refused", reason="the clipboard cannot be owned")
+        self._tell()
+        return injection
+
+    async def offer(self, text: str) -> bool:
+        """See `Injector.offer`; False where the chain does not name the clipboard."""
+        if CLIPBOARD not in self._chain:
+            return False
+        injector = await self._alive()
+        return injector is not None and await injector.offer(text)
+
+    async def flush(self) -> None:
+        """See `Injector.flush`."""
+        if self._current:
+            await self._current.flush()
+
+    async def focus(self) -> Target | None:
+        """See `Injector.focus`."""
+        injector = await self._alive()
+        return await injector.focus() if injector else None
+
+    async def close(self) -> None:
+        """See `Injector.close`."""
+        if self._task:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        self._tried_s = float("inf")  # no other try
+        async with self._trying:
+            await self._let_go()
+
+    async def _look_after(self) -> None:
+        while True:
+            await asyncio.sleep(self._retry_s)
+            if self._is_lost():
+                await self._renew()
+
+    async def _alive(self) -> Injector | None:
+        """The injector in use, after a new try if it is lost and the last try is old enough."""
+        if self._is_lost() and self._clock.now_s() - self._tried_s >= self._retry_s:
+            await self._renew()
+        return None if self._is_lost() else self._current
+
+    def _is_lost(self) -> bool:
+        return self._current is None or bool(self._current.lost)
+
+    async def _renew(self) -> None:
+        async with self._trying:
+            if not self._is_lost():
+                return  # somebody else was quicker
+            await self._let_go()
+            failures: dict[str, str] = {}
+            for way in self._ways:
+                try:
+                    self._current = await self._open(way)
+                except InjectError as error:
+                    failures[way] = error.message
+                else:
+                    self._way = way
+                    break
+            self._failures = failures
+            self._tried_s = self._clock.now_s()
+        self._tell()
+
+    async def _let_go(self) -> None:
+        injector, self._current = self._current, None
+        if injector:
+            await injector.close()
+
+    def _tell(self) -> None:
+        """Call `on_change` if name or loss are others than last time."""
+        now = f"{self.name}: {self.lost}"
+        if now != self._told:
+            self._told = now
+            self._on_change()
