@@ -30,3 +30,8 @@ def units_dir() -> Path:
 def dbus_services_dir() -> Path:
     """`$XDG_DATA_HOME/dbus-1/services`."""
     return platformdirs.user_data_path() / "dbus-1" / "services"
+
+
+def daemon_lock_file() -> Path:
+    """`$XDG_STATE_HOME/swictation/daemon.lock`, held by the one daemon that may run."""
+    return platformdirs.user_state_path(_APP) / "daemon.lock"

@@ -57,6 +57,17 @@ class Microphone:
     def name(self) -> str:
         return self._device or "the default microphone"
 
+    def start(self) -> None:
+        """Nothing is kept warm yet."""
+
+    def stop(self) -> None:
+        """Nothing is kept warm yet."""
+
+    @property
+    def state(self) -> MicrophoneState:
+        """How it is."""
+        return self._state
+
     def run(self, deliver: Deliver, stop: Event) -> None:
         """See `Source.run`. A device that is absent or breaks off is waited for, not an error."""
         retry_s = _FIRST_RETRY_S
@@ -171,3 +182,8 @@ def look_again() -> None:
 
 def _reason(error: Exception) -> str:
     return " ".join(str(error.args[0]).split()) if error.args else type(error).__name__
+
+
+def has_input() -> bool:
+    """Whether there is any device that can be listened to."""
+    return any(device["max_input_channels"] > 0 for device in _sd.query_devices())

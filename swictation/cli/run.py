@@ -1,6 +1,8 @@
-"""`swictation run`: listen in the foreground."""
+"""`swictation run`: listen in the foreground; what the systemd service starts, too."""
 
 import asyncio
+import os
+from collections.abc import Callable
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Literal
@@ -17,13 +19,24 @@ from swictation.cli.common import (
     verbose_option,
 )
 from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell
+from swictation.config.settings import Settings
 from swictation.daemon.logs import set_up
-from swictation.daemon.wiring import Pace, Session, file_source, injector
-from swictation.errors import SwictationError
+from swictation.daemon.systemd import is_unit
+from swictation.errors import SwictationError, UsageError
+
+Sink = Literal["auto", "stdout", "none", "wayland", "x11", "x11-type", "x11-paste", "clipboard"]
 
 _NO_MICROPHONE = SwictationError(
-    "No microphone: this version listens to files only. Here is its own sample instead.",
+    "No microphone is found. Here is this program's own sample instead.",
     "for a file of your own: swictation run --source FILE",
+)
+_NO_DESKTOP = SwictationError(
+    "No window system is found ($WAYLAND_DISPLAY and $DISPLAY are not set): the text comes here.",
+    "to dictate into windows, start it from a terminal on the desktop",
+)
+_NOT_STDOUT = UsageError(
+    "A service cannot write to stdout: the journal would keep every word.",
+    "leave out --sink stdout, and stdout in [inject] chain",
 )
 
 
@@ -31,9 +44,11 @@ _NO_MICROPHONE = SwictationError(
 @click.option("--source", default="mic", metavar="mic|FILE", help="What to listen to.")
 @click.option(
     "--sink",
-    type=click.Choice(["auto", "stdout", "none"]),
+    type=click.Choice(
+        ["auto", "stdout", "none", "wayland", "x11", "x11-type", "x11-paste", "clipboard"]
+    ),
     default="auto",
-    help="Where the text goes; auto: to the terminal.",
+    help="Where the text goes; auto: by [inject] chain, a file's text to stdout.",
 )
 @click.option(
     "--pace",
@@ -41,6 +56,7 @@ _NO_MICROPHONE = SwictationError(
     default="fast",
     help="Play a file at the speed of speech, or as fast as it can be transcribed.",
 )
+@click.option("--listen", is_flag=True, help="Listen at once, without waiting for a hotkey.")
 @click.option(
     "--events",
     type=click.Path(path_type=Path),
@@ -53,26 +69,48 @@ _NO_MICROPHONE = SwictationError(
 @verbose_option
 def run(
     source: str,
-    sink: Literal["auto", "stdout", "none"],
-    pace: Pace,
+    sink: Sink,
+    pace: Literal["realtime", "fast"],
+    listen: bool,
     events: Path | None,
     language: str | None,
     model: str | None,
     config: Path | None,
     verbose: bool,
 ) -> int:
-    """Listen, and deliver the words as they are recognised.
+    """Listen to the microphone, and type what is said into the focused window.
 
-    A file needs neither desktop nor sound server; at its end everything is delivered.
+    It waits for a hotkey or for `swictation toggle`, and runs until Ctrl-C. A file as --source
+    needs neither desktop nor sound server; at its end everything is delivered.
     """
     set_up(verbose=verbose)
     settings = settings_from(config, language, model)
-    location = obtain_model(settings)
-    if source == "mic":
+    if source != "mic":
+        return _play(settings, Path(source), sink, pace, events)
+    if listen and _has_no_microphone():
         tell(_NO_MICROPHONE)
+        with as_file(files("swictation") / "assets" / "sample.flac") as sample:
+            return _play(settings, sample, sink, pace, events)
+    chain = _chain(settings, sink)
+    if listen:
+        obtain_model(settings)  # somebody waits: show how it gets on
+    return _serve(lambda: settings_from(config, language, model), chain, events, listen=listen)
 
-    async def listen(path: Path) -> int:
-        async with Session(settings, location, events) as session:
+
+def _play(
+    settings: Settings,
+    path: Path,
+    sink: Sink,
+    pace: Literal["realtime", "fast"],
+    events: Path | None,
+) -> int:
+    from swictation.daemon.files import FileSession
+    from swictation.daemon.wiring import file_source, injector
+
+    location = obtain_model(settings)
+
+    async def play() -> int:
+        async with FileSession(settings, location, events) as session:
             outcome = await session.play(
                 file_source(path, pace), injector("none" if sink == "none" else "stdout")
             )
@@ -80,5 +118,40 @@ def run(
             return EXIT_FAILURE
         return EXIT_INTERRUPTED if outcome.is_interrupted else 0
 
-    with as_file(files("swictation") / "assets" / "sample.flac") as sample:
-        return asyncio.run(listen(sample if source == "mic" else Path(source)))
+    return asyncio.run(play())
+
+
+def _serve(
+    load_settings: Callable[[], Settings],
+    chain: tuple[str, ...],
+    events: Path | None,
+    *,
+    listen: bool,
+) -> int:
+    from swictation.daemon.lifecycle import Daemon, Options
+
+    daemon = Daemon(Options(load_settings, chain, events, listens_at_once=listen))
+    asyncio.run(daemon.run())
+    return 0
+
+
+def _chain(settings: Settings, sink: Sink) -> tuple[str, ...]:
+    """The ways to deliver text; () for those of the configuration.
+
+    Raises:
+        UsageError: a service would write text to its journal.
+    """
+    wanted = settings.inject.chain if sink == "auto" else (sink,)
+    if is_unit():
+        if "stdout" in wanted:
+            raise _NOT_STDOUT
+    elif sink == "auto" and not (os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY")):
+        tell(_NO_DESKTOP)
+        return ("stdout",)
+    return wanted
+
+
+def _has_no_microphone() -> bool:
+    from swictation.daemon.wiring import has_microphone
+
+    return not has_microphone()

@@ -19,9 +19,10 @@ from swictation.cli.common import (
 )
 from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED
 from swictation.config.settings import Settings
+from swictation.daemon.files import FileSession
 from swictation.daemon.logs import set_up
 from swictation.daemon.stream import Outcome
-from swictation.daemon.wiring import Session, file_source, injector
+from swictation.daemon.wiring import file_source, injector
 from swictation.models.store import ModelLocation
 
 
@@ -54,7 +55,7 @@ async def _transcribe(
     files: tuple[str, ...], settings: Settings, model: ModelLocation, *, as_json: bool
 ) -> int:
     is_fine = True
-    async with Session(settings, model, events=None) as session:
+    async with FileSession(settings, model, events=None) as session:
         for name in files:
             sink = injector("none" if as_json else "stdout")
             outcome = await session.play(file_source(Path(name)), sink)

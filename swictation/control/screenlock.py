@@ -117,7 +117,7 @@ async def _of_environment(bus: Bus) -> str | None:
 async def _of_user(bus: Bus) -> str | None:
     user = str((await _manager(bus, "GetUser", "u", os.getuid()))[0])
     display = await _get(bus, user, "User", "Display")  # (id, path), ("", "/") where none is
-    path = str(display[1]) if isinstance(display, list | tuple) else "/"
+    path = str(display[1]) if isinstance(display, list | tuple) else "/"  # pyright: ignore[reportUnknownArgumentType]
     return None if path == "/" else path
 
 

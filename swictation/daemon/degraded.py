@@ -28,6 +28,10 @@ class Degradations:
         _, since_s = self._found.get(mode, ("", self._clock.now_s()))
         self._found[mode] = (reason, since_s)
 
+    def has(self, mode: Mode) -> bool:
+        """Whether `mode` is amiss."""
+        return mode in self._found
+
     @property
     def gravest(self) -> Degraded | None:
         """What to show; None while all is well."""

@@ -109,12 +109,17 @@ class Delivery:
         """Deliver what is queued, then end."""
         self._queue.put_nowait(None)
         if self._task:
-            await self._task
+            await asyncio.gather(self._task, return_exceptions=True)
 
     def abandon(self) -> None:
         """End now: what is being sent stays in the spool as sent without an outcome."""
         if self._task:
             self._task.cancel()
+
+    def rewrite(self, composer: Composer) -> None:
+        """Join what comes by other rules; it starts afresh."""
+        self._composer = composer
+        self._last_target = None
 
     def put(self, commit: Commit, heard_s: float, due_s: float) -> None:
         """Queue a commit whose sound came in at `heard_s` and whose text was known at `due_s`."""

@@ -8,6 +8,7 @@ from swictation.asr.stabilizer import Stabilizer
 from swictation.audio.source import Source
 from swictation.clock import Clock
 from swictation.control.session import Command, Purpose, Session, decide
+from swictation.control.status import State
 from swictation.daemon.collector import CAPTURED, Collector
 from swictation.daemon.degraded import NO_ENGINE, Degradations
 from swictation.daemon.eventlog import EventLog
@@ -73,7 +74,7 @@ class Dictation:
     # --- commands ----------------------------------------------------------------------------
 
     @property
-    def state(self) -> str:
+    def state(self) -> State:
         """As in `status`."""
         if self._session.is_listening:
             return "listening"

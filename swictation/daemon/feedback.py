@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from swictation.config.settings import FeedbackSettings
 from swictation.control.cues import Cue
 
 _URGENT_FAULTS = {"microphone", "engine", "set-aside", "audio-lost", "spool", "model"}
@@ -20,11 +21,12 @@ class Plays(Protocol):
 
 
 class Feedback:
-    """Listens to the event log; a part that the user has switched off is None."""
+    """Listens to the event log."""
 
-    def __init__(self, notifier: Shows | None, cues: Plays | None) -> None:
+    def __init__(self, notifier: Shows, cues: Plays, settings: FeedbackSettings) -> None:
         self._notifier = notifier
         self._cues = cues
+        self.settings = settings
         self._listens = False
 
     def on_event(self, event: str, fields: dict[str, object]) -> None:
@@ -57,9 +59,9 @@ class Feedback:
         self._show("held", f"{texts} held", body[0].upper() + body[1:], urgent=True)
 
     def _show(self, kind: str, summary: str, body: str = "", *, urgent: bool = False) -> None:
-        if self._notifier:
+        if self.settings.notifications:
             self._notifier.notify(kind, summary, body, urgent)
 
     def _play(self, cue: Cue) -> None:
-        if self._cues:
+        if self.settings.sounds:
             self._cues.play(cue)

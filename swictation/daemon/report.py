@@ -101,10 +101,8 @@ class Report:
     def _queued_s(self) -> float:
         stream = self._stream
         end_sample = stream.journal.end_sample
-        return round(
-            sum(
-                to_seconds((each.last_sample if each.last_sample >= 0 else end_sample) - each.first_sample)
-                for each in stream.utterances.values()
-            ),
-            1,
-        )
+        ends = [
+            (each.last_sample if each.last_sample >= 0 else end_sample) - each.first_sample
+            for each in stream.utterances.values()
+        ]
+        return round(to_seconds(sum(ends)), 1)

@@ -1,15 +1,11 @@
 """The one place that knows every adapter and puts them together."""
 
-import asyncio
 import itertools
 import logging
 import math
-import signal
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import msgspec
 
@@ -17,35 +13,30 @@ from swictation.asr.engine import EngineSpec
 from swictation.asr.partials import PartialPacer
 from swictation.asr.stabilizer import Stabilizer
 from swictation.audio.journal import Journal
+from swictation.audio.microphone import Microphone, MicrophoneState, has_input
 from swictation.audio.source import Source
 from swictation.audio.spool import Spool
 from swictation.audio.spoolfile import SpoolFolder
 from swictation.audio.wavfile import FileSource, Pace
-from swictation.clock import Clock, MonotonicClock
+from swictation.clock import Clock
 from swictation.config.settings import Settings
-from swictation.daemon import resources
 from swictation.daemon.delivery import Delivery
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.inbox import Inbox
-from swictation.daemon.playing import Playing
-from swictation.daemon.recognition import Recognition
-from swictation.daemon.runloop import RunLoop
 from swictation.daemon.speech import SpeechThread
-from swictation.daemon.stream import Outcome, Stream
-from swictation.events import SpoolFailed, StopRequested
+from swictation.daemon.stream import Stream
+from swictation.events import SpoolFailed
 from swictation.inject.injector import Injector
 from swictation.inject.none import NoneInjector
 from swictation.inject.stdout import StdoutInjector
 from swictation.models.store import ModelLocation
 from swictation.paths import spool_dir
 from swictation.text.compose import Composer
-from swictation.types import to_seconds
 from swictation.vad.endpointer import Endpointer
 from swictation.vad.gate import EnergyGate
 from swictation.vad.level import LevelNormaliser
 from swictation.vad.listener import Listener
 from swictation.vad.silero_cpu import SileroCpu
-from swictation.worker.supervisor import Supervisor
 
 _STDIN = Path("/dev/stdin")
 
@@ -55,6 +46,16 @@ _log = logging.getLogger(__name__)
 def injector(name: Literal["stdout", "none"]) -> Injector:
     """The sink of that name."""
     return StdoutInjector() if name == "stdout" else NoneInjector()
+
+
+def microphone(settings: Settings, report: Callable[[MicrophoneState], None]) -> Microphone:
+    """The microphone of the settings; `report` is called on its thread."""
+    return Microphone(settings.audio.device, report)
+
+
+def has_microphone() -> bool:
+    """Whether there is any device that can be listened to."""
+    return has_input()
 
 
 def file_source(path: Path, pace: Pace = "fast") -> Source:
@@ -151,82 +152,3 @@ class Workshop:
             self.settings.spool.max_minutes,
             lambda reason: self.inbox.post(SpoolFailed(reason)),
         )
-
-
-class Session:
-    """A run loop with its worker, for one file or more; an async context manager.
-
-    Started in order and stopped in reverse; threads and workers that are left are named.
-    """
-
-    def __init__(self, settings: Settings, model: ModelLocation, events: Path | None) -> None:
-        """Raises UsageError where `events` cannot be written."""
-        self._settings = settings
-        self._clock = MonotonicClock()
-        self._events = EventLog(events, self._clock)
-        self._spec = engine_spec(settings, model)
-        self.device = ""
-        """Where the engine computes: "" until a worker was ready."""
-
-    async def __aenter__(self) -> Self:
-        self._workshop = Workshop(self._settings, self._events, self._clock)
-        self._supervisor = Supervisor(self._settings.worker, self._workshop.inbox.post)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number)
-        self._supervisor.start(self._spec)
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._supervisor.stop()
-        self._workshop.close()
-        self._events.close()
-        name_leaks()
-
-    async def play(self, source: Source, sink: Injector) -> Outcome:
-        """Turn `source` into text for `sink`, to its end.
-
-        Raises:
-            SwictationError: no worker can be kept alive; what was not decoded stays in the spool.
-        """
-        stream = self._workshop.stream(sink)
-        recognition = Recognition(stream, self._supervisor, self._events, self._clock)
-        recognition.show_partials(wanted=self._wants_partials)
-        playing = Playing(
-            stream, recognition, self._supervisor, self._events, self._clock, device=self.device
-        )
-        self._events.write("state", 0.0, state="listening")
-        stream.start()
-        stream.listen(source, self._workshop.inbox.post)
-        try:
-            runloop = RunLoop(self._workshop.inbox, self._events, self._clock)
-            if not await runloop.run(recognition, playing):
-                playing.abandon()
-            if playing.outcome.text or not playing.outcome.error:
-                await sink.flush()
-        finally:
-            await stream.stop()
-            self.device = playing.device
-            usage = resources.snapshot(self._supervisor.pid)
-            heard_s = to_seconds(stream.heard_sample)
-            self._events.write("state", heard_s, state="stopped", **usage)
-        return playing.finish()
-
-    @property
-    def _wants_partials(self) -> bool:
-        wish = self._settings.asr.partials
-        return wish == "on" or (wish == "auto" and self._events.has_reader)
-
-    def _on_signal(self, number: signal.Signals) -> None:
-        self._workshop.inbox.post(StopRequested(signal.Signals(number).name))
-
-
-def name_leaks() -> None:
-    """Threads that are left at the end are a bug: name them."""
-    for thread in threading.enumerate():
-        if thread is not threading.main_thread():
-            _log.warning("the thread %s was left running: probably a bug", thread.name)

@@ -1,0 +1,96 @@
+"""Files that are played one after the other through one worker."""
+
+import asyncio
+import signal
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from swictation.audio.source import Source
+from swictation.clock import MonotonicClock
+from swictation.config.settings import Settings
+from swictation.daemon import resources
+from swictation.daemon.eventlog import EventLog
+from swictation.daemon.leaks import name_leaks
+from swictation.daemon.playing import Playing
+from swictation.daemon.recognition import Recognition
+from swictation.daemon.runloop import RunLoop
+from swictation.daemon.stream import Outcome
+from swictation.daemon.wiring import Workshop, engine_spec
+from swictation.events import StopRequested
+from swictation.inject.injector import Injector
+from swictation.models.store import ModelLocation
+from swictation.types import to_seconds
+from swictation.worker.supervisor import Supervisor
+
+
+class FileSession:
+    """A run loop with its worker, for one file or more; an async context manager.
+
+    Started in order and stopped in reverse; threads and workers that are left are named.
+    """
+
+    def __init__(self, settings: Settings, model: ModelLocation, events: Path | None) -> None:
+        """Raises UsageError where `events` cannot be written."""
+        self._settings = settings
+        self._clock = MonotonicClock()
+        self._events = EventLog(events, self._clock)
+        self._spec = engine_spec(settings, model)
+        self.device = ""
+        """Where the engine computes: "" until a worker was ready."""
+
+    async def __aenter__(self) -> Self:
+        self._workshop = Workshop(self._settings, self._events, self._clock)
+        self._supervisor = Supervisor(self._settings.worker, self._workshop.inbox.post)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number)
+        self._supervisor.start(self._spec)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._supervisor.stop()
+        self._workshop.close()
+        self._events.close()
+        name_leaks()
+
+    async def play(self, source: Source, sink: Injector) -> Outcome:
+        """Turn `source` into text for `sink`, to its end.
+
+        Raises:
+            SwictationError: no worker can be kept alive; what was not decoded stays in the spool.
+        """
+        stream = self._workshop.stream(sink)
+        recognition = Recognition(stream, self._supervisor, self._events, self._clock)
+        recognition.show_partials(wanted=self._wants_partials)
+        playing = Playing(
+            stream, recognition, self._supervisor, self._events, self._clock, device=self.device
+        )
+        self._events.write("state", 0.0, state="listening")
+        stream.start()
+        stream.listen(source, self._workshop.inbox.post)
+        try:
+            runloop = RunLoop(self._workshop.inbox, self._events, self._clock)
+            if not await runloop.run(recognition, playing):
+                playing.abandon()
+            if playing.outcome.text or not playing.outcome.error:
+                await sink.flush()
+        finally:
+            await stream.stop()
+            self.device = playing.device
+            usage = resources.snapshot(self._supervisor.pid)
+            heard_s = to_seconds(stream.heard_sample)
+            self._events.write("state", heard_s, state="stopped", **usage)
+        return playing.finish()
+
+    @property
+    def _wants_partials(self) -> bool:
+        wish = self._settings.asr.partials
+        return wish == "on" or (wish == "auto" and self._events.has_reader)
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        self._workshop.inbox.post(StopRequested(signal.Signals(number).name))

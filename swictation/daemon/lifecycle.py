@@ -1,0 +1,292 @@
+"""The daemon: its parts started in order, stopped in reverse, what is left over named."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from swictation.audio.microphone import Microphone, MicrophoneState
+from swictation.clock import MonotonicClock
+from swictation.config.settings import Settings
+from swictation.control.cues import Cues
+from swictation.control.dbus import BusService
+from swictation.control.notifier import Notifier
+from swictation.control.screenlock import ScreenLock
+from swictation.control.status import AudioStatus
+from swictation.daemon import stacks, systemd, wiring
+from swictation.daemon.alone import alone
+from swictation.daemon.collector import Collector
+from swictation.daemon.degraded import NO_MICROPHONE, NO_SPOOL, NO_WINDOW
+from swictation.daemon.dictation import Dictation
+from swictation.daemon.eventlog import EventLog
+from swictation.daemon.feedback import Feedback
+from swictation.daemon.fetching import Fetching
+from swictation.daemon.injectors import injector_opener
+from swictation.daemon.leaks import name_leaks
+from swictation.daemon.panel import Panel
+from swictation.daemon.recognition import Recognition
+from swictation.daemon.report import Report
+from swictation.daemon.runloop import RunLoop
+from swictation.daemon.watchdog import INTERVAL_S, Watchdog
+from swictation.errors import BusError, ConfigError, SwictationError
+from swictation.events import StopRequested
+from swictation.inject.desktop import CLIPBOARD, DesktopInjector
+from swictation.models.store import ModelLocation
+from swictation.paths import daemon_lock_file
+from swictation.worker.supervisor import Supervisor
+
+_log = logging.getLogger(__name__)
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What the command line asks of a daemon."""
+
+    load_settings: Callable[[], Settings]
+    """Reads the configuration, again at SIGHUP. Raises ConfigError."""
+    chain: tuple[str, ...] = ()
+    """Ways to deliver text, instead of those of the configuration."""
+    events: Path | None = None
+    listens_at_once: bool = False
+    """Without a hotkey, and without a bus if there is none."""
+
+
+class Daemon:
+    """Everything from the microphone to the window, for as long as it is wanted."""
+
+    def __init__(self, options: Options) -> None:
+        """Raises ConfigError, or UsageError where the events cannot be written."""
+        self._options = options
+        self._settings = options.load_settings()
+        self._clock = MonotonicClock()
+        self._events = EventLog(options.events, self._clock)
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT.
+
+        Raises:
+            AlreadyRunning: there is another one.
+            SwictationError: it cannot begin, or a part broke off.
+        """
+        with alone(daemon_lock_file()):
+            try:
+                async with contextlib.AsyncExitStack() as parts:
+                    await self._start(parts)
+                    runloop = RunLoop(self._workshop.inbox, self._events, self._clock)
+                    if not await runloop.run(self._recognition, self._dictation):
+                        self._dictation.abandon()
+                    systemd.notify("STOPPING=1")
+            finally:
+                self._events.close()
+                name_leaks()
+
+    # --- start, in order ---------------------------------------------------------------------
+
+    async def _start(self, parts: contextlib.AsyncExitStack) -> None:
+        stacks.on_signal()
+        self._build()
+        parts.callback(self._workshop.close)
+        parts.push_async_callback(self._supervisor.stop)
+        await self._injector.start()
+        parts.push_async_callback(self._injector.close)
+        self._stream.start()
+        parts.push_async_callback(self._stream.stop)
+        await self._start_control(parts)
+        self._microphone.start()
+        parts.callback(self._microphone.stop)
+        self._start_watchdog(parts)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
+        self._fetching.start()
+        parts.push_async_callback(self._stop_fetching)
+        self._publish()
+        systemd.notify("READY=1")
+        if self._options.listens_at_once:
+            self._dictation.start()
+
+    def _build(self) -> None:
+        settings, events, clock = self._settings, self._events, self._clock
+        self._workshop = shop = wiring.Workshop(settings, events, clock)
+        self._supervisor = Supervisor(settings.worker, shop.inbox.post)
+        chain = self._options.chain or settings.inject.chain
+        self._injector = DesktopInjector(
+            injector_opener(settings), chain, on_change=self._on_injector
+        )
+        self._stream = shop.stream(
+            self._injector,
+            max_age_s=settings.inject.max_age_s,
+            offers=CLIPBOARD in chain,
+        )
+        collector = Collector(shop.composer(), shop.inbox.post)
+        self._recognition = Recognition(self._stream, self._supervisor, events, clock, collector)
+        self._microphone = self._new_microphone()
+        self._dictation = Dictation(
+            self._stream,
+            self._recognition,
+            collector,
+            self._supervisor,
+            events,
+            clock,
+            shop.inbox.post,
+            lambda: self._microphone,
+            shop.stabilizer,
+        )
+        self._report = Report(
+            settings,
+            self._stream,
+            self._recognition,
+            self._dictation,
+            self._supervisor,
+            clock,
+            self._audio_status,
+            lambda: self._injector.name,
+        )
+        self._fetching = self._new_fetching()
+
+    async def _start_control(self, parts: contextlib.AsyncExitStack) -> None:
+        panel = Panel(self._dictation, self._report, self._on_subscribers)
+        self._bus = BusService(panel)
+        self._notifier, self._cues = Notifier(), Cues()
+        self._feedback = Feedback(self._notifier, self._cues, self._settings.feedback)
+        lock = ScreenLock(self._dictation.lock)
+        try:
+            await self._bus.start()
+        except BusError as error:
+            if not self._options.listens_at_once:
+                raise
+            _log.warning("%s Hotkeys and other commands cannot reach this one.", error.message)
+        parts.push_async_callback(self._bus.stop)
+        await self._notifier.start()
+        parts.push_async_callback(self._notifier.stop)
+        parts.push_async_callback(self._cues.stop)
+        await lock.start()
+        parts.push_async_callback(lock.stop)
+        for listener in (self._report.on_event, self._feedback.on_event, self._on_event):
+            self._events.tell(listener)
+        self._on_subscribers(0)
+
+    def _start_watchdog(self, parts: contextlib.AsyncExitStack) -> None:
+        interval_s = systemd.watchdog_interval_s() or INTERVAL_S
+        watchdog = Watchdog(
+            asyncio.get_running_loop(),
+            {"speech": self._stream.speech.has_progressed},
+            lambda: systemd.notify("WATCHDOG=1"),
+            interval_s,
+        )
+        watchdog.start()
+        parts.callback(watchdog.stop)
+
+    # --- what happens ------------------------------------------------------------------------
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        self._workshop.inbox.post(StopRequested(signal.Signals(number).name))
+
+    def _on_event(self, event: str, fields: dict[str, object]) -> None:
+        match event:
+            case "commit":
+                self._bus.committed(int(str(fields["utterance"])), str(fields["text"]))
+            case "partial":
+                self._bus.partial(int(str(fields["utterance"])), str(fields["text"]))
+                return
+            case "fault" if fields["kind"] == "spool":
+                self._dictation.degradations.put(NO_SPOOL, str(fields["message"]))
+            case "state":
+                systemd.status(str(fields["state"]))
+            case _:
+                pass
+        self._publish()
+
+    def _publish(self) -> None:
+        self._bus.publish(self._report.status())
+
+    def _on_subscribers(self, with_text: int) -> None:
+        wish = self._settings.asr.partials
+        is_read = with_text > 0 or self._events.has_reader
+        self._recognition.show_partials(wanted=wish == "on" or (wish == "auto" and is_read))
+
+    def _on_injector(self) -> None:
+        self._dictation.degradations.put(NO_WINDOW, self._injector.lost)
+        if self._injector.lost:
+            _log.warning("text cannot be typed: %s", self._injector.lost)
+        self._publish()
+
+    def _new_microphone(self) -> Microphone:
+        loop = asyncio.get_running_loop()
+
+        def report(state: MicrophoneState) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: it is over
+                loop.call_soon_threadsafe(self._on_microphone, state)
+
+        return wiring.microphone(self._settings, report)
+
+    def _audio_status(self) -> AudioStatus:
+        state = self._microphone.state
+        return AudioStatus(source=state.source, health=state.health, reason=state.reason)
+
+    def _on_microphone(self, state: MicrophoneState) -> None:
+        is_amiss = state.health in {"absent", "silent"}
+        was_amiss = self._dictation.degradations.has(NO_MICROPHONE)
+        self._dictation.degradations.put(NO_MICROPHONE, state.reason if is_amiss else "")
+        if is_amiss and not was_amiss:
+            self._events.fault("microphone", f"no sound from the microphone: {state.reason}")
+        self._publish()
+
+    def _new_fetching(self) -> Fetching:
+        return Fetching(self._settings, self._on_model, self._on_progress, self._on_model_problem)
+
+    def _on_model(self, model: ModelLocation) -> None:
+        self._report.model, self._report.has_model_failed = model.name, False
+        self._supervisor.use(wiring.engine_spec(self._settings, model))
+        self._publish()
+
+    def _on_progress(self, text: str) -> None:
+        _log.info("model: %s", text)
+        systemd.status(text)
+
+    def _on_model_problem(self, error: SwictationError) -> None:
+        self._report.has_model_failed = True
+        self._events.fault("model", f"{error.message} -> {error.remedy}")
+
+    # --- reload ------------------------------------------------------------------------------
+
+    def _reload(self) -> None:
+        systemd.notify("RELOADING=1")
+        try:
+            settings = self._options.load_settings()
+        except ConfigError as error:
+            first, *rest = error.message.splitlines()
+            message = " ".join(line.strip() for line in [first, *rest])
+            self._events.fault("config", f"the old configuration stays: {message}")
+        else:
+            self._apply(settings)
+        systemd.notify("READY=1")
+
+    def _apply(self, settings: Settings) -> None:
+        """What a dictation begins with is read anew by the next one; the engine at once."""
+        old, self._settings = self._settings, settings
+        for part in ("spool", "worker", "inject"):
+            if getattr(old, part) != getattr(settings, part):
+                _log.warning("[%s] takes effect after: systemctl --user restart swictation", part)
+        self._workshop.settings = self._report.settings = settings
+        self._stream.delivery.rewrite(self._workshop.composer())
+        self._feedback.settings = settings.feedback
+        if old.audio != settings.audio:
+            self._microphone.stop()
+            self._microphone = self._new_microphone()
+            self._microphone.start()
+        if (old.asr, old.whisper) != (settings.asr, settings.whisper):
+            asyncio.create_task(self._fetch_again(), name="refetch")  # noqa: RUF006
+        self._on_subscribers(0)
+        _log.info("the configuration is read again")
+
+    async def _stop_fetching(self) -> None:
+        await self._fetching.stop()
+
+    async def _fetch_again(self) -> None:
+        await self._fetching.stop()
+        self._fetching = self._new_fetching()
+        self._fetching.start()

@@ -1,0 +1,31 @@
+"""What others may do, as the bus offers it."""
+
+from collections.abc import Callable
+
+from swictation.control.status import Status
+from swictation.daemon.dictation import Dictation
+from swictation.daemon.report import Report
+
+
+class Panel:
+    """Forwards to the dictation and the report; see `control.interface.Controls`."""
+
+    def __init__(
+        self, dictation: Dictation, report: Report, on_subscribers: Callable[[int], None]
+    ) -> None:
+        self.toggle = dictation.toggle
+        self.start = dictation.start
+        self.stop = dictation.stop
+        self.cancel = dictation.cancel
+        self.capture = dictation.capture
+        self.paste_last = dictation.paste_last
+        self._report = report
+        self._on_subscribers = on_subscribers
+
+    def status(self) -> Status:
+        """This moment."""
+        return self._report.status()
+
+    def subscribers_changed(self, with_text: int) -> None:
+        """So many want text."""
+        self._on_subscribers(with_text)
