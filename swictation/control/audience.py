@@ -6,11 +6,11 @@ bus never gives twice; who leaves it is forgotten.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextvars import ContextVar
 from typing import Any, Literal
 
-from dbus_fast import Message, MessageType
+from dbus_fast import Message, MessageType, Variant
 
 from swictation.control.link import FAILURES, Bus
 from swictation.control.wire import INTERFACE, PATH
@@ -22,6 +22,7 @@ MAX_SUBSCRIBERS = 32
 CALLER: ContextVar[str] = ContextVar("caller")
 """The unique name of whoever's method call is being handled."""
 
+_PROPERTIES = "org.freedesktop.DBus.Properties"
 _LEAVES = (
     "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
     "member='NameOwnerChanged',arg0='{name}'"
@@ -75,17 +76,18 @@ class Audience:
     def say(self, member: Literal["Partial", "Committed"], utterance: int, text: str) -> None:
         """Tell each subscriber; those who want no text get "" in its place."""
         for name, include_text in self._subscribers.items():
-            self._bus.send(
-                Message(
-                    message_type=MessageType.SIGNAL,
-                    destination=name,
-                    path=PATH,
-                    interface=INTERFACE,
-                    member=member,
-                    signature="us",
-                    body=[utterance, text if include_text else ""],
-                )
-            )
+            body = [utterance, text if include_text else ""]
+            self._send(member, "us", body, destination=name)
+
+    def broadcast_change(self) -> None:
+        """Tell everybody that the status changed, not how."""
+        self._send("StatusChanged", "", [])
+
+    def broadcast_properties(self, changed: dict[str, str]) -> None:
+        """Tell everybody of properties, all of them strings."""
+        values = {name: Variant("s", value) for name, value in changed.items()}
+        body: list[Any] = [INTERFACE, values, []]
+        self._send("PropertiesChanged", "sa{sv}as", body, interface=_PROPERTIES)
 
     async def close(self) -> None:
         """Forget all, break off what they wait for."""
@@ -115,8 +117,28 @@ class Audience:
             if caller == name:
                 task.cancel()
 
+    def _send(
+        self,
+        member: str,
+        signature: str,
+        body: list[Any],
+        destination: str | None = None,
+        interface: str = INTERFACE,
+    ) -> None:
+        self._bus.send(
+            Message(
+                message_type=MessageType.SIGNAL,
+                destination=destination,
+                path=PATH,
+                interface=interface,
+                member=member,
+                signature=signature,
+                body=body,
+            )
+        )
+
     def _watch(self, name: str) -> None:
-        self._chore(self._look_at(name))
+        self._chore(self._look_at, name)
 
     async def _look_at(self, name: str) -> None:
         await self._bus.ask_bus("AddMatch", "s", _LEAVES.format(name=name))
@@ -125,15 +147,15 @@ class Audience:
 
     def _unwatch(self, name: str) -> None:
         """The bus counts equal rules: this takes one of them away."""
-        self._chore(self._look_away(name))
+        self._chore(self._look_away, name)
 
     async def _look_away(self, name: str) -> None:
         await self._bus.ask_bus("RemoveMatch", "s", _LEAVES.format(name=name))
 
-    def _chore(self, work: Coroutine[Any, Any, None]) -> None:
+    def _chore(self, work: Callable[[str], Awaitable[None]], name: str) -> None:
         async def do() -> None:
             with contextlib.suppress(*FAILURES):  # the bus has gone, and all of them with it
-                await work
+                await work(name)
 
         task = asyncio.create_task(do(), name="audience")
         self._chores.add(task)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 
 from dbus_fast import NameFlag, RequestNameReply
 
@@ -13,6 +14,8 @@ from swictation.control.wire import BUS_NAME, PATH, session_address
 from swictation.errors import AlreadyRunning, BusError, SwictationError
 
 __all__ = ["BusService", "Controls"]
+
+_log = logging.getLogger(__name__)
 
 STATUS_GAP_S = 0.2
 """StatusChanged comes at most this often; the last change is never left out."""
@@ -29,7 +32,6 @@ class BusService:
         self._controls = controls
         self._link = Link("control", session_address, self._on_up, self._on_down)
         self._audience: Audience | None = None
-        self._interface: Interface | None = None
         self._told: dict[str, str] = {}
         self._steady: Status | None = None
         self._later: asyncio.TimerHandle | None = None
@@ -65,7 +67,7 @@ class BusService:
         if self._audience is not None:
             await self._audience.close()
         await self._link.stop()
-        self._interface = self._audience = None
+        self._audience = None
         await asyncio.gather(*self._farewells)
 
     def publish(self, status: Status) -> None:
@@ -73,8 +75,8 @@ class BusService:
         now = properties(status)
         changed = {name: value for name, value in now.items() if self._told.get(name) != value}
         self._told = now
-        if changed and self._interface is not None:
-            self._interface.emit_properties_changed(changed)
+        if changed and self._audience is not None:
+            self._audience.broadcast_properties(changed)
         is_same = steady(status) == self._steady
         self._steady = steady(status)
         if not is_same:
@@ -103,13 +105,12 @@ class BusService:
     def _emit_change(self) -> None:
         self._later = None
         self._changed_at_s = asyncio.get_running_loop().time()
-        if self._interface is not None:
-            self._interface.status_changed()
+        if self._audience is not None:
+            self._audience.broadcast_change()
 
     async def _on_up(self, bus: Bus) -> None:
         audience = Audience(bus, self._controls.subscribers_changed)
-        interface = Interface(self._controls, audience)
-        bus.export(PATH, interface)
+        bus.export(PATH, Interface(self._controls, audience))
         reply = await bus.ask_bus("RequestName", "su", BUS_NAME, NameFlag.DO_NOT_QUEUE.value)
         if reply != [RequestNameReply.PRIMARY_OWNER.value]:
             raise AlreadyRunning(
@@ -117,7 +118,7 @@ class BusService:
                 " every word twice.",
                 "to stop that one: systemctl --user stop swictation, or kill it",
             )
-        self._audience, self._interface = audience, interface
+        self._audience = audience
         self._told = properties(self._controls.status())
 
     def _on_down(self) -> None:
@@ -125,7 +126,8 @@ class BusService:
             farewell = asyncio.create_task(self._audience.close(), name="audience")
             self._farewells.add(farewell)
             farewell.add_done_callback(self._farewells.discard)
-        self._audience = self._interface = None
+            _log.warning("the session bus has gone; it is looked for")
+        self._audience = None
 
 
 async def _owner(bus: Bus) -> str:

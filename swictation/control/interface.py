@@ -145,18 +145,18 @@ class Interface(ServiceInterface):
     def last_error(self) -> DBusStr:
         return properties(self._controls.status())["LastError"]
 
+    # Signals are only described here. `Audience` sends them: dbus-fast's own way raises where the
+    # bus dies of it, and cannot send to one peer alone.
+
     @dbus_signal(name="StatusChanged")
-    def status_changed(self) -> None:
-        """Broadcast, without content: ask Status."""
+    def status_changed(self) -> None: ...
 
     @dbus_signal(name="Partial")
     def partial(self) -> _Text:
-        """Only described here: it is sent by `Audience`, to subscribers alone."""
         raise NotImplementedError
 
     @dbus_signal(name="Committed")
     def committed(self) -> _Text:
-        """As `partial`."""
         raise NotImplementedError
 
 

@@ -7,15 +7,20 @@ old connection (the name, match rules, who subscribed) is gone with it and is ma
 
 import asyncio
 import contextlib
+import io
 import logging
+import socket
 from collections.abc import Awaitable, Callable
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from dbus_fast import DBusError, Message, MessageType
 from dbus_fast.aio import MessageBus
 from dbus_fast.errors import DBusFastError
 
 from swictation.errors import SwictationError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 CONNECT_S = 10.0
 FIRST_WAIT_S = 0.1
@@ -27,6 +32,18 @@ FAILURES = (OSError, EOFError, TimeoutError, DBusFastError, SwictationError)
 """What a bus that is absent, dying or unwell brings about."""
 
 _log = logging.getLogger(__name__)
+
+
+class _Socket(socket.socket):
+    """dbus-fast takes a full socket for the end of the bus, and a write to a dead one for worse."""
+
+    def send(self, data: "ReadableBuffer", flags: int = 0, /) -> int:
+        try:
+            return super().send(data, flags)
+        except BlockingIOError:
+            return 0  # so it waits until there is room
+        except OSError:
+            return memoryview(data).nbytes  # the end of the bus is seen by whoever reads
 
 
 class Bus(MessageBus):
@@ -59,22 +76,26 @@ class Bus(MessageBus):
         """Write a message. Of signals at most MAX_UNSENT wait, the newest are dropped."""
         is_signal = msg.message_type is MessageType.SIGNAL
         if not self.connected or (is_signal and self.unsent >= MAX_UNSENT):
-            return _done()
-        try:
-            sent = cast("asyncio.Future[None]", super().send(msg))  # pyright: ignore[reportUnknownMemberType]
-        except OSError:  # it died of this very write
-            return _done()
+            dropped = asyncio.get_running_loop().create_future()
+            dropped.set_result(None)
+            return dropped
+        sent = cast("asyncio.Future[None]", super().send(msg))  # pyright: ignore[reportUnknownMemberType]
         if not sent.done():
             self.unsent += 1
             sent.add_done_callback(self._sent)
-        elif not sent.cancelled():
-            sent.exception()  # seen: `wait_for_disconnect` tells it again
         return sent
 
-    def _sent(self, sent: "asyncio.Future[None]") -> None:
+    def _sent(self, _sent: "asyncio.Future[None]") -> None:
         self.unsent -= 1
-        if not sent.cancelled():
-            sent.exception()
+
+    @staticmethod
+    def _create_socket_for_transport(
+        transport: str, options: dict[str, str]
+    ) -> tuple[socket.socket, io.BufferedRWPair, bytes | str | tuple[str, int]]:
+        made, stream, address = MessageBus._create_socket_for_transport(transport, options)
+        stream.close()
+        patient = _Socket(fileno=made.detach())
+        return patient, patient.makefile("rwb"), address
 
     async def ask(self, message: Message) -> list[object]:
         """Call a method; the body of its answer.
@@ -106,12 +127,6 @@ class Bus(MessageBus):
     async def _see_the_end(self) -> None:
         with contextlib.suppress(*FAILURES):
             await self.wait_for_disconnect()
-
-
-def _done() -> "asyncio.Future[None]":
-    done = asyncio.get_running_loop().create_future()
-    done.set_result(None)
-    return done
 
 
 async def connect(address: str) -> Bus:
@@ -189,7 +204,7 @@ class Link:
     async def _wait_for_end(self, bus: Bus) -> None:
         await bus.ended()
         self.bus = None
-        _log.warning("%s: the bus has gone", self._name)
+        _log.info("%s: the bus has gone", self._name)
         if self._on_down is not None:
             self._on_down()
 

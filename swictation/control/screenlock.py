@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
+from typing import cast
 
 from dbus_fast import DBusError, Message, MessageType, Variant
 
@@ -42,6 +43,7 @@ class ScreenLock:
         self._is_locked = False
         self._link = Link("screenlock", system_address, self._on_up, None, LONGEST_WAIT_S)
         self._has_news = asyncio.Event()
+        self._has_looked = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -53,6 +55,10 @@ class ScreenLock:
         """Begin to watch; returns at once."""
         self._link.start()
         self._task = asyncio.create_task(self._watch(), name="screenlock")
+
+    async def settled(self) -> None:
+        """Returns when it was found out for the first time, or could not be."""
+        await self._has_looked.wait()
 
     async def stop(self) -> None:
         """Watch no more."""
@@ -72,21 +78,24 @@ class ScreenLock:
             self._has_news.set()
 
     async def _watch(self) -> None:
+        await self._link.tried()
         while True:
+            if self._link.bus is not None:
+                await self._see(self._link.bus)
+            self._has_looked.set()
             await self._has_news.wait()
             self._has_news.clear()
-            bus = self._link.bus
-            if bus is None:
-                continue
-            try:
-                async with asyncio.timeout(ANSWER_S):
-                    is_locked = await _look(bus)
-            except FAILURES as error:
-                _log.info("the screen lock is not known: %r", error)
-                continue
-            if is_locked != self._is_locked:
-                self._is_locked = is_locked
-                self._on_change(is_locked)
+
+    async def _see(self, bus: Bus) -> None:
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                is_locked = await _look(bus)
+        except FAILURES as error:
+            _log.info("the screen lock is not known: %r", error)
+            return
+        if is_locked != self._is_locked:
+            self._is_locked = is_locked
+            self._on_change(is_locked)
 
 
 async def _look(bus: Bus) -> bool:
@@ -101,7 +110,8 @@ async def _look(bus: Bus) -> bool:
                 return await _get(bus, session, "Session", "LockedHint") is True
             others.append(session)
         except DBusError as error:
-            _log.debug("%s: %s", find.__name__, error.text)
+            if not error.type.startswith(NAME):  # logind has gone, which says nothing
+                raise
     return bool(others) and await _get(bus, others[0], "Session", "LockedHint") is True
 
 
@@ -117,7 +127,7 @@ async def _of_environment(bus: Bus) -> str | None:
 async def _of_user(bus: Bus) -> str | None:
     user = str((await _manager(bus, "GetUser", "u", os.getuid()))[0])
     display = await _get(bus, user, "User", "Display")  # (id, path), ("", "/") where none is
-    path = str(display[1]) if isinstance(display, list | tuple) else "/"  # pyright: ignore[reportUnknownArgumentType]
+    path = str(cast("list[object]", display)[1]) if display else "/"
     return None if path == "/" else path
 
 

@@ -4,6 +4,8 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from msgspec.structs import replace
 
@@ -64,6 +66,16 @@ class StandIn:
 
     def subscribers_changed(self, with_text: int) -> None:
         self.with_text.append(with_text)
+
+
+@asynccontextmanager
+async def daemon() -> AsyncIterator[StandIn]:
+    stand_in = StandIn()
+    await stand_in.service.start()
+    try:
+        yield stand_in
+    finally:
+        await stand_in.service.stop()
 
 
 async def _main() -> None:

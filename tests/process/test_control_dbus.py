@@ -1,20 +1,17 @@
 import asyncio
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
-from dbus_fast import DBusError, Message, MessageType
+from dbus_fast import DBusError
 
-from fakes.bus import PrivateBus, until, within
-from fakes.controls import StandIn
-from swictation.control.link import Bus, connect
+from fakes.bus import PrivateBus, until
+from fakes.client import Client, client, need, run, shell
+from fakes.controls import StandIn, daemon
+from swictation.control.link import MAX_UNSENT, connect
 from swictation.control.status import Degraded, decode
 from swictation.control.wire import BUS_NAME, ERROR_FAILED, ERROR_NOTHING_RECORDED, INTERFACE, PATH
 from swictation.errors import AlreadyRunning, BusError, NothingRecorded
@@ -22,77 +19,6 @@ from swictation.errors import AlreadyRunning, BusError, NothingRecorded
 pytestmark = pytest.mark.process
 
 SYSTEM_PYTHON = "/usr/bin/python3"
-
-
-class Client:
-    """A peer on the bus that notes the signals that reach it."""
-
-    def __init__(self, bus: Bus) -> None:
-        self.bus = bus
-        self.heard: list[tuple[str, list[Any]]] = []
-        bus.add_message_handler(self._note)
-
-    def _note(self, message: Message) -> None:
-        if message.message_type is MessageType.SIGNAL and message.path == PATH:
-            self.heard.append((message.member or "", list(message.body)))
-
-    async def ask(self, member: str, signature: str = "", *body: object) -> Any:
-        message = Message(
-            destination=BUS_NAME,
-            path=PATH,
-            interface=INTERFACE,
-            member=member,
-            signature=signature,
-            body=list(body),
-        )
-        answer = await self.bus.ask(message)
-        return answer[0] if answer else None
-
-    async def listen(self) -> None:
-        await self.bus.ask_bus("AddMatch", "s", f"type='signal',path='{PATH}'")
-
-    def heard_of(self, member: str) -> list[list[Any]]:
-        return [body for name, body in self.heard if name == member]
-
-
-@asynccontextmanager
-async def client(bus: PrivateBus) -> AsyncIterator[Client]:
-    connection = await connect(bus.address)
-    try:
-        yield Client(connection)
-    finally:
-        await connection.close()
-
-
-@asynccontextmanager
-async def daemon() -> AsyncIterator[StandIn]:
-    stand_in = StandIn()
-    await stand_in.service.start()
-    try:
-        yield stand_in
-    finally:
-        await stand_in.service.stop()
-
-
-def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    async def limited() -> None:
-        async with within():
-            await test()
-
-    asyncio.run(limited())
-
-
-async def shell(*command: str) -> str:
-    process = await asyncio.create_subprocess_exec(
-        *command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    output, _ = await process.communicate()
-    return output.decode()
-
-
-def need(program: str, package: str) -> None:
-    if shutil.which(program) is None:
-        pytest.skip(f"{program} is missing (package {package})")
 
 
 def test_methods_answer_with_the_state_that_follows(session_bus: PrivateBus):
@@ -322,22 +248,24 @@ def test_a_restart_of_the_bus_is_outlived(session_bus: PrivateBus):
     run(test)
 
 
-def test_a_bus_that_does_not_read_neither_fills_the_memory_nor_ends_the_service(
+def test_a_bus_that_does_not_read_costs_signals_but_no_memory_and_no_connection(
     session_bus: PrivateBus,
 ):
     async def test() -> None:
-        async with daemon() as stand_in:
-            async with client(session_bus) as peer:
-                await peer.ask("Subscribe", "b", True)
-                bus = stand_in.service._link.bus
-                assert bus is not None
-                with session_bus.frozen():
-                    for number in range(5000):
-                        stand_in.service.partial(number, "x" * number)
-                        assert bus.unsent <= 256
-            await until(lambda: stand_in.service.is_connected)
-            async with client(session_bus) as peer:
-                assert await peer.ask("Toggle") == "listening"
+        async with daemon() as stand_in, client(session_bus) as peer:
+            await peer.ask("Subscribe", "b", True)
+            bus = stand_in.service._link.bus
+            assert bus is not None
+            with session_bus.frozen():
+                for number in range(5000):
+                    stand_in.service.partial(number, "x" * number)
+                assert bus.unsent == MAX_UNSENT
+            assert await peer.ask("Toggle") == "listening"
+            assert stand_in.service._link.bus is bus
+            assert bus.unsent == 0
+            numbers = [number for number, _ in peer.heard_of("Partial")]
+            assert MAX_UNSENT <= len(numbers) < 5000
+            assert numbers == list(range(len(numbers)))
 
     run(test)
 

@@ -1,0 +1,289 @@
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from fakes.bus import PrivateBus, until
+from fakes.client import client, run
+from fakes.controls import daemon
+from swictation.control.status import AudioStatus, Degraded, Held
+from swictation.control.wire import BUS_NAME
+from swictation.errors import NothingRecorded
+
+pytestmark = pytest.mark.process
+
+TESTS = Path(__file__).resolve().parent.parent
+CLI = (sys.executable, "-m", "swictation")
+
+
+async def swictation(*arguments: str) -> tuple[int | None, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        *CLI, *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
+
+
+class Follower:
+    """A running `status --follow`."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+
+    async def next(self) -> dict[str, object]:
+        assert self.process.stdout
+        line = await self.process.stdout.readline()
+        assert line, "it ended"
+        return json.loads(line)
+
+    async def next_state(self) -> object:
+        return (await self.next())["alt"]
+
+
+@asynccontextmanager
+async def follower() -> AsyncIterator[Follower]:
+    process = await asyncio.create_subprocess_exec(
+        *CLI, "status", "--follow", stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    try:
+        yield Follower(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        _, err = await process.communicate()
+        assert err == b""
+
+
+def test_commands_print_the_state_that_follows(session_bus: PrivateBus):
+    async def test() -> None:
+        async with daemon() as stand_in:
+            assert await swictation("toggle") == (0, "listening\n", "")
+            assert await swictation("stop") == (0, "idle\n", "")
+            assert await swictation("record", "start") == (0, "listening\n", "")
+            assert await swictation("record", "cancel") == (0, "idle\n", "")
+            stand_in.held = 2
+            assert await swictation("paste-last") == (0, "typed 2 texts\n", "")
+
+    run(test)
+
+
+def test_what_the_daemon_refuses_is_told_with_its_remedy(session_bus: PrivateBus):
+    async def test() -> None:
+        async with daemon():
+            told = "swictation: There is no text to type.\n  -> speak first\n"
+            assert await swictation("paste-last") == (1, "", told)
+
+    run(test)
+
+
+def test_capture_prints_the_utterance_or_ends_with_5(session_bus: PrivateBus):
+    async def test() -> None:
+        async with daemon() as stand_in:
+            asked = asyncio.create_task(swictation("capture"))
+            await until(lambda: stand_in.captured)
+            assert stand_in.captured
+            stand_in.captured.set_result("héllo 😀")
+            assert await asked == (0, "héllo 😀\n", "")
+
+            stand_in.captured = None
+            asked = asyncio.create_task(swictation("capture"))
+            await until(lambda: stand_in.captured)
+            assert stand_in.captured
+            stand_in.captured.set_exception(NothingRecorded("Nobody spoke."))
+            assert await asked == (5, "", "swictation: Nobody spoke.\n")
+
+    run(test)
+
+
+def test_a_capture_that_is_interrupted_is_broken_off_in_the_daemon_too(session_bus: PrivateBus):
+    async def test() -> None:
+        async with daemon() as stand_in:
+            process = await asyncio.create_subprocess_exec(*CLI, "capture")
+            await until(lambda: stand_in.captured)
+            process.send_signal(signal.SIGINT)
+            assert await process.wait() == 130
+            await stand_in.was_broken_off.wait()
+
+    run(test)
+
+
+COMMANDS = ("toggle", "start", "stop", "cancel", "capture", "status", "paste-last")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_without_a_daemon_the_exit_code_is_3(session_bus: PrivateBus, command: str):
+    code, out, err = asyncio.run(swictation(command))
+    assert (code, out) == (3, "")
+    assert err.startswith("swictation: The daemon is not running.\n  -> swictation service install")
+
+
+def test_without_a_bus_the_exit_code_is_3(session_bus: PrivateBus, monkeypatch: pytest.MonkeyPatch):
+    session_bus.kill()
+    code, _, err = asyncio.run(swictation("status", "--json"))
+    assert code == 3
+    assert "nothing answers at the session bus" in err
+    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS")
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    code, _, err = asyncio.run(swictation("status"))
+    assert code == 3
+    assert "There is no session bus" in err
+
+
+def test_the_bus_is_found_in_the_runtime_folder_too(
+    session_bus: PrivateBus, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS")
+
+    async def test() -> None:
+        async with daemon():
+            assert await swictation("toggle") == (0, "listening\n", "")
+
+    run(test)
+
+
+def test_asking_starts_nobody_but_a_toggle_does(session_bus: PrivateBus):
+    stand_in = f"/usr/bin/env PYTHONPATH={TESTS} {sys.executable} -m fakes.controls"
+    (session_bus.services / "swictation.service").write_text(
+        f"[D-BUS Service]\nName={BUS_NAME}\nExec={stand_in}\n"
+    )
+
+    async def test() -> None:
+        async with client(session_bus) as peer:
+            await peer.bus.ask_bus("ReloadConfig", "")
+        assert (await swictation("status"))[0] == 3
+        assert (await swictation("stop"))[0] == 3
+        assert await swictation("toggle") == (0, "listening\n", "")
+        code, out, _ = await swictation("status", "--json")
+        assert code == 0
+        process = psutil.Process(json.loads(out)["pid"])
+        process.terminate()
+        await until(lambda: not process.is_running() or process.status() == "zombie")
+
+    run(test)
+
+
+def test_status_is_for_people(session_bus: PrivateBus):
+    async def test() -> None:
+        async with daemon() as stand_in:
+            stand_in.change(
+                degraded=Degraded("cpu", "the card is full", 130.0),
+                held=Held(1, "screen locked"),
+                audio=AudioStatus(source="Built-in", level_dbfs=-31.4, health="ok"),
+                uptime_s=7500.0,
+                version="0.1.0",
+            )
+            code, out, err = await swictation("status")
+            assert (code, err) == (0, "")
+            assert out == (
+                "state       idle\n"
+                "degraded    cpu, for 2 min: the card is full\n"
+                "model       small.en on cpu\n"
+                "microphone  Built-in, ok, -31 dBFS\n"
+                "held        1 text (screen locked)\n"
+                "  -> swictation paste-last\n"
+                f"up          2 h 5 min, process {os.getpid()}, version 0.1.0\n"
+            )
+
+    run(test)
+
+
+def test_following_shows_each_change_through_restarts_of_the_daemon(session_bus: PrivateBus):
+    async def test() -> None:
+        async with follower() as seen:
+            assert await seen.next_state() == "stopped"
+            async with daemon() as stand_in:
+                assert await seen.next_state() == "idle"
+                stand_in.toggle()
+                assert await seen.next_state() == "listening"
+                stand_in.change(degraded=Degraded("cpu", "the card is full", 0.0))
+                assert (await seen.next())["class"] == ["listening", "degraded"]
+            assert await seen.next_state() == "stopped"
+            async with daemon():
+                assert await seen.next_state() == "idle"
+
+    run(test)
+
+
+def test_following_outlives_the_bus(session_bus: PrivateBus):
+    async def test() -> None:
+        async with daemon(), follower() as seen:
+            assert await seen.next_state() == "idle"
+            session_bus.kill()
+            assert await seen.next_state() == "stopped"
+            session_bus.start()
+            assert await seen.next_state() == "idle"
+
+    run(test)
+
+
+def test_following_a_killed_daemon(session_bus: PrivateBus):
+    async def test() -> None:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "fakes.controls", cwd=TESTS, stdout=subprocess.PIPE
+        )
+        assert process.stdout
+        assert await process.stdout.readline() == b"ready\n"
+        async with follower() as seen:
+            assert await seen.next_state() == "idle"
+            process.kill()
+            await process.communicate()
+            assert await seen.next_state() == "stopped"
+
+    run(test)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_following_ends_cleanly_by_a_signal(session_bus: PrivateBus, number: signal.Signals):
+    async def test() -> None:
+        async with follower() as seen:
+            assert await seen.next_state() == "stopped"
+            seen.process.send_signal(number)
+            assert await seen.process.wait() == 0
+
+    run(test)
+
+
+def test_following_ends_when_its_reader_has_gone_even_if_nothing_changes(session_bus: PrivateBus):
+    read, write = os.pipe()
+    process = subprocess.Popen([*CLI, "status", "--follow"], stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    with os.fdopen(read) as lines:
+        assert json.loads(lines.readline())["alt"] == "stopped"
+    assert process.communicate(timeout=60) == (None, b"")
+    assert process.returncode == 0
+
+
+def test_a_hung_daemon_is_told_from_none(session_bus: PrivateBus):
+    async def test() -> None:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "fakes.controls", cwd=TESTS, stdout=subprocess.PIPE
+        )
+        assert process.stdout
+        assert await process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGSTOP)
+        code, _, err = await swictation("status")
+        process.kill()
+        await process.communicate()
+        assert code == 1
+        assert "did not answer within 5 s" in err
+
+    run(test)
+
+
+def test_a_daemon_of_an_unknown_version_is_named_so(session_bus: PrivateBus):
+    async def test() -> None:
+        async with daemon() as stand_in:
+            stand_in.change(state="meditating")
+            code, _, err = await swictation("status")
+            assert code == 1
+            assert "another version" in err
+
+    run(test)
