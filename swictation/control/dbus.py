@@ -56,7 +56,7 @@ class BusService:
             raise
         except FAILURES as error:
             raise BusError(
-                f"The session bus at {session_address()} cannot be reached: {error}.",
+                f"The session bus at {session_address()} cannot be reached: {_why(error)}.",
                 "log in to a desktop, or: dbus-run-session -- swictation run",
             ) from error
 
@@ -113,11 +113,7 @@ class BusService:
         bus.export(PATH, Interface(self._controls, audience))
         reply = await bus.ask_bus("RequestName", "su", BUS_NAME, NameFlag.DO_NOT_QUEUE.value)
         if reply != [RequestNameReply.PRIMARY_OWNER.value]:
-            raise AlreadyRunning(
-                f"swictation is already running{await _owner(bus)}: a second one would type"
-                " every word twice.",
-                "to stop that one: systemctl --user stop swictation, or kill it",
-            )
+            raise await _already_running(bus)
         self._audience = audience
         self._told = properties(self._controls.status())
 
@@ -130,8 +126,16 @@ class BusService:
         self._audience = None
 
 
-async def _owner(bus: Bus) -> str:
+async def _already_running(bus: Bus) -> AlreadyRunning:
+    who, kill = "", "end that process"
     with contextlib.suppress(*FAILURES):
         pid = (await bus.ask_bus("GetConnectionUnixProcessID", "s", BUS_NAME))[0]
-        return f" (process {pid})"
-    return ""
+        who, kill = f" (process {pid})", f"kill {pid}"
+    return AlreadyRunning(
+        f"swictation is already running{who}: a second one would type every word twice.",
+        f"to stop that one: systemctl --user stop swictation, or: {kill}",
+    )
+
+
+def _why(error: BaseException) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -189,8 +189,9 @@ class Link:
         wait_s = FIRST_WAIT_S
         while True:
             if self.bus is not None:
-                wait_s = FIRST_WAIT_S
                 await self._wait_for_end(self.bus)
+                wait_s = FIRST_WAIT_S
+                await asyncio.sleep(wait_s)  # it may be one that throws everybody out at once
             try:
                 await self._connect()
                 self._has_tried.set()

@@ -18,6 +18,7 @@ from swictation.errors import AlreadyRunning, BusError, NothingRecorded
 
 pytestmark = pytest.mark.process
 
+ROOT = Path(__file__).resolve().parents[2]
 SYSTEM_PYTHON = "/usr/bin/python3"
 
 
@@ -323,15 +324,41 @@ print(changes)
 """
 
 
-def test_a_pydbus_client_can_toggle_and_hear_of_it(session_bus: PrivateBus):
+def need_pydbus() -> None:
     found = subprocess.run([SYSTEM_PYTHON, "-c", "import pydbus"], capture_output=True, check=False)
     if found.returncode:
         pytest.skip("pydbus is missing (package python3-pydbus)")
+
+
+def test_a_pydbus_client_can_toggle_and_hear_of_it(session_bus: PrivateBus):
+    need_pydbus()
 
     async def test() -> None:
         async with daemon():
             told = await shell(SYSTEM_PYTHON, "-c", PYDBUS)
             assert told == "listening listening idle\n['listening', 'idle']\n"
+
+    run(test)
+
+
+def test_the_example_of_the_documentation_prints_the_text_as_it_comes(session_bus: PrivateBus):
+    need_pydbus()
+    example = (ROOT / "docs" / "dbus.md").read_text().split("```python\n")[1].split("```")[0]
+
+    async def test() -> None:
+        async with daemon() as stand_in:
+            process = await asyncio.create_subprocess_exec(
+                SYSTEM_PYTHON, "-uc", example, stdout=subprocess.PIPE
+            )
+            assert process.stdout
+            await until(lambda: stand_in.with_text == [1])
+            stand_in.service.partial(1, "the quick")
+            stand_in.service.committed(1, "The quick fox.")
+            assert await process.stdout.readline() == b"... the quick\n"
+            assert await process.stdout.readline() == b"==> The quick fox.\n"
+            process.kill()
+            await process.communicate()
+            await until(lambda: stand_in.with_text == [1, 0])
 
     run(test)
 
@@ -342,7 +369,7 @@ def test_ten_thousand_status_calls_leave_the_process_as_it_was(session_bus: Priv
             sys.executable,
             "-m",
             "fakes.controls",
-            cwd=Path(__file__).parent.parent,
+            cwd=ROOT / "tests",
             stdout=subprocess.PIPE,
         )
         assert process.stdout
