@@ -94,7 +94,7 @@ def _model(now: Status) -> str:
 
 def _microphone(now: Status) -> str:
     audio = now.audio
-    parts = [audio.source or "none", audio.health]
+    parts = [audio.source, audio.health] if audio.source else [audio.health]
     if audio.reason:
         parts.append(audio.reason)
     if audio.level_dbfs is not None:
@@ -113,7 +113,7 @@ def _typing(now: Status) -> str:
 def _latency(now: Status) -> str:
     half, most = now.latency_ms.finalisation_p50, now.latency_ms.finalisation_p95
     text = f"{half:.0f} ms from the end of speech to its text"
-    return f"{text}, {most:.0f} ms at worst of 20" if most is not None else text
+    return f"{text}; 19 of 20 within {most:.0f} ms" if most is not None else text
 
 
 def duration(seconds: float) -> str:
