@@ -90,8 +90,8 @@ class Daemon:
         self._build()
         parts.callback(self._workshop.close)
         parts.push_async_callback(self._supervisor.stop)
-        await self._injector.start()
         parts.push_async_callback(self._injector.close)
+        await self._injector.start()
         self._stream.start()
         parts.push_async_callback(self._stream.stop)
         await self._start_control(parts)
@@ -146,12 +146,14 @@ class Daemon:
             lambda: self._injector.name,
         )
         self._fetching = self._new_fetching()
+        self._bus = BusService(Panel(self._dictation, self._report, self._on_subscribers))
+        self._notifier, self._cues = Notifier(), Cues()
+        self._feedback = Feedback(self._notifier, self._cues, settings.feedback)
+        for listener in (self._report.on_event, self._feedback.on_event, self._on_event):
+            events.tell(listener)
+        self._on_subscribers(0)
 
     async def _start_control(self, parts: contextlib.AsyncExitStack) -> None:
-        panel = Panel(self._dictation, self._report, self._on_subscribers)
-        self._bus = BusService(panel)
-        self._notifier, self._cues = Notifier(), Cues()
-        self._feedback = Feedback(self._notifier, self._cues, self._settings.feedback)
         lock = ScreenLock(self._dictation.lock)
         try:
             await self._bus.start()
@@ -165,9 +167,6 @@ class Daemon:
         parts.push_async_callback(self._cues.stop)
         await lock.start()
         parts.push_async_callback(lock.stop)
-        for listener in (self._report.on_event, self._feedback.on_event, self._on_event):
-            self._events.tell(listener)
-        self._on_subscribers(0)
 
     def _start_watchdog(self, parts: contextlib.AsyncExitStack) -> None:
         interval_s = systemd.watchdog_interval_s() or INTERVAL_S
