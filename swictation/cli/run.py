@@ -104,8 +104,7 @@ def _play(
     pace: Literal["realtime", "fast"],
     events: Path | None,
 ) -> int:
-    from swictation.daemon.files import FileSession
-    from swictation.daemon.wiring import file_source, injector
+    from swictation.daemon.files import FileSession, file_source, injector
 
     location = obtain_model(settings)
 

@@ -22,7 +22,7 @@ from swictation.config.settings import Settings
 from swictation.daemon.files import FileSession
 from swictation.daemon.logs import set_up
 from swictation.daemon.stream import Outcome
-from swictation.daemon.wiring import file_source, injector
+from swictation.daemon.files import file_source, injector
 from swictation.models.store import ModelLocation
 
 

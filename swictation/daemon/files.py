@@ -1,12 +1,16 @@
-"""Files that are played one after the other through one worker."""
+"""Files that are played one after the other through one worker: their wiring.
+
+Apart from the daemon's: the decoder of sound files alone takes 20 MB, which a microphone spares.
+"""
 
 import asyncio
 import signal
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from swictation.audio.source import Source
+from swictation.audio.wavfile import FileSource, Pace
 from swictation.clock import MonotonicClock
 from swictation.config.settings import Settings
 from swictation.daemon import resources
@@ -19,9 +23,23 @@ from swictation.daemon.stream import Outcome
 from swictation.daemon.wiring import Workshop, engine_spec
 from swictation.events import StopRequested
 from swictation.inject.injector import Injector
+from swictation.inject.none import NoneInjector
+from swictation.inject.stdout import StdoutInjector
 from swictation.models.store import ModelLocation
 from swictation.types import to_seconds
 from swictation.worker.supervisor import Supervisor
+
+_STDIN = Path("/dev/stdin")
+
+
+def injector(name: Literal["stdout", "none"]) -> Injector:
+    """The sink of that name."""
+    return StdoutInjector() if name == "stdout" else NoneInjector()
+
+
+def file_source(path: Path, pace: Pace = "fast") -> Source:
+    """A sound file to listen to; "-" is standard input."""
+    return FileSource(_STDIN if str(path) == "-" else path, pace)
 
 
 class FileSession:

@@ -2,6 +2,7 @@
 
 import logging
 
+from swictation.asr.alignment import has_words
 from swictation.asr.partials import WINDOW_SAMPLES
 from swictation.asr.stabilizer import Stabilizer, Step
 from swictation.clock import Clock
@@ -149,7 +150,8 @@ class Recognition:
         utterance.text += event.text
         now_s = self._clock.now_s()
         if event.text:
-            self.latency.committed(commit.utterance, now_s)
+            if has_words(event.text):  # a full stop may well wait for the hang-over
+                self.latency.committed(commit.utterance, now_s)
             self._note(
                 "commit",
                 commit.at_sample,

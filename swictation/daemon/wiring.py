@@ -4,8 +4,7 @@ import itertools
 import logging
 import math
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -14,10 +13,8 @@ from swictation.asr.partials import PartialPacer
 from swictation.asr.stabilizer import Stabilizer
 from swictation.audio.journal import Journal
 from swictation.audio.microphone import Microphone, MicrophoneState, has_input
-from swictation.audio.source import Source
 from swictation.audio.spool import Spool
 from swictation.audio.spoolfile import SpoolFolder
-from swictation.audio.wavfile import FileSource, Pace
 from swictation.clock import Clock
 from swictation.config.settings import Settings
 from swictation.daemon.delivery import Delivery
@@ -27,8 +24,6 @@ from swictation.daemon.speech import SpeechThread
 from swictation.daemon.stream import Stream
 from swictation.events import SpoolFailed
 from swictation.inject.injector import Injector
-from swictation.inject.none import NoneInjector
-from swictation.inject.stdout import StdoutInjector
 from swictation.models.store import ModelLocation
 from swictation.paths import spool_dir
 from swictation.text.compose import Composer
@@ -38,14 +33,7 @@ from swictation.vad.level import LevelNormaliser
 from swictation.vad.listener import Listener
 from swictation.vad.silero_cpu import SileroCpu
 
-_STDIN = Path("/dev/stdin")
-
 _log = logging.getLogger(__name__)
-
-
-def injector(name: Literal["stdout", "none"]) -> Injector:
-    """The sink of that name."""
-    return StdoutInjector() if name == "stdout" else NoneInjector()
 
 
 def microphone(settings: Settings, report: Callable[[MicrophoneState], None]) -> Microphone:
@@ -56,11 +44,6 @@ def microphone(settings: Settings, report: Callable[[MicrophoneState], None]) ->
 def has_microphone() -> bool:
     """Whether there is any device that can be listened to."""
     return has_input()
-
-
-def file_source(path: Path, pace: Pace = "fast") -> Source:
-    """A sound file to listen to; "-" is standard input."""
-    return FileSource(_STDIN if str(path) == "-" else path, pace)
 
 
 def listener(settings: Settings, first_sample: int = 0, first_utterance: int = 0) -> Listener:
