@@ -2,13 +2,11 @@
 
 import click
 
-from swictation.cli.main import typeable
+from swictation.cli.main import EXIT_NOT_RUNNING, typeable
 from swictation.service import files, installer, state
 from swictation.service.installer import Installed
 from swictation.service.state import ServiceState
 from swictation.service.systemctl import need
-
-_EXIT_NOT_RUNNING = 3
 
 
 @click.group()
@@ -56,7 +54,7 @@ def status() -> int:
     if not now.is_installed:
         click.echo("not installed")
         click.echo(f"  -> {typeable('swictation service install')}")
-        return _EXIT_NOT_RUNNING
+        return EXIT_NOT_RUNNING
     click.echo(f"installed  {now.path}")
     click.echo(f"enabled    {_enabled(now)}")
     click.echo(f"active     {_active(now)}")
@@ -64,7 +62,7 @@ def status() -> int:
         click.echo(f"it says    {now.told}")
     if remedy := _remedy(now):
         click.echo(f"  -> {typeable(remedy)}")
-    return 0 if now.is_active else _EXIT_NOT_RUNNING
+    return 0 if now.is_active else EXIT_NOT_RUNNING
 
 
 def _tell_target(done: Installed) -> None:

@@ -11,7 +11,6 @@ from swictation.errors import ServiceError
 from swictation.service import files, state
 from swictation.service.systemctl import need, properties, reload_bus, slowly, systemctl, unit_path
 
-_FALLBACK_TARGET = "default.target"
 _JOURNAL = "journalctl --user -u swictation -n 20"
 
 DESKTOP_VARIABLES = (
@@ -85,7 +84,7 @@ def remove() -> tuple[Path, ...]:
 
 def _target() -> str:
     is_there = state.target_is_active(files.DESKTOP_TARGET)
-    return files.DESKTOP_TARGET if is_there else _FALLBACK_TARGET
+    return files.DESKTOP_TARGET if is_there else files.LOGIN_TARGET
 
 
 def _write(path: Path, text: str) -> bool:
