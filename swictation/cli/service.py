@@ -88,15 +88,17 @@ def _enabled(now: ServiceState) -> str:
 def _active(now: ServiceState) -> str:
     since = f" since {now.since}" if now.since else ""
     if now.is_active:
-        restarts = f", restarted {now.restarts} times" if now.restarts else ""
+        restarts = f", {now.restarts} restarts" if now.restarts else ""
         return f"yes{since} (PID {now.pid}{restarts})"
-    why = f" ({now.result})" if now.active == "failed" else ""
-    return f"{now.active}{why}{since}"
+    if now.is_failing:
+        again = "" if now.active == "failed" else ", is tried again"
+        return f"no: it failed ({now.result}){again}"
+    return f"{now.active}{since}"
 
 
 def _remedy(now: ServiceState) -> str:
+    if now.is_failing:
+        return "see what it said: journalctl --user -u swictation -n 20"
     if not now.is_enabled:
         return "swictation service install"
-    if now.active == "failed":
-        return "see what it said: journalctl --user -u swictation -n 20"
     return "" if now.is_active else "systemctl --user start swictation"

@@ -23,8 +23,8 @@ def judge(now: ServiceState, *, is_current: bool) -> Finding:
     """Hold the unit's state against what is wished."""
     if not now.is_installed:
         return Finding("service", "ok", f"not installed; {_INSTALL} starts it with your session")
-    if now.active == "failed":
-        found = f"the daemon ended for good: {now.result}"
+    if now.is_failing:
+        found = f"the daemon ends by itself: {now.result}"
         return Finding("service", "error", found, "journalctl --user -u swictation -n 20")
     if not is_current:
         found = f"{now.path} is not what this version would write"

@@ -34,9 +34,10 @@ def test_to_have_none_is_no_fault():
     assert judged(load="not-found", enabled="", active="inactive").level == "ok"
 
 
-def test_a_daemon_that_ended_for_good_is_an_error_that_leads_to_the_journal():
-    found = judged(active="failed", result="watchdog")
-    assert (found.level, found.found) == ("error", "the daemon ended for good: watchdog")
+@pytest.mark.parametrize(("active", "sub"), [("failed", "failed"), ("activating", "auto-restart")])
+def test_a_daemon_that_ends_by_itself_is_an_error_that_leads_to_the_journal(active, sub):
+    found = judged(active=active, sub=sub, result="watchdog")
+    assert (found.level, found.found) == ("error", "the daemon ends by itself: watchdog")
     assert found.remedy.startswith("journalctl --user -u swictation")
 
 
