@@ -4,7 +4,7 @@ import click
 
 from swictation.cli.main import EXIT_NOT_RUNNING, typeable
 from swictation.service import files, installer, state
-from swictation.service.installer import Installed
+from swictation.service.installer import DISPLAYS, Installed
 from swictation.service.state import ServiceState
 from swictation.service.systemctl import need
 
@@ -67,18 +67,15 @@ def status() -> int:
 
 def _tell_target(done: Installed) -> None:
     if done.is_with_desktop:
-        click.echo(f"starts with {done.target}, which is active: with your desktop")
+        click.echo(f"starts with {done.target}, which is active: together with your desktop")
         return
-    told = f"{files.DESKTOP_TARGET} is not active: your desktop does not tell systemd of itself"
-    click.echo(f"starts with {done.target}, when you log in, since {told}")
-    names = " ".join(done.imported)
-    if not names:
-        click.echo("no desktop here: DISPLAY and WAYLAND_DISPLAY are not set")
-        names = "DISPLAY WAYLAND_DISPLAY"
-    else:
-        click.echo(f"told systemd, until you log out: {names}")
+    click.echo(f"starts with {done.target}, when you log in")
+    click.echo(f"({files.DESKTOP_TARGET} is not active: no desktop has told systemd of itself)")
+    if done.imported:
+        click.echo(f"systemd knows until you log out: {' '.join(done.imported)}")
+    names = " ".join(done.imported or DISPLAYS)
     again = f"systemctl --user import-environment {names} && systemctl --user restart swictation"
-    click.echo(f"  -> for each log-in, put this into your desktop's autostart: {again}")
+    click.echo(f"  -> for the next log-ins, put this into your desktop's autostart: {again}")
 
 
 def _enabled(now: ServiceState) -> str:

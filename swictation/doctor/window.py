@@ -36,6 +36,8 @@ def judge(system: str, chain: tuple[str, ...], name: str, why: str) -> Finding:
         # XWayland is there, and opens, in sessions whose own windows it does not know.
         found = f"{system}: text reaches windows of X11 programs only{reasons}"
         return Finding("window", "warning", found, _OTHER_SESSION)
+    if name in _NEEDS_NONE:
+        return Finding("window", "ok", f"[inject] chain = {name}: no window is typed into")
     first = "the first of [inject] chain" if name == chain[0] else "as those before it do not work"
     return Finding("window", "ok", f"{system}: text goes by {name}, {first}{reasons}")
 

@@ -13,9 +13,9 @@ from swictation.service.systemctl import need, properties, reload_bus, slowly, s
 
 _JOURNAL = "journalctl --user -u swictation -n 20"
 
+DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 DESKTOP_VARIABLES = (
-    "DISPLAY",
-    "WAYLAND_DISPLAY",
+    *DISPLAYS,
     "XAUTHORITY",
     "XDG_CURRENT_DESKTOP",
     "XDG_SESSION_TYPE",
