@@ -12,8 +12,8 @@ _INSTALL = "swictation service install"
 
 def service(_: Subject) -> Iterator[Finding]:
     """Whether the unit is installed, enabled and well. Not to have one is no fault."""
-    if why := trouble():
-        found = f"{why}\nYour desktop has to start the daemon: swictation run"
+    if trouble():
+        found = "no systemd for this user: let your desktop start the daemon, by: swictation run"
         yield Finding("service", "ok", found)
         return
     yield judge(state.read(), is_current=_is_current())

@@ -25,7 +25,10 @@ def window(subject: Subject) -> Iterator[Finding]:
 
 def judge(system: str, chain: tuple[str, ...], name: str, why: str) -> Finding:
     """Hold the way that opened against the chain. `why`: what those before it said."""
-    reasons = "".join(f"\n{reason}" for reason in why.split("; ") if reason)
+    said = [
+        reason.replace("wayland: Wayland: ", "wayland: ") for reason in why.split("; ") if reason
+    ]
+    reasons = "".join(f"\n{reason}" for reason in said)
     if not name:
         found = f"{system}: no way of [inject] chain leads into a window{reasons}"
         return Finding("window", "error", found, _OTHER_SESSION)
@@ -38,8 +41,8 @@ def judge(system: str, chain: tuple[str, ...], name: str, why: str) -> Finding:
         return Finding("window", "warning", found, _OTHER_SESSION)
     if name in _NEEDS_NONE:
         return Finding("window", "ok", f"[inject] chain = {name}: no window is typed into")
-    first = "the first of [inject] chain" if name == chain[0] else "as those before it do not work"
-    return Finding("window", "ok", f"{system}: text goes by {name}, {first}{reasons}")
+    because = f"since not by {', nor by '.join(said)}" if said else "the first of [inject] chain"
+    return Finding("window", "ok", f"{system}: text goes by {name}, {because}")
 
 
 def window_system() -> str:
