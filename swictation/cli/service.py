@@ -2,13 +2,11 @@
 
 import click
 
-from swictation.cli.main import typeable
+from swictation.cli.main import EXIT_NOT_RUNNING, typeable
 from swictation.service import files, installer, state
-from swictation.service.installer import Installed
+from swictation.service.installer import DISPLAYS, Installed
 from swictation.service.state import ServiceState
 from swictation.service.systemctl import need
-
-_EXIT_NOT_RUNNING = 3
 
 
 @click.group()
@@ -56,7 +54,7 @@ def status() -> int:
     if not now.is_installed:
         click.echo("not installed")
         click.echo(f"  -> {typeable('swictation service install')}")
-        return _EXIT_NOT_RUNNING
+        return EXIT_NOT_RUNNING
     click.echo(f"installed  {now.path}")
     click.echo(f"enabled    {_enabled(now)}")
     click.echo(f"active     {_active(now)}")
@@ -64,23 +62,20 @@ def status() -> int:
         click.echo(f"it says    {now.told}")
     if remedy := _remedy(now):
         click.echo(f"  -> {typeable(remedy)}")
-    return 0 if now.is_active else _EXIT_NOT_RUNNING
+    return 0 if now.is_active else EXIT_NOT_RUNNING
 
 
 def _tell_target(done: Installed) -> None:
     if done.is_with_desktop:
-        click.echo(f"starts with {done.target}, which is active: with your desktop")
+        click.echo(f"starts with {done.target}, which is active: together with your desktop")
         return
-    told = f"{files.DESKTOP_TARGET} is not active: your desktop does not tell systemd of itself"
-    click.echo(f"starts with {done.target}, when you log in, since {told}")
-    names = " ".join(done.imported)
-    if not names:
-        click.echo("no desktop here: DISPLAY and WAYLAND_DISPLAY are not set")
-        names = "DISPLAY WAYLAND_DISPLAY"
-    else:
-        click.echo(f"told systemd, until you log out: {names}")
+    click.echo(f"starts with {done.target}, when you log in")
+    click.echo(f"({files.DESKTOP_TARGET} is not active: no desktop has told systemd of itself)")
+    if done.imported:
+        click.echo(f"systemd knows until you log out: {' '.join(done.imported)}")
+    names = " ".join(done.imported or DISPLAYS)
     again = f"systemctl --user import-environment {names} && systemctl --user restart swictation"
-    click.echo(f"  -> for each log-in, put this into your desktop's autostart: {again}")
+    click.echo(f"  -> for the next log-ins, put this into your desktop's autostart: {again}")
 
 
 def _enabled(now: ServiceState) -> str:
@@ -90,15 +85,17 @@ def _enabled(now: ServiceState) -> str:
 def _active(now: ServiceState) -> str:
     since = f" since {now.since}" if now.since else ""
     if now.is_active:
-        restarts = f", restarted {now.restarts} times" if now.restarts else ""
+        restarts = f", {now.restarts} restarts" if now.restarts else ""
         return f"yes{since} (PID {now.pid}{restarts})"
-    why = f" ({now.result})" if now.active == "failed" else ""
-    return f"{now.active}{why}{since}"
+    if now.is_failing:
+        again = "" if now.active == "failed" else ", is tried again"
+        return f"no: it failed ({now.result}){again}"
+    return f"{now.active}{since}"
 
 
 def _remedy(now: ServiceState) -> str:
+    if now.is_failing:
+        return "see what it said: journalctl --user -u swictation -n 20"
     if not now.is_enabled:
         return "swictation service install"
-    if now.active == "failed":
-        return "see what it said: journalctl --user -u swictation -n 20"
     return "" if now.is_active else "systemctl --user start swictation"

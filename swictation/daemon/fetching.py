@@ -9,8 +9,9 @@ import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable
+from pathlib import Path
 
-from swictation.config.settings import Settings
+from swictation.config.settings import AsrSettings, Settings
 from swictation.errors import ModelError, SwictationError
 from swictation.models.catalog import CATALOG, choose
 from swictation.models.store import ModelLocation, locate, quick_problems
@@ -34,6 +35,13 @@ def missing(settings: Settings) -> str:
         return ""
     spec = choose(asr.model, asr.language)
     return spec.name if quick_problems(spec) else ""
+
+
+def _find(asr: AsrSettings) -> ModelLocation:
+    """Where the model is. Raises ModelError. Another engine than ours finds its own."""
+    if asr.engine != EMBEDDED:
+        return ModelLocation(asr.model, Path(asr.model))
+    return locate(asr.model, asr.language)
 
 
 class Fetching:
@@ -68,8 +76,7 @@ class Fetching:
             try:
                 if name := missing(self._settings):
                     await self._fetch(name)
-                asr = self._settings.asr
-                self._on_there(locate(asr.model, asr.language))
+                self._on_there(_find(self._settings.asr))
                 return
             except SwictationError as error:
                 self._on_problem(error)

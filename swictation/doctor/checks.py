@@ -3,7 +3,19 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from swictation.doctor import configuration, disk, leftovers, machine, model
+from swictation.doctor import (
+    bus,
+    configuration,
+    disk,
+    gpu,
+    hotkey,
+    leftovers,
+    machine,
+    model,
+    service,
+    sound,
+    window,
+)
 from swictation.doctor.finding import Finding, Subject
 from swictation.errors import SwictationError
 
@@ -17,26 +29,35 @@ def _selftest(subject: Subject) -> Iterator[Finding]:
     return selftest(subject)
 
 
-_QUICK: tuple[tuple[str, Check], ...] = (
+_CHECKS: tuple[tuple[str, Check], ...] = (
     ("python", machine.python),
     ("configuration", configuration.configuration),
     ("engine", model.engine),
     ("model", model.model),
+    ("model files", model.files),
+    ("self-test", _selftest),
     ("memory", machine.memory),
+    ("GPU", gpu.gpu),
     ("models disk", disk.models),
     ("spool disk", disk.spool),
     ("spool", leftovers.leftovers),
+    ("sound server", sound.server),
+    ("microphone", sound.microphone),
+    ("window", window.window),
+    ("session bus", bus.bus),
+    ("service", service.service),
+    ("hotkey", hotkey.hotkey),
 )
-_THOROUGH: tuple[tuple[str, Check], ...] = (
-    ("model files", model.files),
-    ("self-test", _selftest),
-)
+_SLOW: tuple[Check, ...] = (model.files, _selftest, sound.microphone)
+"""They read the whole model, start an engine, listen."""
 
 
 def examine(config: Path | None, *, quick: bool) -> Iterator[Finding]:
     """Run the checks one after the other; a check that breaks off is a finding, too."""
     subject = Subject(config)
-    for name, check in _QUICK if quick else (*_QUICK, *_THOROUGH):
+    for name, check in _CHECKS:
+        if quick and check in _SLOW:
+            continue
         try:
             yield from check(subject)
         except SwictationError as error:

@@ -13,6 +13,7 @@ from swictation.paths import dbus_services_dir, units_dir
 UNIT = "swictation.service"
 ACTIVATION = "io.github.swictation.Swictation1.service"
 DESKTOP_TARGET = "graphical-session.target"
+LOGIN_TARGET = "default.target"
 
 _ASSETS = files("swictation") / "assets"
 _PROGRAM = "/usr/bin/swictation"

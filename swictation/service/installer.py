@@ -11,12 +11,11 @@ from swictation.errors import ServiceError
 from swictation.service import files, state
 from swictation.service.systemctl import need, properties, reload_bus, slowly, systemctl, unit_path
 
-_FALLBACK_TARGET = "default.target"
 _JOURNAL = "journalctl --user -u swictation -n 20"
 
+DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 DESKTOP_VARIABLES = (
-    "DISPLAY",
-    "WAYLAND_DISPLAY",
+    *DISPLAYS,
     "XAUTHORITY",
     "XDG_CURRENT_DESKTOP",
     "XDG_SESSION_TYPE",
@@ -85,7 +84,7 @@ def remove() -> tuple[Path, ...]:
 
 def _target() -> str:
     is_there = state.target_is_active(files.DESKTOP_TARGET)
-    return files.DESKTOP_TARGET if is_there else _FALLBACK_TARGET
+    return files.DESKTOP_TARGET if is_there else files.LOGIN_TARGET
 
 
 def _write(path: Path, text: str) -> bool:

@@ -53,6 +53,11 @@ class ServiceState(msgspec.Struct, frozen=True):
     def is_active(self) -> bool:
         return self.active in ("active", "reloading")
 
+    @property
+    def is_failing(self) -> bool:
+        """It ended by itself: for good, or systemd is about to try it once more."""
+        return self.active == "failed" or self.sub == "auto-restart"
+
 
 def read() -> ServiceState:
     """Ask systemd. Raises ServiceError."""

@@ -114,10 +114,10 @@ class UserManager:
 
     def run(self, *command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         """A program of that user, to its end."""
+        enter = ["nsenter", f"--mount=/proc/{self.process.pid}/ns/mnt", f"--wd={self.home}"]
         return subprocess.run(
-            ["nsenter", f"--mount=/proc/{self.process.pid}/ns/mnt", *_as_nobody(), *command],
+            [*enter, *_as_nobody(), *command],
             env={**self.environment, **environment},
-            cwd=self.home,
             capture_output=True,
             text=True,
             timeout=90,

@@ -35,8 +35,8 @@ def says(program, text):
 
 def test_an_engine_of_another_package_that_hears_the_sample_is_fine(program, examine, sample):
     says(program, sample.with_suffix(".txt").read_text())
-    found, code = examine()
-    assert (found["level"], code) == ("ok", 0)
+    found, _ = examine()
+    assert found["level"] == "ok"
     assert "every word right" in found["found"]
 
 
@@ -50,8 +50,8 @@ def test_an_engine_that_hears_something_else_is_an_error(program, examine):
 
 def test_an_engine_that_mishears_a_word_is_a_warning(program, examine, sample):
     says(program, sample.with_suffix(".txt").read_text().replace("computer", "commuter"))
-    found, code = examine()
-    assert (found["level"], code) == ("warning", 4)
+    found, _ = examine()
+    assert found["level"] == "warning"
     assert "13 of 14 words right" in found["found"]
 
 

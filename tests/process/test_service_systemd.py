@@ -177,7 +177,8 @@ def test_a_configuration_that_cannot_be_used_is_not_tried_again_and_again(manage
     assert manager.show(UNIT, "NRestarts") == "0"
     status = manager.run("swictation", "service", "status")
     assert status.returncode == 3
-    assert "failed (exit-code)" in status.stdout
+    assert "active     no: it failed (exit-code)\n" in status.stdout
+    assert status.stdout.endswith("journalctl --user -u swictation -n 20\n")
 
 
 def test_a_call_over_the_bus_starts_the_unit(manager):

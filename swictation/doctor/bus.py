@@ -1,0 +1,79 @@
+"""The session bus, over which a hotkey calls, and the daemon that answers there."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from swictation.control.client import ask, open_bus
+from swictation.control.status import Status, decode
+from swictation.control.wire import session_address
+from swictation.doctor.finding import Finding, Subject
+from swictation.errors import BusError, ControlError, NotRunning
+from swictation.service import files
+
+_ANSWER_S = 2.0
+_RESTART = "systemctl --user restart swictation"
+
+
+def bus(_: Subject) -> Iterator[Finding]:
+    """Whether there is a session bus, and whether a daemon answers on it."""
+    where = address()
+    if not where:
+        found = "there is none: no hotkey and no notification without it"
+        remedy = "look in a terminal of your desktop; without a desktop: dbus-run-session bash"
+        yield Finding("session bus", "warning", found, remedy)
+        return
+    try:
+        daemon = asyncio.run(_daemon())
+    except NotRunning as error:
+        remedy = "log out and in again; in a shell that was kept: unset DBUS_SESSION_BUS_ADDRESS"
+        yield Finding("session bus", "error", error.message, remedy)
+        return
+    yield Finding("session bus", "ok", where)
+    yield daemon
+
+
+def judge_status(status: Status) -> Finding:
+    """The daemon's own word for how it is."""
+    found = f"{status.state} (PID {status.pid})"
+    if status.degraded is None:
+        return Finding("daemon", "ok", found)
+    found = f"{found}, {status.degraded.mode}: {status.degraded.reason}"
+    return Finding("daemon", "warning", found, "see how it is: swictation status")
+
+
+def address() -> str:
+    """The session bus's address; "" where there is none, not even a socket that nobody serves."""
+    try:
+        told = session_address().split(",guid=")[0]
+    except BusError:
+        return ""
+    socket = told.removeprefix("unix:path=")
+    return "" if told != socket and not Path(socket).exists() else told
+
+
+async def _daemon() -> Finding:
+    """Ask the daemon how it is, without starting it. Raises NotRunning where the bus is dead."""
+    connection = await open_bus()
+    try:
+        async with asyncio.timeout(_ANSWER_S):
+            told = await ask(connection, "Status")
+        return judge_status(decode(str(told)))
+    except NotRunning:
+        return _absent()
+    except TimeoutError:
+        return Finding("daemon", "error", f"no answer within {_ANSWER_S:.0f} s", _RESTART)
+    except (ControlError, msgspec.DecodeError) as error:
+        found = f"another version than this one: {error}"
+        return Finding("daemon", "warning", found, _RESTART)
+    finally:
+        await connection.close()
+
+
+def _absent() -> Finding:
+    is_installed = files.unit_file().exists()
+    start = "systemctl --user start swictation"
+    remedy = start if is_installed else "swictation service install"
+    return Finding("daemon", "warning", "not running: a hotkey has nobody to call", remedy)

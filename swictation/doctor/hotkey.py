@@ -1,0 +1,48 @@
+"""The line that binds a key, for each desktop: it calls the bus, since starting Python is slow.
+
+The README shows the same lines; a test holds them equal.
+"""
+
+import os
+from collections.abc import Iterator
+
+from swictation.control.wire import BUS_NAME, INTERFACE, PATH
+from swictation.doctor.finding import Finding, Subject
+
+TOGGLE = f"busctl --user call {BUS_NAME} {PATH} {INTERFACE} Toggle"
+
+LINES: dict[str, tuple[str, str]] = {
+    "sway": ("~/.config/sway/config", f"bindsym $mod+d exec {TOGGLE}"),
+    "Hyprland": ("~/.config/hypr/hyprland.conf", f"bind = SUPER, D, exec, {TOGGLE}"),
+    "i3": ("~/.config/i3/config", f"bindsym $mod+d exec --no-startup-id {TOGGLE}"),
+    "GNOME": ("Settings, Keyboard, View and Customize Shortcuts, Custom Shortcuts", TOGGLE),
+    "KDE": ("System Settings, Keyboard, Shortcuts, Add New, Command or Script", TOGGLE),
+}
+"""By desktop: where the line goes, and the line."""
+
+_SIGNS = {
+    "SWAYSOCK": "sway",
+    "HYPRLAND_INSTANCE_SIGNATURE": "Hyprland",
+    "I3SOCK": "i3",
+    "KDE_FULL_SESSION": "KDE",
+}
+
+
+def hotkey(_: Subject) -> Iterator[Finding]:
+    """Tell the line for this desktop."""
+    name = desktop()
+    if name in LINES:
+        where, line = LINES[name]
+        yield Finding("hotkey", "ok", f"{name}: into {where}:\n{line}")
+    else:
+        found = f"let your desktop's shortcut settings run:\n{TOGGLE}"
+        yield Finding("hotkey", "ok", found)
+
+
+def desktop() -> str:
+    """The desktop that this is, as in LINES, or ""."""
+    names = os.environ.get("XDG_CURRENT_DESKTOP", "").lower().split(":")
+    for name in LINES:
+        if name.lower() in names:
+            return name
+    return next((name for sign, name in _SIGNS.items() if os.environ.get(sign)), "")

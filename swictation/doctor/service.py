@@ -1,0 +1,46 @@
+"""The systemd user service, where there is one."""
+
+from collections.abc import Iterator
+
+from swictation.doctor.finding import Finding, Subject
+from swictation.service import files, state
+from swictation.service.state import ServiceState
+from swictation.service.systemctl import trouble
+
+_INSTALL = "swictation service install"
+
+
+def service(_: Subject) -> Iterator[Finding]:
+    """Whether the unit is installed, enabled and well. Not to have one is no fault."""
+    if trouble():
+        found = "no systemd for this user: let your desktop start the daemon, by: swictation run"
+        yield Finding("service", "ok", found)
+        return
+    yield judge(state.read(), is_current=_is_current())
+
+
+def judge(now: ServiceState, *, is_current: bool) -> Finding:
+    """Hold the unit's state against what is wished."""
+    if not now.is_installed:
+        return Finding("service", "ok", f"not installed; {_INSTALL} starts it with your session")
+    if now.is_failing:
+        found = f"the daemon ends by itself: {now.result}"
+        return Finding("service", "error", found, "journalctl --user -u swictation -n 20")
+    if not is_current:
+        found = f"{now.path} is not what this version would write"
+        return Finding("service", "warning", found, _INSTALL)
+    if not now.is_enabled:
+        found = f"installed, but {now.enabled or 'not enabled'}: it will not start by itself"
+        return Finding("service", "warning", found, _INSTALL)
+    return Finding("service", "ok", f"{now.active}, starts with {now.target}")
+
+
+def _is_current() -> bool:
+    """Whether a unit of the user's own starts this very program; others are not ours to judge."""
+    try:
+        text = files.unit_file().read_text(encoding="utf-8")
+    except OSError:
+        return True
+    program = files.this_program()
+    targets = (files.DESKTOP_TARGET, files.LOGIN_TARGET)
+    return text in [files.unit(program, target) for target in targets]

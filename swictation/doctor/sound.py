@@ -1,0 +1,106 @@
+"""The sound server, and what the microphone hears."""
+
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from swictation.doctor import packages
+from swictation.doctor.finding import Finding, Subject
+
+_LISTEN_S = 0.5
+_CONNECT_S = 1.0
+_SILENT_BELOW_DBFS = -85.0
+"""Far below the noise of any room; zeros come from a source that is muted."""
+
+
+def server(_: Subject) -> Iterator[Finding]:
+    """Which sound server runs for this user, by the sockets at which it would answer."""
+    found, refused = find_servers(os.environ)
+    if found:
+        yield Finding("sound server", "ok", " and ".join(found))
+    elif refused:
+        told = f"{refused[0]} does not answer"
+        remedy = "systemctl --user restart pipewire pipewire-pulse, or: pulseaudio --start"
+        yield Finding("sound server", "error", told, remedy)
+    else:
+        told = "neither PipeWire nor PulseAudio runs: at most a bare sound card can be used"
+        remedy = f"{packages.install(packages.SOUND_SERVER)}; then log in again"
+        yield Finding("sound server", "warning", told, remedy)
+
+
+def microphone(subject: Subject) -> Iterator[Finding]:
+    """Listen for half a second. Raises AudioError where PortAudio is missing."""
+    # Imported when it is its turn: it brings PortAudio and numpy.
+    try:
+        from swictation.daemon.listening import listen
+    except OSError as error:
+        told = f"PortAudio is missing: {error}"
+        yield Finding("microphone", "error", told, packages.install(packages.PORTAUDIO))
+        return
+    device = subject.settings.audio.device
+    heard = listen(device, _LISTEN_S)
+    servers, _ = find_servers(os.environ)
+    if heard.source:
+        yield judge_level(heard.source, heard.level_dbfs)
+    else:
+        yield judge_absent(device, heard.reason, has_server=bool(servers))
+
+
+def judge_level(source: str, level_dbfs: float | None) -> Finding:
+    """Hold a level against silence; None: nothing came."""
+    if level_dbfs is None:
+        told = f"{source}: opened, but no sound comes"
+        remedy = "systemctl --user restart pipewire pipewire-pulse, or: pulseaudio -k"
+        return Finding("microphone", "error", told, remedy)
+    if level_dbfs < _SILENT_BELOW_DBFS:
+        remedy = "is it muted? pactl set-source-mute @DEFAULT_SOURCE@ 0; then once more, speaking"
+        return Finding("microphone", "warning", f"{source}: nothing but silence", remedy)
+    return Finding("microphone", "ok", f"{source}: {level_dbfs:.0f} dBFS")
+
+
+def judge_absent(device: str, reason: str, *, has_server: bool) -> Finding:
+    """Say why there is no microphone: a wrong name, a missing plug-in, or none plugged in."""
+    if device != "default":
+        told = f"[audio] device = {device!r} is not there: {reason}"
+        remedy = 'choose another, or set it to "default": swictation config path'
+        return Finding("microphone", "error", told, remedy)
+    if has_server:
+        told = "the sound server has none, or ALSA's way to the server is missing"
+        plugin = packages.install(packages.PULSE_PLUGIN)
+        remedy = f"pactl list short sources; if that names a microphone: {plugin}"
+        return Finding("microphone", "error", told, remedy)
+    told = "there is none: files can be transcribed, nothing can be dictated"
+    return Finding("microphone", "warning", told, "plug one in, then: swictation doctor")
+
+
+def find_servers(environment: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """The servers that answer, and those whose socket is there without an answer."""
+    runtime = Path(environment.get("XDG_RUNTIME_DIR", "/nonexistent"))
+    pulse = Path(environment.get("PULSE_RUNTIME_PATH", runtime / "pulse")) / "native"
+    given = environment.get("PULSE_SERVER", "")
+    if given.startswith(("unix:", "/")):
+        pulse = Path(given.removeprefix("unix:"))
+    pipewire = Path(environment.get("PIPEWIRE_RUNTIME_DIR", runtime))
+    pipewire /= environment.get("PIPEWIRE_REMOTE", "pipewire-0")
+    answers = {"PipeWire": _answers(pipewire), "PulseAudio": _answers(pulse)}
+    if answers["PipeWire"]:
+        # What answers for PulseAudio then is PipeWire's own.
+        del answers["PulseAudio"]
+    return (
+        [name for name, answer in answers.items() if answer],
+        [name for name, answer in answers.items() if answer is False],
+    )
+
+
+def _answers(path: Path) -> bool | None:
+    """Whether somebody listens at a socket; None: it is not there."""
+    if not path.is_socket():
+        return None
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(_CONNECT_S)
+        try:
+            client.connect(str(path))
+        except OSError:
+            return False
+    return True

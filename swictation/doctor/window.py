@@ -1,0 +1,66 @@
+"""The window system, and the way text takes into its windows, by really opening it."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+
+from swictation.config.settings import InjectorName, Settings
+from swictation.doctor.finding import Finding, Subject
+
+_NEEDS_NONE: frozenset[InjectorName] = frozenset({"stdout", "none"})
+_OTHER_SESSION = "log in to an X11 (Xorg) session, or to sway or Hyprland: swictation doctor"
+
+
+def window(subject: Subject) -> Iterator[Finding]:
+    """Open the ways of `[inject] chain` in order, as a dictation does, and close what opens."""
+    system, chain = window_system(), subject.settings.inject.chain
+    if not system and _NEEDS_NONE.isdisjoint(chain):
+        found = "neither WAYLAND_DISPLAY nor DISPLAY is set: there is no window to type into"
+        remedy = "in a terminal of your desktop: swictation doctor"
+        yield Finding("window", "warning", found, remedy)
+        return
+    name, why = asyncio.run(_try(subject.settings))
+    yield judge(system or "no window system", chain, name, why)
+
+
+def judge(system: str, chain: tuple[str, ...], name: str, why: str) -> Finding:
+    """Hold the way that opened against the chain. `why`: what those before it said."""
+    said = [
+        reason.replace("wayland: Wayland: ", "wayland: ") for reason in why.split("; ") if reason
+    ]
+    reasons = "".join(f"\n{reason}" for reason in said)
+    if not name:
+        found = f"{system}: no way of [inject] chain leads into a window{reasons}"
+        return Finding("window", "error", found, _OTHER_SESSION)
+    if name == "clipboard" and chain != ("clipboard",):
+        found = f"{system}: text can only be put on the clipboard{reasons}"
+        return Finding("window", "warning", found, _OTHER_SESSION)
+    if system.startswith("Wayland") and name.startswith("x11"):
+        # XWayland is there, and opens, in sessions whose own windows it does not know.
+        found = f"{system}: text reaches windows of X11 programs only{reasons}"
+        return Finding("window", "warning", found, _OTHER_SESSION)
+    if name in _NEEDS_NONE:
+        return Finding("window", "ok", f"[inject] chain = {name}: no window is typed into")
+    because = f"since not by {', nor by '.join(said)}" if said else "the first of [inject] chain"
+    return Finding("window", "ok", f"{system}: text goes by {name}, {because}")
+
+
+def window_system() -> str:
+    """What the environment says, such as "Wayland (wayland-1)"; "" where there is none."""
+    named = {"Wayland": "WAYLAND_DISPLAY", "X11": "DISPLAY"}
+    found = {kind: os.environ.get(name, "") for kind, name in named.items()}
+    return " and ".join(f"{kind} ({value})" for kind, value in found.items() if value)
+
+
+async def _try(settings: Settings) -> tuple[str, str]:
+    """The name of the way that opened, or "", and what the others said."""
+    # Imported when it is its turn: where there is no display, nothing of this is needed.
+    from swictation.daemon.injectors import injector_opener
+    from swictation.inject.desktop import DesktopInjector
+
+    injector = DesktopInjector(injector_opener(settings), settings.inject.chain)
+    try:
+        await injector.start()
+        return injector.name, injector.why
+    finally:
+        await injector.close()

@@ -1,0 +1,68 @@
+import pytest
+
+from swictation.config.settings import InjectSettings, Settings
+from swictation.doctor.finding import Subject
+from swictation.doctor.window import judge, window, window_system
+
+pytestmark = pytest.mark.unit
+
+CHAIN = ("wayland", "x11", "clipboard")
+
+
+@pytest.fixture(autouse=True)
+def no_display(monkeypatch):
+    for name in ("WAYLAND_DISPLAY", "DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_the_first_way_of_the_chain_that_opens_is_named():
+    found = judge("Wayland (wayland-1)", CHAIN, "wayland", "")
+    assert (found.level, found.remedy) == ("ok", "")
+    assert found.found == "Wayland (wayland-1): text goes by wayland, the first of [inject] chain"
+
+
+def test_why_those_before_it_do_not_work_is_told():
+    found = judge("X11 (:0)", CHAIN, "x11", "wayland: Wayland: no display; x11-type: no ping")
+    assert found.level == "ok"
+    why = "since not by wayland: no display, nor by x11-type: no ping"
+    assert found.found == f"X11 (:0): text goes by x11, {why}"
+
+
+@pytest.mark.parametrize(
+    ("system", "name", "level", "told"),
+    [
+        ("Wayland (wayland-0) and X11 (:0)", "x11", "warning", "windows of X11 programs only"),
+        ("Wayland (wayland-0)", "clipboard", "warning", "only be put on the clipboard"),
+        ("Wayland (wayland-0)", "", "error", "no way of [inject] chain leads into a window"),
+    ],
+)
+def test_what_types_nowhere_or_not_everywhere_says_which_session_would_do(
+    system, name, level, told
+):
+    found = judge(system, CHAIN, name, "wayland: the compositor has neither")
+    assert found.level == level
+    assert told in found.found
+    assert "neither" in found.found
+    assert found.remedy
+
+
+def test_one_who_wants_the_clipboard_alone_is_not_warned():
+    assert judge("X11 (:0)", ("clipboard",), "clipboard", "").level == "ok"
+
+
+def test_without_a_display_one_is_sent_to_a_desktop():
+    (found,) = window(Subject())
+    assert found.level == "warning"
+    assert "swictation doctor" in found.remedy
+
+
+def test_a_chain_that_needs_no_display_is_fine_without_one():
+    settings = Settings(inject=InjectSettings(chain=("none",)))
+    (found,) = window(Subject(settings=settings))
+    assert found.level == "ok"
+
+
+def test_both_systems_are_named(monkeypatch):
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-3")
+    monkeypatch.setenv("DISPLAY", ":4")
+    assert window_system() == "Wayland (wayland-3) and X11 (:4)"
