@@ -19,10 +19,9 @@ from swictation.cli.common import (
 )
 from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED
 from swictation.config.settings import Settings
-from swictation.daemon.files import FileSession
+from swictation.daemon.files import FileSession, file_source, injector
 from swictation.daemon.logs import set_up
 from swictation.daemon.stream import Outcome
-from swictation.daemon.files import file_source, injector
 from swictation.models.store import ModelLocation
 
 

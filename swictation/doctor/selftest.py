@@ -15,6 +15,7 @@ from swictation.asr.engine import EngineSpec
 from swictation.audio.framer import Framer
 from swictation.config.settings import Settings, WorkerSettings
 from swictation.daemon import wiring
+from swictation.daemon.files import file_source
 from swictation.doctor.finding import Finding, Subject
 from swictation.doctor.model import known
 from swictation.errors import EngineError
@@ -94,7 +95,7 @@ def _words(text: str) -> list[str]:
 def _sample() -> Samples:
     blocks: list[Samples] = []
     with as_file(_ASSETS / "sample.flac") as path:
-        wiring.file_source(path).run(blocks.append, Flag())
+        file_source(path).run(blocks.append, Flag())
     return np.concatenate(blocks)
 
 
