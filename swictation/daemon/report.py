@@ -103,7 +103,9 @@ class Report:
         end_sample = stream.journal.end_sample
         return round(
             sum(
-                to_seconds((each.last_sample if each.last_sample >= 0 else end_sample) - each.first_sample)
+                to_seconds(
+                    (each.last_sample if each.last_sample >= 0 else end_sample) - each.first_sample
+                )
                 for each in stream.utterances.values()
             ),
             1,
