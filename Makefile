@@ -1,10 +1,11 @@
 # Two commands: `make run` to dictate, `make test` to pass the tests. Neither needs anything by hand.
+# ARGS=... goes to pytest.
 # The first that starts: a version manager's shim may be there and still run nothing.
 PYTHON ?= $(shell for v in 3.11 3.12 3.13; do python$$v -c '' 2>/dev/null && echo python$$v && exit; done; echo python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test check bench fmt clean test-pythons
+.PHONY: run test test-desktop check bench fmt clean test-pythons
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.core
@@ -12,7 +13,11 @@ run: $(VENV)/.core
 
 test: $(VENV)/.dev
 	@$(BIN)/swictation model download --quiet tiny.en
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(ARGS)
+
+# Windows, compositors and a virtual microphone, every pair of conditions: minutes.
+test-desktop: $(VENV)/.desktop
+	@CELLS_RUNS=$${CELLS_RUNS:-3} $(BIN)/python -m pytest -m desktop $(ARGS)
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff format --check .
@@ -45,3 +50,8 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	@PYTHON="$(PYTHON)" scripts/system-packages dev
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@ $(VENV)/.core
+
+$(VENV)/.desktop: $(VENV)/.dev
+	@scripts/system-packages desktop
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,desktop-test]'
+	@touch $@

@@ -15,6 +15,8 @@ from fakes.scripted_engine.program import Program
 from fakes.scripted_engine.sound import make_scene
 from swictation import paths
 
+pytest.register_assert_rewrite("contract.injector_suite")
+
 CATEGORIES = {"unit", "contract", "process", "desktop", "speech", "gpu", "soak"}
 _MODELS = paths.models_dir()
 """The real store, asked before any test moves the folders."""

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from swictation.audio.microphone import Microphone, MicrophoneState
+from swictation.audio.keeper import MicrophoneState
+from swictation.audio.microphone import Microphone
 from swictation.clock import MonotonicClock
 from swictation.config.settings import Settings
 from swictation.control.cues import Cues
@@ -38,6 +39,9 @@ from swictation.inject.desktop import CLIPBOARD, DesktopInjector
 from swictation.models.store import ModelLocation
 from swictation.paths import daemon_lock_file
 from swictation.worker.supervisor import Supervisor
+
+_CHECK_S = 0.4
+"""For the first opening of the microphone, which takes longer than the later ones."""
 
 _log = logging.getLogger(__name__)
 
@@ -81,6 +85,7 @@ class Daemon:
                     systemd.notify("STOPPING=1")
             finally:
                 self._events.close()
+                await asyncio.get_running_loop().shutdown_default_executor()
                 name_leaks()
 
     # --- start, in order ---------------------------------------------------------------------
@@ -96,7 +101,8 @@ class Daemon:
         parts.push_async_callback(self._stream.stop)
         await self._start_control(parts)
         self._microphone.start()
-        parts.callback(self._microphone.stop)
+        parts.callback(lambda: self._microphone.close())
+        await asyncio.to_thread(self._microphone.check, _CHECK_S)
         self._start_watchdog(parts)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number)
@@ -224,7 +230,7 @@ class Daemon:
 
     def _audio_status(self) -> AudioStatus:
         state = self._microphone.state
-        return AudioStatus(source=state.source, health=state.health, reason=state.reason)
+        return AudioStatus(**msgspec.structs.asdict(state))
 
     def _on_microphone(self, state: MicrophoneState) -> None:
         is_amiss = state.health in {"absent", "silent"}
@@ -274,7 +280,7 @@ class Daemon:
         self._stream.delivery.rewrite(self._workshop.composer())
         self._feedback.settings = settings.feedback
         if old.audio != settings.audio:
-            self._microphone.stop()
+            self._microphone.close()
             self._microphone = self._new_microphone()
             self._microphone.start()
         if (old.asr, old.whisper) != (settings.asr, settings.whisper):

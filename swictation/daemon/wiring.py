@@ -12,7 +12,9 @@ from swictation.asr.engine import EngineSpec
 from swictation.asr.partials import PartialPacer
 from swictation.asr.stabilizer import Stabilizer
 from swictation.audio.journal import Journal
-from swictation.audio.microphone import Microphone, MicrophoneState, has_input
+from swictation.audio.keeper import MicrophoneState
+from swictation.audio.microphone import Microphone
+from swictation.audio.portaudio import inputs
 from swictation.audio.spool import Spool
 from swictation.audio.spoolfile import SpoolFolder
 from swictation.clock import Clock
@@ -38,12 +40,17 @@ _log = logging.getLogger(__name__)
 
 def microphone(settings: Settings, report: Callable[[MicrophoneState], None]) -> Microphone:
     """The microphone of the settings; `report` is called on its thread."""
-    return Microphone(settings.audio.device, report)
+    return Microphone(
+        settings.audio.device,
+        report,
+        keep_warm=settings.audio.keep_warm,
+        pre_roll_s=settings.vad.pre_roll_s,
+    )
 
 
 def has_microphone() -> bool:
     """Whether there is any device that can be listened to."""
-    return has_input()
+    return bool(inputs())
 
 
 def listener(settings: Settings, first_sample: int = 0, first_utterance: int = 0) -> Listener:

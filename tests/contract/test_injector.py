@@ -1,144 +1,20 @@
-"""One suite for each injector: what is said about a text is what became of it."""
+"""The injectors that need no desktop."""
 
-import asyncio
 import io
 
 import pytest
 
-from desktop import sway, x11
-from desktop.cells import TEXTS, eventually, stage_for_many
-from desktop.field import KINDS, why_not
-from desktop.wayland_stage import WaylandStage
-from swictation.inject.injector import OTHER_WINDOW, Injection, Injector, Target
+from contract.injector_suite import *  # noqa: F403 - the tests
+from contract.injector_suite import Case
 from swictation.inject.none import NoneInjector
 from swictation.inject.stdout import StdoutInjector
 
 pytestmark = pytest.mark.contract
 
-ROUTES = [f"{route}@{kind}" for kind in KINDS for route in ("type", "paste", "either")]
-WAYLAND = ["wayland@gtk3", "wayland@foot"]
-OTHER = Target("elsewhere", "")
 
-
-class Case:
-    """An injector, what it has written so far, and what the clipboard holds (None: there is none).
-
-    Where nobody can look, what was written is what was wanted.
-    """
-
-    def __init__(self, injector, written, clipboard=None):
-        self.injector: Injector = injector
-        self.written = written
-        self.clipboard = clipboard
-
-    def inject(self, text, into=None):
-        return asyncio.run(self.injector.inject(text, into))
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_behind():
-    """The stage outlives a test: what it leaves is looked for when it is taken down."""
-
-
-@pytest.fixture(scope="module")
-def stages():
-    with stage_for_many() as stage:
-        yield stage
-
-
-@pytest.fixture(scope="module")
-def sways():
-    with stage_for_many(WaylandStage) as stage:
-        yield stage
-
-
-@pytest.fixture(params=["none", "stdout", *ROUTES, *WAYLAND])
-def case(request, stages, sways):
+@pytest.fixture(params=["none", "stdout"])
+def case(request):
     if request.param == "none":
         return Case(NoneInjector(), lambda wanted: wanted)
-    if request.param == "stdout":
-        sink = io.StringIO()
-        return Case(StdoutInjector(sink), lambda wanted: sink.getvalue())
-    route, kind = request.param.split("@")
-    why = sway.missing() if route == "wayland" else x11.missing()
-    if reason := why or why_not(kind):
-        pytest.skip(reason)
-    if route == "wayland":
-        stage = sways()
-        field = stage.field(kind)
-        field.clear()
-        return Case(stage.injector, field.settles_on, stage.clipboard)
-    stage = stages()
-    stage.layout("us")
-    field = stage.field(kind)
-    field.clear()
-    return Case(stage.injector.sharing(route), field.settles_on, stage.clipboard)
-
-
-@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
-def test_a_text_arrives_as_it_is(case, text):
-    injection = case.inject(text)
-    assert injection.outcome in ("confirmed", "typed"), injection
-    assert injection.sent == len(text)
-    assert injection.confirmed == (len(text) if injection.outcome == "confirmed" else 0)
-    assert case.written(text) == text
-
-
-def test_pieces_arrive_in_order_and_once(case):
-    pieces = ["One", ", zwei", " — 三", ".", " Four 😀"] * 2
-    outcomes = {case.inject(piece).outcome for piece in pieces}
-    assert outcomes <= {"confirmed", "typed"}
-    assert case.written("".join(pieces)) == "".join(pieces)
-
-
-def test_nothing_is_delivered_at_once(case):
-    assert case.inject("").outcome in ("confirmed", "typed")
-    assert case.written("") == ""
-
-
-def test_the_target_has_the_same_id_while_it_has_the_focus(case):
-    first = asyncio.run(case.injector.focus())
-    case.inject("x")
-    assert first is not None
-    assert asyncio.run(case.injector.focus()) == first
-
-
-def test_flush_has_nothing_to_say(case):
-    assert asyncio.run(case.injector.flush()) is None
-
-
-def test_a_text_for_the_window_with_the_focus_arrives(case):
-    target = asyncio.run(case.injector.focus())
-    assert target is not None
-    assert case.inject("hier — ", target).outcome in ("confirmed", "typed")
-    assert case.written("hier — ") == "hier — "
-
-
-def test_a_text_for_another_window_is_refused_and_nothing_is_sent(case):
-    assert case.inject("not for you", OTHER) == Injection("refused", reason=OTHER_WINDOW)
-    if case.clipboard is None:
-        assert case.written("") == ""
-    else:
-        case.inject("fence")
-        assert case.written("fence") == "fence"
-
-
-def test_an_offered_text_stays_on_the_clipboard(case):
-    offered = asyncio.run(case.injector.offer("offered — 供"))
-    assert offered == (case.clipboard is not None)
-    if not offered:
-        return
-    assert case.clipboard() == "offered — 供"
-    for word in ("one ", "two 二 "):
-        assert case.inject(word).outcome in ("confirmed", "typed")
-    assert case.written("one two 二 ") == "one two 二 "
-    assert eventually(case.clipboard, "offered — 供") == "offered — 供"
-
-
-@pytest.mark.parametrize("text", ["", "ls\n", "\x1b[A"])
-def test_what_is_never_typed_is_not_offered_either(case, text):
-    assert asyncio.run(case.injector.offer(text)) is False
-
-
-def test_an_injector_in_use_is_not_lost(case):
-    assert case.injector.lost == ""
+    sink = io.StringIO()
+    return Case(StdoutInjector(sink), lambda wanted: sink.getvalue())

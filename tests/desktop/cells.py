@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import os
 import random
 import subprocess
 import threading
@@ -9,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 from Xlib import XK, X, display
@@ -35,6 +36,12 @@ TEXTS = {
 AXES = (KINDS, ROUTES, LAYOUTS, DISTURBANCES, tuple(TEXTS))
 FREEZE_S = 1.0
 HOLD_S = 0.4
+RUNS = int(os.environ.get("CELLS_RUNS", "0"))
+"""Of each cell of the pairwise set; 0: one cell of each field instead."""
+SEED = int(os.environ.get("CELLS_SEED", random.randrange(10**6)))
+
+
+S = TypeVar("S")
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,14 @@ class Run:
         return f"should have arrived: {told}"
 
 
+def chosen() -> list[Cell]:
+    """What the tests run: CELLS_RUNS of 60 pairwise cells, else an undisturbed one a field."""
+    if RUNS:
+        return [cell for cell in pairwise(SEED)[:60] for _ in range(RUNS)]
+    dice = random.Random(SEED)
+    return [Cell(kind, "either", dice.choice(LAYOUTS), "none", "mixed") for kind in KINDS]
+
+
 def pairwise(seed: int, axes: tuple[tuple[str, ...], ...] = AXES) -> list[Cell]:
     """Few cells in which each pair of values occurs."""
     dice = random.Random(seed)
@@ -111,18 +126,18 @@ def pairwise(seed: int, axes: tuple[tuple[str, ...], ...] = AXES) -> list[Cell]:
 
 
 @contextmanager
-def stage_for_many(make: Callable[[], Any] | None = None) -> Iterator[Callable[[], Any]]:
-    """A stage made when it is first asked for; nothing of it may be left in the end."""
+def stages_for_many() -> Iterator[Callable[[type[S]], S]]:
+    """Stages made when they are first asked for; nothing of them may be left in the end."""
     before = set(psutil.Process().children(recursive=True))
-    made: list[Any] = []
+    made: dict[type, Any] = {}
 
-    def stage() -> Any:
-        if not made:
-            made.append((make or Stage)())
-        return made[0]
+    def stage(kind: type[S]) -> S:
+        if kind not in made:
+            made[kind] = kind()
+        return made[kind]
 
     yield stage
-    for each in made:
+    for each in made.values():
         each.close()
     _, left = psutil.wait_procs(set(psutil.Process().children(recursive=True)) - before, 5)
     assert not left, f"left behind: {left}"

@@ -1,8 +1,10 @@
 """A private PulseAudio with a virtual microphone: a null sink, its monitor the default source."""
 
 import os
+import shutil
 import signal
 import subprocess
+import threading
 import time
 import wave
 from pathlib import Path
@@ -13,13 +15,18 @@ from numpy.typing import NDArray
 _CONFIG = """\
 load-module module-native-protocol-unix
 load-module module-null-sink sink_name=virtmic rate={rate} channels=1 format=s16le
-load-module module-null-sink sink_name=out rate=48000 channels=2
+load-module module-null-sink sink_name=out channels=2 sink_properties=device.description=Speakers
 set-default-sink out
 set-default-source virtmic.monitor
 """
 _ALSA = "pcm.!default { type pulse }\nctl.!default { type pulse }\npcm.pulse { type pulse }\n"
 _LEAD_IN_S = 1.0
 """A null sink rewinds when a stream starts: what stands there is lost."""
+
+
+def missing() -> str:
+    """The program that is not installed and needed, or ""."""
+    return next((p for p in ("pulseaudio", "pactl", "paplay") if not shutil.which(p)), "")
 
 
 class VirtualMicrophone:
@@ -57,14 +64,27 @@ class VirtualMicrophone:
             ],
             env={**os.environ, **self.env, "XDG_CONFIG_HOME": str(self.folder / "cfg")},
         )
-        deadline_s = time.monotonic() + 10
+        deadline_s = time.monotonic() + 60
         while not self._answers():
             assert time.monotonic() < deadline_s, "pulseaudio does not start"
+            threading.Event().wait(0.05)
 
     def kill(self) -> None:
-        assert self._server
-        self._server.kill()
-        self._server.wait()
+        if self._server:
+            self._server.kill()
+            self._server.wait()
+        self._server = None
+
+    def pactl(self, *arguments: str) -> str:
+        """Ask or tell the server."""
+        return subprocess.run(
+            ["pactl", *arguments],
+            env={**os.environ, **self.env}, capture_output=True, text=True, check=True, timeout=20,
+        ).stdout  # fmt: skip
+
+    @property
+    def is_running(self) -> bool:
+        return self._server is not None
 
     def signal(self, number: signal.Signals) -> None:
         assert self._server

@@ -1,4 +1,4 @@
-"""Wayland injection into real windows under sway; CELL_RUNS=n runs each text n times."""
+"""Wayland injection into real windows under sway; CELLS_RUNS=n runs each text n times."""
 
 import asyncio
 import os
@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from desktop import cells
 from desktop import field as fields
 from desktop import sway as compositor
 from desktop.sway import Sway, WaylandField
@@ -26,7 +27,7 @@ pytestmark = [
     pytest.mark.skipif(bool(compositor.missing()), reason=compositor.missing()),
 ]
 
-RUNS = int(os.environ.get("CELL_RUNS", "1"))
+RUNS = max(1, cells.RUNS)
 PHRASE = "The quick brown fox jumps over the lazy dog. "
 TEXTS = {
     "symbols": "Hello, World! (a_b) /x? \"q\" 'z' ~`@#$%^&*-+={}[]|\\<>;: 0123456789",

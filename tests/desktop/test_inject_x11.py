@@ -2,8 +2,6 @@
 
 import asyncio
 import gc
-import os
-import random
 import signal
 import subprocess
 import threading
@@ -18,7 +16,7 @@ from swictation.inject.x11.desk import prefers_typing
 from swictation.inject.x11.injector import X11Injector
 
 from . import x11
-from .cells import TEXTS, eventually, pairwise, stage_for_many
+from .cells import SEED, TEXTS, Stage, chosen, eventually, stages_for_many
 from .field import Field, why_not
 
 pytestmark = [
@@ -26,9 +24,7 @@ pytestmark = [
     pytest.mark.skipif(bool(x11.missing()), reason=f"{x11.missing()} is not installed"),
 ]
 
-SEED = int(os.environ.get("CELLS_SEED", random.randrange(10**6)))
-RUNS = int(os.environ.get("CELLS_RUNS", "3"))
-CELLS = pairwise(SEED)[:60]
+CELLS = chosen()
 LONG = TEXTS["long"]
 FOREIGN = "".join(chr(0x4E00 + 7 * n) for n in range(400))
 ONE = next((kind for kind in ("gtk3", "qt6", "gtk4") if not why_not(kind)), "")
@@ -43,8 +39,8 @@ def nothing_left_behind():
 
 @pytest.fixture(scope="module")
 def stage():
-    with stage_for_many() as stage:
-        yield stage()
+    with stages_for_many() as stage:
+        yield stage(Stage)
 
 
 @pytest.fixture
@@ -56,11 +52,10 @@ def field(stage):
 
 
 @pytest.mark.parametrize("kind", sorted({cell.field for cell in CELLS}))
-def test_each_pair_of_conditions_delivers_exactly(stage, kind, record_property):
-    record_property("seed", SEED)
+def test_each_pair_of_conditions_delivers_exactly(stage, kind):
     if reason := why_not(kind):
         pytest.skip(reason)
-    runs = [stage.run(cell) for cell in CELLS if cell.field == kind for _ in range(RUNS)]
+    runs = [stage.run(cell) for cell in CELLS if cell.field == kind]
     wrong = [f"{run.cell}: {run.fault}" for run in runs if run.fault]
     assert not wrong, f"CELLS_SEED={SEED}: " + "; ".join(wrong)
 

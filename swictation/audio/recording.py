@@ -1,0 +1,184 @@
+"""One open stream of PortAudio, and the blocks it has brought."""
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Condition
+from typing import Any
+
+import numpy as np
+
+from swictation.audio import portaudio, soundserver
+from swictation.errors import AudioError
+from swictation.types import Samples
+
+BLOCK_S = 0.1
+SILENT_AFTER_S = 1.0
+FIRST_BLOCK_S = 3.0
+"""A source that slept may need two seconds."""
+_MOST_BLOCKS = 1200
+"""Two minutes by which a listener may be late; then new blocks are dropped and counted."""
+
+_PULSE_SOURCE = "PULSE_SOURCE"
+"""Which source a stream of libpulse records from; the ALSA bridge has no other way to say it."""
+
+
+class Recording:
+    """A stream from open to close; both belong to one thread, `take` to any.
+
+    While nobody listens only the last blocks are kept: what was said before the key.
+    """
+
+    def __init__(self, device: str, on_end: Callable[[], None]) -> None:
+        """Open and start. `on_end` is called on PortAudio's thread when it breaks off by itself.
+
+        Raises:
+            AudioError: there is no such device, or it cannot be opened.
+        """
+        self._arrived = Condition()
+        self._blocks: deque[bytes] = deque()
+        self._kept_blocks: int | None = None
+        """How many to keep while nobody listens; None while somebody does."""
+        self._on_end = on_end
+        self._last = b""
+        self._opened_s = time.monotonic()
+        self._last_block_s: float | None = None
+        self.dropped_blocks = 0
+        self.has_ended = False
+        self.is_closed = False
+        sd = portaudio.load()
+        chosen = find(device)
+        try:
+            self._stream = self._open(sd, chosen)
+        except sd.PortAudioError as error:
+            reason = " ".join(str(error.args[0]).split()) if error.args else "no reason given"
+            raise AudioError(
+                f"{device}: cannot be opened ({reason})", "swictation doctor"
+            ) from error
+
+    def close(self) -> None:
+        """Never call it on another thread than the one that opened: the heap was corrupted."""
+        sd = portaudio.load()
+        with suppress(sd.PortAudioError):
+            self._stream.close()
+        self.is_closed = True
+
+    def keep_only(self, seconds: float) -> None:
+        """Nobody listens from now on: keep the last `seconds`, drop what is older."""
+        with self._arrived:
+            self._kept_blocks = round(seconds / BLOCK_S)
+            self._trim()
+
+    def keep_all(self) -> None:
+        """Somebody listens, from what is kept on."""
+        with self._arrived:
+            self._kept_blocks = None
+
+    def take(self, timeout_s: float) -> tuple[bytes | None, bool]:
+        """The next block, and whether it came only now; None at the end or when none comes."""
+        with self._arrived:
+            waits = not self._blocks
+            self._arrived.wait_for(lambda: self._blocks or self.has_ended, timeout_s)
+            return (self._blocks.popleft() if self._blocks else None), waits
+
+    def wait_first(self, timeout_s: float) -> None:
+        """Until a block has come or it broke off, for `timeout_s` at most; takes none."""
+        with self._arrived:
+            self._arrived.wait_for(lambda: self._last or self.has_ended, timeout_s)
+
+    @property
+    def last_block_age_s(self) -> float | None:
+        """Seconds since the last block came; None before the first."""
+        last_s = self._last_block_s
+        return None if last_s is None else time.monotonic() - last_s
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether no block comes: as from a server that is frozen."""
+        if (age_s := self.last_block_age_s) is not None:
+            return age_s >= SILENT_AFTER_S
+        return time.monotonic() - self._opened_s >= FIRST_BLOCK_S
+
+    @property
+    def level_dbfs(self) -> float | None:
+        """RMS of the last block in dB below full scale, -100 for digital silence."""
+        if not self._last:
+            return None
+        rms = float(np.sqrt(np.mean(np.square(samples_of(self._last), dtype=np.float64))))
+        return 20.0 * float(np.log10(max(rms / 32768.0, 1e-5)))
+
+    def _open(self, sd: Any, chosen: int | None) -> Any:  # noqa: ANN401
+        info: dict[str, Any] = sd.query_devices(chosen, "input")
+        self.name = str(info["name"])
+        self.rate_hz = int(info["default_samplerate"])
+        stream = sd.RawInputStream(
+            device=chosen,
+            samplerate=self.rate_hz,
+            blocksize=round(self.rate_hz * BLOCK_S),
+            channels=1,
+            dtype="int16",
+            latency="low",
+            callback=self._on_block,
+            finished_callback=self._on_finished,
+        )
+        try:
+            stream.start()
+        except sd.PortAudioError:
+            stream.close()
+            raise
+        return stream
+
+    def _on_block(self, data: Any, frames: int, at: object, status: object) -> None:  # noqa: ANN401
+        """On PortAudio's thread: copy and leave."""
+        with self._arrived:
+            self._last = bytes(data)
+            self._last_block_s = time.monotonic()
+            if self._kept_blocks is None and len(self._blocks) >= _MOST_BLOCKS:
+                self.dropped_blocks += 1
+                return
+            self._blocks.append(self._last)
+            self._trim()
+            self._arrived.notify_all()
+
+    def _trim(self) -> None:
+        while self._kept_blocks is not None and len(self._blocks) > self._kept_blocks:
+            self._blocks.popleft()
+
+    def _on_finished(self) -> None:
+        with self._arrived:
+            self.has_ended = True
+            self._arrived.notify_all()
+        self._on_end()
+
+
+def find(device: str) -> int | None:
+    """PortAudio's number for a device, None for the default one.
+
+    A name, or part of one, is looked for among the sound server's sources first: people know
+    those, and opened directly a card may be busy.
+
+    Raises:
+        AudioError: there is none of that name; it lists those there are.
+    """
+    if device == "default":
+        return None
+    inputs = portaudio.inputs()
+    sources = soundserver.sources()
+    wanted = device.lower()
+    for source in sources:
+        if wanted in source.name.lower() or wanted in source.description.lower():
+            os.environ[_PULSE_SOURCE] = source.name
+            return inputs.get("pulse")
+    for name, number in inputs.items():
+        if wanted in name.lower():
+            return number
+    known = [source.description or source.name for source in sources] or list(inputs)
+    there_are = f"there are: {', '.join(known)}" if known else "there is none at all"
+    raise AudioError(f"no microphone named {device}; {there_are}", "set [audio] device")
+
+
+def samples_of(raw: bytes) -> Samples:
+    """A block as int16 samples at the recording's own rate."""
+    return np.frombuffer(raw, np.int16)

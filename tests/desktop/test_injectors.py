@@ -1,0 +1,41 @@
+"""The injectors' contract over real fields, the routes as many as CELLS_RUNS asks for."""
+
+import pytest
+
+from contract.injector_suite import *  # noqa: F403 - the tests
+from contract.injector_suite import Case
+
+from . import sway, x11
+from .cells import ROUTES, RUNS, Stage, stages_for_many
+from .field import KINDS, why_not
+from .wayland_stage import WaylandStage
+
+pytestmark = pytest.mark.desktop
+
+CASES = [f"{route}@{kind}" for kind in KINDS for route in (ROUTES if RUNS else ("either",))]
+CASES += ["wayland@gtk3", "wayland@foot"]
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind():
+    """The stage outlives a test: what it leaves is looked for when it is taken down."""
+
+
+@pytest.fixture(scope="module")
+def stages():
+    with stages_for_many() as stage:
+        yield stage
+
+
+@pytest.fixture(params=CASES)
+def case(request, stages):
+    route, kind = request.param.split("@")
+    if reason := (sway.missing() if route == "wayland" else x11.missing()) or why_not(kind):
+        pytest.skip(reason)
+    stage = stages(WaylandStage if route == "wayland" else Stage)
+    field = stage.field(kind)
+    field.clear()
+    if route == "wayland":
+        return Case(stage.injector, field.settles_on, stage.clipboard)
+    stage.layout("us")
+    return Case(stage.injector.sharing(route), field.settles_on, stage.clipboard)
