@@ -22,7 +22,7 @@ from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell
 from swictation.config.settings import Settings
 from swictation.daemon.logs import set_up
 from swictation.daemon.systemd import is_unit
-from swictation.errors import SwictationError, UsageError
+from swictation.errors import AudioError, SwictationError, UsageError
 
 Sink = Literal["auto", "stdout", "none", "wayland", "x11", "x11-type", "x11-paste", "clipboard"]
 
@@ -153,4 +153,8 @@ def _chain(settings: Settings, sink: Sink) -> tuple[str, ...]:
 def _has_no_microphone() -> bool:
     from swictation.daemon.wiring import has_microphone
 
-    return not has_microphone()
+    try:
+        return not has_microphone()
+    except AudioError as error:
+        tell(error)
+        return True

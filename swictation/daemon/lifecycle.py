@@ -101,7 +101,7 @@ class Daemon:
         parts.push_async_callback(self._stream.stop)
         await self._start_control(parts)
         self._microphone.start()
-        parts.callback(lambda: self._microphone.close())
+        parts.callback(self._close_microphone)
         await asyncio.to_thread(self._microphone.check, _CHECK_S)
         self._start_watchdog(parts)
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -227,6 +227,9 @@ class Daemon:
                 loop.call_soon_threadsafe(self._on_microphone, state)
 
         return wiring.microphone(self._settings, report)
+
+    def _close_microphone(self) -> None:
+        self._microphone.close()
 
     def _audio_status(self) -> AudioStatus:
         state = self._microphone.state

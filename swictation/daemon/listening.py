@@ -5,7 +5,8 @@ from threading import Event, Thread
 import msgspec
 import numpy as np
 
-from swictation.audio.microphone import Microphone, MicrophoneState
+from swictation.audio.keeper import MicrophoneState
+from swictation.audio.microphone import Microphone
 from swictation.types import Samples, to_samples
 from swictation.vad.gate import level_dbfs
 
@@ -44,10 +45,12 @@ def listen(device: str, duration_s: float) -> Heard:
 
     microphone = Microphone(device, report)
     thread = Thread(target=microphone.run, args=(deliver, stop), name="audio", daemon=True)
+    microphone.start()
     thread.start()
     enough.wait(duration_s + _OPEN_S)
     stop.set()
     thread.join(_OPEN_S)
+    microphone.close()
     source = next((state.source for state in states if state.source), "")
     reason = next((state.reason for state in states if state.health == "absent"), "")
     return Heard(source, _level_dbfs(blocks), "" if source else reason)

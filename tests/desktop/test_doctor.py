@@ -47,7 +47,8 @@ def microphone(tmp_path):
     server = VirtualMicrophone(tmp_path)
     server.start()
     yield server
-    server.signal(signal.SIGCONT)
+    if server.is_running:
+        server.signal(signal.SIGCONT)
     server.kill()
 
 

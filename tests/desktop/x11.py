@@ -16,13 +16,14 @@ def missing() -> str:
 
 
 class Screen:
-    """Xvfb picks a free display number itself. `environment` is for its clients."""
+    """Xvfb picks a free display number itself, but for a `name`. `environment` is for clients."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "") -> None:
         read, write = os.pipe()
         self.server = subprocess.Popen(
             [
                 "Xvfb",
+                *([name] if name else []),
                 "-displayfd",
                 str(write),
                 "-screen",
