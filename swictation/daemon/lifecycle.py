@@ -236,6 +236,7 @@ class Daemon:
         return AudioStatus(**msgspec.structs.asdict(state))
 
     def _on_microphone(self, state: MicrophoneState) -> None:
+        self._events.write("microphone", health=state.health, source=state.source)
         is_amiss = state.health in {"absent", "silent"}
         was_amiss = self._dictation.degradations.has(NO_MICROPHONE)
         self._dictation.degradations.put(NO_MICROPHONE, state.reason if is_amiss else "")

@@ -15,7 +15,18 @@ from tests.bench import goals, machine
 from tests.bench.context import Context
 from tests.bench.corpus import MissingCorpus
 
-NAMES = ("accuracy", "finals", "latency", "offline", "live", "gate", "level", "cuts", "soak")
+NAMES = (
+    "accuracy",
+    "finals",
+    "latency",
+    "offline",
+    "live",
+    "gate",
+    "level",
+    "cuts",
+    "desk",
+    "soak",
+)
 """Each a module of this package with `run(context)`; they run in this order."""
 
 

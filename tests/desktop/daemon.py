@@ -45,7 +45,8 @@ class Desk:
 class Daemon:
     """`swictation run` in a process, started by the constructor."""
 
-    def __init__(self, desk: Desk, *options: str, **more: str) -> None:
+    def __init__(self, desk: Desk, *options: str, notes: bool = True, **more: str) -> None:
+        """Without `notes` there are no events: who reads them gets partials, which cost."""
         self._environment = desk.environment | more
         self.events_file = desk.folder / "events.jsonl"
         self.events_file.unlink(missing_ok=True)
@@ -54,7 +55,7 @@ class Daemon:
             self.process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "swictation", "run", "-v"),
-                    *("--events", str(self.events_file)),
+                    *(["--events", str(self.events_file)] if notes else []),
                     *options,
                 ],
                 env=self._environment,
