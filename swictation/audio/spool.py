@@ -104,10 +104,11 @@ class Spool:
         return written
 
     def settle(self, utterance: int) -> None:
-        """Its text has arrived: delete its files."""
+        """Its text has arrived, or nobody wants it: delete its files, if they are still there."""
         with self._changed:
-            self._kept[utterance].is_settled = True
-            self._changed.notify_all()
+            if kept := self._kept.get(utterance):
+                kept.is_settled = True
+                self._changed.notify_all()
 
     def set_aside(self, utterance: int) -> Path | None:
         """Keep its sound for the user; where that is, None if it is not on disk."""

@@ -13,7 +13,7 @@ import msgspec
 from swictation.asr.alignment import has_words
 from swictation.audio.spool import Spool
 from swictation.clock import Clock
-from swictation.daemon.held import HeldTexts
+from swictation.daemon.held import HeldText, HeldTexts
 from swictation.errors import InjectError
 from swictation.events import (
     Composed,
@@ -27,8 +27,11 @@ from swictation.inject.injector import OTHER_WINDOW, Injection, Injector, Target
 from swictation.text.compose import Composer
 from swictation.types import Commit
 
+CANCELLED = "it was cancelled"
 LOCKED = "the screen is locked"
 TOO_OLD = "it was spoken too long ago"
+_AGAIN = -1
+"""In place of an utterance: text that was typed once more."""
 
 
 class _Piece(msgspec.Struct, frozen=True):
@@ -52,6 +55,14 @@ class _Case(msgspec.Struct):
     has_begun: bool = False
     held_for: str = ""
     """Why it is held, and all that follows of it; "" while it is not."""
+
+
+class _Typed(msgspec.Struct, frozen=True):
+    """What was typed last, of which utterance, and where."""
+
+    target: Target | None
+    utterance: int
+    text: str
 
 
 class Delivery:
@@ -93,7 +104,10 @@ class Delivery:
         self._numbers = 0
         self._epoch = 0
         self._cases: dict[int, _Case] = {}
-        self._last_target: Target | None = None
+        self._composed_for: Target | None = None
+        """The window whose text the composer goes on with; None while that must be found out."""
+        self._rewritten: Composer | None = None
+        self._typed: _Typed | None = None
         self._last_text = ""
         self._is_new_dictation = True
         self._task: asyncio.Task[None] | None = None
@@ -117,9 +131,8 @@ class Delivery:
             self._task.cancel()
 
     def rewrite(self, composer: Composer) -> None:
-        """Join what comes by other rules; it starts afresh."""
-        self._composer = composer
-        self._last_target = None
+        """Join by other rules from the next utterance on: one that has begun keeps its own."""
+        self._rewritten = composer
 
     def put(self, commit: Commit, heard_s: float, due_s: float) -> None:
         """Queue a commit whose sound came in at `heard_s` and whose text was known at `due_s`."""
@@ -135,6 +148,7 @@ class Delivery:
         self._epoch += 1
         self._cases.clear()
         self._composer.abandon()
+        self._composed_for = None
         self._settle(self.held.clear())
 
     async def paste_last(self) -> int:
@@ -161,9 +175,13 @@ class Delivery:
         commit = piece.commit
         if piece.epoch != self._epoch:
             return
+        if self._rewritten and not self._cases:
+            self._composer, self._rewritten, self._composed_for = self._rewritten, None, None
         case = self._cases.setdefault(commit.utterance, _Case())
         if not case.has_begun and has_words(commit.text):
             await self._begin(case)
+            if piece.epoch != self._epoch:
+                return
         text = self._composer.append(commit)
         self._post(Composed(commit, piece.number, text, piece.due_s))
         injection = await self._send(case, piece, text) if text else Injection("typed")
@@ -185,24 +203,24 @@ class Delivery:
         """The utterance's first words: from now on it belongs to the window that has the focus."""
         case.has_begun = True
         case.target = await self._injector.focus()
-        if not _is_same(case.target, self._last_target):
-            self._composer.restart()
-        self._last_target = case.target
+        if not _is_same(case.target, self._composed_for):
+            typed = self._typed
+            is_ours = typed is not None and _is_same(case.target, typed.target)
+            self._composer.follow(typed.text if typed and is_ours else "")
+        self._composed_for = case.target
 
     async def _send(self, case: _Case, piece: _Piece, text: str) -> Injection:
         utterance = piece.commit.utterance
-        self._last_text = text if self._is_new_dictation else self._last_text + text
-        self._is_new_dictation = False
         reason = case.held_for or self._reason_to_hold(piece)
         if reason:
             injection = Injection("refused", reason=reason)
         else:
-            injection = await self._inject(utterance, piece.number, text, case.target)
-        if injection.outcome in {"refused", "partial"} and piece.epoch == self._epoch:
-            rest = text[injection.sent :]
-            if has_words(rest) or injection.reason != OTHER_WINDOW:
-                case.held_for = injection.reason
-                await self._hold(utterance, rest, injection.reason)
+            injection = await self._inject(utterance, piece.number, text, case.target, piece.epoch)
+        rest = _rest(text, injection)
+        is_worth_it = has_words(rest) or (rest and injection.reason != OTHER_WINDOW)
+        if is_worth_it and piece.epoch == self._epoch:
+            case.held_for = injection.reason
+            await self._hold(utterance, rest, injection.reason)
         return injection
 
     def _reason_to_hold(self, piece: _Piece) -> str:
@@ -211,31 +229,45 @@ class Delivery:
         return TOO_OLD if self._clock.now_s() - piece.heard_s > self._max_age_s else ""
 
     async def _inject(
-        self, utterance: int, number: int, text: str, target: Target | None
+        self, utterance: int, number: int, text: str, target: Target | None, epoch: int
     ) -> Injection:
+        """Send `text`, unless it was cancelled or the screen locked while the line was written."""
         if self._spool:
             intent = self._spool.note(utterance, "intent", n=number, text=text)
             await asyncio.wrap_future(intent)
-        injection = await self._injector.inject(text, target)
+        if epoch != self._epoch or self.is_locked:
+            injection = Injection("refused", reason=LOCKED if self.is_locked else CANCELLED)
+        else:
+            injection = await self._injector.inject(text, target)
         if self._spool:
             self._spool.note(utterance, "done", n=number, outcome=injection.outcome)
+        self._note_typed(target, utterance, text.removesuffix(_rest(text, injection)))
         return injection
+
+    def _note_typed(self, target: Target | None, utterance: int, text: str) -> None:
+        if text:
+            self._typed = _Typed(target, utterance, text)
+            self._last_text = text if self._is_new_dictation else self._last_text + text
+            self._is_new_dictation = False
 
     async def _hold(self, utterance: int, text: str, reason: str) -> None:
         self.held.add(utterance, text, reason)
-        self._last_target = None  # what follows cannot join on to what is not there
+        self._composed_for = None  # what follows cannot join on to what is not there
         is_offered = False
         if self._offers and not self.is_locked:
             is_offered = await self._injector.offer(self.held.whole)
-        self._post(TextHeld(len(self.held), reason, is_offered))
+        if self.held:  # else it was cancelled meanwhile
+            self._post(TextHeld(len(self.held), reason, is_offered))
 
     async def _answer(self, ask: _Ask) -> None:
         try:
             count = await self._paste()
         except InjectError as error:
-            ask.answer.set_exception(error)
+            if not ask.answer.done():  # whoever asked may have left
+                ask.answer.set_exception(error)
         else:
-            ask.answer.set_result(count)
+            if not ask.answer.done():
+                ask.answer.set_result(count)
 
     async def _paste(self) -> int:
         if self.is_locked:
@@ -243,41 +275,46 @@ class Delivery:
         target = await self._injector.focus()
         if not self.held:
             return await self._paste_again(target)
-        count = 0
-        is_first = not _is_same(target, self._last_target)
+        count, epoch = 0, self._epoch
         while first := self.held.first:
-            text = first.text.lstrip() if is_first else first.text
-            injection = await self._inject(first.utterance, 0, text, target)
-            left_out = len(first.text) - len(text) if injection.sent else 0
-            self._forget_sent(injection.sent + left_out)
-            if injection.outcome in {"refused", "partial"}:
+            text = self._joined(first, target)
+            injection = await self._inject(first.utterance, 0, text, target, epoch)
+            if epoch != self._epoch:
+                raise InjectError("The held texts were cancelled.")
+            self._composed_for = None
+            rest = _rest(text, injection)
+            self._keep_rest(first, rest if injection.sent else first.text if rest else "")
+            if rest:
                 raise _not_delivered(injection)
-            self._follow(text, target, restart=is_first)
-            is_first = False
             count += 1
         for case in self._cases.values():  # what is still being said goes on here
             case.target, case.held_for = target, ""
         return count
+
+    def _joined(self, held: HeldText, target: Target | None) -> str:
+        """The text as it follows what was typed last, if that stands in the same window."""
+        typed = self._typed
+        if typed is None or not _is_same(target, typed.target):
+            return held.text.lstrip()
+        if typed.utterance == held.utterance:
+            return held.text
+        return f" {held.text.lstrip()}"
 
     async def _paste_again(self, target: Target | None) -> int:
         text = self._last_text.strip()
         if not text:
             raise InjectError("There is no text yet.", "dictate something first")
         injection = await self._injector.inject(text, target)
-        if injection.outcome in {"refused", "partial"}:
+        if _rest(text, injection):
             raise _not_delivered(injection)
-        self._follow(text, target, restart=True)
+        self._typed, self._composed_for = _Typed(target, _AGAIN, text), None
         return 1
 
-    def _follow(self, text: str, target: Target | None, *, restart: bool) -> None:
-        self._composer.follow(text, restart=restart)
-        self._last_target = target
-
-    def _forget_sent(self, characters: int) -> None:
-        if characters:
-            before = self.held.utterances
-            self.held.sent(characters)
-            self._settle(before - self.held.utterances)
+    def _keep_rest(self, held: HeldText, rest: str) -> None:
+        """Of the first that is held `rest` is left: what is sent is never sent again."""
+        before = self.held.utterances
+        self.held.sent(len(held.text) - len(rest))
+        self._settle(before - self.held.utterances)
 
     def _settle(self, utterances: frozenset[int]) -> None:
         over = tuple(sorted(utterances - self._cases.keys()))
@@ -287,6 +324,11 @@ class Delivery:
 
 def _is_same(one: Target | None, other: Target | None) -> bool:
     return one is not None and other is not None and one.id == other.id
+
+
+def _rest(text: str, injection: Injection) -> str:
+    """What of `text` was not handed over."""
+    return text[injection.sent :] if injection.outcome in {"refused", "partial"} else ""
 
 
 def _not_delivered(injection: Injection) -> InjectError:

@@ -64,6 +64,7 @@ class Dictation:
         self._session = Session()
         self._capture: asyncio.Future[str] | None = None
         self._captured_text = ""
+        self._is_patient = True
         self._failure: SwictationError | None = None
         self._is_stopping = False
         self.degradations = Degradations(self._clock)
@@ -110,11 +111,11 @@ class Dictation:
             NothingRecorded: nobody spoke.
             SwictationError: it listens already, or may not.
         """
-        if self._session.is_listening or self._session.is_locked:
-            why = "the screen is locked" if self._session.is_locked else "it is listening already"
+        if why := self._why_no_capture():
             raise SwictationError(f"Nothing can be captured now: {why}.", "swictation stop")
         self._capture = asyncio.get_running_loop().create_future()
         self._captured_text = ""
+        self._is_patient = True
         self._collector.begin()
         self._obey("capture")
         patience = asyncio.get_running_loop().call_later(_CAPTURE_PATIENCE_S, self._lose_patience)
@@ -144,7 +145,7 @@ class Dictation:
             self._obey("stop")
 
     def on_heard(self) -> None:
-        self._end_capture_if_silent()
+        self._end_capture_if_over()
 
     def on_injected(self, event: Injected) -> None:
         number = event.utterance
@@ -158,7 +159,7 @@ class Dictation:
             if self._captured_text.strip():
                 self._answer_capture()
             else:
-                self._end_capture_if_silent()
+                self._end_capture_if_over()
 
     def on_held(self, event: TextHeld | HeldSettled) -> None:
         if isinstance(event, TextHeld):
@@ -207,7 +208,16 @@ class Dictation:
 
     # --- the parts ---------------------------------------------------------------------------
 
+    def _why_no_capture(self) -> str:
+        if self._session.is_locked:
+            return "the screen is locked"
+        if self._session.is_listening or self._capture:
+            return "it is listening already"
+        return "it is being stopped" if self._is_stopping else ""
+
     def _obey(self, command: Command) -> str:
+        if self._is_stopping and command in {"start", "toggle"} and not self._session.is_listening:
+            return self.state
         self._session, effects = decide(self._session, command)
         for effect in effects:
             match effect:
@@ -221,8 +231,6 @@ class Dictation:
         return self.state
 
     def _open(self, purpose: Purpose) -> None:
-        if self._is_stopping:
-            return
         self._supervisor.wake()
         if purpose == "type":
             self._stream.delivery.begin_dictation()
@@ -243,12 +251,21 @@ class Dictation:
             self._capture.set_exception(NothingRecorded("The capture was cancelled."))
 
     def _lose_patience(self) -> None:
-        if not self._stream.is_speaking:
-            self._obey("captured")
+        self._is_patient = False
+        self._end_capture_if_over()
 
-    def _end_capture_if_silent(self) -> None:
-        """A capture that was heard to its end and brought nothing is over."""
-        if self._capture and not self._session.is_listening and self._stream.is_done:
+    def _end_capture_if_over(self) -> None:
+        """Listen no longer than patience lasts; what was heard to its end and brought nothing ends.
+
+        Others may dictate meanwhile: only what is captured counts.
+        """
+        if self._capture is None:
+            return
+        stream = self._stream
+        is_open = any(utterance.is_captured for utterance in stream.utterances.values())
+        if not self._is_patient and not is_open:
+            self._obey("captured")
+        if not is_open and not any(stream.unheard):
             self._answer_capture()
 
     def _answer_capture(self) -> None:

@@ -62,7 +62,14 @@ class Fetching:
 
     def start(self) -> None:
         """Look for it now; fetch it in the background if need be."""
-        self._task = asyncio.create_task(self._have(), name="fetching")
+        self.look_again(self._settings)
+
+    def look_again(self, settings: Settings) -> None:
+        """Have the model of these settings instead; what is under way ends first."""
+        before, self._settings = self._task, settings
+        if before:
+            before.cancel()
+        self._task = asyncio.create_task(self._have(before), name="fetching")
 
     async def stop(self) -> None:
         """End a download that is under way; what is half there is cleared by the next."""
@@ -70,7 +77,9 @@ class Fetching:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _have(self) -> None:
+    async def _have(self, before: asyncio.Task[None] | None) -> None:
+        if before:
+            await asyncio.gather(before, return_exceptions=True)
         retry_s = FIRST_RETRY_S
         while True:
             try:
@@ -80,6 +89,8 @@ class Fetching:
                 return
             except SwictationError as error:
                 self._on_problem(error)
+            except OSError as error:
+                self._on_problem(ModelError(f"The model cannot be looked for: {error}."))
             await asyncio.sleep(retry_s)
             retry_s = min(2 * retry_s, LONGEST_RETRY_S)
 

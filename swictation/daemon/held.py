@@ -36,7 +36,7 @@ class HeldTexts:
     @property
     def whole(self) -> str:
         """All of them, joined."""
-        return "".join(piece.text for piece in self._pieces).lstrip()
+        return " ".join(piece.text.lstrip() for piece in self._pieces)
 
     @property
     def utterances(self) -> frozenset[int]:

@@ -21,7 +21,7 @@ from swictation.control.status import AudioStatus
 from swictation.daemon import stacks, systemd, wiring
 from swictation.daemon.alone import alone
 from swictation.daemon.collector import Collector
-from swictation.daemon.degraded import NO_MICROPHONE, NO_SPOOL, NO_WINDOW
+from swictation.daemon.degraded import NO_ENGINE, NO_MICROPHONE, NO_SPOOL, NO_WINDOW
 from swictation.daemon.dictation import Dictation
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.feedback import Feedback
@@ -209,6 +209,7 @@ class Daemon:
         self._bus.publish(self._report.status())
 
     def _on_subscribers(self, with_text: int) -> None:
+        self._with_text = with_text
         wish = self._settings.asr.partials
         is_read = with_text > 0 or self._events.has_reader
         self._recognition.show_partials(wanted=wish == "on" or (wish == "auto" and is_read))
@@ -249,6 +250,7 @@ class Daemon:
 
     def _on_model(self, model: ModelLocation) -> None:
         self._report.model, self._report.has_model_failed = model.name, False
+        self._dictation.degradations.put(NO_ENGINE, "")  # else the next worker's death says so
         self._supervisor.use(wiring.engine_spec(self._settings, model))
         self._publish()
 
@@ -258,6 +260,8 @@ class Daemon:
 
     def _on_model_problem(self, error: SwictationError) -> None:
         self._report.has_model_failed = True
+        if not self._supervisor.is_ready:  # else the engine from before serves on
+            self._dictation.degradations.put(NO_ENGINE, error.message)
         self._events.fault("model", f"{error.message} -> {error.remedy}")
 
     # --- reload ------------------------------------------------------------------------------
@@ -288,14 +292,9 @@ class Daemon:
             self._microphone = self._new_microphone()
             self._microphone.start()
         if (old.asr, old.whisper) != (settings.asr, settings.whisper):
-            asyncio.create_task(self._fetch_again(), name="refetch")  # noqa: RUF006
-        self._on_subscribers(0)
+            self._fetching.look_again(settings)
+        self._on_subscribers(self._with_text)
         _log.info("the configuration is read again")
 
     async def _stop_fetching(self) -> None:
         await self._fetching.stop()
-
-    async def _fetch_again(self) -> None:
-        await self._fetching.stop()
-        self._fetching = self._new_fetching()
-        self._fetching.start()

@@ -238,13 +238,14 @@ class Recognition:
         partial = partials.answered(event.number, hypothesis.cpu_s, now_s)
         if partial is None:
             return False
-        self._note(
-            "partial",
-            partial.last_sample,
-            utterance=partial.utterance,
-            text=hypothesis.new_text.strip(),
-            cpu_s=round(hypothesis.cpu_s, 4),
-        )
+        if partial.utterance in self._stream.utterances:  # else it was cancelled meanwhile
+            self._note(
+                "partial",
+                partial.last_sample,
+                utterance=partial.utterance,
+                text=hypothesis.new_text.strip(),
+                cpu_s=round(hypothesis.cpu_s, 4),
+            )
         return True
 
     def _recycle(self) -> None:

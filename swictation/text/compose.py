@@ -101,12 +101,11 @@ class Composer:
         self._held, self._has_begun, self._utterance = "", False, None
         self._begins_sentence = not self._tail or _SENTENCE_END.search(self._tail) is not None
 
-    def follow(self, text: str, *, restart: bool) -> None:
-        """`text`, composed before, was typed now; `restart` if what stood before is not ours."""
-        if restart:
-            self.restart()
+    def follow(self, text: str) -> None:
+        """Start afresh behind `text`, which was typed before, or "" if nothing of ours is there."""
+        self.restart()
         self._remember(text)
-        self._begins_sentence = _SENTENCE_END.search(self._tail) is not None
+        self._begins_sentence = not text or _SENTENCE_END.search(self._tail) is not None
 
     def append(self, commit: Commit) -> str:
         """Take the next commit, and return what is to be typed now; "" if nothing."""

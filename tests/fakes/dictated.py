@@ -1,0 +1,195 @@
+"""A dictation whose ear and engine are the test: it says what is heard and what that means.
+
+All between is real: session, commit rule, composer, delivery, held texts, run loop.
+"""
+
+import asyncio
+import itertools
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import numpy as np
+
+from fakes.windows import Windows
+from swictation.asr.partials import PartialPacer
+from swictation.asr.stabilizer import Stabilizer
+from swictation.audio.journal import Journal
+from swictation.clock import SimClock
+from swictation.config.settings import TextSettings
+from swictation.daemon.collector import Collector
+from swictation.daemon.delivery import Delivery
+from swictation.daemon.dictation import Dictation
+from swictation.daemon.eventlog import EventLog
+from swictation.daemon.inbox import Inbox
+from swictation.daemon.recognition import Recognition
+from swictation.daemon.runloop import RunLoop
+from swictation.daemon.speech import SpeechThread
+from swictation.daemon.stream import Stream
+from swictation.events import DictationHeard, Event, PointsFound, WorkerAnswered
+from swictation.text.compose import Composer
+from swictation.types import (
+    DecodeRequest,
+    Hypothesis,
+    SilenceConfirmed,
+    SilenceNoticed,
+    SpeechEnded,
+    SpeechStarted,
+    to_samples,
+)
+from swictation.worker.restarts import Restarts
+
+
+class Engine:
+    """Stands where the supervisor does; it answers when the test says so."""
+
+    is_ready = True
+    is_bloated = False
+    rss_mib = 0.0
+    generation = 1
+
+    def __init__(self) -> None:
+        self.asked: list[DecodeRequest] = []
+        self.restarts = Restarts()
+        self.wakes = 0
+
+    def send(self, request: DecodeRequest, samples: object) -> None:
+        self.asked.append(request)
+
+    def wake(self) -> None:
+        self.wakes += 1
+
+
+class _Silence:
+    """A microphone that gives one block and then waits."""
+
+    can_wait = False
+    name = "silence"
+
+    def run(self, deliver: Callable[[Any], None], stop: threading.Event) -> None:
+        deliver(np.zeros(1600, np.int16))
+        stop.wait()
+
+
+class Dictated:
+    """`dictation` is under test; `told` holds what the event log was told."""
+
+    def __init__(self, spool=None) -> None:
+        self.clock = SimClock(100.0)
+        self.engine, self.windows = Engine(), Windows("editor", "chat")
+        self.told: list[tuple[str, dict[str, object]]] = []
+        self._posted: list[Event] = []
+        self._numbers = itertools.count(1)
+        events = EventLog(None, self.clock)
+        events.tell(lambda event, fields: self.told.append((event, fields)))
+        post, journal = self._posted.append, Journal()
+        self.stream = Stream(
+            journal=journal,
+            spool=spool,
+            speech=SpeechThread(journal, lambda *_: None, post, self.clock),
+            stabilizer=self._stabilizer(),
+            delivery=Delivery(self.windows, self._composer(), spool, post, self.clock),
+            partials=PartialPacer(0.5),
+        )
+        collector = Collector(self._composer(), post)
+        self.recognition = Recognition(self.stream, self.engine, events, self.clock, collector)
+        self.dictation = Dictation(
+            self.stream,
+            self.recognition,
+            collector,
+            self.engine,
+            events,
+            self.clock,
+            post,
+            _Silence,
+            self._stabilizer,
+        )
+        self._runloop = RunLoop(Inbox(), events, self.clock)
+        self.stream.delivery.start()
+
+    @property
+    def field(self) -> str:
+        return self.windows.fields["editor"]
+
+    @property
+    def held(self) -> str:
+        return self.stream.delivery.held.whole
+
+    def texts(self, event: str) -> list[object]:
+        """What the events of that name said."""
+        return [fields["text"] for name, fields in self.told if name == event]
+
+    async def post(self, event: Event) -> None:
+        """Let the run loop handle it, and all that follows of it."""
+        self._posted.append(event)
+        await self.settle()
+
+    async def settle(self) -> None:
+        while True:
+            while self._posted:
+                self._runloop._handle(self._posted.pop(0), self.recognition, self.dictation)
+            await self.stream.delivery.stop()
+            self.stream.delivery.start()
+            await asyncio.sleep(0)
+            if not self._posted:
+                return
+
+    async def begin(self, utterance: int) -> None:
+        """Somebody begins to speak."""
+        at = to_samples(10.0 * utterance)
+        await self._points(SpeechStarted(utterance, at + 1600, at, at, continues=False))
+
+    async def pause(self, utterance: int) -> None:
+        """A pause: the engine is asked."""
+        at = to_samples(10.0 * utterance + 2.0)
+        await self._points(SilenceNoticed(utterance, at, at), SilenceConfirmed(utterance, at))
+
+    async def end(self, utterance: int) -> None:
+        """The utterance is over: the engine is asked."""
+        at = to_samples(10.0 * utterance + 4.0)
+        await self._points(SpeechEnded(utterance, at + 1600, at, "silence"))
+
+    async def heard(self) -> None:
+        """The ear has heard the oldest dictation to its end."""
+        await self.post(DictationHeard(0))
+
+    async def answer(self, text: str, request: DecodeRequest | None = None) -> None:
+        """Of the engine, to what it was asked last."""
+        number = (request or self.engine.asked[-1]).number
+        answer = WorkerAnswered(1, number, Hypothesis(text, confident=True), self.clock.now_s())
+        await self.post(answer)
+
+    async def say(self, utterance: int, text: str) -> None:
+        """A whole utterance."""
+        await self.begin(utterance)
+        await self.end(utterance)
+        await self.answer(text)
+
+    async def close(self) -> None:
+        if capture := self.stream.capture:
+            capture.cut_off()
+            capture.join()
+        await self.stream.delivery.stop()
+
+    async def _points(self, *points) -> None:
+        await self.post(PointsFound(tuple(points), self.clock.now_s()))
+
+    def _stabilizer(self) -> Stabilizer:
+        return Stabilizer(self._numbers, 4.0, 0.2)
+
+    def _composer(self) -> Composer:
+        return Composer(TextSettings(), "en")
+
+
+def dictated(test: Callable[[Dictated], Coroutine[Any, Any, None]], **options: Any) -> None:
+    """Run `test` on a fresh one, with an end to it."""
+
+    async def limited() -> None:
+        one = Dictated(**options)
+        async with asyncio.timeout(60):
+            try:
+                await test(one)
+            finally:
+                await one.close()
+
+    asyncio.run(limited())

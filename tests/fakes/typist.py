@@ -1,0 +1,94 @@
+"""A delivery on windows in memory: what is said into it arrives, or is held."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fakes.windows import Windows
+from swictation.clock import SimClock
+from swictation.config.settings import TextSettings
+from swictation.daemon.delivery import Delivery
+from swictation.events import Composed, Event, HeldSettled, Injected, TextHeld
+from swictation.text.compose import Composer
+from swictation.types import Commit
+
+
+class Typist:
+    """`say` commits, `settle` waits until all that was said has been dealt with."""
+
+    def __init__(self, *windows: str, spool=None, max_age_s=30.0, offers=False) -> None:
+        self.windows = Windows(*windows)
+        self.clock = SimClock(1000.0)
+        self.events: list[Event] = []
+        self.delivery = Delivery(
+            self.windows,
+            Composer(TextSettings(), "en"),
+            spool,
+            self.events.append,
+            self.clock,
+            max_age_s=max_age_s,
+            offers=offers,
+        )
+        self.delivery.start()
+
+    def say(self, utterance: int, *pieces: str, final: bool = True) -> None:
+        """Commit the pieces; the last one ends the utterance if `final`."""
+        now_s = self.clock.now_s()
+        for number, piece in enumerate(pieces, 1):
+            ends = final and number == len(pieces)
+            self.delivery.put(Commit(utterance, piece, final=ends), now_s, now_s)
+
+    async def settle(self) -> None:
+        await self.delivery.stop()
+        self.delivery.start()
+
+    async def hear(self, utterance: int, *pieces: str, final: bool = True) -> None:
+        """Say it, and wait for what comes of it."""
+        self.say(utterance, *pieces, final=final)
+        await self.settle()
+
+    @property
+    def field(self) -> str:
+        """What the first window got."""
+        return next(iter(self.windows.fields.values()))
+
+    @property
+    def held(self) -> str:
+        return self.delivery.held.whole
+
+    @property
+    def composed(self) -> str:
+        return "".join(event.text for event in self.named(Composed))
+
+    @property
+    def outcomes(self) -> list[str]:
+        return [event.outcome for event in self.named(Injected)]
+
+    @property
+    def held_counts(self) -> list[int]:
+        return [event.count for event in self.named(TextHeld)]
+
+    @property
+    def released(self) -> list[tuple[int, ...]]:
+        """The utterances of which nothing is held any more, as they were told."""
+        return [event.utterances for event in self.named(HeldSettled)]
+
+    def named(self, kind: type) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+def typing(
+    test: Callable[[Typist], Coroutine[Any, Any, None]], *windows: str, **options: Any
+) -> Typist:
+    """Run `test` on a fresh typist, with an end to it."""
+
+    async def limited() -> Typist:
+        typist = Typist(*windows, **options)
+        async with asyncio.timeout(60):
+            try:
+                await test(typist)
+            finally:
+                await typist.delivery.stop()
+        return typist
+
+    return asyncio.run(limited())

@@ -1,0 +1,87 @@
+import pytest
+
+from swictation.config.settings import FeedbackSettings
+from swictation.daemon.feedback import Feedback
+
+pytestmark = pytest.mark.unit
+
+BOTH = FeedbackSettings(notifications=True, sounds=True)
+
+
+class Room:
+    """What a person sees and hears."""
+
+    def __init__(self, settings=BOTH):
+        self.shown, self.played = [], []
+        self.feedback = Feedback(self, self, settings)
+
+    def notify(self, kind, summary, body="", urgent=False):
+        self.shown.append((kind, summary, body, urgent))
+
+    def play(self, cue):
+        self.played.append(cue)
+
+    def tell(self, event, **fields):
+        self.feedback.on_event(event, fields)
+
+    def states(self, *states):
+        for state in states:
+            self.tell("state", state=state)
+
+
+def test_one_sees_and_hears_when_it_begins_and_ends_to_listen():
+    room = Room()
+    room.states("idle", "listening", "listening", "transcribing", "idle", "stopped")
+    assert [(kind, summary) for kind, summary, _, _ in room.shown] == [
+        ("start", "Listening"),
+        ("stop", "Stopped listening"),
+    ]
+    assert room.played == ["start", "stop"]
+
+
+@pytest.mark.parametrize("kind", ["microphone", "engine", "audio-lost", "spool", "model"])
+def test_what_degrades_it_is_urgent(kind):
+    room = Room()
+    room.tell("fault", kind=kind, message="it is amiss")
+    assert room.shown == [("degraded", "it is amiss", "", True)]
+    assert room.played == ["degraded"]
+
+
+@pytest.mark.parametrize("kind", ["worker", "config", "stopped"])
+def test_what_mends_itself_is_not_shown(kind):
+    room = Room()
+    room.tell("fault", kind=kind, message="it is amiss")
+    assert (room.shown, room.played) == ([], [])
+
+
+def test_held_text_is_told_with_what_to_do_and_never_with_the_text():
+    room = Room()
+    room.tell("held", count=1, reason="the screen is locked", is_on_clipboard=False)
+    room.tell("held", count=2, reason="no field", is_on_clipboard=True)
+    (kind, summary, body, urgent), second = room.shown
+    assert (kind, summary, urgent) == ("held", "A text is held", True)
+    assert body.startswith("The screen is locked. swictation paste-last")
+    assert second[1] == "2 texts are held"
+    assert "It is on the clipboard" in second[2]
+
+
+def test_text_that_is_no_longer_held_is_no_news():
+    room = Room()
+    room.tell("held", count=0, reason="")
+    assert room.shown == []
+
+
+def test_commits_are_never_shown():
+    room = Room()
+    for event in ("commit", "partial", "final", "injected"):
+        room.tell(event, text="secret", utterance=1, outcome="typed", reason="")
+    assert (room.shown, room.played) == ([], [])
+
+
+@pytest.mark.parametrize(("notifications", "sounds"), [(True, False), (False, True)])
+def test_either_can_be_switched_off_at_any_time(notifications, sounds):
+    room = Room()
+    room.feedback.settings = FeedbackSettings(notifications=notifications, sounds=sounds)
+    room.states("listening")
+    room.tell("fault", kind="engine", message="it died")
+    assert (len(room.shown), len(room.played)) == (2 * notifications, 2 * sounds)
