@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.core
-	@$(BIN)/swictation run
+	@$(BIN)/swictation run --listen
 
 test: $(VENV)/.dev
 	@$(BIN)/swictation model download --quiet tiny.en
