@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Self
 
 from desktop.sound import VirtualMicrophone
 from fakes.bus import PrivateBus
@@ -16,8 +17,8 @@ PATIENCE_S = 60.0
 _SILENCE_S = 2.0
 
 
-class Desk:
-    """Bus and sound; windows come from elsewhere. `environment` is for all that run on it."""
+class QuietDesk:
+    """A bus, and a sound server that is down. `environment` is for all that run on it."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder = folder
@@ -32,20 +33,31 @@ class Desk:
             "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent",
         }
 
-    def __enter__(self) -> "Desk":
+    def __enter__(self) -> Self:
         self.bus.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bus.kill()
+
+
+class Desk(QuietDesk):
+    """Bus and sound; windows come from elsewhere."""
+
+    def __enter__(self) -> Self:
+        super().__enter__()
         self.microphone.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.microphone.kill()
-        self.bus.kill()
+        super().__exit__()
 
 
 class Daemon:
     """`swictation run` in a process, started by the constructor."""
 
-    def __init__(self, desk: Desk, *options: str, notes: bool = True, **more: str) -> None:
+    def __init__(self, desk: QuietDesk, *options: str, notes: bool = True, **more: str) -> None:
         """Without `notes` there are no events: who reads them gets partials, which cost."""
         self._environment = desk.environment | more
         self.events_file = desk.folder / "events.jsonl"

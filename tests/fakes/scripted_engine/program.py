@@ -120,14 +120,18 @@ class Program:
 
     def start(self, *args: str | Path, **popen: Any) -> "Running":
         """Start it; an argument "@" stands for the pipe from which events are read."""
-        self._write()
-        path = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH", "")]))
-        bin_path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        env = {**os.environ, "PYTHONPATH": path, "PATH": bin_path, **self.env}
+        env = self.prepare()
         command = [sys.executable, *self.python, "-m", "swictation", *map(str, args)]
         running = Running(command, env, self.folder, **popen)
         self._running.append(running)
         return running
+
+    def prepare(self) -> dict[str, str]:
+        """Write configuration and manifest; the environment in which they are found."""
+        self._write()
+        path = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH", "")]))
+        bin_path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return {**os.environ, "PYTHONPATH": path, "PATH": bin_path, **self.env}
 
     def end(self) -> None:
         """Kill what a failed test left behind."""

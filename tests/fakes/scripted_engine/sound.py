@@ -7,7 +7,7 @@ change of theirs shows here and not as a riddle in twenty tests.
 
 import functools
 import wave
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
 from itertools import pairwise
 from pathlib import Path
@@ -131,6 +131,17 @@ def make_scene(*bursts: int) -> Scene:
     assert len(scene.heard) == len(bursts), f"{len(scene.heard)} of {len(bursts)} are heard"
     assert scene.without() == scene.text, "not every word lies in what is heard"
     return scene
+
+
+def ticking(scene: Scene) -> Scene:
+    """The same sound, for a microphone, whose samples begin anywhere: a new word each half second.
+
+    So every word has its moment, whatever is heard; none comes twice.
+    """
+    names = (first + second for first in _WORDS for second in _WORDS)
+    step = to_samples(0.5)
+    words = (Word(n * step, (n + 1) * step, f" {name}") for n, name in enumerate(names))
+    return replace(scene, words=tuple(words))
 
 
 def write_wav(path: Path, samples: NDArray[np.int16]) -> Path:
