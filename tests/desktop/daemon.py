@@ -20,10 +20,12 @@ _SILENCE_S = 2.0
 class QuietDesk:
     """A bus, and a sound server that is down. `environment` is for all that run on it."""
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self, folder: Path, environment: dict[str, str], bus: PrivateBus | None = None
+    ) -> None:
         self.folder = folder
         (folder / "bus").mkdir(parents=True, exist_ok=True)
-        self.bus = PrivateBus(folder / "bus")
+        self.bus = bus or PrivateBus(folder / "bus")
         self.microphone = VirtualMicrophone(folder / "sound")
         self.environment = {
             **os.environ,
