@@ -1,4 +1,4 @@
-"""The whole product under sway, started by the README's own line, into a terminal that runs there."""
+"""The product under sway, started by the README's own line, into a terminal that runs there."""
 
 import shutil
 from pathlib import Path
