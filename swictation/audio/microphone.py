@@ -1,13 +1,15 @@
 """A microphone as a source: open while somebody dictates, reopened whenever it breaks off."""
 
+import time
 from collections.abc import Callable
 from threading import Event, Lock
 
+import numpy as np
 import soxr  # pyright: ignore[reportMissingTypeStubs]
 
 from swictation.audio.keeper import Keeper, MicrophoneState
-from swictation.audio.recording import SILENT_AFTER_S, Recording, samples_of
-from swictation.audio.source import Deliver
+from swictation.audio.recording import SILENT_AFTER_S, Recording
+from swictation.audio.source import Deliver, Stop
 from swictation.types import SAMPLE_RATE_HZ, Samples
 
 LAST_BLOCK_WAIT_S = 0.25
@@ -100,25 +102,27 @@ class Microphone:
 
 
 def _listen(recording: Recording, deliver: Deliver, stop: Event) -> None:
-    """Deliver until `stop`, or all there is of a recording that breaks off."""
+    """Deliver until the moment of `stop`, or all there is of a recording that breaks off."""
     resample = _resampler(recording.rate_hz)
+    stopped_s: float | None = None
     while True:
-        was_stopped = stop.is_set()
-        raw, was_waited_for = recording.take(LAST_BLOCK_WAIT_S)
-        is_stopped = stop.is_set()
-        if raw:
-            deliver(resample(raw, False))
-        # What was waited for holds the moment of the key; what lay there is older.
-        is_last = is_stopped and was_waited_for if raw else was_stopped or recording.has_ended
-        if is_last:
+        block = recording.take(LAST_BLOCK_WAIT_S)
+        if block:
+            deliver(resample(block.samples, False))
+        if block is None and (recording.has_ended or stopped_s is not None):
             break
-    if len(rest := resample(b"", True)):
+        if stop.is_set() and stopped_s is None:
+            stopped_s = stop.at_s if isinstance(stop, Stop) else None
+            stopped_s = time.monotonic() if stopped_s is None else stopped_s
+        if block and stopped_s is not None and block.until_s >= stopped_s:
+            break
+    if len(rest := resample(np.empty(0, np.int16), True)):
         deliver(rest)
 
 
-def _resampler(rate_hz: int) -> Callable[[bytes, bool], Samples]:
-    """What makes 16 kHz of blocks at `rate_hz`; True with the last one gives all that is left."""
+def _resampler(rate_hz: int) -> Callable[[Samples, bool], Samples]:
+    """What makes 16 kHz of samples at `rate_hz`; True with the last ones gives all that is left."""
     if rate_hz == SAMPLE_RATE_HZ:
-        return lambda raw, _is_last: samples_of(raw)
+        return lambda samples, _is_last: samples
     stream = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="int16")
-    return lambda raw, is_last: stream.resample_chunk(samples_of(raw), last=is_last)
+    return lambda samples, is_last: stream.resample_chunk(samples, last=is_last)

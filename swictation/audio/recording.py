@@ -5,9 +5,11 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from math import log10
 from threading import Condition
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from swictation.audio import portaudio, soundserver
@@ -18,11 +20,25 @@ BLOCK_S = 0.1
 SILENT_AFTER_S = 1.0
 FIRST_BLOCK_S = 3.0
 """A source that slept may need two seconds."""
+_MOST_LAG_S = 1.0
+"""A driver that says more is wrong."""
 _MOST_BLOCKS = 1200
 """Two minutes by which a listener may be late; then new blocks are dropped and counted."""
 
 _PULSE_SOURCE = "PULSE_SOURCE"
 """Which source a stream of libpulse records from; the ALSA bridge has no other way to say it."""
+
+
+class Block(msgspec.Struct, frozen=True, gc=False):
+    """BLOCK_S of int16 mono at the recording's own rate."""
+
+    raw: bytes
+    until_s: float
+    """When its last sample was captured, by the monotonic clock: sound servers are late."""
+
+    @property
+    def samples(self) -> Samples:
+        return np.frombuffer(self.raw, np.int16)
 
 
 class Recording:
@@ -38,11 +54,11 @@ class Recording:
             AudioError: there is no such device, or it cannot be opened.
         """
         self._arrived = Condition()
-        self._blocks: deque[bytes] = deque()
+        self._blocks: deque[Block] = deque()
         self._kept_blocks: int | None = None
         """How many to keep while nobody listens; None while somebody does."""
         self._on_end = on_end
-        self._last = b""
+        self._last: Block | None = None
         self._opened_s = time.monotonic()
         self._last_block_s: float | None = None
         self.dropped_blocks = 0
@@ -76,12 +92,11 @@ class Recording:
         with self._arrived:
             self._kept_blocks = None
 
-    def take(self, timeout_s: float) -> tuple[bytes | None, bool]:
-        """The next block, and whether it came only now; None at the end or when none comes."""
+    def take(self, timeout_s: float) -> Block | None:
+        """The next block; None at the end, or when none comes in time."""
         with self._arrived:
-            waits = not self._blocks
             self._arrived.wait_for(lambda: self._blocks or self.has_ended, timeout_s)
-            return (self._blocks.popleft() if self._blocks else None), waits
+            return self._blocks.popleft() if self._blocks else None
 
     def wait_first(self, timeout_s: float) -> None:
         """Until a block has come or it broke off, for `timeout_s` at most; takes none."""
@@ -104,10 +119,10 @@ class Recording:
     @property
     def level_dbfs(self) -> float | None:
         """RMS of the last block in dB below full scale, -100 for digital silence."""
-        if not self._last:
+        if self._last is None:
             return None
-        rms = float(np.sqrt(np.mean(np.square(samples_of(self._last), dtype=np.float64))))
-        return 20.0 * float(np.log10(max(rms / 32768.0, 1e-5)))
+        power = float(np.mean(np.square(self._last.samples, dtype=np.float64))) / 32768.0**2
+        return 10.0 * log10(max(power, 1e-10))
 
     def _open(self, sd: Any, chosen: int | None) -> Any:  # noqa: ANN401
         info: dict[str, Any] = sd.query_devices(chosen, "input")
@@ -130,11 +145,13 @@ class Recording:
             raise
         return stream
 
-    def _on_block(self, data: Any, frames: int, at: object, status: object) -> None:  # noqa: ANN401
+    def _on_block(self, data: Any, frames: int, at: Any, status: object) -> None:  # noqa: ANN401
         """On PortAudio's thread: copy and leave."""
+        now_s = time.monotonic()
+        lag_s = at.currentTime - at.inputBufferAdcTime - frames / self.rate_hz
         with self._arrived:
-            self._last = bytes(data)
-            self._last_block_s = time.monotonic()
+            self._last = Block(bytes(data), now_s - min(max(0.0, lag_s), _MOST_LAG_S))
+            self._last_block_s = now_s
             if self._kept_blocks is None and len(self._blocks) >= _MOST_BLOCKS:
                 self.dropped_blocks += 1
                 return
@@ -177,8 +194,3 @@ def find(device: str) -> int | None:
     known = [source.description or source.name for source in sources] or list(inputs)
     there_are = f"there are: {', '.join(known)}" if known else "there is none at all"
     raise AudioError(f"no microphone named {device}; {there_are}", "set [audio] device")
-
-
-def samples_of(raw: bytes) -> Samples:
-    """A block as int16 samples at the recording's own rate."""
-    return np.frombuffer(raw, np.int16)

@@ -1,5 +1,6 @@
 """The port of a source of sound."""
 
+import time
 from collections.abc import Callable
 from threading import Event
 from typing import Protocol
@@ -10,6 +11,21 @@ BLOCK_SAMPLES = 1600
 """What a source delivers at a time: 100 ms."""
 
 Deliver = Callable[[Samples], None]
+
+
+class Stop(Event):
+    """An order to end that knows when it was given: a microphone's sound is late."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at_s: float | None = None
+        """By the monotonic clock."""
+
+    def set(self) -> None:
+        """See `Event.set`; the first time counts."""
+        if self.at_s is None:
+            self.at_s = time.monotonic()
+        super().set()
 
 
 class Source(Protocol):
@@ -27,6 +43,8 @@ class Source(Protocol):
 
     def run(self, deliver: Deliver, stop: Event) -> None:
         """Deliver blocks of int16 mono at 16 kHz until the end or until `stop` is set.
+
+        A microphone goes on to the block that holds the moment of a `Stop`.
 
         Blocks the thread it is called on, which owns open and close. `deliver` may wait.
 

@@ -5,7 +5,7 @@ from threading import Event as Flag
 from threading import Lock, Thread
 
 from swictation.audio.journal import Journal
-from swictation.audio.source import Source
+from swictation.audio.source import Source, Stop
 from swictation.errors import AudioError, SwictationError
 from swictation.events import Event, SourceEnded
 from swictation.types import Samples
@@ -28,7 +28,7 @@ class Capture:
         self._journal = journal
         self._post = post
         self._after = after
-        self._stop = Flag()
+        self._stop = Stop()
         self._is_over = Flag()
         self._alone = Lock()
         self._thread = Thread(target=self._run, name="audio", daemon=True)

@@ -10,6 +10,7 @@ import threading
 import time
 
 from swictation.audio.microphone import Microphone
+from swictation.audio.source import Stop
 
 
 def main(device: str, warm: str) -> None:
@@ -40,7 +41,7 @@ def main(device: str, warm: str) -> None:
 
     microphone = Microphone(device, told, keep_warm=warm == "warm")
     microphone.start()
-    stop, runs = threading.Event(), []
+    stop, runs = Stop(), []
     for order in sys.stdin:
         match order.split():
             case ["check"]:
@@ -56,7 +57,7 @@ def main(device: str, warm: str) -> None:
                     **{name: getattr(state, name) for name in state.__struct_fields__},
                 )
             case ["run", path]:
-                stop = threading.Event()
+                stop = Stop()
                 runs.append(threading.Thread(target=run, args=(path, stop)))
                 runs[-1].start()
             case ["stop"]:

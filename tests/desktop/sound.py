@@ -16,9 +16,11 @@ _CONFIG = """\
 load-module module-native-protocol-unix
 load-module module-null-sink sink_name=virtmic rate={rate} channels=1 format=s16le
 load-module module-null-sink sink_name=out channels=2 sink_properties=device.description=Speakers
+load-module module-loopback source=virtmic.monitor sink=out latency_msec=100 source_dont_move=yes
 set-default-sink out
 set-default-source virtmic.monitor
 """
+# The loopback is not heard: without a listener a null sink sleeps for two seconds at a time.
 _ALSA = "pcm.!default { type pulse }\nctl.!default { type pulse }\npcm.pulse { type pulse }\n"
 _LEAD_IN_S = 1.0
 """A null sink rewinds when a stream starts: what stands there is lost."""
@@ -26,7 +28,7 @@ _LEAD_IN_S = 1.0
 
 def missing() -> str:
     """The program that is not installed and needed, or ""."""
-    return next((p for p in ("pulseaudio", "pactl", "paplay") if not shutil.which(p)), "")
+    return next((p for p in ("pulseaudio", "pactl", "paplay", "parec") if not shutil.which(p)), "")
 
 
 class VirtualMicrophone:
@@ -68,6 +70,20 @@ class VirtualMicrophone:
         while not self._answers():
             assert time.monotonic() < deadline_s, "pulseaudio does not start"
             threading.Event().wait(0.05)
+        self._wake_up()
+
+    def _wake_up(self) -> None:
+        """Read a little: a null sink's first two seconds come late and in one piece."""
+        reader = subprocess.Popen(
+            ["parec", "--device=virtmic.monitor", "--rate=16000", "--channels=1"],
+            env={**os.environ, **self.env},
+            stdout=subprocess.PIPE,
+        )
+        assert reader.stdout
+        reader.stdout.read(16000)
+        reader.stdout.close()
+        reader.terminate()
+        reader.wait()
 
     def kill(self) -> None:
         if self._server:
