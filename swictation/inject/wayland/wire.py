@@ -9,6 +9,7 @@ with the type checker's strictest rules off.
 # pyright: reportMissingTypeStubs=false, reportAttributeAccessIssue=false
 
 import errno
+import os
 import re
 import types
 from collections.abc import Callable, Iterable, Sequence
@@ -187,9 +188,9 @@ class Display:
         try:
             self._display.connect()
         except ValueError as error:
-            raise WireError(
-                f"no Wayland display answers at {name or '$WAYLAND_DISPLAY'}"
-            ) from error
+            name = name or os.environ.get("WAYLAND_DISPLAY", "")
+            where = f"no Wayland display answers at {name}" if name else "no $WAYLAND_DISPLAY"
+            raise WireError(where) from error
         # Kept for life: pywayland finds the display of new objects through the registry.
         self._alive: set[Remote] = set()
         self._registry = Remote(self._display.get_registry(), self._alive)
