@@ -18,7 +18,7 @@ from swictation.cli.common import (
     settings_from,
     verbose_option,
 )
-from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell
+from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell, typeable
 from swictation.config.settings import Settings
 from swictation.daemon.logs import set_up
 from swictation.daemon.systemd import is_unit
@@ -38,6 +38,8 @@ _NOT_STDOUT = UsageError(
     "A service cannot write to stdout: the journal would keep every word.",
     "leave out --sink stdout, and stdout in [inject] chain",
 )
+_LISTENING = "Listening: put the cursor where the words shall go, and speak. Ctrl-C ends it."
+_WAITING = "Ready. It listens when you press its key, or type: swictation toggle\nCtrl-C ends it."
 
 
 @click.command()
@@ -129,8 +131,12 @@ def _serve(
 ) -> int:
     from swictation.daemon.lifecycle import Daemon, Options
 
-    daemon = Daemon(Options(load_settings, chain, events, listens_at_once=listen))
-    asyncio.run(daemon.run())
+    def say() -> None:
+        if not is_unit():
+            click.echo(_LISTENING if listen else typeable(_WAITING), err=True)
+
+    options = Options(load_settings, chain, events, listens_at_once=listen, on_ready=say)
+    asyncio.run(Daemon(options).run())
     return 0
 
 

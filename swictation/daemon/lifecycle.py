@@ -56,6 +56,8 @@ class Options(msgspec.Struct, frozen=True):
     events: Path | None = None
     listens_at_once: bool = False
     """Without a hotkey, and without a bus if there is none."""
+    on_ready: Callable[[], None] = lambda: None
+    """Called when it can be told what to do."""
 
 
 class Daemon:
@@ -113,6 +115,7 @@ class Daemon:
         systemd.notify("READY=1")
         if self._options.listens_at_once:
             self._dictation.start()
+        self._options.on_ready()
 
     def _build(self) -> None:
         settings, events, clock = self._settings, self._events, self._clock

