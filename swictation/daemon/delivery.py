@@ -184,7 +184,7 @@ class Delivery:
                 return
         text = self._composer.append(commit)
         self._post(Composed(commit, piece.number, text, piece.due_s))
-        injection = await self._send(case, piece, text) if text else Injection("typed")
+        injection = await self._send(case, piece, text)
         if commit.final:
             self._cases.pop(commit.utterance, None)
         is_held = commit.utterance in self.held.utterances
@@ -211,6 +211,8 @@ class Delivery:
 
     async def _send(self, case: _Case, piece: _Piece, text: str) -> Injection:
         utterance = piece.commit.utterance
+        if not text:  # so nothing is amiss with it, but perhaps with what came before it
+            return Injection("refused" if case.held_for else "typed", reason=case.held_for)
         reason = case.held_for or self._reason_to_hold(piece)
         if reason:
             injection = Injection("refused", reason=reason)

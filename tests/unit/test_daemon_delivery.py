@@ -111,6 +111,16 @@ def test_what_follows_in_a_window_after_something_was_held_joins_what_stands_the
     typing(test)
 
 
+def test_an_end_without_text_is_told_like_what_came_before_it():
+    async def test(typist):
+        typist.windows.refuse()
+        await typist.hear(0, "One.", "")
+        await typist.hear(1, "Two", "")
+        assert typist.outcomes == ["refused", "refused", "typed", "typed"]
+
+    typing(test)
+
+
 def test_of_what_broke_off_only_the_unsent_rest_is_held():
     async def test(typist):
         typist.windows.break_off(sent=6)
