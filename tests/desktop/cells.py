@@ -85,6 +85,8 @@ class Run:
             and self.injection.confirmed <= len(self.held) <= self.injection.sent
         ):
             return f"partial, but not this part: {told}"
+        if outcome == "refused" and "takes no such character" in self.injection.reason:
+            return ""
         if self.cell.disturbance == "capslock" and self.cell.route == "type":
             return "" if outcome == "refused" else f"typed under CapsLock: {told}"
         return f"should have arrived: {told}"
@@ -151,6 +153,11 @@ def eventually(look: Callable[[], str], wanted: str, timeout_s: float = 10.0) ->
     return seen
 
 
+def held(field: Field, text: str, injection: Injection) -> str:
+    """What the field holds in the end."""
+    return field.settles_on("" if injection.outcome == "refused" else text)
+
+
 class Stage:
     """A screen, its fields as they are needed, and one injector for all of them."""
 
@@ -188,8 +195,7 @@ class Stage:
             began = time.monotonic()
             injection = asyncio.run(injector.inject(text))
             took_s = time.monotonic() - began
-        wanted = "" if injection.outcome == "refused" else text
-        return Run(cell, injection, field.settles_on(wanted), took_s)
+        return Run(cell, injection, held(field, text, injection), took_s)
 
     def clipboard(self) -> str:
         """What another program would paste."""
@@ -210,24 +216,18 @@ class Stage:
         asyncio.run(self.injector.close())
         self.screen.close()
 
-    def _none(self, _field: Field) -> "_During":
-        return _During(lambda: None, lambda: None)
+    def _none(self, _field: Field) -> "During":
+        return During(lambda: None, lambda: None)
 
-    def _frozen(self, field: Field) -> "_During":
-        timer = threading.Timer(FREEZE_S, field.thaw)
+    def _frozen(self, field: Field) -> "During":
+        return frozen(field)
 
-        def freeze() -> None:
-            field.freeze()
-            timer.start()
-
-        return _During(freeze, timer.join)
-
-    def _capslock(self, _field: Field) -> "_During":
-        return _During(
+    def _capslock(self, _field: Field) -> "During":
+        return During(
             lambda: self.screen.caps_lock(on=True), lambda: self.screen.caps_lock(on=False)
         )
 
-    def _held(self, _field: Field) -> "_During":
+    def _held(self, _field: Field) -> "During":
         client = display.Display(self.screen.name)
         control = client.keysym_to_keycode(XK.XK_Control_L)
 
@@ -245,14 +245,27 @@ class Stage:
             timer.join()
             client.close()
 
-        return _During(hold, end)
+        return During(hold, end)
 
-    def _storm(self, _field: Field) -> "_During":
+    def _storm(self, _field: Field) -> "During":
         storm = Storm(self.screen.name)
-        return _During(storm.start, storm.stop)
+        return During(storm.start, storm.stop)
 
 
-class _During:
+def frozen(field: Field) -> "During":
+    """For a second."""
+    timer = threading.Timer(FREEZE_S, field.thaw)
+
+    def freeze() -> None:
+        field.freeze()
+        timer.start()
+
+    return During(freeze, timer.join)
+
+
+class During:
+    """Begins and ends something around an injection."""
+
     def __init__(self, begin, end) -> None:
         self._begin, self._end = begin, end
 
