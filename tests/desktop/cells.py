@@ -19,7 +19,7 @@ from Xlib.ext import xtest
 from swictation.inject.injector import Injection
 from swictation.inject.x11.injector import X11Injector
 
-from .field import KINDS, Field
+from .field import KINDS, Field, Hung
 from .storm import Storm
 from .x11 import Screen
 
@@ -153,6 +153,21 @@ def eventually(look: Callable[[], str], wanted: str, timeout_s: float = 10.0) ->
     return seen
 
 
+def cleared(stage: Any, kind: str) -> Field:
+    """The stage's field, empty; a new one if it has died.
+
+    PySide6 6.12 with Python 3.11 does so after some hundred orders: it miscounts True and False.
+    """
+    field = stage.field(kind)
+    try:
+        field.clear()
+    except Hung:
+        stage.leave()
+        field = stage.field(kind)
+        field.clear()
+    return field
+
+
 def held(field: Field, text: str, injection: Injection) -> str:
     """What the field holds in the end."""
     return field.settles_on("" if injection.outcome == "refused" else text)
@@ -186,9 +201,8 @@ class Stage:
 
     def run(self, cell: Cell) -> Run:
         """Inject the cell's text into its cleared field, disturbed as it says."""
-        field, text = self.field(cell.field), TEXTS[cell.text]
+        field, text = cleared(self, cell.field), TEXTS[cell.text]
         self.layout(cell.layout)
-        field.clear()
         injector = self.injector.sharing(cell.route)  # type: ignore[arg-type]
         disturbance = getattr(self, f"_{cell.disturbance}")
         with disturbance(field):

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from swictation.inject.wayland.chain import Method
 from swictation.inject.wayland.injector import WaylandInjector
 
-from .cells import TEXTS, Cell, Run, frozen, held
+from .cells import TEXTS, Cell, Run, cleared, frozen, held
 from .sway import Sway, WaylandField
 
 KINDS = ("gtk3", "gtk4", "qt6", "foot", "chromium")
@@ -38,8 +38,7 @@ class WaylandStage:
 
     def run(self, cell: Cell) -> Run:
         """Inject the cell's text into its cleared field; the stage has the cell's route."""
-        field, text = self.field(cell.field), TEXTS[cell.text]
-        field.clear()
+        field, text = cleared(self, cell.field), TEXTS[cell.text]
         with frozen(field) if cell.disturbance == "frozen" else nullcontext():
             began_s = time.monotonic()
             injection = asyncio.run(self.injector.inject(text))
