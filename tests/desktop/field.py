@@ -40,6 +40,10 @@ def why_not(kind: str) -> str:
     return "" if shutil.which(kind) else f"{kind} is not installed"
 
 
+class Hung(Exception):
+    """The field answers no order: it hangs, or it has died."""
+
+
 class Field:
     """Started and focused when the constructor returns."""
 
@@ -168,7 +172,12 @@ class Field:
             self._orders.put(order)
         end = time.monotonic() + timeout
         while True:
-            answer = self._answers.get(timeout=max(0.01, end - time.monotonic()))
+            try:
+                answer = self._answers.get(timeout=max(0.01, end - time.monotonic()))
+            except queue.Empty:
+                raise Hung(
+                    f"{self.kind} does not answer: {self.process.poll()} {self.log()}"
+                ) from None
             if answer["number"] == self._number:
                 return answer["text"]
 

@@ -2,18 +2,30 @@
 
 import asyncio
 import subprocess
+import time
+from contextlib import nullcontext
 
+from swictation.inject.wayland.chain import Method
 from swictation.inject.wayland.injector import WaylandInjector
 
+from .cells import TEXTS, Cell, Run, cleared, frozen, held
 from .sway import Sway, WaylandField
+
+KINDS = ("gtk3", "gtk4", "qt6", "foot", "chromium")
+METHODS: dict[str, tuple[Method, ...]] = {
+    "commit": ("commit",),
+    "paste": ("paste",),
+    "type": ("type",),
+    "any": ("commit", "paste", "type"),
+}
 
 
 class WaylandStage:
     """As `cells.Stage`, under Wayland."""
 
-    def __init__(self) -> None:
+    def __init__(self, route: str = "any") -> None:
         self.sway = Sway()
-        self.injector = asyncio.run(WaylandInjector.open(self.sway.display))
+        self.injector = asyncio.run(WaylandInjector.open(self.sway.display, METHODS[route]))
         self._field: WaylandField | None = None
 
     def field(self, kind: str) -> WaylandField:
@@ -23,6 +35,15 @@ class WaylandStage:
             self._field = WaylandField(kind, self.sway)
         self._field.wait_focused()
         return self._field
+
+    def run(self, cell: Cell) -> Run:
+        """Inject the cell's text into its cleared field; the stage has the cell's route."""
+        field, text = cleared(self, cell.field), TEXTS[cell.text]
+        with frozen(field) if cell.disturbance == "frozen" else nullcontext():
+            began_s = time.monotonic()
+            injection = asyncio.run(self.injector.inject(text))
+            took_s = time.monotonic() - began_s
+        return Run(cell, injection, held(field, text, injection), took_s)
 
     def clipboard(self) -> str:
         """What another program would paste."""
