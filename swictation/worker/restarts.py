@@ -5,9 +5,8 @@ from typing import Literal
 import msgspec
 
 _FIRST_DELAY_S = 0.5
-_MAX_DELAY_S = 30.0
-_HOPELESS_DELAY_S = 300.0
-"""For those who cannot stop: a start costs seconds of CPU."""
+_MAX_DELAY_S = 300.0
+"""For a daemon, which never gives up: a start costs seconds of CPU."""
 HOPELESS_FAILURES = 4
 """Workers in a row that answered nothing: whoever can stop, should."""
 HOPELESS_KILLS = 12
@@ -42,8 +41,6 @@ class Restarts(msgspec.Struct, frozen=True):
         """How long to wait before the next start: at once after one that had served."""
         if self.failures <= 1:
             return _FIRST_DELAY_S if self.kills > 1 else 0.0
-        if self.failures > HOPELESS_FAILURES:
-            return _HOPELESS_DELAY_S
         return min(_MAX_DELAY_S, _FIRST_DELAY_S * 2.0 ** (self.failures - 2))
 
 
