@@ -9,20 +9,18 @@ from pathlib import Path
 
 import msgspec
 
-from swictation.audio.keeper import MicrophoneState
-from swictation.audio.microphone import Microphone
 from swictation.clock import MonotonicClock
 from swictation.config.settings import Settings
 from swictation.control.cues import Cues
 from swictation.control.dbus import BusService
 from swictation.control.notifier import Notifier
 from swictation.control.screenlock import ScreenLock
-from swictation.control.status import AudioStatus
 from swictation.daemon import stacks, systemd, wiring
 from swictation.daemon.alone import alone
 from swictation.daemon.collector import Collector
-from swictation.daemon.degraded import NO_ENGINE, NO_MICROPHONE, NO_SPOOL, NO_WINDOW
+from swictation.daemon.degraded import NO_ENGINE, NO_SPOOL, NO_WINDOW
 from swictation.daemon.dictation import Dictation
+from swictation.daemon.ear import Ear
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.feedback import Feedback
 from swictation.daemon.fetching import Fetching
@@ -39,9 +37,6 @@ from swictation.inject.desktop import CLIPBOARD, DesktopInjector
 from swictation.models.store import ModelLocation
 from swictation.paths import daemon_lock_file
 from swictation.worker.supervisor import Supervisor
-
-_CHECK_S = 0.4
-"""For the first opening of the microphone, which takes longer than the later ones."""
 
 _log = logging.getLogger(__name__)
 
@@ -102,9 +97,8 @@ class Daemon:
         self._stream.start()
         parts.push_async_callback(self._stream.stop)
         await self._start_control(parts)
-        self._microphone.start()
-        parts.callback(self._close_microphone)
-        await asyncio.to_thread(self._microphone.check, _CHECK_S)
+        parts.push_async_callback(self._ear.stop)
+        await self._ear.start()
         self._start_watchdog(parts)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number)
@@ -132,7 +126,6 @@ class Daemon:
         )
         collector = Collector(shop.composer(), shop.inbox.post)
         self._recognition = Recognition(self._stream, self._supervisor, events, clock, collector)
-        self._microphone = self._new_microphone()
         self._dictation = Dictation(
             self._stream,
             self._recognition,
@@ -141,9 +134,10 @@ class Daemon:
             events,
             clock,
             shop.inbox.post,
-            lambda: self._microphone,
+            lambda: self._ear.microphone,
             shop.stabilizer,
         )
+        self._ear = Ear(settings, events, self._dictation.degradations, self._publish)
         self._report = Report(
             settings,
             self._stream,
@@ -151,7 +145,7 @@ class Daemon:
             self._dictation,
             self._supervisor,
             clock,
-            self._audio_status,
+            self._ear,
             lambda: self._injector.name,
         )
         self._fetching = self._new_fetching()
@@ -204,6 +198,8 @@ class Daemon:
                 self._dictation.degradations.put(NO_SPOOL, str(fields["message"]))
             case "state":
                 systemd.status(str(fields["state"]))
+                if fields["state"] != "listening":
+                    self._ear.finish_change()
             case _:
                 pass
         self._publish()
@@ -221,31 +217,6 @@ class Daemon:
         self._dictation.degradations.put(NO_WINDOW, self._injector.lost)
         if self._injector.lost:
             _log.warning("text cannot be typed: %s", self._injector.lost)
-        self._publish()
-
-    def _new_microphone(self) -> Microphone:
-        loop = asyncio.get_running_loop()
-
-        def report(state: MicrophoneState) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed: it is over
-                loop.call_soon_threadsafe(self._on_microphone, state)
-
-        return wiring.microphone(self._settings, report)
-
-    def _close_microphone(self) -> None:
-        self._microphone.close()
-
-    def _audio_status(self) -> AudioStatus:
-        state = self._microphone.state
-        return AudioStatus(**msgspec.structs.asdict(state))
-
-    def _on_microphone(self, state: MicrophoneState) -> None:
-        self._events.write("microphone", health=state.health, source=state.source)
-        is_amiss = state.health in {"absent", "silent"}
-        was_amiss = self._dictation.degradations.has(NO_MICROPHONE)
-        self._dictation.degradations.put(NO_MICROPHONE, state.reason if is_amiss else "")
-        if is_amiss and not was_amiss:
-            self._events.fault("microphone", f"no sound from the microphone: {state.reason}")
         self._publish()
 
     def _new_fetching(self) -> Fetching:
@@ -291,9 +262,7 @@ class Daemon:
         self._stream.delivery.rewrite(self._workshop.composer())
         self._feedback.settings = settings.feedback
         if old.audio != settings.audio:
-            self._microphone.close()
-            self._microphone = self._new_microphone()
-            self._microphone.start()
+            self._ear.change(settings, is_listening=self._dictation.state == "listening")
         if (old.asr, old.whisper) != (settings.asr, settings.whisper):
             self._fetching.look_again(settings)
         self._on_subscribers(self._with_text)

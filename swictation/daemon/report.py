@@ -7,7 +7,6 @@ from swictation import __version__
 from swictation.clock import Clock
 from swictation.config.settings import Settings
 from swictation.control.status import (
-    AudioStatus,
     Held,
     InjectorStatus,
     Latency,
@@ -18,6 +17,7 @@ from swictation.control.status import (
     WorkerStatus,
 )
 from swictation.daemon.dictation import Dictation
+from swictation.daemon.ear import Ear
 from swictation.daemon.recognition import Recognition
 from swictation.daemon.stream import Stream
 from swictation.types import to_seconds
@@ -35,7 +35,7 @@ class Report:
         dictation: Dictation,
         supervisor: Supervisor,
         clock: Clock,
-        audio: Callable[[], AudioStatus],
+        ear: Ear,
         injector_name: Callable[[], str],
     ) -> None:
         self.settings = settings
@@ -45,7 +45,7 @@ class Report:
         self._supervisor = supervisor
         self._clock = clock
         self._begun_s = clock.now_s()
-        self._audio = audio
+        self._ear = ear
         self._injector_name = injector_name
         self._last_outcome = self._last_reason = ""
         self._last_error: str | None = None
@@ -82,9 +82,9 @@ class Report:
             ),
             queue=Queue(len(stream.utterances), self._queued_s()),
             held=Held(len(held), held.reason),
-            loss=Loss(self._recognition.lost_samples),
+            loss=Loss(self._recognition.lost_samples + self._ear.dropped_samples),
             latency_ms=Latency(latency.percentile_ms(0.5), latency.percentile_ms(0.95)),
-            audio=self._audio(),
+            audio=self._ear.status,
             injector=InjectorStatus(self._injector_name(), self._last_outcome, self._last_reason),
             uptime_s=round(self._clock.now_s() - self._begun_s, 1),
             last_error=self._last_error,

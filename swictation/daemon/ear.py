@@ -1,0 +1,103 @@
+"""The microphone of a daemon: which one it is now, how it fares, and its change for another."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+import msgspec
+
+from swictation.audio.keeper import MicrophoneState
+from swictation.audio.microphone import Microphone
+from swictation.audio.source import BLOCK_SAMPLES
+from swictation.config.settings import Settings
+from swictation.control.status import AudioStatus
+from swictation.daemon import wiring
+from swictation.daemon.degraded import NO_MICROPHONE, Degradations
+from swictation.daemon.eventlog import EventLog
+
+_LAST_BLOCK_S = 0.6
+_CHECK_S = 0.4
+"""For the first opening, which takes longer than the later ones."""
+
+
+class Ear:
+    """Belongs to the run loop; the microphone's threads report to it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        events: EventLog,
+        degradations: Degradations,
+        on_change: Callable[[], None],
+    ) -> None:
+        """`on_change` is called when the microphone's health is another."""
+        self._events = events
+        self._degradations = degradations
+        self._on_change = on_change
+        self._loop = asyncio.get_running_loop()
+        self._next: Settings | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self.microphone = self._new(settings)
+        """What the next dictation listens to."""
+
+    async def start(self) -> None:
+        """Open it once and close it again, unless it is kept warm."""
+        self.microphone.start()
+        await asyncio.to_thread(self.microphone.check, _CHECK_S)
+
+    async def stop(self) -> None:
+        """Close it for good."""
+        await asyncio.gather(self._close(self.microphone), *self._closing)
+
+    def change(self, settings: Settings, *, is_listening: bool) -> None:
+        """Take the microphone of `settings`; a dictation that is going on keeps its own."""
+        self._next = settings
+        if not is_listening:
+            self.finish_change()
+
+    def finish_change(self) -> None:
+        """Nobody listens now."""
+        if self._next is None:
+            return
+        old, self.microphone = self.microphone, self._new(self._next)
+        self._next = None
+        self.microphone.start()
+        closing = asyncio.create_task(self._close_later(old), name="microphone")
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+
+    @property
+    def status(self) -> AudioStatus:
+        """For `status`."""
+        return AudioStatus(**msgspec.structs.asdict(self.microphone.state))
+
+    @property
+    def dropped_samples(self) -> int:
+        """Sound that was captured and never taken."""
+        return self.microphone.dropped_blocks * BLOCK_SAMPLES
+
+    async def _close(self, microphone: Microphone) -> None:
+        """Waits for a last block, and a second for a server that is frozen."""
+        await asyncio.to_thread(microphone.close)
+
+    async def _close_later(self, microphone: Microphone) -> None:
+        """The block that holds the key's instant may still be on its way."""
+        await asyncio.sleep(_LAST_BLOCK_S)
+        await self._close(microphone)
+
+    def _new(self, settings: Settings) -> Microphone:
+        return wiring.microphone(settings, self._report)
+
+    def _report(self, state: MicrophoneState) -> None:
+        """On the microphone's thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: it is over
+            self._loop.call_soon_threadsafe(self._note, state)
+
+    def _note(self, state: MicrophoneState) -> None:
+        self._events.write("microphone", health=state.health, source=state.source)
+        is_amiss = state.health in {"absent", "silent"}
+        was_amiss = self._degradations.has(NO_MICROPHONE)
+        self._degradations.put(NO_MICROPHONE, state.reason if is_amiss else "")
+        if is_amiss and not was_amiss:
+            self._events.fault("microphone", f"no sound from the microphone: {state.reason}")
+        self._on_change()
