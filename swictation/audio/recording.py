@@ -65,9 +65,8 @@ class Recording:
         self.has_ended = False
         self.is_closed = False
         sd = portaudio.load()
-        chosen = find(device)
         try:
-            self._stream = self._open(sd, chosen)
+            self._stream = self._open(sd, find(device))
         except sd.PortAudioError as error:
             reason = " ".join(str(error.args[0]).split()) if error.args else "no reason given"
             raise AudioError(
@@ -170,6 +169,12 @@ class Recording:
         self._on_end()
 
 
+def _rank(source: soundserver.ServerSource, wanted: str) -> tuple[bool, bool]:
+    """An exact name first; what loudspeakers play (a monitor) only where nothing else fits."""
+    is_exact = wanted in (source.name.lower(), source.description.lower())
+    return not is_exact, source.name.endswith(".monitor")
+
+
 def find(device: str) -> int | None:
     """PortAudio's number for a device, None for the default one.
 
@@ -179,12 +184,13 @@ def find(device: str) -> int | None:
     Raises:
         AudioError: there is none of that name; it lists those there are.
     """
+    os.environ.pop(_PULSE_SOURCE, None)  # of another device, before the configuration changed
     if device == "default":
         return None
     inputs = portaudio.inputs()
     sources = soundserver.sources()
     wanted = device.lower()
-    for source in sources:
+    for source in sorted(sources, key=lambda source: _rank(source, wanted)):
         if wanted in source.name.lower() or wanted in source.description.lower():
             os.environ[_PULSE_SOURCE] = source.name
             return inputs.get("pulse")

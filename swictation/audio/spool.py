@@ -177,7 +177,8 @@ class Spool:
                 with self._changed:
                     self._kept.pop(utterance, None)
             for _, written in lines:
-                written.set_result(None)
+                if written.set_running_or_notify_cancel():
+                    written.set_result(None)
 
     def _write_behind(self, kept: _Kept) -> None:
         end = self._heard()

@@ -95,7 +95,10 @@ class ScreenLock:
             return
         if is_locked != self._is_locked:
             self._is_locked = is_locked
-            self._on_change(is_locked)
+            try:
+                self._on_change(is_locked)
+            except Exception:  # noqa: BLE001 - what was told has failed, the watch goes on
+                _log.exception("the screen lock was noticed, but not what it asks for")
 
 
 async def _look(bus: Bus) -> bool:

@@ -16,13 +16,16 @@ class Collector:
     def __init__(self, composer: Composer, post: Callable[[Event], None]) -> None:
         self._composer = composer
         self._post = post
+        self.number = 0
+        """Of the last capture that was begun, from 1."""
 
     def begin(self) -> None:
         """Another capture: nothing stands before its text."""
+        self.number += 1
         self._composer.restart()
 
-    def put(self, commit: Commit, due_s: float) -> None:
-        """Take a commit whose text was known at `due_s`."""
-        text = self._composer.append(commit)
+    def put(self, commit: Commit, capture: int, due_s: float) -> None:
+        """Take a commit whose text was known at `due_s`; nobody waits for an earlier capture's."""
+        text = self._composer.append(commit) if capture == self.number else ""
         self._post(Composed(commit, 0, text, due_s))
         self._post(Injected(commit.utterance, 0, commit.final, CAPTURED, ""))

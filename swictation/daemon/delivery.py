@@ -243,8 +243,13 @@ class Delivery:
             injection = await self._injector.inject(text, target)
         if self._spool:
             self._spool.note(utterance, "done", n=number, outcome=injection.outcome)
+        if not number:  # asked for by paste-last
+            self._tell(utterance, injection)
         self._note_typed(target, utterance, text.removesuffix(_rest(text, injection)))
         return injection
+
+    def _tell(self, utterance: int, injection: Injection) -> None:
+        self._post(Injected(utterance, 0, False, injection.outcome, injection.reason))
 
     def _note_typed(self, target: Target | None, utterance: int, text: str) -> None:
         if text:
@@ -300,15 +305,19 @@ class Delivery:
             return held.text.lstrip()
         if typed.utterance == held.utterance:
             return held.text
-        return f" {held.text.lstrip()}"
+        space = "" if typed.text.endswith(" ") else " "  # one may have left on its own
+        return f"{space}{held.text.lstrip()}"
 
     async def _paste_again(self, target: Target | None) -> int:
         text = self._last_text.strip()
         if not text:
             raise InjectError("There is no text yet.", "dictate something first")
+        if self.is_locked:
+            raise InjectError(f"Nothing is typed: {LOCKED}.")
         injection = await self._injector.inject(text, target)
+        self._tell(_AGAIN, injection)
         if _rest(text, injection):
-            raise _not_delivered(injection)
+            raise _not_delivered(injection, "It can be asked for again.")
         self._typed, self._composed_for = _Typed(target, _AGAIN, text), None
         return 1
 
@@ -333,8 +342,8 @@ def _rest(text: str, injection: Injection) -> str:
     return text[injection.sent :] if injection.outcome in {"refused", "partial"} else ""
 
 
-def _not_delivered(injection: Injection) -> InjectError:
+def _not_delivered(injection: Injection, so: str = "It is still held.") -> InjectError:
     return InjectError(
-        f"The text cannot be typed: {injection.reason}. It is still held.",
+        f"The text cannot be typed: {injection.reason}. {so}",
         "put the cursor where it shall go, then: swictation paste-last",
     )

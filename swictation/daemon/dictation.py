@@ -10,7 +10,7 @@ from swictation.clock import Clock
 from swictation.control.session import Command, Purpose, Session, decide
 from swictation.control.status import State
 from swictation.daemon.collector import CAPTURED, Collector
-from swictation.daemon.degraded import NO_ENGINE, Degradations
+from swictation.daemon.degraded import NO_ENGINE, NO_MICROPHONE, Degradations
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.playing import STOP_GRACE_S
 from swictation.daemon.recognition import Recognition
@@ -29,8 +29,9 @@ from swictation.events import (
 from swictation.types import to_seconds
 from swictation.worker.supervisor import Supervisor, gave_up
 
-_LAST_BLOCK_S = 0.6
-"""For the block that holds the key's instant; a server that is frozen never gives it."""
+LAST_BLOCK_S = 1.3
+"""For the block that holds the key's instant, from a source that lags by a second at most; a
+server that is frozen never gives it."""
 _CAPTURE_PATIENCE_S = 10.0
 """Without speech for so long a capture ends."""
 
@@ -154,7 +155,7 @@ class Dictation:
         utterance = self._stream.settle(number, keeps_sound=event.is_held)
         start_s, end_s = to_seconds(utterance.first_sample), to_seconds(utterance.last_sample)
         _log.info("speech at %.1f-%.1f s: %d characters", start_s, end_s, len(utterance.text))
-        if event.outcome == CAPTURED:
+        if event.outcome == CAPTURED and utterance.capture == self._collector.number:
             self._captured_text += utterance.text
             if self._captured_text.strip():
                 self._answer_capture()
@@ -206,6 +207,11 @@ class Dictation:
             self._events.fault("stopped", f"{count} utterances are not transcribed; sound is kept")
         return count
 
+    def say_what_is_held(self) -> None:
+        """At the end: held text is lost with this process, its sound is not."""
+        if count := len(self._stream.delivery.held):
+            self._events.fault("stopped", f"{count} held texts are not typed; sound is kept")
+
     # --- the parts ---------------------------------------------------------------------------
 
     def _why_no_capture(self) -> str:
@@ -234,14 +240,14 @@ class Dictation:
         self._supervisor.wake()
         if purpose == "type":
             self._stream.delivery.begin_dictation()
-        is_captured = purpose == "capture"
-        self._stream.listen(self._new_source(), self._post, is_captured=is_captured)
+        capture = self._collector.number if purpose == "capture" else 0
+        self._stream.listen(self._new_source(), self._post, capture=capture)
 
     def _close(self) -> None:
         """End behind the block that holds this moment."""
         if capture := self._stream.capture:
             capture.request_stop()
-            asyncio.get_running_loop().call_later(_LAST_BLOCK_S, capture.cut_off)
+            asyncio.get_running_loop().call_later(LAST_BLOCK_S, capture.cut_off)
 
     def _drop(self) -> None:
         if capture := self._stream.capture:
@@ -257,15 +263,15 @@ class Dictation:
     def _end_capture_if_over(self) -> None:
         """Listen no longer than patience lasts; what was heard to its end and brought nothing ends.
 
-        Others may dictate meanwhile: only what is captured counts.
+        Others may dictate meanwhile, or an earlier capture not be over: only this one counts.
         """
         if self._capture is None:
             return
-        stream = self._stream
-        is_open = any(utterance.is_captured for utterance in stream.utterances.values())
+        number, stream = self._collector.number, self._stream
+        is_open = any(utterance.capture == number for utterance in stream.utterances.values())
         if not self._is_patient and not is_open:
             self._obey("captured")
-        if not is_open and not any(stream.unheard):
+        if not is_open and number not in stream.unheard:
             self._answer_capture()
 
     def _answer_capture(self) -> None:
@@ -274,7 +280,9 @@ class Dictation:
         if text := self._captured_text.strip():
             self._capture.set_result(text)
         else:
-            message = "Nothing was recorded: nobody spoke."
+            is_deaf = self.degradations.has(NO_MICROPHONE)
+            why = "no sound comes from the microphone" if is_deaf else "nobody spoke"
+            message = f"Nothing was recorded: {why}."
             self._capture.set_exception(NothingRecorded(message, "swictation doctor"))
 
     def _tell_state(self) -> None:

@@ -13,9 +13,9 @@ from swictation.config.settings import Settings
 from swictation.control.status import AudioStatus
 from swictation.daemon import wiring
 from swictation.daemon.degraded import NO_MICROPHONE, Degradations
+from swictation.daemon.dictation import LAST_BLOCK_S
 from swictation.daemon.eventlog import EventLog
 
-_LAST_BLOCK_S = 0.6
 _CHECK_S = 0.4
 """For the first opening, which takes longer than the later ones."""
 
@@ -37,6 +37,7 @@ class Ear:
         self._loop = asyncio.get_running_loop()
         self._next: Settings | None = None
         self._closing: set[asyncio.Task[None]] = set()
+        self._dropped_blocks = 0
         self.microphone = self._new(settings)
         """What the next dictation listens to."""
 
@@ -61,8 +62,7 @@ class Ear:
             return
         old, self.microphone = self.microphone, self._new(self._next)
         self._next = None
-        self.microphone.start()
-        closing = asyncio.create_task(self._close_later(old), name="microphone")
+        closing = asyncio.create_task(self._replace(old, self.microphone), name="microphone")
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
 
@@ -74,26 +74,34 @@ class Ear:
     @property
     def dropped_samples(self) -> int:
         """Sound that was captured and never taken."""
-        return self.microphone.dropped_blocks * BLOCK_SAMPLES
+        return (self._dropped_blocks + self.microphone.dropped_blocks) * BLOCK_SAMPLES
 
     async def _close(self, microphone: Microphone) -> None:
         """Waits for a last block, and a second for a server that is frozen."""
         await asyncio.to_thread(microphone.close)
 
-    async def _close_later(self, microphone: Microphone) -> None:
-        """The block that holds the key's instant may still be on its way."""
-        await asyncio.sleep(_LAST_BLOCK_S)
-        await self._close(microphone)
+    async def _replace(self, old: Microphone, new: Microphone) -> None:
+        """One after the other: PortAudio must not list its devices anew while one is open.
+
+        The block that holds the key's instant may still be on its way to the old one.
+        """
+        await asyncio.sleep(LAST_BLOCK_S)
+        await self._close(old)
+        self._dropped_blocks += old.dropped_blocks
+        new.start()
 
     def _new(self, settings: Settings) -> Microphone:
-        return wiring.microphone(settings, self._report)
+        def report(state: MicrophoneState) -> None:
+            """On the microphone's thread."""
+            with contextlib.suppress(RuntimeError):  # the loop is closed: it is over
+                self._loop.call_soon_threadsafe(self._note, made, state)
 
-    def _report(self, state: MicrophoneState) -> None:
-        """On the microphone's thread."""
-        with contextlib.suppress(RuntimeError):  # the loop is closed: it is over
-            self._loop.call_soon_threadsafe(self._note, state)
+        made = wiring.microphone(settings, report)
+        return made
 
-    def _note(self, state: MicrophoneState) -> None:
+    def _note(self, microphone: Microphone, state: MicrophoneState) -> None:
+        if microphone is not self.microphone:
+            return  # it is being closed
         self._events.write("microphone", health=state.health, source=state.source)
         is_amiss = state.health in {"absent", "silent"}
         was_amiss = self._degradations.has(NO_MICROPHONE)

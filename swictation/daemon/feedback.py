@@ -5,7 +5,7 @@ from typing import Protocol
 from swictation.config.settings import FeedbackSettings
 from swictation.control.cues import Cue
 
-_URGENT_FAULTS = {"microphone", "engine", "set-aside", "audio-lost", "spool", "model"}
+_URGENT_FAULTS = {"microphone", "engine", "set-aside", "audio-lost", "spool", "model", "window"}
 
 
 class Shows(Protocol):

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,7 +33,7 @@ from swictation.daemon.report import Report
 from swictation.daemon.runloop import RunLoop
 from swictation.daemon.watchdog import INTERVAL_S, Watchdog
 from swictation.errors import BusError, ConfigError, SwictationError
-from swictation.events import StopRequested
+from swictation.events import StopRequested, ThreadFailed
 from swictation.inject.desktop import CLIPBOARD, DesktopInjector
 from swictation.models.store import ModelLocation
 from swictation.paths import daemon_lock_file
@@ -79,6 +80,7 @@ class Daemon:
                     runloop = RunLoop(self._workshop.inbox, self._events, self._clock)
                     if not await runloop.run(self._recognition, self._dictation):
                         self._dictation.abandon()
+                    self._dictation.say_what_is_held()
                     systemd.notify("STOPPING=1")
             finally:
                 self._events.close()
@@ -89,6 +91,7 @@ class Daemon:
 
     async def _start(self, parts: contextlib.AsyncExitStack) -> None:
         stacks.on_signal()
+        threading.excepthook = self._on_thread_failure
         self._build()
         parts.callback(self._workshop.close)
         parts.push_async_callback(self._supervisor.stop)
@@ -184,12 +187,17 @@ class Daemon:
 
     # --- what happens ------------------------------------------------------------------------
 
+    def _on_thread_failure(self, failure: threading.ExceptHookArgs) -> None:
+        """On the thread that broke off. What it said may hold anything: only its kind is told."""
+        name = failure.thread.name if failure.thread else "unknown"
+        self._workshop.inbox.post(ThreadFailed(name, failure.exc_type.__name__))
+
     def _on_signal(self, number: signal.Signals) -> None:
         self._workshop.inbox.post(StopRequested(signal.Signals(number).name))
 
     def _on_event(self, event: str, fields: dict[str, object]) -> None:
         match event:
-            case "commit":
+            case "commit" if fields["n"]:  # what is captured is its caller's alone
                 self._bus.committed(int(str(fields["utterance"])), str(fields["text"]))
             case "partial":
                 self._bus.partial(int(str(fields["utterance"])), str(fields["text"]))
@@ -214,9 +222,12 @@ class Daemon:
         self._recognition.show_partials(wanted=wish == "on" or (wish == "auto" and is_read))
 
     def _on_injector(self) -> None:
-        self._dictation.degradations.put(NO_WINDOW, self._injector.lost)
-        if self._injector.lost:
-            _log.warning("text cannot be typed: %s", self._injector.lost)
+        injector, degradations = self._injector, self._dictation.degradations
+        only_clipboard = injector.name == CLIPBOARD and bool(injector.why)
+        reason = injector.why if only_clipboard else injector.lost
+        if reason and not degradations.has(NO_WINDOW):
+            self._events.fault("window", f"text cannot be typed: {reason}")
+        degradations.put(NO_WINDOW, reason)
         self._publish()
 
     def _new_fetching(self) -> Fetching:

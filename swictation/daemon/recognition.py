@@ -191,8 +191,9 @@ class Recognition:
         heard_s = self._arrivals.get(commit.at_sample, due_s)
         for sample in [sample for sample in self._arrivals if sample <= commit.at_sample]:
             del self._arrivals[sample]
-        if self._collector and self._stream.utterances[commit.utterance].is_captured:
-            self._collector.put(commit, due_s)
+        capture = self._stream.utterances[commit.utterance].capture
+        if self._collector and capture:
+            self._collector.put(commit, capture, due_s)
         else:
             self._stream.delivery.put(commit, heard_s, due_s)
 

@@ -16,6 +16,8 @@ from swictation.control.status import (
     Status,
     WorkerStatus,
 )
+from swictation.daemon.collector import CAPTURED
+from swictation.daemon.degraded import NO_ENGINE
 from swictation.daemon.dictation import Dictation
 from swictation.daemon.ear import Ear
 from swictation.daemon.recognition import Recognition
@@ -55,7 +57,7 @@ class Report:
 
     def on_event(self, event: str, fields: dict[str, object]) -> None:
         """See `EventLog.tell`."""
-        if event == "injected":
+        if event == "injected" and fields["outcome"] != CAPTURED:
             self._last_outcome = str(fields["outcome"])
             self._last_reason = str(fields["reason"])
         elif event == "fault":
@@ -96,7 +98,8 @@ class Report:
         name = self.model or self.settings.asr.model
         if self._supervisor.is_ready:
             return {name: "loaded"}
-        return {name: "failed" if self.has_model_failed else "loading"}
+        has_failed = self.has_model_failed or self._dictation.degradations.has(NO_ENGINE)
+        return {name: "failed" if has_failed else "loading"}
 
     def _queued_s(self) -> float:
         stream = self._stream

@@ -28,8 +28,8 @@ class Utterance(msgspec.Struct):
     """-1 while somebody speaks."""
     text: str = ""
     """What was handed to the injector."""
-    is_captured: bool = False
-    """Whether its text is handed back rather than typed."""
+    capture: int = 0
+    """The capture to which its text is handed back; 0: it is typed."""
     is_set_aside: bool = False
     kept_at: str = ""
     """Where its sound is, when set aside."""
@@ -91,18 +91,13 @@ class Stream:
         self.utterances: dict[int, Utterance] = {}
         self.heard_sample = 0
         """Where the last dictation ended that was heard to its end."""
-        self.unheard: deque[bool] = deque()
-        """Dictations that were begun and are not heard to their end: whether they are captured."""
+        self.unheard: deque[int] = deque()
+        """Dictations that were begun and are not heard to their end: as `Utterance.capture`."""
 
     @property
     def is_done(self) -> bool:
         """Whether all that was captured has become text, and all text has arrived."""
         return not self.unheard and self.stabilizer.is_idle and not self.utterances
-
-    @property
-    def is_speaking(self) -> bool:
-        """Whether an utterance is going on."""
-        return any(utterance.last_sample < 0 for utterance in self.utterances.values())
 
     def start(self) -> None:
         """Start in order: what takes before what gives."""
@@ -111,11 +106,9 @@ class Stream:
         self.delivery.start()
         self.speech.start()
 
-    def listen(
-        self, source: Source, post: Callable[[Event], None], *, is_captured: bool = False
-    ) -> None:
+    def listen(self, source: Source, post: Callable[[Event], None], *, capture: int = 0) -> None:
         """Begin a dictation."""
-        self.unheard.append(is_captured)
+        self.unheard.append(capture)
         self.capture = Capture(source, self.journal, post, after=self.capture)
         self.capture.start()
 
@@ -134,7 +127,7 @@ class Stream:
         """Keep the sound of an utterance until it is settled."""
         kept_from = point.kept_from_sample
         self.utterances[point.utterance] = Utterance(
-            kept_from, point.first_sample, is_captured=self.unheard[0]
+            kept_from, point.first_sample, capture=self.unheard[0]
         )
         if self.spool:
             self.spool.begin(point.utterance, kept_from)

@@ -139,6 +139,8 @@ class DesktopInjector:
                     self._current = await self._open(way)
                 except InjectError as error:
                     failures[way] = error.message
+                except OSError as error:
+                    failures[way] = error.strerror or str(error)
                 else:
                     self._way = way
                     break

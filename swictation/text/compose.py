@@ -163,7 +163,8 @@ class Composer:
             elif self._is_english:
                 text = _lowered(text)
         is_open = _OPEN_BRACKET.search(self._tail) or _OPEN_QUOTE.search(self._tail)
-        return text if is_open or not self._tail else f" {text}"
+        is_apart = not self._tail or self._tail.endswith(" ")
+        return text if is_open or is_apart else f" {text}"
 
     def _remember(self, text: str) -> None:
         self._tail = (self._tail + text)[-_TAIL_CHARS:]

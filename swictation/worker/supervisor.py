@@ -16,7 +16,7 @@ import psutil
 from swictation.asr.engine import EngineSpec
 from swictation.config.settings import WorkerSettings
 from swictation.errors import EngineError, ProtocolError, SwictationError, WorkerError
-from swictation.events import Event, WorkerAnswered, WorkerGone, WorkerReady
+from swictation.events import Event, ThreadFailed, WorkerAnswered, WorkerGone, WorkerReady
 from swictation.types import DecodeRequest, Samples
 from swictation.worker import restarts
 from swictation.worker.messages import (
@@ -35,6 +35,7 @@ from swictation.worker.process import WorkerProcess
 from swictation.worker.restarts import HangDeadline, Restarts
 
 _LAST_LOOK_S = 0.1
+_GOODBYE_S = 0.5
 _STRAY_ANSWERS_LIMIT = 16
 _MIB = 2**20
 
@@ -98,7 +99,8 @@ class Supervisor:
     def start(self, spec: EngineSpec) -> None:
         """Begin to keep a worker with that engine alive."""
         self._spec = spec
-        self._task = asyncio.create_task(self._keep_alive())
+        self._task = asyncio.create_task(self._keep_alive(), name="supervisor")
+        self._task.add_done_callback(self._on_end)
 
     def use(self, spec: EngineSpec) -> None:
         """Go on with another engine, in a fresh worker; what is open is asked of that one."""
@@ -123,6 +125,9 @@ class Supervisor:
         if self._worker and self._open:
             self._worker.kill("shutdown")
         self.recycle("shutdown")
+        if self._worker and self._is_ready:  # a hung one must not hold the end up
+            grace_s = min(_GOODBYE_S, self._settings.ping_timeout_s)
+            self._arm(grace_s, "it did not shut down")
         if self._task:
             await self._task
 
@@ -149,6 +154,11 @@ class Supervisor:
         elif self._worker:
             self._planned = reason
             self._worker.kill(reason)
+
+    def _on_end(self, task: asyncio.Task[None]) -> None:
+        """Nobody keeps workers alive any more: by a bug, unless that was asked for."""
+        if not task.cancelled() and (error := task.exception()):
+            self._post(ThreadFailed("supervisor", repr(error)))
 
     async def _keep_alive(self) -> None:
         while not self._stopping.is_set():

@@ -310,6 +310,7 @@ def test_a_reload_in_mid_sentence_costs_no_word(start, desk, program):
         daemon.wait_event("speech_started")
         program.set("text", final_punctuation=False)
         program.set("asr", left_context_s=5.0)
+        program.set("audio", keep_warm=True)
         program.prepare()
         daemon.process.send_signal(signal.SIGHUP)
         player.wait()
@@ -317,3 +318,4 @@ def test_a_reload_in_mid_sentence_costs_no_word(start, desk, program):
     daemon.wait_idle()
     assert "is read again" in daemon.log_file.read_text()
     assert len(spoken_once(program, daemon.committed)) >= 5
+    daemon.wait_until(lambda status: status["audio"]["health"] == "open", "kept warm from now on")

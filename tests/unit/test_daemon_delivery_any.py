@@ -134,7 +134,8 @@ def test_what_is_held_comes_out_as_it_was_said(steps):
 def test_words_stand_apart_by_one_space_each(steps):
     story = asyncio.run(_tell(steps))
     typist = story.typist
-    assert typist.field == typist.field.strip()
+    field = typist.field.rstrip() if story.cancelled else typist.field  # a space may have left
+    assert field == field.strip()
     assert "  " not in typist.field, typist.windows.log
     if not story.cancelled:  # of a cancelled word a part may stand there
         assert all(len(word) <= 3 for word in typist.field.split()), typist.windows.log

@@ -154,6 +154,24 @@ def test_a_capture_without_words_ends_though_somebody_dictates():
     dictated(test)
 
 
+def test_what_an_earlier_capture_left_behind_is_nobodys():
+    async def test(one):
+        first = await capturing(one)
+        await one.begin(0)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        await one.end(0)
+        await one.heard()
+        second = await capturing(one)
+        await one.answer("Words of the first caller.")
+        await one.say(1, "Mine.")
+        assert await second == "Mine."
+        await one.heard()
+        assert (one.field, one.dictation.state) == ("", "idle")
+
+    dictated(test)
+
+
 def test_whoever_captures_may_leave():
     async def test(one):
         asked = await capturing(one)

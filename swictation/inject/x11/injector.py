@@ -14,7 +14,7 @@ from swictation.inject.x11.thread import DisplayThread
 OPEN_TIMEOUT_S = 3.0
 STALL_S = 4.0
 """Longer than any single wait inside an injection: the server itself hangs then."""
-_CLOSE_S = 3.0
+_CLOSE_S = 1.0
 
 T = TypeVar("T")
 
