@@ -88,6 +88,18 @@ def test_what_is_spoken_appears_in_the_focused_window_first_and_last_word_includ
     assert status["audio"]["health"] == "closed"
 
 
+def test_listening_at_once_needs_neither_key_nor_bus(desk, window, spoken):
+    """What `make run` does."""
+    with Daemon(desk, "--listen", DBUS_SESSION_BUS_ADDRESS="unix:path=/nonexistent") as daemon:
+        daemon.wait_event("state")
+        assert daemon.events("state")[-1]["state"] == "listening"
+        with desk.microphone.play(spoken) as player:
+            player.wait()
+        assert daemon.end() == 0
+        assert arrived(window, daemon) == f"{FIRST} {LAST}"
+        assert "Listening: put the cursor" in daemon.log_file.read_text()
+
+
 def test_two_dictations_go_on_in_one_text(desk, daemon, window, spoken):
     speak(desk, daemon, spoken)
     speak(desk, daemon, spoken)
@@ -137,6 +149,7 @@ def test_a_sound_server_killed_in_mid_sentence_is_waited_for(desk, daemon, windo
     text = arrived(window, daemon)
     assert text.startswith(f"{FIRST} {LAST}")
     assert text.endswith(f"{FIRST} {LAST}")
+    assert text.count(LAST) == 2, "what was cut off is not said again"
     assert daemon.status()["degraded"] is None
 
 

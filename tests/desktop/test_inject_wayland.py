@@ -15,11 +15,11 @@ from desktop import cells
 from desktop import field as fields
 from desktop import sway as compositor
 from desktop.sway import Sway, WaylandField
+from desktop.wayland_stage import Plugged
 from swictation.inject.injector import OTHER_WINDOW, Injection, Target
 from swictation.inject.wayland.chain import METHODS, Method
-from swictation.inject.wayland.connection import Connection
 from swictation.inject.wayland.injector import WaylandInjector
-from swictation.inject.wayland.keyboard import BURST, Keyboard
+from swictation.inject.wayland.keyboard import BURST
 from swictation.inject.wtype import WtypeInjector
 
 pytestmark = [
@@ -43,30 +43,6 @@ LONG = "".join(f"{n:05d}" for n in range(400))
 def sway() -> Iterator[Sway]:
     with Plugged(Sway()) as running:
         yield running
-
-
-class Plugged:
-    """A sway whose seat has a keyboard of its own, as a real one has."""
-
-    def __init__(self, sway: Sway) -> None:
-        self._sway = sway
-        self._keyboard = Connection(sway.display)
-
-    def __enter__(self) -> Sway:
-        async def plug_in() -> None:
-            await self._keyboard.open(5)
-            await self._keyboard.call(self._press_nothing, 5)
-
-        asyncio.run(plug_in())
-        return self._sway
-
-    def _press_nothing(self) -> None:
-        self._device = Keyboard.on(self._keyboard, self._keyboard.display.bind_seat())
-        self._keyboard.barrier()
-
-    def __exit__(self, *_: object) -> None:
-        asyncio.run(self._keyboard.close())
-        self._sway.stop()
 
 
 @pytest.fixture

@@ -6,7 +6,9 @@ import time
 from contextlib import nullcontext
 
 from swictation.inject.wayland.chain import Method
+from swictation.inject.wayland.connection import Connection
 from swictation.inject.wayland.injector import WaylandInjector
+from swictation.inject.wayland.keyboard import Keyboard
 
 from .cells import TEXTS, Cell, Run, cleared, frozen, held
 from .sway import Sway, WaylandField
@@ -62,3 +64,27 @@ class WaylandStage:
         asyncio.run(self.injector.close())
         self.leave()
         self.sway.stop()
+
+
+class Plugged:
+    """A sway whose seat has a keyboard of its own, as a real one has."""
+
+    def __init__(self, sway: Sway) -> None:
+        self._sway = sway
+        self._keyboard = Connection(sway.display)
+
+    def __enter__(self) -> Sway:
+        async def plug_in() -> None:
+            await self._keyboard.open(5)
+            await self._keyboard.call(self._press_nothing, 5)
+
+        asyncio.run(plug_in())
+        return self._sway
+
+    def _press_nothing(self) -> None:
+        self._device = Keyboard.on(self._keyboard, self._keyboard.display.bind_seat())
+        self._keyboard.barrier()
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.run(self._keyboard.close())
+        self._sway.stop()
