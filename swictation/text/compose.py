@@ -105,7 +105,8 @@ class Composer:
         """Start afresh behind `text`, which was typed before, or "" if nothing of ours is there."""
         self.restart()
         self._remember(text)
-        self._begins_sentence = not text or _SENTENCE_END.search(self._tail) is not None
+        stands = self._tail.rstrip()
+        self._begins_sentence = not stands or _SENTENCE_END.search(stands) is not None
 
     def append(self, commit: Commit) -> str:
         """Take the next commit, and return what is to be typed now; "" if nothing."""

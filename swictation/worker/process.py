@@ -88,8 +88,13 @@ class WorkerProcess:
     def kill(self, reason: str) -> None:
         """End it at once, because of `reason`; `receive` then sees the end."""
         self._killed_for = self._killed_for or reason
-        if self._child.poll() is None:
-            self._child.kill()
+        self._kill()
+
+    def _kill(self) -> None:
+        """Without `Popen.kill`, which may reap it: then nobody could wait for it any more."""
+        if self._child.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._child.pid, signal.SIGKILL)
 
     async def close(self) -> str:
         """Wait for its end, killing what does not end by itself; says how it ended."""
@@ -120,7 +125,7 @@ class WorkerProcess:
             try:
                 await asyncio.wait_for(ended.wait(), _EXIT_GRACE_S)
             except TimeoutError:
-                self._child.kill()
+                self._kill()
                 await ended.wait()
         finally:
             loop.remove_reader(fd)

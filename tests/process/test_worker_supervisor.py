@@ -7,9 +7,11 @@ import signal
 
 import msgspec
 import numpy as np
+import psutil
 import pytest
 
 from fakes.scripted_engine.program import HERE
+from fakes.signals import eventually
 from swictation.asr.engine import EngineSpec
 from swictation.config.settings import WorkerSettings
 from swictation.events import WorkerAnswered, WorkerGone, WorkerReady
@@ -67,6 +69,23 @@ def test_a_request_is_answered_by_number_and_generation(supervise):
             assert (answer.generation, answer.number) == (1, 7)
             assert answer.hypothesis.new_text == " Marigold."
             assert supervisor.rss_mib > 10
+
+    asyncio.run(main())
+
+
+def test_a_worker_that_died_this_moment_may_be_ended_again(supervise, tmp_path):
+    """To look whether it lives must not bury it: then it could not be waited for."""
+
+    async def main():
+        async with supervise() as (supervisor, wait_for):
+            await wait_for(WorkerReady)
+            worker = psutil.Process(supervisor.pid)
+            worker.kill()
+            assert eventually(lambda: worker.status() == "zombie")
+            other = (tmp_path / "manifest.json").rename(tmp_path / "other.json")
+            for name in ("nobody's", str(other)):
+                supervisor.use(EngineSpec("scripted", "", name, "en"))
+            assert (await wait_for(WorkerReady)).generation == 2
 
     asyncio.run(main())
 

@@ -47,6 +47,20 @@ def test_a_rest_goes_on_where_its_beginning_stands(sent):
     typing(test)
 
 
+def test_a_text_that_broke_off_behind_a_space_is_joined_by_no_second_one():
+    async def test(typist):
+        typist.windows.refuse()
+        await typist.hear(0, "One.")
+        await typist.hear(1, "Two.")
+        typist.windows.break_off(1)
+        await typist.hear(2, "Three.")
+        await typist.hear(3, "Four.")
+        await typist.delivery.paste_last()
+        assert typist.field == "Two. Four. One. Three."
+
+    typing(test)
+
+
 def test_what_is_held_of_another_utterance_is_set_apart():
     async def test(typist):
         await typist.hear(0, "One.")

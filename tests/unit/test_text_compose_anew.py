@@ -46,6 +46,7 @@ def test_abandoned_before_any_word_it_begins_as_at_first(composer):
         ("It rained.", " The end"),
         ("It rained", " the end"),
         ("It rained (", "the end"),
+        ("It rained. ", "The end"),
         ("(It rained.)", " The end"),
     ],
 )
