@@ -39,6 +39,7 @@ clean:
 	rm -rf $(VENV) .venv-3.*
 
 $(VENV)/bin/python:
+	@echo "setting up $(VENV), about a minute ..." >&2
 	@PYTHON="$(PYTHON)" scripts/system-packages core
 	@$(PYTHON) -m venv $(VENV)
 

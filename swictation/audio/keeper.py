@@ -143,6 +143,8 @@ class Keeper:
             if recording is None:
                 if self._is_wanted():
                     self._open()
+                elif self._is_amiss():
+                    self._tell(MicrophoneState("closed", self._source))
             elif recording.has_ended or not self._is_wanted():
                 self._shut(recording)
             else:
@@ -155,13 +157,18 @@ class Keeper:
     def _is_wanted(self) -> bool:
         return self._is_listening or self._warm_s is not None
 
+    def _is_amiss(self) -> bool:
+        """Whether it was last told that no sound comes: nobody needs to know that for long."""
+        return self._told.health in {"absent", "silent"}
+
     def _is_due(self) -> bool:
         """Whether there is something to do before the next look."""
         recording = self._recording
         if self._is_closing:
             return True
         if recording is None:
-            return self._is_wanted() and time.monotonic() >= self._retry_at_s
+            is_due = time.monotonic() >= self._retry_at_s
+            return is_due if self._is_wanted() else self._is_amiss()
         if recording.is_closed:
             return not self._is_listening  # else its listener still takes what it has
         return recording.has_ended or not self._is_wanted()

@@ -39,6 +39,7 @@ _NOT_STDOUT = UsageError(
     "leave out --sink stdout, and stdout in [inject] chain",
 )
 _LISTENING = "Listening: put the cursor where the words shall go, and speak. Ctrl-C ends it."
+_LISTENING_HERE = "Listening: speak, and the words come here. Ctrl-C ends it."
 _WAITING = "Ready. It listens when you press its key, or type: swictation toggle\nCtrl-C ends it."
 
 
@@ -133,7 +134,8 @@ def _serve(
 
     def say() -> None:
         if not is_unit():
-            click.echo(_LISTENING if listen else typeable(_WAITING), err=True)
+            listening = _LISTENING_HERE if chain == ("stdout",) else _LISTENING
+            click.echo(listening if listen else typeable(_WAITING), err=True)
 
     options = Options(load_settings, chain, events, listens_at_once=listen, on_ready=say)
     asyncio.run(Daemon(options).run())

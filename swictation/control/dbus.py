@@ -57,7 +57,7 @@ class BusService:
         except FAILURES as error:
             raise BusError(
                 f"The session bus at {session_address()} cannot be reached: {_why(error)}.",
-                "log in to a desktop, or: dbus-run-session -- swictation run",
+                "log in to a desktop; or for a try: dbus-run-session bash",
             ) from error
 
     async def stop(self) -> None:

@@ -166,8 +166,8 @@ def _tooltip(status: Status) -> list[str]:
     if status.state == "stopped":
         return ["swictation is not running"]
     lines = [f"swictation: {status.state}"]
-    if status.model:
-        lines.append(f"{status.model} on {status.device or 'no device yet'}")
+    if status.model and status.device:
+        lines.append(f"{status.model} on {status.device}")
     elif not status.ready:
         lines.append("the model is not loaded yet")
     if status.audio.source:

@@ -32,7 +32,7 @@ def alone(path: Path) -> Generator[None]:
             raise AlreadyRunning(
                 f"swictation is already running{f' (process {holder})' if holder else ''}: a second"
                 " one would type every word twice.",
-                "to stop that one: systemctl --user stop swictation, or kill it",
+                f"to stop that one: systemctl --user stop swictation; or: kill {holder}",
             ) from None
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")

@@ -219,7 +219,8 @@ class Delivery:
         else:
             injection = await self._inject(utterance, piece.number, text, case.target, piece.epoch)
         rest = _rest(text, injection)
-        is_worth_it = has_words(rest) or (rest and injection.reason != OTHER_WINDOW)
+        is_part = case.held_for or injection.reason != OTHER_WINDOW  # of what is held anyway
+        is_worth_it = has_words(rest) or (rest and is_part)
         if is_worth_it and piece.epoch == self._epoch:
             case.held_for = injection.reason
             await self._hold(utterance, rest, injection.reason)
@@ -310,7 +311,10 @@ class Delivery:
 
     async def _paste_again(self, target: Target | None) -> int:
         text = self._last_text.strip()
-        if not text:
+        typed = self._typed
+        if typed and _is_same(target, typed.target) and not typed.text.endswith(" "):
+            text = f" {text}"
+        if not text.strip():
             raise InjectError("There is no text yet.", "dictate something first")
         if self.is_locked:
             raise InjectError(f"Nothing is typed: {LOCKED}.")

@@ -66,6 +66,7 @@ class Dictation:
         self._capture: asyncio.Future[str] | None = None
         self._captured_text = ""
         self._is_patient = True
+        self._is_deaf = False
         self._failure: SwictationError | None = None
         self._is_stopping = False
         self.degradations = Degradations(self._clock)
@@ -98,7 +99,8 @@ class Dictation:
 
     def cancel(self) -> str:
         """Stop listening and drop what is not typed."""
-        return self._obey("cancel")
+        self._obey("cancel")
+        return "idle"  # nothing comes of what is still being heard
 
     def lock(self, is_locked: bool) -> None:
         """The screen was locked, or unlocked."""
@@ -116,7 +118,7 @@ class Dictation:
             raise SwictationError(f"Nothing can be captured now: {why}.", "swictation stop")
         self._capture = asyncio.get_running_loop().create_future()
         self._captured_text = ""
-        self._is_patient = True
+        self._is_patient, self._is_deaf = True, False
         self._collector.begin()
         self._obey("capture")
         patience = asyncio.get_running_loop().call_later(_CAPTURE_PATIENCE_S, self._lose_patience)
@@ -210,14 +212,18 @@ class Dictation:
     def say_what_is_held(self) -> None:
         """At the end: held text is lost with this process, its sound is not."""
         if count := len(self._stream.delivery.held):
-            self._events.fault("stopped", f"{count} held texts are not typed; sound is kept")
+            texts = "1 held text was" if count == 1 else f"{count} held texts were"
+            message = f"{texts} not typed; the sound is kept, see: swictation doctor"
+            self._events.fault("stopped", message)
 
     # --- the parts ---------------------------------------------------------------------------
 
     def _why_no_capture(self) -> str:
         if self._session.is_locked:
             return "the screen is locked"
-        if self._session.is_listening or self._capture:
+        if self._capture:
+            return "another capture is going on"
+        if self._session.is_listening:
             return "it is listening already"
         return "it is being stopped" if self._is_stopping else ""
 
@@ -258,6 +264,7 @@ class Dictation:
 
     def _lose_patience(self) -> None:
         self._is_patient = False
+        self._is_deaf = self.degradations.has(NO_MICROPHONE)
         self._end_capture_if_over()
 
     def _end_capture_if_over(self) -> None:
@@ -280,8 +287,7 @@ class Dictation:
         if text := self._captured_text.strip():
             self._capture.set_result(text)
         else:
-            is_deaf = self.degradations.has(NO_MICROPHONE)
-            why = "no sound comes from the microphone" if is_deaf else "nobody spoke"
+            why = "no sound comes from the microphone" if self._is_deaf else "nobody spoke"
             message = f"Nothing was recorded: {why}."
             self._capture.set_exception(NothingRecorded(message, "swictation doctor"))
 

@@ -81,6 +81,7 @@ class Daemon:
                     if not await runloop.run(self._recognition, self._dictation):
                         self._dictation.abandon()
                     self._dictation.say_what_is_held()
+                    await self._injector.flush()
                     systemd.notify("STOPPING=1")
             finally:
                 self._events.close()

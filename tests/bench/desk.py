@@ -23,6 +23,8 @@ from tests.bench.context import Context
 from tests.bench.corpus import clips, quiet
 
 _WATCH_S = 20.0
+_LEARNING_S = 4.0
+"""Until the energy gate knows the room."""
 _PRESSES = 12
 _SPOKEN_S = 2.2
 """With what the start of speech needs to be noticed, and the command to start: under 3 s."""
@@ -112,6 +114,7 @@ def _opened(daemon: Daemon, since: int) -> list[float]:
 
 def _listening(daemon: Daemon) -> dict[str, float]:
     daemon.tell("start")
+    Event().wait(_LEARNING_S)
     found = _cost(daemon.pid)
     daemon.tell("stop")
     daemon.wait_idle()

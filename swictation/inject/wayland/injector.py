@@ -56,7 +56,7 @@ class WaylandInjector:
             )
         except WireError as error:
             await connection.close()
-            raise InjectError(f"Wayland: {error}") from error
+            raise InjectError(str(error)) from error
         except asyncio.CancelledError:
             await connection.close()
             raise
