@@ -52,6 +52,7 @@ class Field:
         self.focused = threading.Event()
         self._answers: queue.Queue[dict] = queue.Queue()
         self._number = 0
+        self._is_settled = False
         self._folder = tempfile.mkdtemp(prefix="field-")
         self._orders: queue.Queue[dict] = queue.Queue()
         self._server: ThreadingHTTPServer | None = None
@@ -98,6 +99,9 @@ class Field:
                     "search", "--onlyvisible", "--name", f"field {self.kind}", "windowactivate"
                 )
             threading.Event().wait(0.02)
+        if self.kind == "chromium" and not self._is_settled:
+            threading.Event().wait(1.0)  # a new page has the focus a while before it gets keys
+        self._is_settled = True
 
     def _server_agrees(self) -> bool:
         # GTK 4 says it a moment before it is so; xterm says when it changes only.
