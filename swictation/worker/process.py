@@ -8,12 +8,10 @@ import signal
 import socket
 import subprocess
 import sys
-from collections import deque
 
 from swictation.worker import channel
 from swictation.worker.messages import FromWorker, ToWorker
 
-_TAIL_LINES = 20
 _LOGGED_LINES = 100
 _LINE_CHARACTERS = 300
 _EXIT_GRACE_S = 2.0
@@ -42,7 +40,6 @@ class WorkerProcess:
 
     def __init__(self, generation: int) -> None:
         self.generation = generation
-        self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self._lines = 0
         self._killed_for = ""
         self.was_killed = False
@@ -110,11 +107,6 @@ class WorkerProcess:
             return f"it was ended by {signal.Signals(-status).name}"
         return f"it exited with {status}" if status else ""
 
-    @property
-    def last_words(self) -> str:
-        """The last line that it printed, for a message about its death."""
-        return self._tail[-1] if self._tail else ""
-
     async def _wait(self) -> int:
         """Its exit status, through a pidfd: no thread and no polling."""
         loop = asyncio.get_running_loop()
@@ -151,7 +143,6 @@ class WorkerProcess:
     def _note(self, line: str) -> None:
         if not line:
             return
-        self._tail.append(line)
         self._lines += 1
         if self._lines <= _LOGGED_LINES:
             _log.info("worker %d: %s", self.generation, line)
