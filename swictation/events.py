@@ -3,7 +3,16 @@
 import msgspec
 
 from swictation.errors import SwictationError
-from swictation.types import Capabilities, Commit, Hypothesis, Point
+from swictation.types import (
+    AllocatorFigures,
+    Capabilities,
+    Commit,
+    FailureKind,
+    Hypothesis,
+    Point,
+    Seat,
+    VramSnapshot,
+)
 
 
 class PointsFound(msgspec.Struct, frozen=True):
@@ -43,6 +52,8 @@ class WorkerReady(msgspec.Struct, frozen=True):
     pid: int
     capabilities: Capabilities
     load_s: float
+    seat: Seat = "cpu"
+    figures: AllocatorFigures | None = None
 
 
 class WorkerAnswered(msgspec.Struct, frozen=True):
@@ -52,6 +63,20 @@ class WorkerAnswered(msgspec.Struct, frozen=True):
     number: int
     hypothesis: Hypothesis
     done_s: float
+    seat: Seat = "cpu"
+    audio_s: float = 0.0
+    """How much sound was asked about."""
+    figures: AllocatorFigures | None = None
+
+
+class WorkerFailed(msgspec.Struct, frozen=True):
+    """A worker could not answer a request, and lives on: it was short of device memory."""
+
+    generation: int
+    number: int
+    kind: FailureKind
+    seat: Seat = "gpu"
+    figures: AllocatorFigures | None = None
 
 
 class WorkerGone(msgspec.Struct, frozen=True):
@@ -64,6 +89,33 @@ class WorkerGone(msgspec.Struct, frozen=True):
     """The one whose audio it was decoding."""
     error: SwictationError | None = None
     """What the user can do about it, where that is known."""
+    seat: Seat = "cpu"
+    kind: FailureKind = "crash"
+    """Of the fault, where it is one."""
+
+
+class OrderDone(msgspec.Struct, frozen=True):
+    """A worker carried out what it was told beside its work, or could not."""
+
+    generation: int
+    order: str
+    is_done: bool
+    figures: AllocatorFigures | None = None
+
+
+class VramRead(msgspec.Struct, frozen=True):
+    """The probe has read the card's memory, or could not."""
+
+    snapshot: VramSnapshot
+
+
+class DetectorMoved(msgspec.Struct, frozen=True):
+    """The speech detector computes elsewhere from now on."""
+
+    seat: Seat
+    reason: str
+    is_fault: bool
+    """Whether it had to: an answer came late, or its process died."""
 
 
 class AudioLost(msgspec.Struct, frozen=True):
@@ -135,7 +187,11 @@ Event = (
     | DictationHeard
     | WorkerReady
     | WorkerAnswered
+    | WorkerFailed
     | WorkerGone
+    | OrderDone
+    | VramRead
+    | DetectorMoved
     | AudioLost
     | ThreadFailed
     | SpoolFailed

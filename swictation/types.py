@@ -1,6 +1,6 @@
 """Frozen values that cross a seam between stages, and the units everything is counted in."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 import msgspec
 
@@ -86,6 +86,99 @@ class SpeechEnded(Point, frozen=True):
     reason: EndReason
 
 
+Seat = Literal["gpu", "cpu"]
+"""Where something computes: on the card, in a worker of its own, or on the processor."""
+
+
+Trouble = Literal[
+    "",
+    "asleep",
+    "no-library",
+    "no-driver",
+    "no-device",
+    "lost",
+    "mismatch",
+    "nonsense",
+    "stuck",
+    "unknown",
+]
+"""Why a card's memory could not be read; "" where it could."""
+
+
+class VramSnapshot(msgspec.Struct, frozen=True, gc=False):
+    """A reading of a card's memory, device-wide: what NVML said, or why it could not say it."""
+
+    at_s: float
+    """Of the monotonic clock."""
+    total_mib: float = 0.0
+    free_mib: float = 0.0
+    ours_mib: float | None = None
+    """Held by this program's workers; None where the driver does not tell (WSL)."""
+    trouble: Trouble = ""
+    reason: str = ""
+    """The trouble in words, for a person."""
+
+    @property
+    def is_usable(self) -> bool:
+        return not self.trouble
+
+    @property
+    def used_fraction(self) -> float:
+        """1 - free / total: `total - free` is the same in both versions of NVML's call."""
+        return 1.0 - self.free_mib / self.total_mib
+
+
+class AllocatorFigures(msgspec.Struct, frozen=True, gc=False):
+    """What an engine's allocator holds on its device, in MiB; NVML sees neither of these."""
+
+    allocated_mib: float = 0.0
+    reserved_mib: float = 0.0
+    inactive_split_mib: float = 0.0
+    """Free pieces within segments that are in use: `empty_cache` cannot return them."""
+    peak_mib: float = 0.0
+    """Most that was reserved at once during the last unit of work."""
+    retries: int = 0
+    """How often it had to empty its cache to serve, since it began."""
+    ooms: int = 0
+    """How often it had to refuse, since it began."""
+
+
+class Allocator(Protocol):
+    """What holds an engine's memory on its device; read and emptied in the worker only."""
+
+    def figures(self) -> AllocatorFigures | None:
+        """What it holds now; None where that cannot be read, which nobody may take for zero."""
+        ...
+
+    def free_mib(self) -> float | None:
+        """What the device has left, likewise."""
+        ...
+
+    def collect(self) -> None:
+        """Give back what is cached: collect garbage, synchronise, empty the cache, in that order.
+
+        Raises:
+            Exception: whatever the device says; after a fatal error it says it for ever.
+        """
+        ...
+
+    def begin_unit(self) -> None:
+        """Begin to measure the peak anew."""
+        ...
+
+
+class Tier(msgspec.Struct, frozen=True, gc=False):
+    """A way to load an engine's model, such as "1b fp16" or "180m int8"."""
+
+    name: str
+    resident_mib: float
+    """Weights and buffers on the device once loaded; the context is not in it."""
+
+
+FailureKind = Literal["oom", "fatal", "crash", "hang", "lost", "other"]
+"""What befell a unit of work on a device: see `vram.failures`."""
+
+
 class Capabilities(msgspec.Struct, frozen=True, gc=False):
     """What an engine can do: asked for instead of its class."""
 
@@ -100,6 +193,10 @@ class Capabilities(msgspec.Struct, frozen=True, gc=False):
     """Takes audio as it comes instead of whole requests."""
     partials: bool = False
     """Can decode speech that is still going on."""
+    tiers: tuple[Tier, ...] = ()
+    """On a card: the ways it can be loaded, the best first."""
+    tier: int = 0
+    """The one that is loaded."""
 
 
 class DecodeRequest(msgspec.Struct, frozen=True, gc=False):

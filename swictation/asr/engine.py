@@ -1,11 +1,11 @@
 """The port of a recogniser. An engine lives in a worker process, never in the daemon."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import msgspec
 
-from swictation.types import Capabilities, DecodeRequest, Hypothesis
+from swictation.types import Allocator, Capabilities, DecodeRequest, Hypothesis
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +26,12 @@ class EngineSpec(msgspec.Struct, frozen=True, gc=False):
     language: str
     options: dict[str, Any] = {}
     """The engine's own table of the configuration."""
+    device: str = "cpu"
+    """Where it is to compute: "cpu" or "cuda"."""
+    tier: int = 0
+    """Which of its `Capabilities.tiers` to load, on a card."""
+    detector: str = ""
+    """The speech detector to load beside it: an entry point of `swictation.detectors`, or none."""
 
 
 class Engine(Protocol):
@@ -46,6 +52,23 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Give everything back."""
+        ...
+
+
+@runtime_checkable
+class DeviceEngine(Engine, Protocol):
+    """An engine whose model lies on a card."""
+
+    @property
+    def allocator(self) -> Allocator:
+        """What holds its memory."""
+        ...
+
+    def obey(self, order: str) -> bool:
+        """Carry out `vram.effects.Order.what`, between two decodes; False: it does not know how.
+
+        "trim" is the guard's own and never comes here.
+        """
         ...
 
 

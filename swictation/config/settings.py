@@ -66,6 +66,16 @@ class VadSettings(msgspec.Struct, frozen=True, kw_only=True):
     raise_quiet: Annotated[
         bool, Meta(description="raise very quiet speech before the detector hears it")
     ] = True
+    placement: Annotated[
+        Literal["auto", "cpu", "gpu"],
+        Meta(description="where the detector computes while a GPU worker serves anyway"),
+    ] = "auto"
+    cpu_above: Annotated[
+        float, Meta(ge=0.0, lt=1.0, description="device use above which it is the CPU; 0: WARNING")
+    ] = 0.0
+    move_dwell_s: Annotated[
+        float, Meta(ge=1.0, le=3600.0, description="least seconds between two moves of it")
+    ] = 30.0
 
 
 class AsrSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +88,16 @@ class AsrSettings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(min_length=1, description="auto, a name from `swictation model list`, or a folder"),
     ] = "auto"
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"],
+        Meta(description="where the engine computes; auto: on a card if it is made for one"),
+    ] = "auto"
+    cpu_engine: Annotated[
+        str, Meta(description='takes over from an engine on a card; "": nobody does')
+    ] = "whisper"
+    cpu_model: Annotated[str, Meta(min_length=1, description="that engine's model, as model")] = (
+        "auto"
+    )
     language: Annotated[Language, Meta(description="ISO 639-1 code of the spoken language")] = "en"
     left_context_s: Annotated[
         float, Meta(ge=0.0, le=30.0, description="seconds of sound that a decode takes at least")
@@ -163,12 +183,71 @@ class SpoolSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 60.0
 
 
+class VramSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How a card's memory is shared with the user's other programs (docs/vram.md)."""
+
+    gpu: Annotated[
+        str, Meta(min_length=1, description="index, UUID, or auto: the one with most room")
+    ] = "auto"
+    thresholds: Annotated[
+        tuple[float, float, float],
+        Meta(description="device use at which WARNING, CRITICAL, EMERGENCY begin"),
+    ] = (0.80, 0.875, 0.95)
+    ceiling_mib: Annotated[
+        tuple[int, int, int],
+        Meta(description="... and MiB free below which: a big card's last percents are many"),
+    ] = (2048, 1024, 512)
+    gap: Annotated[
+        float, Meta(gt=0.0, le=0.2, description="a level ends so far below where it began")
+    ] = 0.05
+    dwell_up_s: Annotated[
+        float, Meta(ge=0.0, le=60.0, description="seconds above before a level begins")
+    ] = 1.0
+    dwell_down_s: Annotated[
+        float, Meta(ge=0.0, le=3600.0, description="seconds below before it ends")
+    ] = 30.0
+    on_critical: Annotated[
+        Literal["cpu-engine", "vad-only"],
+        Meta(description="without the card: transcribe on the CPU, or keep the sound for later"),
+    ] = "cpu-engine"
+    idle_ttl_s: Annotated[
+        float, Meta(ge=0.0, le=86400.0, description="idle seconds until the card is given back")
+    ] = 300.0
+    idle_ttl_warning_s: Annotated[
+        float, Meta(ge=0.0, le=86400.0, description="the same in WARNING; at CRITICAL it is 0")
+    ] = 60.0
+    slack_mib: Annotated[
+        int, Meta(ge=0, le=65536, description="MiB that must stay free when a model is loaded")
+    ] = 256
+    context_mib: Annotated[
+        int, Meta(ge=0, le=4096, description="MiB that a CUDA context takes, until it is seen")
+    ] = 430
+    cool_down_s: Annotated[
+        float, Meta(ge=0.0, le=3600.0, description="least seconds from an eviction to a reload")
+    ] = 60.0
+    cool_down_max_s: Annotated[
+        float, Meta(ge=0.0, le=86400.0, description="most: it doubles with each eviction")
+    ] = 900.0
+    read_every_s: Annotated[
+        float, Meta(ge=0.05, le=10.0, description="seconds between readings of a card in use")
+    ] = 1.0
+    read_every_near_s: Annotated[
+        float, Meta(ge=0.05, le=10.0, description="the same near a threshold")
+    ] = 0.2
+    read_every_absent_s: Annotated[
+        float, Meta(ge=0.05, le=600.0, description="the same while a reload is waited for")
+    ] = 15.0
+
+
 class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The disposable process that holds the engine."""
 
     max_rss_mib: Annotated[
         int, Meta(ge=100, description="MiB above which it is replaced at the next silence")
     ] = 1500
+    warm_min_available_mib: Annotated[
+        int, Meta(ge=0, description="MiB of host memory free below which no spare worker is kept")
+    ] = 2048
     start_timeout_s: Annotated[
         float, Meta(ge=1.0, le=600.0, description="seconds it may take to load its model")
     ] = 60.0
@@ -198,4 +277,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     inject: InjectSettings = field(default_factory=InjectSettings)
     feedback: FeedbackSettings = field(default_factory=FeedbackSettings)
     spool: SpoolSettings = field(default_factory=SpoolSettings)
+    vram: VramSettings = field(default_factory=VramSettings)
     worker: WorkerSettings = field(default_factory=WorkerSettings)

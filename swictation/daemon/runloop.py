@@ -11,10 +11,12 @@ from swictation.daemon.recognition import Recognition
 from swictation.events import (
     AudioLost,
     Composed,
+    DetectorMoved,
     DictationHeard,
     Event,
     HeldSettled,
     Injected,
+    OrderDone,
     PointsFound,
     Scanned,
     SourceEnded,
@@ -22,7 +24,9 @@ from swictation.events import (
     StopRequested,
     TextHeld,
     ThreadFailed,
+    VramRead,
     WorkerAnswered,
+    WorkerFailed,
     WorkerGone,
     WorkerReady,
 )
@@ -128,6 +132,8 @@ class RunLoop:
                 owner.on_failure(event)
             case StopRequested():
                 owner.on_stop(event.reason)
+            case WorkerFailed() | OrderDone() | VramRead() | DetectorMoved():
+                pass  # until the memory manager is wired
 
     def _note_ready(self, event: WorkerReady) -> None:
         _log.info("worker %d is ready after %.1f s", event.generation, event.load_s)

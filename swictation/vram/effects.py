@@ -1,0 +1,64 @@
+"""What the memory manager asks for; the daemon and the simulation carry it out."""
+
+from typing import Literal
+
+import msgspec
+
+from swictation.types import Seat
+
+
+class LoadGpu(msgspec.Struct, frozen=True):
+    """Start the GPU worker, its model loaded as tier number `tier`."""
+
+    tier: int
+    reason: str
+
+
+class StopGpu(msgspec.Struct, frozen=True):
+    """End the GPU worker: its context is given back. What it did not answer is asked elsewhere."""
+
+    reason: str
+
+
+class Order(msgspec.Struct, frozen=True):
+    """Tell the GPU worker something beside its work; its engine may not know how."""
+
+    what: Literal["trim", "greedy", "beam", "half-buffer", "full-buffer"]
+
+
+class Validate(msgspec.Struct, frozen=True):
+    """Let the GPU worker transcribe a short known sound: its answer is never typed."""
+
+
+class PlaceDetector(msgspec.Struct, frozen=True):
+    """Move the speech detector, at a frame's edge."""
+
+    seat: Seat
+    reason: str
+
+
+class PlaceAsr(msgspec.Struct, frozen=True):
+    """Requests go there from now on; `None`: nowhere, the sound is kept until they can."""
+
+    seat: Seat | None
+    reason: str
+
+
+class Gained(msgspec.Struct, frozen=True):
+    """What an action freed, as the device says; or what it did not."""
+
+    action: str
+    estimate_mib: float
+    freed_mib: float
+    took_s: float
+
+
+class LevelChanged(msgspec.Struct, frozen=True):
+    """The card is fuller, or emptier, than before."""
+
+    level: str
+    was: str
+    used_fraction: float
+
+
+Effect = LoadGpu | StopGpu | Order | Validate | PlaceDetector | PlaceAsr | Gained | LevelChanged

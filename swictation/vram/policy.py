@@ -1,0 +1,121 @@
+"""How full a card is, in four levels that neither flap nor tarry. Pure: time is the readings'.
+
+A level begins where the free memory stays below a threshold for `dwell_up_s`, the highest at once;
+it ends where it stays above a higher one for `dwell_down_s`. Without both, a reading that breathes
+by 1.2 % round a threshold changes levels 3529 times a day (docs/vram.md).
+"""
+
+from enum import IntEnum
+
+import msgspec
+
+from swictation.config.settings import VramSettings
+from swictation.types import VramSnapshot
+
+_LONGEST_BETWEEN_S = 20.0
+"""Readings farther apart than this say nothing about the time between them."""
+
+
+class Level(IntEnum):
+    """How full the card is, whoever filled it."""
+
+    NORMAL = 0
+    WARNING = 1
+    CRITICAL = 2
+    EMERGENCY = 3
+
+
+class Limits(msgspec.Struct, frozen=True, gc=False):
+    """The thresholds of one card, as MiB free: for WARNING, CRITICAL and EMERGENCY."""
+
+    enter_below_mib: tuple[float, float, float]
+    leave_above_mib: tuple[float, float, float]
+    dwell_up_s: float
+    dwell_down_s: float
+
+    @classmethod
+    def of(cls, settings: VramSettings, total_mib: float) -> "Limits":
+        """The fractions of the configuration, for a card of that size.
+
+        A level needs its fraction *and* free memory below its ceiling, so the lower of both
+        counts; the gap between begin and end is in the same proportion for either.
+        """
+        free = [1.0 - fraction for fraction in settings.thresholds]
+        enter = [
+            min(part * total_mib, float(ceiling))
+            for part, ceiling in zip(free, settings.ceiling_mib, strict=True)
+        ]
+        leave = [at * (part + settings.gap) / part for at, part in zip(enter, free, strict=True)]
+        return cls(
+            (enter[0], enter[1], enter[2]),
+            (leave[0], leave[1], leave[2]),
+            settings.dwell_up_s,
+            settings.dwell_down_s,
+        )
+
+
+class Ladder(msgspec.Struct, frozen=True, gc=False):
+    """Where the card stands, and what it is about to become."""
+
+    level: Level = Level.NORMAL
+    since_s: float = 0.0
+    """When the level began."""
+    next: Level | None = None
+    """What it becomes if the readings stay so."""
+    next_since_s: float = 0.0
+    read_s: float = float("-inf")
+    """When it was read last."""
+
+
+class Decision(msgspec.Struct, frozen=True, gc=False):
+    """What a reading says."""
+
+    level: Level
+    was: Level
+
+    @property
+    def is_change(self) -> bool:
+        return self.level != self.was
+
+
+def decide(state: Ladder, snapshot: VramSnapshot, limits: Limits) -> tuple[Ladder, Decision]:
+    """The level after a usable reading. One that is older than the last changes nothing."""
+    now_s = snapshot.at_s
+    between_s = now_s - state.read_s
+    if between_s < 0.0:
+        return state, Decision(state.level, state.level)
+    target = _target(state.level, snapshot.free_mib, limits)
+    if target == state.level:
+        return _stay(state, now_s), Decision(target, target)
+    if target == Level.EMERGENCY:
+        return _move(state, target, now_s)
+    is_up = target > state.level
+    pending, since_s = state.next, state.next_since_s
+    if pending is None or (pending > state.level) != is_up or between_s > _LONGEST_BETWEEN_S:
+        pending, since_s = target, now_s
+    # What held all the time: the lowest of the higher levels, the highest of the lower ones.
+    pending = min(pending, target) if is_up else max(pending, target)
+    dwell_s = limits.dwell_up_s if is_up else limits.dwell_down_s
+    if now_s - since_s >= dwell_s:
+        return _move(state, pending, now_s)
+    waiting = Ladder(state.level, state.since_s, pending, since_s, now_s)
+    return waiting, Decision(state.level, state.level)
+
+
+def _target(level: Level, free_mib: float, limits: Limits) -> Level:
+    """Where the reading alone would put it, the gap considered."""
+    enter, leave = limits.enter_below_mib, limits.leave_above_mib
+    target = 0
+    while target < Level.EMERGENCY and (
+        free_mib <= enter[target] or (target < level and free_mib <= leave[target])
+    ):
+        target += 1
+    return Level(target)
+
+
+def _stay(state: Ladder, now_s: float) -> Ladder:
+    return Ladder(state.level, state.since_s, None, 0.0, now_s)
+
+
+def _move(state: Ladder, level: Level, now_s: float) -> tuple[Ladder, Decision]:
+    return Ladder(level, now_s, None, 0.0, now_s), Decision(level, state.level)
