@@ -6,11 +6,18 @@ from swictation.asr.engine import Load
 from swictation.errors import EngineError
 
 GROUP = "swictation.engines"
+CARD_GROUP = "swictation.card_engines"
+"""Names, again, of those engines that belong on a card where `[asr] device` is auto."""
 
 
 def names() -> list[str]:
     """The engines that are installed, whether or not they can be loaded."""
     return sorted({entry.name for entry in entry_points(group=GROUP)})
+
+
+def is_for_card(name: str) -> bool:
+    """Whether the engine `name` is made for a card."""
+    return any(entry.name == name for entry in entry_points(group=CARD_GROUP))
 
 
 def find(name: str) -> EntryPoint:

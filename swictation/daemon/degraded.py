@@ -9,8 +9,12 @@ NO_ENGINE = "no engine"
 NO_MICROPHONE = "no microphone"
 NO_WINDOW = "no window"
 NO_SPOOL = "memory only"
+CPU_ENGINE = "cpu-engine"
+"""The engine on the processor stands in for the one on the card."""
+VAD_ONLY = "vad-only"
+"""Speech is heard and kept, and becomes text later."""
 
-_GRAVEST_FIRST = (NO_ENGINE, NO_MICROPHONE, NO_WINDOW, NO_SPOOL)
+_GRAVEST_FIRST = (NO_ENGINE, NO_MICROPHONE, VAD_ONLY, NO_WINDOW, NO_SPOOL, CPU_ENGINE)
 
 
 class Degradations:

@@ -27,7 +27,8 @@ from swictation.events import (
     WorkerReady,
 )
 from swictation.types import to_seconds
-from swictation.worker.supervisor import Supervisor, gave_up
+from swictation.worker.crew import Crew
+from swictation.worker.supervisor import gave_up
 
 LAST_BLOCK_S = 1.3
 """For the block that holds the key's instant, from a source that lags by a second at most; a
@@ -46,17 +47,18 @@ class Dictation:
         stream: Stream,
         recognition: Recognition,
         collector: Collector,
-        supervisor: Supervisor,
+        crew: Crew,
         events: EventLog,
         clock: Clock,
         post: Callable[[Event], None],
         new_source: Callable[[], Source],
         new_stabilizer: Callable[[], Stabilizer],
+        degradations: Degradations,
     ) -> None:
         self._stream = stream
         self._recognition = recognition
         self._collector = collector
-        self._supervisor = supervisor
+        self._crew = crew
         self._events = events
         self._clock = clock
         self._post = post
@@ -69,9 +71,8 @@ class Dictation:
         self._is_deaf = False
         self._failure: SwictationError | None = None
         self._is_stopping = False
-        self.degradations = Degradations(self._clock)
+        self.degradations = degradations
         self.deadline_s: float | None = None
-        self.device = ""
         self._told_state = ""
 
     # --- commands ----------------------------------------------------------------------------
@@ -135,6 +136,11 @@ class Dictation:
 
     # --- the run loop's events ---------------------------------------------------------------
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether the microphone is open, or what it gave is not yet heard."""
+        return self._session.is_listening or bool(self._stream.unheard)
+
     def is_over(self) -> bool:
         """Whether it is to end and all text has arrived. Raises SwictationError: a bug ends it."""
         if self._failure:
@@ -181,9 +187,10 @@ class Dictation:
     def on_worker(self, event: WorkerReady | WorkerGone) -> None:
         """A daemon never gives up: the next worker is tried again and again, ever more rarely."""
         if isinstance(event, WorkerReady):
-            self.device = event.capabilities.device
             self.degradations.put(NO_ENGINE, "")
-        elif event.is_fault and (event.error or self._supervisor.restarts.is_hopeless):
+        elif not event.is_fault or self._crew.is_ready:
+            pass
+        elif event.error or self._crew.is_hopeless:
             error = gave_up(event.reason, event.error)
             self.degradations.put(NO_ENGINE, error.message)
             self._events.fault("engine", error.message, remedy=error.remedy)
@@ -243,7 +250,7 @@ class Dictation:
         return self.state
 
     def _open(self, purpose: Purpose) -> None:
-        self._supervisor.wake()
+        self._crew.wake()
         if purpose == "type":
             self._stream.delivery.begin_dictation()
         capture = self._collector.number if purpose == "capture" else 0

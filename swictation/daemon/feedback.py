@@ -5,7 +5,10 @@ from typing import Protocol
 from swictation.config.settings import FeedbackSettings
 from swictation.control.cues import Cue
 
-_URGENT_FAULTS = {"microphone", "engine", "set-aside", "audio-lost", "spool", "model", "window"}
+_URGENT_FAULTS = {
+    *("microphone", "engine", "set-aside", "audio-lost", "spool", "model", "window"),
+    "placement",
+}
 
 
 class Shows(Protocol):

@@ -37,7 +37,7 @@ def missing(settings: Settings) -> str:
     return spec.name if quick_problems(spec) else ""
 
 
-def _find(asr: AsrSettings) -> ModelLocation:
+def find_model(asr: AsrSettings) -> ModelLocation:
     """Where the model is. Raises ModelError. Another engine than ours finds its own."""
     if asr.engine != EMBEDDED:
         return ModelLocation(asr.model, Path(asr.model))
@@ -85,7 +85,7 @@ class Fetching:
             try:
                 if name := missing(self._settings):
                     await self._fetch(name)
-                self._on_there(_find(self._settings.asr))
+                self._on_there(find_model(self._settings.asr))
                 return
             except SwictationError as error:
                 self._on_problem(error)

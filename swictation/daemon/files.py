@@ -15,19 +15,22 @@ from swictation.clock import MonotonicClock
 from swictation.config.settings import Settings
 from swictation.daemon import resources
 from swictation.daemon.eventlog import EventLog
+from swictation.daemon.fetching import find_model
 from swictation.daemon.leaks import name_leaks
 from swictation.daemon.playing import Playing
 from swictation.daemon.recognition import Recognition
 from swictation.daemon.runloop import RunLoop
+from swictation.daemon.staffing import spare
+from swictation.daemon.steward import Steward
 from swictation.daemon.stream import Outcome
 from swictation.daemon.wiring import Workshop, engine_spec
+from swictation.errors import SwictationError
 from swictation.events import StopRequested
 from swictation.inject.injector import Injector
 from swictation.inject.none import NoneInjector
 from swictation.inject.stdout import StdoutInjector
 from swictation.models.store import ModelLocation
 from swictation.types import to_seconds
-from swictation.worker.supervisor import Supervisor
 
 _STDIN = Path("/dev/stdin")
 
@@ -59,10 +62,14 @@ class FileSession:
 
     async def __aenter__(self) -> Self:
         self._workshop = Workshop(self._settings, self._events, self._clock)
-        self._supervisor = Supervisor(self._settings.worker, self._workshop.inbox.post)
+        self._crew = self._workshop.crew()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number)
-        self._supervisor.start(self._spec)
+        self._steward = self._workshop.steward(self._crew, self._on_mode)
+        if self._steward:
+            self._begin_card(self._steward)
+        else:
+            self._crew.cpu.start(self._spec)
         return self
 
     async def __aexit__(
@@ -71,7 +78,9 @@ class FileSession:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._supervisor.stop()
+        await self._crew.stop()
+        if self._steward:
+            self._steward.stop()
         self._workshop.close()
         self._events.close()
         name_leaks()
@@ -83,16 +92,18 @@ class FileSession:
             SwictationError: no worker can be kept alive; what was not decoded stays in the spool.
         """
         stream = self._workshop.stream(sink)
-        recognition = Recognition(stream, self._supervisor, self._events, self._clock)
+        recognition = Recognition(stream, self._crew, self._events, self._clock)
         recognition.show_partials(wanted=self._wants_partials)
         playing = Playing(
-            stream, recognition, self._supervisor, self._events, self._clock, device=self.device
+            stream, recognition, self._crew, self._events, self._clock, device=self.device
         )
+        if self._steward:
+            self._steward.serve(recognition)
         self._events.write("state", 0.0, state="listening")
         stream.start()
         stream.listen(source, self._workshop.inbox.post)
         try:
-            runloop = RunLoop(self._workshop.inbox, self._events, self._clock)
+            runloop = RunLoop(self._workshop.inbox, self._events, self._clock, self._steward)
             if not await runloop.run(recognition, playing):
                 playing.abandon()
             if playing.outcome.text or not playing.outcome.error:
@@ -100,7 +111,7 @@ class FileSession:
         finally:
             await stream.stop()
             self.device = playing.device
-            usage = resources.snapshot(self._supervisor.pid)
+            usage = resources.snapshot(self._crew.serving.pid)
             heard_s = to_seconds(stream.heard_sample)
             self._events.write("state", heard_s, state="stopped", **usage)
         return playing.finish()
@@ -109,6 +120,21 @@ class FileSession:
     def _wants_partials(self) -> bool:
         wish = self._settings.asr.partials
         return wish == "on" or (wish == "auto" and self._events.has_reader)
+
+    def _begin_card(self, steward: Steward) -> None:
+        """Both engines; the one on the processor may be missing."""
+        steward.have("gpu", self._spec)
+        if other := spare(self._settings):
+            try:
+                steward.have("cpu", engine_spec(other, find_model(other.asr)))
+            except SwictationError as error:
+                self._events.fault("model", f"{error.message} -> {error.remedy}")
+                steward.miss_cpu()
+        steward.start()
+
+    def _on_mode(self, mode: str, reason: str) -> None:
+        if mode:
+            self._events.fault("placement", f"{mode}: {reason}")
 
     def _on_signal(self, number: signal.Signals) -> None:
         self._workshop.inbox.post(StopRequested(signal.Signals(number).name))

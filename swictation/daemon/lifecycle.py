@@ -19,12 +19,12 @@ from swictation.control.screenlock import ScreenLock
 from swictation.daemon import stacks, systemd, wiring
 from swictation.daemon.alone import alone
 from swictation.daemon.collector import Collector
-from swictation.daemon.degraded import NO_ENGINE, NO_SPOOL, NO_WINDOW
+from swictation.daemon.degraded import NO_SPOOL, NO_WINDOW, Degradations
 from swictation.daemon.dictation import Dictation
 from swictation.daemon.ear import Ear
+from swictation.daemon.engines import Engines
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.feedback import Feedback
-from swictation.daemon.fetching import Fetching
 from swictation.daemon.injectors import injector_opener
 from swictation.daemon.leaks import name_leaks
 from swictation.daemon.panel import Panel
@@ -32,12 +32,10 @@ from swictation.daemon.recognition import Recognition
 from swictation.daemon.report import Report
 from swictation.daemon.runloop import RunLoop
 from swictation.daemon.watchdog import INTERVAL_S, Watchdog
-from swictation.errors import BusError, ConfigError, SwictationError
+from swictation.errors import BusError, ConfigError
 from swictation.events import StopRequested, ThreadFailed
 from swictation.inject.desktop import CLIPBOARD, DesktopInjector
-from swictation.models.store import ModelLocation
 from swictation.paths import daemon_lock_file
-from swictation.worker.supervisor import Supervisor
 
 _log = logging.getLogger(__name__)
 
@@ -77,7 +75,9 @@ class Daemon:
             try:
                 async with contextlib.AsyncExitStack() as parts:
                     await self._start(parts)
-                    runloop = RunLoop(self._workshop.inbox, self._events, self._clock)
+                    runloop = RunLoop(
+                        self._workshop.inbox, self._events, self._clock, self._engines.steward
+                    )
                     if not await runloop.run(self._recognition, self._dictation):
                         self._dictation.abandon()
                     self._dictation.say_what_is_held()
@@ -95,7 +95,7 @@ class Daemon:
         threading.excepthook = self._on_thread_failure
         self._build()
         parts.callback(self._workshop.close)
-        parts.push_async_callback(self._supervisor.stop)
+        parts.push_async_callback(self._engines.stop)
         parts.push_async_callback(self._injector.close)
         await self._injector.start()
         self._stream.start()
@@ -107,8 +107,8 @@ class Daemon:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
-        self._fetching.start()
-        parts.push_async_callback(self._stop_fetching)
+        self._engines.start()
+        parts.push_async_callback(self._engines.stop_fetching)
         self._publish()
         systemd.notify("READY=1")
         if self._options.listens_at_once:
@@ -118,7 +118,9 @@ class Daemon:
     def _build(self) -> None:
         settings, events, clock = self._settings, self._events, self._clock
         self._workshop = shop = wiring.Workshop(settings, events, clock)
-        self._supervisor = Supervisor(settings.worker, shop.inbox.post)
+        degradations = Degradations(clock)
+        self._engines = Engines(shop, degradations, events, self._publish)
+        crew = self._engines.crew
         chain = self._options.chain or settings.inject.chain
         self._injector = DesktopInjector(
             injector_opener(settings), chain, on_change=self._on_injector
@@ -129,30 +131,31 @@ class Daemon:
             offers=CLIPBOARD in chain,
         )
         collector = Collector(shop.composer(), shop.inbox.post)
-        self._recognition = Recognition(self._stream, self._supervisor, events, clock, collector)
+        self._recognition = Recognition(self._stream, crew, events, clock, collector)
         self._dictation = Dictation(
             self._stream,
             self._recognition,
             collector,
-            self._supervisor,
+            crew,
             events,
             clock,
             shop.inbox.post,
             lambda: self._ear.microphone,
             shop.stabilizer,
+            degradations,
         )
-        self._ear = Ear(settings, events, self._dictation.degradations, self._publish)
+        self._engines.serve(self._recognition)
+        self._ear = Ear(settings, events, degradations, self._publish)
         self._report = Report(
             settings,
             self._stream,
             self._recognition,
             self._dictation,
-            self._supervisor,
+            self._engines,
             clock,
             self._ear,
             lambda: self._injector.name,
         )
-        self._fetching = self._new_fetching()
         self._bus = BusService(Panel(self._dictation, self._report, self._on_subscribers))
         self._notifier, self._cues = Notifier(), Cues()
         self._feedback = Feedback(self._notifier, self._cues, settings.feedback)
@@ -231,25 +234,6 @@ class Daemon:
         degradations.put(NO_WINDOW, reason)
         self._publish()
 
-    def _new_fetching(self) -> Fetching:
-        return Fetching(self._settings, self._on_model, self._on_progress, self._on_model_problem)
-
-    def _on_model(self, model: ModelLocation) -> None:
-        self._report.model, self._report.has_model_failed = model.name, False
-        self._dictation.degradations.put(NO_ENGINE, "")  # else the next worker's death says so
-        self._supervisor.use(wiring.engine_spec(self._settings, model))
-        self._publish()
-
-    def _on_progress(self, text: str) -> None:
-        _log.info("model: %s", text)
-        systemd.status(text)
-
-    def _on_model_problem(self, error: SwictationError) -> None:
-        self._report.has_model_failed = True
-        if not self._supervisor.is_ready:  # else the engine from before serves on
-            self._dictation.degradations.put(NO_ENGINE, error.message)
-        self._events.fault("model", f"{error.message} -> {error.remedy}")
-
     # --- reload ------------------------------------------------------------------------------
 
     def _reload(self) -> None:
@@ -267,7 +251,7 @@ class Daemon:
     def _apply(self, settings: Settings) -> None:
         """What a dictation begins with is read anew by the next one; the engine at once."""
         old, self._settings = self._settings, settings
-        for part in ("spool", "worker", "inject"):
+        for part in ("spool", "worker", "inject", "vram"):
             if getattr(old, part) != getattr(settings, part):
                 _log.warning("[%s] takes effect after: systemctl --user restart swictation", part)
         self._workshop.settings = self._report.settings = settings
@@ -276,9 +260,6 @@ class Daemon:
         if old.audio != settings.audio:
             self._ear.change(settings, is_listening=self._dictation.state == "listening")
         if (old.asr, old.whisper) != (settings.asr, settings.whisper):
-            self._fetching.look_again(settings)
+            self._engines.change(settings)
         self._on_subscribers(self._with_text)
         _log.info("the configuration is read again")
-
-    async def _stop_fetching(self) -> None:
-        await self._fetching.stop()

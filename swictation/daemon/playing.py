@@ -17,7 +17,8 @@ from swictation.events import (
     WorkerReady,
 )
 from swictation.types import to_seconds
-from swictation.worker.supervisor import Supervisor, gave_up
+from swictation.worker.crew import Crew
+from swictation.worker.supervisor import gave_up
 
 STOP_GRACE_S = 2.0
 
@@ -31,7 +32,7 @@ class Playing:
         self,
         stream: Stream,
         recognition: Recognition,
-        supervisor: Supervisor,
+        crew: Crew,
         events: EventLog,
         clock: Clock,
         *,
@@ -40,13 +41,18 @@ class Playing:
         """`device`: where the engine computes, if that is known from an earlier file."""
         self._stream = stream
         self._recognition = recognition
-        self._supervisor = supervisor
+        self._crew = crew
         self._events = events
         self._clock = clock
         self._give_up: SwictationError | None = None
         self.device = device
         self.outcome = Outcome()
         self.deadline_s: float | None = None
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether the file is not yet heard to its end."""
+        return bool(self._stream.unheard)
 
     def is_over(self) -> bool:
         """Whether its text has arrived.
@@ -96,7 +102,9 @@ class Playing:
     def on_worker(self, event: WorkerReady | WorkerGone) -> None:
         if isinstance(event, WorkerReady):
             self.device = event.capabilities.device
-        elif event.is_fault and (event.error or self._supervisor.restarts.is_hopeless):
+        elif not event.is_fault or self._crew.is_ready:
+            pass
+        elif event.error or self._crew.is_hopeless:
             self._give_up = gave_up(event.reason, event.error)
 
     def on_failure(self, event: ThreadFailed) -> None:

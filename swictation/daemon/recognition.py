@@ -9,6 +9,7 @@ from swictation.clock import Clock
 from swictation.daemon.collector import Collector
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.latency import Latency
+from swictation.daemon.steward import Steward
 from swictation.daemon.stream import Stream, Utterance
 from swictation.errors import AudioLostError
 from swictation.events import (
@@ -18,7 +19,6 @@ from swictation.events import (
     Scanned,
     WorkerAnswered,
     WorkerGone,
-    WorkerReady,
 )
 from swictation.types import (
     Commit,
@@ -28,8 +28,8 @@ from swictation.types import (
     SpeechStarted,
     to_seconds,
 )
+from swictation.worker.crew import Crew
 from swictation.worker.restarts import blamed, cleared
-from swictation.worker.supervisor import Supervisor
 
 _REPORT_S = {"with partials": 0.1, "without": 1.0}
 
@@ -37,12 +37,12 @@ _log = logging.getLogger(__name__)
 
 
 class Recognition:
-    """One stream, one worker at a time. All its methods belong to the run loop."""
+    """One stream and the workers that answer. All its methods belong to the run loop."""
 
     def __init__(
         self,
         stream: Stream,
-        supervisor: Supervisor,
+        crew: Crew,
         events: EventLog,
         clock: Clock,
         collector: Collector | None = None,
@@ -50,11 +50,11 @@ class Recognition:
         """`collector` takes the commits of what is captured instead of typed."""
         self._stream = stream
         self._collector = collector
-        self._supervisor = supervisor
+        self._crew = crew
         self._events = events
         self._clock = clock
         self._answered_s = 0.0
-        self._can_do_partials = self._wants_partials = False
+        self._wants_partials = False
         self._arrivals: dict[int, float] = {}
         """When the points came that are not committed yet, by their sample."""
         self._ignored_dictations = 0
@@ -65,6 +65,11 @@ class Recognition:
         """Whether anybody reads tentative text."""
         self._wants_partials = wanted
         self._stream.speech.report_every_s = _REPORT_S["with partials" if wanted else "without"]
+
+    def tell_activity(self, steward: Steward, *, is_listening: bool) -> None:
+        """What is going on, for who shares the card's memory."""
+        stream = self._stream
+        steward.look(is_listening=is_listening, is_busy=stream.is_busy, backlog_s=stream.backlog_s)
 
     # --- what the speech thread says ---------------------------------------------------------
 
@@ -119,25 +124,33 @@ class Recognition:
         if hypothesis.dropped:
             _log.info("an utterance was taken for %s and dropped", hypothesis.dropped)
         self._perform(stream.stabilizer.answer(event.number, hypothesis), event.done_s)
-        if stream.stabilizer.is_idle and self._supervisor.is_bloated:
+        if stream.stabilizer.is_idle and self._crew.is_bloated:
             self._recycle()
 
-    def on_worker_ready(self, event: WorkerReady) -> None:
-        """What is waited for is asked again, unchanged."""
-        self._can_do_partials = event.capabilities.partials
-        is_still_there = event.generation == self._supervisor.generation
-        if is_still_there and self._supervisor.is_ready and self._stream.stabilizer.pending:
-            self._ask(self._stream.stabilizer.pending)
+    def ask_again(self) -> None:
+        """What is waited for and asked of nobody is asked, unchanged: somebody may be there now."""
+        pending = self._stream.stabilizer.pending
+        if pending and not self._crew.is_asked(pending.number):
+            self._ask(pending)
 
     def on_worker_gone(self, event: WorkerGone) -> None:
-        """If it died of the utterance that is waited for, twice, that is set aside."""
+        """If it died of the utterance that is waited for, twice, that is set aside.
+
+        Where another engine can be asked, that is asked instead.
+        """
         stream = self._stream
         stream.partials.worker_died()
         pending = stream.stabilizer.pending
         if event.is_fault and pending and event.utterance == pending.utterance:
-            stream.blame, verdict = blamed(stream.blame, pending.utterance)
-            if verdict == "set-aside":
+            stream.blame, verdict = blamed(stream.blame, pending.utterance, event.seat)
+            if verdict == "set-aside" and not (event.seat == "gpu" and self._crew.has_spare):
+                self._crew.at(event.seat).excuse()
                 self._set_aside(pending.utterance)
+        self.ask_again()
+
+    def deaths_on_gpu(self, utterance: int) -> int:
+        """How many workers on the card died while they decoded it."""
+        return self._stream.blame.count(utterance, "gpu")
 
     # --- what the delivery says --------------------------------------------------------------
 
@@ -183,9 +196,8 @@ class Recognition:
         for step in steps:
             if isinstance(step, Commit):
                 self._commit(step, max(due_s, self._answered_s))
-            elif self._supervisor.is_ready:
+            else:
                 self._ask(step)
-            # else: the next worker is asked when it is ready
 
     def _commit(self, commit: Commit, due_s: float) -> None:
         heard_s = self._arrivals.get(commit.at_sample, due_s)
@@ -209,7 +221,12 @@ class Recognition:
         )
 
     def _ask(self, request: DecodeRequest) -> None:
-        if not request.forced_text and not request.partial and self._supervisor.is_bloated:
+        """Ask whoever is to answer; without one it is asked again when something has changed."""
+        route = self._crew.router(request)
+        if route.seat is None or not self._crew.at(route.seat).is_ready:
+            return
+        is_at_an_edge = not request.forced_text and not request.partial
+        if is_at_an_edge and route.seat == "cpu" and self._crew.is_bloated:
             self._recycle()
             return
         try:
@@ -218,12 +235,12 @@ class Recognition:
             self.on_audio_lost(AudioLost(request.first_sample, request.last_sample))
             self._perform(self._stream.stabilizer.give_up(), self._clock.now_s())
             return
-        self._supervisor.send(request, samples)
+        self._crew.send(request, samples, route)
 
     def _consider_partial(self, event: Scanned) -> None:
         partials = self._stream.partials
         now_s = self._clock.now_s()
-        if not (self._wants_partials and self._can_do_partials and self._supervisor.is_ready):
+        if not (self._wants_partials and self._crew.does_partials):
             return
         if not partials.may_ask(event.probability, now_s):
             return
@@ -250,10 +267,10 @@ class Recognition:
         return True
 
     def _recycle(self) -> None:
-        rss_mib = round(self._supervisor.rss_mib)
+        rss_mib = round(self._crew.cpu.rss_mib)
         _log.info("the worker has grown to %d MiB and is replaced", rss_mib)
         self._events.write("worker", state="recycled", rss_mib=rss_mib)
-        self._supervisor.recycle("recycled: it had outgrown [worker] max_rss_mib")
+        self._crew.cpu.recycle("recycled: it had outgrown [worker] max_rss_mib")
 
     def _set_aside(self, number: int) -> None:
         utterance = self._stream.utterances[number]
@@ -262,7 +279,6 @@ class Recognition:
         utterance.kept_at = str(path or "")
         message = "the engine died on it twice: its sound is set aside"
         self._events.fault("set-aside", message, utterance=number)
-        self._supervisor.excuse()
         self._perform(self._stream.stabilizer.give_up(), self._clock.now_s())
 
     def _note(self, event: str, sample: int, **fields: object) -> None:

@@ -20,10 +20,9 @@ from swictation.daemon.collector import CAPTURED
 from swictation.daemon.degraded import NO_ENGINE
 from swictation.daemon.dictation import Dictation
 from swictation.daemon.ear import Ear
+from swictation.daemon.engines import Engines
 from swictation.daemon.recognition import Recognition
 from swictation.daemon.stream import Stream
-from swictation.types import to_seconds
-from swictation.worker.supervisor import Supervisor
 
 
 class Report:
@@ -35,7 +34,7 @@ class Report:
         stream: Stream,
         recognition: Recognition,
         dictation: Dictation,
-        supervisor: Supervisor,
+        engines: Engines,
         clock: Clock,
         ear: Ear,
         injector_name: Callable[[], str],
@@ -44,16 +43,13 @@ class Report:
         self._stream = stream
         self._recognition = recognition
         self._dictation = dictation
-        self._supervisor = supervisor
+        self._engines = engines
         self._clock = clock
         self._begun_s = clock.now_s()
         self._ear = ear
         self._injector_name = injector_name
         self._last_outcome = self._last_reason = ""
         self._last_error: str | None = None
-        self.model = ""
-        """Its name, "" while it is not there."""
-        self.has_model_failed = False
 
     def on_event(self, event: str, fields: dict[str, object]) -> None:
         """See `EventLog.tell`."""
@@ -65,29 +61,31 @@ class Report:
 
     def status(self) -> Status:
         """This moment."""
-        stream, supervisor, held = self._stream, self._supervisor, self._stream.delivery.held
+        stream, crew, held = self._stream, self._engines.crew, self._stream.delivery.held
+        worker, steward = crew.serving, self._engines.steward
         latency = self._recognition.latency
         return Status(
             state=self._dictation.state,
             degraded=self._dictation.degradations.gravest,
-            ready=supervisor.is_ready,
+            ready=crew.is_ready,
             models=self._models(),
             engine=self.settings.asr.engine,
-            model=self.model,
-            device=self._dictation.device,
+            model=self._engines.model,
+            device=crew.device,
             worker=WorkerStatus(
-                state=supervisor.state,
-                generation=supervisor.generation,
-                pid=supervisor.pid,
-                restarts=max(0, supervisor.generation - 1),
-                rss_mib=round(supervisor.rss_mib, 1),
+                state=worker.state,
+                generation=worker.generation,
+                pid=worker.pid,
+                restarts=max(0, worker.starts - 1),
+                rss_mib=round(worker.rss_mib, 1),
             ),
-            queue=Queue(len(stream.utterances), self._queued_s()),
+            queue=Queue(len(stream.utterances), round(stream.backlog_s, 1)),
             held=Held(len(held), held.reason),
             loss=Loss(self._recognition.lost_samples + self._ear.dropped_samples),
             latency_ms=Latency(latency.percentile_ms(0.5), latency.percentile_ms(0.95)),
             audio=self._ear.status,
             injector=InjectorStatus(self._injector_name(), self._last_outcome, self._last_reason),
+            vram=steward.manager.status(self._clock.now_s()) if steward else None,
             uptime_s=round(self._clock.now_s() - self._begun_s, 1),
             last_error=self._last_error,
             pid=os.getpid(),
@@ -95,17 +93,8 @@ class Report:
         )
 
     def _models(self) -> dict[str, ModelState]:
-        name = self.model or self.settings.asr.model
-        if self._supervisor.is_ready:
+        name = self._engines.model or self.settings.asr.model
+        if self._engines.crew.is_ready:
             return {name: "loaded"}
-        has_failed = self.has_model_failed or self._dictation.degradations.has(NO_ENGINE)
+        has_failed = self._engines.has_model_failed or self._dictation.degradations.has(NO_ENGINE)
         return {name: "failed" if has_failed else "loading"}
-
-    def _queued_s(self) -> float:
-        stream = self._stream
-        end_sample = stream.journal.end_sample
-        ends = [
-            (each.last_sample if each.last_sample >= 0 else end_sample) - each.first_sample
-            for each in stream.utterances.values()
-        ]
-        return round(to_seconds(sum(ends)), 1)

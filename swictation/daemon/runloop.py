@@ -8,6 +8,7 @@ from swictation.clock import Clock
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.inbox import Inbox
 from swictation.daemon.recognition import Recognition
+from swictation.daemon.steward import CardEvent, Steward
 from swictation.events import (
     AudioLost,
     Composed,
@@ -39,6 +40,11 @@ class Owner(Protocol):
 
     def is_over(self) -> bool:
         """Whether there is nothing left to do. Asked after each event."""
+        ...
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether sound still comes."""
         ...
 
     @property
@@ -78,10 +84,14 @@ class Owner(Protocol):
 class RunLoop:
     """Handles one event after the other."""
 
-    def __init__(self, inbox: Inbox, events: EventLog, clock: Clock) -> None:
+    def __init__(
+        self, inbox: Inbox, events: EventLog, clock: Clock, steward: Steward | None = None
+    ) -> None:
+        """`steward`: where an engine on a card is wanted."""
         self._inbox = inbox
         self._events = events
         self._clock = clock
+        self._steward = steward
 
     async def run(self, recognition: Recognition, owner: Owner) -> bool:
         """Until `owner` is over; False where its deadline came first."""
@@ -93,9 +103,13 @@ class RunLoop:
             except TimeoutError:
                 return False
             self._handle(event, recognition, owner)
+            if self._steward:
+                recognition.tell_activity(self._steward, is_listening=owner.is_listening)
         return True
 
     def _handle(self, event: Event, recognition: Recognition, owner: Owner) -> None:
+        if self._steward and isinstance(event, CardEvent) and self._steward.on_event(event):
+            return
         match event:
             case PointsFound():
                 recognition.on_points(event)
@@ -110,8 +124,11 @@ class RunLoop:
                 recognition.on_answer(event)
             case WorkerReady():
                 self._note_ready(event)
-                recognition.on_worker_ready(event)
+                recognition.ask_again()
                 owner.on_worker(event)
+            case WorkerFailed():
+                self._note_failed(event)
+                recognition.ask_again()
             case WorkerGone():
                 self._note_gone(event)
                 recognition.on_worker_gone(event)
@@ -132,8 +149,8 @@ class RunLoop:
                 owner.on_failure(event)
             case StopRequested():
                 owner.on_stop(event.reason)
-            case WorkerFailed() | OrderDone() | VramRead() | DetectorMoved():
-                pass  # until the memory manager is wired
+            case OrderDone() | VramRead() | DetectorMoved():
+                pass  # the steward's
 
     def _note_ready(self, event: WorkerReady) -> None:
         _log.info("worker %d is ready after %.1f s", event.generation, event.load_s)
@@ -142,12 +159,17 @@ class RunLoop:
             state="ready",
             generation=event.generation,
             pid=event.pid,
+            seat=event.seat,
             device=event.capabilities.device,
             load_s=round(event.load_s, 3),
         )
 
+    def _note_failed(self, event: WorkerFailed) -> None:
+        message = f"worker {event.generation} could not answer ({event.kind}) and goes on"
+        self._events.fault("refused", message, logging.INFO)
+
     def _note_gone(self, event: WorkerGone) -> None:
-        self._events.write("worker", state="gone", generation=event.generation)
+        self._events.write("worker", state="gone", seat=event.seat, generation=event.generation)
         if event.is_fault:
             # An error with its own message is told by the owner, once.
             level = logging.INFO if event.error else logging.WARNING

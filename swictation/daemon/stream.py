@@ -15,7 +15,7 @@ from swictation.daemon.delivery import Delivery
 from swictation.daemon.speech import SpeechThread
 from swictation.errors import SwictationError
 from swictation.events import Event
-from swictation.types import SpeechEnded, SpeechStarted
+from swictation.types import SpeechEnded, SpeechStarted, to_seconds
 from swictation.worker.restarts import Blame
 
 
@@ -98,6 +98,22 @@ class Stream:
     def is_done(self) -> bool:
         """Whether all that was captured has become text, and all text has arrived."""
         return not self.unheard and self.stabilizer.is_idle and not self.utterances
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an utterance is open, or waits for its text."""
+        return not self.stabilizer.is_idle
+
+    @property
+    def backlog_s(self) -> float:
+        """How much sound of speech is not yet text that has arrived."""
+        end_sample = self.journal.end_sample
+        return to_seconds(
+            sum(
+                (each.last_sample if each.last_sample >= 0 else end_sample) - each.first_sample
+                for each in self.utterances.values()
+            )
+        )
 
     def start(self) -> None:
         """Start in order: what takes before what gives."""

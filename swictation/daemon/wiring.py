@@ -23,8 +23,10 @@ from swictation.daemon.delivery import Delivery
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.inbox import Inbox
 from swictation.daemon.speech import SpeechThread
+from swictation.daemon.staffing import spare, wants_card
+from swictation.daemon.steward import OnMode, Steward
 from swictation.daemon.stream import Stream
-from swictation.events import SpoolFailed
+from swictation.events import SpoolFailed, VramRead
 from swictation.inject.injector import Injector
 from swictation.models.store import ModelLocation
 from swictation.paths import spool_dir
@@ -34,6 +36,15 @@ from swictation.vad.gate import EnergyGate
 from swictation.vad.level import LevelNormaliser
 from swictation.vad.listener import Listener
 from swictation.vad.silero_cpu import SileroCpu
+from swictation.vram.admission import Admission
+from swictation.vram.breaker import Breaker
+from swictation.vram.manager import AdaptiveMemoryManager
+from swictation.vram.nvml import NvmlProbe
+from swictation.vram.prober import Prober
+from swictation.worker.crew import Crew
+
+_PRIOR_PEAK_MIB, _PRIOR_PEAK_MIB_PER_S = 10.0, 12.0
+"""Work of a decode before ten were seen: a guess that is rather too high (docs/vram.md)."""
 
 _log = logging.getLogger(__name__)
 
@@ -76,6 +87,7 @@ def engine_spec(settings: Settings, model: ModelLocation) -> EngineSpec:
         model_path=str(model.path),
         language=settings.asr.language,
         options=options,
+        device="cuda" if wants_card(settings) else "cpu",
     )
 
 
@@ -96,6 +108,39 @@ class Workshop:
         """Give the spool folder back; an empty one is removed."""
         if self._folder:
             self._folder.close()
+
+    def crew(self) -> Crew:
+        """The workers that the configuration asks for; none is started."""
+        crew = Crew(self.settings.worker, self.inbox.post, has_card=wants_card(self.settings))
+        crew.has_spare = spare(self.settings) is not None
+        return crew
+
+    def steward(self, crew: Crew, on_mode: OnMode) -> Steward | None:
+        """Who shares the card's memory; None where no engine is to compute on a card."""
+        if crew.gpu is None:
+            return None
+        vram = self.settings.vram
+        prober = Prober(
+            NvmlProbe(vram.gpu, clock=self.clock),
+            lambda snapshot: self.inbox.post(VramRead(snapshot)),
+            vram,
+            self.clock,
+        )
+        admission = Admission(_PRIOR_PEAK_MIB, _PRIOR_PEAK_MIB_PER_S)
+        steward = Steward(
+            self.settings,
+            AdaptiveMemoryManager(self.settings, Breaker(), admission, is_wanted=True),
+            crew,
+            prober,
+            self.events,
+            self.clock,
+            self._numbers,
+            place_detector=self._place_detector,
+            on_mode=on_mode,
+        )
+        if not crew.has_spare:
+            steward.miss_cpu()
+        return steward
 
     def stabilizer(self) -> Stabilizer:
         """A fresh commit rule."""

@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from swictation.types import Seat
+
 _FIRST_DELAY_S = 0.5
 _MAX_DELAY_S = 300.0
 """For a daemon, which never gives up: a start costs seconds of CPU."""
@@ -62,24 +64,35 @@ def excused(state: Restarts) -> Restarts:
 
 
 class Blame(msgspec.Struct, frozen=True):
-    """How many workers died on which utterance of a stream since it last brought an answer."""
+    """How many workers died on which utterance of a stream since it last brought an answer.
 
-    deaths: dict[int, int] = {}
+    By seat: what kills an engine on the card may be harmless to the one on the processor.
+    """
+
+    deaths: dict[tuple[int, Seat], int] = {}
+
+    def count(self, utterance: int, seat: Seat) -> int:
+        """How many died on `utterance` there."""
+        return self.deaths.get((utterance, seat), 0)
 
 
-def blamed(state: Blame, utterance: int) -> tuple[Blame, Literal["again", "set-aside"]]:
-    """A worker died while it decoded `utterance`: try once more, or set it aside."""
-    deaths = state.deaths.get(utterance, 0) + 1
-    if deaths >= DEATHS_UNTIL_SET_ASIDE:
-        return cleared(state, utterance), "set-aside"
-    return Blame({**state.deaths, utterance: deaths}), "again"
+def blamed(
+    state: Blame, utterance: int, seat: Seat = "cpu"
+) -> tuple[Blame, Literal["again", "set-aside"]]:
+    """A worker died while it decoded `utterance`: try once more there, or never again."""
+    deaths = state.count(utterance, seat) + 1
+    changed = Blame({**state.deaths, (utterance, seat): deaths})
+    if deaths < DEATHS_UNTIL_SET_ASIDE:
+        return changed, "again"
+    # What is set aside is forgotten; on the card it is remembered, for it goes elsewhere.
+    return (changed if seat == "gpu" else cleared(state, utterance)), "set-aside"
 
 
 def cleared(state: Blame, utterance: int) -> Blame:
     """A worker has answered for `utterance`: earlier deaths were bad luck."""
-    if utterance not in state.deaths:
+    if not any(number == utterance for number, _ in state.deaths):
         return state
-    return Blame({number: count for number, count in state.deaths.items() if number != utterance})
+    return Blame({key: count for key, count in state.deaths.items() if key[0] != utterance})
 
 
 class HangDeadline:

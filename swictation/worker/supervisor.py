@@ -7,18 +7,28 @@ again by the run loop, unchanged, once the next one is ready.
 
 import asyncio
 import contextlib
+import itertools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import psutil
 
+from swictation import events
 from swictation.asr.engine import EngineSpec
 from swictation.config.settings import WorkerSettings
 from swictation.errors import EngineError, ProtocolError, SwictationError, WorkerError
-from swictation.events import Event, ThreadFailed, WorkerAnswered, WorkerGone, WorkerReady
-from swictation.types import DecodeRequest, Samples
+from swictation.events import (
+    Event,
+    ThreadFailed,
+    WorkerAnswered,
+    WorkerFailed,
+    WorkerGone,
+    WorkerReady,
+)
+from swictation.types import Capabilities, DecodeRequest, FailureKind, Samples, Seat
 from swictation.worker import restarts
+from swictation.worker.deadline import Deadline
 from swictation.worker.messages import (
     PROTOCOL_VERSION,
     Answer,
@@ -26,6 +36,8 @@ from swictation.worker.messages import (
     Failed,
     Load,
     LoadFailed,
+    Order,
+    OrderDone,
     Ping,
     Pong,
     Ready,
@@ -34,7 +46,6 @@ from swictation.worker.messages import (
 from swictation.worker.process import WorkerProcess
 from swictation.worker.restarts import HangDeadline, Restarts
 
-_LAST_LOOK_S = 0.1
 _GOODBYE_S = 0.5
 _STRAY_ANSWERS_LIMIT = 16
 _MIB = 2**20
@@ -45,23 +56,39 @@ _log = logging.getLogger(__name__)
 class Supervisor:
     """One worker at a time, a generation number for each. Lives on the run loop's thread."""
 
-    def __init__(self, settings: WorkerSettings, post: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        post: Callable[[Event], None],
+        seat: Seat = "cpu",
+        generations: Iterator[int] | None = None,
+    ) -> None:
+        """`generations`: shared by all supervisors whose events go to the same inbox."""
+        self.seat: Seat = seat
         self._settings = settings
         self._post = post
+        self._generations = generations or itertools.count(1)
         self._deadline = HangDeadline(settings.hang_min_s, settings.hang_factor)
         self._worker: WorkerProcess | None = None
         self._is_ready = False
         self._open: dict[int, DecodeRequest] = {}
         self._strays = 0
+        self._kind = "crash"
         self._is_pinged = False
         self._has_answered = False
         self._planned = ""
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer = Deadline()
         self._stopping = asyncio.Event()
         self._wake = asyncio.Event()
+        self._wanted = asyncio.Event()
+        self._is_once = False
         self._task: asyncio.Task[None] | None = None
+        self._kind: FailureKind = "crash"
         self.restarts = Restarts()
         self.generation = 0
+        self.starts = 0
+        self.capabilities: Capabilities | None = None
+        """Of the last worker that was ready."""
 
     @property
     def is_ready(self) -> bool:
@@ -96,15 +123,39 @@ class Supervisor:
         """
         return self._has_answered and self.rss_mib > self._settings.max_rss_mib
 
-    def start(self, spec: EngineSpec) -> None:
-        """Begin to keep a worker with that engine alive."""
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it has a worker, or is to have one."""
+        return self._wanted.is_set() or self._worker is not None
+
+    def is_asked(self, number: int) -> bool:
+        """Whether the answer to that request may still come."""
+        return number in self._open
+
+    def start(self, spec: EngineSpec, *, once: bool = False) -> None:
+        """Begin to keep a worker with that engine alive; `once`: when it ends, start no other."""
         self._spec = spec
-        self._task = asyncio.create_task(self._keep_alive(), name="supervisor")
-        self._task.add_done_callback(self._on_end)
+        self._is_once = once
+        self._wanted.set()
+        if self._task is None:
+            self._task = asyncio.create_task(self._keep_alive(), name=f"supervisor {self.seat}")
+            self._task.add_done_callback(self._on_end)
+
+    def release(self, reason: str, grace_s: float | None = None) -> None:
+        """End the worker and start no other before `start`. It may finish what it decodes.
+
+        Args:
+            reason: why, for the log.
+            grace_s: after so long it is killed; None: as at shutdown.
+        """
+        self._wanted.clear()
+        self.recycle(reason)
+        if grace_s is not None and self._worker and self._is_ready:
+            self._arm(grace_s, reason)
 
     def use(self, spec: EngineSpec) -> None:
         """Go on with another engine, in a fresh worker; what is open is asked of that one."""
-        if self._task is None:
+        if not self._wanted.is_set():
             self.start(spec)
         elif spec != self._spec:
             self._spec = spec
@@ -122,6 +173,7 @@ class Supervisor:
         """End the worker and wait for it."""
         self._stopping.set()
         self._wake.set()
+        self._wanted.set()
         if self._worker and self._open:
             self._worker.kill("shutdown")
         self.recycle("shutdown")
@@ -131,15 +183,20 @@ class Supervisor:
         if self._task:
             await self._task
 
-    def send(self, request: DecodeRequest, samples: Samples) -> None:
+    def send(self, request: DecodeRequest, samples: Samples, piece_samples: int = 0) -> None:
         """Ask the ready worker, once; the answer comes as an event."""
         assert self._worker is not None
         if request.number in self._open:
             return
         self._open[request.number] = request
-        self._worker.send(Decode(request, samples.tobytes()))
+        self._worker.send(Decode(request, samples.tobytes(), piece_samples))
         if len(self._open) == 1:  # else the one before it has its deadline still
             self._watch()
+
+    def order(self, what: str) -> None:
+        """Tell the worker something beside its work; an event says what came of it."""
+        if self._worker and self.is_ready:
+            self._worker.send(Order(what))
 
     def excuse(self) -> None:
         """The last deaths were an utterance's fault, not the worker's."""
@@ -161,14 +218,18 @@ class Supervisor:
             self._post(ThreadFailed("supervisor", repr(error)))
 
     async def _keep_alive(self) -> None:
-        while not self._stopping.is_set():
-            self.generation += 1
-            await self._one_generation(self.generation)
+        while True:
+            await self._wanted.wait()
             if self._stopping.is_set():
                 return
+            if self._is_once:
+                self._wanted.clear()
+            self.generation = next(self._generations)
+            self.starts += 1
+            await self._one_generation(self.generation)
             self._wake.clear()
             delay_s = self.restarts.delay_s()
-            if delay_s:
+            if delay_s and self._wanted.is_set() and not self._stopping.is_set():
                 _log.info("the next worker starts in %.1f s", delay_s)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), delay_s)
@@ -181,10 +242,11 @@ class Supervisor:
         except OSError as failure:
             self.restarts = restarts.died(self.restarts)
             reason = f"it cannot be started: {failure.strerror}"
-            self._post(WorkerGone(generation, reason, is_fault=True))
+            self._post(WorkerGone(generation, reason, is_fault=True, seat=self.seat))
             return
         self._worker = worker
         self._strays = 0
+        self._kind = "crash"
         self._is_pinged = self._has_answered = False
         if self._stopping.is_set():
             self.recycle("shutdown")
@@ -195,7 +257,7 @@ class Supervisor:
         except ProtocolError as failure:
             worker.kill(f"it sent {failure.message}")
         finally:
-            self._disarm()
+            self._timer.disarm()
             self._is_ready = False
             self._worker = None
             decoding = next(iter(self._open.values()), None)
@@ -206,7 +268,8 @@ class Supervisor:
         if not planned:
             self.restarts = restarts.died(self.restarts, by_kill=worker.was_killed)
         reason = planned or (error.message if error else ending or "it left")
-        self._post(WorkerGone(generation, reason, not planned, blamed, error))
+        kind = self._kind
+        self._post(WorkerGone(generation, reason, not planned, blamed, error, self.seat, kind))
 
     async def _listen(self, worker: WorkerProcess) -> SwictationError | None:
         """Take its messages until it is gone; the error that it named, if it named one."""
@@ -216,12 +279,15 @@ class Supervisor:
                     if ready.version != PROTOCOL_VERSION:
                         raise ProtocolError(f"protocol version {ready.version}")
                     self._on_ready(worker, ready)
-                case LoadFailed(message, remedy) if not self._is_ready:
+                case LoadFailed(message, remedy, kind) if not self._is_ready:
+                    self._kind = kind
                     return EngineError(message, remedy)
                 case Answer() as answer:
                     self._on_answer(worker, answer)
-                case Failed(_, error):
-                    worker.kill(f"its engine raised {error}")
+                case Failed() as failed:
+                    self._on_failed(worker, failed)
+                case OrderDone(what, is_done, figures):
+                    self._post(events.OrderDone(worker.generation, what, is_done, figures))
                 case Pong():
                     self._on_pong()
                 case None:
@@ -231,9 +297,15 @@ class Supervisor:
 
     def _on_ready(self, worker: WorkerProcess, ready: Ready) -> None:
         self._is_ready = True
+        self.capabilities = ready.capabilities
         self._watch()
-        event = WorkerReady(worker.generation, worker.pid, ready.capabilities, ready.load_s)
-        self._post(event)
+        self._post(
+            WorkerReady(
+                *(worker.generation, worker.pid, ready.capabilities, ready.load_s),
+                seat=self.seat,
+                figures=ready.figures,
+            )
+        )
 
     def _on_answer(self, worker: WorkerProcess, answer: Answer) -> None:
         request = self._open.pop(answer.number, None)
@@ -245,8 +317,28 @@ class Supervisor:
         self.restarts = restarts.served(self.restarts)
         self._watch()
         self._post(
-            WorkerAnswered(worker.generation, answer.number, answer.hypothesis, answer.done_s)
+            WorkerAnswered(
+                *(worker.generation, answer.number, answer.hypothesis, answer.done_s),
+                seat=self.seat,
+                audio_s=request.duration_s,
+                figures=answer.figures,
+            )
         )
+
+    def _on_failed(self, worker: WorkerProcess, failed: Failed) -> None:
+        """Short of device memory it lives on; after anything else it is replaced."""
+        if failed.kind != "oom":
+            self._kind = failed.kind
+            worker.kill(f"its engine raised {failed.error}")
+        elif self._open.pop(failed.number, None) is None:
+            self._on_stray()
+        else:
+            self._watch()
+            self._post(
+                WorkerFailed(
+                    worker.generation, failed.number, failed.kind, self.seat, failed.figures
+                )
+            )
 
     def _on_pong(self) -> None:
         if not self._is_pinged:
@@ -263,13 +355,13 @@ class Supervisor:
 
     def _watch(self) -> None:
         """Arm the deadline of what is being decoded (the oldest that is open), or the next ping."""
+        if self._planned:
+            return  # it has its deadline
         for request in self._open.values():
             seconds = self._deadline.seconds(request.duration_s)
             self._arm(seconds, f"it hung: no answer within {seconds:.0f} s")
             return
-        self._disarm()
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._settings.ping_interval_s, self._ping)
+        self._timer.after(self._settings.ping_interval_s, self._ping)
 
     def _ping(self) -> None:
         if self._worker:
@@ -278,20 +370,13 @@ class Supervisor:
             self._arm(self._settings.ping_timeout_s, "it no longer answers")
 
     def _arm(self, seconds: float, reason: str) -> None:
-        self._disarm()
-        if self._worker:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(seconds, self._expire, self._worker, reason)
+        """End the worker after so long because of `reason`."""
+        if worker := self._worker:
+            self._timer.arm(seconds, lambda: self._end_hung(worker, reason))
 
-    def _expire(self, worker: WorkerProcess, reason: str) -> None:
-        """The deadline is over, unless the answer is here and only we were asleep (Ctrl-Z)."""
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(_LAST_LOOK_S, worker.kill, reason)
-
-    def _disarm(self) -> None:
-        if self._timer:
-            self._timer.cancel()
-            self._timer = None
+    def _end_hung(self, worker: WorkerProcess, reason: str) -> None:
+        self._kind = "hang"
+        worker.kill(reason)
 
 
 def gave_up(reason: str, error: SwictationError | None) -> SwictationError:

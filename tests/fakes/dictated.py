@@ -18,6 +18,7 @@ from swictation.audio.journal import Journal
 from swictation.clock import SimClock
 from swictation.config.settings import TextSettings
 from swictation.daemon.collector import Collector
+from swictation.daemon.degraded import Degradations
 from swictation.daemon.delivery import Delivery
 from swictation.daemon.dictation import Dictation
 from swictation.daemon.eventlog import EventLog
@@ -37,23 +38,33 @@ from swictation.types import (
     SpeechStarted,
     to_samples,
 )
-from swictation.worker.restarts import Restarts
+from swictation.worker.crew import Route
 
 
 class Engine:
-    """Stands where the supervisor does; it answers when the test says so."""
+    """Stands where the crew does, its only worker on the processor; it answers when told to."""
 
     is_ready = True
     is_bloated = False
-    rss_mib = 0.0
-    generation = 1
+    is_hopeless = False
+    does_partials = False
+    has_spare = True
 
     def __init__(self) -> None:
         self.asked: list[DecodeRequest] = []
-        self.restarts = Restarts()
+        self.cpu = self
         self.wakes = 0
 
-    def send(self, request: DecodeRequest, samples: object) -> None:
+    def router(self, request: DecodeRequest) -> Route:
+        return Route("cpu")
+
+    def at(self, seat: str) -> "Engine":
+        return self
+
+    def is_asked(self, number: int) -> bool:
+        return any(request.number == number for request in self.asked)
+
+    def send(self, request: DecodeRequest, samples: object, route: Route) -> None:
         self.asked.append(request)
 
     def wake(self) -> None:
@@ -103,6 +114,7 @@ class Dictated:
             post,
             _Silence,
             self._stabilizer,
+            Degradations(self.clock),
         )
         self._runloop = RunLoop(Inbox(), events, self.clock)
         self.stream.delivery.start()

@@ -1,0 +1,127 @@
+"""The engines of a daemon: their models are had, their workers kept, the card is shared."""
+
+import logging
+from collections.abc import Callable
+
+from swictation.config.settings import Settings
+from swictation.daemon import systemd
+from swictation.daemon.degraded import CPU_ENGINE, NO_ENGINE, VAD_ONLY, Degradations
+from swictation.daemon.eventlog import EventLog
+from swictation.daemon.fetching import Fetching
+from swictation.daemon.staffing import spare
+from swictation.daemon.steward import Asker
+from swictation.daemon.wiring import Workshop, engine_spec
+from swictation.errors import SwictationError
+from swictation.models.store import ModelLocation
+
+_MODES = {"cpu-engine": CPU_ENGINE, "vad-only": VAD_ONLY}
+
+_log = logging.getLogger(__name__)
+
+
+class Engines:
+    """Belongs to the run loop."""
+
+    def __init__(
+        self,
+        shop: Workshop,
+        degradations: Degradations,
+        events: EventLog,
+        on_change: Callable[[], None],
+    ) -> None:
+        """`on_change` is called when models or modes are others."""
+        self._settings = shop.settings
+        self._degradations = degradations
+        self._events = events
+        self._on_change = on_change
+        self.crew = shop.crew()
+        self.steward = shop.steward(self.crew, self._on_mode)
+        self.model = ""
+        """The name of the configured engine's; "" while it is not there."""
+        self.has_model_failed = False
+        self._fetching = Fetching(
+            self._settings, self._on_model, self._on_progress, self._on_model_problem
+        )
+        self._spare_fetching = self._new_spare_fetching()
+
+    def serve(self, asker: Asker) -> None:
+        """Whose requests are answered."""
+        if self.steward:
+            self.steward.serve(asker)
+
+    def start(self) -> None:
+        """Begin to have models, and to read the card when there is a need to."""
+        if self.steward:
+            self.steward.start()
+        self._fetching.start()
+        if self._spare_fetching:
+            self._spare_fetching.start()
+
+    async def stop_fetching(self) -> None:
+        """No model is wanted any more."""
+        await self._fetching.stop()
+        if self._spare_fetching:
+            await self._spare_fetching.stop()
+
+    async def stop(self) -> None:
+        """End workers and probe."""
+        await self.crew.stop()
+        if self.steward:
+            self.steward.stop()
+
+    def change(self, settings: Settings) -> None:
+        """Go on with the models of these settings; where they compute stays as it was."""
+        self._settings = settings
+        self._fetching.look_again(settings)
+        other = spare(settings)
+        if self._spare_fetching and other:
+            self._spare_fetching.look_again(other)
+
+    # --- the parts ---------------------------------------------------------------------------
+
+    def _new_spare_fetching(self) -> Fetching | None:
+        other = spare(self._settings)
+        if self.steward is None or other is None:
+            return None
+        return Fetching(other, self._on_spare, self._on_progress, self._on_spare_problem)
+
+    def _on_model(self, model: ModelLocation) -> None:
+        self.model, self.has_model_failed = model.name, False
+        self._degradations.put(NO_ENGINE, "")  # else the next worker's death says so
+        spec = engine_spec(self._settings, model)
+        if self.steward:
+            self.steward.have("gpu", spec)
+        else:
+            self.crew.cpu.use(spec)
+        self._on_change()
+
+    def _on_spare(self, model: ModelLocation) -> None:
+        other = spare(self._settings)
+        if self.steward and other:
+            self.steward.have("cpu", engine_spec(other, model))
+        self._on_change()
+
+    def _on_progress(self, text: str) -> None:
+        _log.info("model: %s", text)
+        systemd.status(text)
+
+    def _on_model_problem(self, error: SwictationError) -> None:
+        self.has_model_failed = True
+        if not self.crew.is_ready:  # else the engine from before serves on
+            self._degradations.put(NO_ENGINE, error.message)
+        self._events.fault("model", f"{error.message} -> {error.remedy}")
+
+    def _on_spare_problem(self, error: SwictationError) -> None:
+        if self.steward:
+            self.steward.miss_cpu()
+        self._events.fault("model", f"{error.message} -> {error.remedy}")
+
+    def _on_mode(self, mode: str, reason: str) -> None:
+        """Told once each: the log, a notification, `status` until it is over."""
+        for name, degraded in _MODES.items():
+            self._degradations.put(degraded, reason if name == mode else "")
+        if mode:
+            self._events.fault("placement", f"{mode}: {reason}")
+        else:
+            _log.info("all is as configured again")
+        self._on_change()

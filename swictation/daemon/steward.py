@@ -1,0 +1,338 @@
+"""Carries out what the memory manager asks for, and tells it what happens.
+
+Part of the run loop where an engine on a card is wanted; without one there is none of it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from typing import Literal, Protocol
+
+import msgspec
+import numpy as np
+import psutil
+
+from swictation.asr.engine import EngineSpec
+from swictation.clock import Clock
+from swictation.config.settings import Settings
+from swictation.daemon.eventlog import EventLog
+from swictation.events import (
+    DetectorMoved,
+    OrderDone,
+    VramRead,
+    WorkerAnswered,
+    WorkerFailed,
+    WorkerGone,
+    WorkerReady,
+)
+from swictation.types import SAMPLE_RATE_HZ, DecodeRequest, Samples, Seat, to_samples
+from swictation.vram.effects import (
+    Effect,
+    Gained,
+    LevelChanged,
+    LoadGpu,
+    Order,
+    PlaceAsr,
+    PlaceDetector,
+    StopGpu,
+    Validate,
+)
+from swictation.vram.manager import AdaptiveMemoryManager
+from swictation.vram.prober import Prober
+from swictation.worker.crew import Crew, Route
+
+CardEvent = (
+    WorkerReady | WorkerAnswered | WorkerFailed | WorkerGone | OrderDone | VramRead | DetectorMoved
+)
+
+_YIELD_S = 0.5
+"""For the decode that is under way when the card has to be given back."""
+_FREED_WITHIN_S = 5.0
+"""Freed memory is seen 0.5 to 1.5 s late (design); so long it is looked for more often."""
+_KEEP_RATIO = 0.75
+"""A spare worker that is there takes memory itself: it is not ended for that."""
+_MIB = 2**20
+
+OnMode = Callable[[str, str], None]
+"""Told the degraded mode and its reason; "" for none."""
+
+_log = logging.getLogger(__name__)
+
+
+class Asker(Protocol):
+    """Recognition, as far as this needs it."""
+
+    def ask_again(self) -> None:
+        """Requests may go elsewhere now, or somewhere again."""
+        ...
+
+    def deaths_on_gpu(self, utterance: int) -> int:
+        """How many workers on the card died of that utterance."""
+        ...
+
+
+class Steward:
+    """One card, one manager. All its methods belong to the run loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        manager: AdaptiveMemoryManager,
+        crew: Crew,
+        prober: Prober,
+        events: EventLog,
+        clock: Clock,
+        numbers: Iterator[int],
+        *,
+        place_detector: Callable[[Seat], None],
+        on_mode: OnMode,
+    ) -> None:
+        """Prepare; `start` begins.
+
+        Args:
+            settings: of which the host memory for spare workers is used.
+            manager: the mind.
+            crew: the workers.
+            prober: reads the card.
+            events: where actions are told.
+            clock: the run loop's.
+            numbers: fresh request numbers.
+            place_detector: moves the speech detector at the next frame's edge.
+            on_mode: the degraded mode and its reason, "" for none.
+        """
+        self.manager = manager
+        self._settings = settings
+        self._crew = crew
+        self._prober = prober
+        self._events = events
+        self._clock = clock
+        self._numbers = numbers
+        self._place_detector = place_detector
+        self._asker: Asker | None = None
+        self._on_mode = on_mode
+        self._specs: dict[Seat, EngineSpec] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._validation = 0
+        self._refused = 0
+        self._current: tuple[int, Seat] = (-1, "cpu")
+        self._activity = (False, False)
+        self._cpu_state = ""
+        self._mode = ""
+        self._has_cpu_failed = False
+        crew.router = self.route
+
+    # --- life --------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to read the card when there is a need to."""
+        self._prober.start()
+        self._settle([])
+
+    def stop(self) -> None:
+        """End the probe's thread, or leave it to a driver that blocks."""
+        if self._timer:
+            self._timer.cancel()
+        self._prober.stop()
+
+    def serve(self, asker: Asker) -> None:
+        """Whose requests are routed from now on."""
+        self._asker = asker
+
+    def have(self, seat: Seat, spec: EngineSpec) -> None:
+        """The engine for that seat is known, its model is there."""
+        self._specs[seat] = spec
+        if seat == "cpu":
+            self._has_cpu_failed = False
+            if self._crew.cpu.is_wanted:
+                self._crew.cpu.use(spec)
+        self._settle([])
+
+    def miss_cpu(self) -> None:
+        """There is no engine on the processor, or it cannot be had."""
+        self._has_cpu_failed = True
+        self._settle([])
+
+    # --- what happens ------------------------------------------------------------------------
+
+    def look(self, *, is_listening: bool, is_busy: bool, backlog_s: float) -> None:
+        """After each event: what is going on."""
+        now_s = self._clock.now_s()
+        effects = self.manager.on_activity(
+            now_s, is_listening=is_listening, is_busy=is_busy, backlog_s=backlog_s
+        )
+        if effects or self._activity != (is_listening, is_busy):
+            self._activity = (is_listening, is_busy)
+            self._settle(effects)
+
+    def on_event(self, event: CardEvent) -> bool:
+        """Take note; True where nobody else needs to know."""
+        now_s, manager = self._clock.now_s(), self.manager
+        match event:
+            case VramRead(snapshot):
+                self._settle(manager.on_snapshot(snapshot))
+                self._prober.taken()
+                return True
+            case OrderDone():
+                done = manager.on_order_done(now_s, event.order, event.is_done, event.figures)
+                self._settle(done)
+                return True
+            case DetectorMoved(seat, reason, is_fault):
+                self._settle(manager.on_detector(now_s, seat, reason, is_fault))
+                return True
+            case WorkerAnswered() if event.number == self._validation:
+                self._validation = 0
+                self._settle(manager.on_validated(now_s, True))
+                return True
+            case WorkerFailed() if event.number == self._validation:
+                self._validation = 0
+                self._settle(manager.on_gpu_failed(now_s, event.kind))
+                self._settle(manager.on_validated(now_s, False))
+                return True
+            case _ if event.seat == "gpu":
+                self._settle(self._on_gpu(event, now_s))
+            case _:
+                self._settle([])
+        return False
+
+    def route(self, request: DecodeRequest) -> Route:
+        """Where a request goes: an utterance that began on the processor also ends there."""
+        utterance, seat = self._current
+        if request.utterance == utterance and seat == "cpu" and self._crew.cpu.is_ready:
+            return Route("cpu")
+        if request.number == self._refused and self._crew.cpu.is_wanted:
+            return self._note_route(request, Route("cpu"))
+        verdict = self.manager.admit(
+            self._clock.now_s(),
+            request.duration_s,
+            deaths_on_gpu=self._asker.deaths_on_gpu(request.utterance) if self._asker else 0,
+        )
+        return self._note_route(request, Route(verdict.seat, to_samples(verdict.piece_s)))
+
+    # --- the parts ---------------------------------------------------------------------------
+
+    def _note_route(self, request: DecodeRequest, route: Route) -> Route:
+        if route.seat and not request.partial:
+            self._current = (request.utterance, route.seat)
+        return route
+
+    def _on_gpu(
+        self, event: WorkerReady | WorkerAnswered | WorkerFailed | WorkerGone, now_s: float
+    ) -> list[Effect]:
+        manager = self.manager
+        match event:
+            case WorkerReady(capabilities=caps):
+                return manager.on_gpu_ready(now_s, caps.tiers, caps.tier, event.figures)
+            case WorkerAnswered():
+                return manager.on_gpu_answer(now_s, event.audio_s, event.figures)
+            case WorkerFailed():
+                self._refused = event.number
+                return manager.on_gpu_failed(now_s, event.kind)
+            case WorkerGone():
+                self._validation = 0
+                kind = event.kind if event.is_fault else None
+                return manager.on_gpu_gone(now_s, kind, event.reason)
+
+    def _settle(self, effects: list[Effect]) -> None:
+        """Carry out, and all that follows of it; then see to probe, spare worker and timer."""
+        seat = self._crew.seat
+        for effect in effects:
+            self._carry_out(effect)
+        self._tend_cpu()
+        manager = self.manager
+        self._prober.watch(manager.need, self._crew.pids, near=manager.is_near)
+        if manager.mode != self._mode:
+            self._mode = manager.mode
+            self._on_mode(manager.mode, manager.mode_reason)
+        self._arm()
+        if self._crew.seat != seat and self._asker:
+            self._asker.ask_again()
+
+    def _carry_out(self, effect: Effect) -> None:
+        crew, now_s = self._crew, self._clock.now_s()
+        match effect:
+            case LoadGpu(tier, reason):
+                self._tell("load", reason)
+                self._load(tier)
+                self._settle(self.manager.on_gpu_loading(now_s))
+            case StopGpu(reason):
+                self._tell("stop", reason)
+                crew.at("gpu").release(reason, _YIELD_S)
+                self._prober.hurry(_FREED_WITHIN_S)
+            case Order(what):
+                self._tell(what, "")
+                crew.at("gpu").order(what)
+                self._prober.hurry(_FREED_WITHIN_S)
+            case Validate():
+                self._validate()
+            case PlaceDetector(seat, reason):
+                self._tell("detector", reason, to=seat)
+                self._place_detector(seat)
+            case PlaceAsr(seat, reason):
+                self._tell("asr", reason, to=seat)
+                crew.seat = seat
+            case Gained():
+                _log.info(
+                    "%s freed %.0f MiB of about %.0f in %.1f s",
+                    *(effect.action, effect.freed_mib, effect.estimate_mib, effect.took_s),
+                )
+                self._events.write("gained", **msgspec.structs.asdict(effect))
+            case LevelChanged():
+                used = 100.0 * effect.used_fraction
+                _log.info("the card is %s, %.1f %% full (was %s)", effect.level, used, effect.was)
+                self._events.write("level", **msgspec.structs.asdict(effect))
+
+    def _tell(self, action: str, reason: str, **fields: object) -> None:
+        _log.info("card: %s %s%s", action, fields.get("to", ""), f" ({reason})" if reason else "")
+        self._events.write("card", action=action, reason=reason, **fields)
+
+    def _load(self, tier: int) -> None:
+        spec = self._specs["gpu"]
+        self._crew.at("gpu").start(msgspec.structs.replace(spec, tier=tier), once=True)
+
+    def _validate(self) -> None:
+        """Have a second of a known sound transcribed; its answer is never typed."""
+        self._validation = next(self._numbers)
+        sound = _hum()
+        request = DecodeRequest(self._validation, -1, 0, len(sound), partial=True)
+        self._crew.send(request, sound, Route("gpu"))
+
+    def _tend_cpu(self) -> None:
+        """Keep the engine on the processor while it has to serve, or may have to."""
+        manager, cpu, spec = self.manager, self._crew.cpu, self._specs.get("cpu")
+        least_mib = self._settings.worker.warm_min_available_mib
+        if cpu.is_wanted:
+            least_mib *= _KEEP_RATIO
+        has_room = psutil.virtual_memory().available >= least_mib * _MIB
+        is_wanted = manager.needs_cpu or (has_room and not manager.is_idle)
+        if spec and is_wanted and not cpu.is_wanted:
+            cpu.start(spec)
+        elif cpu.is_wanted and not is_wanted:
+            cpu.release("idle" if manager.is_idle else "the host's memory is short")
+        state = self._state_of_cpu()
+        if state != self._cpu_state:
+            self._cpu_state = state
+            self._settle(manager.on_cpu(self._clock.now_s(), state))
+
+    def _state_of_cpu(self) -> Literal["none", "loading", "ready", "failed"]:
+        cpu = self._crew.cpu
+        if self._has_cpu_failed or cpu.restarts.is_hopeless:
+            return "failed"
+        return "loading" if cpu.state == "none" and cpu.is_wanted else cpu.state
+
+    def _arm(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if (at_s := self.manager.next_tick_s) is not None:
+            delay_s = max(0.0, at_s - self._clock.now_s())
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._settle(self.manager.tick(self._clock.now_s()))
+
+
+def _hum() -> Samples:
+    """A second of a quiet tone of 200 Hz: all of an engine computes, nobody's words are in it."""
+    at_s = np.arange(SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
+    return (2000.0 * np.sin(2.0 * np.pi * 200.0 * at_s)).astype(np.int16)

@@ -1,0 +1,115 @@
+"""The workers in use: one on the processor, and one on the card where that is wanted.
+
+Which of them is asked is a policy's business; here it is carried out.
+"""
+
+import itertools
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from swictation.config.settings import WorkerSettings
+from swictation.events import Event
+from swictation.types import DecodeRequest, Samples, Seat
+from swictation.worker.supervisor import Supervisor
+
+
+class Route(msgspec.Struct, frozen=True):
+    """Where a request goes."""
+
+    seat: Seat | None
+    """None: nowhere yet, it is asked again when something has changed."""
+    piece_samples: int = 0
+    """Decode it in pieces of at most that length, for want of memory; 0: whole."""
+
+
+class Crew:
+    """Supervisors by seat. Lives on the run loop's thread."""
+
+    def __init__(
+        self, settings: WorkerSettings, post: Callable[[Event], None], *, has_card: bool = False
+    ) -> None:
+        generations = itertools.count(1)
+        self.cpu = Supervisor(settings, post, "cpu", generations)
+        self.gpu = Supervisor(settings, post, "gpu", generations) if has_card else None
+        self.seat: Seat | None = "cpu"
+        """Where the next utterance goes."""
+        self.has_spare = True
+        """Whether there is an engine on the processor at all."""
+        self.router: Callable[[DecodeRequest], Route] = lambda _: Route(self.seat)
+        """Says where a request goes, each time it is to be sent."""
+
+    @property
+    def serving(self) -> Supervisor:
+        """Who answers at present, or is to."""
+        return self.gpu if self.gpu and self.seat == "gpu" else self.cpu
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a word spoken now is answered without waiting for a model."""
+        return self.seat is not None and self.serving.is_ready
+
+    @property
+    def state(self) -> Literal["none", "loading", "ready"]:
+        """Of the worker that serves."""
+        return self.serving.state
+
+    @property
+    def device(self) -> str:
+        """Where it really computes; "" until that is known."""
+        capabilities = self.serving.capabilities
+        return capabilities.device if capabilities else ""
+
+    @property
+    def does_partials(self) -> bool:
+        """Whether tentative text may be asked for."""
+        capabilities = self.serving.capabilities
+        return self.is_ready and capabilities is not None and capabilities.partials
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether starting the last resort again has proved useless."""
+        last = self.cpu if self.has_spare or not self.gpu else self.gpu
+        return last.restarts.is_hopeless
+
+    @property
+    def is_bloated(self) -> bool:
+        """Whether the worker on the processor has outgrown its limit."""
+        return self.cpu.is_bloated
+
+    @property
+    def pids(self) -> list[int]:
+        """Of all workers."""
+        return [one.pid for one in self._all if one.pid is not None]
+
+    def is_asked(self, number: int) -> bool:
+        """Whether the answer to that request may still come."""
+        return any(one.is_asked(number) for one in self._all)
+
+    def at(self, seat: Seat) -> Supervisor:
+        """The supervisor of a seat. Raises LookupError: there is no such seat."""
+        if seat == "gpu" and self.gpu is None:
+            raise LookupError("no engine on a card is configured")
+        return self.gpu if self.gpu and seat == "gpu" else self.cpu
+
+    def send(self, request: DecodeRequest, samples: Samples, route: Route) -> bool:
+        """Ask the worker that `route` names; False where it is not ready."""
+        if route.seat is None or not self.at(route.seat).is_ready:
+            return False
+        self.at(route.seat).send(request, samples, route.piece_samples)
+        return True
+
+    def wake(self) -> None:
+        """Somebody speaks: do not wait any longer before the next start."""
+        for one in self._all:
+            one.wake()
+
+    async def stop(self) -> None:
+        """End all workers and wait for them."""
+        for one in reversed(self._all):
+            await one.stop()
+
+    @property
+    def _all(self) -> list[Supervisor]:
+        return [self.cpu, self.gpu] if self.gpu else [self.cpu]
