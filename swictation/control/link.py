@@ -129,9 +129,9 @@ class Bus(MessageBus):
             await self.wait_for_disconnect()
 
 
-async def connect(address: str) -> Bus:
+async def connect(address: str, *, takes_fds: bool = False) -> Bus:
     """A connection to the bus at `address`; raises as `Bus.open` does."""
-    bus = Bus(address)
+    bus = Bus(address, negotiate_unix_fd=takes_fds)
     await bus.open()
     return bus
 
@@ -146,6 +146,8 @@ class Link:
         on_up: Callable[[Bus], Awaitable[None]],
         on_down: Callable[[], None] | None = None,
         longest_wait_s: float = LONGEST_WAIT_S,
+        *,
+        takes_fds: bool = False,
     ) -> None:
         self.bus: Bus | None = None
         """The connection while it stands."""
@@ -154,6 +156,7 @@ class Link:
         self._on_up = on_up
         self._on_down = on_down
         self._longest_wait_s = longest_wait_s
+        self._takes_fds = takes_fds
         self._task: asyncio.Task[None] | None = None
         self._has_tried = asyncio.Event()
 
@@ -210,7 +213,7 @@ class Link:
             self._on_down()
 
     async def _connect(self) -> None:
-        bus = await connect(self._address())
+        bus = await connect(self._address(), takes_fds=self._takes_fds)
         try:
             await self._on_up(bus)
         except BaseException:

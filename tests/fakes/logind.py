@@ -1,11 +1,19 @@
 """A logind of which the tests decide what it knows: one user, one session."""
 
 import os
+import select
 from typing import Annotated
 
 from dbus_fast import DBusError, PropertyAccess
-from dbus_fast.annotations import DBusBool, DBusObjectPath, DBusSignature, DBusStr, DBusUInt32
-from dbus_fast.service import ServiceInterface, dbus_method, dbus_property
+from dbus_fast.annotations import (
+    DBusBool,
+    DBusObjectPath,
+    DBusSignature,
+    DBusStr,
+    DBusUInt32,
+    DBusUnixFd,
+)
+from dbus_fast.service import ServiceInterface, dbus_method, dbus_property, dbus_signal
 
 from swictation.control.link import Bus, connect
 
@@ -54,6 +62,29 @@ class Manager(ServiceInterface):
     def __init__(self) -> None:
         super().__init__(f"{NAME}.Manager")
         self.of_process: str | None = None
+        self.inhibited: list[list[str]] = []
+        self._inhibitor = (-1, -1)
+
+    @dbus_method()
+    def Inhibit(self, what: DBusStr, who: DBusStr, why: DBusStr, mode: DBusStr) -> DBusUnixFd:
+        self._inhibitor = os.pipe()
+        self.inhibited.append([what, who, why, mode])
+        return self._inhibitor[1]
+
+    def let_go(self) -> None:
+        """Close the end that was given away; what is left of it is the inhibitor's own."""
+        os.close(self._inhibitor[1])
+
+    def is_inhibited(self) -> bool:
+        """Whether somebody still holds the last inhibitor."""
+        return not select.select([self._inhibitor[0]], [], [], 0)[0]
+
+    def forget(self) -> None:
+        os.close(self._inhibitor[0])
+
+    @dbus_signal()
+    def PrepareForSleep(self, is_going: DBusBool) -> DBusBool:
+        return is_going
 
     @dbus_method()
     def GetSessionByPID(self, pid: DBusUInt32) -> DBusObjectPath:
@@ -81,7 +112,7 @@ class Logind:
         self._bus: Bus | None = None
 
     async def start(self, address: str) -> None:
-        self._bus = await connect(address)
+        self._bus = await connect(address, takes_fds=True)
         self._bus.export(ROOT, self.manager)
         self._bus.export(f"{ROOT}/user/_1000", self.user)
         self._bus.export(DISPLAY, self.display)

@@ -1,0 +1,104 @@
+"""The machine's sleep, by logind: what a card holds is given back before it, and not after.
+
+A delay inhibitor buys the time for that; logind waits for it five seconds at most
+(`InhibitDelayMaxSec`), so whoever is called before sleep has less.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import Awaitable, Callable
+
+from dbus_fast import Message, MessageType
+
+from swictation.control.link import FAILURES, Bus, Link
+from swictation.control.screenlock import ANSWER_S, LONGEST_WAIT_S, NAME, PATH
+from swictation.control.wire import system_address
+
+BEFORE_SLEEP_S = 4.0
+
+_INTERFACE = f"{NAME}.Manager"
+_SIGNAL = "PrepareForSleep"
+_RULE = f"type='signal',sender='{NAME}',path='{PATH}',interface='{_INTERFACE}',member='{_SIGNAL}'"
+
+_log = logging.getLogger(__name__)
+
+
+class SleepWatch:
+    """Calls back before the machine sleeps and after. Used on the run loop's thread.
+
+    Without logind nothing is ever called.
+    """
+
+    def __init__(self, before: Callable[[], Awaitable[None]], after: Callable[[], None]) -> None:
+        """`before` is waited for, for BEFORE_SLEEP_S at most."""
+        self._before = before
+        self._after = after
+        self._news: asyncio.Queue[bool] = asyncio.Queue(maxsize=8)
+        """Whether it goes to sleep; full, the newest is dropped: nobody sleeps that often."""
+        self._inhibitor: int | None = None
+        self._link = Link(
+            "sleep", system_address, self._on_up, None, LONGEST_WAIT_S, takes_fds=True
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to watch; returns at once."""
+        self._link.start()
+        self._task = asyncio.create_task(self._watch(), name="sleep")
+
+    async def stop(self) -> None:
+        """Watch no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._link.stop()
+        self._release()
+
+    async def _on_up(self, bus: Bus) -> None:
+        bus.add_message_handler(self._note)
+        await bus.ask_bus("AddMatch", "s", _RULE)
+        with contextlib.suppress(*FAILURES):  # without logind there is nothing to inhibit
+            await self._inhibit(bus)
+
+    def _note(self, message: Message) -> None:
+        if message.message_type is MessageType.SIGNAL and message.member == _SIGNAL:
+            with contextlib.suppress(asyncio.QueueFull):
+                self._news.put_nowait(bool(message.body[0]))
+
+    async def _watch(self) -> None:
+        while True:
+            if await self._news.get():
+                _log.info("the machine goes to sleep")
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._before(), BEFORE_SLEEP_S)
+                self._release()
+            else:
+                _log.info("the machine is awake again")
+                self._after()
+                if self._link.bus is not None:
+                    with contextlib.suppress(*FAILURES):
+                        await self._inhibit(self._link.bus)
+
+    async def _inhibit(self, bus: Bus) -> None:
+        """Have logind wait before the next sleep until `_release`."""
+        async with asyncio.timeout(ANSWER_S):
+            reply = await bus.call(
+                Message(
+                    destination=NAME,
+                    path=PATH,
+                    interface=_INTERFACE,
+                    member="Inhibit",
+                    signature="ssss",
+                    body=["sleep", "swictation", "gives the card back", "delay"],
+                )
+            )
+        if reply.message_type is MessageType.METHOD_RETURN and reply.unix_fds:
+            self._release()
+            self._inhibitor = reply.unix_fds[int(reply.body[0])]
+
+    def _release(self) -> None:
+        if self._inhibitor is not None:
+            os.close(self._inhibitor)
+            self._inhibitor = None
