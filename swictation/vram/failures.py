@@ -71,11 +71,10 @@ def classify(error: BaseException) -> FailureKind:
     Something fatal anywhere in the chain outweighs the rest: cleaning up after it may well have
     raised something milder.
     """
-    kinds = [_kind_of(one) for one in _chain(error)]
-    for kind in _GRAVEST:
-        if kind in kinds:
-            return kind
-    return next((kind for kind in kinds if kind != "other"), "other")
+    kinds: list[FailureKind] = [_kind_of(one) for one in _chain(error)]
+    told: list[FailureKind] = [kind for kind in kinds if kind != "other"]
+    gravest = [kind for kind in _GRAVEST if kind in told]
+    return (gravest or told or kinds)[0]
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
