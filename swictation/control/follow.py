@@ -1,6 +1,7 @@
 """The status as it changes, through restarts of the daemon and of the bus."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 import msgspec
@@ -20,10 +21,11 @@ _SIGNALS = (
 _MEMBERS = {"StatusChanged", "NameOwnerChanged"}
 
 
-async def follow(tell: Callable[[Status], None]) -> None:
+async def follow(tell: Callable[[Status], None], every_s: float | None = None) -> None:
     """Call `tell` with the status now and after each change; ends only when cancelled.
 
-    Without a daemon the status is `STOPPED`. Nobody is started in order to be asked.
+    Without a daemon the status is `STOPPED`. Nobody is started in order to be asked. `every_s`:
+    look that often in any case, for figures that are no change by themselves.
     """
     changed = asyncio.Event()
 
@@ -44,7 +46,8 @@ async def follow(tell: Callable[[Status], None]) -> None:
         while True:
             changed.clear()
             tell(await _look(link))
-            await changed.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), every_s)
     finally:
         await link.stop()
 

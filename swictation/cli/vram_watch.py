@@ -1,0 +1,47 @@
+"""`swictation vram watch`: the card's memory, live in the terminal."""
+
+import asyncio
+import signal
+
+import click
+from rich.console import Console
+from rich.live import Live
+
+from swictation.cli.vram_picture import History, picture
+from swictation.control.follow import follow
+from swictation.control.status import Status
+
+_EVERY_S = 1.0
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Show this moment and end.")
+def watch(once: bool) -> None:
+    """Show who holds the card's memory, its level, and what is done about it; ends with Ctrl-C.
+
+    It asks the daemon and never the card, so it keeps no card awake.
+    """
+    asyncio.run(_watch(once=once))
+
+
+async def _watch(*, once: bool) -> None:
+    console, history, ended = Console(highlight=False), History(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    with Live(console=console, auto_refresh=False, transient=False) as live:
+
+        def show(status: Status) -> None:
+            if status.vram:
+                history.add(status.vram)
+            live.update(picture(status, history, console.width), refresh=True)
+            if once:
+                ended.set()
+
+        following = asyncio.create_task(follow(show, _EVERY_S))
+        waiting = asyncio.create_task(ended.wait())
+        await asyncio.wait({following, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (following, waiting):
+            task.cancel()
+        results = await asyncio.gather(following, waiting, return_exceptions=True)
+    if isinstance(results[0], Exception):
+        raise results[0]
