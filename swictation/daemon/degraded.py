@@ -5,6 +5,8 @@ from swictation.control.status import Degraded
 
 Mode = str
 
+AUDIO_ONLY = "audio-only"
+"""No detector works: nothing but capture does."""
 NO_ENGINE = "no engine"
 NO_MICROPHONE = "no microphone"
 NO_WINDOW = "no window"
@@ -14,7 +16,10 @@ CPU_ENGINE = "cpu-engine"
 VAD_ONLY = "vad-only"
 """Speech is heard and kept, and becomes text later."""
 
-_GRAVEST_FIRST = (NO_ENGINE, NO_MICROPHONE, VAD_ONLY, NO_WINDOW, NO_SPOOL, CPU_ENGINE)
+_GRAVEST_FIRST = (
+    *(AUDIO_ONLY, NO_ENGINE, NO_MICROPHONE, VAD_ONLY),
+    *(NO_WINDOW, NO_SPOOL, CPU_ENGINE),
+)
 
 
 class Degradations:
