@@ -3,9 +3,15 @@
 import msgspec
 
 from swictation.asr.engine import EngineSpec
-from swictation.types import Capabilities, DecodeRequest, Hypothesis
+from swictation.types import (
+    AllocatorFigures,
+    Capabilities,
+    DecodeRequest,
+    FailureKind,
+    Hypothesis,
+)
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 
 class Load(msgspec.Struct, frozen=True, tag=True):
@@ -21,6 +27,14 @@ class Decode(msgspec.Struct, frozen=True, tag=True):
 
     request: DecodeRequest
     pcm: bytes
+    piece_samples: int = 0
+    """Decode it in pieces of at most that length, for want of memory; 0: whole."""
+
+
+class Order(msgspec.Struct, frozen=True, tag=True):
+    """Do this beside the work, between two decodes: see `vram.effects.Order`."""
+
+    what: str
 
 
 class Ping(msgspec.Struct, frozen=True, tag=True):
@@ -41,6 +55,7 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
     pid: int
     capabilities: Capabilities
     load_s: float
+    figures: AllocatorFigures | None = None
 
 
 class LoadFailed(msgspec.Struct, frozen=True, tag=True):
@@ -48,6 +63,7 @@ class LoadFailed(msgspec.Struct, frozen=True, tag=True):
 
     message: str
     remedy: str = ""
+    kind: FailureKind = "other"
 
 
 class Answer(msgspec.Struct, frozen=True, tag=True):
@@ -56,14 +72,28 @@ class Answer(msgspec.Struct, frozen=True, tag=True):
     number: int
     hypothesis: Hypothesis
     done_s: float
+    figures: AllocatorFigures | None = None
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
-    """The engine raised while it answered request `number`; the worker should be replaced."""
+    """The engine raised while it answered request `number`.
+
+    Short of device memory ("oom") the worker lives on; else it is to be replaced.
+    """
 
     number: int
     error: str
     """The exception's type; its text could hold dictated words."""
+    kind: FailureKind = "other"
+    figures: AllocatorFigures | None = None
+
+
+class OrderDone(msgspec.Struct, frozen=True, tag=True):
+    """An order was carried out, or could not be."""
+
+    what: str
+    is_done: bool
+    figures: AllocatorFigures | None = None
 
 
 class Pong(msgspec.Struct, frozen=True, tag=True):
@@ -72,5 +102,5 @@ class Pong(msgspec.Struct, frozen=True, tag=True):
     number: int
 
 
-ToWorker = Load | Decode | Ping | Shutdown
-FromWorker = Ready | LoadFailed | Answer | Failed | Pong
+ToWorker = Load | Decode | Order | Ping | Shutdown
+FromWorker = Ready | LoadFailed | Answer | Failed | OrderDone | Pong
