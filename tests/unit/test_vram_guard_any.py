@@ -65,7 +65,9 @@ class Guarded(RuleBasedStateMachine):
     @precondition(lambda self: self.open)
     @rule(which=st.integers(0, 5), mib=st.floats(0.1, 300.0))
     def work(self, which, mib):
-        context, _, blocks, is_probe = self.open[which % len(self.open)]
+        context, unit, blocks, is_probe = self.open[which % len(self.open)]
+        if unit.generation != self.breaker.generation:
+            return  # its process is gone
         try:
             blocks.append(self.ledger.malloc(mib))
         except OutOfMemoryError as error:
@@ -82,7 +84,7 @@ class Guarded(RuleBasedStateMachine):
         was_latched, was_poisoned = self.guard.report.latched, self.is_poisoned
         with pytest.raises(DeviceFailure):
             context.__exit__(type(error), error, error.__traceback__)
-        if was_poisoned and not was_latched:
+        if was_poisoned and not was_latched and isinstance(error, RuntimeError):
             assert self.guard.report.latched
         self.probes_since_fault = 0 if self.breaker.state != "closed" else self.probes_since_fault
 
@@ -97,7 +99,8 @@ class Guarded(RuleBasedStateMachine):
         is_void = unit.generation != self.breaker.generation or was == "dead"
         try:
             unit.point(point)
-        except RuntimeError as error:
+        except (RuntimeError, DeviceFailure) as error:
+            assert is_void or self.is_poisoned
             self.end_badly(context, [], error, is_probe)
             return
         try:
@@ -140,4 +143,4 @@ class Guarded(RuleBasedStateMachine):
 
 
 TestGuarded = Guarded.TestCase
-TestGuarded.settings = settings(max_examples=100)
+TestGuarded.settings = settings(max_examples=150)
