@@ -231,6 +231,7 @@ class CUDAMemoryGuard:
         if kind == "oom":
             return DeviceFailure(kind, "The card is short of memory.")
         self._latched = self.report.latched = kind
+        self.report.figures = None
         return DeviceFailure(kind, _NEVER_AGAIN)
 
     def _collect_after(self, error: BaseException) -> FailureKind:
@@ -238,6 +239,7 @@ class CUDAMemoryGuard:
         traceback.clear_frames(error.__traceback__)
         try:
             self._allocator.collect()
+            self.look()
         except Exception as worse:  # noqa: BLE001 - a device may say anything; the worse counts
             kind = classify(worse)
             return "fatal" if kind == "other" else kind

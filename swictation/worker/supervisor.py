@@ -220,7 +220,7 @@ class Supervisor:
                     return EngineError(message, remedy)
                 case Answer() as answer:
                     self._on_answer(worker, answer)
-                case Failed(_, error):
+                case Failed(error=error):
                     worker.kill(f"its engine raised {error}")
                 case Pong():
                     self._on_pong()
