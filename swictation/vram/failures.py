@@ -73,7 +73,7 @@ def classify(error: BaseException) -> FailureKind:
     """
     kinds: list[FailureKind] = [_kind_of(one) for one in _chain(error)]
     told: list[FailureKind] = [kind for kind in kinds if kind != "other"]
-    gravest = [kind for kind in _GRAVEST if kind in told]
+    gravest: list[FailureKind] = [kind for kind in _GRAVEST if kind in told]
     return (gravest or told or kinds)[0]
 
 

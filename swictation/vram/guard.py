@@ -50,7 +50,7 @@ class Unit:
         Raises:
             Exception: whatever the device says; the unit's end makes a DeviceFailure of it.
         """
-        self._guard.pass_point(name)
+        self._guard.pass_point(self, name)
 
 
 class CUDAMemoryGuard:
@@ -142,8 +142,9 @@ class CUDAMemoryGuard:
         self._residue = Residue()
         return True
 
-    def pass_point(self, name: PointName) -> None:
+    def pass_point(self, unit: Unit, name: PointName) -> None:
         """See `Unit.point`."""
+        self._raise_if_void(unit)
         count = self.report.points.setdefault(name, PointCount())
         count.passed += 1
         if self._clock.now_s() - self._collected_s < COLLECT_PAUSE_S:
@@ -193,8 +194,7 @@ class CUDAMemoryGuard:
 
     def _end(self, unit: Unit, audio_s: float) -> None:
         """Measure it; its result is void if the device failed meanwhile, at whichever unit."""
-        if self._latched or unit.generation != self._generation:
-            raise DeviceFailure(self._latched or "fatal", _VOID)
+        self._raise_if_void(unit)
         unit.figures = self.look()
         self.report.units += 1
         self.report.peak_mib = unit.figures.peak_mib if unit.figures else None
@@ -206,6 +206,10 @@ class CUDAMemoryGuard:
         if self._admission:
             taken_mib = unit.figures.peak_mib - unit.begun.allocated_mib
             self._admission.observe(audio_s, max(0.0, taken_mib))
+
+    def _raise_if_void(self, unit: Unit) -> None:
+        if self._latched or unit.generation != self._generation:
+            raise DeviceFailure(self._latched or "fatal", _VOID)
 
     def _failed(
         self, error: BaseException, generation: int, *, is_probe: bool
@@ -227,6 +231,7 @@ class CUDAMemoryGuard:
         if kind == "oom":
             return DeviceFailure(kind, "The card is short of memory.")
         self._latched = self.report.latched = kind
+        self.report.figures = None
         return DeviceFailure(kind, _NEVER_AGAIN)
 
     def _collect_after(self, error: BaseException) -> FailureKind:
@@ -234,6 +239,7 @@ class CUDAMemoryGuard:
         traceback.clear_frames(error.__traceback__)
         try:
             self._allocator.collect()
+            self.look()
         except Exception as worse:  # noqa: BLE001 - a device may say anything; the worse counts
             kind = classify(worse)
             return "fatal" if kind == "other" else kind

@@ -14,21 +14,19 @@ import socket
 import sys
 import time
 
-import numpy as np
-
-from swictation.asr.engine import Engine
 from swictation.asr.registry import loader
 from swictation.errors import SwictationError
+from swictation.vram.failures import classify
 from swictation.worker.channel import encode, receive
+from swictation.worker.decoding import Decoder, decoder_for
 from swictation.worker.hearing import hearing
 from swictation.worker.messages import (
     PROTOCOL_VERSION,
-    Answer,
     Decode,
-    Failed,
     FromWorker,
     Load,
     LoadFailed,
+    Order,
     Ping,
     Pong,
     Ready,
@@ -38,8 +36,9 @@ from swictation.worker.messages import (
 _PR_SET_PDEATHSIG = 1
 _EXIT_LOAD_FAILED = 1
 _EXIT_PROTOCOL = 2
+_EXIT_BROKEN = 3
 _SHOWN_LANGUAGES = 10
-_FULL_SCALE = np.float32(32768.0)
+_DOCTOR = "swictation doctor"
 
 
 def main(channel_fd: int, parent_pid: int, detector_fd: int) -> int:
@@ -53,13 +52,13 @@ def main(channel_fd: int, parent_pid: int, detector_fd: int) -> int:
         if not isinstance(first, Load) or first.version != PROTOCOL_VERSION:
             return _EXIT_PROTOCOL
         with hearing(detector_fd, first.spec):
-            engine = _load(sock, first)
-            if engine is None:
+            decoder = _load(sock, first)
+            if decoder is None:
                 return _EXIT_LOAD_FAILED
             try:
-                return _serve(sock, engine)
+                return _serve(sock, decoder)
             finally:
-                engine.close()
+                decoder.close()
 
 
 def _die_with_parent(parent_pid: int) -> None:
@@ -68,12 +67,14 @@ def _die_with_parent(parent_pid: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _load(sock: socket.socket, order: Load) -> Engine | None:
+def _load(sock: socket.socket, order: Load) -> Decoder | None:
     begun_s = time.monotonic()
     try:
         engine = loader(order.spec.engine)(order.spec)
-    except SwictationError as error:
-        _send(sock, LoadFailed(error.message, error.remedy))
+    except Exception as error:
+        if (told := _load_failed(error)) is None:
+            raise
+        _send(sock, told)
         return None
     load_s = time.monotonic() - begun_s
     caps = engine.capabilities
@@ -82,31 +83,39 @@ def _load(sock: socket.socket, order: Load) -> Engine | None:
         message = f"The model {order.spec.model} speaks {known}, not {order.spec.language!r}."
         _send(sock, LoadFailed(message, "choose another with --language or [asr] language"))
         return None
-    _send(sock, Ready(PROTOCOL_VERSION, order.generation, os.getpid(), caps, load_s))
-    return engine
+    loaded = decoder_for(engine)
+    pid, figures = os.getpid(), loaded.figures()
+    _send(sock, Ready(PROTOCOL_VERSION, order.generation, pid, caps, load_s, figures))
+    return loaded
 
 
-def _serve(sock: socket.socket, engine: Engine) -> int:
-    while True:
+def _load_failed(error: Exception) -> LoadFailed | None:
+    """What to tell of it; None where it is neither a person's to mend nor a card's failure."""
+    kind = classify(error)
+    if isinstance(error, SwictationError):
+        return LoadFailed(error.message, error.remedy, kind)
+    if kind == "oom":
+        return LoadFailed("The card has no room for the model.", "swictation status", kind)
+    if kind != "other":
+        name = type(error).__name__
+        return LoadFailed(f"The card failed while the model was loaded: {name}.", _DOCTOR, kind)
+    return None
+
+
+def _serve(sock: socket.socket, decoder: Decoder) -> int:
+    while not decoder.is_broken:
         match receive(sock):
             case Decode() as order:
-                _send(sock, _answer(engine, order))
+                _send(sock, decoder.answer(order))
+            case Order() as order:
+                _send(sock, decoder.obey(order))
             case Ping(number):
                 _send(sock, Pong(number))
             case Shutdown() | None:
                 return 0
             case _:
                 return _EXIT_PROTOCOL
-
-
-def _answer(engine: Engine, order: Decode) -> FromWorker:
-    waveform = np.frombuffer(order.pcm, np.int16).astype(np.float32) / _FULL_SCALE
-    try:
-        hypothesis = engine.decode(order.request, waveform)
-    except Exception as error:  # noqa: BLE001 - an engine may raise anything; the daemon decides
-        # The text of an unknown error could hold dictated words: its type must do.
-        return Failed(order.request.number, type(error).__name__)
-    return Answer(order.request.number, hypothesis, time.monotonic())
+    return _EXIT_BROKEN
 
 
 def _send(sock: socket.socket, message: FromWorker) -> None:

@@ -76,9 +76,10 @@ class Answer(msgspec.Struct, frozen=True, tag=True):
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
-    """The engine raised while it answered request `number`.
+    """The engine raised while it answered request `number`; 0: while it carried out an order.
 
-    Short of device memory ("oom") the worker lives on; else it is to be replaced.
+    Short of device memory ("oom") the worker lives on; else it is to be replaced, and one on a card
+    exits by itself.
     """
 
     number: int

@@ -1,0 +1,74 @@
+"""Cutting a sound that is too long for the memory there is, at its quietest places. Pure."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from swictation.asr.engine import Waveform
+from swictation.types import DecodeRequest, Hypothesis, to_samples
+
+_QUIET = to_samples(0.15)
+_FREEDOM = 0.25
+"""A piece may differ from an even share by so much."""
+
+
+def halves(waveform: Waveform) -> list[slice]:
+    """In two, near the middle."""
+    return cut(waveform, -(-len(waveform) * 5 // 8))
+
+
+def cut(waveform: Waveform, longest: int) -> list[slice]:
+    """In pieces of at most `longest` samples, about equally long; 0: in one."""
+    total = len(waveform)
+    if longest <= 0 or total <= longest:
+        return [slice(0, total)]
+    # With room to choose: at the very least of pieces there may be but one place for a cut.
+    left = -(-total * 5 // (longest * 4))
+    loudness = np.concatenate(([0.0], np.cumsum(np.square(waveform, dtype=np.float64))))
+    ends = [0]
+    while left > 1:
+        rest = total - ends[-1]
+        low = max(rest - (left - 1) * longest, round((1 - _FREEDOM) * rest / left))
+        high = min(longest, round((1 + _FREEDOM) * rest / left), rest - 1)
+        ends.append(ends[-1] + _quietest(loudness[ends[-1] :], max(1, low), max(1, low, high)))
+        left -= 1
+    return [slice(begin, end) for begin, end in pairwise([*ends, total])]
+
+
+def _quietest(loudness: Waveform, low: int, high: int) -> int:
+    """The middle of the quietest moment whose middle lies in `low`..`high`."""
+    width = min(_QUIET, low)
+    begin, last = low - width // 2, high - width // 2
+    last = min(last, len(loudness) - 1 - width)
+    if last <= begin:
+        return low
+    sums = loudness[begin + width : last + width + 1] - loudness[begin : last + 1]
+    return begin + int(np.argmin(sums)) + width // 2
+
+
+def part(request: DecodeRequest, piece: slice) -> DecodeRequest:
+    """The request for one piece: only the first one continues text."""
+    return DecodeRequest(
+        request.number,
+        request.utterance,
+        request.first_sample + piece.start,
+        request.first_sample + piece.stop,
+        "" if piece.start else request.forced_text,
+        request.partial,
+    )
+
+
+def joined(parts: list[Hypothesis]) -> Hypothesis:
+    """One answer of several: as sure as the least sure, dropped only if every one was."""
+    if len(parts) == 1:
+        return parts[0]
+    return Hypothesis(
+        new_text="".join(one.new_text for one in parts),
+        confident=all(one.confident for one in parts),
+        dropped=parts[0].dropped if all(one.dropped for one in parts) else "",
+        score=min(one.score for one in parts),
+        no_speech_prob=min(one.no_speech_prob for one in parts),
+        retries=sum(one.retries for one in parts),
+        decode_s=sum(one.decode_s for one in parts),
+        cpu_s=sum(one.cpu_s for one in parts),
+    )
