@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -205,10 +204,18 @@ int nvmlDeviceGetHandleByUUID(const char *uuid, void **handle) {
   return NOT_FOUND;
 }
 
+/* The domain may be written with four digits, as the kernel does, or with eight. */
+static int is_same_place(const char *one, const char *other) {
+  unsigned a[4], b[4];
+  const char *form = "%x:%x:%x.%x";
+  return sscanf(one, form, a, a + 1, a + 2, a + 3) == 4 &&
+         sscanf(other, form, b, b + 1, b + 2, b + 3) == 4 && !memcmp(a, b, sizeof a);
+}
+
 int nvmlDeviceGetHandleByPciBusId_v2(const char *bus_id, void **handle) {
   ENTER;
   for (uint32_t i = 0; i < s->devices; i++)
-    if (!strcasecmp(bus_id, s->device[i].bus_id)) {
+    if (is_same_place(bus_id, s->device[i].bus_id)) {
       *handle = (void *)(uintptr_t)(i + 1);
       return OK;
     }

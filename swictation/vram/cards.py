@@ -1,0 +1,65 @@
+"""NVIDIA cards and their driver, from what the kernel has written down.
+
+Neither NVML nor a card's own registers are read: either wakes a card that sleeps.
+"""
+
+from pathlib import Path
+
+import msgspec
+
+_NVIDIA = "0x10de"
+_DISPLAY_CLASS = "0x03"
+_ASLEEP = ("suspended", "suspending")
+"""The kernel's words for a card that to open would wake, or keep from falling asleep."""
+
+
+class Card(msgspec.Struct, frozen=True):
+    """One card on the PCI bus."""
+
+    address: str
+    power: str
+    """The kernel's word: active, suspended ..., or ""."""
+    name: str
+    """The driver's word for it, or ""."""
+
+    @property
+    def is_asleep(self) -> bool:
+        return self.power in _ASLEEP
+
+
+def cards(root: Path) -> list[Card]:
+    """NVIDIA's display devices, in the bus's order; none under WSL, which has no such bus."""
+    devices = sorted((root / "sys/bus/pci/devices").glob("*"))
+    return [
+        _card(root, path)
+        for path in devices
+        if read(path / "vendor") == _NVIDIA and read(path / "class").startswith(_DISPLAY_CLASS)
+    ]
+
+
+def driver(root: Path) -> str:
+    """The version of the driver that is loaded, or ""."""
+    return read(root / "sys/module/nvidia/version")
+
+
+def read(path: Path) -> str:
+    """What a file of the kernel says, or ""."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _card(root: Path, device: Path) -> Card:
+    card = Card(device.name, read(device / "power/runtime_status"), "")
+    # Its name comes from the driver, which may ask the card.
+    return card if card.is_asleep else msgspec.structs.replace(card, name=_name(root, device.name))
+
+
+def _name(root: Path, address: str) -> str:
+    told = read(root / "proc/driver/nvidia/gpus" / address / "information")
+    for line in told.splitlines():
+        key, _, value = line.partition(":")
+        if key == "Model":
+            return value.strip()
+    return ""

@@ -1,0 +1,49 @@
+"""What NVML's error codes mean for a person."""
+
+from swictation.types import Trouble
+
+_STALE = (1, 2)
+"""Uninitialised, invalid argument: of a handle that was fine, the driver was loaded anew since."""
+_MISSING_CALL = (3, 13, 25)
+"""Not supported, not in the library, of another version: there may be an older call."""
+
+RELOAD = "sudo modprobe -r nvidia_uvm && sudo modprobe nvidia_uvm; if that fails, reboot"
+
+_MEANINGS: dict[int, tuple[Trouble, str]] = {
+    2: ("no-device", "there is no such card"),
+    4: ("no-device", "this user may not use the card"),
+    6: ("no-device", "the driver finds no such card"),
+    9: ("no-driver", "NVIDIA's driver is not loaded"),
+    12: ("no-library", "NVIDIA's library libnvidia-ml.so.1 is not installed"),
+    15: ("lost", "the card has fallen off the bus, or can no longer be reached"),
+    16: ("lost", "the card has to be reset before it can be used again"),
+    18: ("mismatch", "NVIDIA's library and the loaded driver are of different versions"),
+    28: ("no-device", "the driver finds no card"),
+    999: ("unknown", "the driver failed in an unknown way, as it does after a sleep"),
+}
+
+
+class Unreadable(Exception):
+    """A card's memory cannot be read now. Never leaves the package."""
+
+    def __init__(self, trouble: Trouble, reason: str, code: int = 0) -> None:
+        super().__init__(reason)
+        self.trouble: Trouble = trouble
+        self.reason = reason
+        self._code = code
+
+    @property
+    def is_stale(self) -> bool:
+        """Opening it again may help at once."""
+        return self._code in _STALE
+
+    @property
+    def is_missing_call(self) -> bool:
+        """This driver does not know the call: another one may do."""
+        return self._code in _MISSING_CALL
+
+
+def unreadable(code: int, told: str) -> Unreadable:
+    """What NVML's `code` means; `told` is NVML's own word for it."""
+    trouble, meaning = _MEANINGS.get(code, ("unknown", "the driver failed"))
+    return Unreadable(trouble, f"{meaning} (NVML: {told})", code)
