@@ -42,6 +42,12 @@ def driver(root: Path) -> str:
     return read(root / "sys/module/nvidia/version")
 
 
+def parameters(root: Path) -> dict[str, str]:
+    """The driver's settings, such as `{"PreserveVideoMemoryAllocations": "1"}`."""
+    lines = read(root / "proc/driver/nvidia/params").splitlines()
+    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+
 def read(path: Path) -> str:
     """What a file of the kernel says, or ""."""
     try:
