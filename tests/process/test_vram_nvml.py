@@ -10,7 +10,7 @@ from swictation.clock import SimClock
 from swictation.vram.nvml import NvmlProbe
 from swictation.vram.probe import ChosenCard
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.process
 
 OURS = os.getpid()
 

@@ -11,7 +11,7 @@ from swictation.config.settings import VramSettings
 from swictation.vram.nvml import NvmlProbe
 from swictation.vram.prober import Prober
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.process
 
 OURS = os.getpid()
 HOUR_S = 3600.0
