@@ -5,7 +5,7 @@ from pathlib import Path
 
 from swictation.config.settings import Settings
 from swictation.doctor.finding import Finding, Level, Subject
-from swictation.vram.cards import Card, cards, driver, parameters
+from swictation.vram.cards import Card, cards, driver, is_off_bus, parameters
 from swictation.vram.troubles import REMEDIES
 
 _PRESERVE, _NOTIFIERS = "PreserveVideoMemoryAllocations", "UseKernelSuspendNotifiers"
@@ -15,12 +15,16 @@ _SERVICES = "sudo systemctl enable nvidia-suspend nvidia-resume nvidia-hibernate
 
 def gpu(subject: Subject) -> Iterator[Finding]:
     """Tell which card there is. To have none is no fault: the engine runs on the processor."""
-    root = Path("/")
-    is_wanted = wants_card(subject.settings)
-    version = driver(root)
-    yield judge(cards(root), version, is_wanted=is_wanted)
-    if version:
-        yield from judge_sleep(parameters(root), is_wanted=is_wanted)
+    yield from look(Path("/"), is_wanted=wants_card(subject.settings))
+
+
+def look(root: Path, *, is_wanted: bool) -> Iterator[Finding]:
+    """The findings for the machine whose `sys`, `proc` and `dev` are below `root`."""
+    if is_off_bus(root):
+        yield Finding("GPU", "ok", "a driver without a PCI bus: a container, or WSL")
+        return
+    yield judge(cards(root), driver(root), is_wanted=is_wanted)
+    yield from judge_sleep(parameters(root), is_wanted=is_wanted)
 
 
 def wants_card(settings: Settings) -> bool:

@@ -11,7 +11,7 @@ import msgspec
 from swictation.doctor.ask_driver import MISSING, Answer
 from swictation.doctor.finding import Finding, Subject
 from swictation.types import Trouble
-from swictation.vram.cards import cards, driver
+from swictation.vram.cards import cards, driver, is_off_bus
 from swictation.vram.troubles import RELOAD, REMEDIES
 
 _LIMIT_S = 30.0
@@ -29,7 +29,8 @@ _CUDA: dict[int, tuple[str, str]] = {
 def gpu_driver(subject: Subject) -> Iterator[Finding]:
     """Ask NVML and CUDA, unless the card sleeps: that would wake it."""
     root = Path("/")
-    if driver(root) and not any(card.is_asleep for card in cards(root)):
+    is_there = bool(driver(root)) or is_off_bus(root)
+    if is_there and not any(card.is_asleep for card in cards(root)):
         yield judge(ask(subject.settings.vram.gpu, root))
 
 

@@ -22,6 +22,7 @@ REMEDIES: dict[Trouble, str] = {
 
 _MEANINGS: dict[int, tuple[Trouble, str]] = {
     2: ("no-device", "there is no such card"),
+    3: ("unknown", "this card does not tell how much memory it has"),
     4: ("no-device", "this user may not use the card"),
     6: ("no-device", "the driver finds no such card"),
     9: ("no-driver", "NVIDIA's driver is not loaded"),

@@ -78,6 +78,20 @@ def test_a_card_that_sleeps_is_told_so(laptop):
     assert judge(laptop).found == f"{LAPTOP} (asleep); driver 550.163.01"
 
 
+def test_all_is_looked_at_together(laptop):
+    laptop.set_parameters("PreserveVideoMemoryAllocations: 0\n")
+    found = list(gpu.look(laptop.root, is_wanted=True))
+    assert [one.level for one in found] == ["ok", "warning"]
+    assert {one.name for one in found} == {"GPU"}
+
+
+def test_in_a_container_no_card_on_the_bus_does_not_mean_none(machine):
+    (machine.root / "dev").mkdir()
+    (machine.root / "dev/nvidiactl").touch()
+    (found,) = gpu.look(machine.root, is_wanted=True)
+    assert (found.level, found.found) == ("ok", "a driver without a PCI bus: a container, or WSL")
+
+
 def test_memory_that_does_not_outlive_a_sleep_is_warned_of_with_the_fix(laptop):
     laptop.set_parameters("EnableMSI: 1\nPreserveVideoMemoryAllocations: 0\n")
     (found,) = judge_sleep(laptop)
