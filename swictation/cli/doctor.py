@@ -19,7 +19,11 @@ _INDENT = " " * (_LEVEL_WIDTH + _NAME_WIDTH + 4)
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
-@click.option("--quick", is_flag=True, help="Neither read the whole model nor start an engine.")
+@click.option(
+    "--quick",
+    is_flag=True,
+    help="Neither read the whole model, nor start an engine, nor ask a driver.",
+)
 @click.option(
     "--config",
     type=click.Path(path_type=Path),

@@ -43,6 +43,7 @@ _COMMANDS = {
     "record": "swictation.cli.control:record",
     "transcribe": "swictation.cli.transcribe:transcribe",
     "model": "swictation.cli.model:model",
+    "vram": "swictation.cli.vram:vram",
     "config": "swictation.cli.config:config",
     "doctor": "swictation.cli.doctor:doctor",
     "service": "swictation.cli.service:service",

@@ -8,6 +8,7 @@ from swictation.doctor import (
     configuration,
     disk,
     gpu,
+    gpudriver,
     hotkey,
     leftovers,
     machine,
@@ -38,6 +39,7 @@ _CHECKS: tuple[tuple[str, Check], ...] = (
     ("self-test", _selftest),
     ("memory", machine.memory),
     ("GPU", gpu.gpu),
+    ("GPU", gpudriver.gpu_driver),
     ("models disk", disk.models),
     ("spool disk", disk.spool),
     ("spool", leftovers.leftovers),
@@ -48,8 +50,8 @@ _CHECKS: tuple[tuple[str, Check], ...] = (
     ("service", service.service),
     ("hotkey", hotkey.hotkey),
 )
-_SLOW: tuple[Check, ...] = (model.files, _selftest, sound.microphone)
-"""They read the whole model, start an engine, listen."""
+_SLOW: tuple[Check, ...] = (model.files, _selftest, gpudriver.gpu_driver, sound.microphone)
+"""They read the whole model, start an engine, ask a driver that may hang, listen."""
 
 
 def examine(config: Path | None, *, quick: bool) -> Iterator[Finding]:

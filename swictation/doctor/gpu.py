@@ -3,24 +3,65 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from swictation.doctor.finding import Finding, Subject
-from swictation.vram.cards import Card, cards, driver
+from swictation.config.settings import Settings
+from swictation.doctor.finding import Finding, Level, Subject
+from swictation.vram.cards import Card, cards, driver, is_off_bus, parameters
+from swictation.vram.troubles import REMEDIES
+
+_PRESERVE, _NOTIFIERS = "PreserveVideoMemoryAllocations", "UseKernelSuspendNotifiers"
+_OPTION = "echo 'options nvidia NVreg_{}=1' | sudo tee /etc/modprobe.d/nvidia-sleep.conf"
+_SERVICES = "sudo systemctl enable nvidia-suspend nvidia-resume nvidia-hibernate"
 
 
-def gpu(_: Subject) -> Iterator[Finding]:
+def gpu(subject: Subject) -> Iterator[Finding]:
     """Tell which card there is. To have none is no fault: the engine runs on the processor."""
-    yield judge(cards(Path("/")), driver(Path("/")))
+    yield from look(Path("/"), is_wanted=wants_card(subject.settings))
 
 
-def judge(found: list[Card], version: str) -> Finding:
+def look(root: Path, *, is_wanted: bool) -> Iterator[Finding]:
+    """The findings for the machine whose `sys`, `proc` and `dev` are below `root`."""
+    if is_off_bus(root):
+        yield Finding("GPU", "ok", "a driver without a PCI bus: a container, or WSL")
+        return
+    yield judge(cards(root), driver(root), is_wanted=is_wanted)
+    yield from judge_sleep(parameters(root), is_wanted=is_wanted)
+
+
+def wants_card(settings: Settings) -> bool:
+    """Whether the engine is to run on a card: the embedded one does so by command alone."""
+    asr = settings.asr
+    return asr.device == "cuda" or (asr.device == "auto" and asr.engine != "whisper")
+
+
+def judge(found: list[Card], version: str, *, is_wanted: bool) -> Finding:
     """One line for all cards."""
+    level: Level = "warning" if is_wanted else "ok"
+    if not found and version:
+        told = f"NVIDIA's driver {version} is loaded, but no card is on the bus: off, or unplugged"
+        return Finding("GPU", "warning", told, "echo 1 | sudo tee /sys/bus/pci/rescan; or reboot")
     if not found:
-        return Finding("GPU", "ok", "no NVIDIA card: the engine runs on the processor")
+        remedy = '[asr] device = "cpu": swictation config path' if is_wanted else ""
+        told = "no NVIDIA card: the engine runs on the processor"
+        return Finding("GPU", level, told, remedy)
     if not version:
         told = "an NVIDIA card without NVIDIA's driver: the engine runs on the processor"
-        return Finding("GPU", "ok", told)
+        return Finding("GPU", level, told, REMEDIES["no-driver"] if is_wanted else "")
     told = ", ".join(f"{card.name or card.address}{_asleep(card)}" for card in found)
     return Finding("GPU", "ok", f"{told}; driver {version}")
+
+
+def judge_sleep(told: dict[str, str], *, is_wanted: bool) -> Iterator[Finding]:
+    """Whether the card's memory outlives a sleep of the machine, by the driver's parameters."""
+    if told.get(_PRESERVE, "1") != "0" or told.get(_NOTIFIERS) == "1":
+        return
+    found = f"NVreg_{_PRESERVE} is off: after a sleep of the machine CUDA may fail until a reboot"
+    if not is_wanted:
+        yield Finding("GPU", "ok", f"{found}; no matter while the engine runs on the processor")
+        return
+    # Only the newer, open modules know the second one, which needs no services.
+    fix = _OPTION.format(_NOTIFIERS if _NOTIFIERS in told else _PRESERVE)
+    services = "" if _NOTIFIERS in told else f" && {_SERVICES}"
+    yield Finding("GPU", "warning", found, f"{fix}{services}; then reboot")
 
 
 def _asleep(card: Card) -> str:

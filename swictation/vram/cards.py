@@ -42,6 +42,18 @@ def driver(root: Path) -> str:
     return read(root / "sys/module/nvidia/version")
 
 
+def is_off_bus(root: Path) -> bool:
+    """Whether there is a driver though the bus shows no card: in a container, or under WSL."""
+    signs = ("dev/nvidiactl", "usr/lib/wsl/lib/libnvidia-ml.so.1")
+    return not cards(root) and any((root / sign).exists() for sign in signs)
+
+
+def parameters(root: Path) -> dict[str, str]:
+    """The driver's settings, such as `{"PreserveVideoMemoryAllocations": "1"}`."""
+    lines = read(root / "proc/driver/nvidia/params").splitlines()
+    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+
 def read(path: Path) -> str:
     """What a file of the kernel says, or ""."""
     try:

@@ -1,6 +1,6 @@
 """Which of several cards is meant."""
 
-from typing import NamedTuple
+import msgspec
 
 from swictation.vram.cards import Card
 from swictation.vram.driver import Driver, Handle
@@ -9,7 +9,7 @@ from swictation.vram.troubles import Unreadable
 AUTO = "auto"
 
 
-class Candidate(NamedTuple):
+class Candidate(msgspec.Struct, frozen=True):
     """A card that may be asked."""
 
     index: int

@@ -8,9 +8,21 @@ _MISSING_CALL = (3, 13, 25)
 """Not supported, not in the library, of another version: there may be an older call."""
 
 RELOAD = "sudo modprobe -r nvidia_uvm && sudo modprobe nvidia_uvm; if that fails, reboot"
+REMEDIES: dict[Trouble, str] = {
+    "asleep": "start a program that uses the card (nvidia-smi will do), then the same again",
+    "no-library": "install NVIDIA's driver by your system's own packages, then reboot",
+    "no-driver": "sudo modprobe nvidia; if that fails, install NVIDIA's driver anew",
+    "no-device": "see which there are: nvidia-smi -L; then set [vram] gpu",
+    "lost": "reboot; what befell it: journalctl -k -g Xid",
+    "mismatch": "reboot: the driver was updated while the older one is still loaded",
+    "stuck": "reboot; what befell it: journalctl -k -g NVRM",
+    "unknown": RELOAD,
+}
+"""What to type next."""
 
 _MEANINGS: dict[int, tuple[Trouble, str]] = {
     2: ("no-device", "there is no such card"),
+    3: ("unknown", "this card does not tell how much memory it has"),
     4: ("no-device", "this user may not use the card"),
     6: ("no-device", "the driver finds no such card"),
     9: ("no-driver", "NVIDIA's driver is not loaded"),

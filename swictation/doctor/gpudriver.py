@@ -1,0 +1,83 @@
+"""Whether NVIDIA's driver answers: after a sleep, or an update of it, it may not."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import msgspec
+
+from swictation.doctor.ask_driver import MISSING, Answer
+from swictation.doctor.finding import Finding, Subject
+from swictation.types import Trouble
+from swictation.vram.cards import cards, driver, is_off_bus
+from swictation.vram.troubles import RELOAD, REMEDIES
+
+_LIMIT_S = 30.0
+_GOOD_BYE_S = 1.0
+
+_CUDA: dict[int, tuple[str, str]] = {
+    MISSING: ("its library libcuda.so.1 is not installed", REMEDIES["no-library"]),
+    100: ("it finds no card", "is it hidden? echo $CUDA_VISIBLE_DEVICES; else: nvidia-smi -L"),
+    802: ("the system is not ready yet", "systemctl status nvidia-fabricmanager"),
+    803: ("library and driver are of different versions", REMEDIES["mismatch"]),
+    999: ("it has to be started anew, as after a sleep of the machine", RELOAD),
+}
+
+
+def gpu_driver(subject: Subject) -> Iterator[Finding]:
+    """Ask NVML and CUDA, unless the card sleeps: that would wake it."""
+    root = Path("/")
+    is_there = bool(driver(root)) or is_off_bus(root)
+    if is_there and not any(card.is_asleep for card in cards(root)):
+        yield judge(ask(subject.settings.vram.gpu, root))
+
+
+def ask(gpu: str, root: Path, limit_s: float = _LIMIT_S) -> Answer:
+    """What the driver says, to a process that may hang or crash."""
+    # -P: an ask_driver.py in the working directory is not ours.
+    command = [sys.executable, "-P", "-m", "swictation.models.helper"]
+    command += ["swictation.doctor.ask_driver", gpu, str(root)]
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    try:
+        told, _ = process.communicate(timeout=limit_s)
+    except subprocess.TimeoutExpired:
+        _abandon(process)
+        return _failed("stuck", f"it does not answer within {limit_s:.0f} s")
+    try:
+        return msgspec.json.decode(told, type=Answer)
+    except msgspec.DecodeError:
+        return _failed("unknown", f"the process that asked it died, code {process.returncode}")
+
+
+def judge(answer: Answer) -> Finding:
+    """One line for NVML and CUDA."""
+    if answer.trouble == "asleep":
+        return Finding("GPU", "ok", answer.reason)
+    if answer.trouble:
+        remedy = REMEDIES.get(cast(Trouble, answer.trouble), RELOAD)
+        return Finding("GPU", "warning", f"the driver: {answer.reason}", remedy)
+    if answer.cuda:
+        unknown = (f"it fails with {answer.cuda}", RELOAD)
+        what, remedy = _CUDA.get(answer.cuda, unknown)
+        return Finding("GPU", "warning", f"CUDA cannot be used: {what} (cuInit)", remedy)
+    free = f"{answer.free_mib:.0f} of {answer.total_mib:.0f} MiB are free"
+    return Finding("GPU", "ok", f"the driver and CUDA answer; {free}")
+
+
+def _failed(trouble: Trouble, reason: str) -> Answer:
+    return Answer(trouble, reason, 0.0, 0.0, None)
+
+
+def _abandon(process: subprocess.Popen[bytes]) -> None:
+    """Kill it; one that hangs in the kernel cannot even die, and is not waited for."""
+    process.kill()
+    try:
+        process.wait(_GOOD_BYE_S)
+    except subprocess.TimeoutExpired:
+        process.returncode = -9  # nobody is to wait for it at exit
+    if process.stdout:
+        process.stdout.close()

@@ -1,0 +1,93 @@
+"""The contract of a memory probe: NVML's adapter on the real library and a real card."""
+
+import ctypes.util
+import importlib
+import os
+import subprocess
+import sys
+
+import pytest
+
+from contract.vram_probe_suite import VramProbeSuite
+from swictation.vram.nvml import NvmlProbe
+
+pytestmark = pytest.mark.gpu
+
+
+def _real_library():
+    """Loaded by its path: a made-up one of the same name may be in this process already."""
+    code = (
+        "import pynvml; pynvml.nvmlInit()\n"
+        "print(next(line.split()[-1] for line in open('/proc/self/maps')"
+        " if 'libnvidia-ml' in line))"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode:
+        pytest.skip(f"no NVIDIA card: {done.stderr.splitlines()[-1]}")
+    return done.stdout.strip()
+
+
+@pytest.fixture(autouse=True)
+def real_nvml(monkeypatch):
+    pynvml = importlib.import_module("pynvml")
+    monkeypatch.setattr(pynvml, "nvmlLib", ctypes.CDLL(_real_library()))
+    pynvml._nvmlGetFunctionPointer_cache.clear()
+    yield
+    pynvml._nvmlGetFunctionPointer_cache.clear()
+
+
+@pytest.fixture
+def probe(real_nvml):
+    made = NvmlProbe()
+    yield made
+    made.close()
+
+
+class TestNvmlProbe(VramProbeSuite):
+    @pytest.fixture
+    def card_mib(self):
+        return None
+
+    def test_it_agrees_with_the_drivers_own_program(self, probe):
+        query = ["nvidia-smi", "--query-gpu=uuid,memory.total", "--format=csv,noheader,nounits"]
+        try:
+            told = subprocess.run(query, capture_output=True, text=True, timeout=60, check=True)
+        except FileNotFoundError:
+            pytest.skip("nvidia-smi is missing (package nvidia-utils)")
+        sizes = dict(line.split(", ") for line in told.stdout.splitlines())
+        total_mib = probe.read().total_mib
+        assert abs(float(sizes[probe.card.uuid]) - total_mib) <= 1
+
+    def test_a_card_that_does_not_exist_is_named_with_those_that_do(self, probe):
+        probe.read()
+        missing = NvmlProbe("GPU-nowhere").read()
+        assert missing.trouble == "no-device"
+        assert probe.card.uuid in missing.reason
+        assert NvmlProbe("99").read().trouble == "no-device"
+
+    def test_each_way_of_naming_it_finds_the_same_card(self, probe):
+        probe.read()
+        for gpu in (str(probe.card.index), probe.card.uuid):
+            other = NvmlProbe(gpu)
+            assert other.read().is_usable
+            assert other.card == probe.card
+            other.close()
+
+    def test_closed_it_holds_no_file_of_the_card(self, probe):
+        probe.read()
+        assert _device_files()
+        probe.close()
+        assert not _device_files()
+
+
+def _device_files():
+    found = set()
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            target = os.readlink(f"/proc/self/fd/{number}")
+        except FileNotFoundError:
+            continue
+        if target.startswith("/dev/nvidia"):
+            found.add(target)
+    return found
