@@ -28,6 +28,8 @@ class EngineSpec(msgspec.Struct, frozen=True, gc=False):
     """The engine's own table of the configuration."""
     device: str = "cpu"
     """Where it is to compute: "cpu" or "cuda"."""
+    card: str = ""
+    """The UUID of the card; "": whichever there is."""
     tier: int = 0
     """Which of its `Capabilities.tiers` to load, on a card."""
     detector: str = ""

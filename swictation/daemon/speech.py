@@ -56,8 +56,8 @@ class SpeechThread:
         self._thread = Thread(target=self._run, name="speech", daemon=True)
 
     def has_progressed(self) -> bool:
-        """Whether it has heard something since this was asked last, or cannot: nothing is there,
-        or no detector.
+        """Whether it heard something since this was asked last, or cannot.
+
         """
         before, self._seen_sample = self._seen_sample, self.heard_sample
         is_idle = self._is_deaf or self.heard_sample >= self._journal.end_sample

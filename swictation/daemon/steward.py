@@ -26,6 +26,7 @@ from swictation.events import (
     WorkerReady,
 )
 from swictation.types import SAMPLE_RATE_HZ, DecodeRequest, Samples, Seat, to_samples
+from swictation.vad.placed import Switch
 from swictation.vram.effects import (
     Effect,
     Gained,
@@ -84,7 +85,8 @@ class Steward:
         clock: Clock,
         numbers: Iterator[int],
         *,
-        place_detector: Callable[[Seat], None],
+        switch: Switch,
+        card_uuid: Callable[[], str],
         on_mode: OnMode,
     ) -> None:
         """Prepare; `start` begins.
@@ -97,7 +99,8 @@ class Steward:
             events: where actions are told.
             clock: the run loop's.
             numbers: fresh request numbers.
-            place_detector: moves the speech detector at the next frame's edge.
+            switch: moves the speech detector, at the next frame's edge.
+            card_uuid: of the card that is read, so that the worker uses the same.
             on_mode: the degraded mode and its reason, "" for none.
         """
         self.manager = manager
@@ -107,7 +110,8 @@ class Steward:
         self._events = events
         self._clock = clock
         self._numbers = numbers
-        self._place_detector = place_detector
+        self._switch = switch
+        self._card_uuid = card_uuid
         self._asker: Asker | None = None
         self._on_mode = on_mode
         self._specs: dict[Seat, EngineSpec] = {}
@@ -266,7 +270,7 @@ class Steward:
                 self._validate()
             case PlaceDetector(seat, reason):
                 self._tell("detector", reason, to=seat)
-                self._place_detector(seat)
+                self._switch.use(crew.at("gpu").detector if seat == "gpu" else None, reason)
             case PlaceAsr(seat, reason):
                 self._tell("asr", reason, to=seat)
                 crew.seat = seat
@@ -286,8 +290,8 @@ class Steward:
         self._events.write("card", action=action, reason=reason, **fields)
 
     def _load(self, tier: int) -> None:
-        spec = self._specs["gpu"]
-        self._crew.at("gpu").start(msgspec.structs.replace(spec, tier=tier), once=True)
+        spec = msgspec.structs.replace(self._specs["gpu"], tier=tier, card=self._card_uuid())
+        self._crew.at("gpu").start(spec, once=True)
 
     def _validate(self) -> None:
         """Have a second of a known sound transcribed; its answer is never typed."""

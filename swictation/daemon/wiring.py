@@ -38,6 +38,7 @@ from swictation.vad.lasting import LastingDetector, Setbacks
 from swictation.vad.level import LevelNormaliser
 from swictation.vad.listener import Listener
 from swictation.vad.placed import PlacedDetector, Switch
+from swictation.vad.registry import names as detector_names
 from swictation.vad.silero_cpu import SileroCpu
 from swictation.vram.admission import Admission
 from swictation.vram.breaker import Breaker
@@ -96,7 +97,14 @@ def engine_spec(settings: Settings, model: ModelLocation) -> EngineSpec:
         language=settings.asr.language,
         options=options,
         device="cuda" if wants_card(settings) else "cpu",
+        detector=card_detector(settings),
     )
+
+
+def card_detector(settings: Settings) -> str:
+    """The detector that can compute beside the engine on the card: of its own name, or none."""
+    name = settings.asr.engine
+    return name if wants_card(settings) and name in detector_names() else ""
 
 
 class Workshop:
@@ -129,23 +137,28 @@ class Workshop:
         """Who shares the card's memory; None where no engine is to compute on a card."""
         if crew.gpu is None:
             return None
-        vram = self.settings.vram
+        settings = self.settings
+        probe = NvmlProbe(settings.vram.gpu, clock=self.clock)
         prober = Prober(
-            NvmlProbe(vram.gpu, clock=self.clock),
+            probe,
             lambda snapshot: self.inbox.post(VramRead(snapshot)),
-            vram,
+            settings.vram,
             self.clock,
         )
+        if not card_detector(settings):  # then there is nothing to move
+            stays = msgspec.structs.replace(settings.vad, placement="cpu")
+            settings = msgspec.structs.replace(settings, vad=stays)
         admission = Admission(_PRIOR_PEAK_MIB, _PRIOR_PEAK_MIB_PER_S)
         steward = Steward(
-            self.settings,
-            AdaptiveMemoryManager(self.settings, Breaker(), admission, is_wanted=True),
+            settings,
+            AdaptiveMemoryManager(settings, Breaker(), admission, is_wanted=True),
             crew,
             prober,
             self.events,
             self.clock,
             self._numbers,
-            place_detector=self._place_detector,
+            switch=self.switch,
+            card_uuid=lambda: probe.card.uuid if probe.card else "",
             on_mode=on_mode,
         )
         if not crew.has_spare:

@@ -13,6 +13,11 @@ Load = Callable[[str, str], Detector]
 engine beside which the detector is to live."""
 
 
+def names() -> set[str]:
+    """The detectors that are installed."""
+    return {entry.name for entry in entry_points(group=GROUP)}
+
+
 def loader(name: str) -> Load:
     """The function that loads the detector `name`. Imports its libraries: worker only.
 

@@ -69,6 +69,8 @@ def _die_with_parent(parent_pid: int) -> None:
 
 def _load(sock: socket.socket, order: Load) -> Decoder | None:
     begun_s = time.monotonic()
+    if order.spec.card:  # the one that is watched; a user's own choice counts more
+        os.environ.setdefault("CUDA_VISIBLE_DEVICES", order.spec.card)
     try:
         engine = loader(order.spec.engine)(order.spec)
     except Exception as error:

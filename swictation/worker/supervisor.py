@@ -27,6 +27,7 @@ from swictation.events import (
     WorkerReady,
 )
 from swictation.types import Capabilities, DecodeRequest, FailureKind, Samples, Seat
+from swictation.vad.remote import RemoteDetector
 from swictation.worker import restarts
 from swictation.worker.deadline import Deadline
 from swictation.worker.messages import (
@@ -106,6 +107,12 @@ class Supervisor:
     def pid(self) -> int | None:
         """The worker's process id."""
         return self._worker.pid if self._worker else None
+
+    @property
+    def detector(self) -> RemoteDetector | None:
+        """The speech detector beside the engine, while the worker is ready and has one."""
+        has_one = self._worker is not None and self.is_ready and bool(self._spec.detector)
+        return self._worker.detector if self._worker and has_one else None
 
     @property
     def rss_mib(self) -> float:
