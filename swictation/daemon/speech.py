@@ -56,9 +56,7 @@ class SpeechThread:
         self._thread = Thread(target=self._run, name="speech", daemon=True)
 
     def has_progressed(self) -> bool:
-        """Whether it heard something since this was asked last, or cannot.
-
-        """
+        """Whether it heard something since this was asked last, or has nothing to hear (with)."""
         before, self._seen_sample = self._seen_sample, self.heard_sample
         is_idle = self._is_deaf or self.heard_sample >= self._journal.end_sample
         return self.heard_sample != before or is_idle

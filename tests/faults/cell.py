@@ -1,0 +1,250 @@
+"""One cell: the real session, real worker processes, a made-up card; something befalls them."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from fakes.nvml.card import DRIVER_NOT_LOADED, GPU_IS_LOST, FakeCard
+from fakes.scripted_engine.sound import Scene, make_scene
+from faults.plan import DECODES, DEEDS, Cell
+from swictation.config.settings import (
+    AsrSettings,
+    Settings,
+    VramSettings,
+    WorkerSettings,
+)
+from swictation.daemon.files import FileSession
+from swictation.daemon.stream import Outcome
+from swictation.inject.none import NoneInjector
+from swictation.models.store import ModelLocation
+
+PATIENCE_S = 60.0
+DESKTOP_MIB = 400.0
+BROWSER_MIB = 1600.0
+_BLOCK = 1600
+_SQUEEZE_MIB = 1250.0
+"""Makes the card CRITICAL with our worker on it."""
+
+
+@dataclass
+class Result:
+    """What became of a cell."""
+
+    cell: Cell
+    scene: Scene
+    outcome: Outcome
+    events: list[tuple[float, str, dict[str, Any]]]
+    begun_s: float = 0.0
+    """When something befell them."""
+
+    @property
+    def commits(self) -> list[str]:
+        return [str(fields["text"]) for _, name, fields in self.events if name == "commit"]
+
+    @property
+    def is_whole(self) -> bool:
+        """Nothing lost, nothing doubled, in order, nothing set aside."""
+        text = "".join(self.commits).strip()
+        kept = not self.outcome.lost_samples and not self.outcome.set_aside
+        return kept and text == self.scene.text == self.outcome.text.strip()
+
+    @property
+    def resumed_s(self) -> float | None:
+        """From the fault to the next words."""
+        times = [at_s for at_s, name, _ in self.events if name == "commit" and at_s > self.begun_s]
+        return min(times) - self.begun_s if times else None
+
+
+@dataclass
+class Watch:
+    """Listens to the event log."""
+
+    seen: list[tuple[float, str, dict[str, Any]]] = field(default_factory=list)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def note(self, event: str, fields: dict[str, object]) -> None:
+        self.seen.append((time.monotonic(), event, dict(fields)))
+        self._news.set()
+
+    async def until(self, event: str, **wanted: object) -> dict[str, Any]:
+        """The first event of that name with these fields, past ones included."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                for _, name, fields in self.seen:
+                    if name == event and wanted.items() <= fields.items():
+                        return fields
+                self._news.clear()
+                await self._news.wait()
+
+
+class Played:
+    """A source that waits until it may begin."""
+
+    can_wait = True
+    name = "scene"
+
+    def __init__(self, samples: NDArray[np.int16]) -> None:
+        self._samples = samples
+        self.go = Event()
+
+    def run(self, deliver: Callable[[Any], None], stop: Event) -> None:
+        self.go.wait(PATIENCE_S)
+        for first in range(0, len(self._samples), _BLOCK):
+            if stop.is_set():
+                return
+            deliver(self._samples[first : first + _BLOCK])
+
+
+class Run:
+    """A cell that is being run."""
+
+    def __init__(self, cell: Cell, folder: Path, card: FakeCard) -> None:
+        self.cell = cell
+        self.card = card
+        self.scene = make_scene(1, 2, 1)
+        self.gate = folder / "gate"
+        self.manifest = folder / "manifest.json"
+        self.watch = Watch()
+        self.begun_s = 0.0
+        os.mkfifo(self.gate)
+        card.set_hidden(DESKTOP_MIB)
+        words = [word._asdict() for word in self.scene.words]
+        script = {"words": words, "faults": self._faults(), "card": {}}
+        self.manifest.write_bytes(msgspec.json.encode(script))
+
+    async def play(self) -> Result:
+        """Let it happen, to the last word."""
+        session = FileSession(self._settings(), ModelLocation("scene", self.manifest), None)
+        session._events.tell(self.watch.note)
+        async with asyncio.timeout(PATIENCE_S), session:
+            source = Played(self.scene.samples)
+            playing = asyncio.create_task(session.play(source, NoneInjector()))
+            try:
+                await self._befall(source)
+                outcome = await playing
+            finally:
+                source.go.set()
+                playing.cancel()
+        return Result(self.cell, self.scene, outcome, self.watch.seen, self.begun_s)
+
+    # --- what happens when -------------------------------------------------------------------
+
+    async def _befall(self, source: Played) -> None:
+        moment = self.cell.moment
+        if moment == "loading":
+            source.go.set()
+            await self.watch.until("card", action="load")
+            await self._at_gate()
+            return
+        await self.watch.until("card", action="asr", to="gpu")
+        if moment == "idle":
+            await self._while_idle()
+            source.go.set()
+            return
+        source.go.set()
+        if moment == "two utterances queued":
+            await self.watch.until("speech_ended", utterance=2)
+        await self._at_gate()
+
+    async def _at_gate(self) -> None:
+        """The engine stands at the gate: what happens to the card happens now."""
+        fd = await asyncio.to_thread(os.open, self.gate, os.O_WRONLY)
+        try:
+            self.begun_s = time.monotonic()
+            if self.cell.fault not in DEEDS:
+                self._strike()
+                await self.watch.until("worker", state="gone", seat="gpu")
+        finally:
+            os.close(fd)
+
+    async def _while_idle(self) -> None:
+        worker = await self.watch.until("worker", state="ready", seat="gpu")
+        self.begun_s = time.monotonic()
+        match self.cell.fault:
+            case "SIGSEGV" | "SIGKILL" | "hang" | "lies about ready" as fault:
+                signals = {"SIGSEGV": signal.SIGSEGV, "hang": signal.SIGSTOP}
+                os.kill(worker["pid"], signals.get(fault, signal.SIGKILL))
+            case "OOM" | "719" | "999" | "700" | "floods":  # while it obeys an order
+                self.card.set_hidden(DESKTOP_MIB + _SQUEEZE_MIB)
+                await self.watch.until("card", action="half-buffer")
+            case _:
+                self._strike()
+        if self.cell.fault != "OOM":
+            await self.watch.until("worker", state="gone", seat="gpu")
+        self.card.set_hidden(DESKTOP_MIB)
+
+    def _strike(self) -> None:
+        match self.cell.fault:
+            case "GPU lost":
+                self.card.fail_queries(GPU_IS_LOST)
+            case "driver unloaded":
+                self.card.fail_init(DRIVER_NOT_LOADED)
+                self.card.reload()
+            case _:
+                self.card.set_hidden(DESKTOP_MIB + BROWSER_MIB)
+
+    # --- what the engine is told -------------------------------------------------------------
+
+    def _faults(self) -> list[dict[str, Any]]:
+        fault, moment = self.cell
+        deed: dict[str, Any] = dict(DEEDS.get(fault, {"kind": "gate"}))
+        known = {"kind", "times"}
+        args = {name: value for name, value in deed.items() if name not in known}
+        script = {name: value for name, value in deed.items() if name in known}
+        script |= {"device": "cuda", "args": {**args, "path": str(self.gate)}}
+        faults: list[dict[str, Any]] = []
+        if moment == "idle":
+            if fault in {"OOM", "719", "999", "700", "floods"}:
+                del script["args"]["path"]
+                faults.append({**script, "on": "order"})
+        elif moment == "loading":
+            faults.append({**script, "on": "load", "times": 1})
+        else:
+            faults.append({**script, "on": "decode", **DECODES[moment]})
+        if fault == "lies about ready":
+            lie = {"kind": "ready-and-hang", "on": "load", "device": "cuda"}
+            faults.append({**lie, "generation": 2})
+        return faults
+
+    def _settings(self) -> Settings:
+        model = str(self.manifest)
+        return Settings(
+            asr=AsrSettings(
+                engine="scripted",
+                model=model,
+                device="cuda",
+                cpu_engine="scripted",
+                cpu_model=model,
+                partials="off",
+            ),
+            worker=WorkerSettings(
+                hang_min_s=0.4,
+                hang_factor=2.0,
+                start_timeout_s=2.0,
+                ping_interval_s=0.2,
+                ping_timeout_s=0.4,
+            ),
+            vram=VramSettings(
+                read_every_s=0.05,
+                read_every_near_s=0.05,
+                read_every_absent_s=0.1,
+                dwell_up_s=0.1,
+                dwell_down_s=0.2,
+                cool_down_s=0.2,
+            ),
+        )
+
+
+async def run_cell(cell: Cell, folder: Path, card: FakeCard) -> Result:
+    """Run it; the environment already names the card."""
+    return await Run(cell, folder, card).play()
