@@ -43,6 +43,10 @@ class EngineError(SwictationError):
     """An engine cannot be loaded or found."""
 
 
+class DetectorError(SwictationError):
+    """A speech detector cannot be found or loaded, or does not answer as it should."""
+
+
 class WorkerError(SwictationError):
     """The worker process cannot be kept alive."""
 

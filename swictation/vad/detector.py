@@ -2,7 +2,10 @@
 
 from typing import Protocol
 
-from swictation.types import Samples
+from swictation.types import FRAME_SAMPLES, Samples, to_samples
+
+WARM_FRAMES = to_samples(0.5) // FRAME_SAMPLES
+"""What a detector hears again that takes over, or that slept: half a second."""
 
 
 class Detector(Protocol):

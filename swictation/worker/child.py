@@ -1,7 +1,8 @@
-"""The worker process: `python -m swictation.worker.child FD`.
+"""The worker process: `python -m swictation.worker.child FD PARENT DETECTOR_FD`.
 
-One thread that loads an engine and answers in order. It dies with its parent (PR_SET_PDEATHSIG),
-exits when the channel closes, and never writes dictated text anywhere but to the channel.
+One thread that loads an engine and answers in order; another for a detector, if one is wanted. It
+dies with its parent (PR_SET_PDEATHSIG), exits when the channel closes, and never writes dictated
+text anywhere but to the channel.
 """
 
 import ctypes
@@ -19,6 +20,7 @@ from swictation.asr.engine import Engine
 from swictation.asr.registry import loader
 from swictation.errors import SwictationError
 from swictation.worker.channel import encode, receive
+from swictation.worker.hearing import hearing
 from swictation.worker.messages import (
     PROTOCOL_VERSION,
     Answer,
@@ -40,8 +42,8 @@ _SHOWN_LANGUAGES = 10
 _FULL_SCALE = np.float32(32768.0)
 
 
-def main(channel_fd: int, parent_pid: int) -> int:
-    """Serve the daemon at the other end of `channel_fd`; returns the exit status."""
+def main(channel_fd: int, parent_pid: int, detector_fd: int) -> int:
+    """Serve the daemon at the other ends of `channel_fd` and `detector_fd`; the exit status."""
     _die_with_parent(parent_pid)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the daemon's to answer
     faulthandler.enable()
@@ -50,13 +52,14 @@ def main(channel_fd: int, parent_pid: int) -> int:
         first = receive(sock)
         if not isinstance(first, Load) or first.version != PROTOCOL_VERSION:
             return _EXIT_PROTOCOL
-        engine = _load(sock, first)
-        if engine is None:
-            return _EXIT_LOAD_FAILED
-        try:
-            return _serve(sock, engine)
-        finally:
-            engine.close()
+        with hearing(detector_fd, first.spec):
+            engine = _load(sock, first)
+            if engine is None:
+                return _EXIT_LOAD_FAILED
+            try:
+                return _serve(sock, engine)
+            finally:
+                engine.close()
 
 
 def _die_with_parent(parent_pid: int) -> None:
@@ -111,4 +114,4 @@ def _send(sock: socket.socket, message: FromWorker) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))
+    sys.exit(main(*map(int, sys.argv[1:])))

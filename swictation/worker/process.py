@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 
+from swictation.vad.remote import RemoteDetector
 from swictation.worker import channel
 from swictation.worker.messages import FromWorker, ToWorker
 
@@ -48,20 +49,26 @@ class WorkerProcess:
     async def start(self) -> None:
         """Start the child and connect to it. Raises OSError."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        with theirs:
+        ear, their_ear = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with contextlib.ExitStack() as unless_started, theirs, their_ear:
+            unless_started.enter_context(ours)
+            unless_started.enter_context(ear)
             self._child = subprocess.Popen(
                 [
                     # -P: what lies in the folder somebody stands in must not be imported.
                     *(sys.executable, "-P", "-m", "swictation.worker.child"),
-                    *(str(theirs.fileno()), str(os.getpid())),
+                    *(str(theirs.fileno()), str(os.getpid()), str(their_ear.fileno())),
                 ],
-                pass_fds=(theirs.fileno(),),
+                pass_fds=(theirs.fileno(), their_ear.fileno()),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **_ENVIRONMENT},
                 process_group=0,  # whatever it starts ends with it; Ctrl-C is not for it
             )
+            unless_started.pop_all()
+        self.detector = RemoteDetector(ear)
+        """Its detector, once it is ready and if `EngineSpec.detector` names one."""
         ours.setblocking(False)
         self._reader, self._writer = await asyncio.open_connection(sock=ours)
         self._output = asyncio.create_task(self._pump_output())
@@ -95,6 +102,7 @@ class WorkerProcess:
 
     async def close(self) -> str:
         """Wait for its end, killing what does not end by itself; says how it ended."""
+        self.detector.close()
         with contextlib.suppress(OSError):
             self._writer.close()
         status = await self._wait()

@@ -1,6 +1,6 @@
 """The misdeeds. Each returns (and the answer is then a good one), raises, or never comes back.
 
-Some need the channel to the daemon: it is the only socket that a worker has.
+Some need the channel to the daemon: it is the only stream socket that a worker has.
 """
 
 import os
@@ -29,11 +29,13 @@ def commit(fault: Fault, generation: int, number: int = 0) -> None:
     _DEEDS[fault.kind](generation=generation, number=number, **fault.args)
 
 
-def channel() -> socket.socket:
-    """The worker's channel, found among its open files."""
-    found = [fd for fd in map(int, os.listdir("/proc/self/fd")) if _is_socket(fd)]
-    assert len(found) == 1, f"a worker has one socket, not {found}"
-    return socket.socket(fileno=os.dup(found[0]))
+def channel(kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
+    """The worker's channel, or the one of its detector, found among its open files."""
+    files = [fd for fd in map(int, os.listdir("/proc/self/fd")) if _is_socket(fd)]
+    socks = [socket.socket(fileno=os.dup(fd)) for fd in files]
+    found = [sock for sock in socks if sock.type == kind]
+    assert len(found) == 1, f"a worker has one such socket, not {found}"
+    return found[0]
 
 
 def _is_socket(fd: int) -> bool:

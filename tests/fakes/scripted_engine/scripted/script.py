@@ -43,6 +43,14 @@ class Fault(msgspec.Struct, frozen=True):
     args: dict[str, Any] = {}
 
 
+class FrameFault(msgspec.Struct, frozen=True):
+    """A misdeed of the detector at its nth frame, in every process: see `scripted.detector`."""
+
+    frame: int
+    kind: str
+    seconds: float = 0.0
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """The whole script."""
 
@@ -50,6 +58,7 @@ class Manifest(msgspec.Struct, frozen=True):
     confident: bool = True
     partials: bool = True
     faults: list[Fault] = []
+    frames: list[FrameFault] = []
 
 
 class Script:

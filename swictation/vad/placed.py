@@ -1,0 +1,114 @@
+"""Where the detector computes: in the daemon, or as a copy in a worker; moved at a frame's edge.
+
+The daemon's own detector is always there. Whoever takes over first hears the last half second
+again, so that it knows what the other knew, and no frame is lost or judged twice.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from threading import Lock
+
+from swictation.errors import DetectorError
+from swictation.events import DetectorMoved, Event
+from swictation.types import Samples, Seat
+from swictation.vad.detector import WARM_FRAMES, Detector
+from swictation.vad.remote import RemoteDetector
+
+
+class Switch:
+    """Which detector is wished for, and which is used. One for the daemon's life.
+
+    The run loop wishes; the speech thread looks before each frame and tells what came of it.
+    """
+
+    def __init__(self, post: Callable[[Event], None]) -> None:
+        self._post = post
+        self._alone = Lock()
+        self._wish: tuple[RemoteDetector | None, str] = (None, "")
+        self._used: RemoteDetector | None = None
+
+    @property
+    def seat(self) -> Seat:
+        """Where the last frame was judged."""
+        return "gpu" if self._used else "cpu"
+
+    def use(self, remote: RemoteDetector | None, reason: str) -> None:
+        """Judge frames there from the next one on; None: in the daemon. Thread-safe, at once."""
+        with self._alone:
+            self._wish = (remote, reason)
+
+    @property
+    def wished(self) -> RemoteDetector | None:
+        """What to judge the next frame with. Speech thread."""
+        return self._wish[0]
+
+    def took(self, remote: RemoteDetector | None) -> None:
+        """A frame was judged there. Speech thread."""
+        if remote is self._used:
+            return
+        with self._alone:
+            before, self._used = self.seat, remote
+            reason = self._wish[1]
+        if self.seat != before:
+            self._post(DetectorMoved(self.seat, reason, is_fault=False))
+
+    def failed(self, remote: RemoteDetector, why: str) -> None:
+        """It did not judge a frame: it is not asked again until that is wished for anew.
+
+        No fault of its own if it was about to be left anyway. Speech thread.
+        """
+        with self._alone:
+            is_fault = self._wish[0] is remote
+            if is_fault:
+                self._wish = (None, why)
+            had_moved, self._used = self._used is remote, None
+            reason = self._wish[1]
+        if is_fault or had_moved:
+            self._post(DetectorMoved("cpu", reason, is_fault))
+
+
+class PlacedDetector:
+    """A detector that follows a switch. Speech thread only; one for each dictation."""
+
+    def __init__(self, own: Detector, switch: Switch) -> None:
+        self._own = own
+        self._switch = switch
+        self._used: RemoteDetector | None = None
+        self._recent: deque[Samples] = deque(maxlen=WARM_FRAMES)
+        """What was heard last: the journal's samples, but levelled, so they are kept here."""
+
+    def probability(self, samples: Samples) -> float:
+        """See `Detector.probability`. What a remote cannot judge the own one does, at once."""
+        found = self._ask_remote(samples)
+        if found is None:
+            found = self._ask_own(samples)
+        self._recent.append(samples)
+        self._switch.took(self._used)
+        return found
+
+    def reset(self) -> None:
+        """See `Detector.reset`."""
+        self._recent.clear()
+        (self._used or self._own).reset()
+
+    def _ask_remote(self, samples: Samples) -> float | None:
+        remote = self._switch.wished
+        if remote is None:
+            return None
+        try:
+            if remote is not self._used:
+                remote.warm(self._recent)
+            found = remote.probability(samples)
+        except DetectorError as error:
+            self._switch.failed(remote, error.message)
+            return None
+        self._used = remote
+        return found
+
+    def _ask_own(self, samples: Samples) -> float:
+        if self._used:
+            self._used = None
+            self._own.reset()
+            for heard in self._recent:
+                self._own.probability(heard)
+        return self._own.probability(samples)
