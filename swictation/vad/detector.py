@@ -4,8 +4,10 @@ from typing import Protocol
 
 from swictation.types import FRAME_SAMPLES, Samples, to_samples
 
-WARM_FRAMES = to_samples(0.5) // FRAME_SAMPLES
-"""What a detector hears again that takes over, or that slept: half a second."""
+WARM_FRAMES = to_samples(2.0) // FRAME_SAMPLES
+"""What a detector hears again that takes over in mid-speech. After half a second, which is enough
+after silence, it still judges 0.65 % of the next frames otherwise; after two 0.09 % (docs/vram.md).
+"""
 
 
 class Detector(Protocol):

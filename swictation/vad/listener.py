@@ -2,11 +2,13 @@
 
 from collections import deque
 
-from swictation.types import Frame, Point, Samples
-from swictation.vad.detector import WARM_FRAMES, Detector
+from swictation.types import FRAME_SAMPLES, Frame, Point, Samples, to_samples
+from swictation.vad.detector import Detector
 from swictation.vad.endpointer import Endpointer
 from swictation.vad.gate import EnergyGate
 from swictation.vad.level import LevelNormaliser
+
+_WARM_FRAMES = to_samples(0.5) // FRAME_SAMPLES
 
 
 class Listener:
@@ -23,7 +25,7 @@ class Listener:
         self._endpointer = endpointer
         self._gate = gate
         self._normaliser = normaliser
-        self._unheard: deque[tuple[Frame, Samples]] = deque(maxlen=WARM_FRAMES)
+        self._unheard: deque[tuple[Frame, Samples]] = deque(maxlen=_WARM_FRAMES)
         self.last_probability = 0.0
         """Of the last frame that the detector heard; 0 while the gate is shut."""
 

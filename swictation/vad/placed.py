@@ -1,7 +1,7 @@
 """Where the detector computes: in the daemon, or as a copy in a worker; moved at a frame's edge.
 
-The daemon's own detector is always there. Whoever takes over first hears the last half second
-again, so that it knows what the other knew, and no frame is lost or judged twice.
+The daemon's own detector is always there. Whoever takes over first hears the last two
+seconds again, so that it knows what the other knew, and no frame is lost or judged twice.
 """
 
 from collections import deque

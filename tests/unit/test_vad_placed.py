@@ -1,0 +1,283 @@
+"""A detector that changes its place loses no frame, hears none twice, and always answers."""
+
+import json
+import math
+import random
+import threading
+
+import numpy as np
+import pytest
+
+from fakes.peer import Peer
+from fakes.signals import frames_of, noise
+from swictation.audio.wavfile import FileSource
+from swictation.config.settings import VadSettings
+from swictation.events import DetectorMoved
+from swictation.types import FRAME_SAMPLES
+from swictation.vad import records
+from swictation.vad.detector import WARM_FRAMES
+from swictation.vad.endpointer import Endpointer
+from swictation.vad.gate import EnergyGate
+from swictation.vad.level import LevelNormaliser
+from swictation.vad.listener import Listener
+from swictation.vad.placed import PlacedDetector, Switch
+from swictation.vad.silero_cpu import SileroCpu
+
+pytestmark = pytest.mark.unit
+
+
+class Heard:
+    """A detector that remembers, and takes everything for half speech."""
+
+    def __init__(self):
+        self.frames = []
+
+    def probability(self, samples):
+        self.frames.append(samples.tobytes())
+        return 0.5
+
+    def reset(self):
+        self.frames.append("reset")
+
+
+class Place:
+    """A placed detector, the switch, and what was told."""
+
+    def __init__(self):
+        self.told = []
+        self.switch = Switch(self.told.append)
+        self.own = Heard()
+        self.detector = PlacedDetector(self.own, self.switch)
+        self.sounds = [frame.samples for frame in frames_of(noise(200 * FRAME_SAMPLES, -25.0))]
+        self.at = 0
+
+    def hear(self, count):
+        self.at += count
+        sounds = self.sounds[self.at - count : self.at]
+        return [self.detector.probability(samples) for samples in sounds]
+
+    def pcm(self, first, last):
+        return [samples.tobytes() for samples in self.sounds[first:last]]
+
+
+def test_on_its_own_it_is_the_own_detector():
+    place = Place()
+    assert place.hear(3) == 3 * [0.5]
+    place.detector.reset()
+    assert place.own.frames == [*place.pcm(0, 3), "reset"]
+    assert place.told == []
+
+
+def test_a_wish_takes_effect_at_the_next_frame_and_is_told_once():
+    place = Place()
+    with Peer(lambda number, *_: [records.answer(number, 0.25)]) as peer:
+        place.hear(3)
+        place.switch.use(peer.remote, "there is room")
+        assert (place.told, place.switch.seat) == ([], "cpu")
+        assert place.hear(2) == [0.25, 0.25]
+        assert place.told == [DetectorMoved("gpu", "there is room", is_fault=False)]
+        place.switch.use(None, "the card is full")
+        assert place.hear(2) == [0.5, 0.5]
+        assert place.told[1:] == [DetectorMoved("cpu", "the card is full", is_fault=False)]
+        assert place.switch.seat == "cpu"
+
+
+def test_a_wish_that_changes_nothing_is_not_told():
+    place = Place()
+    with Peer() as peer:
+        place.switch.use(None, "as before")
+        place.hear(1)
+        place.switch.use(peer.remote, "there is room")
+        place.switch.use(None, "no more")
+        place.hear(1)
+        assert place.told == []
+        assert peer.asked == []
+
+
+def test_who_takes_over_first_hears_the_last_two_seconds():
+    place = Place()
+    with Peer() as peer:
+        place.hear(80)
+        place.switch.use(peer.remote, "")
+        place.hear(20)
+        assert [pcm for _, _, pcm in peer.asked] == place.pcm(80 - WARM_FRAMES, 100)
+        assert [number for number, forgets, _ in peer.asked if forgets] == [1]
+        place.switch.use(None, "")
+        place.hear(1)
+        assert place.own.frames[80:] == ["reset", *place.pcm(100 - WARM_FRAMES, 101)]
+
+
+def test_what_was_heard_before_a_reset_warms_nobody():
+    place = Place()
+    with Peer() as peer:
+        place.hear(10)
+        place.detector.reset()
+        place.hear(2)
+        place.switch.use(peer.remote, "")
+        place.hear(1)
+        assert [pcm for _, _, pcm in peer.asked] == place.pcm(10, 13)
+
+
+def late(number, *_):
+    return [] if number > 5 else [records.answer(number, 0.25)]
+
+
+def nonsense(number, *_):
+    return [records.answer(number, math.nan if number > 5 else 0.25)]
+
+
+@pytest.mark.parametrize(("reply", "why"), [(late, "no answer within"), (nonsense, "nan")])
+def test_what_a_remote_cannot_judge_the_own_detector_judges_at_once(reply, why):
+    place = Place()
+    with Peer(reply) as peer:
+        place.switch.use(peer.remote, "there is room")
+        assert place.hear(5) == 5 * [0.25]
+        peer.remote.deadline_s = 0.02
+        assert place.hear(1) == [0.5]
+        assert place.own.frames == ["reset", *place.pcm(0, 6)]
+        assert place.hear(10) == 10 * [0.5]
+        assert place.own.frames == ["reset", *place.pcm(0, 16)]
+    moved, back = place.told
+    assert moved.seat == "gpu"
+    assert (back.seat, back.is_fault) == ("cpu", True)
+    assert why in back.reason
+
+
+def test_a_dead_one_is_asked_again_only_when_it_is_wished_for_again():
+    place = Place()
+    with Peer() as peer:
+        peer.die()
+        place.switch.use(peer.remote, "there is room")
+        assert place.hear(5) == 5 * [0.5]
+        gone = DetectorMoved("cpu", "its process is gone", is_fault=True)
+        assert place.told == [gone]
+        assert place.own.frames == place.pcm(0, 5), "it has heard all along"
+        place.switch.use(peer.remote, "once more")
+        place.hear(5)
+        assert place.told == [gone, gone]
+
+
+def test_after_a_late_answer_the_same_one_may_serve_again():
+    place = Place()
+    silero, number_late = SileroCpu(), 3
+    goes_on = threading.Event()
+
+    def reply(number, forgets, samples):
+        if number == number_late:
+            goes_on.wait(30.0)
+        if forgets:
+            silero.reset()
+        return [records.answer(number, silero.probability(samples))]
+
+    with Peer(reply) as peer:
+        place.switch.use(peer.remote, "")
+        place.hear(2)
+        peer.remote.deadline_s = 0.02
+        place.hear(2)
+        peer.remote.deadline_s = 30.0
+        goes_on.set()
+        place.switch.use(peer.remote, "again")
+        found = place.hear(5)
+    fresh = SileroCpu()
+    expected = [fresh.probability(samples) for samples in place.sounds[:9]][-5:]
+    assert found == pytest.approx(expected, abs=1e-6)
+    assert [event.seat for event in place.told] == ["gpu", "cpu", "gpu"]
+
+
+def test_one_that_is_left_while_it_answers_is_not_at_fault():
+    place = Place()
+
+    def reply(*_):
+        place.switch.use(None, "the worker is stopped")
+        peer.die()
+        return []
+
+    with Peer(reply) as peer:
+        place.switch.use(peer.remote, "")
+        place.hear(3)
+        assert place.told == []
+    assert place.switch.seat == "cpu"
+
+
+def test_the_next_dictation_begins_where_the_last_one_ended():
+    place = Place()
+    with Peer() as peer:
+        place.switch.use(peer.remote, "there is room")
+        place.hear(5)
+        place.detector = PlacedDetector(Heard(), place.switch)
+        place.hear(5)
+        assert [event.seat for event in place.told] == ["gpu"]
+        assert [number for number, forgets, _ in peer.asked if forgets] == [1, 6]
+
+
+# --- with the real detector at both ends ---------------------------------------------------------
+
+
+def read(path):
+    blocks = []
+    FileSource(path).run(blocks.append, threading.Event())
+    return np.concatenate(blocks)
+
+
+class Watched:
+    """Remembers what a detector said."""
+
+    def __init__(self, detector):
+        self._detector = detector
+        self.said = []
+
+    def probability(self, samples):
+        self.said.append(self._detector.probability(samples))
+        return self.said[-1]
+
+    def reset(self):
+        self._detector.reset()
+
+
+def listen(detector, samples, before_frame=lambda number: None):
+    listener = Listener(detector, Endpointer(VadSettings()), EnergyGate(), LevelNormaliser())
+    points = []
+    for number, frame in enumerate(frames_of(samples)):
+        before_frame(number)
+        points += listener.feed(frame)
+    return points + listener.flush(len(samples))
+
+
+def compare(samples, seed, rate=0.05):
+    """Frames that differ at most, and the greatest difference of a probability."""
+    dice = random.Random(seed)
+    told = []
+    switch = Switch(told.append)
+    alone, placed = Watched(SileroCpu()), Watched(PlacedDetector(SileroCpu(), switch))
+    with Peer() as peer:
+
+        def before_frame(_):
+            if dice.random() < rate:
+                switch.use(dice.choice([None, peer.remote]), "")
+
+        expected, found = listen(alone, samples), listen(placed, samples, before_frame)
+    assert [(type(p), p.utterance) for p in found] == [(type(p), p.utterance) for p in expected]
+    pairs = list(zip(found, expected, strict=True))
+    apart = max((abs(a.at_sample - b.at_sample) for a, b in pairs), default=0) // FRAME_SAMPLES
+    different = np.abs(np.array(placed.said) - np.array(alone.said))
+    return apart, float(different.max()), len(told)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_moves_at_random_frames_change_no_utterance(sample, seed):
+    quiet = noise(32_000, -60.0)
+    sound = np.concatenate([quiet, read(sample), quiet, read(sample), quiet])
+    apart, _, moves = compare(sound, seed)
+    assert moves >= 5
+    assert apart <= 2
+
+
+def test_moves_at_random_frames_change_no_utterance_of_people(speech_dir):
+    rows = [json.loads(line) for line in (speech_dir / "manifest.jsonl").read_text().splitlines()]
+    chosen = [row for row in rows if row["kind"] in ("read", "command-slots", "long", "noise")][::3]
+    moves = 0
+    for seed, row in enumerate(chosen):
+        apart, _, count = compare(read(speech_dir / row["audio"]), seed)
+        moves += count
+        assert apart <= 2, row["audio"]
+    assert moves > 100
