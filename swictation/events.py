@@ -118,6 +118,29 @@ class DetectorMoved(msgspec.Struct, frozen=True):
     """Whether it had to: an answer came late, or its process died."""
 
 
+class DetectorFailed(msgspec.Struct, frozen=True):
+    """The speech detector does not work and is made anew, again and again, until it does.
+
+    Nothing is heard meanwhile; the sound from `sample` on waits.
+    """
+
+    sample: int
+    reason: str
+
+
+class DetectorRecovered(msgspec.Struct, frozen=True):
+    """It works again: from `sample` on everything is heard after all."""
+
+    sample: int
+
+
+class FrameSkipped(msgspec.Struct, frozen=True):
+    """A frame near `sample` was taken for silence: two detectors failed on it that worked."""
+
+    sample: int
+    reason: str
+
+
 class AudioLost(msgspec.Struct, frozen=True):
     """Samples were overwritten before they were heard: the machine was too slow for too long."""
 
@@ -192,6 +215,9 @@ Event = (
     | OrderDone
     | VramRead
     | DetectorMoved
+    | DetectorFailed
+    | DetectorRecovered
+    | FrameSkipped
     | AudioLost
     | ThreadFailed
     | SpoolFailed

@@ -1,6 +1,7 @@
 """The speech thread: reads the journal, hears speech begin and end, posts decision points."""
 
 from collections.abc import Callable
+from threading import Event as Flag
 from threading import Thread
 
 import numpy as np
@@ -9,14 +10,26 @@ from swictation.audio.framer import Framer
 from swictation.audio.journal import Journal
 from swictation.clock import Clock
 from swictation.errors import AudioLostError
-from swictation.events import AudioLost, DictationHeard, Event, PointsFound, Scanned, ThreadFailed
+from swictation.events import (
+    AudioLost,
+    DetectorFailed,
+    DetectorRecovered,
+    DictationHeard,
+    Event,
+    FrameSkipped,
+    PointsFound,
+    Scanned,
+    ThreadFailed,
+)
 from swictation.types import Frame, Point, Samples, to_samples
+from swictation.vad.lasting import Abandoned, Setbacks
 from swictation.vad.listener import Listener
 
 _READ_LIMIT = to_samples(1.0)
 
-NewListener = Callable[[int, int], Listener]
-"""An ear for a dictation: its first sample, and the number of its first utterance."""
+NewListener = Callable[[int, int, Setbacks], Listener]
+"""An ear for a dictation: its first sample, the number of its first utterance, and who is told
+where its detector fails."""
 
 
 class SpeechThread:
@@ -35,16 +48,20 @@ class SpeechThread:
         self._clock = clock
         self.report_every_s = 1.0
         """How often, in seconds of sound, `Scanned` is posted."""
-        self._is_abandoned = False
+        self._abandoned = Flag()
+        self._is_deaf = False
         self.heard_sample = 0
         """All before this sample is heard."""
         self._seen_sample = -1
         self._thread = Thread(target=self._run, name="speech", daemon=True)
 
     def has_progressed(self) -> bool:
-        """Whether it has nothing to hear, or has heard something since this was asked last."""
+        """Whether it has heard something since this was asked last, or cannot: nothing is there,
+        or no detector.
+        """
         before, self._seen_sample = self._seen_sample, self.heard_sample
-        return self.heard_sample != before or self.heard_sample >= self._journal.end_sample
+        is_idle = self._is_deaf or self.heard_sample >= self._journal.end_sample
+        return self.heard_sample != before or is_idle
 
     def start(self) -> None:
         """Begin to listen."""
@@ -52,21 +69,45 @@ class SpeechThread:
 
     def join(self) -> None:
         """Wait for the thread's end, which follows the journal's; what is unheard stays so."""
-        self._is_abandoned = True
+        self._abandoned.set()
         self._thread.join()
+
+    # --- what becomes of a detector that fails: `Setbacks` -----------------------------------
+
+    def failing(self, reason: str) -> None:
+        """See `Setbacks.failing`."""
+        self._is_deaf = True
+        self._post(DetectorFailed(self.heard_sample, reason))
+
+    def wait(self, seconds: float) -> bool:
+        """See `Setbacks.wait`: `join` ends it."""
+        return not self._abandoned.wait(seconds)
+
+    def recovered(self) -> None:
+        """See `Setbacks.recovered`."""
+        self._is_deaf = False
+        self._post(DetectorRecovered(self.heard_sample))
+
+    def skipped(self, reason: str) -> None:
+        """See `Setbacks.skipped`."""
+        self._post(FrameSkipped(self.heard_sample, reason))
+
+    # --- the thread --------------------------------------------------------------------------
 
     def _run(self) -> None:
         utterance = 0
         try:
-            while not self._is_abandoned:
+            while not self._abandoned.is_set():
                 utterance = self._listen(utterance)
+        except Abandoned:
+            pass  # no detector worked to the end
         except Exception as failure:  # noqa: BLE001 - the thread must report whatever ends it
             self._post(ThreadFailed("speech", repr(failure)))
 
     def _listen(self, first_utterance: int) -> int:
         """Hear a dictation to its end; the number of the next one's first utterance."""
         framer = Framer(self.heard_sample)
-        listener = self._new_listener(self.heard_sample, first_utterance)
+        listener = self._new_listener(self.heard_sample, first_utterance, self)
         reported = self.heard_sample
         while stretch := self._journal.next_stretch(self.heard_sample, _READ_LIMIT):
             frames = framer.feed(self._read(self.heard_sample, stretch.end_sample))
@@ -80,10 +121,10 @@ class SpeechThread:
             if self.heard_sample - reported >= to_samples(self.report_every_s):
                 reported = self.heard_sample
                 self._post(Scanned(reported, listener.last_probability))
-            if self._is_abandoned:
+            if self._abandoned.is_set():
                 break
         else:
-            self._is_abandoned = True
+            self._abandoned.set()
         return listener.next_utterance
 
     def _read(self, first_sample: int, last_sample: int) -> Samples:

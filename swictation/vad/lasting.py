@@ -1,0 +1,141 @@
+"""A detector that outlives its failures: it is made anew until it works, and no frame is lost.
+
+The frame on which it failed is simply judged later. So whatever the stream knows, an utterance
+that is open included, goes on as if nothing had been.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from swictation.types import FRAME_SAMPLES, Samples
+from swictation.vad.detector import WARM_FRAMES, Detector
+
+_DELAYS_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+"""Before each further attempt; then always the last."""
+_MOST_SKIPPED = 3
+"""Frames in a row that may be at fault; with more it is the detector after all."""
+
+_log = logging.getLogger(__name__)
+
+
+class Abandoned(Exception):
+    """Nobody waits for the frame any more."""
+
+
+class Setbacks(Protocol):
+    """Who is told how it fares. Called on the speech thread."""
+
+    def failing(self, reason: str) -> None:
+        """It does not work, for now; told once."""
+        ...
+
+    def wait(self, seconds: float) -> bool:
+        """Let time pass before the next attempt; False: there is to be none."""
+        ...
+
+    def recovered(self) -> None:
+        """It works again; told once."""
+        ...
+
+    def skipped(self, reason: str) -> None:
+        """One frame cannot be judged by a detector that works: it is taken for silence."""
+        ...
+
+
+class LastingDetector:
+    """Keeps a detector that `make` makes. One stream, one thread."""
+
+    def __init__(self, make: Callable[[], Detector], setbacks: Setbacks) -> None:
+        """`make`, and what it makes, may raise anything."""
+        self._make = make
+        self._setbacks = setbacks
+        self._detector: Detector | None = None
+        self._recent: deque[Samples] = deque(maxlen=WARM_FRAMES)
+        self._attempts = 0
+        self._skipped = 0
+
+    def probability(self, samples: Samples) -> float:
+        """See `Detector.probability`; takes as long as it takes.
+
+        Raises:
+            Abandoned: `Setbacks.wait` said so.
+        """
+        detector = self._detector or self._renew()
+        try:
+            found = detector.probability(samples)
+        except Exception as error:  # noqa: BLE001 - whatever it is, a fresh one may do better
+            _log.warning("the detector failed (%r) and is made anew", error)
+            found = self._judge_again(samples)
+        else:
+            self._is_well()
+        if found is None:
+            found, samples = 0.0, np.zeros(FRAME_SAMPLES, np.int16)
+        self._recent.append(samples)
+        return found
+
+    def reset(self) -> None:
+        """See `Detector.reset`."""
+        self._recent.clear()
+        try:
+            if self._detector:
+                self._detector.reset()
+        except Exception as error:  # noqa: BLE001 - a fresh one has heard nothing either
+            _log.warning("the detector failed (%r) and is made anew", error)
+            self._detector = None
+
+    def _judge_again(self, samples: Samples) -> float | None:
+        """By a fresh one that works; None: the fault is the frame's."""
+        while True:
+            detector = self._renew()
+            try:
+                found = detector.probability(samples)
+            except Exception as error:  # noqa: BLE001 - as above
+                self._detector = None
+                if self._skipped < _MOST_SKIPPED:
+                    self._skipped += 1
+                    self._setbacks.skipped(repr(error))
+                    return None
+                self._wait(error)
+            else:
+                self._is_well()
+                return found
+
+    def _renew(self) -> Detector:
+        """A fresh one that knows what was heard last; waits until there is one that works."""
+        while True:
+            try:
+                self._detector = self._made()
+            except Exception as error:  # noqa: BLE001 - as above
+                self._wait(error)
+            else:
+                return self._detector
+
+    def _made(self) -> Detector:
+        """What cannot be heard again is not heard again: then the next attempt has less to do."""
+        fresh = self._make()
+        fresh.probability(np.zeros(FRAME_SAMPLES, np.int16))
+        fresh.reset()
+        heard = list(self._recent)
+        self._recent.clear()
+        for samples in heard:
+            fresh.probability(samples)
+            self._recent.append(samples)
+        return fresh
+
+    def _wait(self, error: Exception) -> None:
+        if not self._attempts:
+            self._setbacks.failing(repr(error))
+        delay_s = _DELAYS_S[min(self._attempts, len(_DELAYS_S) - 1)]
+        self._attempts += 1
+        if not self._setbacks.wait(delay_s):
+            raise Abandoned
+
+    def _is_well(self) -> None:
+        self._skipped = 0
+        if self._attempts:
+            self._attempts = 0
+            self._setbacks.recovered()
