@@ -59,6 +59,10 @@ class Journal:
         """The oldest sample still in RAM."""
         return max(0, self._end_sample - len(self._ring))
 
+    def is_recent(self, sample: int) -> bool:
+        """Whether `sample` stays in RAM for another half of the ring at least."""
+        return self._end_sample - sample <= len(self._ring) // 2
+
     def append(self, samples: Samples) -> None:
         """Add captured samples, int16 (n,). Never waits."""
         with self._changed:

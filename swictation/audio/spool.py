@@ -34,6 +34,14 @@ class _Kept(msgspec.Struct):
     is_settled: bool = False
     is_finished: bool = False
     is_set_aside: bool = False
+    captured: Callable[[], int] | None = None
+    """Of sound that nobody has heard: where it ends at present."""
+
+    def holds(self, first_sample: int, last_sample: int) -> bool:
+        """Whether all of this that belongs to it is on disk."""
+        end = last_sample if self.last_sample is None else min(last_sample, self.last_sample)
+        begins_here = self.first_sample <= first_sample < self.written_sample
+        return begins_here and self.written_sample >= end
 
 
 class Spool:
@@ -55,6 +63,7 @@ class Spool:
         self._on_problem = on_problem
         self._changed = Condition()
         self._kept: dict[int, _Kept] = {}
+        self._unheard = 0
         self._is_stopping = False
         self._problem = ""
         self._read: Callable[[int, int], Samples] | None = None
@@ -83,6 +92,27 @@ class Spool:
         file = SpoolFile(self._folder.path, f"{self._stream:03d}-{utterance:06d}")
         with self._changed:
             self._kept[utterance] = _Kept(first_sample, file, first_sample)
+            self._changed.notify_all()
+
+    def keep_unheard(self, first_sample: int, captured: Callable[[], int]) -> None:
+        """Keep all sound from `first_sample` on, up to `captured()`: nobody hears it for now.
+
+        Drop rule: it does not grow beyond `max_minutes`; what comes then is in RAM alone.
+        """
+        with self._changed:
+            if any(k.captured and not k.is_settled for k in self._kept.values()):
+                return
+            self._unheard += 1
+            file = SpoolFile(self._folder.path, f"{self._stream:03d}-unheard-{self._unheard}")
+            kept = _Kept(first_sample, file, first_sample, captured=captured)
+            self._kept[-self._unheard] = kept
+            self._changed.notify_all()
+
+    def settle_unheard(self) -> None:
+        """It is heard: what is to be kept of it has been begun as an utterance."""
+        with self._changed:
+            for kept in self._kept.values():
+                kept.is_settled = kept.is_settled or kept.captured is not None
             self._changed.notify_all()
 
     def end(self, utterance: int, last_sample: int) -> None:
@@ -123,14 +153,9 @@ class Spool:
         """Samples of one utterance from disk, or None where they are not all there."""
         with self._changed:
             # The newest: a file grows until the end is known, by when the next may have begun.
-            covering = [k for k in self._kept.values() if _covers(k, first_sample)]
-            kept = max(covering, key=lambda k: k.first_sample, default=None)
-            if kept is None:
-                return None
-            end = last_sample if kept.last_sample is None else min(last_sample, kept.last_sample)
-            if kept.written_sample < end:
-                return None
-            return _read_file(kept, first_sample, last_sample)
+            holding = [k for k in self._kept.values() if k.holds(first_sample, last_sample)]
+            kept = max(holding, key=lambda k: k.first_sample, default=None)
+            return _read_file(kept, first_sample, last_sample) if kept else None
 
     def _run(self) -> None:
         is_last_round = False
@@ -139,9 +164,10 @@ class Spool:
                 self._changed.wait_for(lambda: self._has_work() or self._is_growing())
                 self._changed.wait_for(self._has_work, timeout=_BEHIND_S)
                 is_last_round = self._is_stopping
-                work = list(self._kept.items())
-            for utterance, kept in work:
-                self._serve(utterance, kept)
+                work = [(number, kept, kept.is_settled) for number, kept in self._kept.items()]
+            # What is settled goes last: another may still have to be copied from it.
+            for number, kept, is_settled in sorted(work, key=lambda one: one[2]):
+                self._serve(number, kept, is_settled)
             self._bound()
         self._close_files()
 
@@ -159,10 +185,10 @@ class Spool:
     def _is_done_with(self, kept: _Kept) -> bool:
         return kept.is_finished or bool(self._problem)
 
-    def _serve(self, utterance: int, kept: _Kept) -> None:
+    def _serve(self, utterance: int, kept: _Kept, is_settled: bool) -> None:
+        """`is_settled`: when the round began; if it is only later, the next one deletes."""
         with self._changed:
             lines, kept.lines = kept.lines, []
-            is_settled = kept.is_settled  # if it is only later, the next round deletes
         try:
             if is_settled:
                 kept.file.delete()
@@ -181,8 +207,7 @@ class Spool:
                     written.set_result(None)
 
     def _write_behind(self, kept: _Kept) -> None:
-        end = self._heard()
-        upto = end if kept.last_sample is None else kept.last_sample
+        upto = self._end_of(kept)
         if self._read and upto > kept.written_sample:
             try:
                 samples = self._read(kept.written_sample, upto)
@@ -196,6 +221,12 @@ class Spool:
             kept.file.finish(kept.last_sample - kept.first_sample)
             kept.written_sample = min(kept.written_sample, kept.last_sample)
             kept.is_finished = True
+
+    def _end_of(self, kept: _Kept) -> int:
+        """Up to where it is to be written now."""
+        if kept.captured:
+            return min(kept.captured(), kept.first_sample + self._max_samples)
+        return self._heard() if kept.last_sample is None else kept.last_sample
 
     def _bound(self) -> None:
         with self._changed:
@@ -228,10 +259,6 @@ class Spool:
         for one in kept:
             with contextlib.suppress(OSError):
                 one.file.finish()
-
-
-def _covers(kept: _Kept, sample: int) -> bool:
-    return kept.first_sample <= sample < kept.written_sample
 
 
 def _read_file(kept: _Kept, first_sample: int, last_sample: int) -> Samples | None:
