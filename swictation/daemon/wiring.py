@@ -29,10 +29,13 @@ from swictation.inject.injector import Injector
 from swictation.models.store import ModelLocation
 from swictation.paths import spool_dir
 from swictation.text.compose import Composer
+from swictation.vad.detector import Detector
 from swictation.vad.endpointer import Endpointer
 from swictation.vad.gate import EnergyGate
+from swictation.vad.lasting import LastingDetector, Setbacks
 from swictation.vad.level import LevelNormaliser
 from swictation.vad.listener import Listener
+from swictation.vad.placed import PlacedDetector, Switch
 from swictation.vad.silero_cpu import SileroCpu
 
 _log = logging.getLogger(__name__)
@@ -53,12 +56,17 @@ def has_microphone() -> bool:
     return bool(inputs())
 
 
-def listener(settings: Settings, first_sample: int = 0, first_utterance: int = 0) -> Listener:
-    """A fresh ear for one dictation."""
+def listener(
+    settings: Settings,
+    first_sample: int = 0,
+    first_utterance: int = 0,
+    detector: Detector | None = None,
+) -> Listener:
+    """A fresh ear for one dictation; `detector`: another than the CPU's alone."""
     gate = EnergyGate() if settings.vad.energy_gate else None
     normaliser = LevelNormaliser() if settings.vad.raise_quiet else None
     endpointer = Endpointer(settings.vad, first_sample, first_utterance)
-    return Listener(SileroCpu(), endpointer, gate, normaliser)
+    return Listener(detector or SileroCpu(), endpointer, gate, normaliser)
 
 
 def stabilizer(settings: Settings, numbers: Iterator[int]) -> Stabilizer:
@@ -88,6 +96,8 @@ class Workshop:
         self.events = events
         self.clock = clock
         self.inbox = Inbox()
+        self.switch = Switch(self.inbox.post)
+        """Where the detectors of all streams compute, of which one at a time hears."""
         self._numbers = itertools.count(1)
         self._streams = itertools.count()
         self._folder = self._open_folder() if settings.spool.enabled else None
@@ -123,8 +133,9 @@ class Workshop:
             partials=PartialPacer(self.settings.vad.threshold),
         )
 
-    def _listener(self, first_sample: int, first_utterance: int) -> Listener:
-        return listener(self.settings, first_sample, first_utterance)
+    def _listener(self, first_sample: int, first_utterance: int, setbacks: Setbacks) -> Listener:
+        detector = PlacedDetector(LastingDetector(SileroCpu, setbacks), self.switch)
+        return listener(self.settings, first_sample, first_utterance, detector)
 
     def _open_folder(self) -> SpoolFolder | None:
         try:
