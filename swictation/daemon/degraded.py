@@ -5,12 +5,14 @@ from swictation.control.status import Degraded
 
 Mode = str
 
+AUDIO_ONLY = "audio-only"
+"""No detector works: nothing but capture does."""
 NO_ENGINE = "no engine"
 NO_MICROPHONE = "no microphone"
 NO_WINDOW = "no window"
 NO_SPOOL = "memory only"
 
-_GRAVEST_FIRST = (NO_ENGINE, NO_MICROPHONE, NO_WINDOW, NO_SPOOL)
+_GRAVEST_FIRST = (AUDIO_ONLY, NO_ENGINE, NO_MICROPHONE, NO_WINDOW, NO_SPOOL)
 
 
 class Degradations:

@@ -10,13 +10,15 @@ from swictation.clock import Clock
 from swictation.control.session import Command, Purpose, Session, decide
 from swictation.control.status import State
 from swictation.daemon.collector import CAPTURED, Collector
-from swictation.daemon.degraded import NO_ENGINE, NO_MICROPHONE, Degradations
+from swictation.daemon.degraded import AUDIO_ONLY, NO_ENGINE, NO_MICROPHONE, Degradations
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.playing import STOP_GRACE_S
 from swictation.daemon.recognition import Recognition
 from swictation.daemon.stream import Stream
 from swictation.errors import NothingRecorded, SwictationError
 from swictation.events import (
+    DetectorFailed,
+    DetectorRecovered,
     Event,
     HeldSettled,
     Injected,
@@ -187,6 +189,10 @@ class Dictation:
             error = gave_up(event.reason, event.error)
             self.degradations.put(NO_ENGINE, error.message)
             self._events.fault("engine", error.message, remedy=error.remedy)
+
+    def on_detector(self, event: DetectorFailed | DetectorRecovered) -> None:
+        reason = event.reason if isinstance(event, DetectorFailed) else ""
+        self.degradations.put(AUDIO_ONLY, reason)
 
     def on_failure(self, event: ThreadFailed) -> None:
         self._failure = SwictationError(

@@ -8,6 +8,8 @@ from swictation.daemon.recognition import Recognition
 from swictation.daemon.stream import Outcome, Segment, SetAside, Stream
 from swictation.errors import Interrupted, SwictationError
 from swictation.events import (
+    DetectorFailed,
+    DetectorRecovered,
     HeldSettled,
     Injected,
     SourceEnded,
@@ -98,6 +100,11 @@ class Playing:
             self.device = event.capabilities.device
         elif event.is_fault and (event.error or self._supervisor.restarts.is_hopeless):
             self._give_up = gave_up(event.reason, event.error)
+
+    def on_detector(self, event: DetectorFailed | DetectorRecovered) -> None:
+        if isinstance(event, DetectorFailed):
+            message = f"The speech detector does not work ({event.reason}): nothing can be heard."
+            self._give_up = SwictationError(message, "swictation doctor")
 
     def on_failure(self, event: ThreadFailed) -> None:
         self._give_up = SwictationError(

@@ -14,6 +14,7 @@ from swictation.errors import AudioLostError
 from swictation.events import (
     AudioLost,
     Composed,
+    DetectorFailed,
     PointsFound,
     Scanned,
     WorkerAnswered,
@@ -80,6 +81,7 @@ class Recognition:
     def on_scanned(self, event: Scanned) -> None:
         """Everything up to a sample is heard."""
         self._stream.settle_silence(event.sample)
+        self._stream.forget_unheard(event.sample)
         self._consider_partial(event)
 
     def on_heard(self, end_sample: int) -> None:
@@ -88,6 +90,11 @@ class Recognition:
         self._stream.unheard.popleft()
         self._ignored_dictations = max(0, self._ignored_dictations - 1)
         self._stream.settle_silence(self._stream.speech.heard_sample)
+        self._stream.forget_unheard(end_sample)
+
+    def on_deaf(self, event: DetectorFailed) -> None:
+        """Nothing can be heard for now: the sound is kept."""
+        self._stream.keep_unheard(event.sample)
 
     def on_audio_lost(self, event: AudioLost) -> None:
         """Samples are gone: counted and told."""

@@ -11,9 +11,12 @@ from swictation.daemon.recognition import Recognition
 from swictation.events import (
     AudioLost,
     Composed,
+    DetectorFailed,
     DetectorMoved,
+    DetectorRecovered,
     DictationHeard,
     Event,
+    FrameSkipped,
     HeldSettled,
     Injected,
     OrderDone,
@@ -30,6 +33,7 @@ from swictation.events import (
     WorkerGone,
     WorkerReady,
 )
+from swictation.types import to_seconds
 
 _log = logging.getLogger(__name__)
 
@@ -64,6 +68,10 @@ class Owner(Protocol):
 
     def on_worker(self, event: WorkerReady | WorkerGone) -> None:
         """A worker came or went; recognition has dealt with it."""
+        ...
+
+    def on_detector(self, event: DetectorFailed | DetectorRecovered) -> None:
+        """No detector works, so nothing is heard; or one works again."""
         ...
 
     def on_failure(self, event: ThreadFailed) -> None:
@@ -104,6 +112,17 @@ class RunLoop:
             case DictationHeard():
                 recognition.on_heard(event.end_sample)
                 owner.on_heard()
+            case DetectorFailed():
+                self._events.fault("detector", f"nothing is heard, sound is kept: {event.reason}")
+                recognition.on_deaf(event)
+                owner.on_detector(event)
+            case DetectorRecovered():
+                self._events.write("detector", to_seconds(event.sample), state="recovered")
+                owner.on_detector(event)
+            case FrameSkipped():
+                at_s = to_seconds(event.sample)
+                message = f"32 ms near {at_s:.1f} s are taken for silence: {event.reason}"
+                self._events.fault("detector", message)
             case AudioLost():
                 recognition.on_audio_lost(event)
             case WorkerAnswered():

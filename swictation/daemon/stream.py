@@ -15,8 +15,11 @@ from swictation.daemon.delivery import Delivery
 from swictation.daemon.speech import SpeechThread
 from swictation.errors import SwictationError
 from swictation.events import Event
-from swictation.types import SpeechEnded, SpeechStarted
+from swictation.types import SpeechEnded, SpeechStarted, to_samples
 from swictation.worker.restarts import Blame
+
+_BEFORE_UNHEARD = to_samples(30.0)
+"""An utterance that is open when the detector fails is longer than that never: see its cap."""
 
 
 class Utterance(msgspec.Struct):
@@ -150,6 +153,17 @@ class Stream:
         """Delete what the spool has of an utterance."""
         if self.spool:
             self.spool.settle(number)
+
+    def keep_unheard(self, sample: int) -> None:
+        """Keep what comes from `sample` on, and an utterance that is open there: see the spool."""
+        if self.spool:
+            first = max(sample - _BEFORE_UNHEARD, self.journal.ring_start_sample)
+            self.spool.keep_unheard(first, lambda: self.journal.end_sample)
+
+    def forget_unheard(self, sample: int) -> None:
+        """All before `sample` is heard: once RAM holds the rest, nothing else need be kept."""
+        if self.spool and self.journal.is_recent(sample):
+            self.spool.settle_unheard()
 
     def settle_silence(self, sample: int) -> None:
         """All before `sample` that belongs to no unsettled utterance is dealt with."""
