@@ -56,8 +56,9 @@ class SpeechThread:
         self._thread = Thread(target=self._run, name="speech", daemon=True)
 
     def has_progressed(self) -> bool:
-        """Whether it has heard something since this was asked last, or cannot: nothing is there,
-        or no detector.
+        """Whether it has heard something since this was asked last, or has nothing to hear (with).
+
+        While no detector works that is told elsewhere: to start the daemon anew would not help.
         """
         before, self._seen_sample = self._seen_sample, self.heard_sample
         is_idle = self._is_deaf or self.heard_sample >= self._journal.end_sample
