@@ -101,8 +101,8 @@ def _moves(worker: WorkerProcess, frames: list[Frame]) -> dict[str, Any]:
         detector.probability(frames[first + WARM_FRAMES].samples)
         name = "to_the_daemon" if move % 2 else "to_the_worker"
         lasted[name].append(1e3 * (time.perf_counter() - begun_s))
-    assert not any(event.is_fault for event in told), "no figures of a machine that is too busy"
-    return {
+    rows = {
         name: {"p50": round(median(ms), 1), "most": round(max(ms), 1)}
         for name, ms in lasted.items()
     }
+    return {**rows, "too_late": sum(event.is_fault for event in told)}
