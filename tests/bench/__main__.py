@@ -24,6 +24,7 @@ NAMES = (
     "gate",
     "level",
     "cuts",
+    "detector",
     "desk",
     "soak",
 )

@@ -1,5 +1,6 @@
 """Every detector keeps the protocol; the product's decides as onnxruntime's Silero does."""
 
+import contextlib
 import hashlib
 import json
 from importlib.util import find_spec
@@ -10,13 +11,16 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from fakes.peer import Peer
 from fakes.signals import frames_of, noise, silence
 from swictation.audio.wavfile import FileSource
 from swictation.config.settings import VadSettings
 from swictation.types import FRAME_SAMPLES
 from swictation.vad.endpointer import Endpointer
 from swictation.vad.gate import EnergyGate, level_dbfs
+from swictation.vad.lasting import LastingDetector
 from swictation.vad.listener import Listener
+from swictation.vad.placed import PlacedDetector, Switch
 from swictation.vad.silero_cpu import SileroCpu
 
 pytestmark = pytest.mark.contract
@@ -69,9 +73,72 @@ class SileroReference:
         self._state = np.zeros((2, 1, 128), np.float32)
 
 
-@pytest.fixture(params=[Loudness, SileroCpu, SileroReference])
+def remote(end):
+    """The CPU's, at the other end of a socket."""
+    return end.enter_context(Peer()).remote
+
+
+def placed(end):
+    """One that is moved to and fro each second, from the daemon to a worker."""
+    switch = Switch(lambda _: None)
+    return Restless(PlacedDetector(SileroCpu(), switch), switch, remote(end))
+
+
+class Restless:
+    """Changes its seat every 31 frames."""
+
+    def __init__(self, detector, switch, remote):
+        self._detector, self._switch, self._remote = detector, switch, remote
+        self._frame = 0
+
+    def probability(self, samples):
+        self._frame += 1
+        self._switch.use(self._remote if self._frame // 31 % 2 else None, "")
+        return self._detector.probability(samples)
+
+    def reset(self):
+        self._frame = 0
+        self._detector.reset()
+
+
+def lasting(_):
+    """One that breaks every 101 frames."""
+    return LastingDetector(Frail, Patience())
+
+
+class Frail(SileroCpu):
+    frames = 0
+
+    def probability(self, samples):
+        Frail.frames += 1
+        if Frail.frames % 101 == 0:
+            raise RuntimeError("frail")
+        return super().probability(samples)
+
+
+class Patience:
+    """Waits for nothing, and hears no complaint."""
+
+    def failing(self, reason):
+        pass
+
+    def wait(self, seconds):
+        return True
+
+    def recovered(self):
+        pass
+
+    def skipped(self, reason):
+        pytest.fail(reason)
+
+
+MADE_HERE = (Loudness, SileroCpu, SileroReference)
+
+
+@pytest.fixture(params=[*MADE_HERE, remote, placed, lasting])
 def detector(request):
-    return request.param()
+    with contextlib.ExitStack() as end:
+        yield request.param() if request.param in MADE_HERE else request.param(end)
 
 
 def read(path):

@@ -13,7 +13,7 @@ from fakes.signals import frames_of, noise
 from swictation.audio.wavfile import FileSource
 from swictation.config.settings import VadSettings
 from swictation.events import DetectorMoved
-from swictation.types import FRAME_SAMPLES
+from swictation.types import FRAME_SAMPLES, SpeechEnded, SpeechStarted
 from swictation.vad import records
 from swictation.vad.detector import WARM_FRAMES
 from swictation.vad.endpointer import Endpointer
@@ -219,21 +219,6 @@ def read(path):
     return np.concatenate(blocks)
 
 
-class Watched:
-    """Remembers what a detector said."""
-
-    def __init__(self, detector):
-        self._detector = detector
-        self.said = []
-
-    def probability(self, samples):
-        self.said.append(self._detector.probability(samples))
-        return self.said[-1]
-
-    def reset(self):
-        self._detector.reset()
-
-
 def listen(detector, samples, before_frame=lambda number: None):
     listener = Listener(detector, Endpointer(VadSettings()), EnergyGate(), LevelNormaliser())
     points = []
@@ -244,11 +229,11 @@ def listen(detector, samples, before_frame=lambda number: None):
 
 
 def compare(samples, seed, rate=0.05):
-    """Frames that differ at most, and the greatest difference of a probability."""
+    """By how many frames an utterance's bounds differ at most, and how often it was moved."""
     dice = random.Random(seed)
     told = []
     switch = Switch(told.append)
-    alone, placed = Watched(SileroCpu()), Watched(PlacedDetector(SileroCpu(), switch))
+    alone, placed = SileroCpu(), PlacedDetector(SileroCpu(), switch)
     with Peer() as peer:
 
         def before_frame(_):
@@ -256,18 +241,21 @@ def compare(samples, seed, rate=0.05):
                 switch.use(dice.choice([None, peer.remote]), "")
 
         expected, found = listen(alone, samples), listen(placed, samples, before_frame)
-    assert [(type(p), p.utterance) for p in found] == [(type(p), p.utterance) for p in expected]
-    pairs = list(zip(found, expected, strict=True))
-    apart = max((abs(a.at_sample - b.at_sample) for a, b in pairs), default=0) // FRAME_SAMPLES
-    different = np.abs(np.array(placed.said) - np.array(alone.said))
-    return apart, float(different.max()), len(told)
+    pairs = list(zip(bounds(found), bounds(expected), strict=True))
+    apart = max((abs(a - b) for a, b in pairs), default=0)
+    return apart / FRAME_SAMPLES, len(told)
+
+
+def bounds(points):
+    starts = [point.first_sample for point in points if isinstance(point, SpeechStarted)]
+    return starts + [point.last_sample for point in points if isinstance(point, SpeechEnded)]
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_moves_at_random_frames_change_no_utterance(sample, seed):
     quiet = noise(32_000, -60.0)
     sound = np.concatenate([quiet, read(sample), quiet, read(sample), quiet])
-    apart, _, moves = compare(sound, seed)
+    apart, moves = compare(sound, seed)
     assert moves >= 5
     assert apart <= 2
 
@@ -277,7 +265,7 @@ def test_moves_at_random_frames_change_no_utterance_of_people(speech_dir):
     chosen = [row for row in rows if row["kind"] in ("read", "command-slots", "long", "noise")][::3]
     moves = 0
     for seed, row in enumerate(chosen):
-        apart, _, count = compare(read(speech_dir / row["audio"]), seed)
+        apart, count = compare(read(speech_dir / row["audio"]), seed, rate=0.02)
         moves += count
         assert apart <= 2, row["audio"]
-    assert moves > 100
+    assert moves > 40

