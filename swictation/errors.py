@@ -4,6 +4,11 @@ Every error that may reach a user is a `SwictationError`. The CLI prints `messag
 on a line of its own; anything else that escapes is a bug in this program.
 """
 
+from typing import Literal
+
+DeviceFailureKind = Literal["oom", "fatal", "crash", "hang", "lost", "other"]
+"""The same as `types.FailureKind`: neither module imports the other."""
+
 
 class SwictationError(Exception):
     """What happened, with a remedy.
@@ -45,6 +50,22 @@ class EngineError(SwictationError):
 
 class WorkerError(SwictationError):
     """The worker process cannot be kept alive."""
+
+
+class DeviceFailure(SwictationError):
+    """A card failed at a unit of work.
+
+    Attributes:
+        kind: a `types.FailureKind`. After anything but "oom" the process can never use it again.
+    """
+
+    def __init__(self, kind: DeviceFailureKind, message: str, remedy: str = "") -> None:
+        super().__init__(message, remedy)
+        self.kind: DeviceFailureKind = kind
+
+
+class DeviceRefused(DeviceFailure):
+    """A unit of work was not begun: the card is not trusted, or has no room. It was not touched."""
 
 
 class ProtocolError(SwictationError):

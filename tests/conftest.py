@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from fakes.bus import PrivateBus
+from fakes.nvml import card as nvml
 from fakes.scripted_engine.program import Program
 from fakes.scripted_engine.sound import make_scene
 from swictation import paths
@@ -126,6 +127,25 @@ def session_bus(own_folders: Path, monkeypatch: pytest.MonkeyPatch):
     bus.start()
     yield bus
     bus.kill()
+
+
+@pytest.fixture(scope="session")
+def nvml_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A made-up `libnvidia-ml.so.1`, compiled once."""
+    if not nvml.has_compiler():
+        pytest.skip("cc is missing (package gcc): the made-up NVIDIA library cannot be built")
+    return nvml.build(tmp_path_factory.mktemp("nvml"))
+
+
+@pytest.fixture
+def card(nvml_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A made-up card of 4096 MiB; the real nvidia-ml-py of this process finds it."""
+    made_up = nvml.FakeCard.make(tmp_path / "card", nvml_library)
+    monkeypatch.setenv(nvml.STATE, str(made_up.path))
+    made_up.install()
+    yield made_up
+    made_up.release()
+    made_up.close()
 
 
 @pytest.fixture

@@ -1,0 +1,143 @@
+"""What befell a device, told by what was raised: its type and code first, its text last. Pure.
+
+Nothing is imported for it: torch, CTranslate2 and NVML are known by the names of their errors.
+In doubt it is fatal: a worker replaced for nothing costs seconds, one kept for nothing all results.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import cast
+
+from swictation.errors import DeviceFailure
+from swictation.types import FailureKind
+
+_CUDA_OOM = 2
+_CUDA_LOST = frozenset({100})
+"""cudaErrorNoDevice."""
+
+_NVML_LOST = frozenset({9, 15, 16})
+"""Driver not loaded, GPU is lost, reset required."""
+_NVML_FATAL = frozenset({11, 14, 18, 20, 999})
+"""IRQ issue, broken inforom, driver and library differ, out of memory, unknown.
+
+Every other code says that a question was wrong, nothing about the card.
+"""
+
+_NEVER_THE_DEVICE = (MemoryError, OSError, ImportError, EOFError)
+"""The host's own troubles, whatever their text mentions."""
+
+_CODE = re.compile(r"\bcuda (?:error|failure):? (\d+)\b")
+_LAST_CODE = re.compile(r"\((\d+)\)$")
+
+_LOST_TEXTS = (
+    "gpu is lost",
+    "fallen off the bus",
+    "no cuda-capable device",
+    "found no nvidia driver",
+    "gpu requires reset",
+)
+_XID_79 = re.compile(r"\bxid\b.*\b79\b")
+_OOM_TEXTS = (
+    "cublas_status_alloc_failed",
+    "cudnn_status_alloc_failed",
+    "cudnn_status_internal_error_device_allocation_failed",
+    "cufft_alloc_failed",
+    "cusparse_status_alloc_failed",
+    "cusolver_status_alloc_failed",
+    "cuda_error_out_of_memory",
+    "cudaerrormemoryallocation",
+)
+_FATAL_TEXTS = (
+    "unspecified launch failure",
+    "device-side assert",
+    "illegal memory access",
+    "illegal address",
+    "misaligned address",
+    "illegal instruction was encountered",
+    "launch timed out",
+    "context is destroyed",
+    "uncorrectable ecc",
+)
+_OF_A_DEVICE = re.compile(
+    r"\bcuda (?:error|failed|failure|driver|runtime)|\bcuda out of memory|cuda_error_|cudaerror"
+    r"|\bcu(?:blas|dnn|fft|rand|sparse|solver)(?:lt)?\b|\bcu(?:blas|dnn|fft|rand|sparse|solver)_"
+)
+_GRAVEST: tuple[FailureKind, ...] = ("lost", "fatal")
+
+
+def classify(error: BaseException) -> FailureKind:
+    """What `error`, or what it was raised from or during, means for the device.
+
+    Something fatal anywhere in the chain outweighs the rest: cleaning up after it may well have
+    raised something milder.
+    """
+    kinds: list[FailureKind] = [_kind_of(one) for one in _chain(error)]
+    told: list[FailureKind] = [kind for kind in kinds if kind != "other"]
+    gravest = [kind for kind in _GRAVEST if kind in told]
+    return (gravest or told or kinds)[0]
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Itself, then what led to it. `raise ... from None` hides from people, not from here."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop(0)
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        if isinstance(one, BaseExceptionGroup):
+            waiting += cast("BaseExceptionGroup[BaseException]", one).exceptions
+        waiting += [one.__cause__, one.__context__]
+
+
+def _kind_of(error: BaseException) -> FailureKind:
+    if isinstance(error, DeviceFailure):
+        return error.kind
+    if isinstance(error, TimeoutError):
+        return "hang"
+    if isinstance(error, _NEVER_THE_DEVICE) or not isinstance(error, Exception):
+        return "other"
+    names = {base.__name__ for base in type(error).__mro__}
+    if "NVMLError" in names:
+        return _of_nvml(error)
+    if "OutOfMemoryError" in names:
+        return "oom"
+    code = getattr(error, "error_code", None)
+    if isinstance(error, RuntimeError) and isinstance(code, int) and code:
+        return _of_cuda(code)
+    return _of_text(
+        str(error).lower(), is_of_device=bool(names & {"AcceleratorError", "CudaError"})
+    )
+
+
+def _of_nvml(error: BaseException) -> FailureKind:
+    code = getattr(error, "value", None)
+    if not isinstance(code, int):
+        return _of_text(str(error).lower(), is_of_device=False)
+    if code in _NVML_LOST:
+        return "lost"
+    return "fatal" if code in _NVML_FATAL else "other"
+
+
+def _of_cuda(code: int) -> FailureKind:
+    if code == _CUDA_OOM:
+        return "oom"
+    return "lost" if code in _CUDA_LOST else "fatal"
+
+
+def _of_text(text: str, *, is_of_device: bool) -> FailureKind:
+    if any(sign in text for sign in _LOST_TEXTS) or _XID_79.search(text):
+        return "lost"
+    if any(sign in text for sign in _FATAL_TEXTS):
+        return "fatal"
+    if any(sign in text for sign in _OOM_TEXTS):
+        return "oom"
+    if not is_of_device and not _OF_A_DEVICE.search(text):
+        return "other"
+    if "out of memory" in text:
+        return "oom"
+    if found := _CODE.search(text) or (is_of_device and _LAST_CODE.search(text)):
+        return _of_cuda(int(found[1]))
+    return "fatal"
