@@ -3,8 +3,7 @@
 import re
 import shlex
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -12,15 +11,13 @@ import msgspec
 
 from swictation import paths
 from swictation.config.render import Kind, closest, shortened, toml_key, toml_value
+from swictation.config.rules import RULES, Key, Rule
 from swictation.config.settings import Settings
 from swictation.errors import ConfigError
 
 _MAX_BYTES = 64 * 1024
 _MAX_ROWS_OF_A_STATEMENT = 100
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
-
-_Key = tuple[str, ...]
-"""Where a value stands: ("vad", "hang_over_s")."""
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -34,51 +31,8 @@ class Loaded(msgspec.Struct, frozen=True):
 
 
 class _Finding(NamedTuple):
-    key: _Key
+    key: Key
     text: str
-
-
-@dataclass(frozen=True)
-class _Rule:
-    """What must hold between two settings."""
-
-    keys: tuple[_Key, _Key]
-    text: str
-    holds: Callable[[Settings], bool]
-
-
-_RULES: tuple[_Rule, ...] = (
-    _Rule(
-        (("vad", "release_threshold"), ("vad", "threshold")),
-        "release_threshold must be <= threshold",
-        lambda s: s.vad.release_threshold <= s.vad.threshold,
-    ),
-    _Rule(
-        (("vad", "decode_pre_roll_s"), ("vad", "pre_roll_s")),
-        "decode_pre_roll_s must be <= pre_roll_s",
-        lambda s: s.vad.decode_pre_roll_s <= s.vad.pre_roll_s,
-    ),
-    _Rule(
-        (("vad", "tail_s"), ("vad", "decode_after_s")),
-        "tail_s must be <= decode_after_s: what is decoded must have been heard",
-        lambda s: s.vad.tail_s <= s.vad.decode_after_s,
-    ),
-    _Rule(
-        (("vad", "decode_after_s"), ("vad", "commit_after_s")),
-        "decode_after_s must be <= commit_after_s",
-        lambda s: s.vad.decode_after_s <= s.vad.commit_after_s,
-    ),
-    _Rule(
-        (("vad", "commit_after_s"), ("vad", "hang_over_s")),
-        "commit_after_s must be <= hang_over_s",
-        lambda s: s.vad.commit_after_s <= s.vad.hang_over_s,
-    ),
-    _Rule(
-        (("whisper", "context_extra_s"), ("vad", "max_utterance_s")),
-        "context_extra_s + [vad] max_utterance_s must be <= 30, all that whisper hears at once",
-        lambda s: s.whisper.context_extra_s + s.vad.max_utterance_s <= 30.0,
-    ),
-)
 
 
 def load(path: Path | None) -> Loaded:
@@ -163,14 +117,14 @@ def _syntax_error(reason: str, text: str, file: Path) -> ConfigError:
     return ConfigError(f"{file}:{line}: not TOML: {reason}: {shortened(row)}", remedy)
 
 
-def _key_lines(text: str) -> dict[_Key, int]:
+def _key_lines(text: str) -> dict[Key, int]:
     """The line of each key and table of a document that is known to be TOML.
 
     The parser itself says where a statement ends: at the first row with which it parses alone.
     So quoted and dotted keys, inline tables and text of many rows come out right.
     """
-    lines: dict[_Key, int] = {}
-    table: _Key = ()
+    lines: dict[Key, int] = {}
+    table: Key = ()
     statement: list[str] = []
     for number, row in enumerate(text.split("\n"), 1):
         statement.append(row)
@@ -190,7 +144,7 @@ def _key_lines(text: str) -> dict[_Key, int]:
     return lines
 
 
-def _keys(parsed: object) -> Iterator[_Key]:
+def _keys(parsed: object) -> Iterator[Key]:
     """Each path into a parsed statement, the deepest of a header last."""
     if isinstance(parsed, list) and parsed:
         yield from _keys(cast(list[object], parsed)[0])
@@ -200,7 +154,7 @@ def _keys(parsed: object) -> Iterator[_Key]:
             yield from ((name, *key) for key in _keys(inside))
 
 
-def _told(file: Path, findings: Iterable[_Finding], lines: dict[_Key, int]) -> list[str]:
+def _told(file: Path, findings: Iterable[_Finding], lines: dict[Key, int]) -> list[str]:
     placed = [(lines.get(key) or lines.get(key[:1], 0), text) for key, text in findings]
     placed.sort(key=lambda item: item[0])
     return [f"{file}{f':{line}' if line else ''}: {text}" for line, text in placed]
@@ -221,7 +175,7 @@ class _Check:
         }
         self.settings = Settings(**values)
         bad = {finding.key for finding in self.errors}
-        for rule in _RULES:
+        for rule in RULES:
             touched = {*rule.keys, *(key[:1] for key in rule.keys)}
             if not bad & touched and not rule.holds(self.settings):
                 self.errors.append(self._broken(rule))
@@ -270,17 +224,18 @@ class _Check:
                 return f": did you mean '{meant}' of [{name}]?"
         return ""
 
-    def _broken(self, rule: _Rule) -> _Finding:
+    def _broken(self, rule: Rule) -> _Finding:
         """A broken rule, told at the first of its keys that the file sets."""
         is_set = [key for key in rule.keys if key[1] in self._document.get(key[0], {})]
-        other = next(key for key in rule.keys if key != is_set[0])
-        note = "" if other in is_set else " by default"
-        here, there = (
-            f"{_shown_key(key)} = {toml_value(getattr(getattr(self.settings, key[0]), key[1]))}"
-            for key in (is_set[0], other)
-        )
-        return _Finding(is_set[0], f"{here}: {rule.text} ({there}{note})")
+        others = [key for key in rule.keys if key != is_set[0]]
+        notes = [f"{self._shown(key)}{'' if key in is_set else ' by default'}" for key in others]
+        note = f" ({', '.join(notes)})" if notes else ""
+        return _Finding(is_set[0], f"{self._shown(is_set[0])}: {rule.text}{note}")
+
+    def _shown(self, key: Key) -> str:
+        value = getattr(getattr(self.settings, key[0]), key[1])
+        return f"{_shown_key(key)} = {toml_value(value)}"
 
 
-def _shown_key(key: _Key) -> str:
+def _shown_key(key: Key) -> str:
     return f"[{key[0]}] {shortened(toml_key(key[1]))}"

@@ -6,7 +6,7 @@ import operator
 import re
 import textwrap
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any, cast, get_args
+from typing import Any, cast, get_args, get_origin
 
 import msgspec
 from msgspec.structs import FieldInfo
@@ -40,6 +40,8 @@ class Kind(msgspec.Struct, frozen=True):
     """bool, int, float, str, tuple, or None for a choice."""
     choices: tuple[str, ...]
     """Of a choice, or of each item of a tuple."""
+    numbers: tuple[type, ...]
+    """Of a tuple of fixed length: the type of each item, int or float."""
     metas: tuple[msgspec.Meta, ...]
 
     @classmethod
@@ -47,10 +49,12 @@ class Kind(msgspec.Struct, frozen=True):
         """Take apart `Annotated[type, Meta, ...]`, as every field of the settings has it."""
         bare, *metas = get_args(annotation)
         base = bare if isinstance(bare, type) else None
-        literal = bare
-        if get_args(bare)[1:] == (...,):
-            base, literal = tuple, get_args(bare)[0]
-        return cls(annotation, base, get_args(literal), tuple(metas))
+        choices, numbers = get_args(bare), ()
+        if get_origin(bare) is tuple:
+            base, inside = tuple, get_args(bare)
+            is_open = inside[1:] == (...,)
+            choices, numbers = (get_args(inside[0]), ()) if is_open else ((), inside)
+        return cls(annotation, base, choices, numbers, tuple(metas))
 
     @property
     def meaning(self) -> str:
@@ -81,15 +85,19 @@ class Kind(msgspec.Struct, frozen=True):
             return self._misfit(value, toml_value(example))
         if isinstance(known, str) and _CONTROL.search(known):
             return "must be on one line, without control characters"
-        if isinstance(known, float) and not math.isfinite(known):
-            return "must be a finite number"
+        numbers = cast(tuple[object, ...], known) if self.numbers else (known,)
+        if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
+            return "must be finite numbers" if self.numbers else "must be a finite number"
         # TOML promises 64 bits; Python would go on for ever.
-        if isinstance(known, int) and abs(known) >= 2**63:
+        if any(isinstance(number, int) and abs(number) >= 2**63 for number in numbers):
             return "must be a number of 64 bits"
         return ""
 
     def _misfit(self, value: object, example: str) -> str:
         """Why msgspec refused `value`: it names Python's types, and only the first trouble."""
+        if self.numbers:
+            whole = "whole " if int in self.numbers else ""
+            return f"must be a list of {len(self.numbers)} {whole}numbers, such as {example}"
         if self.base is tuple:
             if not isinstance(value, list):
                 return f"must be a list, such as {example}"

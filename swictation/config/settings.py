@@ -219,6 +219,9 @@ class VramSettings(msgspec.Struct, frozen=True, kw_only=True):
     slack_mib: Annotated[
         int, Meta(ge=0, le=65536, description="MiB that must stay free when a model is loaded")
     ] = 256
+    model_mib: Annotated[
+        int, Meta(ge=0, le=65536, description="MiB that the model takes, until it is seen loaded")
+    ] = 1700
     context_mib: Annotated[
         int, Meta(ge=0, le=4096, description="MiB that a CUDA context takes, until it is seen")
     ] = 430
@@ -229,13 +232,13 @@ class VramSettings(msgspec.Struct, frozen=True, kw_only=True):
         float, Meta(ge=0.0, le=86400.0, description="most: it doubles with each eviction")
     ] = 900.0
     read_every_s: Annotated[
-        float, Meta(ge=0.05, le=10.0, description="seconds between readings of a card in use")
+        float, Meta(ge=0.05, le=2.0, description="seconds between readings of a card in use")
     ] = 1.0
     read_every_near_s: Annotated[
-        float, Meta(ge=0.05, le=10.0, description="the same near a threshold")
+        float, Meta(ge=0.05, le=2.0, description="the same near a threshold")
     ] = 0.2
     read_every_absent_s: Annotated[
-        float, Meta(ge=0.05, le=600.0, description="the same while a reload is waited for")
+        float, Meta(ge=0.05, le=20.0, description="the same while a reload is waited for")
     ] = 15.0
 
 

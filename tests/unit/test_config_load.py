@@ -108,6 +108,14 @@ def test_a_named_file_that_is_missing_is_an_error_that_says_how_to_make_one(file
             'did you mean "stdout"?',
         ),
         ("[inject]\nchain = [1]", "2: [inject] chain = [1]: 1 must be one of"),
+        (
+            "[vram]\nthresholds = [0.8, 0.9]",
+            "2: [vram] thresholds = [0.8, 0.9]: must be a list of 3 numbers, such as [0.8, 0.875",
+        ),
+        ("[vram]\nthresholds = 0.8", "2: [vram] thresholds = 0.8: must be a list of 3 numbers"),
+        ("[vram]\nthresholds = [0.8, nan, 1]", "[0.8, nan, 1]: must be finite numbers"),
+        ("[vram]\nceiling_mib = [2, 1, 0.5]", "must be a list of 3 whole numbers, such as [2048"),
+        ("[vram]\nceiling_mib = [0x" + "f" * 20 + ", 2, 1]", "must be a number of 64 bits"),
         ("vad = 3", "1: vad must be one table: [vad]"),
         ("[[vad]]\nthreshold = 0.5", "1: vad must be one table: [vad]"),
         ("[whisper]\nbeam = 0x" + "f" * 5000, "2: [whisper] beam = 0xffff"),
@@ -208,6 +216,42 @@ def test_no_line_is_given_rather_than_a_wrong_one_where_the_search_is_given_up(f
         ("[vad]\ndecode_pre_roll_s = 0.6", "2: [vad] decode_pre_roll_s = 0.6: decode_pre_roll_s"),
         ("[whisper]\ncontext_extra_s = 12", "2: [whisper] context_extra_s = 12.0: context_extra_s"),
         ("[whisper]\ncontext_min_s = 31", "2: [whisper] context_min_s = 31: must be <= 30.0"),
+        (
+            "[vram]\nthresholds = [0.9, 0.8, 0.95]",
+            "2: [vram] thresholds = [0.9, 0.8, 0.95]: thresholds must rise and lie between 0 and 1",
+        ),
+        ("[vram]\nthresholds = [0.0, 0.8, 0.95]", "2: [vram] thresholds = [0.0, 0.8, 0.95]: thr"),
+        ("[vram]\nthresholds = [0.7, 0.8, 1.0]", "2: [vram] thresholds = [0.7, 0.8, 1.0]: thr"),
+        (
+            "[vram]\nthresholds = [0.8, 0.84, 0.95]",
+            "2: [vram] thresholds = [0.8, 0.84, 0.95]: a level must not end below where the next "
+            "lower one begins, nor at an empty card: a smaller gap, or thresholds farther apart "
+            "([vram] gap = 0.05 by default)",
+        ),
+        ("[vram]\nthresholds = [0.05, 0.8, 0.95]", "2: [vram] thresholds = [0.05, 0.8, 0.95]: a l"),
+        ("[vram]\ngap = 0.1", "2: [vram] gap = 0.1: a level must not end below where"),
+        (
+            "[vram]\nceiling_mib = [512, 1024, 2048]",
+            "2: [vram] ceiling_mib = [512, 1024, 2048]: ceiling_mib must fall, and end above 0",
+        ),
+        (
+            "[vram]\nceiling_mib = [512, 256, 0]",
+            "2: [vram] ceiling_mib = [512, 256, 0]: ceiling_mi",
+        ),
+        (
+            "[vram]\nceiling_mib = [2048, 1800, 512]",
+            "2: [vram] ceiling_mib = [2048, 1800, 512]: the",
+        ),
+        ("[vram]\ncool_down_s = 901", "2: [vram] cool_down_s = 901.0: cool_down_s must be <= cool"),
+        (
+            "[vad]\ncpu_above = 0.9",
+            "2: [vad] cpu_above = 0.9: cpu_above must be <= the second threshold: from CRITICAL on "
+            "it is the CPU anyway ([vram] thresholds = [0.8, 0.875, 0.95] by default)",
+        ),
+        (
+            "[vad]\ncpu_above = 0.05",
+            "2: [vad] cpu_above = 0.05: cpu_above must be above [vram] gap",
+        ),
         (
             "[vad]\nmax_utterance_s = 25\n[whisper]\ncontext_extra_s = 6",
             "4: [whisper] context_extra_s = 6.0: context_extra_s + [vad] max_utterance_s must",

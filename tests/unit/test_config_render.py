@@ -23,9 +23,9 @@ def test_the_shipped_file_loads_to_the_defaults_without_a_warning():
 
 
 def test_every_setting_stands_in_the_defaults_below_its_meaning():
-    rows = render_defaults().split("\n")
+    text = render_defaults().split("\n")
     for table in msgspec.structs.fields(Settings):
-        assert f"[{table.name}]" in rows
+        rows = text[text.index(f"[{table.name}]") :]  # two tables may have keys of one name
         for field in msgspec.structs.fields(table.type):
             row = next(i for i, row in enumerate(rows) if row.startswith(f"{field.name} = "))
             meaning = Kind.of(field.type).meaning
