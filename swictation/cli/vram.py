@@ -5,6 +5,7 @@ import importlib
 import click
 
 _COMMANDS = {
+    "watch": "swictation.cli.vram_watch:watch",
     "record": "swictation.cli.vram_record:record",
 }
 

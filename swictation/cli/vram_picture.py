@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from swictation.control.status import Status
-from swictation.vram.report import VramStatus
+from swictation.vram.report import Action, VramStatus
 
 HISTORY = 600
 """Readings that are remembered: ten minutes."""
@@ -27,7 +27,7 @@ class History:
 
     def add(self, vram: VramStatus) -> None:
         """Remember this moment."""
-        if vram.total_mib:
+        if vram.total_mib and vram.free_mib is not None:
             self._seen.append((1.0 - vram.free_mib / vram.total_mib, vram.level))
 
     def last(self, count: int) -> list[tuple[float, str]]:
@@ -45,7 +45,7 @@ def picture(status: Status, history: History, width: int) -> RenderableType:
     columns = max(_LEAST_WIDTH, width - _LABEL - 1)
     lines = [
         _row("device", _bar(vram, columns)),
-        _row("", _marks(vram, columns)),
+        _row("", _figures(vram)),
         _row("level", _level(vram)),
         _row("speech", Text(f"{vram.asr_placement or 'kept for later'}; {status.state}")),
         _row("detector", _detector(vram)),
@@ -54,8 +54,7 @@ def picture(status: Status, history: History, width: int) -> RenderableType:
     ]
     if status.degraded:
         lines.append(_row("degraded", Text(f"{status.degraded.mode}: {status.degraded.reason}")))
-    for action in vram.actions[-_SHOWN_ACTIONS:]:
-        lines.append(_row("did", Text(action.told, style="dim")))
+    lines += [_row("did", _action(action)) for action in vram.actions[-_SHOWN_ACTIONS:]]
     return Group(*lines)
 
 
@@ -64,24 +63,36 @@ def _row(label: str, text: Text) -> Text:
 
 
 def _bar(vram: VramStatus, columns: int) -> Text:
-    """Ours, the others', what is free: as parts of the whole card."""
-    if not vram.total_mib:
-        return Text("not read: nothing of ours is on the card", style="dim")
+    """The others', ours, what is free: as parts of the whole card, marked where levels begin."""
+    if not vram.total_mib or vram.free_mib is None:
+        return Text(vram.trouble or "not read: nothing of ours is on the card", style="dim")
     ours = round(columns * (vram.ours_mib or 0.0) / vram.total_mib)
     used = round(columns * (vram.total_mib - vram.free_mib) / vram.total_mib)
     others = max(0, used - ours)
-    return Text.assemble(
+    bar = Text.assemble(
         ("█" * others, "blue"), ("█" * ours, "cyan"), ("░" * (columns - others - ours), "dim")
     )
+    for mib in vram.thresholds_mib or ():
+        at = min(columns - 1, round(columns * mib / vram.total_mib))
+        bar.stylize("reverse", at, at + 1)
+    return bar
 
 
-def _marks(vram: VramStatus, columns: int) -> Text:
-    """Where the levels begin, and the figures."""
+def _figures(vram: VramStatus) -> Text:
+    if vram.total_mib is None:
+        return Text("")
     told = (
-        f"others {vram.others_mib:.0f}, ours {_mib(vram.ours_mib)},"
-        f" free {vram.free_mib:.0f} of {vram.total_mib:.0f} MiB"
+        f"others {_mib(vram.others_mib)}, ours {_mib(vram.ours_mib)},"
+        f" free {_mib(vram.free_mib)} of {vram.total_mib:.0f} MiB;"
+        f" an utterance of 10 s takes {vram.predicted_peak_mib:.0f}"
     )
-    return Text(told if vram.total_mib else "", style="dim")
+    return Text(told, style="dim")
+
+
+def _action(action: Action) -> Text:
+    freed = "" if action.freed_mib is None else f", freed {action.freed_mib:.0f} MiB"
+    reason = f" ({action.reason})" if action.reason else ""
+    return Text(f"{action.ago_s:4.0f} s ago: {action.what}{reason}{freed}", style="dim")
 
 
 def _mib(figure: float | None) -> str:

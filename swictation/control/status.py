@@ -10,6 +10,8 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from swictation.vram.report import VramStatus
+
 State = Literal["idle", "listening", "transcribing", "stopped"]
 ModelState = Literal["unloaded", "loading", "loaded", "failed"]
 
@@ -100,7 +102,8 @@ class Status(Struct, frozen=True, kw_only=True):
     latency_ms: Latency = Latency()
     audio: AudioStatus = AudioStatus()
     injector: InjectorStatus = InjectorStatus()
-    vram: dict[str, str | int | float] | None = None
+    vram: VramStatus | None = None
+    """The card's memory; None where no engine is to compute on one."""
     uptime_s: float = 0.0
     last_error: str | None = None
     pid: int | None = None

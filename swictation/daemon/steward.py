@@ -177,20 +177,22 @@ class Steward:
                 self._prober.taken()
                 return True
             case OrderDone():
-                done = manager.on_order_done(now_s, event.order, event.is_done, event.figures)
-                self._settle(done)
+                self._settle(
+                    manager.on_order_done(
+                        now_s, event.order, is_done=event.is_done, figures=event.figures
+                    )
+                )
                 return True
             case DetectorMoved(seat, reason, is_fault):
-                self._settle(manager.on_detector(now_s, seat, reason, is_fault))
+                self._settle(manager.on_detector(now_s, seat, reason, is_fault=is_fault))
                 return True
             case WorkerAnswered() if event.number == self._validation:
                 self._validation = 0
-                self._settle(manager.on_validated(now_s, True))
+                self._settle(manager.on_validated(now_s, is_good=True))
                 return True
             case WorkerFailed() if event.number == self._validation:
                 self._validation = 0
                 self._settle(manager.on_gpu_failed(now_s, event.kind))
-                self._settle(manager.on_validated(now_s, False))
                 return True
             case _ if event.seat == "gpu":
                 self._settle(self._on_gpu(event, now_s))

@@ -94,7 +94,7 @@ def test_what_was_typed_stays_and_the_next_words_join_it():
 def test_a_tentative_text_that_comes_late_is_not_shown():
     async def test(one):
         one.recognition.show_partials(wanted=True)
-        await one.post(WorkerReady(1, 0, Capabilities("cpu", (), partials=True), 0.0))
+        one.engine.does_partials = True
         one.dictation.start()
         await one.begin(0)
         one.clock.advance(10.0)

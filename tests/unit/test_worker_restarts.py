@@ -78,7 +78,7 @@ def test_each_utterance_is_blamed_for_its_own_deaths():
     assert verdict == "again"
     blame, verdict = blamed(blame, 1)
     assert verdict == "set-aside"
-    assert blame == Blame({2: 1})
+    assert blame == Blame({(2, "cpu"): 1})
 
 
 def test_an_answer_clears_an_utterance_of_what_it_was_blamed_for():
