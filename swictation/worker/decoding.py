@@ -4,6 +4,7 @@ An OOM is answered by collecting and trying once more in halves. After whatever 
 nothing that it computed is used: the caller has to end the process.
 """
 
+import logging
 import time
 
 import msgspec
@@ -17,6 +18,8 @@ from swictation.worker import pieces
 from swictation.worker.messages import Answer, Decode, Failed, Order, OrderDone
 
 _FULL_SCALE = np.float32(32768.0)
+
+_log = logging.getLogger(__name__)
 
 
 class Decoder:
@@ -78,6 +81,7 @@ class DeviceDecoder(Decoder):
         super().__init__(engine)
         self._guard = CUDAMemoryGuard(engine.allocator)
         self._is_broken = False
+        self._has_leaked = False
         self._peak_mib = 0.0
         """Of all the units of one answer."""
 
@@ -138,7 +142,13 @@ class DeviceDecoder(Decoder):
             unit.point("after-inference")
             unit.point("before-answer")
         self._note_peak(unit.figures)
+        self._tell_leak(self._guard.report.leak)
         return hypothesis
+
+    def _tell_leak(self, leak: str) -> None:
+        if leak and not self._has_leaked:
+            _log.warning("the engine does not give its memory back: %s", leak)
+        self._has_leaked = bool(leak)
 
     def _note_peak(self, figures: AllocatorFigures | None) -> None:
         if figures:

@@ -139,7 +139,7 @@ class Ledger:
         self.touches = 0
         """Calls that reached the device."""
         if card.free_bytes() < self._context:
-            raise self._refusal(self._context)
+            raise self.refusal(self._context)
         card.hold(self._context)
 
     # --- as an engine's library uses it
@@ -239,7 +239,7 @@ class Ledger:
             self._empty_cache()
             if self._card.free_bytes() < wanted:
                 self._ooms += 1
-                raise self._refusal(size)
+                raise self.refusal(size)
         block = Block(wanted)
         segment = Segment(wanted, size <= _SMALL_UP_TO, [block])
         self._segments.append(segment)
@@ -253,7 +253,8 @@ class Ledger:
     def _tell(self) -> None:
         self._card.hold(self._context + self.reserved)
 
-    def _refusal(self, size: int) -> OutOfMemoryError:
+    def refusal(self, size: int) -> OutOfMemoryError:
+        """What is raised where `size` bytes do not fit."""
         free = max(0, self._card.free_bytes()) / MIB
         return OutOfMemoryError(
             f"CUDA out of memory. Tried to allocate {size / MIB:.2f} MiB. GPU 0 has {free:.2f} MiB"

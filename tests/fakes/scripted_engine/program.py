@@ -66,6 +66,8 @@ class Program:
         self.confident = True
         self.python: list[str] = []
         """Options for the interpreter."""
+        self.card: dict[str, Any] | None = None
+        """What the engine is on a card: see `scripted.script.CardScript`."""
         self._faults: list[dict[str, Any]] = []
         self._settings: dict[str, dict[str, object]] = {
             "asr": {"engine": "scripted", "model": str(self.manifest)},
@@ -84,7 +86,7 @@ class Program:
 
     def fault(self, kind: str, on: str = "decode", **fields: Any) -> None:
         """Order a misdeed: see `scripted.script.Fault`; other fields are the misdeed's own."""
-        known = {"times", "generation", "nth", "utterance", "covers", "forced"}
+        known = {"times", "generation", "nth", "utterance", "covers", "forced", "device"}
         args = {name: value for name, value in fields.items() if name not in known}
         when = {name: value for name, value in fields.items() if name in known}
         self._faults.append({"kind": kind, "on": on, "args": args, **when})
@@ -148,6 +150,8 @@ class Program:
         config.write_text("\n".join(lines) + "\n")
         words = [word._asdict() for word in self.scene.words]
         manifest = {"words": words, "confident": self.confident, "faults": self._faults}
+        if self.card is not None:
+            manifest["card"] = self.card
         self.manifest.write_bytes(msgspec.json.encode(manifest))
 
 

@@ -4,18 +4,22 @@ import time
 from pathlib import Path
 
 from scripted import faults
-from scripted.script import Script
+from scripted.script import Fault, Script
 from swictation.asr.engine import EngineSpec, Waveform
 from swictation.errors import EngineError
 from swictation.types import Capabilities, DecodeRequest, Hypothesis
 
 
 def load(spec: EngineSpec) -> "ScriptedEngine":
-    """Read the manifest at `spec.model_path` and do what it orders for loading."""
+    """Read the manifest at `spec.model_path` and do what it orders for loading on that device."""
     path = Path(spec.model_path)
     if not path.is_file():
         raise EngineError(f"There is no manifest {path}.", "write one")
-    script = Script(path)
+    script = Script(path, spec.device)
+    if spec.device == "cuda":
+        from scripted import card
+
+        return card.load(spec, script)
     if fault := script.due("load"):
         faults.commit(fault, script.generation)
     return ScriptedEngine(script)
@@ -37,7 +41,7 @@ class ScriptedEngine:
         begun_s = time.monotonic()
         self._script.note(request, waveform.tobytes())
         if fault := self._script.due("partial" if request.partial else "decode", request):
-            faults.commit(fault, self._script.generation, request.number)
+            self._commit(fault, request.number)
         said = self._said(request)
         if not said.startswith(request.forced_text):
             raise ValueError("the forced text is not what was said")
@@ -50,6 +54,9 @@ class ScriptedEngine:
     def close(self) -> None:
         if fault := self._script.due("close"):
             faults.commit(fault, self._script.generation)
+
+    def _commit(self, fault: Fault, number: int) -> None:
+        faults.commit(fault, self._script.generation, number)
 
     def _said(self, request: DecodeRequest) -> str:
         first, last = request.first_sample, request.last_sample

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from scripted.script import Fault
 from swictation.errors import EngineError
@@ -20,13 +20,16 @@ from swictation.types import Capabilities, Hypothesis
 from swictation.worker.channel import encode
 from swictation.worker.messages import PROTOCOL_VERSION, Answer, LoadFailed, Pong, Ready
 
+if TYPE_CHECKING:
+    from fakes.ledger import Ledger
+
 _MIB = 2**20
 _held: list[bytearray] = []
 
 
-def commit(fault: Fault, generation: int, number: int = 0) -> None:
-    """Do it. `number`: of the request that is being answered."""
-    _DEEDS[fault.kind](generation=generation, number=number, **fault.args)
+def commit(fault: Fault, generation: int, number: int = 0, ledger: "Ledger | None" = None) -> None:
+    """Do it. `number`: of the request that is being answered; `ledger`: of an engine on a card."""
+    _DEEDS[fault.kind](generation=generation, number=number, ledger=ledger, **fault.args)
 
 
 def channel(kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
@@ -164,6 +167,23 @@ def _leave_a_child(**_: Any) -> NoReturn:
     _hang()
 
 
+def _oom(ledger: "Ledger", **_: Any) -> NoReturn:
+    """As if others had taken what was free a moment ago."""
+    raise ledger.refusal(2**31)
+
+
+def _cuda(ledger: "Ledger", code: int = 719, **_: Any) -> NoReturn:
+    """The context is dead: this call fails, and each one after it."""
+    ledger.poison(code)
+    ledger.launch()
+    raise AssertionError("a poisoned card works")
+
+
+def _leak(ledger: "Ledger", mib: float, **_: Any) -> None:
+    """Never given back."""
+    ledger.malloc(mib)
+
+
 _DEEDS: dict[str, Callable[..., None]] = {
     "raise": _raise,
     "load-error": _load_error,
@@ -187,4 +207,7 @@ _DEEDS: dict[str, Callable[..., None]] = {
     "grow": _grow,
     "close-channel": _close_channel,
     "leave-a-child": _leave_a_child,
+    "oom": _oom,
+    "cuda": _cuda,
+    "leak": _leak,
 }

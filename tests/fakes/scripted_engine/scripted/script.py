@@ -26,13 +26,14 @@ class Word(msgspec.Struct, frozen=True):
 class Fault(msgspec.Struct, frozen=True):
     """A misdeed: what, when, and how often (over all processes; 0: always).
 
-    What is not given does not restrict. `generation` counts loads of this manifest, `nth` the
-    decodes of one process, both from 1; `covers` is a sample that the request's range contains.
+    What is not given does not restrict. `generation` counts loads of this manifest on that device,
+    `nth` the decodes of one process, both from 1; `covers` is a sample that the request's range
+    contains; `device` ("cpu" or "cuda") is where the engine computes.
     """
 
     kind: str
     on: str = "decode"
-    """load, decode, partial or close."""
+    """load, decode, partial or close; with a card also order, or collect: its cache is emptied."""
     times: int = 1
     generation: int | None = None
     nth: int | None = None
@@ -40,6 +41,7 @@ class Fault(msgspec.Struct, frozen=True):
     covers: int | None = None
     forced: bool | None = None
     """Only requests with (without) forced text."""
+    device: str | None = None
     args: dict[str, Any] = {}
 
 
@@ -51,6 +53,26 @@ class FrameFault(msgspec.Struct, frozen=True):
     seconds: float = 0.0
 
 
+class CardTier(msgspec.Struct, frozen=True):
+    """A way to load the model onto a card: what it takes of memory and time."""
+
+    name: str = "1b fp16"
+    weights_mib: float = 1660.0
+    base_mib: float = 20.0
+    """At its peak a decode takes this, and ..."""
+    mib_per_s: float = 3.0
+    """... this for each second of sound."""
+    load_s: float = 0.0
+
+
+class CardScript(msgspec.Struct, frozen=True):
+    """What the engine is on a card."""
+
+    tiers: tuple[CardTier, ...] = (CardTier(),)
+    context_mib: float = 300.0
+    buffer_mib: float = 10.0
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """The whole script."""
 
@@ -58,17 +80,19 @@ class Manifest(msgspec.Struct, frozen=True):
     confident: bool = True
     partials: bool = True
     faults: list[Fault] = []
+    card: CardScript | None = None
     frames: list[FrameFault] = []
 
 
 class Script:
     """A manifest and its memory in `<manifest>.state/`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, device: str = "cpu") -> None:
         self.manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
         self._state = path.with_name(path.name + ".state")
         self._state.mkdir(exist_ok=True)
-        self.generation = self._claim("load", 0)
+        self._device = device
+        self.generation = self._claim(f"load-{device}", 0)
         self._decodes = 0
 
     def due(self, on: str, request: DecodeRequest | None = None) -> Fault | None:
@@ -85,6 +109,7 @@ class Script:
         """Write down that this was asked, before anything comes of it."""
         record = {
             "generation": self.generation,
+            "device": self._device,
             **msgspec.structs.asdict(request),
             "crc": zlib.crc32(samples),
         }
@@ -93,6 +118,8 @@ class Script:
 
     def _fits(self, fault: Fault, request: DecodeRequest | None) -> bool:
         if fault.generation not in (None, self.generation):
+            return False
+        if fault.device not in (None, self._device):
             return False
         if request is None:
             return True
