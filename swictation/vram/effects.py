@@ -6,6 +6,8 @@ import msgspec
 
 from swictation.types import Seat
 
+OrderName = Literal["trim", "greedy", "beam", "half-buffer", "full-buffer"]
+
 
 class LoadGpu(msgspec.Struct, frozen=True):
     """Start the GPU worker, its model loaded as tier number `tier`."""
@@ -23,7 +25,7 @@ class StopGpu(msgspec.Struct, frozen=True):
 class Order(msgspec.Struct, frozen=True):
     """Tell the GPU worker something beside its work; its engine may not know how."""
 
-    what: Literal["trim", "greedy", "beam", "half-buffer", "full-buffer"]
+    what: OrderName
 
 
 class Validate(msgspec.Struct, frozen=True):
@@ -42,6 +44,16 @@ class PlaceAsr(msgspec.Struct, frozen=True):
 
     seat: Seat | None
     reason: str
+
+
+class Verdict(msgspec.Struct, frozen=True, gc=False):
+    """Where one request goes now."""
+
+    seat: Seat | None
+    """None: it waits; its sound is kept."""
+    reason: str
+    piece_s: float = 0.0
+    """On the card: in pieces of at most so many seconds; 0: whole."""
 
 
 class Gained(msgspec.Struct, frozen=True):

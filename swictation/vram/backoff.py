@@ -1,0 +1,30 @@
+"""How long to wait before the next attempt. Pure."""
+
+
+class Backoff:
+    """A pause that doubles with each failure and is forgotten after a success."""
+
+    def __init__(self, first_s: float, most_s: float) -> None:
+        self._first_s = first_s
+        self._most_s = most_s
+        self._failures = 0
+        self.until_s = float("-inf")
+        """No attempt before."""
+
+    def failed(self, now_s: float) -> None:
+        """An attempt failed: the next may be made after the pause."""
+        self.until_s = now_s + self.pause_s
+        self._failures += 1
+
+    def succeeded(self) -> None:
+        """All is well again: the next failure costs the first pause."""
+        self._failures = 0
+        self.until_s = float("-inf")
+
+    def is_over(self, now_s: float) -> bool:
+        return now_s >= self.until_s
+
+    @property
+    def pause_s(self) -> float:
+        """What the next failure costs."""
+        return min(self._most_s, self._first_s * 2.0 ** min(self._failures, 16))

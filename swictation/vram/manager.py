@@ -1,0 +1,399 @@
+"""The one that decides about the card: readings and events in, effects out. Pure.
+
+It holds no thread and no clock: time is what its inputs say, and `next_tick_s` tells when it
+wants to be asked again. Each input brings the effects that are due now; the daemon and the
+simulation carry them out and tell what became of them. What was asked for and not confirmed is
+asked for again, with a pause, as long as its condition holds.
+"""
+
+from swictation.config.settings import Settings
+from swictation.types import AllocatorFigures, FailureKind, Seat, Tier, VramSnapshot
+from swictation.vram import loads, stops
+from swictation.vram.admission import Admission
+from swictation.vram.breaker import Breaker
+from swictation.vram.cache import collectable_mib
+from swictation.vram.effects import (
+    Effect,
+    LevelChanged,
+    PlaceAsr,
+    StopGpu,
+    Validate,
+    Verdict,
+)
+from swictation.vram.mind import CpuState, Mind
+from swictation.vram.modes import Mode, Modes, why_not_gpu
+from swictation.vram.policy import Decision, Level
+from swictation.vram.readings import FRESH_S
+from swictation.vram.report import Need, Reporter, VramStatus
+from swictation.vram.trust import VALIDATION_S
+
+LEAST_PIECE_S = 4.0
+"""Shorter pieces lose more at their seams than the card gains."""
+POISON_DEATHS = 2
+"""A request that killed so many workers never goes to the card again."""
+
+_ANSWER_S = 10.0
+"""A start or an end of the worker that is not confirmed by then is asked for again."""
+_SEAM_BACKLOG_S = 10.0
+"""So far behind, and the way back to the card does not wait for an utterance's end."""
+
+
+class AdaptiveMemoryManager:
+    """Decides which work is done on the card, and when its worker comes and goes.
+
+    Args:
+        settings: the whole configuration.
+        breaker: trusts the worker, or does not; the manager is the only one to tell it anything.
+        admission: predicts what a unit of work takes.
+        is_wanted: an engine on a card is configured.
+        tiers: the ways in which its model can be loaded, if that is known before it was.
+
+    Requests go to `asr_seat` until the first `PlaceAsr`, the detector to the CPU.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        breaker: Breaker,
+        admission: Admission,
+        *,
+        is_wanted: bool,
+        tiers: tuple[Tier, ...] = (),
+    ) -> None:
+        self._mind = Mind(settings, breaker, admission, tiers, is_wanted=is_wanted)
+        self._modes = Modes()
+        self._reporter = Reporter()
+        self._now_s = 0.0
+
+    # What is told to it. Each answer is what to do now.
+
+    def on_snapshot(self, snapshot: VramSnapshot) -> list[Effect]:
+        """A reading of the card, usable or not; one older than the last changes nothing."""
+        mind = self._mind
+        decision = mind.readings.take(snapshot)
+        if mind.readings.is_asleep:
+            mind.gate.slept()
+        if decision is None:
+            return self._settle(snapshot.at_s)
+        mind.worker.learn_context(snapshot)
+        changed = [_told(decision, snapshot)] if decision.is_change else []
+        if decision.level < Level.CRITICAL:
+            mind.is_lowered = False
+        return self._settle(snapshot.at_s, changed)
+
+    def tick(self, now_s: float) -> list[Effect]:
+        """Time has passed."""
+        return self._settle(now_s)
+
+    def on_activity(
+        self, now_s: float, *, is_listening: bool, is_busy: bool, backlog_s: float
+    ) -> list[Effect]:
+        """What the user does: `is_busy`: an utterance is open or unanswered."""
+        mind = self._mind
+        was_active, was_busy = mind.is_active, mind.is_busy
+        mind.is_listening, mind.is_busy, mind.backlog_s = is_listening, is_busy, backlog_s
+        if was_active or mind.is_active:
+            mind.idle_since_s = now_s
+        if was_busy or is_busy:
+            mind.quiet_since_s = now_s
+        return self._settle(now_s)
+
+    def on_gpu_loading(self, now_s: float) -> list[Effect]:
+        """The worker's process has started."""
+        if self._mind.worker.phase in ("absent", "asked"):
+            self._mind.worker.enter("loading", now_s)
+        return self._settle(now_s)
+
+    def on_gpu_ready(
+        self, now_s: float, tiers: tuple[Tier, ...], tier: int, figures: AllocatorFigures | None
+    ) -> list[Effect]:
+        """Its model is loaded."""
+        mind = self._mind
+        if mind.worker.phase == "stopping":
+            return self._settle(now_s)  # it was quicker than its end
+        mind.worker.ready(now_s, tiers, tier, figures)
+        mind.gate.ready(now_s)
+        mind.orders.begin()
+        mind.trust.begin()
+        mind.tier_goal = None
+        return self._settle(now_s)
+
+    def on_gpu_gone(self, now_s: float, kind: FailureKind | None, reason: str) -> list[Effect]:
+        """Its process is gone; `kind` None: it was asked to go."""
+        mind = self._mind
+        was_loading = mind.worker.phase in ("asked", "loading")
+        if kind is not None:
+            mind.trust.failed(kind, now_s)
+            mind.gains.forget("stop")
+            if was_loading:
+                mind.gate.load_failed(now_s)
+            self._reporter.note(now_s, "gone", reason, self._mind.level)
+        mind.worker.enter("absent", now_s)
+        mind.trust.begin()
+        mind.gains.forget("trim")
+        mind.gains.done("stop", now_s)
+        return self._settle(now_s)
+
+    def on_gpu_failed(self, now_s: float, kind: FailureKind) -> list[Effect]:
+        """A unit of work failed and the worker lives: an OOM; anything else is its end."""
+        self._mind.trust.failed(kind, now_s)
+        self._reporter.note(now_s, "failed", kind, self._mind.level)
+        return self._settle(now_s)
+
+    def on_gpu_answer(
+        self, now_s: float, audio_s: float, figures: AllocatorFigures | None
+    ) -> list[Effect]:
+        """A user's request was answered there."""
+        mind = self._mind
+        if figures is not None:
+            mind.admission.observe(audio_s, max(0.0, figures.peak_mib - figures.allocated_mib))
+        mind.worker.figures = figures
+        mind.trust.succeeded(now_s)
+        return self._settle(now_s)
+
+    def on_validated(self, now_s: float, *, is_good: bool) -> list[Effect]:
+        """The known sound was answered, rightly or not; its failure comes as any other."""
+        self._mind.trust.validated(now_s, is_good=is_good)
+        return self._settle(now_s)
+
+    def on_order_done(
+        self, now_s: float, what: str, *, is_done: bool, figures: AllocatorFigures | None
+    ) -> list[Effect]:
+        """The worker has carried out an `Order`, or says that it cannot."""
+        mind = self._mind
+        mind.orders.done(now_s, what, is_done=is_done)
+        if figures is not None:
+            mind.worker.figures = figures
+        if what == "trim":
+            if is_done:
+                mind.gains.done("trim", now_s)
+            else:
+                mind.gains.forget("trim")
+        return self._settle(now_s)
+
+    def on_cpu(self, now_s: float, state: CpuState) -> list[Effect]:
+        """How the CPU engine is."""
+        self._mind.cpu = state
+        return self._settle(now_s)
+
+    def on_detector(self, now_s: float, seat: Seat, reason: str, *, is_fault: bool) -> list[Effect]:
+        """Where the detector computes now: moved as asked, or by itself after a fault."""
+        self._mind.detector.moved(now_s, seat, reason, is_fault=is_fault)
+        return self._settle(now_s)
+
+    def reset(self, now_s: float) -> list[Effect]:
+        """The user wishes to forget the past: bans, cool-downs and back-offs end."""
+        self._mind.breaker.reset(now_s)
+        self._mind.gate.reset()
+        return self._settle(now_s)
+
+    def resumed(self, now_s: float) -> list[Effect]:
+        """The machine has slept: nothing that was known of the card counts."""
+        self._mind.readings.forget(now_s)
+        return self.reset(now_s)
+
+    def admit(self, now_s: float, audio_s: float, *, deaths_on_gpu: int) -> Verdict:
+        """Where a request of `audio_s` seconds goes now; `deaths_on_gpu`: workers it has killed."""
+        mind = self._mind
+        if deaths_on_gpu >= POISON_DEATHS:
+            seat: Seat | None = "cpu" if mind.can_cpu else None
+            return Verdict(seat, f"it has killed {deaths_on_gpu} workers on the card")
+        snapshot = mind.fresh(now_s)
+        if mind.seat != "gpu" or snapshot is None or not mind.is_serving(now_s):
+            return Verdict(mind.fallback, why_not_gpu(mind, now_s))
+        room_mib = mind.room_mib(snapshot)
+        if mind.admission.predict_mib(audio_s) <= room_mib:
+            return Verdict("gpu", "there is room")
+        piece_s = mind.admission.max_seconds(room_mib)
+        if piece_s >= LEAST_PIECE_S:
+            return Verdict("gpu", f"there is room for {piece_s:.0f} s at once", piece_s)
+        self._modes.sent_elsewhere(now_s)
+        return Verdict(mind.fallback, "the card has no room for it")
+
+    # What it says of itself.
+
+    @property
+    def need(self) -> Need:
+        """How the card has to be read: at each second, now and then, or not at all."""
+        mind = self._mind
+        if mind.worker.is_there or mind.gains.is_pending:
+            return "held"
+        is_awaited = mind.is_wanted and mind.is_active and not mind.breaker.is_banned(self._now_s)
+        return "awaited" if is_awaited else "none"
+
+    @property
+    def is_near(self) -> bool:
+        """Whether the card should be read more often, while it is held."""
+        return self._mind.gains.is_polling or self._mind.readings.is_near
+
+    @property
+    def needs_cpu(self) -> bool:
+        """Whether the CPU engine has to serve now, or may have to at once."""
+        mind = self._mind
+        if not mind.is_active or mind.fallback != "cpu":
+            return False
+        is_tight = mind.level >= Level.CRITICAL or self._modes.is_elsewhere(self._now_s)
+        return mind.seat == "cpu" or is_tight
+
+    @property
+    def is_idle(self) -> bool:
+        """The idle time is over: spare workers may end."""
+        end_s = self._mind.idle_end_s
+        return end_s is not None and self._now_s >= end_s
+
+    @property
+    def asr_seat(self) -> Seat | None:
+        """Where requests go; None: nowhere, they wait."""
+        return self._mind.seat
+
+    @property
+    def mode(self) -> Mode:
+        """How it serves with less than the card; "": as it should."""
+        return self._modes.mode
+
+    @property
+    def mode_reason(self) -> str:
+        return self._modes.reason
+
+    @property
+    def next_tick_s(self) -> float | None:
+        """When `tick` must be called at the latest; None: only when something happens."""
+        mind, now_s = self._mind, self._now_s
+        worker = mind.worker
+        times = [
+            mind.idle_end_s,
+            mind.orders.next_s(now_s),
+            mind.trust.next_s(now_s),
+            mind.detector.next_s(now_s),
+            mind.gains.next_s(now_s),
+            self._modes.next_s(now_s),
+        ]
+        if worker.is_there:
+            times += [
+                mind.readings.read_s + FRESH_S + 0.01,
+                stops.blind_since_s(mind) + stops.BLIND_S,
+            ]
+        if worker.phase in ("asked", "stopping"):
+            times.append(worker.since_s + _ANSWER_S)
+        return min((at_s for at_s in times if at_s is not None and at_s > now_s), default=None)
+
+    def status(self, now_s: float) -> VramStatus:
+        """All of it, for `status --json`."""
+        return self._reporter.status(self._mind, self._modes, now_s)
+
+    # What follows.
+
+    def _settle(self, now_s: float, changed: list[Effect] | None = None) -> list[Effect]:
+        """Everything that is due: places first, so that what a stop leaves has where to go."""
+        self._now_s = now_s = max(now_s, self._now_s)
+        mind = self._mind
+        effects = changed or []
+        gained = mind.gains.look(now_s, mind.readings.usable)
+        if gained:
+            effects.append(gained)
+        stop = self._stop(now_s)
+        effects += self._places(now_s)
+        if stop:
+            effects.append(stop)
+        effects += self._work(now_s)
+        self._modes.settle(mind, now_s)
+        if effects:
+            self._reporter.take(now_s, effects, mind.level)
+        return effects
+
+    def _stop(self, now_s: float) -> StopGpu | None:
+        mind = self._mind
+        worker = mind.worker
+        if worker.phase == "stopping" and now_s - worker.since_s >= _ANSWER_S:
+            worker.enter("stopping", now_s)
+            return StopGpu("it has not ended yet")
+        stop = stops.due(mind, now_s)
+        if stop is None:
+            return None
+        if stop.cause in ("pressure", "tier"):
+            mind.gate.evicted(now_s)
+        mind.tier_goal = stop.tier
+        mind.is_lowered = mind.is_lowered or stop.tier is not None
+        if stop.cause == "recycle":
+            worker.recycled(now_s)
+        last = mind.readings.usable
+        ours_mib = last.ours_mib if last and mind.readings.is_fresh(now_s) else None
+        mind.gains.expect("stop", worker.footprint_mib if ours_mib is None else ours_mib, last)
+        worker.enter("stopping", now_s)
+        mind.trust.begin()
+        return StopGpu(stop.reason)
+
+    def _places(self, now_s: float) -> list[Effect]:
+        mind = self._mind
+        effects: list[Effect] = []
+        is_serving = mind.is_serving(now_s)
+        seat = self._seat(is_serving=is_serving)
+        if seat != mind.seat:
+            reason = "the worker on the card serves" if seat == "gpu" else why_not_gpu(mind, now_s)
+            mind.seat = seat
+            effects.append(PlaceAsr(seat, reason))
+        last = mind.readings.usable
+        move = mind.detector.settle(
+            now_s,
+            is_serving=is_serving and seat == "gpu",
+            level=mind.level,
+            used_fraction=last.used_fraction if last else 1.0,
+        )
+        if move:
+            effects.append(move)
+        return effects
+
+    def _seat(self, *, is_serving: bool) -> Seat | None:
+        """Away from the card at once; back to it at an utterance's edge.
+
+        In the middle of an utterance its first words are another engine's: joining them may cost
+        a word. Where nobody transcribes, or only far behind, waiting costs more.
+        """
+        mind = self._mind
+        if not is_serving:
+            return mind.fallback
+        is_edge = not mind.is_busy or mind.backlog_s > _SEAM_BACKLOG_S
+        return "gpu" if mind.seat in ("gpu", None) or is_edge else mind.seat
+
+    def _work(self, now_s: float) -> list[Effect]:
+        """Load; or tell the worker what the level wants; or have it prove itself."""
+        mind = self._mind
+        worker = mind.worker
+        if worker.phase == "asked" and now_s - worker.since_s >= _ANSWER_S:
+            worker.enter("absent", now_s)  # nobody started it
+            mind.gate.load_failed(now_s)
+        if worker.phase == "absent":
+            load = loads.due(mind, now_s)
+            if load is None:
+                return []
+            worker.tier = load.tier
+            worker.enter("asked", now_s)
+            mind.trust.begin()
+            return [load]
+        snapshot = mind.fresh(now_s)
+        if worker.phase != "ready" or snapshot is None:
+            return []
+        effects: list[Effect] = [*mind.orders.due(now_s, mind.level)]
+        effects += self._trim(now_s, snapshot)
+        if not mind.trust.is_trusted(now_s) and self._has_room_to_validate(snapshot):
+            effects += [Validate()] if mind.trust.may_begin(now_s) else []
+        return effects
+
+    def _trim(self, now_s: float, snapshot: VramSnapshot) -> list[Effect]:
+        mind = self._mind
+        if mind.level < Level.WARNING or mind.gains.is_pending:
+            return []
+        figures = mind.worker.figures
+        trim = mind.orders.trim(now_s, figures, snapshot.free_mib)
+        if trim is None or figures is None:
+            return []
+        mind.gains.expect("trim", collectable_mib(figures), snapshot)
+        return [trim]
+
+    def _has_room_to_validate(self, snapshot: VramSnapshot) -> bool:
+        needed_mib = self._mind.admission.predict_mib(VALIDATION_S)
+        return needed_mib <= self._mind.room_mib(snapshot)
+
+
+def _told(decision: Decision, snapshot: VramSnapshot) -> Effect:
+    return LevelChanged(decision.level.name, decision.was.name, snapshot.used_fraction)
