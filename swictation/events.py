@@ -197,6 +197,10 @@ class HeldSettled(msgspec.Struct, frozen=True):
     utterances: tuple[int, ...]
 
 
+class Commanded(msgspec.Struct, frozen=True):
+    """A command has changed what is going on: listening began, or ended."""
+
+
 class StopRequested(msgspec.Struct, frozen=True):
     """Somebody wants this to end (a signal)."""
 
@@ -225,5 +229,6 @@ Event = (
     | Injected
     | TextHeld
     | HeldSettled
+    | Commanded
     | StopRequested
 )

@@ -17,6 +17,7 @@ from swictation.daemon.recognition import Recognition
 from swictation.daemon.stream import Stream
 from swictation.errors import NothingRecorded, SwictationError
 from swictation.events import (
+    Commanded,
     DetectorFailed,
     DetectorRecovered,
     Event,
@@ -307,4 +308,5 @@ class Dictation:
     def _tell_state(self) -> None:
         if self.state != self._told_state:
             self._told_state = self.state
+            self._post(Commanded())
             self._events.write("state", to_seconds(self._stream.heard_sample), state=self.state)

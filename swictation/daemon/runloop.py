@@ -11,6 +11,7 @@ from swictation.daemon.recognition import Recognition
 from swictation.daemon.steward import CardEvent, Steward
 from swictation.events import (
     AudioLost,
+    Commanded,
     Composed,
     DetectorFailed,
     DetectorMoved,
@@ -103,6 +104,7 @@ class RunLoop:
 
     async def run(self, recognition: Recognition, owner: Owner) -> bool:
         """Until `owner` is over; False where its deadline came first."""
+        self._look(recognition, owner)
         while not owner.is_over():
             deadline_s = owner.deadline_s
             timeout_s = None if deadline_s is None else deadline_s - self._clock.now_s()
@@ -111,9 +113,13 @@ class RunLoop:
             except TimeoutError:
                 return False
             self._handle(event, recognition, owner)
-            if self._steward:
-                recognition.tell_activity(self._steward, is_listening=owner.is_listening)
+            self._look(recognition, owner)
         return True
+
+    def _look(self, recognition: Recognition, owner: Owner) -> None:
+        """Who shares the card's memory has to know what is going on."""
+        if self._steward:
+            recognition.tell_activity(self._steward, is_listening=owner.is_listening)
 
     def _handle(self, event: Event, recognition: Recognition, owner: Owner) -> None:
         if self._steward and isinstance(event, CardEvent) and self._steward.on_event(event):
@@ -168,7 +174,7 @@ class RunLoop:
                 owner.on_failure(event)
             case StopRequested():
                 owner.on_stop(event.reason)
-            case OrderDone() | VramRead() | DetectorMoved():
+            case OrderDone() | VramRead() | DetectorMoved() | Commanded():
                 pass  # the steward's
 
     def _note_ready(self, event: WorkerReady) -> None:

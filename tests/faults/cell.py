@@ -28,7 +28,7 @@ from swictation.daemon.stream import Outcome
 from swictation.inject.none import NoneInjector
 from swictation.models.store import ModelLocation
 
-PATIENCE_S = 60.0
+PATIENCE_S = 20.0
 DESKTOP_MIB = 400.0
 BROWSER_MIB = 1600.0
 _BLOCK = 1600
@@ -197,20 +197,18 @@ class Run:
 
     def _faults(self) -> list[dict[str, Any]]:
         fault, moment = self.cell
-        deed: dict[str, Any] = dict(DEEDS.get(fault, {"kind": "gate"}))
-        known = {"kind", "times"}
-        args = {name: value for name, value in deed.items() if name not in known}
-        script = {name: value for name, value in deed.items() if name in known}
-        script |= {"device": "cuda", "args": {**args, "path": str(self.gate)}}
+        args = dict(DEEDS.get(fault, {"kind": "wait", "seconds": 0.0}))
+        deed = {"kind": args.pop("kind"), "device": "cuda", "args": args}
+        at_gate = {**deed, "args": {**args, "gate": str(self.gate)}}
         faults: list[dict[str, Any]] = []
-        if moment == "idle":
-            if fault in {"OOM", "719", "999", "700", "floods"}:
-                del script["args"]["path"]
-                faults.append({**script, "on": "order"})
-        elif moment == "loading":
-            faults.append({**script, "on": "load", "times": 1})
-        else:
-            faults.append({**script, "on": "decode", **DECODES[moment]})
+        if moment == "loading":
+            faults.append({**at_gate, "on": "load"})
+        elif moment != "idle":
+            faults.append({**at_gate, **DECODES[moment]})
+            if fault == "OOM":  # also when it is tried again in halves
+                faults.append({**deed, **DECODES[moment]})
+        elif fault in {"OOM", "719", "999", "700", "floods"}:
+            faults.append({**deed, "on": "order"})
         if fault == "lies about ready":
             lie = {"kind": "ready-and-hang", "on": "load", "device": "cuda"}
             faults.append({**lie, "generation": 2})

@@ -43,7 +43,7 @@ FAULTS: tuple[Fault, ...] = (
 )
 
 DEEDS: dict[Fault, dict[str, object]] = {
-    "OOM": {"kind": "oom", "times": 2},  # also when it is tried again in halves
+    "OOM": {"kind": "oom"},
     "719": {"kind": "cuda", "code": 719},
     "999": {"kind": "cuda", "code": 999},
     "700": {"kind": "cuda", "code": 700},

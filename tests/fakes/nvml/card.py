@@ -247,6 +247,12 @@ class FakeCard:
                     self._shrink(slot, 0)
                     slot.pid = 0
 
+    def free_mib(self, device: int = 0) -> float:
+        """What a program could still take: without the lag with which NVML tells."""
+        card = self._state.device[device]
+        living = (s.bytes for s in self._state.slot if s.pid and s.device == device and _is_same(s))
+        return max(0, card.total - card.reserved - card.hidden - sum(living)) / MIB
+
     def _shrink(self, slot: _Slot, size: int) -> None:
         if size < slot.bytes and self._state.lag_ns:
             slot.held_bytes = slot.bytes

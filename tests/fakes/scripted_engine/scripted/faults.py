@@ -28,8 +28,14 @@ _held: list[bytearray] = []
 
 
 def commit(fault: Fault, generation: int, number: int = 0, ledger: "Ledger | None" = None) -> None:
-    """Do it. `number`: of the request that is being answered; `ledger`: of an engine on a card."""
-    _DEEDS[fault.kind](generation=generation, number=number, ledger=ledger, **fault.args)
+    """Do it. `number`: of the request that is being answered; `ledger`: of an engine on a card.
+
+    With an argument `gate` it first waits there: see `_gate`.
+    """
+    args = dict(fault.args)
+    if gate := args.pop("gate", None):
+        _gate(gate)
+    _DEEDS[fault.kind](generation=generation, number=number, ledger=ledger, **args)
 
 
 def channel(kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
