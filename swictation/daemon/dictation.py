@@ -191,11 +191,10 @@ class Dictation:
         """A daemon never gives up: the next worker is tried again and again, ever more rarely."""
         if isinstance(event, WorkerReady):
             self.degradations.put(NO_ENGINE, "")
-        elif not event.is_fault or self._crew.is_ready:
-            pass
-        elif event.error or self._crew.is_hopeless:
+        elif event.is_fault and (event.error or self._crew.is_hopeless):
             error = gave_up(event.reason, event.error)
-            self.degradations.put(NO_ENGINE, error.message)
+            if not self._crew.is_spared(event):
+                self.degradations.put(NO_ENGINE, error.message)
             self._events.fault("engine", error.message, remedy=error.remedy)
 
     def on_detector(self, event: DetectorFailed | DetectorRecovered) -> None:

@@ -104,9 +104,7 @@ class Playing:
     def on_worker(self, event: WorkerReady | WorkerGone) -> None:
         if isinstance(event, WorkerReady):
             self.device = event.capabilities.device
-        elif not event.is_fault or self._crew.is_ready:
-            pass
-        elif event.error or self._crew.is_hopeless:
+        elif self._crew.is_hopeless or (event.error and not self._crew.is_spared(event)):
             self._give_up = gave_up(event.reason, event.error)
 
     def on_detector(self, event: DetectorFailed | DetectorRecovered) -> None:

@@ -10,8 +10,9 @@ from typing import Literal
 import msgspec
 
 from swictation.config.settings import WorkerSettings
-from swictation.events import Event
+from swictation.events import Event, WorkerGone
 from swictation.types import DecodeRequest, Samples, Seat
+from swictation.vram.breaker import DEATHS_UNTIL_BAN
 from swictation.worker.supervisor import Supervisor
 
 
@@ -69,9 +70,13 @@ class Crew:
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether starting the last resort again has proved useless."""
-        last = self.cpu if self.has_spare or not self.gpu else self.gpu
-        return last.restarts.is_hopeless
+        """Whether starting again has proved useless, wherever a request could go."""
+        is_cpu_lost = not self.has_spare or self.cpu.restarts.is_hopeless
+        return is_cpu_lost and (self.gpu is None or self.gpu.restarts.failures >= DEATHS_UNTIL_BAN)
+
+    def is_spared(self, event: WorkerGone) -> bool:
+        """Whether work goes on elsewhere after that end, or it was wanted."""
+        return not event.is_fault or self.is_ready or (event.seat == "gpu" and self.has_spare)
 
     @property
     def is_bloated(self) -> bool:
