@@ -114,20 +114,19 @@ class CUDAMemoryGuard:
             DeviceRefused: it had failed before.
         """
         self._refuse_if_latched()
-        try:
+        with self._naming():
             self._allocator.collect()
             self._collected_s = self._clock.now_s()
-            return self.look()
-        except Exception as error:
-            failure = self._failed(error, self._generation, is_probe=False)
-            if failure is None:
-                raise
-            raise failure from error
+            return self._read()
 
     def look(self) -> AllocatorFigures | None:
-        """What the allocator holds; None where that cannot be read, or the device has failed."""
-        self.report.figures = None if self._latched else self._allocator.figures()
-        return self.report.figures
+        """What the allocator holds; None where that cannot be read, or the device has failed.
+
+        Raises:
+            DeviceFailure: the device failed.
+        """
+        with self._naming():
+            return self._read()
 
     def renew(self) -> bool:
         """What was poisoned has been replaced: a new process, a new generation.
@@ -149,11 +148,26 @@ class CUDAMemoryGuard:
         count.passed += 1
         if self._clock.now_s() - self._collected_s < COLLECT_PAUSE_S:
             return
-        figures = self.look()
+        figures = self._read()
         if figures and pays(figures, self._allocator.free_mib()):
             self._allocator.collect()
             self._collected_s = self._clock.now_s()
             count.collected += 1
+
+    @contextmanager
+    def _naming(self) -> Generator[None, None, None]:
+        """Outside of units, likewise: what is raised becomes a DeviceFailure."""
+        try:
+            yield
+        except Exception as error:
+            failure = self._failed(error, self._generation, is_probe=False)
+            if failure is None:
+                raise
+            raise failure from error
+
+    def _read(self) -> AllocatorFigures | None:
+        self.report.figures = None if self._latched else self._allocator.figures()
+        return self.report.figures
 
     def _refuse_unless_trusted(self, *, is_probe: bool) -> None:
         self._refuse_if_latched()
@@ -174,7 +188,7 @@ class CUDAMemoryGuard:
         """What is free, and what the cache has whole, must do for what is predicted."""
         if self._admission is None:
             return
-        figures, free_mib = self.look(), self._allocator.free_mib()
+        figures, free_mib = self._read(), self._allocator.free_mib()
         if figures is None or free_mib is None:
             return
         room_mib = free_mib + collectable_mib(figures)
@@ -188,14 +202,14 @@ class CUDAMemoryGuard:
             )
 
     def _begin(self) -> Unit:
-        unit = Unit(self, self._generation, self.look())
+        unit = Unit(self, self._generation, self._read())
         self._allocator.begin_unit()
         return unit
 
     def _end(self, unit: Unit, audio_s: float) -> None:
         """Measure it; its result is void if the device failed meanwhile, at whichever unit."""
         self._raise_if_void(unit)
-        unit.figures = self.look()
+        unit.figures = self._read()
         self.report.units += 1
         self.report.peak_mib = unit.figures.peak_mib if unit.figures else None
         if unit.figures is None or unit.begun is None:
@@ -239,7 +253,7 @@ class CUDAMemoryGuard:
         traceback.clear_frames(error.__traceback__)
         try:
             self._allocator.collect()
-            self.look()
+            self._read()
         except Exception as worse:  # noqa: BLE001 - a device may say anything; the worse counts
             kind = classify(worse)
             return "fatal" if kind == "other" else kind

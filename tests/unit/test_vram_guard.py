@@ -273,6 +273,21 @@ def test_three_dead_generations_are_the_last():
     assert not bench.guard.renew()
 
 
+def test_a_fault_that_shows_while_looking_is_named_and_latched():
+    bench = Bench()
+
+    def figures():
+        raise AcceleratorError(719)
+
+    bench.ledger.figures = figures
+    with pytest.raises(DeviceFailure) as failed:
+        bench.guard.look()
+    assert failed.value.kind == "fatal"
+    assert bench.guard.look() is None
+    with pytest.raises(DeviceRefused):
+        bench.do()
+
+
 class Unreadable:
     """As torch without CUDA, or CTranslate2: it works, and says nothing."""
 
