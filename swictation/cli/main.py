@@ -44,6 +44,7 @@ _COMMANDS = {
     "transcribe": "swictation.cli.transcribe:transcribe",
     "model": "swictation.cli.model:model",
     "config": "swictation.cli.config:config",
+    "vram": "swictation.cli.vram:vram",
     "doctor": "swictation.cli.doctor:doctor",
     "service": "swictation.cli.service:service",
     "completion": "swictation.cli.completion:completion",

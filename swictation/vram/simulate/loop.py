@@ -40,6 +40,7 @@ class Moment(msgspec.Struct, frozen=True, gc=False):
     effects: tuple[Effect, ...] = ()
     notes: tuple[str, ...] = ()
     """What happened besides."""
+    free_mib: float = 0.0
 
 
 class Simulation:
@@ -62,6 +63,13 @@ class Simulation:
             settings, self.manager, self._card, self._agenda, self._clock, self.tally
         )
         self._read_s = -FOR_EVER_S
+        self._due_s = -FOR_EVER_S
+        """When something happens next, unless a line begins before."""
+
+    @property
+    def total_mib(self) -> float:
+        """Of the trace's card."""
+        return self._card.total_mib
 
     def moments(self) -> Iterator[Moment]:
         """Each line and each decision, in order."""
@@ -93,6 +101,7 @@ class Simulation:
 
     def _plan_utterance(self, begin_s: float, end_s: float) -> None:
         begin_s = max(begin_s, self._clock.now_s())
+        self._due_s = min(self._due_s, begin_s)
         self._agenda.put(begin_s, self._daemon.speech_begins)
         self._agenda.put(end_s, lambda: self._daemon.speech_ends(end_s - begin_s))
 
@@ -110,24 +119,29 @@ class Simulation:
         is_listening = True if self._is_own_speech else line.listening
         if is_listening is not None and is_listening != self._daemon.speech.is_listening:
             self._daemon.listen(is_listening=is_listening)
+            self._due_s = self._next_s()
         yield self._moment()
 
     def _until(self, end_s: float, *, is_counted: bool = True) -> Iterator[Moment]:
         """Everything that happens before the next line."""
-        while True:
-            due_s = min(self._agenda.next_s, self._reading_s(), self._tick_s(), self._card.next_s)
-            now_s = self._pass_to(min(max(due_s, self._clock.now_s()), end_s), is_counted)
-            if due_s > end_s:
-                return
+        while self._due_s <= end_s:
+            now_s = self._pass_to(max(self._due_s, self._clock.now_s()), is_counted)
             self._card.settle(now_s)
             self._agenda.do_due(now_s)
             if self._reading_s() <= now_s:
                 self._read_s = now_s
                 self._daemon.do(self.manager.on_snapshot(self._reading(now_s)))
-            elif self._tick_s() <= now_s:
+            else:
                 self._daemon.do(self.manager.tick(now_s))
+            self._due_s = self._next_s()
             if self._daemon.effects or self._daemon.notes:
                 yield self._moment()
+        self._pass_to(end_s, is_counted)
+
+    def _next_s(self) -> float:
+        tick_s = self.manager.next_tick_s
+        due_s = min(self._agenda.next_s, self._reading_s(), self._card.next_s)
+        return due_s if tick_s is None else min(due_s, tick_s)
 
     def _pass_to(self, at_s: float, is_counted: bool) -> float:
         passed_s = at_s - self._clock.now_s()
@@ -151,10 +165,6 @@ class Simulation:
                 return self._read_s + self._settings.read_every_absent_s
             case _:
                 return FOR_EVER_S
-
-    def _tick_s(self) -> float:
-        next_s = self.manager.next_tick_s
-        return FOR_EVER_S if next_s is None else next_s
 
     def _reading(self, now_s: float) -> VramSnapshot:
         line, card = self._line, self._card
@@ -182,4 +192,5 @@ class Simulation:
             daemon.detector,
             effects,
             notes,
+            card.free_mib,
         )
