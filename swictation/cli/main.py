@@ -45,6 +45,7 @@ _COMMANDS = {
     "model": "swictation.cli.model:model",
     "vram": "swictation.cli.vram:vram",
     "config": "swictation.cli.config:config",
+    "vram": "swictation.cli.vram:vram",
     "doctor": "swictation.cli.doctor:doctor",
     "service": "swictation.cli.service:service",
     "completion": "swictation.cli.completion:completion",

@@ -7,6 +7,7 @@ import click
 _COMMANDS = {
     "watch": "swictation.cli.vram_watch:watch",
     "record": "swictation.cli.vram_record:record",
+    "simulate": "swictation.cli.vram_simulate:simulate",
 }
 
 

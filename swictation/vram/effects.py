@@ -74,3 +74,25 @@ class LevelChanged(msgspec.Struct, frozen=True):
 
 
 Effect = LoadGpu | StopGpu | Order | Validate | PlaceDetector | PlaceAsr | Gained | LevelChanged
+
+
+def told(effect: Effect) -> tuple[str, str]:
+    """What an effect does, and why, for a person."""
+    match effect:
+        case LoadGpu():
+            return "load", effect.reason
+        case StopGpu():
+            return "stop", effect.reason
+        case Order():
+            return effect.what, ""
+        case Validate():
+            return "validate", ""
+        case PlaceDetector():
+            return f"detector to the {effect.seat.upper()}", effect.reason
+        case PlaceAsr():
+            where = f"to the {effect.seat.upper()}" if effect.seat else "wait"
+            return f"requests {where}", effect.reason
+        case Gained():
+            return "gained", f"{effect.action}: {effect.freed_mib:.0f} MiB in {effect.took_s:.1f} s"
+        case LevelChanged():
+            return "level", f"{effect.was} -> {effect.level}, {effect.used_fraction:.1%} used"

@@ -242,6 +242,11 @@ class AdaptiveMemoryManager:
         return end_s is not None and self._now_s >= end_s
 
     @property
+    def level(self) -> Level:
+        """How full the card is, as far as is known."""
+        return self._mind.level
+
+    @property
     def asr_seat(self) -> Seat | None:
         """Where requests go; None: nowhere, they wait."""
         return self._mind.seat

@@ -85,6 +85,8 @@ class Orders:
 
     def next_s(self, now_s: float) -> float | None:
         """When one may have to be repeated."""
+        if not self._standing:
+            return None
         return min((s.next_s for s in self._standing.values() if s.next_s > now_s), default=None)
 
     def _of(self, what: OrderName) -> _Standing:

@@ -87,10 +87,12 @@ class Readings:
             return False
         if self.ladder.next is not None:
             return True
-        margin_mib = _NEAR * last.total_mib
-        return any(
-            abs(last.free_mib - begin_mib) <= margin_mib
-            for begin_mib in self.limits.enter_below_mib
+        margin_mib, free_mib = _NEAR * last.total_mib, last.free_mib
+        warning_mib, critical_mib, emergency_mib = self.limits.enter_below_mib
+        return (
+            abs(free_mib - warning_mib) <= margin_mib
+            or abs(free_mib - critical_mib) <= margin_mib
+            or abs(free_mib - emergency_mib) <= margin_mib
         )
 
     def trouble(self, now_s: float) -> str:

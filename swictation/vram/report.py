@@ -7,16 +7,7 @@ import msgspec
 
 from swictation.types import Seat
 from swictation.vram.breaker import State
-from swictation.vram.effects import (
-    Effect,
-    Gained,
-    LevelChanged,
-    LoadGpu,
-    Order,
-    PlaceAsr,
-    PlaceDetector,
-    StopGpu,
-)
+from swictation.vram.effects import Effect, Gained, told
 from swictation.vram.mind import Mind
 from swictation.vram.modes import Mode, Modes
 from swictation.vram.policy import Level
@@ -101,24 +92,10 @@ class Reporter:
     def take(self, now_s: float, effects: list[Effect], level: Level) -> None:
         """Note what is being done; a gain belongs to the action that brought it."""
         for effect in effects:
-            match effect:
-                case Gained():
-                    self._gained(effect)
-                case LevelChanged():
-                    self.note(now_s, "level", f"{effect.was} -> {effect.level}", level)
-                case LoadGpu():
-                    self.note(now_s, "load", effect.reason, level)
-                case StopGpu():
-                    self.note(now_s, "stop", effect.reason, level)
-                case Order():
-                    self.note(now_s, effect.what, "", level)
-                case PlaceDetector():
-                    self.note(now_s, f"detector to the {effect.seat}", effect.reason, level)
-                case PlaceAsr():
-                    where = f"the {effect.seat}" if effect.seat else "wait"
-                    self.note(now_s, f"requests to {where}", effect.reason, level)
-                case _:
-                    self.note(now_s, "validate", "", level)
+            if isinstance(effect, Gained):
+                self._gained(effect)
+            else:
+                self.note(now_s, *told(effect), level)
 
     def _gained(self, gained: Gained) -> None:
         noted = next((a for a in reversed(self._noted) if a.what == gained.action), None)

@@ -1,0 +1,109 @@
+"""`swictation vram simulate`: what the daemon would have done over a recorded trace."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import msgspec
+
+from swictation.cli.common import config_option, settings_from
+from swictation.vram.effects import told
+from swictation.vram.policy import Limits
+from swictation.vram.simulate.loop import Moment, Simulation
+from swictation.vram.simulate.plot import Picture, clock_time, library
+from swictation.vram.simulate.tally import Tally
+from swictation.vram.simulate.trace import SHIPPED, read
+
+
+@click.command(epilog=f"Shipped traces: {', '.join(SHIPPED)}.")
+@click.argument("trace")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, the sums last.")
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="PNG",
+    help="Draw the memory by owner, levels and placements over time.",
+)
+def simulate(trace: str, config: Path | None, *, as_json: bool, plot: Path | None) -> None:
+    """Play TRACE to the daemon's own memory manager and print each of its decisions.
+
+    TRACE is a file, plain or gzipped, or the name of a shipped one. Each line is a JSON object:
+    t_s, total_mib, free_mib and ours_mib; what is neither free nor ours is taken by other
+    programs, whatever the simulated worker does. A line holds until the next, for 60 s at most:
+    then the card counts as unreadable, as it does from a line with "trouble": "stuck" (or lost,
+    no-driver ...) on. `swictation vram record` writes such files.
+
+    If the first line has "listening" (true or false), the trace tells what is said: "listening"
+    turns dictation on or off, "utterance_s" ends an utterance of that length. Else dictation is
+    on and an utterance of 6 s ends every 30 s.
+    """
+    settings = settings_from(config, None, None)
+    if plot:
+        library()  # before the work, not after it
+    simulation = Simulation(settings, read(trace))
+    picture = Picture() if plot else None
+    rows = _json_rows if as_json else _rows
+    for moment in simulation.moments():
+        if picture:
+            picture.add(moment)
+        for row in rows(moment):
+            click.echo(row)
+    tally = simulation.tally
+    click.echo(msgspec.json.encode({"summary": tally}) if as_json else _summary(tally))
+    if picture and plot:
+        limits = Limits.of(settings.vram, simulation.total_mib)
+        picture.save(plot, limits, f"{Path(trace).name}: {tally.simulated_s / 3600:.1f} h")
+        click.echo(f"drawn: {plot}", err=True)
+
+
+def _rows(moment: Moment) -> Iterator[str]:
+    used_mib = moment.total_mib - moment.free_mib
+    where = f"{moment.asr.upper() or 'wait'}/{moment.detector.upper()}"
+    head = f"{_time(moment.at_s):>11}  {moment.level:<9}  {used_mib:5.0f} MiB  {where:<8}"
+    for effect in moment.effects:
+        what, why = told(effect)
+        yield f"{head}  {what}{f': {why}' if why else ''}"
+    for note in moment.notes:
+        yield f"{head}  ({note})"
+
+
+def _json_rows(moment: Moment) -> Iterator[bytes]:
+    state = {
+        "at_s": round(moment.at_s, 3),
+        "level": moment.level,
+        "used_mib": round(moment.total_mib - moment.free_mib, 1),
+        "others_mib": round(moment.others_mib, 1),
+        "asr": moment.asr or None,
+        "detector": moment.detector,
+    }
+    for effect in moment.effects:
+        what, why = told(effect)
+        yield msgspec.json.encode({**state, "decision": what, "reason": why})
+    for note in moment.notes:
+        yield msgspec.json.encode({**state, "event": note})
+
+
+def _summary(tally: Tally) -> str:
+    said = f"{tally.utterances} utterances, {tally.said_s:.0f} s"
+    answered = f"{tally.gpu_utterances} by the card, {tally.cpu_utterances} by the CPU"
+    rows = (
+        ("simulated", _time(tally.simulated_s)),
+        ("said", f"{said}: {answered}, {tally.pieces} in pieces"),
+        ("lost, still waiting", f"{tally.lost_s:.1f} s, {tally.waiting_s:.1f} s"),
+        ("out of memory", f"{tally.ooms}"),
+        ("others short of memory", f"{tally.others_short_s:.1f} s"),
+        ("level changes", f"{tally.level_changes}"),
+        ("loads, stops, trims", f"{tally.loads}, {tally.stops}, {tally.trims}"),
+        ("detector moves", f"{tally.detector_moves}"),
+        (
+            "dictation served by",
+            f"card {_time(tally.on_gpu_s)}, CPU {_time(tally.on_cpu_s)}, "
+            f"nobody {_time(tally.on_hold_s)}",
+        ),
+    )
+    return "\n".join(["", *(f"{name:<23} {value}" for name, value in rows)])
+
+
+def _time(at_s: float) -> str:
+    return f"{clock_time(at_s)}.{int(at_s * 10) % 10}"

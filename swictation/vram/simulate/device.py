@@ -1,0 +1,107 @@
+"""The simulated card, and the allocator of the one worker that may be on it."""
+
+from typing import Literal
+
+from swictation.types import AllocatorFigures
+
+SHOWS_AFTER_S = 1.0
+"""Freed memory shows up late in the driver's figures."""
+
+
+class OutOfMemoryError(RuntimeError):
+    """By this name torch tells that the device is full."""
+
+
+class Card:
+    """Memory shared by others, who do as the trace says, and by one worker of ours."""
+
+    def __init__(self, total_mib: float) -> None:
+        self.total_mib = total_mib
+        self.others_mib = 0.0
+        """What they want; if there is not so much they are short."""
+        self.ours_mib = 0.0
+        self._late: list[tuple[float, float]] = []
+
+    @property
+    def free_mib(self) -> float:
+        return max(0.0, self.total_mib - self.others_mib - self.ours_mib)
+
+    @property
+    def short_mib(self) -> float:
+        """What others were refused."""
+        return max(0.0, self.others_mib + self.ours_mib - self.total_mib)
+
+    def take(self, mib: float) -> None:
+        """Raises OutOfMemoryError if there is not so much."""
+        if mib > self.free_mib:
+            raise OutOfMemoryError("CUDA out of memory")
+        self.ours_mib += mib
+
+    def give(self, mib: float, now_s: float) -> None:
+        """Given back now, seen by everybody a moment later."""
+        self._late.append((now_s + SHOWS_AFTER_S, mib))
+
+    def settle(self, now_s: float) -> None:
+        """What was given back long enough ago is free."""
+        while self._late and self._late[0][0] <= now_s:
+            self.ours_mib = max(0.0, self.ours_mib - self._late.pop(0)[1])
+
+    @property
+    def next_s(self) -> float:
+        return self._late[0][0] if self._late else float("inf")
+
+
+Part = Literal["context", "weights", "work"]
+
+
+class SimAllocator:
+    """What a caching allocator holds: weights, the work that goes on, and its cache."""
+
+    def __init__(self, card: Card) -> None:
+        self._card = card
+        self.now_s = 0.0
+        self.context_mib = 0.0
+        self.weights_mib = 0.0
+        self.work_mib = 0.0
+        self.cache_mib = 0.0
+        self._peak_mib = 0.0
+        self._ooms = 0
+
+    def figures(self) -> AllocatorFigures | None:
+        allocated_mib = self.weights_mib + self.work_mib
+        return AllocatorFigures(
+            allocated_mib=allocated_mib,
+            reserved_mib=allocated_mib + self.cache_mib,
+            peak_mib=self._peak_mib,
+            ooms=self._ooms,
+        )
+
+    def free_mib(self) -> float | None:
+        return self._card.free_mib
+
+    def begin_unit(self) -> None:
+        self._peak_mib = self.weights_mib + self.work_mib
+
+    def begin_work(self, mib: float) -> None:
+        """From the cache first; raises OutOfMemoryError."""
+        try:
+            self._card.take(max(0.0, mib - self.cache_mib))
+        except OutOfMemoryError:
+            self._ooms += 1
+            raise
+        self.cache_mib = max(0.0, self.cache_mib - mib)
+        self.work_mib = mib
+        self._peak_mib = max(self._peak_mib, self.weights_mib + mib)
+
+    def end_work(self) -> None:
+        """What it took stays in the cache."""
+        self.cache_mib += self.work_mib
+        self.work_mib = 0.0
+
+    def collect(self) -> None:
+        self._card.give(self.cache_mib, self.now_s)
+        self.cache_mib = 0.0
+
+    @property
+    def held_mib(self) -> float:
+        return self.context_mib + self.weights_mib + self.work_mib + self.cache_mib
