@@ -220,6 +220,8 @@ class Dictation:
         count = len(self._stream.utterances)
         if count:
             self._events.fault("stopped", f"{count} utterances are not transcribed; sound is kept")
+        if self.degradations.has(AUDIO_ONLY):
+            self._events.fault("stopped", "what nobody heard is kept, see: swictation doctor")
         return count
 
     def say_what_is_held(self) -> None:

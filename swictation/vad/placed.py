@@ -1,7 +1,8 @@
 """Where the detector computes: in the daemon, or as a copy in a worker; moved at a frame's edge.
 
 The daemon's own detector is always there. Whoever takes over first hears the last two
-seconds again, so that it knows what the other knew, and no frame is lost or judged twice.
+seconds again, so that it knows what the other knew, and no frame is lost or judged twice. A copy
+in a worker is given time for that: for some frames it hears along while another judges.
 """
 
 from collections import deque
@@ -13,6 +14,9 @@ from swictation.events import DetectorMoved, Event
 from swictation.types import Samples, Seat
 from swictation.vad.detector import WARM_FRAMES, Detector
 from swictation.vad.remote import RemoteDetector
+
+AHEAD_FRAMES = 8
+"""A quarter of a second, in which at least two blocks of 100 ms come from a microphone."""
 
 
 class Switch:
@@ -33,13 +37,13 @@ class Switch:
         return "gpu" if self._used else "cpu"
 
     def use(self, remote: RemoteDetector | None, reason: str) -> None:
-        """Judge frames there from the next one on; None: in the daemon. Thread-safe, at once."""
+        """Judge frames there as soon as it is warm; None: in the daemon. Returns at once."""
         with self._alone:
             self._wish = (remote, reason)
 
     @property
     def wished(self) -> RemoteDetector | None:
-        """What to judge the next frame with. Speech thread."""
+        """What is to judge the next frame, once it is warm. Speech thread."""
         return self._wish[0]
 
     def took(self, remote: RemoteDetector | None) -> None:
@@ -74,6 +78,9 @@ class PlacedDetector:
         self._own = own
         self._switch = switch
         self._used: RemoteDetector | None = None
+        self._next: RemoteDetector | None = None
+        """Who hears along, to take over in `_ahead` frames."""
+        self._ahead = 0
         self._recent: deque[Samples] = deque(maxlen=WARM_FRAMES)
         """What was heard last: the journal's samples, but levelled, so they are kept here."""
 
@@ -89,21 +96,36 @@ class PlacedDetector:
     def reset(self) -> None:
         """See `Detector.reset`."""
         self._recent.clear()
+        self._next = None
         (self._used or self._own).reset()
 
     def _ask_remote(self, samples: Samples) -> float | None:
+        """None: it is not to judge this one, or could not."""
         remote = self._switch.wished
         if remote is None:
+            self._next = None
             return None
         try:
-            if remote is not self._used:
-                remote.warm(self._recent)
+            if not self._is_warm(remote):
+                remote.hear(samples)
+                return None
             found = remote.probability(samples)
         except DetectorError as error:
+            self._next = None
             self._switch.failed(remote, error.message)
             return None
-        self._used = remote
+        self._used, self._next = remote, None
         return found
+
+    def _is_warm(self, remote: RemoteDetector) -> bool:
+        if remote is self._used:
+            return True
+        if remote is not self._next:
+            self._next, self._ahead = remote, min(AHEAD_FRAMES, len(self._recent))
+            remote.reset()
+            remote.hear(*self._recent)
+        self._ahead -= 1
+        return self._ahead < 0
 
     def _ask_own(self, samples: Samples) -> float:
         if self._used:

@@ -3,7 +3,7 @@
 import contextlib
 import socket
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from threading import Lock
 
 from swictation.errors import DetectorError
@@ -40,13 +40,12 @@ class RemoteDetector:
             self._send(samples, until_s)
             return self._receive(until_s)
 
-    def warm(self, frames: Iterable[Samples]) -> None:
-        """Forget what was heard and hear `frames`, a dozen at most; waits for no answer.
+    def hear(self, *frames: Samples) -> None:
+        """Hear `frames`, two seconds at most, and judge none: waits for no answer.
 
         Raises:
             DetectorError: as `probability`.
         """
-        self._forgets = True
         with self._reporting():
             until_s = time.monotonic() + self.deadline_s
             for samples in frames:

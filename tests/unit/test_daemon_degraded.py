@@ -2,6 +2,7 @@ import pytest
 
 from swictation.clock import SimClock
 from swictation.daemon.degraded import (
+    AUDIO_ONLY,
     NO_ENGINE,
     NO_MICROPHONE,
     NO_SPOOL,
@@ -23,7 +24,7 @@ def test_all_is_well_at_first(clock):
 
 def test_the_gravest_is_shown_and_the_next_when_it_is_mended(clock):
     found = Degradations(clock)
-    modes = [NO_SPOOL, NO_WINDOW, NO_MICROPHONE, NO_ENGINE]
+    modes = [NO_SPOOL, NO_WINDOW, NO_MICROPHONE, NO_ENGINE, AUDIO_ONLY]
     for mode in modes:
         found.put(mode, f"reason of {mode}")
         assert (found.gravest.mode, found.gravest.reason) == (mode, f"reason of {mode}")

@@ -20,7 +20,7 @@ from swictation.vad.endpointer import Endpointer
 from swictation.vad.gate import EnergyGate
 from swictation.vad.level import LevelNormaliser
 from swictation.vad.listener import Listener
-from swictation.vad.placed import PlacedDetector, Switch
+from swictation.vad.placed import AHEAD_FRAMES, PlacedDetector, Switch
 from swictation.vad.silero_cpu import SileroCpu
 
 pytestmark = pytest.mark.unit
@@ -68,11 +68,20 @@ def test_on_its_own_it_is_the_own_detector():
     assert place.told == []
 
 
-def test_a_wish_takes_effect_at_the_next_frame_and_is_told_once():
+def test_at_the_beginning_a_wish_takes_effect_with_the_first_frame():
     place = Place()
     with Peer(lambda number, *_: [records.answer(number, 0.25)]) as peer:
-        place.hear(3)
         place.switch.use(peer.remote, "there is room")
+        assert place.hear(2) == [0.25, 0.25]
+        assert place.told == [DetectorMoved("gpu", "there is room", is_fault=False)]
+
+
+def test_in_mid_stream_it_hears_along_for_a_while_and_the_move_is_told_once():
+    place = Place()
+    with Peer(lambda number, *_: [records.answer(number, 0.25)]) as peer:
+        place.hear(30)
+        place.switch.use(peer.remote, "there is room")
+        assert place.hear(AHEAD_FRAMES) == AHEAD_FRAMES * [0.5]
         assert (place.told, place.switch.seat) == ([], "cpu")
         assert place.hear(2) == [0.25, 0.25]
         assert place.told == [DetectorMoved("gpu", "there is room", is_fault=False)]
@@ -86,12 +95,13 @@ def test_a_wish_that_changes_nothing_is_not_told():
     place = Place()
     with Peer() as peer:
         place.switch.use(None, "as before")
-        place.hear(1)
+        place.hear(20)
         place.switch.use(peer.remote, "there is room")
+        place.hear(AHEAD_FRAMES - 1)
         place.switch.use(None, "no more")
-        place.hear(1)
+        place.hear(20)
         assert place.told == []
-        assert peer.asked == []
+        assert place.own.frames == place.pcm(0, 39 + AHEAD_FRAMES)
 
 
 def test_who_takes_over_first_hears_the_last_two_seconds():
@@ -104,7 +114,10 @@ def test_who_takes_over_first_hears_the_last_two_seconds():
         assert [number for number, forgets, _ in peer.asked if forgets] == [1]
         place.switch.use(None, "")
         place.hear(1)
-        assert place.own.frames[80:] == ["reset", *place.pcm(100 - WARM_FRAMES, 101)]
+        assert place.own.frames[80 + AHEAD_FRAMES :] == [
+            "reset",
+            *place.pcm(100 - WARM_FRAMES, 101),
+        ]
 
 
 def test_what_was_heard_before_a_reset_warms_nobody():
@@ -114,8 +127,8 @@ def test_what_was_heard_before_a_reset_warms_nobody():
         place.detector.reset()
         place.hear(2)
         place.switch.use(peer.remote, "")
-        place.hear(1)
-        assert [pcm for _, _, pcm in peer.asked] == place.pcm(10, 13)
+        place.hear(3)
+        assert [pcm for _, _, pcm in peer.asked] == place.pcm(10, 15)
 
 
 def late(number, *_):
@@ -157,6 +170,18 @@ def test_a_dead_one_is_asked_again_only_when_it_is_wished_for_again():
         assert place.told == [gone, gone]
 
 
+def test_one_that_dies_while_it_hears_along_is_at_fault_and_was_never_needed():
+    place = Place()
+    with Peer() as peer:
+        place.hear(20)
+        place.switch.use(peer.remote, "there is room")
+        place.hear(2)
+        peer.die()
+        assert place.hear(20) == 20 * [0.5]
+        assert place.told == [DetectorMoved("cpu", "its process is gone", is_fault=True)]
+        assert place.own.frames == place.pcm(0, 42)
+
+
 def test_after_a_late_answer_the_same_one_may_serve_again():
     place = Place()
     silero, number_late = SileroCpu(), 3
@@ -177,9 +202,10 @@ def test_after_a_late_answer_the_same_one_may_serve_again():
         peer.remote.deadline_s = 30.0
         goes_on.set()
         place.switch.use(peer.remote, "again")
+        place.hear(AHEAD_FRAMES)
         found = place.hear(5)
     fresh = SileroCpu()
-    expected = [fresh.probability(samples) for samples in place.sounds[:9]][-5:]
+    expected = [fresh.probability(samples) for samples in place.sounds[: place.at]][-5:]
     assert found == pytest.approx(expected, abs=1e-6)
     assert [event.seat for event in place.told] == ["gpu", "cpu", "gpu"]
 

@@ -49,7 +49,7 @@ def test_what_warms_it_is_heard_first_and_no_answer_is_waited_for():
     for samples in heard:
         own.probability(samples)
     with Peer() as peer:
-        peer.remote.warm(heard)
+        peer.remote.hear(*heard)
         assert peer.remote.probability(last) == same(own.probability(last))
         assert [pcm for _, _, pcm in peer.asked] == [s.tobytes() for s in [*heard, last]]
         assert [forgets for _, forgets, _ in peer.asked] == [True] + WARM_FRAMES * [False]
