@@ -5,7 +5,7 @@ PYTHON ?= $(shell for v in 3.11 3.12 3.13; do python$$v -c '' 2>/dev/null && ech
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test test-desktop check bench fmt clean test-pythons
+.PHONY: run test test-desktop check fault-matrix bench fmt clean test-pythons
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.core
@@ -28,6 +28,10 @@ check: $(VENV)/.dev
 fmt: $(VENV)/.dev
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+# Everything that may befall a card and its worker, at every moment: the table of docs/vram.md.
+fault-matrix: $(VENV)/.dev
+	@cd tests && ../$(BIN)/python -m faults
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m tests.bench

@@ -43,7 +43,6 @@ _COMMANDS = {
     "record": "swictation.cli.control:record",
     "transcribe": "swictation.cli.transcribe:transcribe",
     "model": "swictation.cli.model:model",
-    "vram": "swictation.cli.vram:vram",
     "config": "swictation.cli.config:config",
     "vram": "swictation.cli.vram:vram",
     "doctor": "swictation.cli.doctor:doctor",

@@ -1,4 +1,4 @@
 """The fault matrix: whatever befalls the card or its worker, at any moment, costs time alone.
 
-`python -m tests.faults` prints the table of docs/vram.md; `--write` puts it there.
+`make fault-matrix` runs all of it and writes the table of docs/vram.md.
 """

@@ -28,7 +28,7 @@ from swictation.daemon.stream import Outcome
 from swictation.inject.none import NoneInjector
 from swictation.models.store import ModelLocation
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 DESKTOP_MIB = 400.0
 BROWSER_MIB = 1600.0
 _BLOCK = 1600
@@ -57,6 +57,12 @@ class Result:
         text = "".join(self.commits).strip()
         kept = not self.outcome.lost_samples and not self.outcome.set_aside
         return kept and text == self.scene.text == self.outcome.text.strip()
+
+    @property
+    def is_back(self) -> bool:
+        """Whether requests went to the card once more before the end."""
+        later = [fields for at_s, name, fields in self.events if at_s > self.begun_s]
+        return any(fields.get("to") == "gpu" and fields.get("action") == "asr" for fields in later)
 
     @property
     def resumed_s(self) -> float | None:
@@ -96,13 +102,21 @@ class Played:
     def __init__(self, samples: NDArray[np.int16]) -> None:
         self._samples = samples
         self.go = Event()
+        self.go_on = Event()
 
     def run(self, deliver: Callable[[Any], None], stop: Event) -> None:
-        self.go.wait(PATIENCE_S)
-        for first in range(0, len(self._samples), _BLOCK):
-            if stop.is_set():
-                return
-            deliver(self._samples[first : first + _BLOCK])
+        half = len(self._samples) // 2
+        for part, may in ((self._samples[:half], self.go), (self._samples[half:], self.go_on)):
+            may.wait(PATIENCE_S)
+            for first in range(0, len(part), _BLOCK):
+                if stop.is_set():
+                    return
+                deliver(part[first : first + _BLOCK])
+
+    def play(self) -> None:
+        """All of it."""
+        self.go.set()
+        self.go_on.set()
 
 
 class Run:
@@ -133,7 +147,7 @@ class Run:
                 await self._befall(source)
                 outcome = await playing
             finally:
-                source.go.set()
+                source.play()
                 playing.cancel()
         return Result(self.cell, self.scene, outcome, self.watch.seen, self.begun_s)
 
@@ -143,15 +157,16 @@ class Run:
         moment = self.cell.moment
         if moment == "loading":
             source.go.set()
-            await self.watch.until("card", action="load")
             await self._at_gate()
+            await self.watch.until("worker", state="gone", seat="gpu")
+            source.play()
             return
         await self.watch.until("card", action="asr", to="gpu")
         if moment == "idle":
             await self._while_idle()
-            source.go.set()
+            source.play()
             return
-        source.go.set()
+        source.play()
         if moment == "two utterances queued":
             await self.watch.until("speech_ended", utterance=2)
         await self._at_gate()
