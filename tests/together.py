@@ -1,4 +1,4 @@
-"""Which tests one worker of pytest-xdist runs one after the other; all others go where there is room.
+"""Tests that one worker of pytest-xdist runs together; all others go where there is room.
 
 By their names: xdist's own marker for it does not work under pytest 9.2.
 """
