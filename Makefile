@@ -4,6 +4,9 @@
 PYTHON ?= $(shell for v in 3.11 3.12 3.13; do python$$v -c '' 2>/dev/null && echo python$$v && exit; done; echo python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+# Tests at a time: most wait for a process, for sound or for a window. One after the other: JOBS=0.
+JOBS   ?= $(shell n=$$((2 * $$(nproc))); echo $$((n < 8 ? n : 8)))
+PYTEST := $(BIN)/python -m pytest --numprocesses=$(JOBS)
 
 .PHONY: run test test-desktop check fault-matrix bench fmt clean test-pythons
 .DELETE_ON_ERROR:
@@ -13,11 +16,11 @@ run: $(VENV)/.core
 
 test: $(VENV)/.dev
 	@$(BIN)/swictation model download --quiet tiny.en
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 # Windows, compositors and a virtual microphone, every pair of conditions: minutes.
 test-desktop: $(VENV)/.desktop
-	@CELLS_RUNS=$${CELLS_RUNS:-3} $(BIN)/python -m pytest -m desktop $(ARGS)
+	@CELLS_RUNS=$${CELLS_RUNS:-3} $(PYTEST) -m desktop $(ARGS)
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff format --check .

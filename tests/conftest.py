@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import os
+import random
 import threading
 from pathlib import Path
 
@@ -36,6 +37,22 @@ hypothesis.settings.load_profile("swictation")
 def pytest_configure(config: pytest.Config) -> None:
     # Orphans become children of this process: they can be seen, and waited for.
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    # Drawn before there are workers: all have to collect the same tests.
+    os.environ.setdefault("CELLS_SEED", str(random.randrange(10**6)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object):
+    from together import Together
+
+    return Together(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which cells were drawn (desktop/cells.py), so that they can be drawn again."""
+    reports = (report for group in terminalreporter.stats.values() for report in group)
+    if any("desktop/" in getattr(report, "nodeid", "") for report in reports):
+        terminalreporter.write_line(f"windows: CELLS_SEED={os.environ['CELLS_SEED']}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,5 +1,6 @@
 """The whole product on a desk of its own: bus, sound server, screen and the daemon itself."""
 
+import asyncio
 import json
 import os
 import signal
@@ -12,8 +13,11 @@ from typing import Self
 
 from desktop.sound import VirtualMicrophone
 from fakes.bus import PrivateBus
+from swictation.control.client import ask
+from swictation.control.link import FAILURES, connect
 
 PATIENCE_S = 60.0
+_ANSWER_S = 5.0
 _SILENCE_S = 2.0
 
 
@@ -118,9 +122,19 @@ class Daemon:
         return done.stdout.strip()
 
     def status(self) -> dict:
-        """What `status --json` says; {} while nobody answers."""
-        done = self.swictation("status", "--json")
-        return json.loads(done.stdout) if done.returncode == 0 else {}
+        """What `status --json` says, without a process for each look; {} while nobody answers."""
+        try:
+            return json.loads(asyncio.run(self._told()))
+        except FAILURES:
+            return {}
+
+    async def _told(self) -> str:
+        async with asyncio.timeout(_ANSWER_S):
+            bus = await connect(self._environment["DBUS_SESSION_BUS_ADDRESS"])
+            try:
+                return str(await ask(bus, "Status"))
+            finally:
+                await bus.close()
 
     def wait_until(self, is_so, what: str = "", patience_s: float = PATIENCE_S) -> dict:
         """Ask for the status until `is_so(status)`."""

@@ -106,11 +106,13 @@ class UserManager:
             *_as_nobody(), _MANAGER, "--user", "--log-target=console",
         ]  # fmt: skip
         self._write_bus_unit()
+        self._mask_sound_servers()
         self.process = self._spawn(self._inside)
         if not eventually(self._runs, 30):
             told = (self.home / "log").read_text()
             self.stop()
             raise RuntimeError(f"systemd --user did not start: {told}")
+        self.systemctl("start", "dbus.service")  # else the first test to use it would leave it
 
     def run(self, *command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         """A program of that user, to its end."""
@@ -164,6 +166,12 @@ class UserManager:
     def _runs(self) -> bool:
         said = self.systemctl("is-system-running").stdout.strip()
         return said in ("running", "degraded") and (self.home / "runtime/bus").exists()
+
+    def _mask_sound_servers(self) -> None:
+        """Those of the machine would start here when they like, and write into `home`."""
+        for name in ("pulseaudio", "pipewire", "pipewire-pulse", "wireplumber"):
+            for kind in ("service", "socket"):
+                (self.units / f"{name}.{kind}").symlink_to("/dev/null")
 
     def _write_bus_unit(self) -> None:
         """The bus as distributions start it; theirs may not be installed."""

@@ -24,7 +24,7 @@ FIRST, LAST = "The computer is listening to my voice.", "Not a single word will 
 def screen():
     if program := x11.missing():
         pytest.skip(f"{program} is not installed")
-    screen = Screen()
+    screen = Screen(x11.own_name())
     yield screen
     screen.close()
 

@@ -31,7 +31,7 @@ def no_display(monkeypatch):
 
 @pytest.fixture
 def stage():
-    stage = Stage()
+    stage = Stage(x11.own_name())
     yield stage
     stage.close()
 

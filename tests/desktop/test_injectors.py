@@ -27,9 +27,15 @@ def stages():
         yield stage
 
 
-@pytest.fixture(params=CASES)
-def case(request, stages):
-    route, kind = request.param.split("@")
+@pytest.fixture(scope="module", params=CASES)
+def wanted(request):
+    """Of the module: the tests of one field run one after the other, and it is opened once."""
+    return request.param
+
+
+@pytest.fixture
+def case(wanted, stages):
+    route, kind = wanted.split("@")
     if reason := (sway.missing() if route == "wayland" else x11.missing()) or why_not(kind):
         pytest.skip(reason)
     stage = stages(WaylandStage if route == "wayland" else Stage)

@@ -15,6 +15,11 @@ def missing() -> str:
     return next((p for p in ("Xvfb", "openbox", "setxkbmap", "xdotool") if not shutil.which(p)), "")
 
 
+def own_name() -> str:
+    """A display that stays free while its server is down: other tests count theirs from 0."""
+    return f":{10_000 + os.getpid() % 40_000}"
+
+
 class Screen:
     """Xvfb picks a free display number itself, but for a `name`. `environment` is for clients."""
 
