@@ -61,11 +61,11 @@ def _rows(moment: Moment) -> Iterator[str]:
     used_mib = moment.total_mib - moment.free_mib
     where = f"{moment.asr.upper() or 'wait'}/{moment.detector.upper()}"
     head = f"{_time(moment.at_s):>11}  {moment.level:<9}  {used_mib:5.0f} MiB  {where:<8}"
+    for note in moment.notes:
+        yield f"{head}  ({note})"
     for effect in moment.effects:
         what, why = told(effect)
         yield f"{head}  {what}{f': {why}' if why else ''}"
-    for note in moment.notes:
-        yield f"{head}  ({note})"
 
 
 def _json_rows(moment: Moment) -> Iterator[bytes]:

@@ -317,7 +317,7 @@ class AdaptiveMemoryManager:
             return None
         if stop.cause in ("pressure", "tier"):
             mind.gate.evicted(now_s)
-        mind.tier_goal = stop.tier
+        mind.tier_goal, mind.stop_reason = stop.tier, stop.reason
         mind.is_lowered = mind.is_lowered or stop.tier is not None
         if stop.cause == "recycle":
             worker.recycled(now_s)

@@ -55,6 +55,8 @@ class Mind:
         self.cpu: CpuState = "none"
         self.tier_goal: int | None = None
         """The worker has made room for this tier, which may be loaded at any level."""
+        self.stop_reason = ""
+        """Why the last worker had to end."""
         self.is_lowered = False
         """A tier was given up since the card became CRITICAL: once is enough."""
         self.seat: Seat | None = self.fallback

@@ -84,7 +84,7 @@ def why_not_gpu(mind: Mind, now_s: float) -> str:
     if worker.phase == "absent":
         return loads.why_not(mind, now_s) or "the worker is about to be loaded"
     if worker.phase == "stopping":
-        return "the worker is being ended"
+        return mind.stop_reason
     if worker.phase != "ready":
         return "the worker is being loaded"
     if mind.level == Level.EMERGENCY:

@@ -24,6 +24,8 @@ class Readings:
     def __init__(self, settings: VramSettings) -> None:
         self._settings = settings
         self.ladder = Ladder()
+        self.level = Level.NORMAL
+        """The ladder's, at hand."""
         self.limits = Limits.of(settings, 0.0)
         self.last: VramSnapshot | None = None
         """The last reading, whatever it says."""
@@ -32,10 +34,6 @@ class Readings:
         self.read_s = float("-inf")
         self._usable_since_s: float | None = None
         self._had_trouble = False
-
-    @property
-    def level(self) -> Level:
-        return self.ladder.level
 
     def take(self, snapshot: VramSnapshot) -> Decision | None:
         """A reading came; None if it says nothing about the level, or is older than the last."""
@@ -49,7 +47,7 @@ class Readings:
             self._had_trouble = self._had_trouble or snapshot.trouble != "asleep"
             self._usable_since_s = None
             if snapshot.trouble == "asleep":  # nobody uses it: whatever filled it is gone
-                self.ladder = Ladder(since_s=snapshot.at_s)
+                self._stand_on(Ladder(since_s=snapshot.at_s))
             return None
         if self._usable_since_s is None or between_s > FRESH_S:
             self._usable_since_s = snapshot.at_s
@@ -58,7 +56,8 @@ class Readings:
         self.usable = snapshot
         if self._had_trouble and snapshot.at_s - self._usable_since_s >= STEADY_S:
             self._had_trouble = False
-        self.ladder, decision = decide(self.ladder, snapshot, self.limits)
+        ladder, decision = decide(self.ladder, snapshot, self.limits)
+        self._stand_on(ladder)
         return decision
 
     def is_fresh(self, now_s: float) -> bool:
@@ -109,7 +108,10 @@ class Readings:
         """After sleep nothing of it counts."""
         self.last = None
         self._usable_since_s = None
-        self.ladder = Ladder(since_s=now_s)
+        self._stand_on(Ladder(since_s=now_s))
+
+    def _stand_on(self, ladder: Ladder) -> None:
+        self.ladder, self.level = ladder, ladder.level
 
 
 def is_possible(snapshot: VramSnapshot) -> bool:

@@ -1,6 +1,7 @@
 """A simulated stretch of time as a picture: memory by owner, thresholds, levels, placements."""
 
 import importlib
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -66,9 +67,11 @@ class Picture:
         self._band(level, "level", lambda moment: moment.level, _LEVELS, {})
         self._band(asr, "requests", lambda moment: moment.asr, _SEATS, _SEAT_NAMES)
         self._band(detector, "detector", lambda moment: moment.detector, _SEATS, _SEAT_NAMES)
+        begin_s, end_s = self._moments[0].at_s, max(self._ends())
+        detector.set_xticks(list(_ticks(begin_s, end_s)))
         detector.xaxis.set_major_formatter(clock_time)
         detector.set_xlabel("time")
-        detector.set_xlim(self._moments[0].at_s, max(self._ends()))
+        detector.set_xlim(begin_s, end_s)
         try:
             figure.savefig(file, dpi=110, format="png")
         except OSError as error:
@@ -134,6 +137,15 @@ def clock_time(at_s: float, _position: object = None) -> str:
     """Seconds as h:mm:ss."""
     minutes, seconds = divmod(int(at_s), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+
+
+def _ticks(begin_s: float, end_s: float) -> range:
+    """At most a dozen round times."""
+    long_s = end_s - begin_s
+    day_s = 86400 * max(1, math.ceil(long_s / 86400 / 12))
+    steps_s = (1, 5, 10, 30, 60, 300, 600, 900, 1800, 3600, 7200, 14400, day_s)
+    step_s = next(step_s for step_s in steps_s if long_s / step_s <= 12 or step_s == day_s)
+    return range(step_s * math.ceil(begin_s / step_s), int(end_s) + 1, step_s)
 
 
 def _merged(first: Moment, second: Moment) -> Moment:
