@@ -6,6 +6,7 @@ import click
 
 _COMMANDS = {
     "watch": "swictation.cli.vram_watch:watch",
+    "reset": "swictation.cli.vram_reset:reset",
     "record": "swictation.cli.vram_record:record",
     "simulate": "swictation.cli.vram_simulate:simulate",
 }

@@ -54,6 +54,14 @@ class Controls(Protocol):
         """
         ...
 
+    def reset_card(self) -> str:
+        """Forget what keeps the engine off the card; where requests go from now on.
+
+        Raises:
+            SwictationError: no engine is to compute on a card.
+        """
+        ...
+
     def status(self) -> Status: ...
 
     def subscribers_changed(self, with_text: int) -> None:
@@ -118,6 +126,11 @@ class Interface(ServiceInterface):
     async def paste_last(self) -> DBusUInt32:
         with _told():
             return await self._controls.paste_last()
+
+    @dbus_method(name="ResetCard")
+    def reset_card(self) -> DBusStr:
+        with _told():
+            return self._controls.reset_card()
 
     @dbus_method(name="Subscribe")
     def subscribe(self, include_text: DBusBool) -> None:

@@ -69,6 +69,28 @@ class Engines:
         if self.steward:
             self.steward.stop()
 
+    def reset_card(self) -> str:
+        """Forget what keeps the engine off the card; where requests go from now on.
+
+        Raises:
+            SwictationError: no engine is to compute on a card.
+        """
+        if self.steward is None:
+            raise SwictationError(
+                "No engine is to compute on a card.", "see [asr] device: swictation config show"
+            )
+        return self.steward.reset()
+
+    async def suspend(self) -> None:
+        """The machine is about to sleep."""
+        if self.steward:
+            await self.steward.suspend()
+
+    def resume(self) -> None:
+        """The machine is awake again."""
+        if self.steward:
+            self.steward.resume()
+
     def change(self, settings: Settings) -> None:
         """Go on with the models of these settings; where they compute stays as it was."""
         self._settings = settings

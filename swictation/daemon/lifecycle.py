@@ -16,6 +16,7 @@ from swictation.control.cues import Cues
 from swictation.control.dbus import BusService
 from swictation.control.notifier import Notifier
 from swictation.control.screenlock import ScreenLock
+from swictation.control.sleep import SleepWatch
 from swictation.daemon import stacks, systemd, wiring
 from swictation.daemon.alone import alone
 from swictation.daemon.collector import Collector
@@ -156,7 +157,9 @@ class Daemon:
             self._ear,
             lambda: self._injector.name,
         )
-        self._bus = BusService(Panel(self._dictation, self._report, self._on_subscribers))
+        self._bus = BusService(
+            Panel(self._dictation, self._engines, self._report, self._on_subscribers)
+        )
         self._notifier, self._cues = Notifier(), Cues()
         self._feedback = Feedback(self._notifier, self._cues, settings.feedback)
         for listener in (self._report.on_event, self._feedback.on_event, self._on_event):
@@ -177,6 +180,10 @@ class Daemon:
         parts.push_async_callback(self._cues.stop)
         await lock.start()
         parts.push_async_callback(lock.stop)
+        if self._engines.steward:  # without a card there is nothing to give back
+            sleep = SleepWatch(self._engines.suspend, self._engines.resume)
+            await sleep.start()
+            parts.push_async_callback(sleep.stop)
 
     def _start_watchdog(self, parts: contextlib.AsyncExitStack) -> None:
         interval_s = systemd.watchdog_interval_s() or INTERVAL_S

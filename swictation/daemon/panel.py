@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from swictation.control.status import Status
 from swictation.daemon.dictation import Dictation
+from swictation.daemon.engines import Engines
 from swictation.daemon.report import Report
 
 
@@ -11,7 +12,11 @@ class Panel:
     """Forwards to the dictation and the report; see `control.interface.Controls`."""
 
     def __init__(
-        self, dictation: Dictation, report: Report, on_subscribers: Callable[[int], None]
+        self,
+        dictation: Dictation,
+        engines: Engines,
+        report: Report,
+        on_subscribers: Callable[[int], None],
     ) -> None:
         self.toggle = dictation.toggle
         self.start = dictation.start
@@ -19,6 +24,7 @@ class Panel:
         self.cancel = dictation.cancel
         self.capture = dictation.capture
         self.paste_last = dictation.paste_last
+        self.reset_card = engines.reset_card
         self._report = report
         self._on_subscribers = on_subscribers
 

@@ -156,6 +156,21 @@ class Steward:
         self._has_cpu_failed = True
         self._settle([])
 
+    def reset(self) -> str:
+        """The user wishes to forget bans and pauses; where requests go from now on."""
+        _log.info("the card: bans and pauses are forgotten, as the user wishes")
+        self._settle(self.manager.reset(self._clock.now_s()))
+        return self.manager.asr_seat or "none"
+
+    async def suspend(self) -> None:
+        """Give the card back before the machine sleeps; returns when it is given back."""
+        self._settle(self.manager.suspend(self._clock.now_s()))
+        await self._crew.at("gpu").ended()
+
+    def resume(self) -> None:
+        """The machine is awake again; the card is used when somebody speaks."""
+        self._settle(self.manager.resumed(self._clock.now_s()))
+
     # --- what happens ------------------------------------------------------------------------
 
     def look(self, *, is_listening: bool, is_busy: bool, backlog_s: float) -> None:

@@ -21,6 +21,8 @@ def why_not(mind: Mind, now_s: float) -> str:
     """What a load waits for, in words; "": nothing."""
     if not mind.is_wanted:
         return "the engine is not on a card"
+    if mind.is_suspended:
+        return "the machine sleeps"
     if mind.breaker.is_banned(now_s):
         return mind.breaker.why
     if mind.gains.is_pending:

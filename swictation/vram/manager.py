@@ -187,8 +187,14 @@ class AdaptiveMemoryManager:
         self._mind.gate.reset()
         return self._settle(now_s)
 
+    def suspend(self, now_s: float) -> list[Effect]:
+        """The machine is about to sleep: what a worker holds would not survive it."""
+        self._mind.is_suspended = True
+        return self._settle(now_s)
+
     def resumed(self, now_s: float) -> list[Effect]:
         """The machine has slept: nothing that was known of the card counts."""
+        self._mind.is_suspended = False
         self._mind.readings.forget(now_s)
         return self.reset(now_s)
 

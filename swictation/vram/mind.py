@@ -45,6 +45,8 @@ class Mind:
         self.orders = Orders()
         self.trust = Trust(breaker)
         self.detector = DetectorSeat(settings.vad, settings.vram.gap)
+        self.is_suspended = False
+        """The machine is about to sleep, or does: the card is not to be held."""
         self.is_listening = False
         self.is_busy = False
         self.backlog_s = 0.0

@@ -31,6 +31,8 @@ def due(mind: Mind, now_s: float) -> Stop | None:
 
 def _at_once(mind: Mind, now_s: float) -> Stop | None:
     readings, worker = mind.readings, mind.worker
+    if mind.is_suspended:
+        return Stop("idle", "the machine goes to sleep")
     if readings.is_gone:
         return Stop("trouble", readings.trouble(now_s))
     if mind.breaker.state == "dead":

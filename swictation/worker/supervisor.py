@@ -82,6 +82,8 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._wake = asyncio.Event()
         self._wanted = asyncio.Event()
+        self._is_alone = asyncio.Event()
+        self._is_alone.set()
         self._is_once = False
         self._task: asyncio.Task[None] | None = None
         self._kind: FailureKind = "crash"
@@ -159,6 +161,10 @@ class Supervisor:
         self.recycle(reason)
         if grace_s is not None and self._worker and self._is_ready:
             self._arm(grace_s, reason)
+
+    async def ended(self) -> None:
+        """Returns when there is no worker."""
+        await self._is_alone.wait()
 
     def use(self, spec: EngineSpec) -> None:
         """Go on with another engine, in a fresh worker; what is open is asked of that one."""
@@ -252,6 +258,7 @@ class Supervisor:
             self._post(WorkerGone(generation, reason, is_fault=True, seat=self.seat))
             return
         self._worker = worker
+        self._is_alone.clear()
         self._strays = 0
         self._kind = "crash"
         self._is_pinged = self._has_answered = False
@@ -271,6 +278,7 @@ class Supervisor:
             blamed = decoding.utterance if decoding and not decoding.partial else None
             self._open.clear()
             ending = await worker.close()
+            self._is_alone.set()
         planned, self._planned = self._planned, ""
         if not planned:
             self.restarts = restarts.died(self.restarts, by_kill=worker.was_killed)
