@@ -207,6 +207,7 @@ class Spool:
                     written.set_result(None)
 
     def _write_behind(self, kept: _Kept) -> None:
+        is_ended = kept.last_sample is not None  # if it is only later, the next round finishes it
         upto = self._end_of(kept)
         if self._read and upto > kept.written_sample:
             try:
@@ -216,7 +217,7 @@ class Spool:
                 samples = np.zeros(upto - kept.written_sample, np.int16)
             kept.file.write(samples)
             kept.written_sample = upto
-        if kept.last_sample is not None and not kept.is_finished:
+        if is_ended and kept.last_sample is not None and not kept.is_finished:
             # The end is known only when silence has lasted: what was written beyond it goes.
             kept.file.finish(kept.last_sample - kept.first_sample)
             kept.written_sample = min(kept.written_sample, kept.last_sample)

@@ -23,13 +23,13 @@ def cut(waveform: Waveform, longest: int) -> list[slice]:
     if longest <= 0 or total <= longest:
         return [slice(0, total)]
     # With room to choose: at the very least of pieces there may be but one place for a cut.
-    left = -(-total * 5 // (longest * 4))
+    left = min(total, -(-total * 5 // (longest * 4)))
     loudness = np.concatenate(([0.0], np.cumsum(np.square(waveform, dtype=np.float64))))
     ends = [0]
     while left > 1:
         rest = total - ends[-1]
         low = max(rest - (left - 1) * longest, round((1 - _FREEDOM) * rest / left))
-        high = min(longest, round((1 + _FREEDOM) * rest / left), rest - 1)
+        high = min(longest, round((1 + _FREEDOM) * rest / left), rest - left + 1)
         ends.append(ends[-1] + _quietest(loudness[ends[-1] :], max(1, low), max(1, low, high)))
         left -= 1
     return [slice(begin, end) for begin, end in pairwise([*ends, total])]

@@ -7,6 +7,9 @@ import pytest
 
 from fakes.signals import eventually, numbered
 from fakes.spooled import Spooled
+from swictation.audio.journal import Journal
+from swictation.audio.spool import Spool
+from swictation.audio.spoolfile import SpoolFolder
 from swictation.types import SAMPLE_RATE_HZ, to_samples
 
 pytestmark = pytest.mark.unit
@@ -70,6 +73,28 @@ def test_what_is_still_growing_can_be_read_too(spooled):
     with wave.open(str(one.sound())) as file:
         heard = np.frombuffer(file.readframes(SECOND), np.int16)
     assert (heard == numbered(0, SECOND)).all()
+
+
+def test_an_end_that_is_told_while_the_beginning_is_written_cuts_nothing_off(tmp_path):
+    folder, journal = SpoolFolder(tmp_path / "spool"), Journal(120.0)
+    spool = Spool(folder, 0, 60.0, print)
+
+    def read(first, last):
+        if first == 0:
+            journal.append(numbered(SECOND, 2 * SECOND))
+            spool.end(0, 2 * SECOND)
+        return journal.read(first, last)
+
+    journal.append(numbered(0, SECOND))
+    spool.begin(0, 0)
+    spool.start(read, lambda: journal.end_sample)
+    spool.note(0, "told").result(5)
+    assert eventually(lambda: spool.read_back(SECOND, 2 * SECOND) is not None)
+    spool.stop()
+    folder.close()
+    with wave.open(str(folder.path / "000-000000.wav")) as file:
+        heard = np.frombuffer(file.readframes(file.getnframes()), np.int16)
+    assert (heard == numbered(0, 2 * SECOND)).all()
 
 
 def test_an_utterance_starts_where_it_is_said_to(spooled):

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from swictation.types import DecodeRequest, Hypothesis, to_samples
@@ -21,6 +21,7 @@ def noise(samples):
     return np.random.default_rng(1).standard_normal(samples).astype(np.float32)
 
 
+@example(total=2, longest=1)
 @given(total=st.integers(0, 5000), longest=st.integers(0, 6000))
 def test_pieces_cover_all_in_order_and_none_is_too_long(total, longest):
     cuts = pieces.cut(noise(total), longest)
