@@ -65,7 +65,7 @@ class WorkerAnswered(msgspec.Struct, frozen=True):
     done_s: float
     seat: Seat = "cpu"
     audio_s: float = 0.0
-    """How much sound was asked about."""
+    """How much sound was decoded at once."""
     figures: AllocatorFigures | None = None
 
 

@@ -30,8 +30,7 @@ from swictation.events import (
     WorkerReady,
 )
 from swictation.types import to_seconds
-from swictation.worker.crew import Crew
-from swictation.worker.supervisor import gave_up
+from swictation.worker.crew import Crew, gave_up
 
 LAST_BLOCK_S = 1.3
 """For the block that holds the key's instant, from a source that lags by a second at most; a

@@ -19,8 +19,7 @@ from swictation.events import (
     WorkerReady,
 )
 from swictation.types import to_seconds
-from swictation.worker.crew import Crew
-from swictation.worker.supervisor import gave_up
+from swictation.worker.crew import Crew, gave_up
 
 STOP_GRACE_S = 2.0
 

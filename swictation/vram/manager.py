@@ -145,7 +145,10 @@ class AdaptiveMemoryManager:
     ) -> list[Effect]:
         """A user's request was answered there."""
         mind = self._mind
-        if figures is not None:
+        before = mind.worker.figures
+        # After an OOM it was decoded in halves, whose peak says nothing of the whole.
+        was_whole = before is None or (figures is not None and figures.ooms == before.ooms)
+        if figures is not None and was_whole:
             mind.admission.observe(audio_s, max(0.0, figures.peak_mib - figures.allocated_mib))
         mind.worker.figures = figures
         mind.trust.succeeded(now_s)

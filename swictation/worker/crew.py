@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from swictation.config.settings import WorkerSettings
+from swictation.errors import SwictationError, WorkerError
 from swictation.events import Event, WorkerGone
 from swictation.types import DecodeRequest, Samples, Seat
 from swictation.vram.breaker import DEATHS_UNTIL_BAN
@@ -118,3 +119,13 @@ class Crew:
     @property
     def _all(self) -> list[Supervisor]:
         return [self.cpu, self.gpu] if self.gpu else [self.cpu]
+
+
+def gave_up(reason: str, error: SwictationError | None) -> SwictationError:
+    """What to tell a user when no worker can be kept alive."""
+    if error:
+        return error
+    return WorkerError(
+        f"The speech engine keeps dying ({reason}), so nothing can be transcribed.",
+        "swictation doctor",
+    )

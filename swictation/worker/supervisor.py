@@ -17,7 +17,7 @@ import psutil
 from swictation import events
 from swictation.asr.engine import EngineSpec
 from swictation.config.settings import WorkerSettings
-from swictation.errors import EngineError, ProtocolError, SwictationError, WorkerError
+from swictation.errors import EngineError, ProtocolError, SwictationError
 from swictation.events import (
     Event,
     ThreadFailed,
@@ -26,9 +26,16 @@ from swictation.events import (
     WorkerGone,
     WorkerReady,
 )
-from swictation.types import Capabilities, DecodeRequest, FailureKind, Samples, Seat
+from swictation.types import (
+    Capabilities,
+    DecodeRequest,
+    FailureKind,
+    Samples,
+    Seat,
+)
 from swictation.vad.remote import RemoteDetector
 from swictation.worker import restarts
+from swictation.worker.asked import OpenRequests
 from swictation.worker.deadline import Deadline
 from swictation.worker.messages import (
     PROTOCOL_VERSION,
@@ -48,7 +55,6 @@ from swictation.worker.process import WorkerProcess
 from swictation.worker.restarts import HangDeadline, Restarts
 
 _GOODBYE_S = 0.5
-_STRAY_ANSWERS_LIMIT = 16
 _MIB = 2**20
 
 _log = logging.getLogger(__name__)
@@ -72,8 +78,7 @@ class Supervisor:
         self._deadline = HangDeadline(settings.hang_min_s, settings.hang_factor)
         self._worker: WorkerProcess | None = None
         self._is_ready = False
-        self._open: dict[int, DecodeRequest] = {}
-        self._strays = 0
+        self._open = OpenRequests()
         self._kind = "crash"
         self._is_pinged = False
         self._has_answered = False
@@ -201,7 +206,7 @@ class Supervisor:
         assert self._worker is not None
         if request.number in self._open:
             return
-        self._open[request.number] = request
+        self._open.ask(request, piece_samples)
         self._worker.send(Decode(request, samples.tobytes(), piece_samples))
         if len(self._open) == 1:  # else the one before it has its deadline still
             self._watch()
@@ -259,7 +264,6 @@ class Supervisor:
             return
         self._worker = worker
         self._is_alone.clear()
-        self._strays = 0
         self._kind = "crash"
         self._is_pinged = self._has_answered = False
         if self._stopping.is_set():
@@ -274,7 +278,7 @@ class Supervisor:
             self._timer.disarm()
             self._is_ready = False
             self._worker = None
-            decoding = next(iter(self._open.values()), None)
+            decoding = self._open.oldest
             blamed = decoding.utterance if decoding and not decoding.partial else None
             self._open.clear()
             ending = await worker.close()
@@ -323,19 +327,18 @@ class Supervisor:
         )
 
     def _on_answer(self, worker: WorkerProcess, answer: Answer) -> None:
-        request = self._open.pop(answer.number, None)
-        if request is None:
-            self._on_stray()
+        asked = self._open.take(answer.number)
+        if asked is None:
             return
         self._has_answered = True
-        self._deadline.learn(request.duration_s, answer.hypothesis.decode_s)
+        self._deadline.learn(asked.request.duration_s, answer.hypothesis.decode_s)
         self.restarts = restarts.served(self.restarts)
         self._watch()
         self._post(
             WorkerAnswered(
                 *(worker.generation, answer.number, answer.hypothesis, answer.done_s),
                 seat=self.seat,
-                audio_s=request.duration_s,
+                audio_s=asked.at_once_s,
                 figures=answer.figures,
             )
         )
@@ -345,9 +348,7 @@ class Supervisor:
         if failed.kind != "oom":
             self._kind = failed.kind
             worker.kill(f"its engine raised {failed.error}")
-        elif self._open.pop(failed.number, None) is None:
-            self._on_stray()
-        else:
+        elif self._open.take(failed.number):
             self._watch()
             self._post(
                 WorkerFailed(
@@ -357,22 +358,17 @@ class Supervisor:
 
     def _on_pong(self) -> None:
         if not self._is_pinged:
-            self._on_stray()
+            self._open.note_stray()
             return
         self._is_pinged = False
         if not self._open:
             self._watch()
 
-    def _on_stray(self) -> None:
-        self._strays += 1
-        if self._strays > _STRAY_ANSWERS_LIMIT:
-            raise ProtocolError("a flood of answers that nobody asked for")
-
     def _watch(self) -> None:
         """Arm the deadline of what is being decoded (the oldest that is open), or the next ping."""
         if self._planned:
             return  # it has its deadline
-        for request in self._open.values():
+        if request := self._open.oldest:
             seconds = self._deadline.seconds(request.duration_s)
             self._arm(seconds, f"it hung: no answer within {seconds:.0f} s")
             return
@@ -392,13 +388,3 @@ class Supervisor:
     def _end_hung(self, worker: WorkerProcess, reason: str) -> None:
         self._kind = "hang"
         worker.kill(reason)
-
-
-def gave_up(reason: str, error: SwictationError | None) -> SwictationError:
-    """What to tell a user when no worker can be kept alive."""
-    if error:
-        return error
-    return WorkerError(
-        f"The speech engine keeps dying ({reason}), so nothing can be transcribed.",
-        "swictation doctor",
-    )
