@@ -138,7 +138,23 @@ def steady(status: Status) -> Status:
         worker=replace(status.worker, rss_mib=0.0),
         queue=replace(status.queue, audio_s=0.0),
         audio=replace(status.audio, level_dbfs=None, last_block_age_s=None),
-        vram=None,
+        vram=status.vram and _steady_vram(status.vram),
+    )
+
+
+def _steady_vram(vram: VramStatus) -> VramStatus:
+    """Levels and places; the figures change with each reading."""
+    return replace(
+        vram,
+        total_mib=None,
+        free_mib=None,
+        ours_mib=None,
+        others_mib=None,
+        trouble="",
+        since_s=0.0,
+        thresholds_mib=None,
+        predicted_peak_mib=0.0,
+        actions=(),
     )
 
 
