@@ -10,8 +10,9 @@ COSTLY = (
     "process/test_service_systemd.py",
     "speech/test_accuracy.py",
     "speech/test_asr_whisper.py",
+    "speech/test_same_text.py",
 )
-"""Each begins with something that takes long and serves all of its tests."""
+"""What takes long at their beginning serves all of their tests; the last keeps every core busy."""
 
 
 class Together(LoadScopeScheduling):

@@ -39,6 +39,7 @@ def joined(speech_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def real(program, joined, whisper_model):
     program.set("asr", engine="whisper", model="tiny.en")
+    program.set("worker", hang_min_s=60.0)  # on a busy machine it is slow, and does not hang
     program.sound = joined
     return program
 
