@@ -34,6 +34,7 @@ class Engines:
         self._degradations = degradations
         self._events = events
         self._on_change = on_change
+        self._mode = ""
         self.crew = shop.crew()
         self.steward = shop.steward(self.crew, self._on_mode)
         self.model = ""
@@ -142,8 +143,10 @@ class Engines:
         """Told once each: the log, a notification, `status` until it is over."""
         for name, degraded in _MODES.items():
             self._degradations.put(degraded, reason if name == mode else "")
-        if mode:
-            self._events.fault("placement", f"{mode}: {reason}")
-        else:
-            _log.info("all is as configured again")
+        if mode != self._mode:
+            self._mode = mode
+            if mode:
+                self._events.fault("placement", f"{mode}: {reason}")
+            else:
+                _log.info("all is as configured again")
         self._on_change()

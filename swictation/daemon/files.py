@@ -57,6 +57,7 @@ class FileSession:
         self._clock = MonotonicClock()
         self._events = EventLog(events, self._clock)
         self._spec = engine_spec(settings, model)
+        self._mode = ""
         self.device = ""
         """Where the engine computes: "" until a worker was ready."""
 
@@ -133,8 +134,9 @@ class FileSession:
         steward.start()
 
     def _on_mode(self, mode: str, reason: str) -> None:
-        if mode:
+        if mode and mode != self._mode:
             self._events.fault("placement", f"{mode}: {reason}")
+        self._mode = mode
 
     def _on_signal(self, number: signal.Signals) -> None:
         self._workshop.inbox.post(StopRequested(signal.Signals(number).name))

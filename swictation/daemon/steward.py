@@ -121,7 +121,7 @@ class Steward:
         self._current: tuple[int, Seat] = (-1, "cpu")
         self._activity = (False, False)
         self._cpu_state = ""
-        self._mode = ""
+        self._mode = ("", "")
         self._has_cpu_failed = False
         crew.router = self.route
 
@@ -261,9 +261,9 @@ class Steward:
         self._tend_cpu()
         manager = self.manager
         self._prober.watch(manager.need, self._crew.pids, near=manager.is_near)
-        if manager.mode != self._mode:
-            self._mode = manager.mode
-            self._on_mode(manager.mode, manager.mode_reason)
+        if (manager.mode, manager.mode_reason) != self._mode:
+            self._mode = (manager.mode, manager.mode_reason)
+            self._on_mode(*self._mode)
         self._arm()
         if self._crew.seat != seat and self._asker:
             self._asker.ask_again()

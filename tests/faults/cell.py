@@ -138,7 +138,9 @@ class Run:
 
     async def play(self) -> Result:
         """Let it happen, to the last word."""
-        session = FileSession(self._settings(), ModelLocation("scene", self.manifest), None)
+        session = FileSession(
+            settings_for(self.manifest), ModelLocation("scene", self.manifest), None
+        )
         session._events.tell(self.watch.note)
         async with asyncio.timeout(PATIENCE_S), session:
             source = Played(self.scene.samples)
@@ -173,7 +175,14 @@ class Run:
 
     async def _at_gate(self) -> None:
         """The engine stands at the gate: what happens to the card happens now."""
-        fd = await asyncio.to_thread(os.open, self.gate, os.O_WRONLY)
+        if self.cell.fault == "hang":  # which needs no gate
+            self.begun_s = time.monotonic()
+            return
+        try:
+            fd = await asyncio.to_thread(os.open, self.gate, os.O_WRONLY)
+        except asyncio.CancelledError:
+            os.close(os.open(self.gate, os.O_RDONLY | os.O_NONBLOCK))  # nobody waits for ever
+            raise
         try:
             self.begun_s = time.monotonic()
             if self.cell.fault not in DEEDS:
@@ -214,7 +223,8 @@ class Run:
         fault, moment = self.cell
         args = dict(DEEDS.get(fault, {"kind": "wait", "seconds": 0.0}))
         deed = {"kind": args.pop("kind"), "device": "cuda", "args": args}
-        at_gate = {**deed, "args": {**args, "gate": str(self.gate)}}
+        gate = {} if fault == "hang" else {"gate": str(self.gate)}
+        at_gate = {**deed, "args": {**args, **gate}}
         faults: list[dict[str, Any]] = []
         if moment == "loading":
             faults.append({**at_gate, "on": "load"})
@@ -229,33 +239,35 @@ class Run:
             faults.append({**lie, "generation": 2})
         return faults
 
-    def _settings(self) -> Settings:
-        model = str(self.manifest)
-        return Settings(
-            asr=AsrSettings(
-                engine="scripted",
-                model=model,
-                device="cuda",
-                cpu_engine="scripted",
-                cpu_model=model,
-                partials="off",
-            ),
-            worker=WorkerSettings(
-                hang_min_s=0.4,
-                hang_factor=2.0,
-                start_timeout_s=2.0,
-                ping_interval_s=0.2,
-                ping_timeout_s=0.4,
-            ),
-            vram=VramSettings(
-                read_every_s=0.05,
-                read_every_near_s=0.05,
-                read_every_absent_s=0.1,
-                dwell_up_s=0.1,
-                dwell_down_s=0.2,
-                cool_down_s=0.2,
-            ),
-        )
+
+def settings_for(manifest: Path, hang_s: float = 20.0) -> Settings:
+    """The scripted engine on the card and on the processor; everything that waits is short."""
+    model = str(manifest)
+    return Settings(
+        asr=AsrSettings(
+            engine="scripted",
+            model=model,
+            device="cuda",
+            cpu_engine="scripted",
+            cpu_model=model,
+            partials="off",
+        ),
+        worker=WorkerSettings(
+            hang_min_s=hang_s,
+            hang_factor=2.0,
+            start_timeout_s=2.0 if hang_s < 1.0 else 30.0,
+            ping_interval_s=0.2,
+            ping_timeout_s=max(0.4, hang_s / 10),
+        ),
+        vram=VramSettings(
+            read_every_s=0.05,
+            read_every_near_s=0.05,
+            read_every_absent_s=0.1,
+            dwell_up_s=0.1,
+            dwell_down_s=0.2,
+            cool_down_s=0.2,
+        ),
+    )
 
 
 async def run_cell(cell: Cell, folder: Path, card: FakeCard) -> Result:

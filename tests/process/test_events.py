@@ -16,8 +16,8 @@ KEYS = {
     "fault": {"kind", "message"},
 }
 WORKER = {
-    "ready": {"state", "generation", "pid", "device", "load_s"},
-    "gone": {"state", "generation"},
+    "ready": {"state", "seat", "generation", "pid", "device", "load_s"},
+    "gone": {"state", "seat", "generation"},
     "recycled": {"state", "rss_mib"},
 }
 STOPPED = {"state", "daemon", "worker", "mem_available_mib"}

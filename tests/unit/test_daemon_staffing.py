@@ -1,0 +1,38 @@
+import msgspec
+import pytest
+
+from swictation.config.settings import AsrSettings, Settings
+from swictation.daemon.staffing import spare, wants_card
+
+pytestmark = pytest.mark.unit
+
+
+def settings(**asr: str) -> Settings:
+    return Settings(asr=AsrSettings(**asr))
+
+
+def test_the_embedded_engine_belongs_on_the_processor():
+    assert not wants_card(settings())
+
+
+@pytest.mark.parametrize(("device", "wanted"), [("cuda", True), ("cpu", False)])
+def test_a_device_that_is_named_counts(device, wanted):
+    assert wants_card(settings(device=device)) is wanted
+
+
+def test_without_a_card_the_engine_is_its_own_spare():
+    plain = settings(engine="whisper", model="tiny.en")
+    assert spare(plain) == plain
+
+
+def test_beside_a_card_another_engine_takes_over_on_the_processor():
+    both = settings(device="cuda", engine="big", model="big-1", cpu_model="tiny.en")
+    other = spare(both)
+    assert other is not None
+    assert (other.asr.engine, other.asr.model, other.asr.device) == ("whisper", "tiny.en", "cpu")
+    assert not wants_card(other)
+    assert msgspec.structs.replace(other, asr=both.asr) == both
+
+
+def test_nobody_takes_over_where_that_is_not_wished_for():
+    assert spare(settings(device="cuda", cpu_engine="")) is None
