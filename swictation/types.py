@@ -114,6 +114,8 @@ class VramSnapshot(msgspec.Struct, frozen=True, gc=False):
     free_mib: float = 0.0
     ours_mib: float | None = None
     """Held by this program's workers; None where the driver does not tell (WSL)."""
+    is_ours_fresh: bool = True
+    """Whether `ours_mib` was read together with the rest; the list of processes is read seldom."""
     trouble: Trouble = ""
     reason: str = ""
     """The trouble in words, for a person."""

@@ -81,7 +81,7 @@ class CardWorker:
 
     def is_room_gone(self, snapshot: VramSnapshot) -> bool:
         """Whether what it loads cannot fit any more: others took the room meanwhile."""
-        if self.phase != "loading" or snapshot.ours_mib is None:
+        if self.phase != "loading" or snapshot.ours_mib is None or not snapshot.is_ours_fresh:
             return False
         missing_mib = self.context_mib + self.resident_mib(self.tier) - snapshot.ours_mib
         return missing_mib > snapshot.free_mib
@@ -89,6 +89,8 @@ class CardWorker:
     def learn_context(self, snapshot: VramSnapshot) -> None:
         """What its context takes, once, when the driver shows it and nothing is worked on."""
         if self._is_context_seen or self.figures is None or snapshot.ours_mib is None:
+            return
+        if not snapshot.is_ours_fresh:
             return
         if self.phase != "ready" or snapshot.at_s - self.ready_s < _SHOWN_S:
             return

@@ -67,9 +67,10 @@ class Gains:
 
 
 def _freed_mib(before: VramSnapshot | None, after: VramSnapshot) -> float:
-    """By our own part where the driver tells it: others may take what was freed at once."""
+    """By our own part where the driver just told it: others may take what was freed at once."""
     if before is None or not before.is_usable:
         return 0.0
-    if before.ours_mib is not None and after.ours_mib is not None:
+    is_told = before.is_ours_fresh and after.is_ours_fresh
+    if is_told and before.ours_mib is not None and after.ours_mib is not None:
         return before.ours_mib - after.ours_mib
     return after.free_mib - before.free_mib

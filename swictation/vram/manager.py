@@ -331,7 +331,8 @@ class AdaptiveMemoryManager:
         if stop.cause == "recycle":
             worker.recycled(now_s)
         last = mind.readings.usable
-        ours_mib = last.ours_mib if last and mind.readings.is_fresh(now_s) else None
+        is_told = last is not None and last.is_ours_fresh and mind.readings.is_fresh(now_s)
+        ours_mib = last.ours_mib if last and is_told else None
         mind.gains.expect("stop", worker.footprint_mib if ours_mib is None else ours_mib, last)
         worker.enter("stopping", now_s)
         mind.trust.begin()

@@ -79,8 +79,8 @@ class NvmlProbe:
         if not (0 < total_mib <= _LARGEST_MIB and 0 <= free_mib <= total_mib):
             told = f"the driver says that {free_mib:.0f} of {total_mib:.0f} MiB are free"
             raise Unreadable("nonsense", told)
-        ours_mib = self._ours.read_mib(driver, card, frozenset(pids), at_s)
-        return VramSnapshot(at_s, total_mib, free_mib, ours_mib)
+        ours_mib, is_fresh = self._ours.read_mib(driver, card, frozenset(pids), at_s)
+        return VramSnapshot(at_s, total_mib, free_mib, ours_mib, is_fresh)
 
     def _choose(self, *, is_in_use: bool) -> tuple[Driver, Candidate]:
         present = cards(self._root)
@@ -104,14 +104,15 @@ class _Ours:
 
     def read_mib(
         self, driver: Driver, card: Candidate, pids: frozenset[int], now_s: float
-    ) -> float | None:
-        """MiB; None where the driver does not tell."""
+    ) -> tuple[float | None, bool]:
+        """MiB, None where the driver does not tell; and whether that was read just now."""
         if not pids:
-            return 0.0
-        if pids != self._pids or now_s - self._at_s >= _PROCESSES_EVERY_S:
+            return 0.0, False
+        is_due = pids != self._pids or now_s - self._at_s >= _PROCESSES_EVERY_S
+        if is_due:
             self._pids, self._at_s = pids, now_s
             self._mib = self._list(driver, card, pids)
-        return self._mib
+        return self._mib, is_due
 
     def _list(self, driver: Driver, card: Candidate, pids: frozenset[int]) -> float | None:
         try:
