@@ -13,6 +13,7 @@ from realcard.hog import Hog, NoCard
 from swictation.vram.nvml import NvmlProbe
 
 _FIRST_NAMESPACE = "pid:[4026531836]"
+_FIGURES = pytest.StashKey[dict[str, str]]()
 
 
 @pytest.fixture(scope="session")
@@ -82,3 +83,14 @@ def device_files():
             if target.startswith("/dev/nvidia"):
                 found.add(target)
     return found
+
+
+@pytest.fixture(scope="session")
+def figures(pytestconfig):
+    return pytestconfig.stash.setdefault(_FIGURES, {})
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """For the table in docs/vram.md."""
+    for name, figure in config.stash.get(_FIGURES, {}).items():
+        terminalreporter.write_line(f"| {name} | {figure} |")

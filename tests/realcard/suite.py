@@ -2,10 +2,11 @@
 
 Fixtures wanted: `gpu`, the UUID of the card that this process and its children find; `sees_pids`,
 whether its driver numbers processes as they are numbered here; `is_closed`, to be called: whether
-this process holds the card no longer.
+this process holds the card no longer; `figures`, a dict for what was measured, for a person.
 """
 
 import asyncio
+import statistics
 import threading
 import time
 
@@ -30,6 +31,7 @@ _NOISE_MIB = 64.0
 """A driver keeps a little for itself, and gives and takes it as it likes."""
 _MOST_CONTEXT_MIB = 2000.0
 _UNITS = 30
+_READINGS = 20
 PATH = [
     *((0.60, Level.NORMAL), (0.83, Level.WARNING), (0.90, Level.CRITICAL)),
     *((0.97, Level.EMERGENCY), (0.88, Level.CRITICAL), (0.80, Level.WARNING)),
@@ -89,11 +91,16 @@ class SmallCardSuite(VramProbeSuite):
 class RealCardSuite:
     """The daemon's parts on it."""
 
-    def test_what_a_hog_takes_and_gives_back_is_seen(self, raw):
+    def test_a_reading_takes_a_moment(self, gpu, raw, figures):
+        figures["open, read, close"] = _median_ms(NvmlProbe(gpu), closes=True)
+        figures["a reading of an open card"] = _median_ms(raw, closes=False)
+
+    def test_what_a_hog_takes_and_gives_back_is_seen(self, raw, figures):
         at_first_mib = raw.read().free_mib
         with Hog() as hog:
             left_mib = raw.read().free_mib
             assert 50 < at_first_mib - left_mib < _MOST_CONTEXT_MIB
+            figures["a CUDA context"] = f"{at_first_mib - left_mib:.0f} MiB"
             for mib in (100, 900, 400):
                 assert hog.hold(mib)
                 assert _comes_to(raw, left_mib - mib)
@@ -137,19 +144,26 @@ class RealCardSuite:
         assert is_closed()
 
     def test_emergency_gives_the_card_back_and_the_worker_returns(
-        self, raw, stage, sees_pids, is_closed
+        self, raw, stage, sees_pids, is_closed, figures
     ):
         asyncio.run(_squeeze(stage, raw, sees_pids=sees_pids, is_closed=is_closed))
+        for at_s, name, fields in stage.seen:
+            if name == "gained" and fields["action"] == "trim":
+                figures["a trim shows after"] = f"{fields['took_s']:.2f} s"
+            if name == "back":
+                figures["a worker that ended shows after"] = f"{at_s - fields['since_s']:.2f} s"
 
-    def test_thirty_units_leave_the_card_as_the_second_did(self, raw, stage):
+    def test_thirty_units_leave_the_card_as_the_second_did(self, raw, stage, figures):
         after = asyncio.run(_work(stage, raw))
         second, free_mib = after[2]
         for unit in (16, 17, 25, 26, _UNITS):
-            figures, free_now_mib = after[unit]
-            assert figures.allocated_mib == second.allocated_mib
-            assert figures.reserved_mib == second.reserved_mib
+            held, free_now_mib = after[unit]
+            assert held.allocated_mib == second.allocated_mib
+            assert held.reserved_mib == second.reserved_mib
             assert free_now_mib == pytest.approx(free_mib, abs=_NOISE_MIB)
         assert second.allocated_mib >= WEIGHTS_MIB
+        lost_mib = free_mib - after[_UNITS][1]
+        figures["free after unit 30, against unit 2"] = f"{-lost_mib:+.1f} MiB"
 
 
 class Filler:
@@ -208,6 +222,7 @@ async def _evict(stage, raw, filled, hog, *, at, sees_pids):
     gone_s, _, fields = stage.seen[at - 1]
     assert not fields["is_fault"]
     assert await asyncio.to_thread(_becomes, lambda: raw.read().free_mib - full_mib >= WEIGHTS_MIB)
+    stage.seen.append((time.monotonic(), "back", {"since_s": gone_s}))
     assert time.monotonic() - gone_s < BACK_WITHIN_S
     at = await stage.until("gained", after=at, action="stop")
     if sees_pids:
@@ -224,6 +239,19 @@ async def _work(stage, raw):
             figures = await stage.decode(2.0 + unit % 7)
             after[unit] = figures, raw.read().free_mib
     return after
+
+
+def _median_ms(probe, *, closes):
+    probe.read()
+    times_s = []
+    for _ in range(_READINGS):
+        begun_s = time.perf_counter()
+        assert probe.read().is_usable
+        if closes:
+            probe.close()
+        times_s.append(time.perf_counter() - begun_s)
+    probe.close()
+    return f"{1000.0 * statistics.median(times_s):.2f} ms"
 
 
 def _comes_to(probe, free_mib):
