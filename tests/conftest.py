@@ -17,7 +17,8 @@ from fakes.scripted_engine.program import Program
 from fakes.scripted_engine.sound import make_scene
 from swictation import paths
 
-pytest.register_assert_rewrite("contract.injector_suite", "contract.vram_probe_suite")
+for shared in ("contract.injector_suite", "contract.vram_probe_suite", "realcard"):
+    pytest.register_assert_rewrite(shared)
 
 CATEGORIES = {"unit", "contract", "process", "desktop", "speech", "gpu", "soak"}
 _MODELS = paths.models_dir()

@@ -297,6 +297,7 @@ class Steward:
                     *(effect.action, effect.freed_mib, effect.estimate_mib, effect.took_s),
                 )
                 self._events.write("gained", **msgspec.structs.asdict(effect))
+                self._prober.hurry(0.0)  # it has shown, or never will: the card may sleep
             case LevelChanged():
                 used = 100.0 * effect.used_fraction
                 _log.info("the card is %s, %.1f %% full (was %s)", effect.level, used, effect.was)

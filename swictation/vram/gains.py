@@ -56,21 +56,29 @@ class Gains:
         awaited = self._awaited
         if awaited is None or awaited.begun_s is None:
             return None
-        freed_mib = 0.0
+        freed_mib = own_mib = 0.0
         if last is not None and last.is_usable and last.at_s >= awaited.begun_s:
-            freed_mib = _freed_mib(awaited.before, last)
+            freed_mib, own_mib = _freed_mib(awaited.before, last)
         took_s = now_s - awaited.begun_s
-        if freed_mib < _ENOUGH * awaited.estimate_mib and took_s < GIVE_UP_S:
-            return None
+        if freed_mib < _ENOUGH * awaited.estimate_mib:
+            if took_s < GIVE_UP_S:
+                return None
+            freed_mib = max(freed_mib, own_mib)  # others may have taken it at once
         self._awaited = None
         return Gained(awaited.action, awaited.estimate_mib, freed_mib, took_s)
 
 
-def _freed_mib(before: VramSnapshot | None, after: VramSnapshot) -> float:
-    """By our own part where the driver just told it: others may take what was freed at once."""
+def _freed_mib(before: VramSnapshot | None, after: VramSnapshot) -> tuple[float, float]:
+    """What the device shows to be free, and what we hold less.
+
+    Our own part alone says nothing yet: that of a process that ended is 0 before its memory is
+    back, and that of one that lives is listed every few seconds only. Where it has become less,
+    what others freed meanwhile is not counted.
+    """
     if before is None or not before.is_usable:
-        return 0.0
-    is_told = before.is_ours_fresh and after.is_ours_fresh
-    if is_told and before.ours_mib is not None and after.ours_mib is not None:
-        return before.ours_mib - after.ours_mib
-    return after.free_mib - before.free_mib
+        return 0.0, 0.0
+    shown_mib = after.free_mib - before.free_mib
+    if before.ours_mib is None or after.ours_mib is None or after.ours_mib >= before.ours_mib:
+        return shown_mib, 0.0
+    own_mib = before.ours_mib - after.ours_mib
+    return min(shown_mib, own_mib), own_mib

@@ -1,10 +1,6 @@
 """The contract of a memory probe: NVML's adapter on the real library and a real card."""
 
-import ctypes.util
-import importlib
-import os
 import subprocess
-import sys
 
 import pytest
 
@@ -12,29 +8,6 @@ from contract.vram_probe_suite import VramProbeSuite
 from swictation.vram.nvml import NvmlProbe
 
 pytestmark = pytest.mark.gpu
-
-
-def _real_library():
-    """Loaded by its path: a made-up one of the same name may be in this process already."""
-    code = (
-        "import pynvml; pynvml.nvmlInit()\n"
-        "print(next(line.split()[-1] for line in open('/proc/self/maps')"
-        " if 'libnvidia-ml' in line))"
-    )
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    if done.returncode:
-        pytest.skip(f"no NVIDIA card: {done.stderr.splitlines()[-1]}")
-    return done.stdout.strip()
-
-
-@pytest.fixture(autouse=True)
-def real_nvml(monkeypatch):
-    pynvml = importlib.import_module("pynvml")
-    monkeypatch.setattr(pynvml, "nvmlLib", ctypes.CDLL(_real_library()))
-    pynvml._nvmlGetFunctionPointer_cache.clear()
-    yield
-    pynvml._nvmlGetFunctionPointer_cache.clear()
 
 
 @pytest.fixture
@@ -74,20 +47,8 @@ class TestNvmlProbe(VramProbeSuite):
             assert other.card == probe.card
             other.close()
 
-    def test_closed_it_holds_no_file_of_the_card(self, probe):
+    def test_closed_it_holds_no_file_of_the_card(self, probe, is_closed):
         probe.read()
-        assert _device_files()
+        assert not is_closed()
         probe.close()
-        assert not _device_files()
-
-
-def _device_files():
-    found = set()
-    for number in os.listdir("/proc/self/fd"):
-        try:
-            target = os.readlink(f"/proc/self/fd/{number}")
-        except FileNotFoundError:
-            continue
-        if target.startswith("/dev/nvidia"):
-            found.add(target)
-    return found
+        assert is_closed()

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -86,12 +87,10 @@ static void wait_while(state_t *s, uint32_t what) {
   __atomic_sub_fetch(&s->waiting, 1, __ATOMIC_SEQ_CST);
 }
 
-/* A zombie's memory is free, and a pid may be another process by now. */
-static int lives(const slot_t *slot) {
+/* When the process started, in ticks; 0: there is none. A zombie's memory is free. */
+static uint64_t start_of(uint32_t pid) {
   char path[64], told[1024], *at, condition;
-  unsigned long long start = 0;
-  if (slot->is_lasting) return 1;
-  snprintf(path, sizeof path, "/proc/%u/stat", slot->pid);
+  snprintf(path, sizeof path, "/proc/%u/stat", pid);
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return 0;
   ssize_t got = read(fd, told, sizeof told - 1);
@@ -103,8 +102,13 @@ static int lives(const slot_t *slot) {
   at += 2;
   for (int field = 3; field < 22; field++) /* the start time is the 22nd */
     if (!(at = strchr(at + 1, ' '))) return 0;
-  start = strtoull(at + 1, 0, 10);
-  return condition != 'Z' && condition != 'X' && start == slot->start_ticks;
+  return condition != 'Z' && condition != 'X' ? strtoull(at + 1, 0, 10) : 0;
+}
+
+/* A pid may be another process by now. */
+static int lives(const slot_t *slot) {
+  uint64_t start = slot->is_lasting ? 0 : start_of(slot->pid);
+  return slot->is_lasting || (start && start == slot->start_ticks);
 }
 
 static uint64_t seen_bytes(const state_t *s, slot_t *slot) {
@@ -298,11 +302,133 @@ int nvmlDeviceGetGraphicsRunningProcesses_v3(void *handle, unsigned *size, proce
   return processes(handle, 1, size, told);
 }
 
+/* --- CUDA's driver API: as much of it as takes memory. A context costs what a real one does. */
+
+#define CONTEXT_BYTES (300ull << 20)
+#define ALLOCATIONS 4096
+enum { CUDA_INVALID_VALUE = 1, CUDA_OUT_OF_MEMORY, CUDA_NOT_INITIALIZED, CUDA_NO_DEVICE = 100,
+       CUDA_INVALID_DEVICE, CUDA_INVALID_CONTEXT = 201 };
+
+static uint64_t taken[ALLOCATIONS]; /* by this process; an address is a place in it, plus one */
+static int cuda_device = -1;        /* whose context it has */
+
+/* $CUDA_VISIBLE_DEVICES may name one card by its UUID. */
+static int device_index(const state_t *s, int ordinal) {
+  const char *wish = getenv("CUDA_VISIBLE_DEVICES");
+  if (ordinal < 0 || ordinal >= (int)s->devices) return -1;
+  if (!wish || !*wish) return ordinal;
+  for (int i = 0; i < (int)s->devices; i++)
+    if (!ordinal && !strcmp(wish, s->device[i].uuid)) return i;
+  return -1;
+}
+
+static slot_t *slot_of(state_t *s, uint32_t pid) {
+  slot_t *empty = NULL;
+  for (int i = 0; i < SLOTS; i++) {
+    slot_t *slot = &s->slot[i];
+    if (slot->pid == pid && !slot->is_graphics && (int)slot->device == cuda_device && lives(slot))
+      return slot;
+    int is_free = slot->pid ? !lives(slot) : slot->held_until_ns <= now_ns();
+    if (is_free && !empty) empty = slot;
+  }
+  if (!empty) return NULL;
+  *empty = (slot_t){.device = (uint32_t)cuda_device, .start_ticks = start_of(pid)};
+  empty->pid = pid;
+  return empty;
+}
+
+/* Take (or give back) so much on the card; card.py locks the same file. */
+static int change_use(int64_t change) {
+  state_t *s = state();
+  if (!s || cuda_device < 0) return CUDA_INVALID_CONTEXT;
+  if (s->cuda_rc) return (int)s->cuda_rc;
+  int lock = open(mapped_path, O_RDONLY | O_CLOEXEC);
+  flock(lock, LOCK_EX);
+  device_t *device = &s->device[cuda_device];
+  slot_t *slot = slot_of(s, (uint32_t)getpid());
+  int rc = CUDA_OUT_OF_MEMORY;
+  if (slot && change <= (int64_t)(device->total - device->reserved - used_bytes(s, device))) {
+    if (change < 0 && s->lag_ns) {
+      slot->held_bytes = slot->bytes;
+      slot->held_until_ns = now_ns() + s->lag_ns;
+    }
+    slot->bytes += (uint64_t)change;
+    if (!slot->bytes) slot->pid = 0;
+    rc = OK;
+  }
+  close(lock);
+  return rc;
+}
+
 int cuInit(unsigned flags) {
   (void)flags;
   state_t *s = state();
-  if (!s) return 100;
+  if (!s) return CUDA_NO_DEVICE;
   count(&s->cuda_inits);
   wait_while(s, 4);
   return (int)s->cuda_rc;
+}
+
+int cuDeviceGet(int *found, int ordinal) {
+  state_t *s = state();
+  if (!s) return CUDA_NOT_INITIALIZED;
+  *found = device_index(s, ordinal);
+  return *found < 0 ? CUDA_INVALID_DEVICE : OK;
+}
+
+int cuDevicePrimaryCtxRetain(void **context, int device) {
+  cuda_device = device;
+  int rc = change_use((int64_t)CONTEXT_BYTES);
+  if (rc) cuda_device = -1;
+  *context = rc ? NULL : &cuda_device;
+  return rc;
+}
+
+int cuDevicePrimaryCtxRelease_v2(int device) {
+  int64_t all = (int64_t)CONTEXT_BYTES;
+  (void)device;
+  for (int i = 0; i < ALLOCATIONS; i++) all += (int64_t)taken[i];
+  memset(taken, 0, sizeof taken);
+  int rc = change_use(-all);
+  cuda_device = -1;
+  return rc;
+}
+
+int cuCtxSetCurrent(void *context) {
+  return context == &cuda_device || !context ? OK : CUDA_INVALID_CONTEXT;
+}
+
+int cuMemGetInfo_v2(size_t *free, size_t *total) {
+  state_t *s = state();
+  if (!s || cuda_device < 0) return CUDA_INVALID_CONTEXT;
+  if (s->cuda_rc) return (int)s->cuda_rc;
+  device_t *device = &s->device[cuda_device];
+  *total = device->total;
+  *free = device->total - device->reserved - used_bytes(s, device);
+  return OK;
+}
+
+int cuMemAlloc_v2(uint64_t *address, size_t size) {
+  if (!size) return CUDA_INVALID_VALUE;
+  for (int i = 0; i < ALLOCATIONS; i++) {
+    if (taken[i]) continue;
+    int rc = change_use((int64_t)size);
+    if (rc) return rc;
+    taken[i] = size;
+    *address = (uint64_t)i + 1;
+    return OK;
+  }
+  return CUDA_OUT_OF_MEMORY;
+}
+
+int cuMemFree_v2(uint64_t address) {
+  if (!address || address > ALLOCATIONS || !taken[address - 1]) return CUDA_INVALID_VALUE;
+  int rc = change_use(-(int64_t)taken[address - 1]);
+  if (!rc) taken[address - 1] = 0;
+  return rc;
+}
+
+int cuGetErrorString(int rc, const char **told) {
+  *told = rc == CUDA_OUT_OF_MEMORY ? "out of memory" : "made-up error";
+  return OK;
 }

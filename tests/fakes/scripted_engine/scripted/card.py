@@ -1,6 +1,7 @@
 """The engine as one whose model lies on a card: its memory is the ledger's, and NVML shows it.
 
 Without a made-up card in the environment (`fakes.nvml`) it has one of its own, which nobody sees.
+With `is_real` it takes what its books say from the driver, real or made up (`realcard`).
 """
 
 import sys
@@ -20,6 +21,7 @@ sys.path.append(str(Path(__file__).parents[3]))  # a worker's path has this pack
 
 from fakes.ledger import Block, Ledger, PaperCard, SharedCard
 from fakes.nvml.card import FakeCard
+from realcard.driver import DriverCard
 
 _GREEDY_PART = 0.7
 """Greedy needs so much of what a beam needs."""
@@ -30,11 +32,17 @@ def load(spec: EngineSpec, script: Script) -> "CardEngine":
     card = script.manifest.card
     if card is None or spec.tier >= len(card.tiers):
         raise EngineError(f"The manifest has no tier {spec.tier} for a card.", "write one")
-    made_up = FakeCard.attach()
-    ledger = Ledger(SharedCard(made_up) if made_up else PaperCard(), card.context_mib)
+    ledger = _ledger(card)
     if fault := script.due("load"):
         faults.commit(fault, script.generation, ledger=ledger)
     return CardEngine(script, card, spec.tier, ledger)
+
+
+def _ledger(card: CardScript) -> Ledger:
+    if card.is_real:
+        return Ledger(DriverCard(), 0.0)  # the context is the driver's, and in nobody's books
+    made_up = FakeCard.attach()
+    return Ledger(SharedCard(made_up) if made_up else PaperCard(), card.context_mib)
 
 
 class ScriptedAllocator:

@@ -71,6 +71,8 @@ class CardScript(msgspec.Struct, frozen=True):
     tiers: tuple[CardTier, ...] = (CardTier(),)
     context_mib: float = 300.0
     buffer_mib: float = 10.0
+    is_real: bool = False
+    """It takes its memory from the driver; the context is then what the driver makes of it."""
 
 
 class Manifest(msgspec.Struct, frozen=True):
