@@ -13,7 +13,10 @@ from swictation.vram.troubles import Unreadable
 
 MIB = 1 << 20
 _PROCESSES_EVERY_S = 5.0
-"""The lists cost more than all the rest, and change slowly."""
+"""The lists cost more than all the rest, and change slowly ..."""
+_MOVED_MIB = 128.0
+_PROCESSES_SOON_S = 1.0
+"""... but for a model that is being loaded: taken for another's, it would have to go at once."""
 _LARGEST_MIB = 1 << 24
 
 
@@ -79,7 +82,7 @@ class NvmlProbe:
         if not (0 < total_mib <= _LARGEST_MIB and 0 <= free_mib <= total_mib):
             told = f"the driver says that {free_mib:.0f} of {total_mib:.0f} MiB are free"
             raise Unreadable("nonsense", told)
-        ours_mib = self._ours.read_mib(driver, card, frozenset(pids), at_s)
+        ours_mib = self._ours.read_mib(driver, card, frozenset(pids), free_mib, at_s)
         return VramSnapshot(at_s, total_mib, free_mib, ours_mib)
 
     def _choose(self, *, is_in_use: bool) -> tuple[Driver, Candidate]:
@@ -100,16 +103,19 @@ class _Ours:
     def __init__(self) -> None:
         self._pids: frozenset[int] = frozenset()
         self._at_s = float("-inf")
+        self._free_mib = 0.0
         self._mib: float | None = None
 
     def read_mib(
-        self, driver: Driver, card: Candidate, pids: frozenset[int], now_s: float
+        self, driver: Driver, card: Candidate, pids: frozenset[int], free_mib: float, now_s: float
     ) -> float | None:
         """MiB; None where the driver does not tell."""
         if not pids:
             return 0.0
-        if pids != self._pids or now_s - self._at_s >= _PROCESSES_EVERY_S:
-            self._pids, self._at_s = pids, now_s
+        has_moved = abs(free_mib - self._free_mib) > _MOVED_MIB
+        every_s = _PROCESSES_SOON_S if has_moved else _PROCESSES_EVERY_S
+        if pids != self._pids or now_s - self._at_s >= every_s:
+            self._pids, self._at_s, self._free_mib = pids, now_s, free_mib
             self._mib = self._list(driver, card, pids)
         return self._mib
 

@@ -111,6 +111,16 @@ def test_processes_are_listed_every_five_seconds_or_when_others_are_asked_for(ca
     assert probe.read([OURS, 1]).ours_mib == 300
 
 
+def test_a_model_that_is_being_loaded_is_ours_at_the_next_reading(card, probe, clock):
+    card.set_process(OURS, 0)
+    assert probe.read([OURS]).ours_mib == 0
+    card.set_process(OURS, 900)
+    clock.advance(0.5)
+    assert probe.read([OURS]).ours_mib == 0, "not at each of the quick readings near a threshold"
+    clock.advance(0.5)
+    assert probe.read([OURS]).ours_mib == 900
+
+
 def test_a_tick_makes_at_most_twelve_calls(card, probe, clock):
     card.set_process(OURS, 100)
     card.set_process(1, 100, kind="graphics", is_lasting=True)
