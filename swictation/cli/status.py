@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from swictation.cli.main import typeable
+from swictation.control.card import memory, placements
 from swictation.control.client import call
 from swictation.control.follow import follow
 from swictation.control.status import STOPPED, Status, bar_line, count, decode
@@ -33,12 +34,26 @@ def status(as_json: bool, follows: bool) -> None:
     if follows:
         asyncio.run(_follow())
         return
-    told = str(call("Status", limit_s=_ANSWER_S))
+    told = _ask()
     if as_json:
         click.echo(told)
         return
     for label, text in lines(_read(told)):
         click.echo(f"{label.ljust(_LABEL_WIDTH)}  {text}")
+
+
+def read_now() -> Status:
+    """What the daemon is doing at this moment.
+
+    Raises:
+        NotRunning: there is none.
+        ControlError: it does not answer, or is of another version.
+    """
+    return _read(_ask())
+
+
+def _ask() -> str:
+    return str(call("Status", limit_s=_ANSWER_S))
 
 
 def _read(told: str) -> Status:
@@ -56,7 +71,7 @@ def lines(now: Status) -> list[tuple[str, str]]:
     if now.degraded:
         since = duration(now.degraded.since_s)
         told.append(("degraded", f"{now.degraded.mode}, for {since}: {now.degraded.reason}"))
-    told += [("model", _model(now)), ("microphone", _microphone(now))]
+    told += [("model", _model(now)), *_card(now), ("microphone", _microphone(now))]
     if now.injector.name:
         told.append(("typing", _typing(now)))
     if now.queue.utterances:
@@ -90,6 +105,16 @@ def _model(now: Status) -> str:
         return name
     restarts = f", restarted {count(now.worker.restarts, 'time')}" if now.worker.restarts else ""
     return f"{name} (worker {now.worker.pid}, {now.worker.rss_mib:.0f} MiB{restarts})"
+
+
+def _card(now: Status) -> list[tuple[str, str]]:
+    if now.vram is None:
+        return []
+    lines = [("card", memory(now.vram)), ("", placements(now.vram))]
+    if now.vram.breaker.is_banned:
+        why = f"{now.vram.breaker.why}; to try again:\n  -> {typeable('swictation vram reset')}"
+        lines.append(("", why))
+    return lines
 
 
 def _microphone(now: Status) -> str:

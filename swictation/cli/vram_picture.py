@@ -1,36 +1,46 @@
-"""What `swictation vram watch` shows: the card's memory by owner, its level, and how it came so."""
+"""What `swictation vram watch` shows: the card's memory by owner, its level, and how it came so.
+
+All of it can be told apart without colours: by glyphs, letters and words.
+"""
 
 from collections import deque
 from collections.abc import Sequence
 
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
+from rich.table import Table
 from rich.text import Text
 
+from swictation.control.card import figures, is_current, memory, placements
 from swictation.control.status import Status
 from swictation.vram.report import Action, VramStatus
 
 HISTORY = 600
-"""Readings that are remembered: ten minutes."""
+"""Looks that are remembered: ten minutes."""
 
-_BLOCKS = " ▁▂▃▄▅▆▇█"
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_UNREAD = "·"
+_OTHERS, _OURS, _FREE = "▒", "█", "░"
+_MARKS = {"NORMAL": " ", "WARNING": "W", "CRITICAL": "C", "EMERGENCY": "E"}
 _STYLES = {"NORMAL": "green", "WARNING": "yellow", "CRITICAL": "red", "EMERGENCY": "bold red"}
-_LEAST_WIDTH = 20
-_LABEL = 10
-_SHOWN_ACTIONS = 5
+_LEAST_WIDTH = 10
+_LABEL = len("detector")
+_SHOWN_ACTIONS = 6
 
 
 class History:
-    """How full the card was, and at which level."""
+    """How full the card was and at which level, look by look; None where it was not read."""
 
     def __init__(self) -> None:
-        self._seen: deque[tuple[float, str]] = deque(maxlen=HISTORY)
+        self._seen: deque[tuple[float, str] | None] = deque(maxlen=HISTORY)
 
-    def add(self, vram: VramStatus) -> None:
+    def add(self, vram: VramStatus | None) -> None:
         """Remember this moment."""
-        if vram.total_mib and vram.free_mib is not None:
+        if vram and is_current(vram) and vram.total_mib and vram.free_mib is not None:
             self._seen.append((1.0 - vram.free_mib / vram.total_mib, vram.level))
+        else:
+            self._seen.append(None)
 
-    def last(self, count: int) -> list[tuple[float, str]]:
+    def last(self, count: int) -> list[tuple[float, str] | None]:
         """The last `count` moments, the oldest first."""
         return list(self._seen)[-count:]
 
@@ -38,89 +48,105 @@ class History:
 def picture(status: Status, history: History, width: int) -> RenderableType:
     """This moment, in `width` columns."""
     if status.state == "stopped":
-        return Text("swictation is not running", style="dim")
+        return Text("swictation is not running")
     vram = status.vram
     if vram is None:
-        return Text("no engine is to compute on a card: [asr] device, [asr] engine", style="dim")
+        return Text("no engine is to compute on a card: see [asr] engine and device")
     columns = max(_LEAST_WIDTH, width - _LABEL - 1)
-    lines = [
-        _row("device", _bar(vram, columns)),
-        _row("", _figures(vram)),
-        _row("level", _level(vram)),
-        _row("speech", Text(f"{vram.asr_placement or 'kept for later'}; {status.state}")),
-        _row("detector", _detector(vram)),
-        _row("breaker", _breaker(vram)),
-        _row("history", _sparkline(history.last(columns))),
-    ]
+    told = Table.grid(padding=(0, 1, 0, 0))
+    told.add_column(width=_LABEL, style="bold", no_wrap=True)
+    told.add_column(width=columns, overflow="fold")
+    for label, text in _rows(status, vram, history, columns):
+        told.add_row(label, text)
+    return told
+
+
+def _rows(
+    status: Status, vram: VramStatus, history: History, columns: int
+) -> list[tuple[str, Text]]:
+    rows = [("level", _level(vram)), ("card", _bar(vram, columns))]
+    if vram.thresholds_mib and vram.total_mib:
+        rows.append(("", _thresholds(vram.thresholds_mib, vram.total_mib, columns)))
+    rows += [("", _figures(vram)), ("now", Text(f"{status.state}; {placements(vram)}"))]
     if status.degraded:
-        lines.append(_row("degraded", Text(f"{status.degraded.mode}: {status.degraded.reason}")))
-    lines += [_row("did", _action(action)) for action in vram.actions[-_SHOWN_ACTIONS:]]
-    return Group(*lines)
+        rows.append(("instead", Text(f"{status.degraded.mode}: {status.degraded.reason}", "red")))
+    if vram.vad_placement.wanted != vram.vad_placement.effective:
+        rows.append(("detector", Text(f"to go to the {vram.vad_placement.wanted.upper()}")))
+    if vram.breaker.state != "closed":
+        rows += [("worker", _breaker(vram))]
+    rows += _history(history.last(columns))
+    newest = vram.actions[: -_SHOWN_ACTIONS - 1 : -1]
+    rows += [("" if n else "did", _action(action)) for n, action in enumerate(newest)]
+    return rows
 
 
-def _row(label: str, text: Text) -> Text:
-    return Text(label.ljust(_LABEL), style="bold") + text
+def _level(vram: VramStatus) -> Text:
+    if not is_current(vram):
+        return Text("not known" if vram.need == "held" else "the card is not in use", style="dim")
+    text = Text(vram.level, style=_STYLES.get(vram.level, ""))
+    return text.append(f" for {vram.since_s:.0f} s", style="dim")
 
 
 def _bar(vram: VramStatus, columns: int) -> Text:
-    """The others', ours, what is free: as parts of the whole card, marked where levels begin."""
+    """The others', ours, what is free: as parts of the whole card."""
     if not vram.total_mib or vram.free_mib is None:
-        return Text(vram.trouble or "not read: nothing of ours is on the card", style="dim")
+        return Text(memory(vram) or "not read")
     ours = round(columns * (vram.ours_mib or 0.0) / vram.total_mib)
     used = round(columns * (vram.total_mib - vram.free_mib) / vram.total_mib)
     others = max(0, used - ours)
-    bar = Text.assemble(
-        ("█" * others, "blue"), ("█" * ours, "cyan"), ("░" * (columns - others - ours), "dim")
-    )
-    for mib in vram.thresholds_mib or ():
-        at = min(columns - 1, round(columns * mib / vram.total_mib))
-        bar.stylize("reverse", at, at + 1)
+    free = max(0, columns - others - ours)
+    parts = ((_OTHERS * others, "blue"), (_OURS * ours, "cyan"), (_FREE * free, "dim"))
+    bar = Text.assemble(*parts, no_wrap=True)
+    if not is_current(vram):
+        bar.stylize("dim")
     return bar
 
 
+def _thresholds(thresholds_mib: Sequence[float], total_mib: float, columns: int) -> Text:
+    """Where levels begin, below the bar."""
+    places = [min(columns - 1, int(columns * mib / total_mib)) for mib in thresholds_mib]
+    levels = dict(zip(places, ("WARNING", "CRITICAL", "EMERGENCY"), strict=True))
+    text = Text(no_wrap=True)
+    for column in range(columns):
+        level = levels.get(column, "NORMAL")
+        text.append(_MARKS[level], _STYLES[level])
+    return text
+
+
 def _figures(vram: VramStatus) -> Text:
-    if vram.total_mib is None:
-        return Text("")
-    told = (
-        f"others {_mib(vram.others_mib)}, ours {_mib(vram.ours_mib)},"
-        f" free {_mib(vram.free_mib)} of {vram.total_mib:.0f} MiB;"
-        f" an utterance of 10 s takes {vram.predicted_peak_mib:.0f}"
-    )
-    return Text(told, style="dim")
+    """The bar's legend."""
+    if not is_current(vram):
+        return Text(memory(vram) if vram.total_mib else "", style="dim")
+    told = figures(vram).replace("others", f"{_OTHERS} others").replace("ours", f"{_OURS} ours")
+    told = told.replace("free", f"{_FREE} free")
+    return Text(f"{told}; 10 s of speech take {vram.predicted_peak_mib:.0f}", style="dim")
+
+
+def _breaker(vram: VramStatus) -> Text:
+    breaker = vram.breaker
+    told = f"{breaker.why or breaker.state} (number {breaker.generation})"
+    if breaker.is_banned:
+        told += "; to try again: swictation vram reset"
+    return Text(told, style="red")
+
+
+def _history(seen: Sequence[tuple[float, str] | None]) -> list[tuple[str, Text]]:
+    """How full it was, and below it the levels' letters; what was not read is a dot."""
+    use, marks = Text(no_wrap=True), Text(no_wrap=True)
+    for moment in seen:
+        if moment is None:
+            use.append(_UNREAD, "dim")
+            marks.append(" ")
+            continue
+        used, level = moment
+        style = _STYLES.get(level, "")
+        index = round(min(1.0, max(0.0, used)) * (len(_BLOCKS) - 1))
+        use.append(_BLOCKS[index], style)
+        marks.append(_MARKS.get(level, "?"), style)
+    return [("history", use), ("", marks)]
 
 
 def _action(action: Action) -> Text:
     freed = "" if action.freed_mib is None else f", freed {action.freed_mib:.0f} MiB"
     reason = f" ({action.reason})" if action.reason else ""
     return Text(f"{action.ago_s:4.0f} s ago: {action.what}{reason}{freed}", style="dim")
-
-
-def _mib(figure: float | None) -> str:
-    return "not told" if figure is None else f"{figure:.0f}"
-
-
-def _level(vram: VramStatus) -> Text:
-    text = Text(vram.level, style=_STYLES.get(vram.level, ""))
-    text.append(f" for {vram.since_s:.0f} s", style="dim")
-    return text
-
-
-def _detector(vram: VramStatus) -> Text:
-    placed = vram.vad_placement
-    return Text(f"{placed.effective} ({placed.reason})" if placed.reason else placed.effective)
-
-
-def _breaker(vram: VramStatus) -> Text:
-    breaker = vram.breaker
-    return Text(
-        f"{breaker.state}, generation {breaker.generation}, failures {breaker.failures}",
-        style="" if breaker.state == "closed" else "red",
-    )
-
-
-def _sparkline(seen: Sequence[tuple[float, str]]) -> Text:
-    text = Text()
-    for used, level in seen:
-        index = min(len(_BLOCKS) - 1, max(0, round(used * (len(_BLOCKS) - 1))))
-        text.append(_BLOCKS[index], style=_STYLES.get(level, ""))
-    return text

@@ -7,9 +7,11 @@ import click
 from rich.console import Console
 from rich.live import Live
 
+from swictation.cli.status import read_now
 from swictation.cli.vram_picture import History, picture
 from swictation.control.follow import follow
 from swictation.control.status import Status
+from swictation.errors import UsageError
 
 _EVERY_S = 1.0
 
@@ -21,21 +23,34 @@ def watch(once: bool) -> None:
 
     It asks the daemon and never the card, so it keeps no card awake.
     """
-    asyncio.run(_watch(once=once))
+    console = Console(highlight=False)
+    if once:
+        _show_once(console)
+    elif not console.is_terminal:
+        raise UsageError(
+            "This is no terminal, so nothing can be shown live.",
+            "swictation vram watch --once, or: swictation status --follow",
+        )
+    else:
+        asyncio.run(_watch(console))
 
 
-async def _watch(*, once: bool) -> None:
-    console, history, ended = Console(highlight=False), History(), asyncio.Event()
+def _show_once(console: Console) -> None:
+    status = read_now()
+    history = History()
+    history.add(status.vram)
+    console.print(picture(status, history, console.width))
+
+
+async def _watch(console: Console) -> None:
+    history, ended = History(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    with Live(console=console, auto_refresh=False, transient=False) as live:
+    with Live(console=console, auto_refresh=False) as live:
 
         def show(status: Status) -> None:
-            if status.vram:
-                history.add(status.vram)
+            history.add(status.vram)
             live.update(picture(status, history, console.width), refresh=True)
-            if once:
-                ended.set()
 
         following = asyncio.create_task(follow(show, _EVERY_S))
         waiting = asyncio.create_task(ended.wait())

@@ -10,7 +10,9 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from swictation.control.card import placements
 from swictation.vram.report import VramStatus
+from swictation.vram.report import steady as steady_card
 
 State = Literal["idle", "listening", "transcribing", "stopped"]
 ModelState = Literal["unloaded", "loading", "loaded", "failed"]
@@ -138,23 +140,7 @@ def steady(status: Status) -> Status:
         worker=replace(status.worker, rss_mib=0.0),
         queue=replace(status.queue, audio_s=0.0),
         audio=replace(status.audio, level_dbfs=None, last_block_age_s=None),
-        vram=status.vram and _steady_vram(status.vram),
-    )
-
-
-def _steady_vram(vram: VramStatus) -> VramStatus:
-    """Levels and places; the figures change with each reading."""
-    return replace(
-        vram,
-        total_mib=None,
-        free_mib=None,
-        ours_mib=None,
-        others_mib=None,
-        trouble="",
-        since_s=0.0,
-        thresholds_mib=None,
-        predicted_peak_mib=0.0,
-        actions=(),
+        vram=status.vram and steady_card(status.vram),
     )
 
 
@@ -193,6 +179,8 @@ def _tooltip(status: Status) -> list[str]:
         lines.append(f"microphone: {status.audio.source}")
     if status.audio.reason:
         lines.append(f"microphone: {status.audio.reason}")
+    if status.vram:
+        lines.append(f"card: {status.vram.level}; {placements(status.vram)}")
     if status.degraded:
         lines.append(f"degraded ({status.degraded.mode}): {status.degraded.reason}")
     if status.held.texts:

@@ -200,6 +200,7 @@ class Steward:
                 return True
             case DetectorMoved(seat, reason, is_fault):
                 self._settle(manager.on_detector(now_s, seat, reason, is_fault=is_fault))
+                self._events.write("card", action="detector-moved", reason=reason, to=seat)
                 return True
             case WorkerAnswered() if event.number == self._validation:
                 self._validation = 0

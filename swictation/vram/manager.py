@@ -293,7 +293,7 @@ class AdaptiveMemoryManager:
 
     def status(self, now_s: float) -> VramStatus:
         """All of it, for `status --json`."""
-        return self._reporter.status(self._mind, self._modes, now_s)
+        return self._reporter.status(self._mind, self._modes, self.need, now_s)
 
     # What follows.
 

@@ -65,13 +65,17 @@ class Modes:
         return ("vad-only" if mind.fallback is None else "cpu-engine"), reason
 
     def _is_soon(self, mind: Mind, now_s: float) -> bool:
-        """The first load, its reading and its validation are no trouble."""
-        if mind.breaker.state != "closed":
+        """The first load, its reading and its validation are no trouble; nor is a word's end.
+
+        What has been announced lasts until the card serves again.
+        """
+        if self.mode or mind.breaker.state != "closed":
             return False
         if mind.worker.phase in ("asked", "loading"):
             return True
         if mind.worker.phase == "ready":
-            return not mind.trust.has_served and mind.level < Level.EMERGENCY
+            is_new = not mind.trust.has_served and mind.level < Level.EMERGENCY
+            return is_new or mind.is_serving(now_s)
         wanted_s = now_s - (self._wanted_since_s or now_s)
         return mind.readings.last is None and wanted_s < _FIRST_READING_S
 
@@ -91,4 +95,6 @@ def why_not_gpu(mind: Mind, now_s: float) -> str:
         return "the card is at EMERGENCY"
     if trouble := mind.readings.trouble(now_s):
         return trouble
+    if mind.is_serving(now_s):
+        return "what began on the CPU ends there"
     return "the worker has not proved itself yet"

@@ -105,6 +105,8 @@ class Prober:
         """Close the card and end the thread; a driver that blocks is left behind with it."""
         self._stopped = True
         self._changed.set()
+        if self._thread.ident is None:
+            return  # never started: something else of the daemon could not begin
         self._thread.join(_GOOD_BYE_S)
         if self._thread.is_alive():
             _log.warning("the graphics driver does not answer: its thread is left behind")

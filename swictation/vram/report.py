@@ -32,6 +32,8 @@ class BreakerStatus(msgspec.Struct, frozen=True):
     generation: int
     failures: int
     why: str
+    is_banned: bool = False
+    """Too many workers died: until the user resets it, none is tried."""
 
 
 class Action(msgspec.Struct, frozen=True):
@@ -70,6 +72,22 @@ class VramStatus(msgspec.Struct, frozen=True):
     breaker: BreakerStatus
     actions: tuple[Action, ...]
     """The last ones, the newest last."""
+    need: Need = "none"
+    """How it is read: all the time, now and then, or not at all while nobody dictates."""
+    read_ago_s: float | None = None
+    """The age of these figures; None: it was never read."""
+
+
+def steady(vram: VramStatus) -> VramStatus:
+    """The same without what changes all the time."""
+    return msgspec.structs.replace(
+        vram,
+        **dict.fromkeys(("total_mib", "free_mib", "ours_mib", "others_mib", "thresholds_mib")),
+        **dict.fromkeys(("trouble", "mode_reason"), ""),
+        **dict.fromkeys(("since_s", "predicted_peak_mib"), 0.0),
+        actions=(),
+        read_ago_s=None,
+    )
 
 
 class _Noted(msgspec.Struct):
@@ -102,7 +120,7 @@ class Reporter:
         if noted:
             noted.freed_mib = gained.freed_mib
 
-    def status(self, mind: Mind, modes: Modes, now_s: float) -> VramStatus:
+    def status(self, mind: Mind, modes: Modes, need: Need, now_s: float) -> VramStatus:
         """All of it."""
         readings, worker, detector = mind.readings, mind.worker, mind.detector
         last = readings.usable if readings.last and not readings.last.trouble else None
@@ -134,9 +152,15 @@ class Reporter:
             mode=modes.mode,
             mode_reason=modes.reason,
             breaker=BreakerStatus(
-                mind.breaker.state, mind.breaker.generation, mind.breaker.failures, mind.breaker.why
+                mind.breaker.state,
+                mind.breaker.generation,
+                mind.breaker.failures,
+                mind.breaker.why,
+                mind.breaker.is_banned(now_s),
             ),
             actions=tuple(
                 Action(now_s - a.at_s, a.what, a.reason, a.level, a.freed_mib) for a in self._noted
             ),
+            need=need,
+            read_ago_s=max(0.0, now_s - readings.read_s) if readings.last else None,
         )

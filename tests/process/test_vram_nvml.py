@@ -111,6 +111,16 @@ def test_processes_are_listed_every_five_seconds_or_when_others_are_asked_for(ca
     assert probe.read([OURS, 1]).ours_mib == 300
 
 
+def test_what_is_ours_says_whether_it_was_listed_just_now(card, probe, clock):
+    card.set_process(OURS, 300)
+    assert probe.read([OURS]).is_ours_fresh
+    card.set_process(OURS, 900)
+    clock.advance(1.0)
+    later = probe.read([OURS])
+    assert (later.ours_mib, later.is_ours_fresh) == (300, False)
+    assert not probe.read([]).is_ours_fresh
+
+
 def test_a_tick_makes_at_most_twelve_calls(card, probe, clock):
     card.set_process(OURS, 100)
     card.set_process(1, 100, kind="graphics", is_lasting=True)
