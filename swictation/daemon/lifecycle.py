@@ -32,6 +32,7 @@ from swictation.daemon.panel import Panel
 from swictation.daemon.recognition import Recognition
 from swictation.daemon.report import Report
 from swictation.daemon.runloop import RunLoop
+from swictation.daemon.staffing import wants_card
 from swictation.daemon.watchdog import INTERVAL_S, Watchdog
 from swictation.errors import BusError, ConfigError
 from swictation.events import StopRequested, ThreadFailed
@@ -261,6 +262,11 @@ class Daemon:
         for part in ("spool", "worker", "inject", "vram"):
             if getattr(old, part) != getattr(settings, part):
                 _log.warning("[%s] takes effect after: systemctl --user restart swictation", part)
+        if wants_card(old) != wants_card(settings):
+            _log.warning("[asr] device takes effect after: systemctl --user restart swictation")
+            device = "cuda" if wants_card(old) else "cpu"
+            stays = msgspec.structs.replace(settings.asr, device=device)
+            self._settings = settings = msgspec.structs.replace(settings, asr=stays)
         self._workshop.settings = self._report.settings = settings
         self._stream.delivery.rewrite(self._workshop.composer())
         self._feedback.settings = settings.feedback

@@ -6,16 +6,16 @@ Part of the run loop where an engine on a card is wanted; without one there is n
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
-from typing import Literal, Protocol
+from typing import Protocol
 
 import msgspec
 import numpy as np
-import psutil
 
 from swictation.asr.engine import EngineSpec
 from swictation.clock import Clock
 from swictation.config.settings import Settings
 from swictation.daemon.eventlog import EventLog
+from swictation.daemon.spare import Spare, State
 from swictation.events import (
     DetectorMoved,
     OrderDone,
@@ -50,9 +50,6 @@ _YIELD_S = 0.5
 """For the decode that is under way when the card has to be given back."""
 _FREED_WITHIN_S = 5.0
 """Freed memory is seen 0.5 to 1.5 s late (design); so long it is looked for more often."""
-_KEEP_RATIO = 0.75
-"""A spare worker that is there takes memory itself: it is not ended for that."""
-_MIB = 2**20
 
 OnMode = Callable[[str, str], None]
 """Told the degraded mode and its reason; "" for none."""
@@ -92,7 +89,7 @@ class Steward:
         """Prepare; `start` begins.
 
         Args:
-            settings: of which the host memory for spare workers is used.
+            settings: the whole configuration.
             manager: the mind.
             crew: the workers.
             prober: reads the card.
@@ -104,7 +101,6 @@ class Steward:
             on_mode: the degraded mode and its reason, "" for none.
         """
         self.manager = manager
-        self._settings = settings
         self._crew = crew
         self._prober = prober
         self._events = events
@@ -114,15 +110,15 @@ class Steward:
         self._card_uuid = card_uuid
         self._asker: Asker | None = None
         self._on_mode = on_mode
-        self._specs: dict[Seat, EngineSpec] = {}
+        self._spec: EngineSpec | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._validation = 0
         self._refused = 0
         self._current: tuple[int, Seat] = (-1, "cpu")
         self._activity = (False, False)
-        self._cpu_state = ""
+        self._spare = Spare(crew.cpu, settings.worker.warm_min_available_mib)
+        self._cpu_state: State = "none"
         self._mode = ("", "")
-        self._has_cpu_failed = False
         crew.router = self.route
 
     # --- life --------------------------------------------------------------------------------
@@ -144,16 +140,18 @@ class Steward:
 
     def have(self, seat: Seat, spec: EngineSpec) -> None:
         """The engine for that seat is known, its model is there."""
-        self._specs[seat] = spec
         if seat == "cpu":
-            self._has_cpu_failed = False
-            if self._crew.cpu.is_wanted:
-                self._crew.cpu.use(spec)
-        self._settle([])
+            self._spare.have(spec)
+            self._settle([])
+        else:
+            if self._spec not in (None, spec) and self._crew.at("gpu").is_wanted:
+                self._crew.at("gpu").release("another engine is wanted", _YIELD_S)
+            self._spec = spec
+            self._settle(self.manager.want(self._clock.now_s()))
 
     def miss_cpu(self) -> None:
         """There is no engine on the processor, or it cannot be had."""
-        self._has_cpu_failed = True
+        self._spare.miss()
         self._settle([])
 
     def reset(self) -> str:
@@ -309,7 +307,8 @@ class Steward:
         self._events.write("card", action=action, reason=reason, **fields)
 
     def _load(self, tier: int) -> None:
-        spec = msgspec.structs.replace(self._specs["gpu"], tier=tier, card=self._card_uuid())
+        assert self._spec is not None, "the manager wants no card before"
+        spec = msgspec.structs.replace(self._spec, tier=tier, card=self._card_uuid())
         self._crew.at("gpu").start(spec, once=True)
 
     def _validate(self) -> None:
@@ -321,26 +320,11 @@ class Steward:
 
     def _tend_cpu(self) -> None:
         """Keep the engine on the processor while it has to serve, or may have to."""
-        manager, cpu, spec = self.manager, self._crew.cpu, self._specs.get("cpu")
-        least_mib = self._settings.worker.warm_min_available_mib
-        if cpu.is_wanted:
-            least_mib *= _KEEP_RATIO
-        has_room = psutil.virtual_memory().available >= least_mib * _MIB
-        is_wanted = manager.needs_cpu or (has_room and not manager.is_idle)
-        if spec and is_wanted and not cpu.is_wanted:
-            cpu.start(spec)
-        elif cpu.is_wanted and not is_wanted:
-            cpu.release("idle" if manager.is_idle else "the host's memory is short")
-        state = self._state_of_cpu()
-        if state != self._cpu_state:
-            self._cpu_state = state
-            self._settle(manager.on_cpu(self._clock.now_s(), state))
-
-    def _state_of_cpu(self) -> Literal["none", "loading", "ready", "failed"]:
-        cpu = self._crew.cpu
-        if self._has_cpu_failed or cpu.restarts.is_hopeless:
-            return "failed"
-        return "loading" if cpu.state == "none" and cpu.is_wanted else cpu.state
+        manager = self.manager
+        self._spare.tend(must_serve=manager.needs_cpu, is_idle=manager.is_idle)
+        if self._spare.state != self._cpu_state:
+            self._cpu_state = self._spare.state
+            self._settle(manager.on_cpu(self._clock.now_s(), self._cpu_state))
 
     def _arm(self) -> None:
         if self._timer:

@@ -151,7 +151,7 @@ class Workshop:
         admission = Admission(_PRIOR_PEAK_MIB, _PRIOR_PEAK_MIB_PER_S)
         steward = Steward(
             settings,
-            AdaptiveMemoryManager(settings, Breaker(), admission, is_wanted=True),
+            AdaptiveMemoryManager(settings, Breaker(), admission, is_wanted=False),
             crew,
             prober,
             self.events,

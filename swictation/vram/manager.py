@@ -45,7 +45,7 @@ class AdaptiveMemoryManager:
         settings: the whole configuration.
         breaker: trusts the worker, or does not; the manager is the only one to tell it anything.
         admission: predicts what a unit of work takes.
-        is_wanted: an engine on a card is configured.
+        is_wanted: an engine for a card is there; else `want` says so later.
         tiers: the ways in which its model can be loaded, if that is known before it was.
 
     Requests go to `asr_seat` until the first `PlaceAsr`, the detector to the CPU.
@@ -66,6 +66,11 @@ class AdaptiveMemoryManager:
         self._now_s = 0.0
 
     # What is told to it. Each answer is what to do now.
+
+    def want(self, now_s: float) -> list[Effect]:
+        """An engine for the card is there now: its model may have had to be fetched."""
+        self._mind.is_wanted = True
+        return self._settle(now_s)
 
     def on_snapshot(self, snapshot: VramSnapshot) -> list[Effect]:
         """A reading of the card, usable or not; one older than the last changes nothing."""
