@@ -100,6 +100,6 @@ def blind_since_s(mind: Mind) -> float:
     """
     readings, worker = mind.readings, mind.worker
     if readings.is_asleep and worker.phase != "ready":
-        return readings.read_s
+        return max(readings.read_s, worker.begun_s)
     seen_s = readings.usable.at_s if readings.usable else worker.begun_s
     return max(seen_s, worker.begun_s)
