@@ -6,6 +6,7 @@ import random
 import pytest
 from msgspec.structs import replace
 
+from fakes.desk import desk
 from swictation.config.settings import Settings
 from swictation.errors import UsageError
 from swictation.vram.effects import LevelChanged, LoadGpu, PlaceDetector, StopGpu
@@ -29,27 +30,9 @@ def others(at_s, mib, **more):
     return Line(float(at_s), TOTAL_MIB, max(0.0, TOTAL_MIB - mib), 0.0, **more)
 
 
-def desktop(seed, hours=24):
-    """A day on a 4 GiB card: tabs come and go, calls and games take up to 1.6 GB at once."""
-    rng, talk = random.Random(seed), random.Random(seed + 99)
-    tabs_mib, bursts = 150.0, []
-    for second in range(hours * 3600):
-        is_awake = 8 <= second / 3600 % 24 <= 23
-        tabs_mib += rng.gauss(0, 2) + (0.02 if is_awake else -0.1)
-        tabs_mib = min(max(tabs_mib, 60.0), 900.0)
-        if is_awake and rng.random() < 1 / 1200:
-            bursts.append((second + rng.randint(20, 900), rng.choice([200, 400, 700, 1100, 1600])))
-        bursts = [burst for burst in bursts if burst[0] > second]
-        said_s = 0.0
-        if is_awake and talk.random() < 1 / 25:
-            said_s = min(30.0, talk.expovariate(1 / 6) + 0.6)
-        wanted_mib = 650.0 + tabs_mib + sum(mib for _, mib in bursts)
-        yield others(second, wanted_mib, listening=is_awake, utterance_s=said_s)
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_a_day_at_a_desk_loses_nothing_and_leaves_the_card_to_others(seed):
-    tally = play(desktop(seed))[0].tally
+    tally = play(desk(seed))[0].tally
     assert tally.ooms == 0
     assert (tally.lost_s, tally.waiting_s) == (0.0, 0.0)
     assert tally.gpu_utterances + tally.cpu_utterances == tally.utterances > 2000
