@@ -28,7 +28,7 @@ def why_not(mind: Mind, now_s: float) -> str:
     if mind.gains.is_pending:
         return "what was freed has not shown yet"
     readings = mind.readings
-    if not readings.is_asleep and not readings.is_fresh(now_s):
+    if not readings.is_young(now_s) or not (readings.is_asleep or readings.is_fresh(now_s)):
         return readings.trouble(now_s)
     if mind.tier_goal is None and (reason := mind.gate.why_not(now_s, readings.ladder)):
         return reason

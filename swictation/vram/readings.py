@@ -60,6 +60,10 @@ class Readings:
         self._stand_on(ladder)
         return decision
 
+    def is_young(self, now_s: float) -> bool:
+        """Whether it was read just now, whatever that said."""
+        return self.last is not None and now_s - self.read_s <= FRESH_S
+
     def is_fresh(self, now_s: float) -> bool:
         """Whether the last reading is usable and young."""
         last = self.last

@@ -10,6 +10,9 @@ from swictation.vram.policy import Level
 BLIND_S = 10.0
 """So long without a usable reading, and nobody can say that there is room."""
 
+LOWER_AFTER_S = 5.0
+"""A pause of that length at CRITICAL, and a smaller model is worth its reload."""
+
 Cause = Literal["pressure", "trouble", "idle", "tier", "recycle"]
 
 
@@ -56,14 +59,21 @@ def _in_silence(mind: Mind, now_s: float) -> Stop | None:
     if mind.worker.phase != "ready" or mind.trust.is_validating or mind.gains.is_pending:
         return None
     if mind.readings.is_fresh(now_s):
-        return _lower(mind) or _renew(mind, now_s)
+        return _lower(mind, now_s) or _renew(mind, now_s)
     return None
 
 
-def _lower(mind: Mind) -> Stop | None:
-    """A smaller model, once, where the card is CRITICAL."""
+def _lower(mind: Mind, now_s: float) -> Stop | None:
+    """A smaller model, once, where the card is CRITICAL and stays so while nothing is worked on.
+
+    Our own work takes 5 % of a small card, and shows for a second longer than it lasts.
+    """
     worker, snapshot = mind.worker, mind.readings.usable
     if mind.level != Level.CRITICAL or mind.is_lowered or snapshot is None:
+        return None
+    quiet_since_s = max(mind.quiet_since_s, mind.readings.ladder.since_s)
+    is_still = now_s - quiet_since_s >= LOWER_AFTER_S
+    if not is_still or snapshot.free_mib > mind.readings.limits.enter_below_mib[1]:
         return None
     if worker.tier + 1 >= len(worker.tiers):
         return None
@@ -100,6 +110,6 @@ def blind_since_s(mind: Mind) -> float:
     """
     readings, worker = mind.readings, mind.worker
     if readings.is_asleep and worker.phase != "ready":
-        return readings.read_s
+        return max(readings.read_s, worker.begun_s)
     seen_s = readings.usable.at_s if readings.usable else worker.begun_s
     return max(seen_s, worker.begun_s)

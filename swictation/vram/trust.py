@@ -28,7 +28,9 @@ class Trust:
         self._retry = Backoff(5.0, 300.0)
 
     def begin(self) -> None:
-        """There is a new worker, or none any more."""
+        """There is a new worker, or none any more: a validation of the old one says nothing."""
+        if self._running == "probe":
+            self.breaker.withdraw_probe()
         self._is_proven = self.has_served = False
         self._running = ""
 

@@ -26,6 +26,7 @@ NAMES = (
     "cuts",
     "detector",
     "desk",
+    "vram",
     "soak",
 )
 """Each a module of this package with `run(context)`; they run in this order."""
