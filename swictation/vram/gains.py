@@ -72,13 +72,14 @@ def _freed_mib(before: VramSnapshot | None, after: VramSnapshot) -> tuple[float,
     """What the device shows to be free, and what we hold less.
 
     Our own part alone says nothing yet: that of a process that ended is 0 before its memory is
-    back, and that of one that lives is listed every few seconds only. Where it has become less,
-    what others freed meanwhile is not counted.
+    back. Where it was listed both times, what others freed meanwhile is not counted.
     """
     if before is None or not before.is_usable:
         return 0.0, 0.0
     shown_mib = after.free_mib - before.free_mib
-    if before.ours_mib is None or after.ours_mib is None or after.ours_mib >= before.ours_mib:
+    if before.ours_mib is None or after.ours_mib is None:
         return shown_mib, 0.0
     own_mib = before.ours_mib - after.ours_mib
+    if own_mib <= 0.0 or not (before.is_ours_fresh and after.is_ours_fresh):
+        return shown_mib, 0.0
     return min(shown_mib, own_mib), own_mib

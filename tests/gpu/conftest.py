@@ -13,6 +13,7 @@ from realcard.hog import Hog, NoCard
 from swictation.vram.nvml import NvmlProbe
 
 _FIRST_NAMESPACE = "pid:[4026531836]"
+_NEEDED_MIB = 5120
 _FIGURES = pytest.StashKey[dict[str, str]]()
 
 
@@ -48,6 +49,8 @@ def gpu(real_nvml, monkeypatch):
     probe.close()
     if not now.is_usable:
         pytest.skip(f"the card cannot be read: {now.reason}")
+    if now.free_mib < _NEEDED_MIB:
+        pytest.skip(f"only {now.free_mib:.0f} MiB of the card are free, not {_NEEDED_MIB}")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", probe.card.uuid)
     try:
         Hog().end()

@@ -83,7 +83,7 @@ class SmallCardSuite(VramProbeSuite):
         with Hog() as hog:
             assert hog.hold(2000)
             assert 2000 < at_first_mib - probe.read().free_mib < 2000 + _MOST_CONTEXT_MIB
-            assert hog.hold(5000)
+            assert hog.hold(TOTAL_MIB)
             assert probe.read().free_mib == 0
         assert _comes_to(probe, at_first_mib)
 

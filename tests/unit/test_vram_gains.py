@@ -8,8 +8,8 @@ from swictation.vram.gains import GIVE_UP_S, Gains
 pytestmark = pytest.mark.unit
 
 
-def reading(at_s, free_mib, ours_mib=None):
-    return VramSnapshot(at_s, 4096.0, free_mib, ours_mib)
+def reading(at_s, free_mib, ours_mib=None, *, is_fresh=True):
+    return VramSnapshot(at_s, 4096.0, free_mib, ours_mib, is_fresh)
 
 
 def looked(action, estimate_mib, before, *after):
@@ -29,8 +29,13 @@ def test_a_process_that_ended_has_freed_nothing_before_the_card_shows_it():
 
 
 def test_a_trim_shows_though_the_list_of_processes_is_old():
-    after = [reading(0.5, 300, 1900), reading(1.0, 510, 1900)]
-    assert looked("trim", 200, reading(0, 300, 1900), *after) == (210, 1.0)
+    after = [reading(0.5, 300, 1900, is_fresh=False), reading(1.0, 510, 1900, is_fresh=False)]
+    assert looked("trim", 200, reading(0, 300, 1900, is_fresh=False), *after) == (210, 1.0)
+
+
+def test_an_old_list_says_nothing_about_what_a_process_held_that_has_grown_since():
+    after = [reading(0.1, 100, 0), reading(1.2, 2000, 0)]
+    assert looked("stop", 1970, reading(0, 100, 300, is_fresh=False), *after) == (1900, 1.2)
 
 
 def test_what_others_freed_meanwhile_is_not_counted():
