@@ -124,6 +124,11 @@ def test_it_ends_although_the_driver_hangs_and_says_so(card, reader, caplog):
     assert len(reader.snapshots) == known
 
 
+def test_one_that_was_never_started_can_be_stopped(card):
+    Prober(NvmlProbe(), lambda _: None, _FAST).stop()
+    assert not card.calls
+
+
 def test_nothing_is_left_open_at_the_end(card, reader):
     reader.prober.watch("held")
     reader.wait_for(lambda now: now.is_usable)
