@@ -119,7 +119,7 @@ def _figures(vram: VramStatus) -> Text:
         return Text(memory(vram) if vram.total_mib else "", style="dim")
     told = figures(vram).replace("others", f"{_OTHERS} others").replace("ours", f"{_OURS} ours")
     told = told.replace("free", f"{_FREE} free")
-    return Text(f"{told}; 10 s of speech take {vram.predicted_peak_mib:.0f}", style="dim")
+    return Text(f"{told}; 10 s of speech take {vram.predicted_peak_mib:.0f} MiB", style="dim")
 
 
 def _breaker(vram: VramStatus) -> Text:

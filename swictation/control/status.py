@@ -4,6 +4,7 @@ It holds no dictated text: of what is held only the number is told.
 """
 
 import html
+import re
 from typing import Literal
 
 import msgspec
@@ -130,9 +131,14 @@ def decode(text: str) -> Status:
     return msgspec.json.decode(text, type=Status)
 
 
+_FIGURE = re.compile(r"\d+")
+
+
 def steady(status: Status) -> Status:
     """The same without what changes all the time: what is left says whether anything happened."""
-    degraded = status.degraded and replace(status.degraded, since_s=0.0)
+    degraded = status.degraded
+    if degraded:  # a reason may count seconds
+        degraded = replace(degraded, since_s=0.0, reason=_FIGURE.sub("#", degraded.reason))
     return replace(
         status,
         degraded=degraded,

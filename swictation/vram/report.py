@@ -5,8 +5,9 @@ from typing import Literal
 
 import msgspec
 
-from swictation.types import Seat
+from swictation.types import Seat, VramSnapshot
 from swictation.vram.breaker import State
+from swictation.vram.card_worker import CardWorker
 from swictation.vram.effects import Effect, Gained, told
 from swictation.vram.mind import Mind
 from swictation.vram.modes import Mode, Modes
@@ -98,6 +99,14 @@ class _Noted(msgspec.Struct):
     freed_mib: float | None = None
 
 
+def _ours_mib(last: VramSnapshot, worker: CardWorker) -> float | None:
+    """As listed; the list is read seldom, so a model just loaded is not in it but known."""
+    if last.ours_mib is None or last.is_ours_fresh or worker.figures is None:
+        return last.ours_mib
+    known_mib = worker.context_mib + worker.figures.reserved_mib
+    return min(max(last.ours_mib, known_mib), last.total_mib - last.free_mib)
+
+
 class Reporter:
     """Remembers the last actions and what they brought."""
 
@@ -124,7 +133,7 @@ class Reporter:
         """All of it."""
         readings, worker, detector = mind.readings, mind.worker, mind.detector
         last = readings.usable if readings.last and not readings.last.trouble else None
-        ours_mib = last.ours_mib if last else None
+        ours_mib = _ours_mib(last, worker) if last else None
         enter = readings.limits.enter_below_mib
         tiers = worker.tiers
         return VramStatus(

@@ -99,3 +99,11 @@ def test_passing_time_and_a_moving_level_are_no_change():
     assert steady(later) == steady(LISTENING)
     assert steady(replace(later, state="idle")) != steady(LISTENING)
     assert steady(replace(later, held=Held(1, "locked"))) != steady(LISTENING)
+
+
+def test_seconds_that_a_reason_counts_down_are_no_change():
+    full = replace(LISTENING, degraded=Degraded("cpu-engine", "again after 59 s of NORMAL", 1.0))
+    later = replace(LISTENING, degraded=Degraded("cpu-engine", "again after 58 s of NORMAL", 2.0))
+    other = replace(LISTENING, degraded=Degraded("cpu-engine", "the worker is being loaded", 3.0))
+    assert steady(full) == steady(later)
+    assert steady(full) != steady(other)
