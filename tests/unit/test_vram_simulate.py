@@ -172,7 +172,9 @@ def test_a_trace_that_is_not_there_names_those_that_are_shipped():
     assert "quiet-desktop" in caught.value.remedy
 
 
-@pytest.mark.parametrize("raw", [gzip.compress(GOOD * 1000)[:60], b"\x1f\x8bnonsense"])
+@pytest.mark.parametrize(
+    "raw", [gzip.compress(GOOD * 1000)[:60], b"\x1f\x8bnonsense"], ids=["cut short", "nonsense"]
+)
 def test_a_damaged_archive_is_told_as_such(tmp_path, raw):
     file = tmp_path / "trace.gz"
     file.write_bytes(raw)
