@@ -114,6 +114,8 @@ class Steward:
         self._timer: asyncio.TimerHandle | None = None
         self._validation = 0
         self._refused = 0
+        self._is_asker_waiting = False
+        """A request was sent nowhere: whether there is room by now, the next reading tells."""
         self._current: tuple[int, Seat] = (-1, "cpu")
         self._activity = (False, False)
         self._spare = Spare(crew.cpu, settings.worker.warm_min_available_mib)
@@ -188,6 +190,7 @@ class Steward:
             case VramRead(snapshot):
                 self._settle(manager.on_snapshot(snapshot))
                 self._prober.taken()
+                self._ask_who_waits()
                 return True
             case OrderDone():
                 self._settle(
@@ -230,7 +233,15 @@ class Steward:
 
     # --- the parts ---------------------------------------------------------------------------
 
+    def _ask_who_waits(self) -> None:
+        """Without a change of seat nobody else would: the room alone may have come back."""
+        if self._is_asker_waiting and self._asker:
+            self._is_asker_waiting = False
+            self._asker.ask_again()
+
     def _note_route(self, request: DecodeRequest, route: Route) -> Route:
+        if not request.partial:
+            self._is_asker_waiting = route.seat is None
         if route.seat and not request.partial:
             self._current = (request.utterance, route.seat)
         return route
