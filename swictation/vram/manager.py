@@ -8,16 +8,14 @@ asked for again, with a pause, as long as its condition holds.
 
 from swictation.config.settings import Settings
 from swictation.types import AllocatorFigures, FailureKind, Seat, Tier, VramSnapshot
-from swictation.vram import loads, stops
+from swictation.vram import stops, work
 from swictation.vram.admission import Admission
 from swictation.vram.breaker import Breaker
-from swictation.vram.cache import collectable_mib
 from swictation.vram.effects import (
     Effect,
     LevelChanged,
     PlaceAsr,
     StopGpu,
-    Validate,
     Verdict,
 )
 from swictation.vram.mind import CpuState, Mind
@@ -25,15 +23,12 @@ from swictation.vram.modes import Mode, Modes, why_not_gpu
 from swictation.vram.policy import Decision, Level
 from swictation.vram.readings import FRESH_S
 from swictation.vram.report import Need, Reporter, VramStatus
-from swictation.vram.trust import VALIDATION_S
 
 LEAST_PIECE_S = 4.0
 """Shorter pieces lose more at their seams than the card gains."""
 POISON_DEATHS = 2
 """A request that killed so many workers never goes to the card again."""
 
-_ANSWER_S = 10.0
-"""A start or an end of the worker that is not confirmed by then is asked for again."""
 _SEAM_BACKLOG_S = 10.0
 """So far behind, and the way back to the card does not wait for an utterance's end."""
 
@@ -293,7 +288,7 @@ class AdaptiveMemoryManager:
                 stops.blind_since_s(mind) + stops.BLIND_S,
             ]
         if worker.phase in ("asked", "stopping"):
-            times.append(worker.since_s + _ANSWER_S)
+            times.append(worker.since_s + work.ANSWER_S)
         return min((at_s for at_s in times if at_s is not None and at_s > now_s), default=None)
 
     def status(self, now_s: float) -> VramStatus:
@@ -314,7 +309,7 @@ class AdaptiveMemoryManager:
         effects += self._places(now_s)
         if stop:
             effects.append(stop)
-        effects += self._work(now_s)
+        effects += work.due(mind, now_s)
         self._modes.settle(mind, now_s)
         if effects:
             self._reporter.take(now_s, effects, mind.level)
@@ -323,7 +318,7 @@ class AdaptiveMemoryManager:
     def _stop(self, now_s: float) -> StopGpu | None:
         mind = self._mind
         worker = mind.worker
-        if worker.phase == "stopping" and now_s - worker.since_s >= _ANSWER_S:
+        if worker.phase == "stopping" and now_s - worker.since_s >= work.ANSWER_S:
             worker.enter("stopping", now_s)
             return StopGpu("it has not ended yet")
         stop = stops.due(mind, now_s)
@@ -374,45 +369,6 @@ class AdaptiveMemoryManager:
             return mind.fallback
         is_edge = not mind.is_busy or mind.backlog_s > _SEAM_BACKLOG_S
         return "gpu" if mind.seat in ("gpu", None) or is_edge else mind.seat
-
-    def _work(self, now_s: float) -> list[Effect]:
-        """Load; or tell the worker what the level wants; or have it prove itself."""
-        mind = self._mind
-        worker = mind.worker
-        if worker.phase == "asked" and now_s - worker.since_s >= _ANSWER_S:
-            worker.enter("absent", now_s)  # nobody started it
-            mind.gate.load_failed(now_s)
-        if worker.phase == "absent":
-            load = loads.due(mind, now_s)
-            if load is None:
-                return []
-            worker.tier = load.tier
-            worker.enter("asked", now_s)
-            mind.trust.begin()
-            return [load]
-        snapshot = mind.fresh(now_s)
-        if worker.phase != "ready" or snapshot is None:
-            return []
-        effects: list[Effect] = [*mind.orders.due(now_s, mind.level)]
-        effects += self._trim(now_s, snapshot)
-        if not mind.trust.is_trusted(now_s) and self._has_room_to_validate(snapshot):
-            effects += [Validate()] if mind.trust.may_begin(now_s) else []
-        return effects
-
-    def _trim(self, now_s: float, snapshot: VramSnapshot) -> list[Effect]:
-        mind = self._mind
-        if mind.level < Level.WARNING or mind.gains.is_pending:
-            return []
-        figures = mind.worker.figures
-        trim = mind.orders.trim(now_s, figures, snapshot.free_mib)
-        if trim is None or figures is None:
-            return []
-        mind.gains.expect("trim", collectable_mib(figures), snapshot)
-        return [trim]
-
-    def _has_room_to_validate(self, snapshot: VramSnapshot) -> bool:
-        needed_mib = self._mind.admission.predict_mib(VALIDATION_S)
-        return needed_mib <= self._mind.room_mib(snapshot)
 
 
 def _told(decision: Decision, snapshot: VramSnapshot) -> Effect:
