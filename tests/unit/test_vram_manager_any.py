@@ -42,7 +42,7 @@ class World(RuleBasedStateMachine):
         self.proofs, self.proofs_needed = 0, 1
         self.is_validating = False
         self.at_work = False
-        self.is_busy = self.is_listening = False
+        self.is_busy = self.is_listening = self.is_suspended = False
         self.orders = []
         self.move = None
         self.detector = self.seat = "cpu"
@@ -75,6 +75,7 @@ class World(RuleBasedStateMachine):
                 case LoadGpu():
                     assert self.worker == "none" or self.is_overdue(), "a second worker"
                     assert self.is_listening or self.is_busy, "loaded for nobody"
+                    assert not self.is_suspended
                     self.worker, self.begun_s, self.proofs = "asked", self.now_s, 0
                 case StopGpu():
                     assert self.worker != "none"
@@ -111,7 +112,7 @@ class World(RuleBasedStateMachine):
         )
         must = self.manager.level == Level.EMERGENCY or self.breaker.state == "dead"
         is_squeezed = self.worker == "loading"
-        return not self.is_busy or is_blind or is_bad or must or is_squeezed
+        return self.is_suspended or not self.is_busy or is_blind or is_bad or must or is_squeezed
 
     def is_trustworthy(self):
         """No success is reported after a fault until recovery has been validated."""
@@ -196,9 +197,14 @@ class World(RuleBasedStateMachine):
     @rule(is_resumed=st.booleans())
     def resets(self, is_resumed):
         if is_resumed:
-            self.reading = None
+            self.reading, self.is_suspended = None, False
         call = self.manager.resumed if is_resumed else self.manager.reset
         self.carry_out(call(self.now_s))
+
+    @rule()
+    def suspends(self):
+        self.is_suspended = True
+        self.carry_out(self.manager.suspend(self.now_s))
 
     # A unit of work begins, and ends in one of many ways.
 
@@ -321,7 +327,7 @@ class World(RuleBasedStateMachine):
             return
         self.is_listening, self.is_busy, self.at_work = True, False, False
         self.tell()
-        self.resets(is_resumed=False)
+        self.resets(is_resumed=True)
         for _ in range(2000):
             self.reads(2000.0 if self.worker == "ready" else 3800.0, 1.0)
             if self.worker == "asked":
