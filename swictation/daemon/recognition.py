@@ -30,7 +30,7 @@ from swictation.types import (
     to_seconds,
 )
 from swictation.worker.crew import Crew
-from swictation.worker.restarts import blamed, cleared
+from swictation.worker.restarts import DEATHS_UNTIL_SET_ASIDE, blamed, cleared
 
 _REPORT_S = {"with partials": 0.1, "without": 1.0}
 
@@ -137,8 +137,16 @@ class Recognition:
     def ask_again(self) -> None:
         """What is waited for and asked of nobody is asked, unchanged: somebody may be there now."""
         pending = self._stream.stabilizer.pending
-        if pending and not self._crew.is_asked(pending.number):
+        if pending is None or self._crew.is_asked(pending.number):
+            return
+        if self._is_poison(pending.utterance) and not self._crew.has_spare:
+            self._set_aside(pending.utterance)
+        else:
             self._ask(pending)
+
+    def _is_poison(self, utterance: int) -> bool:
+        """Whether it killed so many workers on the card that it never goes there again."""
+        return self.deaths_on_gpu(utterance) >= DEATHS_UNTIL_SET_ASIDE
 
     def on_worker_gone(self, event: WorkerGone) -> None:
         """If it died of the utterance that is waited for, twice, that is set aside.

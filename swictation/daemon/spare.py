@@ -28,7 +28,9 @@ class Spare:
     def state(self) -> State:
         """Whether it can be asked."""
         supervisor = self._supervisor
-        if self._is_missing or supervisor.restarts.is_hopeless:
+        if self._is_missing:
+            return "failed"
+        if supervisor.restarts.is_hopeless and not supervisor.is_ready:
             return "failed"
         if supervisor.state == "none" and supervisor.is_wanted:
             return "loading"

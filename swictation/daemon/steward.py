@@ -287,8 +287,9 @@ class Steward:
                 self._settle(self.manager.on_gpu_loading(now_s))
             case StopGpu(reason):
                 self._tell("stop", reason)
-                crew.at("gpu").release(reason, _YIELD_S)
                 self._prober.hurry(_FREED_WITHIN_S)
+                if not crew.at("gpu").release(reason, _YIELD_S):  # nobody is there to end
+                    self._settle(self.manager.on_gpu_gone(now_s, None, reason))
             case Order(what):
                 self._tell(what, "")
                 crew.at("gpu").order(what)
@@ -335,6 +336,7 @@ class Steward:
         self._spare.tend(must_serve=manager.needs_cpu, is_idle=manager.is_idle)
         if self._spare.state != self._cpu_state:
             self._cpu_state = self._spare.state
+            self._crew.has_spare = self._cpu_state != "failed"
             self._settle(manager.on_cpu(self._clock.now_s(), self._cpu_state))
 
     def _arm(self) -> None:

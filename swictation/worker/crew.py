@@ -38,7 +38,7 @@ class Crew:
         self.seat: Seat | None = "cpu"
         """Where the next utterance goes."""
         self.has_spare = True
-        """Whether there is an engine on the processor at all."""
+        """Whether an engine on the processor can be had."""
         self.router: Callable[[DecodeRequest], Route] = lambda _: Route(self.seat)
         """Says where a request goes, each time it is to be sent."""
 

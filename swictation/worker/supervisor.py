@@ -90,6 +90,8 @@ class Supervisor:
         self._is_alone = asyncio.Event()
         self._is_alone.set()
         self._is_once = False
+        self._released = ""
+        """Why it is wanted no more."""
         self._task: asyncio.Task[None] | None = None
         self._kind: FailureKind = "crash"
         self.restarts = Restarts()
@@ -150,22 +152,28 @@ class Supervisor:
         """Begin to keep a worker with that engine alive; `once`: when it ends, start no other."""
         self._spec = spec
         self._is_once = once
+        self._released = ""
         self._wanted.set()
         if self._task is None:
             self._task = asyncio.create_task(self._keep_alive(), name=f"supervisor {self.seat}")
             self._task.add_done_callback(self._on_end)
 
-    def release(self, reason: str, grace_s: float | None = None) -> None:
+    def release(self, reason: str, grace_s: float | None = None) -> bool:
         """End the worker and start no other before `start`. It may finish what it decodes.
 
         Args:
             reason: why, for the log.
             grace_s: after so long it is killed; None: as at shutdown.
+
+        Returns:
+            Whether there is one, whose end will be told.
         """
         self._wanted.clear()
+        self._released = reason
         self.recycle(reason)
         if grace_s is not None and self._worker and self._is_ready:
             self._arm(grace_s, reason)
+        return not self._is_alone.is_set()
 
     async def ended(self) -> None:
         """Returns when there is no worker."""
@@ -240,6 +248,8 @@ class Supervisor:
             await self._wanted.wait()
             if self._stopping.is_set():
                 return
+            if not self._wanted.is_set():
+                continue  # it was released before this task came to it
             if self._is_once:
                 self._wanted.clear()
             self.generation = next(self._generations)
@@ -255,19 +265,20 @@ class Supervisor:
     async def _one_generation(self, generation: int) -> None:
         worker = WorkerProcess(generation)
         error: SwictationError | None = None
+        self._is_alone.clear()
         try:
             await worker.start()
         except OSError as failure:
+            self._is_alone.set()
             self.restarts = restarts.died(self.restarts)
             reason = f"it cannot be started: {failure.strerror}"
             self._post(WorkerGone(generation, reason, is_fault=True, seat=self.seat))
             return
         self._worker = worker
-        self._is_alone.clear()
         self._kind = "crash"
         self._is_pinged = self._has_answered = False
-        if self._stopping.is_set():
-            self.recycle("shutdown")
+        if ended := "shutdown" if self._stopping.is_set() else self._released:
+            self.recycle(ended)
         worker.send(Load(PROTOCOL_VERSION, generation, self._spec))
         self._arm(self._settings.start_timeout_s, "it did not load its engine in time")
         try:

@@ -36,7 +36,7 @@ def test_a_worker_that_fails_its_first_start_is_replaced(program, spool, kind):
 
 
 def test_a_worker_that_takes_too_long_to_load_is_replaced(program):
-    program.set("worker", start_timeout_s=1.0)
+    program.set("worker", start_timeout_s=4.0)
     program.fault("hang", on="load")
     done = program.play()
     assert (done.code, done.out) == (0, program.scene.text + "\n"), done.err
