@@ -192,9 +192,12 @@ class Dictation:
             self.degradations.put(NO_ENGINE, "")
         elif event.is_fault and (event.error or self._crew.is_hopeless):
             error = gave_up(event.reason, event.error)
-            if not self._crew.is_spared(event):
+            is_spare = event.seat == "cpu" and self._crew.gpu is not None
+            if not is_spare and not self._crew.is_spared(event):
                 self.degradations.put(NO_ENGINE, error.message)
-            self._events.fault("engine", error.message, remedy=error.remedy)
+            # Without its spare the card's steward says what is done instead, and that once.
+            kind = "spare" if is_spare else "engine"
+            self._events.fault(kind, error.message, remedy=error.remedy)
 
     def on_detector(self, event: DetectorFailed | DetectorRecovered) -> None:
         reason = event.reason if isinstance(event, DetectorFailed) else ""

@@ -204,8 +204,9 @@ def test_memory_squeezed_through_every_level_and_back_costs_no_word(
         wait_served(daemon)
 
         card.set_hidden(WARNING)
+        daemon.wait_until(lambda s: s["vram"]["level"] == "WARNING", "WARNING")
         status = daemon.wait_until(lambda s: detector(s) == "cpu", "the detector's move")
-        assert (status["vram"]["level"], on_gpu(status)) == ("WARNING", True)
+        assert on_gpu(status)
         card.set_hidden(CRITICAL)
         daemon.wait_until(lambda s: s["vram"]["level"] == "CRITICAL", "CRITICAL")
         wait_served(daemon)
@@ -282,6 +283,9 @@ def test_what_is_said_while_there_is_no_room_is_kept_and_becomes_text_later(
     speak.hush(daemon)
     assert len(arrived_whole(program, daemon)) >= 10
     assert eventually(lambda: not list(spool.rglob("*.wav")))
+    kinds = [event["kind"] for event in daemon.events("fault")]
+    assert kinds.count("placement") == 1
+    assert "engine" not in kinds, "speech was never without one for good"
 
 
 def test_a_poisoned_worker_reports_no_success_and_the_third_is_the_last_until_a_reset(
