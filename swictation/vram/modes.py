@@ -56,12 +56,12 @@ class Modes:
             return "", ""
         reason = "the card has no room for what was said" if is_full else why_not_gpu(mind, now_s)
         self._is_behind = mind.backlog_s > (_CAUGHT_UP_S if self._is_behind else _BEHIND_S)
+        if not is_full and not self._is_behind and self._is_soon(mind, now_s):
+            return "", ""
         if mind.fallback is None and not mind.can_cpu:
             return "vad-only", f"{reason}; the CPU engine is missing or has failed"
         if self._is_behind:
             return "vad-only", f"{reason}; the CPU engine is {mind.backlog_s:.0f} s behind"
-        if not is_full and self._is_soon(mind, now_s):
-            return "", ""
         return ("vad-only" if mind.fallback is None else "cpu-engine"), reason
 
     def _is_soon(self, mind: Mind, now_s: float) -> bool:

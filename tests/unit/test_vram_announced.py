@@ -2,7 +2,7 @@
 
 import pytest
 
-from swictation.config.settings import Settings
+from swictation.config.settings import AsrSettings, Settings
 from swictation.types import Tier, VramSnapshot
 from swictation.vram.admission import Admission
 from swictation.vram.breaker import Breaker
@@ -18,8 +18,8 @@ TIERS = (Tier("1b fp16", MODEL_MIB),)
 class Played:
     """A card, its worker and a user who speaks; each second a reading."""
 
-    def __init__(self):
-        settings = Settings()
+    def __init__(self, cpu_engine="whisper"):
+        settings = Settings(asr=AsrSettings(cpu_engine=cpu_engine))
         self.manager = AdaptiveMemoryManager(
             settings, Breaker(), Admission(10.0, 12.0), is_wanted=True, tiers=TIERS
         )
@@ -30,7 +30,7 @@ class Played:
         self.due = set()
         self.modes = []
         """The mode each time that it changed."""
-        self.take(self.manager.on_cpu(0.0, "ready"))
+        self.take(self.manager.on_cpu(0.0, "ready" if cpu_engine else "failed"))
 
     def take(self, effects):
         self.due |= {type(effect) for effect in effects}
@@ -82,6 +82,19 @@ def test_who_speaks_while_the_first_worker_loads_is_told_nothing(played):
     played.pass_s(1)
     assert played.manager.asr_seat == "gpu"
     assert played.modes == []
+
+
+def test_without_an_engine_on_the_processor_a_first_load_is_no_trouble_either():
+    played = Played(cpu_engine="")
+    played.is_busy = True
+    played.pass_s(1)
+    played.load()
+    played.pass_s(1)
+    assert played.manager.asr_seat == "gpu", "nobody else began the utterance"
+    assert played.modes == []
+    played.others_mib = 2200.0
+    played.pass_s(2)
+    assert played.modes == ["vad-only"]
 
 
 def test_from_an_eviction_to_the_return_it_is_told_once_and_lasts_until_the_card_serves(played):
