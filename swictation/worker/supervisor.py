@@ -162,6 +162,8 @@ class Supervisor:
             reason: why, for the log.
             grace_s: after so long it is killed; None: as at shutdown.
         """
+        if self._stopping.is_set():
+            return  # it ends anyway; who waits for that waits for `_wanted`
         self._wanted.clear()
         self.recycle(reason)
         if grace_s is not None and self._worker and self._is_ready:
