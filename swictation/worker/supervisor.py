@@ -168,6 +168,8 @@ class Supervisor:
         Returns:
             Whether there is one, whose end will be told.
         """
+        if self._stopping.is_set():
+            return  # it ends anyway; who waits for that waits for `_wanted`
         self._wanted.clear()
         self._released = reason
         self.recycle(reason)

@@ -212,3 +212,16 @@ def test_deaths_in_a_row_are_counted_until_one_answers(supervise):
             assert supervisor.restarts.failures == 0
 
     asyncio.run(main())
+
+
+def test_who_releases_the_worker_while_it_is_being_stopped_does_not_hold_up_the_end(supervise):
+    async def main():
+        async with supervise() as (supervisor, wait_for):
+            await wait_for(WorkerReady)
+            stopping = asyncio.create_task(supervisor.stop())
+            await asyncio.sleep(0)
+            supervisor.release("idle")
+            await asyncio.wait_for(stopping, PATIENCE_S)
+            assert supervisor.pid is None
+
+    asyncio.run(main())
