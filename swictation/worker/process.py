@@ -9,6 +9,8 @@ import socket
 import subprocess
 import sys
 
+import psutil
+
 from swictation.vad.remote import RemoteDetector
 from swictation.worker import channel
 from swictation.worker.messages import FromWorker, ToWorker
@@ -17,6 +19,7 @@ _LOGGED_LINES = 100
 _LINE_CHARACTERS = 300
 _EXIT_GRACE_S = 2.0
 _OUTPUT_GRACE_S = 1.0
+_MIB = 2**20
 _WRITE_BACKLOG_BYTES = 4 * 2**20
 
 _ENVIRONMENT = {
@@ -77,6 +80,14 @@ class WorkerProcess:
     def pid(self) -> int:
         """The child's process id."""
         return self._child.pid
+
+    @property
+    def rss_mib(self) -> float:
+        """The child's resident memory; 0 once it has gone."""
+        try:
+            return psutil.Process(self.pid).memory_info().rss / _MIB
+        except psutil.Error:
+            return 0.0
 
     def send(self, message: ToWorker) -> None:
         """Queue `message`; a worker that does not take its messages is killed, never waited for."""

@@ -12,8 +12,6 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Literal
 
-import psutil
-
 from swictation import events
 from swictation.asr.engine import EngineSpec
 from swictation.config.settings import WorkerSettings
@@ -55,7 +53,6 @@ from swictation.worker.process import WorkerProcess
 from swictation.worker.restarts import HangDeadline, Restarts
 
 _GOODBYE_S = 0.5
-_MIB = 2**20
 
 _log = logging.getLogger(__name__)
 
@@ -126,10 +123,7 @@ class Supervisor:
     @property
     def rss_mib(self) -> float:
         """The worker's resident memory; 0 without one."""
-        try:
-            return psutil.Process(self.pid).memory_info().rss / _MIB if self.pid else 0.0
-        except psutil.Error:
-            return 0.0
+        return self._worker.rss_mib if self._worker else 0.0
 
     @property
     def is_bloated(self) -> bool:
@@ -169,7 +163,7 @@ class Supervisor:
             Whether there is one, whose end will be told.
         """
         if self._stopping.is_set():
-            return  # it ends anyway; who waits for that waits for `_wanted`
+            return True  # it ends anyway; who waits for that waits for `_wanted`
         self._wanted.clear()
         self._released = reason
         self.recycle(reason)
