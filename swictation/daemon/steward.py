@@ -5,6 +5,7 @@ Part of the run loop where an engine on a card is wanted; without one there is n
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
@@ -48,6 +49,7 @@ CardEvent = (
 
 _YIELD_S = 0.5
 """For the decode that is under way when the card has to be given back."""
+_FREEING = {"trim", "half-buffer"}
 _FREED_WITHIN_S = 5.0
 """Freed memory is seen 0.5 to 1.5 s late (design); so long it is looked for more often."""
 
@@ -118,6 +120,8 @@ class Steward:
         """A request was sent nowhere: whether there is room by now, the next reading tells."""
         self._current: tuple[int, Seat] = (-1, "cpu")
         self._activity = (False, False)
+        self._needs_spare = False
+        """A request waits for it, whatever the rest does."""
         self._spare = Spare(crew.cpu, settings.worker.warm_min_available_mib)
         self._cpu_state: State = "none"
         self._mode = ("", "")
@@ -205,7 +209,9 @@ class Steward:
                 return True
             case WorkerAnswered() if event.number == self._validation:
                 self._validation = 0
-                self._settle(manager.on_validated(now_s, is_good=True))
+                # A broken model computes no numbers; what it makes of a tone says nothing else.
+                is_good = math.isfinite(event.hypothesis.score)
+                self._settle(manager.on_validated(now_s, is_good=is_good))
                 return True
             case WorkerFailed() if event.number == self._validation:
                 self._validation = 0
@@ -228,6 +234,7 @@ class Steward:
             self._clock.now_s(),
             request.duration_s,
             deaths_on_gpu=self._asker.deaths_on_gpu(request.utterance) if self._asker else 0,
+            is_counted=not request.partial,
         )
         return self._note_route(request, Route(verdict.seat, to_samples(verdict.piece_s)))
 
@@ -242,6 +249,7 @@ class Steward:
     def _note_route(self, request: DecodeRequest, route: Route) -> Route:
         if not request.partial:
             self._is_asker_waiting = route.seat is None
+            self._needs_spare = route.seat == "cpu"
         if route.seat and not request.partial:
             self._current = (request.utterance, route.seat)
         return route
@@ -293,7 +301,8 @@ class Steward:
             case Order(what):
                 self._tell(what, "")
                 crew.at("gpu").order(what)
-                self._prober.hurry(_FREED_WITHIN_S)
+                if what in _FREEING:
+                    self._prober.hurry(_FREED_WITHIN_S)
             case Validate():
                 self._validate()
             case PlaceDetector(seat, reason):
@@ -333,7 +342,8 @@ class Steward:
     def _tend_cpu(self) -> None:
         """Keep the engine on the processor while it has to serve, or may have to."""
         manager = self.manager
-        self._spare.tend(must_serve=manager.needs_cpu, is_idle=manager.is_idle)
+        must_serve = manager.needs_cpu or (self._needs_spare and self._activity[1])
+        self._spare.tend(must_serve=must_serve, is_idle=manager.is_idle)
         if self._spare.state != self._cpu_state:
             self._cpu_state = self._spare.state
             self._crew.has_spare = self._cpu_state != "failed"

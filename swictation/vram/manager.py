@@ -201,8 +201,17 @@ class AdaptiveMemoryManager:
         self._mind.readings.forget(now_s)
         return self.reset(now_s)
 
-    def admit(self, now_s: float, audio_s: float, *, deaths_on_gpu: int) -> Verdict:
-        """Where a request of `audio_s` seconds goes now; `deaths_on_gpu`: workers it has killed."""
+    def admit(
+        self, now_s: float, audio_s: float, *, deaths_on_gpu: int, is_counted: bool = True
+    ) -> Verdict:
+        """Where a request of `audio_s` seconds goes now.
+
+        Args:
+            now_s: the time.
+            audio_s: its length.
+            deaths_on_gpu: how many workers on the card it has killed.
+            is_counted: whether a want of room degrades the service: not that of tentative text.
+        """
         mind = self._mind
         if deaths_on_gpu >= POISON_DEATHS:
             seat: Seat | None = "cpu" if mind.can_cpu else None
@@ -216,7 +225,8 @@ class AdaptiveMemoryManager:
         piece_s = mind.admission.max_seconds(room_mib)
         if piece_s >= LEAST_PIECE_S:
             return Verdict("gpu", f"there is room for {piece_s:.0f} s at once", piece_s)
-        self._modes.sent_elsewhere(now_s)
+        if is_counted:
+            self._modes.sent_elsewhere(now_s)
         return Verdict(mind.fallback, "the card has no room for it")
 
     # What it says of itself.

@@ -77,7 +77,11 @@ class Crew:
 
     def is_spared(self, event: WorkerGone) -> bool:
         """Whether work goes on elsewhere after that end, or it was wanted."""
-        return not event.is_fault or self.is_ready or (event.seat == "gpu" and self.has_spare)
+        if not event.is_fault or self.is_ready:
+            return True
+        if event.seat == "gpu":
+            return self.has_spare
+        return self.gpu is not None and self.gpu.is_wanted  # it loads, and may serve soon
 
     @property
     def is_bloated(self) -> bool:
