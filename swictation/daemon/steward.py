@@ -228,7 +228,7 @@ class Steward:
         utterance, seat = self._current
         if request.utterance == utterance and seat == "cpu" and self._crew.cpu.is_ready:
             return Route("cpu")
-        if request.number == self._refused and self._crew.cpu.is_wanted:
+        if request.number == self._refused and self._crew.has_spare and self._crew.cpu.is_wanted:
             return self._note_route(request, Route("cpu"))
         verdict = self.manager.admit(
             self._clock.now_s(),
