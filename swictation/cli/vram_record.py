@@ -1,5 +1,6 @@
 """`swictation vram record`: the card's memory, second by second, as a trace to be replayed."""
 
+import math
 import signal
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -52,6 +53,8 @@ def record(file: Path, seconds: float | None, config: Path | None) -> None:
     daemon's own worker (0 where none runs, null where the driver does not tell). Meanwhile the
     card is kept awake; one that sleeps is not woken.
     """
+    if seconds is not None and not math.isfinite(seconds):
+        raise UsageError(f"--seconds {seconds} is no length of time.", "try: --seconds 60")
     settings = settings_from(config, None, None).vram
     settings = replace(settings, read_every_s=_EVERY_S, read_every_absent_s=_EVERY_S)
     with _Recorder(settings) as recorder:

@@ -2,6 +2,10 @@
 
 import asyncio
 import signal
+import sys
+import termios
+from collections.abc import Generator
+from contextlib import contextmanager
 
 import click
 from rich.console import Console
@@ -42,11 +46,27 @@ def _show_once(console: Console) -> None:
     console.print(picture(status, history, console.width))
 
 
+@contextmanager
+def _silent_keys() -> Generator[None]:
+    """What is typed here, or dictated into this window, must not be written into the picture."""
+    if not sys.stdin.isatty():
+        yield
+        return
+    before = termios.tcgetattr(sys.stdin)
+    silent = [*before]
+    silent[3] &= ~termios.ECHO
+    termios.tcsetattr(sys.stdin, termios.TCSANOW, silent)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSAFLUSH, before)
+
+
 async def _watch(console: Console) -> None:
     history, ended = History(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    with Live(console=console, auto_refresh=False) as live:
+    with _silent_keys(), Live(console=console, auto_refresh=False) as live:
 
         def show(status: Status) -> None:
             history.add(status.vram)

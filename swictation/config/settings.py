@@ -187,7 +187,11 @@ class VramSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How a card's memory is shared with the user's other programs (docs/vram.md)."""
 
     gpu: Annotated[
-        str, Meta(min_length=1, description="index, UUID, or auto: the one with most room")
+        str,
+        Meta(
+            pattern=r"^(auto|\d{1,2}|(GPU|MIG)-[0-9A-Za-z/-]+)$",
+            description="index, UUID, or auto: the one with most room",
+        ),
     ] = "auto"
     thresholds: Annotated[
         tuple[float, float, float],

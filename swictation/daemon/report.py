@@ -56,7 +56,7 @@ class Report:
         if event == "injected" and fields["outcome"] != CAPTURED:
             self._last_outcome = str(fields["outcome"])
             self._last_reason = str(fields["reason"])
-        elif event == "fault":
+        elif event == "fault" and fields["kind"] != "placement":  # a squeeze is no error
             self._last_error = str(fields["message"])
 
     def status(self) -> Status:

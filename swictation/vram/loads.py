@@ -25,11 +25,11 @@ def why_not(mind: Mind, now_s: float) -> str:
         return "the machine sleeps"
     if mind.breaker.is_banned(now_s):
         return mind.breaker.why
-    if mind.gains.is_pending:
-        return "what was freed has not shown yet"
     readings = mind.readings
     if not readings.is_young(now_s) or not (readings.is_asleep or readings.is_fresh(now_s)):
         return readings.trouble(now_s)
+    if mind.gains.is_pending:
+        return "what was freed has not shown yet"
     if mind.tier_goal is None and (reason := mind.gate.why_not(now_s, readings.ladder)):
         return reason
     if readings.is_asleep or _tier(mind, now_s) is not None:

@@ -56,6 +56,8 @@ class Readings:
         self.usable = snapshot
         if self._had_trouble and snapshot.at_s - self._usable_since_s >= STEADY_S:
             self._had_trouble = False
+        if self.ladder.read_s == float("-inf"):  # the first one: no level was there before
+            self.ladder = Ladder(since_s=snapshot.at_s)
         ladder, decision = decide(self.ladder, snapshot, self.limits)
         self._stand_on(ladder)
         return decision

@@ -8,6 +8,7 @@ import msgspec
 from swictation.types import Seat, VramSnapshot
 from swictation.vram.breaker import State
 from swictation.vram.card_worker import CardWorker
+from swictation.vram.detector import DetectorSeat
 from swictation.vram.effects import Effect, Gained, told
 from swictation.vram.mind import Mind
 from swictation.vram.modes import Mode, Modes
@@ -100,11 +101,21 @@ class _Noted(msgspec.Struct):
 
 
 def _ours_mib(last: VramSnapshot, worker: CardWorker) -> float | None:
-    """As listed; the list is read seldom, so a model just loaded is not in it but known."""
-    if last.ours_mib is None or last.is_ours_fresh or worker.figures is None:
+    """As listed; the list is read seldom, so what has come or gone since is known better."""
+    if last.ours_mib is None or last.is_ours_fresh:
         return last.ours_mib
-    known_mib = worker.context_mib + worker.figures.reserved_mib
-    return min(max(last.ours_mib, known_mib), last.total_mib - last.free_mib)
+    if not worker.is_there:
+        return 0.0
+    used_mib = last.total_mib - last.free_mib
+    if worker.figures is None:
+        return min(last.ours_mib, used_mib)
+    return min(max(last.ours_mib, worker.context_mib + worker.figures.reserved_mib), used_mib)
+
+
+def _place(worker: CardWorker, detector: DetectorSeat) -> DetectorPlace:
+    """Where no worker is left, the next frame is judged by the daemon's own, whoever moved it."""
+    effective = detector.effective if worker.is_there else "cpu"
+    return DetectorPlace(detector.wanted, effective, detector.reason)
 
 
 class Reporter:
@@ -145,7 +156,7 @@ class Reporter:
             else None,
             trouble=readings.trouble(now_s),
             level=readings.level.name,
-            since_s=max(0.0, now_s - readings.ladder.since_s),
+            since_s=max(0.0, now_s - readings.ladder.since_s) if readings.last else 0.0,
             thresholds_mib=(
                 last.total_mib - enter[0],
                 last.total_mib - enter[1],
@@ -156,7 +167,7 @@ class Reporter:
             predicted_peak_mib=mind.work_mib,
             worker=worker.phase,
             tier=tiers[worker.tier].name if worker.tier < len(tiers) else "",
-            vad_placement=DetectorPlace(detector.wanted, detector.effective, detector.reason),
+            vad_placement=_place(worker, detector),
             asr_placement=mind.seat,
             mode=modes.mode,
             mode_reason=modes.reason,

@@ -78,5 +78,5 @@ def test_five_workers_killed_one_after_the_other_cost_no_character(real, text):
             running.wait_for("commit")
         os.kill(ready["pid"], signal.SIGKILL)
     done = running.finish()
-    assert done.generations[:6] == list(range(1, 7))
+    assert done.generations[:5] == list(range(1, 6))  # the sixth may come when all is said
     assert done.out == text

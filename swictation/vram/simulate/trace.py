@@ -18,6 +18,7 @@ GAP_S = 60.0
 LONGEST_UTTERANCE_S = 60.0
 
 _MAX_LINE_BYTES = 4096
+_LONGEST_S = 366 * 86400.0
 _ROUNDING_MIB = 1.0
 _GZIP = b"\x1f\x8b"
 _REMEDY = (
@@ -99,6 +100,8 @@ def _lines(stream: BinaryIO | gzip.GzipFile, name: str) -> Iterator[Line]:
 def _fault(line: Line, last: Line | None, *, knows_speech: bool) -> str:
     """What is wrong with a line; JSON knows no NaN and no infinity, so all is finite."""
     total_mib, free_mib, ours_mib = line.total_mib, line.free_mib, line.ours_mib or 0.0
+    if not 0.0 <= line.t_s <= _LONGEST_S:
+        return f"t_s = {line.t_s:g} must be from 0 to {_LONGEST_S:g}, a year"
     if not total_mib > 0.0:
         return f"total_mib = {total_mib:g} must be above 0"
     if not 0.0 <= free_mib <= total_mib:
@@ -121,5 +124,6 @@ def _fault(line: Line, last: Line | None, *, knows_speech: bool) -> str:
 
 def _plain(error: Exception) -> str:
     """What msgspec says, without its words for Python's types."""
-    told = str(error).replace(" - at `$.", " (").replace("`", ")" if "`$." in str(error) else "")
-    return told.rstrip(".")
+    what, at, where = str(error).partition(" - at `$.")
+    told = what.replace("`", "").rstrip(".")
+    return f"{told} ({where.rstrip('`')})" if at else told
