@@ -65,6 +65,8 @@ class Playing:
         """
         if self._give_up:
             raise self._give_up
+        if self._crew.card_trouble and self._crew.is_hopeless and not self._stream.is_done:
+            raise gave_up(self._crew.card_trouble, None)
         outcome = self.outcome
         needs_no_engine = outcome.error or outcome.undelivered or outcome.is_interrupted
         return self._stream.is_done and bool(self.device or needs_no_engine)

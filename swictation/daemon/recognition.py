@@ -19,6 +19,7 @@ from swictation.events import (
     PointsFound,
     Scanned,
     WorkerAnswered,
+    WorkerFailed,
     WorkerGone,
 )
 from swictation.types import (
@@ -32,6 +33,8 @@ from swictation.types import (
 from swictation.worker.crew import Crew
 from swictation.worker.restarts import DEATHS_UNTIL_SET_ASIDE, blamed, cleared
 
+_REFUSALS_UNTIL_SET_ASIDE = 9
+"""Three rounds of the breaker, with pauses of 5, 10 and 20 s between (docs/vram.md)."""
 _REPORT_S = {"with partials": 0.1, "without": 1.0}
 
 _log = logging.getLogger(__name__)
@@ -59,6 +62,7 @@ class Recognition:
         self._arrivals: dict[int, float] = {}
         """When the points came that are not committed yet, by their sample."""
         self._ignored_dictations = 0
+        self._refused = self._refusals = 0
         self.latency = Latency()
         self.lost_samples = 0
 
@@ -160,6 +164,19 @@ class Recognition:
             stream.blame, verdict = blamed(stream.blame, pending.utterance, event.seat)
             if verdict == "set-aside" and not (event.seat == "gpu" and self._crew.has_spare):
                 self._crew.at(event.seat).excuse()
+                self._set_aside(pending.utterance)
+        self.ask_again()
+
+    def on_worker_failed(self, event: WorkerFailed) -> None:
+        """The card was short of memory, in halves as well: asked elsewhere, or there once more.
+
+        With nobody else to ask it is set aside in the end: it would hold up all that follows.
+        """
+        pending = self._stream.stabilizer.pending
+        if pending and pending.number == event.number and not self._crew.has_spare:
+            self._refusals = self._refusals + 1 if self._refused == event.number else 1
+            self._refused = event.number
+            if self._refusals >= _REFUSALS_UNTIL_SET_ASIDE:
                 self._set_aside(pending.utterance)
         self.ask_again()
 

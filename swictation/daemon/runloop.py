@@ -153,7 +153,7 @@ class RunLoop:
                 owner.on_worker(event)
             case WorkerFailed():
                 self._note_failed(event)
-                recognition.ask_again()
+                recognition.on_worker_failed(event)
             case WorkerGone():
                 self._note_gone(event)
                 recognition.on_worker_gone(event)

@@ -282,6 +282,7 @@ class Steward:
         if (manager.mode, manager.mode_reason) != self._mode:
             self._mode = (manager.mode, manager.mode_reason)
             self._on_mode(*self._mode)
+        self._crew.card_trouble = manager.mode_reason if manager.is_lost else ""
         self._arm()
         if self._crew.seat != seat and self._asker:
             self._asker.ask_again()

@@ -71,7 +71,8 @@ class Breaker:
             self._good_probes += 1
             if self._good_probes >= PROBES_UNTIL_CLOSED:
                 self._close()
-        elif self.state == "closed" and self._ooms:
+        elif self.state == "closed":
+            self._pauses = 0  # a known sound is short: only a user's work says that there is room
             self._forget_old_ooms(now_s)
             if not self._ooms:
                 self.failures, self.why = 0, ""
@@ -123,7 +124,7 @@ class Breaker:
 
     def _close(self) -> None:
         self.state, self.why = "closed", ""
-        self.failures = self._pauses = 0
+        self.failures = 0
         self._ooms.clear()
 
     def _open(self, now_s: float, why: str) -> None:

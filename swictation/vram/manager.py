@@ -271,6 +271,11 @@ class AdaptiveMemoryManager:
         return self._mind.seat
 
     @property
+    def is_lost(self) -> bool:
+        """Whether no worker will come onto the card without somebody's help."""
+        return self._mind.breaker.is_banned(self._now_s) or self._mind.readings.is_out_of_reach
+
+    @property
     def mode(self) -> Mode:
         """How it serves with less than the card; "": as it should."""
         return self._modes.mode
@@ -378,7 +383,8 @@ class AdaptiveMemoryManager:
         if not is_serving:
             return mind.fallback
         is_edge = not mind.is_busy or mind.backlog_s > _SEAM_BACKLOG_S
-        return "gpu" if mind.seat in ("gpu", None) or is_edge else mind.seat
+        is_answered = mind.can_cpu and mind.cpu == "ready"
+        return "gpu" if mind.seat in ("gpu", None) or is_edge or not is_answered else mind.seat
 
 
 def _told(decision: Decision, snapshot: VramSnapshot) -> Effect:

@@ -14,6 +14,9 @@ STEADY_S = 5.0
 """After a trouble the card is believed when it has been readable for so long."""
 
 _AT_ONCE: frozenset[Trouble] = frozenset({"lost", "no-driver", "mismatch"})
+_OUT_OF_REACH: frozenset[Trouble] = frozenset(
+    {"lost", "no-driver", "mismatch", "no-library", "no-device"}
+)
 _NEAR = 0.03
 """Of the card: so near to a threshold, it is read more often."""
 
@@ -74,6 +77,11 @@ class Readings:
     def is_trusted(self, now_s: float) -> bool:
         """Fresh, and not just back from a trouble."""
         return self.is_fresh(now_s) and not self._had_trouble
+
+    @property
+    def is_out_of_reach(self) -> bool:
+        """Whether the card or its driver is not there: no later reading is likely to differ."""
+        return self.last is not None and self.last.trouble in _OUT_OF_REACH
 
     @property
     def is_asleep(self) -> bool:

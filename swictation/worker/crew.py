@@ -13,7 +13,6 @@ from swictation.config.settings import WorkerSettings
 from swictation.errors import SwictationError, WorkerError
 from swictation.events import Event, WorkerGone
 from swictation.types import DecodeRequest, Samples, Seat
-from swictation.vram.breaker import DEATHS_UNTIL_BAN
 from swictation.worker.supervisor import Supervisor
 
 
@@ -39,6 +38,8 @@ class Crew:
         """Where the next utterance goes."""
         self.has_spare = True
         """Whether an engine on the processor can be had."""
+        self.card_trouble = ""
+        """Why no worker will come onto the card any more, as far as can be foreseen."""
         self.router: Callable[[DecodeRequest], Route] = lambda _: Route(self.seat)
         """Says where a request goes, each time it is to be sent."""
 
@@ -73,7 +74,7 @@ class Crew:
     def is_hopeless(self) -> bool:
         """Whether starting again has proved useless, wherever a request could go."""
         is_cpu_lost = not self.has_spare or self.cpu.restarts.is_hopeless
-        return is_cpu_lost and (self.gpu is None or self.gpu.restarts.failures >= DEATHS_UNTIL_BAN)
+        return is_cpu_lost and (self.gpu is None or bool(self.card_trouble))
 
     def is_spared(self, event: WorkerGone) -> bool:
         """Whether work goes on elsewhere after that end, or it was wanted."""

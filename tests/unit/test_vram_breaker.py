@@ -60,7 +60,7 @@ def test_each_pause_is_twice_as_long_up_to_five_minutes(times, pause_s):
     assert breaker.state == "half-open"
 
 
-def test_two_probes_that_end_well_close_it_and_the_pauses_begin_anew():
+def test_two_probes_that_end_well_close_it_and_a_success_makes_the_pauses_short_again():
     breaker, now_s = opened(4)
     now_s += MAX_PAUSE_S
     for _ in range(2):
@@ -68,9 +68,21 @@ def test_two_probes_that_end_well_close_it_and_the_pauses_begin_anew():
         assert breaker.begin_probe(now_s)
         breaker.succeeded(now_s)
     assert (breaker.state, breaker.failures, breaker.why) == ("closed", 0, "")
+    breaker.succeeded(now_s, is_probe=False)  # a user's work, which is longer than a probe
     for _ in range(3):
         breaker.failed("oom", now_s)
     assert breaker.begin_probe(now_s + 5.0)
+
+
+def test_without_a_users_success_between_the_pauses_go_on_growing():
+    breaker, now_s = opened(2)
+    now_s += MAX_PAUSE_S
+    for _ in range(2):
+        assert breaker.begin_probe(now_s)
+        breaker.succeeded(now_s)
+    for _ in range(3):
+        breaker.failed("oom", now_s)
+    assert not breaker.begin_probe(now_s + 10.0)
 
 
 def test_one_probe_at_a_time():

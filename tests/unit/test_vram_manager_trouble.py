@@ -45,6 +45,7 @@ def test_validations_come_one_at_a_time():
 
 def test_the_way_back_is_taken_at_an_utterances_edge():
     daemon = serving()
+    daemon.tell("on_cpu", "ready")
     daemon.gone("crash")
     daemon.read(800, 1)
     daemon.ready()
@@ -55,6 +56,22 @@ def test_the_way_back_is_taken_at_an_utterances_edge():
     assert daemon.manager.asr_seat == "cpu"
     daemon.do(is_busy=False)
     assert daemon.manager.asr_seat == "gpu"
+
+
+def test_it_is_taken_at_once_where_the_cpu_engine_has_failed():
+    daemon = serving()
+    daemon.tell("on_cpu", "ready")
+    daemon.do(is_busy=True, backlog_s=2.0)
+    daemon.gone("crash")
+    daemon.read(800)
+    assert daemon.manager.asr_seat == "cpu"
+    daemon.tell("on_cpu", "failed")
+    daemon.ready()
+    for _ in range(2):
+        daemon.read(800, 2)
+        daemon.tell("on_validated", is_good=True)
+    assert daemon.manager.asr_seat == "gpu"
+    assert daemon.manager.admit(daemon.now_s, 5.0, deaths_on_gpu=0).seat == "gpu"
 
 
 def test_far_behind_it_is_taken_at_once():
