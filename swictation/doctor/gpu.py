@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from swictation.config.settings import Settings
+from swictation.daemon.staffing import wants_card
 from swictation.doctor.finding import Finding, Level, Subject
 from swictation.vram.cards import Card, cards, driver, is_off_bus, parameters
 from swictation.vram.troubles import REMEDIES
@@ -25,12 +25,6 @@ def look(root: Path, *, is_wanted: bool) -> Iterator[Finding]:
         return
     yield judge(cards(root), driver(root), is_wanted=is_wanted)
     yield from judge_sleep(parameters(root), is_wanted=is_wanted)
-
-
-def wants_card(settings: Settings) -> bool:
-    """Whether the engine is to run on a card: the embedded one does so by command alone."""
-    asr = settings.asr
-    return asr.device == "cuda" or (asr.device == "auto" and asr.engine != "whisper")
 
 
 def judge(found: list[Card], version: str, *, is_wanted: bool) -> Finding:

@@ -1,8 +1,6 @@
 import pytest
-from msgspec.structs import replace
 
 from fakes.sysfs import OTHER, Machine
-from swictation.config.settings import Settings
 from swictation.doctor import gpu
 from swictation.vram.cards import cards, driver, parameters
 
@@ -122,18 +120,3 @@ def test_a_driver_that_knows_the_newer_way_is_told_that_one(laptop):
 def test_memory_that_outlives_a_sleep_is_not_mentioned(laptop, told):
     laptop.set_parameters(told)
     assert judge_sleep(laptop) == []
-
-
-@pytest.mark.parametrize(
-    ("device", "engine", "is_wanted"),
-    [
-        ("auto", "whisper", False),
-        ("cpu", "canary", False),
-        ("auto", "canary", True),
-        ("cuda", "whisper", True),
-    ],
-)
-def test_who_wants_a_card(device, engine, is_wanted):
-    settings = Settings()
-    settings = replace(settings, asr=replace(settings.asr, device=device, engine=engine))
-    assert gpu.wants_card(settings) is is_wanted
