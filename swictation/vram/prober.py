@@ -93,6 +93,7 @@ class Prober:
         self._is_ill = False
         self._is_unread = False
         self._newest: VramSnapshot | None = None
+        self._has_failed = False
         self._changed = Event()
         self._stopped = False
         self._thread = Thread(target=self._run, name="vram-probe", daemon=True)
@@ -163,7 +164,7 @@ class Prober:
         return interval_s(self._wish, self._settings, in_hurry=in_hurry, is_ill=self._is_ill)
 
     def _read(self, wish: Wish) -> None:
-        snapshot = self._probe.read(wish.pids)
+        snapshot = self._ask(wish)
         with self._lock:
             if self._stopped:
                 return
@@ -174,6 +175,17 @@ class Prober:
                 return
             self._is_unread = True
         self._post(snapshot)
+
+    def _ask(self, wish: Wish) -> VramSnapshot:
+        """A reading in any case: a library that misbehaves must not end the daemon."""
+        try:
+            return self._probe.read(wish.pids)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told as a reading
+            if not self._has_failed:
+                self._has_failed = True
+                _log.exception("the card cannot be read")
+            reason = f"it cannot be read: {type(error).__name__}"
+            return VramSnapshot(self._clock.now_s(), trouble="unknown", reason=reason)
 
     def _run(self) -> None:
         while True:

@@ -35,6 +35,7 @@ class Terminal:
     def __init__(self, *command: str, **more: str) -> None:
         own, theirs = pty.openpty()
         environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "40"}
+        environment.pop("NO_COLOR", None)
         self.process = subprocess.Popen(
             command, env=environment | more, stdin=theirs, stdout=theirs, stderr=theirs
         )
@@ -51,8 +52,26 @@ class Terminal:
         self.process.send_signal(number)
         code = self.process.wait(60)
         self._read()
-        os.close(self._fd)
         return code
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait(60)
+        os.close(self._fd)
+
+
+@pytest.fixture
+def terminals():
+    """Makes them, and leaves none behind."""
+    made: list[Terminal] = []
+
+    def make(*command: str, **more: str) -> Terminal:
+        made.append(Terminal(*command, **more))
+        return made[-1]
+
+    yield make
+    for terminal in made:
+        terminal.close()
 
     def _read(self) -> None:
         while True:
@@ -78,11 +97,11 @@ def test_once_it_prints_this_moment(session_bus):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_live_it_follows_the_card_and_the_daemon_until_it_is_ended(session_bus, number):
+def test_live_it_follows_the_card_and_the_daemon_until_it_is_ended(session_bus, terminals, number):
     async def test() -> None:
         async with daemon() as stand_in:
             stand_in.change(vram=CARD)
-            terminal = Terminal(*_WATCH)
+            terminal = terminals(*_WATCH)
             await until(lambda: terminal.has_told("NORMAL"))
             stand_in.change(vram=msgspec.structs.replace(CARD, level="EMERGENCY", free_mib=50.0))
             await until(lambda: terminal.has_told("EMERGENCY"))
@@ -98,11 +117,11 @@ def test_live_it_follows_the_card_and_the_daemon_until_it_is_ended(session_bus, 
     run(test)
 
 
-def test_without_colours_the_levels_are_letters(session_bus):
+def test_without_colours_the_levels_are_letters(session_bus, terminals):
     async def test() -> None:
         async with daemon() as stand_in:
             stand_in.change(vram=msgspec.structs.replace(CARD, level="CRITICAL", free_mib=400.0))
-            terminal = Terminal(*_WATCH, NO_COLOR="1")
+            terminal = terminals(*_WATCH, NO_COLOR="1")
             await until(lambda: terminal.has_told("CRITICAL"))
             assert await asyncio.to_thread(terminal.end, signal.SIGINT) == 0
             assert "\x1b[31m" not in terminal.told

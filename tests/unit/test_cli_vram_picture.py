@@ -25,7 +25,9 @@ def shown(vram, *, history=None, width=WIDTH, colour=False, **fields):
     status = Status(**{"state": "listening", "vram": vram, **fields})
     out = io.StringIO()
     system = "standard" if colour else None
-    console = Console(file=out, width=width, force_terminal=colour, color_system=system)
+    console = Console(
+        file=out, width=width, force_terminal=colour, color_system=system, no_color=not colour
+    )
     console.print(picture(status, past, width))
     return out.getvalue().splitlines()
 
