@@ -59,6 +59,16 @@ class Terminal:
         self.process.wait(60)
         os.close(self._fd)
 
+    def _read(self) -> None:
+        while True:
+            try:
+                data = os.read(self._fd, 2**16)
+            except OSError:  # nothing there, or nobody any more
+                return
+            if not data:
+                return
+            self.told += data.decode(errors="replace")
+
 
 @pytest.fixture
 def terminals():
@@ -72,16 +82,6 @@ def terminals():
     yield make
     for terminal in made:
         terminal.close()
-
-    def _read(self) -> None:
-        while True:
-            try:
-                data = os.read(self._fd, 2**16)
-            except OSError:  # nothing there, or nobody any more
-                return
-            if not data:
-                return
-            self.told += data.decode(errors="replace")
 
 
 def test_once_it_prints_this_moment(session_bus):
