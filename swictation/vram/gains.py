@@ -1,5 +1,7 @@
 """Memory that was freed shows up late: wait for it before the next step is judged. Pure."""
 
+import math
+
 import msgspec
 
 from swictation.types import VramSnapshot
@@ -14,6 +16,7 @@ class _Awaited(msgspec.Struct):
     action: str
     estimate_mib: float
     before: VramSnapshot | None
+    lapses_s: float
     begun_s: float | None = None
     """When it was carried out; None: it has not been yet."""
 
@@ -33,9 +36,22 @@ class Gains:
     def is_polling(self) -> bool:
         return self._awaited is not None and self._awaited.begun_s is not None
 
-    def expect(self, action: str, estimate_mib: float, before: VramSnapshot | None) -> None:
-        """An action is about to be carried out; a later one takes the earlier one's place."""
-        self._awaited = _Awaited(action, estimate_mib, before)
+    def expect(
+        self,
+        action: str,
+        estimate_mib: float,
+        before: VramSnapshot | None,
+        lapses_s: float = math.inf,
+    ) -> None:
+        """An action is about to be carried out; a later one takes the earlier one's place.
+
+        Args:
+            action: its name.
+            estimate_mib: what it should free.
+            before: the last reading before it.
+            lapses_s: the time at which it is forgotten if nobody has said that it was done.
+        """
+        self._awaited = _Awaited(action, estimate_mib, before, lapses_s)
 
     def done(self, action: str, now_s: float) -> None:
         """It has been: its gain may show from now on."""
@@ -54,7 +70,11 @@ class Gains:
     def look(self, now_s: float, last: VramSnapshot | None) -> Gained | None:
         """What has shown: None while there is still something to wait for, or nothing at all."""
         awaited = self._awaited
-        if awaited is None or awaited.begun_s is None:
+        if awaited is None:
+            return None
+        if awaited.begun_s is None:
+            if now_s >= awaited.lapses_s:
+                self._awaited = None
             return None
         freed_mib = own_mib = 0.0
         if last is not None and last.is_usable and last.at_s >= awaited.begun_s:

@@ -237,6 +237,8 @@ class AdaptiveMemoryManager:
         mind = self._mind
         if mind.worker.is_there or mind.gains.is_pending:
             return "held"
+        if mind.is_suspended:
+            return "none"
         is_awaited = mind.is_wanted and mind.is_active and not mind.breaker.is_banned(self._now_s)
         return "awaited" if is_awaited else "none"
 

@@ -9,7 +9,7 @@ from swictation.vram.policy import Level
 TRIM_PAUSE_S = 10.0
 """Least seconds between two trims: not after every segment."""
 
-_ANSWER_S = 30.0
+CONFIRMED_WITHIN_S = 30.0
 """An order that is not confirmed by then is given again; a decode may be in between."""
 
 
@@ -21,7 +21,7 @@ class _Standing:
         self.retry = Backoff(5.0, 300.0)
 
     def may_ask(self, now_s: float) -> bool:
-        if self.asked_s is not None and now_s - self.asked_s >= _ANSWER_S:
+        if self.asked_s is not None and now_s - self.asked_s >= CONFIRMED_WITHIN_S:
             self.answered(now_s, is_done=False)
         return self.asked_s is None and self.retry.is_over(now_s)
 
@@ -34,7 +34,7 @@ class _Standing:
 
     @property
     def next_s(self) -> float:
-        return self.retry.until_s if self.asked_s is None else self.asked_s + _ANSWER_S
+        return self.retry.until_s if self.asked_s is None else self.asked_s + CONFIRMED_WITHIN_S
 
 
 class Orders:

@@ -5,6 +5,7 @@ from swictation.vram import loads
 from swictation.vram.cache import collectable_mib
 from swictation.vram.effects import Effect, Order, Validate
 from swictation.vram.mind import Mind
+from swictation.vram.orders import CONFIRMED_WITHIN_S
 from swictation.vram.policy import Level
 from swictation.vram.trust import VALIDATION_S
 
@@ -46,7 +47,8 @@ def _trim(mind: Mind, now_s: float, snapshot: VramSnapshot) -> list[Order]:
     trim = mind.orders.trim(now_s, figures, snapshot.free_mib)
     if trim is None or figures is None:
         return []
-    mind.gains.expect("trim", collectable_mib(figures), snapshot)
+    lapses_s = now_s + CONFIRMED_WITHIN_S  # then it may be given again
+    mind.gains.expect("trim", collectable_mib(figures), snapshot, lapses_s)
     return [trim]
 
 

@@ -76,7 +76,7 @@ class Supervisor:
         self._worker: WorkerProcess | None = None
         self._is_ready = False
         self._open = OpenRequests()
-        self._kind = "crash"
+        self._kind: FailureKind = "crash"
         self._is_pinged = False
         self._has_answered = False
         self._planned = ""
@@ -90,7 +90,6 @@ class Supervisor:
         self._released = ""
         """Why it is wanted no more."""
         self._task: asyncio.Task[None] | None = None
-        self._kind: FailureKind = "crash"
         self.restarts = Restarts()
         self.generation = 0
         self.starts = 0

@@ -59,12 +59,6 @@ class Result:
         return kept and text == self.scene.text == self.outcome.text.strip()
 
     @property
-    def is_back(self) -> bool:
-        """Whether requests went to the card once more before the end."""
-        later = [fields for at_s, name, fields in self.events if at_s > self.begun_s]
-        return any(fields.get("to") == "gpu" and fields.get("action") == "asr" for fields in later)
-
-    @property
     def resumed_s(self) -> float | None:
         """From the fault to the next words."""
         times = [at_s for at_s, name, _ in self.events if name == "commit" and at_s > self.begun_s]

@@ -242,6 +242,30 @@ def test_in_warning_the_cache_is_given_back_where_that_pays():
     assert daemon.seen(Order) == [Order("trim")]
 
 
+def test_a_trim_that_nobody_confirms_is_asked_for_again_and_blocks_nothing():
+    daemon = serving()
+    daemon.tell("on_gpu_answer", 6.0, figures(cache_mib=200.0))
+    daemon.read(1300, 25)
+    assert daemon.seen(Order) == [Order("trim")]
+    daemon.read(1300, 20)
+    assert daemon.seen(Order) == 2 * [Order("trim")]
+    daemon.tell("on_order_done", "trim", is_done=True, figures=figures())
+    daemon.read(1100, 1)
+    assert [gained.action for gained in daemon.seen(Gained)] == ["trim"]
+
+
+def test_a_lost_trim_keeps_no_better_model_away():
+    daemon = serving(tiers=(LARGE, SMALL))
+    daemon.ready(tier=1, figures=figures(allocated_mib=400.0, cache_mib=200.0))
+    daemon.read(800, 2)
+    daemon.tell("on_validated", is_good=True)
+    daemon.read(2700, 3)
+    assert daemon.seen(Order) == [Order("trim")]
+    daemon.tell("on_gpu_answer", 6.0, figures(allocated_mib=400.0))
+    daemon.read(800, 200)
+    assert [stop.reason for stop in daemon.seen(StopGpu)][:1] == ["1b fits again"]
+
+
 def test_a_small_cache_is_left_alone():
     daemon = serving()
     daemon.tell("on_gpu_answer", 6.0, figures(cache_mib=50.0))

@@ -213,6 +213,16 @@ def test_after_sleep_nothing_counts_that_was_known():
     assert daemon.seen(LoadGpu)
 
 
+def test_a_machine_that_goes_to_sleep_awaits_no_card():
+    daemon = serving()
+    daemon.tell("suspend")
+    daemon.gone()
+    daemon.read(800, 8)
+    assert daemon.manager.need == "none"
+    daemon.tell("resumed")
+    assert daemon.manager.need == "awaited"
+
+
 # The detector.
 
 
