@@ -10,7 +10,7 @@ import logging
 import os
 from collections.abc import Awaitable, Callable
 
-from dbus_fast import Message, MessageType
+from dbus_fast import Message, MessageType, Variant
 
 from swictation.control.link import FAILURES, Bus, Link
 from swictation.control.screenlock import ANSWER_S, LONGEST_WAIT_S, NAME, PATH
@@ -37,6 +37,8 @@ class SleepWatch:
         self._after = after
         self._news: asyncio.Queue[bool] = asyncio.Queue(maxsize=8)
         """Whether it goes to sleep; full, the newest is dropped: nobody sleeps that often."""
+        self._thinks_asleep = False
+        """By the last of the news."""
         self._inhibitor: int | None = None
         self._link = Link(
             "sleep", system_address, self._on_up, None, LONGEST_WAIT_S, takes_fds=True
@@ -59,13 +61,36 @@ class SleepWatch:
     async def _on_up(self, bus: Bus) -> None:
         bus.add_message_handler(self._note)
         await bus.ask_bus("AddMatch", "s", _RULE)
-        with contextlib.suppress(*FAILURES):  # without logind there is nothing to inhibit
+        with contextlib.suppress(*FAILURES):  # without logind there is nothing to ask
+            await self._catch_up(bus)
+        with contextlib.suppress(*FAILURES):  # nor to inhibit
             await self._inhibit(bus)
+
+    async def _catch_up(self, bus: Bus) -> None:
+        """The end of the sleep may have been told while there was no connection."""
+        if not self._thinks_asleep:
+            return
+        message = Message(
+            destination=NAME,
+            path=PATH,
+            interface="org.freedesktop.DBus.Properties",
+            member="Get",
+            signature="ss",
+            body=[_INTERFACE, "PreparingForSleep"],
+        )
+        async with asyncio.timeout(ANSWER_S):
+            (answer,) = await bus.ask(message)
+        if isinstance(answer, Variant) and answer.value is False and self._thinks_asleep:
+            self._take(is_going=False)
 
     def _note(self, message: Message) -> None:
         if message.message_type is MessageType.SIGNAL and message.member == _SIGNAL:
-            with contextlib.suppress(asyncio.QueueFull):
-                self._news.put_nowait(bool(message.body[0]))
+            self._take(is_going=bool(message.body[0]))
+
+    def _take(self, *, is_going: bool) -> None:
+        with contextlib.suppress(asyncio.QueueFull):
+            self._news.put_nowait(is_going)
+            self._thinks_asleep = is_going
 
     async def _watch(self) -> None:
         while True:

@@ -53,6 +53,8 @@ _FREEING = {"trim", "half-buffer"}
 _FREED_WITHIN_S = 5.0
 """Freed memory is seen 0.5 to 1.5 s late (design); so long it is looked for more often."""
 
+_NO_UTTERANCE: tuple[int, Seat] = (-1, "cpu")
+
 OnMode = Callable[[str, str], None]
 """Told the degraded mode and its reason; "" for none."""
 
@@ -118,7 +120,8 @@ class Steward:
         self._refused = 0
         self._is_asker_waiting = False
         """A request was sent nowhere: whether there is room by now, the next reading tells."""
-        self._current: tuple[int, Seat] = (-1, "cpu")
+        self._current = _NO_UTTERANCE
+        """The utterance that was routed last, and its seat."""
         self._activity = (False, False)
         self._needs_spare = False
         """A request waits for it, whatever the rest does."""
@@ -141,8 +144,9 @@ class Steward:
         self._prober.stop()
 
     def serve(self, asker: Asker) -> None:
-        """Whose requests are routed from now on."""
+        """Whose requests are routed from now on. Utterances are counted anew."""
         self._asker = asker
+        self._current = _NO_UTTERANCE
 
     def have(self, seat: Seat, spec: EngineSpec) -> None:
         """The engine for that seat is known, its model is there."""

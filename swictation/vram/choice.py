@@ -7,6 +7,8 @@ from swictation.vram.driver import Driver, Handle
 from swictation.vram.troubles import Unreadable
 
 AUTO = "auto"
+_MOST_CARDS = 64
+"""More than any machine has: a driver in trouble may tell any number."""
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -44,7 +46,7 @@ def _all(driver: Driver) -> list[Candidate]:
     """By the driver's own count; a card that is lost does not hide the others."""
     found: list[Candidate] = []
     lost: Unreadable | None = None
-    for index in range(driver.count()):
+    for index in range(min(driver.count(), _MOST_CARDS)):
         try:
             found.append(Candidate(index, driver.card(index)))
         except Unreadable as error:

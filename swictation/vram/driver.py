@@ -16,7 +16,11 @@ class Driver:
 
     def __init__(self) -> None:
         # Imported when first needed: 3 MB that a machine without a card never pays.
-        self._nvml: Any = importlib.import_module("pynvml")
+        try:
+            self._nvml: Any = importlib.import_module("pynvml")
+        except ImportError as error:
+            told = f"the package nvidia-ml-py cannot be loaded: {error}"
+            raise Unreadable("no-library", told) from error
         self._has_v2 = True
         self._ask("nvmlInit")
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import socket
 from collections.abc import Generator
 from threading import Thread
@@ -14,8 +15,12 @@ from swictation.types import FRAME_SAMPLES
 from swictation.vad import records
 from swictation.vad.detector import Detector
 from swictation.vad.registry import loader
+from swictation.vram.failures import classify
 
 _GOODBYE_S = 0.5
+_EXIT_BROKEN = 3
+_POISONED = ("fatal", "lost", "hang")
+"""What leaves nothing in this process that could be trusted, the engine included."""
 
 _log = logging.getLogger(__name__)
 
@@ -56,12 +61,25 @@ def _load(spec: EngineSpec) -> Detector | None:
 def _run(sock: socket.socket, detector: Detector) -> None:
     try:
         _serve(sock, detector)
-    except OSError as error:
-        _log.warning("the detector's channel broke: %s", error.strerror)
     except Exception as error:  # noqa: BLE001 - as above; the daemon sees the end of the channel
-        _log.error("the detector broke off: %r", error)
+        _judge(error)
     _hang_up(sock)
     sock.close()
+
+
+def _judge(error: Exception) -> None:
+    """Say what befell the detector; ends the process where the device is in doubt.
+
+    At once, and not by the engine's thread: it may be waiting for that very device.
+    """
+    kind = classify(error)
+    if kind in _POISONED:
+        _log.error("the detector's device failed (%s), the worker ends: %r", kind, error)
+        os._exit(_EXIT_BROKEN)
+    if isinstance(error, OSError):
+        _log.warning("the detector's channel broke: %s", error.strerror)
+    else:
+        _log.error("the detector broke off: %r", error)
 
 
 def _serve(sock: socket.socket, detector: Detector) -> None:

@@ -63,6 +63,7 @@ class Manager(ServiceInterface):
         super().__init__(f"{NAME}.Manager")
         self.of_process: str | None = None
         self.inhibited: list[list[str]] = []
+        self.is_going = False
         self._inhibitor = (-1, -1)
 
     @dbus_method()
@@ -84,7 +85,12 @@ class Manager(ServiceInterface):
 
     @dbus_signal()
     def PrepareForSleep(self, is_going: DBusBool) -> DBusBool:
+        self.is_going = is_going
         return is_going
+
+    @dbus_property(access=PropertyAccess.READ)
+    def PreparingForSleep(self) -> DBusBool:
+        return self.is_going
 
     @dbus_method()
     def GetSessionByPID(self, pid: DBusUInt32) -> DBusObjectPath:
