@@ -133,7 +133,9 @@ class Run:
     async def play(self) -> Result:
         """Let it happen, to the last word."""
         session = FileSession(
-            settings_for(self.manifest), ModelLocation("scene", self.manifest), None
+            settings_for(self.manifest, 0.4 if self.cell.fault == "hang" else 20.0),
+            ModelLocation("scene", self.manifest),
+            None,
         )
         session._events.tell(self.watch.note)
         async with asyncio.timeout(PATIENCE_S), session:
