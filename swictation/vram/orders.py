@@ -12,6 +12,9 @@ TRIM_PAUSE_S = 10.0
 CONFIRMED_WITHIN_S = 30.0
 """An order that is not confirmed by then is given again; a decode may be in between."""
 
+_REFUSALS = 3
+"""So often in a row, and the worker does not know how: it is not asked again."""
+
 
 class _Standing:
     """One order: asked for, confirmed, or to be repeated."""
@@ -19,18 +22,26 @@ class _Standing:
     def __init__(self) -> None:
         self.asked_s: float | None = None
         self.retry = Backoff(5.0, 300.0)
+        self.refusals = 0
 
     def may_ask(self, now_s: float) -> bool:
         if self.asked_s is not None and now_s - self.asked_s >= CONFIRMED_WITHIN_S:
-            self.answered(now_s, is_done=False)
+            self._lapsed(now_s)
+        if self.refusals >= _REFUSALS:
+            return False
         return self.asked_s is None and self.retry.is_over(now_s)
 
     def answered(self, now_s: float, *, is_done: bool) -> None:
+        if not is_done:
+            self.refusals += 1
+            self._lapsed(now_s)
+            return
+        self.asked_s, self.refusals = None, 0
+        self.retry.succeeded()
+
+    def _lapsed(self, now_s: float) -> None:
         self.asked_s = None
-        if is_done:
-            self.retry.succeeded()
-        else:
-            self.retry.failed(now_s)
+        self.retry.failed(now_s)
 
     @property
     def next_s(self) -> float:

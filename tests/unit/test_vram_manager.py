@@ -290,6 +290,26 @@ def test_an_order_that_was_not_done_is_given_again_as_long_as_its_reason_holds()
     assert {order.what for order in daemon.seen(Order)} == {"beam", "full-buffer"}
 
 
+def test_an_order_that_a_worker_refuses_three_times_is_kept_for_the_next_worker():
+    daemon = serving()
+
+    def critical(seconds):
+        daemon.log.clear()
+        for _ in range(seconds):
+            known = len(daemon.log)
+            daemon.read(1480, 1)
+            for _, effect in daemon.log[known:]:
+                if isinstance(effect, Order):
+                    daemon.tell("on_order_done", effect.what, is_done=False, figures=None)
+        return sorted(order.what for order in daemon.seen(Order))
+
+    assert critical(2000) == 3 * ["greedy"] + 3 * ["half-buffer"]
+    daemon.gone("crash")
+    daemon.read(800, 60)
+    daemon.ready()
+    assert critical(10) == 2 * ["greedy"] + 2 * ["half-buffer"]
+
+
 def test_at_critical_what_does_not_fit_goes_in_pieces_and_what_cannot_elsewhere():
     daemon = serving()
     daemon.read(1470, 3)
