@@ -23,6 +23,7 @@ class Switch:
     """Which detector is wished for, and which is used. One for the daemon's life.
 
     The run loop wishes; the speech thread looks before each frame and tells what came of it.
+    What is told is posted under the lock, so that it arrives in the order in which it happened.
     """
 
     def __init__(self, post: Callable[[Event], None]) -> None:
@@ -30,31 +31,41 @@ class Switch:
         self._alone = Lock()
         self._wish: tuple[RemoteDetector | None, str] = (None, "")
         self._used: RemoteDetector | None = None
+        self._is_judging = False
 
     @property
     def seat(self) -> Seat:
-        """Where the last frame was judged."""
+        """Where frames are judged."""
         return "gpu" if self._used else "cpu"
 
     def use(self, remote: RemoteDetector | None, reason: str) -> None:
-        """Judge frames there as soon as it is warm; None: in the daemon. Returns at once."""
+        """Judge frames there as soon as it is warm; None: in the daemon. Returns at once.
+
+        A remote is left at once, or after the frame that is being judged: where the microphone
+        is closed no frame would come to tell of it.
+        """
         with self._alone:
             self._wish = (remote, reason)
+            if remote is None and not self._is_judging:
+                self._move(None)
 
-    @property
-    def wished(self) -> RemoteDetector | None:
-        """What is to judge the next frame, once it is warm. Speech thread."""
-        return self._wish[0]
+    def begin(self) -> RemoteDetector | None:
+        """What is to judge the next frame, once it is warm; `took` ends it. Speech thread."""
+        with self._alone:
+            self._is_judging = True
+            return self._wish[0]
 
     def took(self, remote: RemoteDetector | None) -> None:
         """A frame was judged there. Speech thread."""
-        if remote is self._used:
-            return
         with self._alone:
-            before, self._used = self.seat, remote
-            reason = self._wish[1]
+            self._is_judging = False
+            self._move(remote if self._wish[0] else None)
+
+    def _move(self, remote: RemoteDetector | None) -> None:
+        """Told where it changes the seat. The lock is held."""
+        before, self._used = self.seat, remote
         if self.seat != before:
-            self._post(DetectorMoved(self.seat, reason, is_fault=False))
+            self._post(DetectorMoved(self.seat, self._wish[1], is_fault=False))
 
     def failed(self, remote: RemoteDetector, why: str) -> None:
         """It did not judge a frame: it is not asked again until that is wished for anew.
@@ -66,9 +77,8 @@ class Switch:
             if is_fault:
                 self._wish = (None, why)
             had_moved, self._used = self._used is remote, None
-            reason = self._wish[1]
-        if is_fault or had_moved:
-            self._post(DetectorMoved("cpu", reason, is_fault))
+            if is_fault or had_moved:
+                self._post(DetectorMoved("cpu", self._wish[1], is_fault))
 
 
 class PlacedDetector:
@@ -86,12 +96,14 @@ class PlacedDetector:
 
     def probability(self, samples: Samples) -> float:
         """See `Detector.probability`. What a remote cannot judge the own one does, at once."""
-        found = self._ask_remote(samples)
-        if found is None:
-            found = self._ask_own(samples)
-        self._recent.append(samples)
-        self._switch.took(self._used)
-        return found
+        try:
+            found = self._ask_remote(samples)
+            if found is None:
+                found = self._ask_own(samples)
+            self._recent.append(samples)
+            return found
+        finally:
+            self._switch.took(self._used)
 
     def reset(self) -> None:
         """See `Detector.reset`."""
@@ -101,7 +113,7 @@ class PlacedDetector:
 
     def _ask_remote(self, samples: Samples) -> float | None:
         """None: it is not to judge this one, or could not."""
-        remote = self._switch.wished
+        remote = self._switch.begin()
         if remote is None:
             self._next = None
             return None

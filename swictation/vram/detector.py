@@ -13,7 +13,7 @@ from swictation.vram.policy import Level
 _HELD_S = 900.0
 _LONGEST_DWELL_S = 3600.0
 _ANSWER_S = 10.0
-"""A move that nobody has confirmed by then is asked for again."""
+"""A move back to the CPU that nobody has confirmed by then is asked for again."""
 
 
 class DetectorSeat:
@@ -48,17 +48,29 @@ class DetectorSeat:
             self.reason = reason
 
     def settle(
-        self, now_s: float, *, is_serving: bool, level: Level, used_fraction: float
+        self,
+        now_s: float,
+        *,
+        is_serving: bool,
+        is_listening: bool,
+        level: Level,
+        used_fraction: float,
     ) -> PlaceDetector | None:
-        """The move that is due now, if one is."""
+        """The move that is due now, if one is. None to the card while nobody listens.
+
+        A move to the card waits for a frame to judge, however long: it is asked for once.
+        """
         self.wanted, reason, is_urgent = self._wish(is_serving, level, used_fraction)
-        if self._asked is not None and now_s - self._asked_s < _ANSWER_S:
-            if self._asked == self.wanted or not is_urgent:
-                return None
-        elif self._asked is not None:
-            self._retry.failed(now_s)
+        is_late = now_s - self._asked_s >= _ANSWER_S
+        if self._asked == "cpu" and is_late:
+            if self.effective != "cpu":
+                self._retry.failed(now_s)
             self._asked = None
         if self.wanted == (self._asked or self.effective):
+            return None
+        if self._asked is not None and not is_urgent and not is_late:
+            return None
+        if self.wanted == "gpu" and not is_listening:
             return None
         if not is_urgent and not self._may_move(now_s):
             return None

@@ -368,6 +368,7 @@ class AdaptiveMemoryManager:
         move = mind.detector.settle(
             now_s,
             is_serving=is_serving and seat == "gpu",
+            is_listening=mind.is_listening,
             level=mind.level,
             used_fraction=last.used_fraction if last else 1.0,
         )

@@ -91,6 +91,36 @@ def test_in_mid_stream_it_hears_along_for_a_while_and_the_move_is_told_once():
         assert place.switch.seat == "cpu"
 
 
+def test_between_frames_a_remote_is_left_at_once():
+    place = Place()
+    with Peer() as peer:
+        place.switch.use(peer.remote, "there is room")
+        place.hear(20)
+        place.switch.use(None, "nobody dictates")  # and no frame comes any more
+        assert place.told[1:] == [DetectorMoved("cpu", "nobody dictates", is_fault=False)]
+        place.switch.use(None, "nobody dictates")
+        place.hear(1)
+        assert len(place.told) == 2
+        assert place.own.frames == ["reset", *place.pcm(0, 21)]
+
+
+def test_a_remote_that_is_left_while_it_judges_is_left_after_that_frame():
+    place = Place()
+    told = []
+
+    def reply(number, *_):
+        if number == 3:
+            place.switch.use(None, "nobody dictates")
+            told.extend(place.told)
+        return [records.answer(number, 0.25)]
+
+    with Peer(reply) as peer:
+        place.switch.use(peer.remote, "there is room")
+        assert place.hear(3) == 3 * [0.25]
+        assert told == [DetectorMoved("gpu", "there is room", is_fault=False)]
+        assert place.told[1:] == [DetectorMoved("cpu", "nobody dictates", is_fault=False)]
+
+
 def test_a_wish_that_changes_nothing_is_not_told():
     place = Place()
     with Peer() as peer:

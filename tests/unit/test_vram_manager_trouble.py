@@ -283,6 +283,19 @@ def test_a_move_that_nobody_confirms_is_asked_for_again():
     assert len(daemon.seen(PlaceDetector)) == 2
 
 
+def test_a_detector_is_moved_to_the_card_only_for_a_listener_and_asked_once():
+    daemon = serving()
+    daemon.tell("on_detector", "cpu", "it died", is_fault=True)
+    daemon.do(is_listening=False)
+    daemon.read(800, 80)
+    assert not daemon.seen(PlaceDetector)
+    daemon.do()
+    daemon.read(800, 600)  # no frame comes: nobody confirms it
+    assert [move.seat for move in daemon.seen(PlaceDetector)] == ["gpu"]
+    daemon.read(1500, 3)  # what waits for a frame is taken back
+    assert [move.seat for move in daemon.seen(PlaceDetector)] == ["gpu", "cpu"]
+
+
 # What it says.
 
 
