@@ -69,3 +69,43 @@ def test_without_logind_nothing_is_called_and_nothing_fails(bus):
         assert not told
 
     asyncio.run(test())
+
+
+def test_an_awakening_that_was_told_to_nobody_is_noticed_with_the_next_connection(bus):
+    async def test() -> None:
+        logind, told = Logind(), list[str]()
+
+        async def before() -> None:
+            told.append("before")
+
+        watch = SleepWatch(before, lambda: told.append("after"))
+        async with within():
+            await logind.start(bus.address)
+            await watch.start()
+            manager = logind.manager
+            try:
+                await until(lambda: len(manager.inhibited) == 1)
+                manager.PrepareForSleep(True)
+                await until(lambda: told == ["before"])
+                await _lose_connection(watch)
+                await until(lambda: len(manager.inhibited) == 2)
+                assert told == ["before"], "it still sleeps"
+                manager.is_going = False
+                await _lose_connection(watch)
+                await until(lambda: told == ["before", "after"])
+                known = len(manager.inhibited)
+                await _lose_connection(watch)
+                await until(lambda: len(manager.inhibited) > known + 1)
+                assert told == ["before", "after"], "once is enough"
+            finally:
+                await watch.stop()
+                await logind.stop()
+
+    asyncio.run(test())
+
+
+async def _lose_connection(watch: SleepWatch) -> None:
+    await until(lambda: watch._link.bus)
+    assert watch._link.bus
+    watch._link.bus.disconnect()
+    await until(lambda: not watch._link.bus)

@@ -293,3 +293,16 @@ def test_the_current_package_is_used_which_warns_of_nothing():
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr == ""
     assert done.stdout.startswith("['nvidia-ml-py']")
+
+
+def test_without_the_package_it_is_a_trouble_as_without_the_driver(probe, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    now = probe.read()
+    assert (now.trouble, now.at_s) == ("no-library", 100.0)
+    assert "nvidia-ml-py" in now.reason
+
+
+def test_a_driver_that_claims_a_million_cards_is_not_asked_for_each(card, probe, monkeypatch):
+    monkeypatch.setattr("pynvml.nvmlDeviceGetCount", lambda: 10**6)
+    assert probe.read().is_usable
+    assert card.calls < 200

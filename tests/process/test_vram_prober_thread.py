@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 
+import pynvml
 import pytest
 
 from fakes.nvml.card import GPU_IS_LOST
@@ -197,3 +198,34 @@ def test_a_process_ends_although_the_driver_hangs(card, what):
     until(lambda: card.waiting)
     told, _ = child.communicate("\n", timeout=_PATIENCE_S)
     assert (told, child.returncode) == ("ended\n", 0)
+
+
+def test_a_fault_that_nobody_foresaw_is_a_reading_too_and_told_once(
+    card, reader, caplog, monkeypatch
+):
+    def fail():
+        raise AttributeError("of an older package")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("pynvml.nvmlInit", fail)
+        reader.prober.watch("held")
+        for _ in range(3):
+            now = reader.wait_for(lambda now: now.trouble == "unknown")
+            assert "AttributeError" in now.reason
+    reader.wait_for(lambda now: now.is_usable)
+    assert caplog.text.count("of an older package") == 1
+
+
+def test_a_driver_that_cannot_be_closed_ends_nothing_either(card, reader, monkeypatch):
+    def fail():
+        raise AttributeError("of an older package")
+
+    reader.prober.watch("held")
+    reader.wait_for(lambda now: now.is_usable)
+    with monkeypatch.context() as broken:
+        broken.setattr("pynvml.nvmlShutdown", fail)
+        reader.prober.watch("awaited")
+        reader.wait_for(lambda now: now.is_usable)
+    reader.wait_for(lambda now: now.is_usable)
+    while card.open_count:  # those that could not be closed
+        pynvml.nvmlShutdown()

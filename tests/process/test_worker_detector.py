@@ -21,7 +21,15 @@ from swictation.vad.endpointer import Endpointer
 from swictation.vad.listener import Listener
 from swictation.vad.placed import PlacedDetector, Switch
 from swictation.vad.silero_cpu import SileroCpu
-from swictation.worker.messages import PROTOCOL_VERSION, Load, LoadFailed, Ready, Shutdown
+from swictation.worker.messages import (
+    PROTOCOL_VERSION,
+    Load,
+    LoadFailed,
+    Ping,
+    Pong,
+    Ready,
+    Shutdown,
+)
 from swictation.worker.process import WorkerProcess
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
@@ -196,5 +204,28 @@ def test_it_ends_with_its_worker(tmp_path, sound):
             one.send(Shutdown())
             assert await one.receive() is None
         assert one.ending == "", "it left by itself and in order"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("kind", ["poison", "lose", "hang"])
+def test_a_device_in_doubt_ends_the_whole_worker(tmp_path, sound, kind):
+    async def main():
+        async with worker(tmp_path, {"frame": 60, "kind": kind}) as one:
+            seat = Seat(one)
+            await asyncio.to_thread(seat.check, sound)
+            assert "gone" in seat.reason
+            assert await asyncio.wait_for(one.receive(), PATIENCE_S) is None
+        assert one.ending == "it exited with 3"
+
+    asyncio.run(main())
+
+
+def test_a_fault_of_its_own_leaves_the_engine_at_work(tmp_path, sound):
+    async def main():
+        async with worker(tmp_path, {"frame": 60, "kind": "raise"}) as one:
+            await asyncio.to_thread(Seat(one).check, sound)
+            one.send(Ping(7))
+            assert await asyncio.wait_for(one.receive(), PATIENCE_S) == Pong(7)
 
     asyncio.run(main())

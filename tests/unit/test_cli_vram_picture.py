@@ -17,6 +17,13 @@ WIDTH = 89
 """80 columns beside the labels."""
 
 
+@pytest.fixture(autouse=True)
+def no_surroundings(monkeypatch):
+    """What rich looks for, and CI sets, would decide in place of the test."""
+    for name in ("NO_COLOR", "FORCE_COLOR", "TERM", "COLORTERM", "COLUMNS", "LINES"):
+        monkeypatch.delenv(name, raising=False)
+
+
 def shown(vram, *, history=None, width=WIDTH, colour=False, **fields):
     """The lines on a terminal of that width."""
     past = history or History()

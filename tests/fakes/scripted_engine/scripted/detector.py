@@ -46,6 +46,12 @@ class ScriptedDetector:
                 os.kill(os.getpid(), signal.SIGKILL)
             case "raise":
                 raise RuntimeError("broken")
+            case "poison":
+                raise RuntimeError("CUDA error: an illegal memory access was encountered")
+            case "lose":
+                raise RuntimeError("CUDA error: no CUDA-capable device is detected")
+            case "hang":
+                raise TimeoutError
             case "nan":
                 return float("nan")
             case "beyond":
