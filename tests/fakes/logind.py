@@ -65,15 +65,18 @@ class Manager(ServiceInterface):
         self.inhibited: list[list[str]] = []
         self.is_going = False
         self._inhibitor = (-1, -1)
+        self._open: set[int] = set()
 
     @dbus_method()
     def Inhibit(self, what: DBusStr, who: DBusStr, why: DBusStr, mode: DBusStr) -> DBusUnixFd:
         self._inhibitor = os.pipe()
+        self._open.update(self._inhibitor)
         self.inhibited.append([what, who, why, mode])
         return self._inhibitor[1]
 
     def let_go(self) -> None:
         """Close the end that was given away; what is left of it is the inhibitor's own."""
+        self._open.remove(self._inhibitor[1])
         os.close(self._inhibitor[1])
 
     def is_inhibited(self) -> bool:
@@ -81,7 +84,9 @@ class Manager(ServiceInterface):
         return not select.select([self._inhibitor[0]], [], [], 0)[0]
 
     def forget(self) -> None:
-        os.close(self._inhibitor[0])
+        """Close what is still open of all inhibitors."""
+        while self._open:
+            os.close(self._open.pop())
 
     @dbus_signal()
     def PrepareForSleep(self, is_going: DBusBool) -> DBusBool:

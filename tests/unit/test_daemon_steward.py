@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from fakes.told_manager import Daemon
+from fakes.told_manager import serving
 from swictation.clock import SimClock
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.steward import Steward
@@ -31,21 +31,10 @@ class Stream:
         return self._deaths
 
 
-def serving():
-    """A manager whose card serves, with an engine on the processor beside it."""
-    daemon = Daemon()
-    daemon.tell("on_cpu", "ready")
-    daemon.do(is_busy=True, backlog_s=3.0)
-    daemon.read(800)
-    daemon.ready()
-    daemon.read(800)
-    daemon.tell("on_validated", is_good=True)
-    return daemon
-
-
 def test_the_first_utterance_of_a_stream_does_not_follow_that_of_the_last_one():
     async def test():
         daemon = serving()
+        daemon.tell("on_cpu", "ready")
         clock, settings = SimClock(daemon.now_s), daemon.settings
         crew = Crew(settings.worker, lambda _: None, has_card=True)
         steward = Steward(
