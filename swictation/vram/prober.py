@@ -91,9 +91,9 @@ class Prober:
         """When the last reading began; whatever interval is wanted counts from it."""
         self._hurry_until_s = float("-inf")
         self._is_ill = False
+        self._has_told_fault = False
         self._is_unread = False
         self._newest: VramSnapshot | None = None
-        self._has_failed = False
         self._changed = Event()
         self._stopped = False
         self._thread = Thread(target=self._run, name="vram-probe", daemon=True)
@@ -156,7 +156,7 @@ class Prober:
             stays_open = self._wish.need == "held" or now_s < self._hurry_until_s
             wait_s = None if every_s is None else max(0.0, self._due_from_s + every_s - now_s)
         if not stays_open:
-            self._probe.close()
+            self._close()
         return wait_s
 
     def _interval_s(self, now_s: float) -> float | None:
@@ -177,15 +177,26 @@ class Prober:
         self._post(snapshot)
 
     def _ask(self, wish: Wish) -> VramSnapshot:
-        """A reading in any case: a library that misbehaves must not end the daemon."""
+        """The net under the probe: a driver's fault ends neither this thread nor the daemon."""
         try:
             return self._probe.read(wish.pids)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is told as a reading
-            if not self._has_failed:
-                self._has_failed = True
-                _log.exception("the card cannot be read")
-            reason = f"it cannot be read: {type(error).__name__}"
+        except Exception as error:  # noqa: BLE001 - a package that does not fit may raise anything
+            self._tell_fault(error)
+            self._close()
+            reason = f"the driver's package failed: {type(error).__name__}"
             return VramSnapshot(self._clock.now_s(), trouble="unknown", reason=reason)
+
+    def _close(self) -> None:
+        try:
+            self._probe.close()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._tell_fault(error)
+
+    def _tell_fault(self, error: Exception) -> None:
+        """Once: it would be told again at each reading."""
+        if not self._has_told_fault:
+            self._has_told_fault = True
+            _log.error("the card cannot be read, for a fault that is not foreseen: %r", error)
 
     def _run(self) -> None:
         while True:
@@ -193,4 +204,4 @@ class Prober:
             if self._stopped:  # looked at after the clearing, which may have undone `stop`'s
                 break
             self._changed.wait(self.tick())
-        self._probe.close()
+        self._close()

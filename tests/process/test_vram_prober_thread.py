@@ -110,31 +110,6 @@ def test_a_driver_that_hangs_holds_up_nobody(card, reader):
     reader.wait_for(lambda now: now.is_usable)
 
 
-class Broken:
-    """A probe in which something fails that nobody thought of."""
-
-    card = None
-
-    def read(self, pids=()):
-        raise AttributeError("no such thing")
-
-    def close(self):
-        pass
-
-
-def test_a_probe_that_breaks_is_a_reading_and_goes_on(caplog):
-    reader = Reader(Broken())
-    reader.prober.start()
-    try:
-        reader.prober.watch("awaited")
-        for _ in range(2):
-            one = reader.wait_for(lambda snapshot: snapshot.trouble == "unknown")
-        assert one.reason == "it cannot be read: AttributeError"
-    finally:
-        reader.prober.stop()
-    assert caplog.text.count("the card cannot be read") == 1
-
-
 def test_it_ends_although_the_driver_hangs_and_says_so(card, reader, caplog):
     reader.prober.watch("held")
     reader.wait_for(lambda now: now.is_usable)
