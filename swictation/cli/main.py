@@ -1,7 +1,6 @@
 """The command `swictation`: commands are loaded when called, errors are told to a person."""
 
 import errno
-import importlib
 import logging
 import os
 import re
@@ -12,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from swictation import __version__
+from swictation.cli.lazy import lazy_group
 from swictation.errors import (
     ConfigError,
     Interrupted,
@@ -51,20 +51,7 @@ _COMMANDS = {
 }
 
 
-class _LazyGroup(click.Group):
-    """A group whose commands are imported only when one is used: `--version` stays fast."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        module, name = _COMMANDS[cmd_name].split(":")
-        return getattr(importlib.import_module(module), name)
-
-
-@click.command(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=lazy_group(_COMMANDS), context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="swictation")
 def cli() -> None:
     """Speak, and the words appear. A spoken word is never lost."""

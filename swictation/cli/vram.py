@@ -1,8 +1,8 @@
 """`swictation vram`: the graphics card's memory."""
 
-import importlib
-
 import click
+
+from swictation.cli.lazy import lazy_group
 
 _COMMANDS = {
     "watch": "swictation.cli.vram_watch:watch",
@@ -12,19 +12,6 @@ _COMMANDS = {
 }
 
 
-class _LazyGroup(click.Group):
-    """As the program's own: each command brings libraries that the others do without."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        module, name = _COMMANDS[cmd_name].split(":")
-        return getattr(importlib.import_module(module), name)
-
-
-@click.group(cls=_LazyGroup)
+@click.group(cls=lazy_group(_COMMANDS))
 def vram() -> None:
     """Watch, record and replay the memory of the graphics card."""
