@@ -181,6 +181,13 @@ FailureKind = Literal["oom", "fatal", "crash", "hang", "lost", "other"]
 """What befell a unit of work on a device: see `vram.failures`."""
 
 
+class Chunking(msgspec.Struct, frozen=True, gc=False):
+    """At which lengths of an utterance a streaming engine brings text while speech goes on."""
+
+    first_samples: int
+    every_samples: int
+
+
 class Capabilities(msgspec.Struct, frozen=True, gc=False):
     """What an engine can do: asked for instead of its class."""
 
@@ -189,10 +196,8 @@ class Capabilities(msgspec.Struct, frozen=True, gc=False):
     languages: tuple[str, ...]
     forced_prefix: bool = False
     """Continues text that is already typed."""
-    stable_prefix: bool = False
-    """Its text only ever grows, so it may be typed as it comes."""
-    streaming: bool = False
-    """Takes audio as it comes instead of whole requests."""
+    chunking: Chunking | None = None
+    """It streams: its text of speech that goes on only ever grows, and is typed as it comes."""
     partials: bool = False
     """Can decode speech that is still going on."""
     tiers: tuple[Tier, ...] = ()
@@ -214,6 +219,8 @@ class DecodeRequest(msgspec.Struct, frozen=True, gc=False):
     forced_text: str = ""
     partial: bool = False
     """For display only: may be skipped, is never typed."""
+    goes_on: bool = False
+    """Speech goes on: only words that no later sound will change are wanted. Streaming engines."""
 
     @property
     def duration_s(self) -> float:
@@ -235,6 +242,8 @@ class Hypothesis(msgspec.Struct, frozen=True, gc=False):
     retries: int = 0
     decode_s: float = 0.0
     cpu_s: float = 0.0
+    beyond: str | None = None
+    """Of the forced text, what lies behind the request's sound; None: the engine cannot tell."""
 
 
 class Commit(msgspec.Struct, frozen=True, gc=False):

@@ -8,6 +8,9 @@ can have no effect: it is not sent, or not waited for.
 
 Of a long utterance only what follows an earlier commit is decoded again, with enough sound before
 the new words; the text of that stretch alone is forced (docs/adr/0008).
+
+An engine that streams is asked at chunk ends too, while speech goes on (docs/adr/0017), always from
+the utterance's first sample. What it brings there is committed at once.
 """
 
 from collections import deque
@@ -15,7 +18,9 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from swictation.asr.chunks import ChunkEnd, ChunkEnds
 from swictation.types import (
+    Chunking,
     Commit,
     DecodeRequest,
     Hypothesis,
@@ -47,6 +52,10 @@ class _Current(msgspec.Struct):
     """What the last decode brought and is not committed."""
     decoded_to: int = -1
     """The last sample of that decode; -1 while there is none that counts."""
+    beyond: str | None = None
+    """What that decode says of it: `Hypothesis.beyond`."""
+    chunks: list[tuple[int, int]] = []
+    """Chunk ends that were dealt with, and how long `forced_text` was before."""
     is_confident: bool = False
     is_given_up: bool = False
 
@@ -66,6 +75,9 @@ class Stabilizer:
         self._left_context = to_samples(left_context_s)
         self._tail = to_samples(tail_s)
         self._points: deque[Point] = deque()
+        self._chunk_ends = ChunkEnds()
+        self._carried = ""
+        """What is committed of the next utterance, where one was cut at the cap."""
         self._current: _Current | None = None
         self._pending: DecodeRequest | None = None
 
@@ -97,19 +109,36 @@ class Stabilizer:
             partial=True,
         )
 
-    def points(self, points: Iterable[Point]) -> list[Step]:
-        """Take the next decision points, in their order."""
-        self._points.extend(points)
+    def points(self, points: Iterable[Point], chunking: Chunking | None = None) -> list[Step]:
+        """Take the next decision points, in their order.
+
+        `chunking`: of the engine that serves; None: it does not stream.
+        """
+        for point in points:
+            self._points.extend(self._chunk_ends.before(point, chunking))
         return self._advance()
+
+    def heard(self, sample: int) -> list[Step]:
+        """All before `sample` has been heard; its points were told, but for the last frame's."""
+        self._points.extend(self._chunk_ends.heard(sample))
+        return self._advance()
+
+    def pass_over(self, number: int) -> list[Step]:
+        """Nobody streams any more: do without what the request `number` would have brought."""
+        return self.answer(number, Hypothesis("", confident=False))
 
     def answer(self, number: int, hypothesis: Hypothesis) -> list[Step]:
         """Take an engine's answer; any but the pending request's is ignored."""
-        if self._pending is None or self._pending.number != number or self._current is None:
+        pending, current = self._pending, self._current
+        if pending is None or pending.number != number or current is None:
             return []
-        self._current.rest = hypothesis.new_text
-        self._current.is_confident = hypothesis.confident
-        self._current.decoded_to = self._pending.last_sample
         self._pending = None
+        if pending.goes_on:
+            return [*self._commit_chunk(current, pending, hypothesis), *self._advance()]
+        current.rest = hypothesis.new_text
+        current.is_confident = hypothesis.confident
+        current.beyond = hypothesis.beyond
+        current.decoded_to = pending.last_sample
         return self._advance()
 
     def give_up(self) -> list[Step]:
@@ -139,20 +168,26 @@ class Stabilizer:
     def _needs_decode(self, point: Point) -> bool:
         if self._current is None or self._current.is_given_up:
             return False
+        if isinstance(point, ChunkEnd):
+            done = self._current.chunks
+            return not done or done[-1][0] < point.at_sample
         if isinstance(point, SilenceNoticed):
             return not (len(self._points) > 1 and isinstance(self._points[1], SpeechResumed))
         return isinstance(point, SpeechEnded) and self._current.decoded_to != point.last_sample
 
     def _request(self, point: Point) -> DecodeRequest:
         assert self._current is not None
-        assert isinstance(point, SilenceNoticed | SpeechEnded)
-        start, forced_text = self._window(self._current, point.last_sample)
+        assert isinstance(point, SilenceNoticed | SpeechEnded | ChunkEnd)
+        goes_on = isinstance(point, ChunkEnd)
+        last_sample = point.at_sample if goes_on else point.last_sample
+        start, forced_text = self._window(self._current, last_sample)
         return DecodeRequest(
             number=next(self._numbers),
             utterance=self._current.number,
             first_sample=start,
-            last_sample=point.last_sample,
+            last_sample=last_sample,
             forced_text=forced_text,
+            goes_on=goes_on,
         )
 
     def _window(self, current: _Current, last_sample: int) -> tuple[int, str]:
@@ -161,6 +196,8 @@ class Stabilizer:
         Never at the last commit: the engine would not see the words before the seam, and the
         comma or full stop between would be missing.
         """
+        if current.chunks:
+            return current.first_sample, current.forced_text
         latest = last_sample - self._left_context
         begun = [start for start in current.starts[:-1] if start[0] <= latest]
         if not begun:
@@ -172,7 +209,8 @@ class Stabilizer:
 
     def _apply(self, point: Point) -> list[Step]:
         if isinstance(point, SpeechStarted):
-            self._current = _Current(point.utterance, point.first_sample)
+            carried, self._carried = (self._carried if point.continues else ""), ""
+            self._current = _Current(point.utterance, point.first_sample, carried)
         elif self._current is None:
             return []
         elif isinstance(point, SpeechResumed):
@@ -182,6 +220,14 @@ class Stabilizer:
         elif isinstance(point, SpeechEnded):
             return self._commit_all(self._current, point)
         return []
+
+    def _commit_chunk(
+        self, current: _Current, request: DecodeRequest, hypothesis: Hypothesis
+    ) -> list[Step]:
+        current.chunks.append((request.last_sample, len(current.forced_text)))
+        text = hypothesis.new_text
+        current.forced_text += text
+        return [Commit(current.number, text, False, request.last_sample)] if text else []
 
     def _commit_sure(self, current: _Current, point: SilenceConfirmed) -> list[Step]:
         sure = current.rest.rstrip(_PUNCTUATION) if current.is_confident else ""
@@ -196,4 +242,17 @@ class Stabilizer:
         self._current = None
         is_cut = point.reason == "cap"
         text = current.rest.rstrip(_PUNCTUATION) if is_cut else current.rest
+        if is_cut:
+            self._carried = _beyond(current, point.last_sample)
         return [Commit(current.number, text, True, point.at_sample, joins_next=is_cut)]
+
+
+def _beyond(current: _Current, last_sample: int) -> str:
+    """What is committed of an utterance and lies behind `last_sample`, where it was cut.
+
+    As its engine says; else all that was brought by chunks which end behind there.
+    """
+    if current.beyond is not None:
+        return current.beyond
+    lengths = [length for sample, length in current.chunks if sample > last_sample]
+    return current.forced_text[lengths[0] :] if lengths else ""

@@ -35,7 +35,7 @@ from swictation.worker.restarts import DEATHS_UNTIL_SET_ASIDE, blamed, cleared
 
 _REFUSALS_UNTIL_SET_ASIDE = 9
 """Three rounds of the breaker, with pauses of 5, 10 and 20 s between (docs/vram.md)."""
-_REPORT_S = {"with partials": 0.1, "without": 1.0}
+_REPORT_S = {"close": 0.1, "else": 1.0}
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +69,12 @@ class Recognition:
     def show_partials(self, *, wanted: bool) -> None:
         """Whether anybody reads tentative text."""
         self._wants_partials = wanted
-        self._stream.speech.report_every_s = _REPORT_S["with partials" if wanted else "without"]
+        self._set_pace()
+
+    def _set_pace(self) -> None:
+        """How often the speech thread tells how far it has heard."""
+        is_close = self._wants_partials or self._crew.chunking is not None
+        self._stream.speech.report_every_s = _REPORT_S["close" if is_close else "else"]
 
     def tell_activity(self, steward: Steward, *, is_listening: bool) -> None:
         """What is going on, for who shares the card's memory."""
@@ -85,12 +90,15 @@ class Recognition:
         for point in event.points:
             self._arrivals[point.at_sample] = event.posted_s
             self._take_note(point)
-        self._perform(self._stream.stabilizer.points(event.points), event.posted_s)
+        steps = self._stream.stabilizer.points(event.points, self._crew.chunking)
+        self._perform(steps, event.posted_s)
 
     def on_scanned(self, event: Scanned) -> None:
         """Everything up to a sample is heard."""
         self._stream.settle_silence(event.sample)
         self._stream.forget_unheard(event.sample)
+        if not self._ignored_dictations:
+            self._perform(self._stream.stabilizer.heard(event.sample), self._clock.now_s())
         self._consider_partial(event)
 
     def on_heard(self, end_sample: int) -> None:
@@ -213,6 +221,7 @@ class Recognition:
     def _take_note(self, point: Point) -> None:
         match point:
             case SpeechStarted():
+                self._set_pace()
                 self._stream.begin_utterance(point)
                 self._note("speech_started", point.first_sample, utterance=point.utterance)
             case SpeechEnded():
@@ -256,6 +265,9 @@ class Recognition:
         """Ask whoever is to answer; without one it is asked again when something has changed."""
         route = self._crew.router(request)
         if route.seat is None or not self._crew.at(route.seat).is_ready:
+            return
+        if request.goes_on and not self._crew.streams(route.seat):
+            self._perform(self._stream.stabilizer.pass_over(request.number), self._clock.now_s())
             return
         is_at_an_edge = not request.forced_text and not request.partial
         if is_at_an_edge and route.seat == "cpu" and self._crew.is_bloated:

@@ -12,7 +12,7 @@ import msgspec
 from swictation.config.settings import WorkerSettings
 from swictation.errors import SwictationError, WorkerError
 from swictation.events import Event, WorkerGone
-from swictation.types import DecodeRequest, Samples, Seat
+from swictation.types import Chunking, DecodeRequest, Samples, Seat
 from swictation.worker.supervisor import Supervisor
 
 
@@ -69,6 +69,17 @@ class Crew:
         """Whether tentative text may be asked for."""
         capabilities = self.serving.capabilities
         return self.is_ready and capabilities is not None and capabilities.partials
+
+    @property
+    def chunking(self) -> Chunking | None:
+        """Where an utterance that begins now is decoded while it goes on; None: nowhere."""
+        capabilities = self.serving.capabilities
+        return capabilities.chunking if self.is_ready and capabilities else None
+
+    def streams(self, seat: Seat) -> bool:
+        """Whether the engine there brings text of speech that goes on."""
+        capabilities = self.at(seat).capabilities
+        return capabilities is not None and capabilities.chunking is not None
 
     @property
     def is_hopeless(self) -> bool:

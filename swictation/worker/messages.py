@@ -11,7 +11,7 @@ from swictation.types import (
     Hypothesis,
 )
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 
 
 class Load(msgspec.Struct, frozen=True, tag=True):

@@ -49,6 +49,7 @@ class Engine:
     is_hopeless = False
     does_partials = False
     has_spare = True
+    chunking = None
 
     def __init__(self) -> None:
         self.asked: list[DecodeRequest] = []

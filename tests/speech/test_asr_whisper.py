@@ -157,8 +157,7 @@ def test_it_tells_what_it_can_do(engine):
     assert (can.device, can.languages) == ("cpu", ("en",))
     assert can.forced_prefix
     assert can.partials
-    assert not can.streaming
-    assert not can.stable_prefix
+    assert can.chunking is None
 
 
 def test_a_folder_without_a_model_is_an_error_with_a_remedy(tmp_path):
