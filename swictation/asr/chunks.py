@@ -17,7 +17,7 @@ from swictation.types import (
 )
 
 _MARGIN = to_samples(0.1)
-"""A pause is noticed up to two frames after the end of what is decoded of it: no place lies there."""
+"""A pause is noticed up to two frames after the end of what is decoded of it: none lies between."""
 
 
 class ChunkEnd(Point, frozen=True):

@@ -141,6 +141,22 @@ class WhisperSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 9
 
 
+class CanarySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The engine for a card: NVIDIA Canary through NeMo (docs/canary.md)."""
+
+    precision: Annotated[
+        Literal["auto", "fp16", "bf16", "fp32", "int8"],
+        Meta(description="auto: fp16 on a card, int8 where that has no room; fp32 on the CPU"),
+    ] = "auto"
+    buffer_s: Annotated[
+        float, Meta(ge=1.5, le=30.0, description="seconds of sound that each step hears")
+    ] = 5.0
+    policy: Annotated[
+        Literal["alignatt", "wait-k"],
+        Meta(description="when a word is sure: its sound is all heard, or a count of chunks"),
+    ] = "alignatt"
+
+
 class TextSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How the pieces are joined."""
 
@@ -280,6 +296,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     vad: VadSettings = field(default_factory=VadSettings)
     asr: AsrSettings = field(default_factory=AsrSettings)
     whisper: WhisperSettings = field(default_factory=WhisperSettings)
+    canary: CanarySettings = field(default_factory=CanarySettings)
     text: TextSettings = field(default_factory=TextSettings)
     inject: InjectSettings = field(default_factory=InjectSettings)
     feedback: FeedbackSettings = field(default_factory=FeedbackSettings)

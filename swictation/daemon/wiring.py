@@ -88,7 +88,8 @@ def stabilizer(settings: Settings, numbers: Iterator[int]) -> Stabilizer:
 
 def engine_spec(settings: Settings, model: ModelLocation) -> EngineSpec:
     """What the worker is told to load."""
-    own = settings.whisper if settings.asr.engine == "whisper" else None
+    tables = {"whisper": settings.whisper, "canary": settings.canary}
+    own = tables.get(settings.asr.engine)
     options: dict[str, Any] = msgspec.structs.asdict(own) if own else {}
     return EngineSpec(
         engine=settings.asr.engine,

@@ -10,6 +10,7 @@ import time
 import msgspec
 import numpy as np
 
+from swictation.asr.alignment import rest_after
 from swictation.asr.engine import DeviceEngine, Engine, Waveform
 from swictation.errors import DeviceFailure
 from swictation.types import AllocatorFigures, DecodeRequest, Hypothesis
@@ -65,7 +66,13 @@ class Decoder:
         ]
 
     def _decode_piece(self, request: DecodeRequest, waveform: Waveform) -> Hypothesis:
-        return self._engine.decode(request, waveform)
+        return self._ask(request, waveform)
+
+    def _ask(self, request: DecodeRequest, waveform: Waveform) -> Hypothesis:
+        hypothesis = self._engine.decode(request, waveform)
+        if self._engine.capabilities.forced_prefix or hypothesis.dropped:
+            return hypothesis
+        return _behind(request.forced_text, hypothesis)
 
     def _failed(self, number: int, error: Exception) -> Failed:
         # The text of an unknown error could hold dictated words: its type must do.
@@ -138,7 +145,7 @@ class DeviceDecoder(Decoder):
     def _guarded(self, request: DecodeRequest, waveform: Waveform) -> Hypothesis:
         with self._guard.unit(request.duration_s) as unit:
             unit.point("before-transfer")
-            hypothesis = self._engine.decode(request, waveform)
+            hypothesis = self._ask(request, waveform)
             unit.point("after-inference")
             unit.point("before-answer")
         self._note_peak(unit.figures)
@@ -161,6 +168,16 @@ class DeviceDecoder(Decoder):
         self._is_broken = error.kind != "oom"
         name = type(error.__cause__ or error).__name__
         return Failed(number, name, error.kind, self._guard.report.figures)
+
+
+def _behind(forced_text: str, hypothesis: Hypothesis) -> Hypothesis:
+    """Of an engine that knows nothing of forced text: what it heard behind it, and the reverse."""
+    heard = hypothesis.new_text
+    return msgspec.structs.replace(
+        hypothesis,
+        new_text=rest_after(forced_text, heard),
+        beyond=rest_after(heard, forced_text),
+    )
 
 
 def decoder_for(engine: Engine) -> Decoder:

@@ -1,0 +1,100 @@
+"""The model without its weights: built from its configuration, its parameters taking no memory."""
+
+import contextlib
+import os
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+from swictation.asr.engines.canary.folder import need_config
+from swictation.asr.engines.canary.libraries import app_state, asr_models, omegaconf, torch
+from swictation.errors import EngineError
+
+_POSITIONS = 512
+"""Frames of 80 ms for which positions are made beforehand: 41 s. NeMo's 5000 take 20 MB."""
+_ANOTHER = "set [asr] model to a name from: swictation model list"
+
+
+def skeleton(folder: Path) -> Any:
+    """The model of `folder`, evaluating; parameters on torch's meta device, buffers real.
+
+    Raises:
+        EngineError: the folder holds no Canary that the installed NeMo knows.
+    """
+    config = _config(folder)
+    state = app_state.AppState()
+    before = state.nemo_file_folder
+    # Artifacts such as "nemo:tokenizer.model" are looked for in that folder.
+    asr_models.EncDecMultiTaskModel._set_model_restore_state(
+        is_being_restored=True, folder=str(folder)
+    )
+    try:
+        with empty_parameters(), _staying_here():
+            model = asr_models.EncDecMultiTaskModel.from_config_dict(config=config)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200].rstrip(".")
+        raise EngineError(
+            f"The installed NeMo cannot build the model in {folder}: {reason}.", _ANOTHER
+        ) from error
+    finally:
+        asr_models.EncDecMultiTaskModel._set_model_restore_state(is_being_restored=False)
+        state.nemo_file_folder = before
+    model.freeze()
+    model.eval()
+    return model
+
+
+@contextlib.contextmanager
+def empty_parameters() -> Generator[None, None, None]:
+    """Modules that are made meanwhile hold their parameters on the meta device.
+
+    Their buffers are real, unlike under `torch.device("meta")`, where NeMo's encoder cannot be
+    made. `torch.empty` touches no memory, so nothing is ever taken for what is thrown away here.
+    """
+    module = torch.nn.Module
+    register = module.register_parameter
+
+    def register_empty(self: Any, name: str, param: Any) -> None:
+        if param is not None and param.device.type != "meta":
+            param = torch.nn.Parameter(param.to("meta"), requires_grad=False)
+        register(self, name, param)
+
+    module.register_parameter = register_empty
+    try:
+        yield
+    finally:
+        module.register_parameter = register
+
+
+def _config(folder: Path) -> Any:
+    """The configuration, less what only training and timestamps need."""
+    try:
+        config = omegaconf.OmegaConf.load(need_config(folder))
+        config = config.get("model", config)
+        target = str(config.get("target", ""))
+    except EngineError:
+        raise
+    except Exception as error:
+        raise EngineError(
+            f"The configuration of the model in {folder} cannot be read.", _ANOTHER
+        ) from error
+    if not target.endswith("EncDecMultiTaskModel"):
+        kind = target.rpartition(".")[2] or "nothing known"
+        raise EngineError(f"The model in {folder} is no Canary but {kind}.", _ANOTHER)
+    with omegaconf.open_dict(config):
+        config.restore_timestamps_model = False  # 4 GB for canary-1b-v2
+        config.encoder.pos_emb_max_len = _POSITIONS
+        for name in ("train_ds", "validation_ds", "test_ds", "spec_augment", "optim"):
+            config.pop(name, None)
+    omegaconf.OmegaConf.set_struct(config, True)
+    return config
+
+
+@contextlib.contextmanager
+def _staying_here() -> Generator[None, None, None]:
+    """NeMo may leave the process in another working directory."""
+    here = os.getcwd()
+    try:
+        yield
+    finally:
+        os.chdir(here)

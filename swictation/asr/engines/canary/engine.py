@@ -1,0 +1,193 @@
+"""Canary as an engine: requests are answered from a stream for each utterance."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from swictation.asr.engine import Engine, EngineSpec, Waveform
+from swictation.asr.engines.canary.allocator import TorchAllocator
+from swictation.asr.engines.canary.building import skeleton
+from swictation.asr.engines.canary.libraries import torch
+from swictation.asr.engines.canary.loading import load_model
+from swictation.asr.engines.canary.precision import CARD_ORDER, CPU_AUTO
+from swictation.asr.engines.canary.prompts import languages, prompt_tokens
+from swictation.asr.engines.canary.sizes import tier_for
+from swictation.asr.engines.canary.steps import Steps
+from swictation.asr.engines.canary.stream import Stream
+from swictation.asr.engines.canary.window import Window, window_for
+from swictation.asr.loops import is_too_fast
+from swictation.config.settings import CanarySettings
+from swictation.errors import EngineError
+from swictation.types import (
+    SAMPLE_RATE_HZ,
+    Capabilities,
+    DecodeRequest,
+    Hypothesis,
+    Tier,
+)
+
+_HALF = 0.5
+_LEAST_LEFT_S = 0.5
+
+
+def load_engine(spec: EngineSpec) -> Engine:
+    """Load the folder `spec.model_path` where `spec.device` says, warmed up.
+
+    Raises:
+        EngineError: settings, model and device do not go together.
+        Exception: whatever the device says.
+    """
+    settings = msgspec.convert(spec.options, CanarySettings)
+    folder = Path(spec.model_path)
+    precisions = _precisions(settings.precision, spec.device)
+    tier = min(spec.tier, len(precisions) - 1)
+    tiers: tuple[Tier, ...] = ()
+    if spec.device == "cuda":
+        _need_cuda()
+        plain = skeleton(folder)
+        tiers = tuple(tier_for(plain, name, settings.buffer_s) for name in precisions)
+    model = load_model(folder, precisions[tier], spec.device)
+    kind = CardCanary if spec.device == "cuda" else CanaryEngine
+    engine = kind(model, spec, settings, tiers, tier)
+    _warm_up(engine, precisions[tier])
+    return engine
+
+
+def _precisions(wanted: str, device: str) -> tuple[str, ...]:
+    if wanted != "auto":
+        return (wanted,)
+    return CARD_ORDER if device == "cuda" else (CPU_AUTO,)
+
+
+def _need_cuda() -> None:
+    if not torch.cuda.is_available():
+        built = torch.version.cuda
+        why = "its driver or the card is not there" if built else "the installed torch is for CPUs"
+        raise EngineError(
+            f"Canary cannot use the card: {why}.",
+            "swictation doctor" if built else "install a torch with CUDA (docs/canary.md)",
+        )
+
+
+def _warm_up(engine: "CanaryEngine", precision: str) -> None:
+    """A first decode: what it loads lazily is loaded now, and what cannot compute says so."""
+    silence = torch.zeros(engine.window.samples).numpy()
+    try:
+        engine.decode(DecodeRequest(0, -1, 0, len(silence)), silence)
+    except (RuntimeError, NotImplementedError) as error:
+        if "not implemented for" not in str(error):
+            raise
+        raise EngineError(
+            f"This processor cannot compute in {precision} with the installed torch.",
+            'set [canary] precision = "fp32"',
+        ) from error
+    engine.forget()
+
+
+class CanaryEngine:
+    """On the CPU. The stream of the last utterance is kept as long as requests continue it."""
+
+    def __init__(
+        self,
+        model: Any,
+        spec: EngineSpec,
+        settings: CanarySettings,
+        tiers: tuple[Tier, ...],
+        tier: int,
+    ) -> None:
+        self._model = model
+        self._settings = settings
+        self._buffer_s = settings.buffer_s
+        self._prompt = prompt_tokens(model, spec.language)
+        self.window = window_for(model, settings.buffer_s)
+        self._key = (-1, -1)
+        self._stream: Stream | None = None
+        self.capabilities = Capabilities(
+            device=spec.device,
+            languages=languages(model),
+            chunking=self.window.chunking,
+            partials=True,
+            tiers=tiers,
+            tier=tier,
+        )
+
+    def decode(self, request: DecodeRequest, waveform: Waveform) -> Hypothesis:
+        """Answer `request`; `new_text` is all that was heard, whatever is forced.
+
+        Raises:
+            EngineError: the model fell silent while speech went on, or computed no numbers.
+            Exception: whatever the device says.
+        """
+        wall_s, cpu_s = time.monotonic(), time.process_time()
+        with torch.inference_mode():
+            stream = self._stream_of(request, waveform)
+            text = (stream.feed if request.goes_on else stream.end)(waveform)
+        # More than anybody can say is what a model makes of noise.
+        is_loop = is_too_fast(text, len(waveform) / SAMPLE_RATE_HZ)
+        return Hypothesis(
+            new_text=f" {text}" if text and not is_loop else "",
+            confident=not is_loop,
+            dropped="loop" if is_loop else "",
+            decode_s=time.monotonic() - wall_s,
+            cpu_s=time.process_time() - cpu_s,
+        )
+
+    def forget(self) -> None:
+        """Give back what is kept of the last utterance."""
+        self._key, self._stream = (-1, -1), None
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        self.forget()
+        self._model = None
+
+    def _stream_of(self, request: DecodeRequest, waveform: Waveform) -> Stream:
+        """The one that has heard the beginning of it; else a new one, which hears it all again."""
+        key = (request.utterance, request.first_sample)
+        if self._stream and key == self._key and self._stream.continues(waveform):
+            return self._stream
+        self.forget()
+        stream = Stream(self._new_run(), self.window.chunking)
+        if not request.partial:
+            self._key, self._stream = key, stream
+        return stream
+
+    def _new_run(self) -> Callable[[], Steps]:
+        window = self.window
+        return lambda: Steps(self._model, window, self._prompt, self._settings.policy)
+
+
+class CardCanary(CanaryEngine):
+    """On a card: its memory is torch's, and may be asked to be less."""
+
+    def __init__(
+        self,
+        model: Any,
+        spec: EngineSpec,
+        settings: CanarySettings,
+        tiers: tuple[Tier, ...],
+        tier: int,
+    ) -> None:
+        super().__init__(model, spec, settings, tiers, tier)
+        self.allocator = TorchAllocator()
+
+    def obey(self, order: str) -> bool:
+        """See `DeviceEngine.obey`. A smaller buffer counts from the next utterance on."""
+        match order:
+            case "half-buffer":
+                self._use_buffer(self._buffer_s * _HALF)
+            case "full-buffer":
+                self._use_buffer(self._buffer_s)
+            case "greedy" | "beam":
+                pass  # it is greedy, always
+            case _:
+                return False
+        return True
+
+    def _use_buffer(self, buffer_s: float) -> None:
+        """Only the left context shrinks: where chunks end must not change."""
+        least_s = self.window.chunking.first_samples / SAMPLE_RATE_HZ + _LEAST_LEFT_S
+        self.window: Window = window_for(self._model, max(buffer_s, least_s))

@@ -1,0 +1,39 @@
+"""A model's folder: what a .nemo holds, and half-precision copies of its weights."""
+
+from pathlib import Path
+
+from swictation.errors import EngineError
+
+CONFIG = "model_config.yaml"
+WEIGHTS = "model_weights.ckpt"
+
+_DOWNLOAD = "swictation model list"
+
+
+def weights_file(folder: Path, precision: str) -> Path:
+    """Where weights of a precision lie, whether they are there or not; fp32: as they came."""
+    return folder / (WEIGHTS if precision == "fp32" else f"model_weights.{precision}.ckpt")
+
+
+def best_weights(folder: Path, precision: str) -> Path:
+    """The smallest file from which a model of that precision can be loaded unchanged.
+
+    Raises:
+        EngineError: there is none.
+    """
+    wanted = ["fp16" if precision == "int8" else precision, "fp32"]
+    for name in wanted:
+        if (path := weights_file(folder, name)).is_file():
+            return path
+    raise EngineError(f"The model folder {folder} lacks {WEIGHTS}.", _DOWNLOAD)
+
+
+def need_config(folder: Path) -> Path:
+    """The model's configuration. Raises EngineError: there is none."""
+    path = folder / CONFIG
+    if not path.is_file():
+        raise EngineError(
+            f"The folder {folder} holds no Canary: {CONFIG} is missing.",
+            "set [asr] model to a name from: swictation model list",
+        )
+    return path

@@ -1,0 +1,137 @@
+"""Weights into a skeleton: read in place, cast on the CPU, then moved to the device.
+
+NeMo's own way holds two FP32 copies, on the card if there is one, and unpacks into a memory that
+may be RAM. Here a tensor at a time is read from the mapped file, cast, and its pages are let go:
+the host holds the result and one tensor, the device never more than the result.
+"""
+
+import ctypes
+import mmap
+import pickle
+from pathlib import Path
+from typing import Any
+
+from swictation.asr.engines.canary.building import skeleton
+from swictation.asr.engines.canary.folder import best_weights
+from swictation.asr.engines.canary.libraries import multitask_decoding, torch
+from swictation.asr.engines.canary.precision import dtype_of, is_kept_fp32, quantised_modules
+from swictation.errors import EngineError
+
+_MADV_DONTNEED = 4
+_MOST_TOKENS_BEYOND = 50
+"""Behind a token for each frame. NeMo's own limit let noise be decoded for minutes."""
+_AGAIN = "swictation model verify, then swictation model download --force"
+
+
+def load_model(folder: Path, precision: str, device: str) -> Any:
+    """The model in `folder`, ready to compute on `device` ("cpu" or "cuda").
+
+    Raises:
+        EngineError: it cannot be read, or not be built.
+        Exception: whatever the device says.
+    """
+    model = skeleton(folder)
+    _fill(model, read_weights(best_weights(folder, precision)), dtype_of(precision), folder)
+    _make_positions(model)
+    if precision == "int8":
+        _quantise(model)
+    model.to(torch.device(device))
+    _settle(model)
+    return model
+
+
+def read_weights(path: Path) -> dict[str, Any]:
+    """The tensors of a checkpoint, mapped: what is not touched takes no memory.
+
+    Raises:
+        EngineError: the file is damaged.
+    """
+    try:
+        weights = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+    except (RuntimeError, ValueError, OSError, EOFError, pickle.UnpicklingError) as error:
+        raise EngineError(f"The weights in {path} are damaged.", _AGAIN) from error
+    if not isinstance(weights, dict):
+        raise EngineError(f"The weights in {path} are none: no table of tensors.", _AGAIN)
+    return weights  # pyright: ignore[reportUnknownVariableType]
+
+
+def cast(tensor: Any, dtype: Any) -> Any:
+    """A copy of `tensor`; whole numbers stay what they are."""
+    return tensor.to(dtype if tensor.is_floating_point() else tensor.dtype, copy=True)
+
+
+def let_go(tensor: Any) -> None:
+    """Give back the pages of a mapped tensor; they are read again should anybody ask."""
+    first = -(-tensor.data_ptr() // mmap.PAGESIZE) * mmap.PAGESIZE
+    length = tensor.data_ptr() + tensor.nbytes - first
+    if length > 0:
+        libc = ctypes.CDLL(None)
+        libc.madvise(ctypes.c_void_p(first), ctypes.c_size_t(length), _MADV_DONTNEED)
+
+
+def _fill(model: Any, weights: dict[str, Any], dtype: Any, folder: Path) -> None:
+    """Each parameter and buffer, as `dtype`. One that two modules share stays shared."""
+    made: dict[int, Any] = {}
+    missing: list[str] = []
+    for path, module in model.named_modules():
+        for key, parameter in module._parameters.items():
+            if parameter is None:
+                continue
+            name = f"{path}.{key}" if path else key
+            if id(parameter) not in made:
+                if name not in weights or weights[name].shape != parameter.shape:
+                    missing.append(name)
+                    continue
+                # The old one is kept too: its id must not be given anew.
+                made[id(parameter)] = (_parameter(weights[name], dtype), parameter)
+            module._parameters[key] = made[id(parameter)][0]
+        for key, buffer in module._buffers.items():
+            name = f"{path}.{key}" if path else key
+            if buffer is not None and not buffer.is_meta:
+                kept = torch.float32 if is_kept_fp32(name) else dtype
+                found = weights.get(name, buffer)
+                module._buffers[key] = cast(found, kept)
+    if missing:
+        raise EngineError(
+            f"The weights in {folder} are not those of its configuration: {missing[0]} and"
+            f" {len(missing) - 1} more are missing.",
+            _AGAIN,
+        )
+
+
+def _make_positions(model: Any) -> None:
+    """The encoder's table of positions, which is made where the parameters were: on meta."""
+    encoder = model.encoder
+    del encoder.pos_enc.pe
+    encoder.set_max_audio_length(encoder.max_audio_length)
+
+
+def _parameter(tensor: Any, dtype: Any) -> Any:
+    copy = cast(tensor, dtype)
+    let_go(tensor)
+    return torch.nn.Parameter(copy, requires_grad=False)
+
+
+def _quantise(model: Any) -> None:
+    """Weights of Linear layers as int8 with a scale a row; they are widened when used."""
+    from torchao.quantization import (  # pyright: ignore[reportMissingImports]
+        Int8WeightOnlyConfig,  # pyright: ignore[reportUnknownVariableType]
+        quantize_,  # pyright: ignore[reportUnknownVariableType]
+    )
+
+    def is_linear(module: object, _name: str) -> bool:
+        return isinstance(module, torch.nn.Linear)
+
+    for part in quantised_modules(model):
+        quantize_(part, Int8WeightOnlyConfig(), filter_fn=is_linear)
+
+
+def _settle(model: Any) -> None:
+    """Nothing random, nothing padded, one word at a time."""
+    model.preprocessor.featurizer.dither = 0.0
+    model.preprocessor.featurizer.pad_to = 0
+    decoding = multitask_decoding.MultiTaskDecodingConfig()
+    decoding.strategy = "greedy"
+    decoding.greedy.max_generation_delta = _MOST_TOKENS_BEYOND
+    model.change_decoding_strategy(decoding)
+    model.eval()

@@ -1,0 +1,67 @@
+"""In which numbers a model computes, and what its weights then take."""
+
+from typing import Any
+
+from swictation.asr.engines.canary.libraries import torch
+from swictation.asr.memory_plan import PRECISIONS
+from swictation.errors import EngineError
+
+MIB = 2**20
+
+CARD_ORDER = ("fp16", "int8")
+"""What `precision = "auto"` tries on a card, the best first."""
+CPU_AUTO = "fp32"
+
+_QUANTISED = ("encoder", "transf_decoder")
+"""Where int8 weights pay. Not the classifier: its weight is also the embedding's."""
+_KEPT = ("preprocessor.featurizer.window", "preprocessor.featurizer.fb")
+"""Mel filters and window stay fp32: rounded, the mel is wrong by 0.05 instead of 0.001."""
+
+
+def dtype_of(precision: str) -> Any:
+    """What is computed in; int8 is of weights alone.
+
+    Raises:
+        EngineError: there is no such precision.
+    """
+    if precision not in PRECISIONS:
+        known = ", ".join(PRECISIONS)
+        raise EngineError(
+            f"There is no precision {precision!r}.", f"set [canary] precision to one of {known}"
+        )
+    names = {"fp16": torch.float16, "int8": torch.float16, "bf16": torch.bfloat16}
+    return names.get(precision, torch.float32)
+
+
+def is_kept_fp32(name: str) -> bool:
+    """Whether the buffer `name` must not be rounded."""
+    return name in _KEPT
+
+
+def quantised_modules(model: Any) -> list[Any]:
+    """The parts whose Linear layers hold int8 weights, where that is the precision."""
+    return [getattr(model, name) for name in _QUANTISED]
+
+
+def weights_bytes(model: Any, precision: str) -> int:
+    """What parameters and buffers of a skeleton will take, in bytes; counted, not measured."""
+    size = dtype_of(precision).itemsize
+    linear = _linear_weights(model) if precision == "int8" else {}
+    total = 0
+    for parameter in model.parameters():  # a tied one counts once
+        total += parameter.numel() * (1 if id(parameter) in linear else size)
+        total += linear.get(id(parameter), 0) * size  # a scale for each row
+    for name, buffer in model.named_buffers():
+        is_cast = buffer.is_floating_point() and not is_kept_fp32(name)
+        total += buffer.numel() * (size if is_cast else buffer.element_size())
+    return total
+
+
+def _linear_weights(model: Any) -> dict[int, int]:
+    """Rows of each weight that int8 applies to, by the parameter's id."""
+    return {
+        id(module.weight): module.weight.shape[0]
+        for part in quantised_modules(model)
+        for module in part.modules()
+        if isinstance(module, torch.nn.Linear)
+    }

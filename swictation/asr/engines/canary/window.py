@@ -1,0 +1,71 @@
+"""What a step of the stream hears: left context, the chunk, and a look ahead."""
+
+import math
+from typing import Any
+
+import msgspec
+
+from swictation.errors import EngineError
+from swictation.types import SAMPLE_RATE_HZ, Chunking
+
+CHUNK_S = 1.0
+RIGHT_S = 0.5
+"""chunk + right is how long a word waits at most. Below 1.0 s together, NeMo's AlignAtt brings one
+token a step."""
+_LEAST_BUFFER_S = 1.5
+
+
+class Window(msgspec.Struct, frozen=True):
+    """A window in the encoder's frames, of `frame_samples` samples each (80 ms)."""
+
+    left_frames: int
+    chunk_frames: int
+    right_frames: int
+    frame_samples: int
+
+    @property
+    def chunking(self) -> Chunking:
+        """At which lengths of an utterance there is a step that is not the last.
+
+        A sample more than it takes: the last step must have something left to hear.
+        """
+        chunk = self.chunk_frames * self.frame_samples
+        return Chunking(chunk + self.right_frames * self.frame_samples + 1, chunk)
+
+    @property
+    def samples(self) -> int:
+        """The most that one step hears."""
+        frames = self.left_frames + self.chunk_frames + self.right_frames
+        return frames * self.frame_samples
+
+
+def window_for(model: Any, buffer_s: float) -> Window:
+    """The window whose length is `buffer_s`, in whole frames of the model's encoder.
+
+    Raises:
+        EngineError: there is no room for chunk and look-ahead.
+    """
+    if not buffer_s >= _LEAST_BUFFER_S:
+        raise EngineError(
+            f"A buffer of {buffer_s:g} s is too short: a step hears {CHUNK_S:g} s and"
+            f" {RIGHT_S:g} s ahead.",
+            f"set [canary] buffer_s to {_LEAST_BUFFER_S:g} or more",
+        )
+    mel = model.cfg.preprocessor
+    hop = round(mel.window_stride * mel.sample_rate)
+    frame_samples = hop * model.encoder.subsampling_factor
+    if mel.sample_rate != SAMPLE_RATE_HZ:
+        raise EngineError(
+            f"The model wants sound at {mel.sample_rate} Hz, not at {SAMPLE_RATE_HZ}.",
+            "set [asr] model to a name from: swictation model list",
+        )
+
+    def frames(seconds: float) -> int:
+        return math.floor(seconds * SAMPLE_RATE_HZ / frame_samples + 1e-6)
+
+    return Window(
+        left_frames=frames(buffer_s - CHUNK_S - RIGHT_S),
+        chunk_frames=frames(CHUNK_S),
+        right_frames=frames(RIGHT_S),
+        frame_samples=frame_samples,
+    )
