@@ -30,6 +30,7 @@ from swictation.types import SAMPLE_RATE_HZ, DecodeRequest, Samples, Seat, to_sa
 from swictation.vad.placed import Switch
 from swictation.vram.effects import (
     Effect,
+    Foreseen,
     Gained,
     LevelChanged,
     LoadGpu,
@@ -148,8 +149,11 @@ class Steward:
         self._asker = asker
         self._current = _NO_UTTERANCE
 
-    def have(self, seat: Seat, spec: EngineSpec) -> None:
-        """The engine for that seat is known, its model is there."""
+    def have(self, seat: Seat, spec: EngineSpec, foreseen: Foreseen | None = None) -> None:
+        """The engine for that seat is known, its model is there.
+
+        `foreseen`: what that takes on the card, where it is known.
+        """
         if seat == "cpu":
             self._spare.have(spec)
             self._settle([])
@@ -157,7 +161,7 @@ class Steward:
             if self._spec not in (None, spec) and self._crew.at("gpu").is_wanted:
                 self._crew.at("gpu").release("another engine is wanted", _YIELD_S)
             self._spec = spec
-            self._settle(self.manager.want(self._clock.now_s()))
+            self._settle(self.manager.want(self._clock.now_s(), foreseen))
 
     def miss_cpu(self) -> None:
         """There is no engine on the processor, or it cannot be had."""

@@ -17,12 +17,20 @@ class Admission:
     """
 
     def __init__(self, prior_mib: float, prior_mib_per_s: float) -> None:
-        """`prior_mib`: the peak of a unit without sound; `prior_mib_per_s`: what a second adds."""
-        self._prior = (prior_mib, max(0.0, prior_mib_per_s))
-        self._base_mib, self._mib_per_s = self._prior
-        self._margin_mib = FLOOR_MIB
+        """See `expect`."""
         self._longest_s = 0.0
         self._points: deque[tuple[float, float]] = deque(maxlen=WINDOW)
+        self.expect(prior_mib, prior_mib_per_s)
+
+    def expect(self, prior_mib: float, prior_mib_per_s: float) -> None:
+        """Another model: nothing that was learnt counts.
+
+        `prior_mib`: the peak of a unit without sound; `prior_mib_per_s`: what a second adds.
+        """
+        self._prior = (prior_mib, max(0.0, prior_mib_per_s))
+        self._longest_s = 0.0
+        self._points.clear()
+        self._fit()
 
     def predict_mib(self, audio_s: float) -> float:
         """The most that a unit of `audio_s` seconds is expected to take."""
@@ -59,7 +67,7 @@ class Admission:
         if len(self._points) >= POINTS_UNTIL_LEARNT:
             self._base_mib, self._mib_per_s = self._line()
         residuals = (mib - self._base_mib - self._mib_per_s * s for s, mib in self._points)
-        self._margin_mib = FLOOR_MIB + max(0.0, *residuals)
+        self._margin_mib = FLOOR_MIB + max(0.0, max(residuals, default=0.0))
 
     def _line(self) -> tuple[float, float]:
         count = len(self._points)

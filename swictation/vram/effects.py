@@ -4,9 +4,20 @@ from typing import Literal
 
 import msgspec
 
-from swictation.types import Seat
+from swictation.types import Seat, Tier
 
 OrderName = Literal["trim", "greedy", "beam", "half-buffer", "full-buffer"]
+
+
+class Foreseen(msgspec.Struct, frozen=True):
+    """What is known of a model's memory before it is loaded: told to the manager."""
+
+    tiers: tuple[Tier, ...]
+    """The ways to load it, the best first."""
+    step_mib: float
+    """The peak of a unit of work beside what is resident, and ..."""
+    step_mib_per_s: float
+    """... what each second of its sound adds."""
 
 
 class LoadGpu(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ from swictation.vram.admission import Admission
 from swictation.vram.breaker import Breaker
 from swictation.vram.effects import (
     Effect,
+    Foreseen,
     LevelChanged,
     PlaceAsr,
     StopGpu,
@@ -62,9 +63,12 @@ class AdaptiveMemoryManager:
 
     # What is told to it. Each answer is what to do now.
 
-    def want(self, now_s: float) -> list[Effect]:
+    def want(self, now_s: float, foreseen: Foreseen | None = None) -> list[Effect]:
         """An engine for the card is there now: its model may have had to be fetched."""
         self._mind.is_wanted = True
+        if foreseen:
+            self._mind.worker.tiers = foreseen.tiers
+            self._mind.admission.expect(foreseen.step_mib, foreseen.step_mib_per_s)
         return self._settle(now_s)
 
     def on_snapshot(self, snapshot: VramSnapshot) -> list[Effect]:

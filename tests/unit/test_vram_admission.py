@@ -87,3 +87,12 @@ def test_the_longest_that_fits_does_fit_and_no_longer_one(units, room_mib):
         assert admission.predict_mib(longest_s) == pytest.approx(room_mib, rel=1e-6, abs=1e-3)
     else:
         assert admission.predict_mib(0.0) >= room_mib - 1e-3
+
+
+def test_of_another_model_only_its_own_prior_counts():
+    admission = Admission(10.0, 12.0)
+    for seconds in range(1, 21):
+        admission.observe(seconds, 100.0)
+    admission.expect(40.0, 0.0)
+    assert admission.predict_mib(20.0) == 40.0 + FLOOR_MIB
+    assert admission.max_seconds(40.0 + FLOOR_MIB) == math.inf

@@ -4,10 +4,10 @@ import pytest
 
 from fakes.told_manager import TOTAL_MIB, Daemon, serving
 from swictation.config.settings import Settings
-from swictation.types import VramSnapshot
+from swictation.types import Tier, VramSnapshot
 from swictation.vram.admission import Admission
 from swictation.vram.breaker import Breaker
-from swictation.vram.effects import LoadGpu, PlaceDetector, StopGpu, Validate
+from swictation.vram.effects import Foreseen, LoadGpu, PlaceDetector, StopGpu, Validate
 from swictation.vram.manager import AdaptiveMemoryManager
 
 pytestmark = pytest.mark.unit
@@ -324,3 +324,23 @@ def test_without_an_engine_for_the_card_it_leaves_it_alone():
     assert manager.on_snapshot(VramSnapshot(2.0, TOTAL_MIB, 4000.0, 0.0)) == []
     assert (manager.need, manager.mode, manager.asr_seat) == ("none", "", "cpu")
     assert manager.admit(3.0, 5.0, deaths_on_gpu=0).seat == "cpu"
+
+
+def test_before_the_first_load_the_plan_says_which_way_to_load_fits():
+    daemon = Daemon()
+    plan = Foreseen((Tier("fp16", 3600.0), Tier("int8", 950.0)), step_mib=60.0, step_mib_per_s=0.0)
+    daemon.took(daemon.manager.want(daemon.now_s, plan))
+    daemon.do()
+    daemon.read(300, 3)
+    assert [effect.tier for _, effect in daemon.log if isinstance(effect, LoadGpu)] == [1]
+
+
+def test_a_model_that_fits_in_no_way_is_not_loaded():
+    daemon = Daemon()
+    plan = Foreseen((Tier("fp16", 3600.0),), step_mib=60.0, step_mib_per_s=0.0)
+    daemon.took(daemon.manager.want(daemon.now_s, plan))
+    daemon.do()
+    daemon.read(300, 30)
+    assert not [effect for _, effect in daemon.log if isinstance(effect, LoadGpu)]
+    assert daemon.manager.mode == "cpu-engine"
+    assert "no room" in daemon.manager.mode_reason

@@ -3,7 +3,7 @@
 from typing import Any
 
 from swictation.asr.engines.canary.precision import MIB, dtype_of, weights_bytes
-from swictation.asr.engines.canary.steps import MOST_TOKENS
+from swictation.asr.engines.canary.stream import MOST_TOKENS
 from swictation.asr.engines.canary.window import Window, window_for
 from swictation.types import Tier
 

@@ -14,11 +14,10 @@ from swictation.asr.engines.canary.libraries import (
     streaming_utils,
     torch,
 )
+from swictation.asr.engines.canary.stream import MOST_TOKENS
 from swictation.asr.engines.canary.window import CHUNK_S, RIGHT_S, Window
 from swictation.errors import EngineError
 
-MOST_TOKENS = 256
-"""Of NeMo's state, prompt included: AlignAtt falls silent there, wait-k reaches beyond its end."""
 _POLICIES = {"alignatt": "alignatt", "wait-k": "waitk"}
 _SPECIAL = re.compile(r"<\|[^|]*\|>")
 _WORD = "\u2581"

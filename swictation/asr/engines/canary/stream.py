@@ -7,14 +7,16 @@ the model falls silent while speech goes on, then what it did not transcribe is 
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
 from swictation.asr.engine import Waveform
-from swictation.asr.engines.canary.steps import MOST_TOKENS, Steps
 from swictation.errors import EngineError
 from swictation.types import Chunking, to_samples
 
+MOST_TOKENS = 256
+"""Of NeMo's state, prompt included: AlignAtt falls silent there, wait-k reaches beyond its end."""
 _LONGEST_RUN = to_samples(25.0)
 _TOKENS_SPARED = 40
 """More than a chunk and the look-ahead ever bring."""
@@ -25,10 +27,36 @@ _MOST_SILENCES = 3
 """A model that falls silent so often in one utterance is at fault."""
 
 
+class Run(Protocol):
+    """The decoder over sound from some sample on; see `steps.Steps`."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it brings nothing more, though speech may go on."""
+        ...
+
+    @property
+    def token_count(self) -> int:
+        """How many tokens it holds, the prompt included."""
+        ...
+
+    def fork(self) -> "Run":
+        """One that has heard the same, and of which this one knows nothing any more."""
+        ...
+
+    def take(self, samples: Waveform, *, is_last: bool) -> None:
+        """Hear the next samples: as many as a chunk has, or the last."""
+        ...
+
+    def text(self, *, whole_words: bool, tokens: int | None = None) -> str:
+        """What it brought, or had brought when it held so many tokens."""
+        ...
+
+
 class Stream:
     """One utterance. On one thread, in torch's inference mode."""
 
-    def __init__(self, new_run: Callable[[], Steps], chunking: Chunking) -> None:
+    def __init__(self, new_run: Callable[[], Run], chunking: Chunking) -> None:
         """`new_run` begins a run of the decoder; `chunking`: `Window.chunking`."""
         self._new_run = new_run
         self._first, self._every = chunking.first_samples - 1, chunking.every_samples
