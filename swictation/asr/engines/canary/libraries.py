@@ -4,6 +4,7 @@ Their types are not checked: the core is built and checked where neither is inst
 must be in the environment before their import is put there here.
 """
 
+import logging
 import os
 import warnings
 from importlib import import_module
@@ -18,9 +19,12 @@ _ENVIRONMENT = {
     "TRANSFORMERS_OFFLINE": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "WANDB_MODE": "disabled",
-    # NeMo counts its uses for somebody else unless it is told not to.
-    "NEMO_ONELOGGER_ERROR_HANDLING_STRATEGY": "DISABLE_QUIETLY_AND_REPORT_METRIC_ERROR",
 }
+_TALKATIVE = ("nv_one_logger", "hydra", "torchao", "torch.utils._pytree")
+"""Loggers that warn of what is no trouble here: telemetry that is off, kernels of other cards."""
+
+for _logger in _TALKATIVE:
+    logging.getLogger(_logger).setLevel(logging.CRITICAL)
 
 for _name, _value in _ENVIRONMENT.items():
     os.environ.setdefault(_name, _value)
