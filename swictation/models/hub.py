@@ -93,8 +93,14 @@ def _probe(repo: str, revision: str, name: str, connect_s: int) -> None:
 
 def _fetch(repo: str, revision: str, name: str, folder: Path) -> str:
     """Fetch one file, from where an earlier process was with it; the commit that it is of."""
-    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
-    from huggingface_hub.file_download import http_get
+    from huggingface_hub import (
+        constants,
+        get_hf_file_metadata,  # pyright: ignore[reportUnknownVariableType]
+        hf_hub_url,
+    )
+    from huggingface_hub.file_download import (
+        http_get,  # pyright: ignore[reportUnknownVariableType]
+    )
     from huggingface_hub.utils import (
         build_hf_headers,  # pyright: ignore[reportUnknownVariableType]
     )

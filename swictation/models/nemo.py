@@ -9,7 +9,7 @@ import hashlib
 import re
 import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path, PurePosixPath
@@ -105,7 +105,7 @@ def nemo_version() -> str:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _told(path: Path) -> Generator[None, None, None]:
     """What tarfile says of a broken archive, in words for a person."""
     try:
         yield

@@ -50,7 +50,7 @@ class Staging(msgspec.Struct, frozen=True):
     @property
     def come_bytes(self) -> int:
         """What has come in so far."""
-        return _tree_bytes(self.incoming)
+        return tree_bytes(self.incoming)
 
     def begin(self, key: str) -> None:
         """Have both folders; what came in before stays, if it came for the same `key`."""
@@ -171,13 +171,13 @@ def _watch(
     progress: Progress,
 ) -> bool:
     """Whether it was given up."""
-    seen_bytes, still_s = _tree_bytes(growing), 0.0
+    seen_bytes, still_s = tree_bytes(growing), 0.0
     while still_s < stall_s:
         progress(min(seen_bytes, total_bytes), total_bytes, what)
         try:
             process.wait(_POLL_S)
         except subprocess.TimeoutExpired:
-            now_bytes = _tree_bytes(growing)
+            now_bytes = tree_bytes(growing)
             still_s = 0.0 if now_bytes != seen_bytes else still_s + _POLL_S
             seen_bytes = now_bytes
         else:
@@ -185,7 +185,8 @@ def _watch(
     return True
 
 
-def _tree_bytes(folder: Path) -> int:
+def tree_bytes(folder: Path) -> int:
+    """The sizes of all files below, as they are now; 0 where there is no such folder."""
     total = 0
     for parent, _, names in os.walk(folder):
         for name in names:

