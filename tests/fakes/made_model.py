@@ -69,7 +69,8 @@ def make_model(folder):
 class Hub(ThreadingHTTPServer):
     """Plays the hub for org/wee; holds back the file `held` (or every answer) until told.
 
-    Of the held file it has sent `first_bytes` by then. It serves ranges, and counts what it sends.
+    Of the held file it has sent `first_bytes` by then. It serves ranges, and counts what is asked
+    of it.
     """
 
     daemon_threads = False
@@ -126,6 +127,7 @@ class HubHandler(BaseHTTPRequestHandler):
                 self._send(name, data)
 
     def _send(self, name, data):
+        self.server.served_bytes += len(data)
         first_bytes = 0
         if name == self.server.held:
             first_bytes = self.server.first_bytes
@@ -133,7 +135,6 @@ class HubHandler(BaseHTTPRequestHandler):
             self.server.model_asked.set()
             self.server.go.wait(20)
         self.wfile.write(data[first_bytes:])
-        self.server.served_bytes += len(data)
 
     def log_message(self, format, *args):
         pass
