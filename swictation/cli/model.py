@@ -60,9 +60,7 @@ def _spec(context: click.Context, name: str, language: str, engine: str) -> Mode
     """The model that is meant. Of canary, auto asks the card, if need be."""
     catalog = _catalog(context)
     if name == AUTO and engine == CANARY:
-        settings = load(None).settings
-        specs = speaking(CANARY, language, catalog)
-        choice = obtaining.for_card(specs, settings.asr, settings.vram)
+        choice = obtaining.for_card(speaking(CANARY, language, catalog), load(None).settings)
         if not choice.name:
             raise ModelError(choice.reason, "swictation model list; then name the one to fetch")
         name = choice.name

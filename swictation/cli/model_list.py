@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from swictation.config.load import load
-from swictation.config.settings import VramSettings
+from swictation.config.settings import Settings, VramSettings
 from swictation.models import figures, plans
 from swictation.models.catalog import CATALOG
 from swictation.models.choosing import Fit, fits
@@ -57,23 +57,23 @@ def list_(context: click.Context, as_json: bool) -> None:
 
     The card is asked for the memory it has, unless it sleeps.
     """
-    settings = load(None).settings.vram
-    card = asking.ask(settings.gpu, limit_s=_CARD_LIMIT_S)
+    settings = load(None).settings
+    card = asking.ask(settings.vram.gpu, limit_s=_CARD_LIMIT_S)
     catalog: Sequence[ModelSpec] = context.obj or CATALOG
     rows = [_row(spec, card, settings) for spec in catalog]
     if as_json:
         for row in rows:
             click.echo(msgspec.json.encode(row))
         return
-    _show(rows, card, settings)
+    _show(rows, card, settings.vram)
 
 
-def _row(spec: ModelSpec, card: Answer, settings: VramSettings) -> _Row:
-    told = plans.known(spec, folder_of(spec), figures.BUFFER_S)
+def _row(spec: ModelSpec, card: Answer, settings: Settings) -> _Row:
+    told = plans.known(spec, folder_of(spec), settings.canary.buffer_s)
     is_estimate = figures.is_estimate(spec)
     ways = tuple(_Way(plan.precision, round(plan.resident_mib, 1), is_estimate) for plan in told)
     if card.is_usable:
-        found = fits(told, card.total_mib, settings)
+        found = fits(told, card.total_mib, settings.vram)
         ways = tuple(_way(fit, card, is_estimate) for fit in found)
     best = next((way.precision for way in ways if way.fits), None)
     return _Row(

@@ -12,9 +12,6 @@ import msgspec
 from swictation.asr.memory_plan import MemoryPlan
 from swictation.models.spec import ModelSpec
 
-BUFFER_S = 5.0
-"""Seconds of sound in Canary's window that the table holds for."""
-
 _ORDER = ("fp16", "bf16", "int8", "fp32")
 """The best first. fp32 recognises no better than fp16 and takes twice as much, so it is never what
 is left to try when the others do not fit."""

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import msgspec
 
-from swictation.config.settings import AsrSettings, Settings, VramSettings
+from swictation.config.settings import Settings
 from swictation.errors import ModelError
 from swictation.models import choosing, plans, unpacked
 from swictation.models.catalog import AUTO, CANARY, CATALOG, choose, speaking
 from swictation.models.fetch import download
-from swictation.models.figures import BUFFER_S
 from swictation.models.spec import NEMO, ModelSpec
 from swictation.models.staging import Progress
 from swictation.models.store import (
@@ -51,7 +50,7 @@ def seek(settings: Settings, catalog: Sequence[ModelSpec] = CATALOG) -> Sought:
     if not asks_card(settings):
         return Sought(asr.engine, asr.model, asr.language)
     found = speaking(CANARY, asr.language, catalog)
-    choice = for_card(found, asr, settings.vram)
+    choice = for_card(found, settings)
     if not choice.name:
         raise ModelError(choice.reason, '[asr] engine = "whisper": swictation config path')
     return Sought(CANARY, choice.name, asr.language, choice.reason)
@@ -94,30 +93,31 @@ def obtain(sought: Sought, progress: Progress) -> ModelLocation:
     return find(sought)
 
 
-def for_card(
-    specs: Sequence[ModelSpec], asr: AsrSettings, vram: VramSettings, buffer_s: float = BUFFER_S
-) -> choosing.Choice:
-    """The best of these for the card that is there.
+def for_card(specs: Sequence[ModelSpec], settings: Settings) -> choosing.Choice:
+    """The best of these for the card that is there, or for the processor, if that is to compute.
 
     Args:
-        specs: at least one, the preferred ones first.
-        asr: the device.
-        vram: which card, and the thresholds.
-        buffer_s: seconds of sound in the window.
+        specs: Canaries, at least one, the preferred ones first.
+        settings: the device, the card and its thresholds, the precision.
     """
+    wish = settings.canary
     candidates = [
         choosing.Candidate(
-            it.name, plans.known(it, folder_of(it), buffer_s), not quick_problems(it)
+            it.name, plans.known(it, folder_of(it), wish.buffer_s), not quick_problems(it)
         )
         for it in specs
     ]
-    if asr.device == "cpu":
+    if settings.asr.device == "cpu":
         smallest = sorted(candidates, key=lambda it: it.plans[0].weights_mib)
-        return choosing.choose(smallest, None, vram, why_unknown='[asr] device is "cpu"')
-    card = asking.ask(vram.gpu, limit_s=_CARD_LIMIT_S)
-    if card.is_usable:
-        return choosing.choose(candidates, card.total_mib, vram)
-    return choosing.choose(candidates, None, vram, why_unknown=card.reason)
+        return choosing.choose(smallest, None, settings.vram, why_unknown='[asr] device is "cpu"')
+    card = asking.ask(settings.vram.gpu, limit_s=_CARD_LIMIT_S)
+    return choosing.choose(
+        candidates,
+        card.total_mib if card.is_usable else None,
+        settings.vram,
+        precision=wish.precision,
+        why_unknown=card.reason,
+    )
 
 
 def _spec(sought: Sought) -> ModelSpec:
