@@ -16,6 +16,7 @@ from swictation.models.fetch import download as fetch_model
 from swictation.models.removing import remove
 from swictation.models.spec import ModelSpec
 from swictation.models.store import (
+    ModelLocation,
     absent,
     damaged,
     folder_of,
@@ -159,24 +160,24 @@ def convert_(context: click.Context, name: str, precision: Half) -> None:
     place = _canary(context, name)
     meter = Meter(quiet=False)
     try:
-        done = convert(place, precision, meter)
+        done = convert(place.path, place.name, precision, meter)
     finally:
         meter.close()
     sizes = f"{done.before_bytes / 1e6:.0f} MB, now also {done.after_bytes / 1e6:.0f} MB"
     click.echo(f"{place.name}: {sizes}: {done.after}")
 
 
-def _canary(context: click.Context, name: str) -> Path:
-    """The folder of an installed Canary. Raises ModelError."""
+def _canary(context: click.Context, name: str) -> ModelLocation:
+    """Where an installed Canary is. Raises ModelError."""
     catalog = _catalog(context)
     if is_path(name, catalog):
         given = Path(name).expanduser().absolute()
         if name.endswith(".nemo"):
             _unpack(given, quiet=False)
-        return locate(name, "en", catalog, CANARY).path
+        return locate(name, "en", catalog, CANARY)
     known = named(name, catalog)
     language = known.languages[0] if known else "en"
-    return locate(name, language, catalog, CANARY).path
+    return locate(name, language, catalog, CANARY)
 
 
 @model.command("remove")

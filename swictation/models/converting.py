@@ -26,13 +26,12 @@ class Converted(msgspec.Struct, frozen=True):
     after_bytes: int
 
 
-def convert(folder: Path, precision: Half, progress: Progress) -> Converted:
+def convert(folder: Path, name: str, precision: Half, progress: Progress) -> Converted:
     """Write the copy beside the weights, in a process of its own; one that is there is replaced.
 
     Raises:
-        ModelError: the folder is no Canary, or its process failed: with what it said.
+        ModelError: the folder is no Canary, the disk is full, or its process failed.
         EngineError: the engine's libraries are not installed.
-        OSError: the disk is full or cannot be written.
     """
     nemo.check_folder(folder)
     if not extras.has_canary():
@@ -43,7 +42,7 @@ def convert(folder: Path, precision: Half, progress: Progress) -> Converted:
     before = folder / nemo.WEIGHTS
     after = folder / half_name(precision)
     before_bytes = before.stat().st_size
-    what = f"converting {folder.name} to {precision}"
+    what = f"converting {name} to {precision}"
     lock = folder.with_name(f".{folder.name}.lock")
     log = folder.with_name(f".{folder.name}.log")
     try:
@@ -54,11 +53,17 @@ def convert(folder: Path, precision: Half, progress: Progress) -> Converted:
                 log=log,
                 env={"CUDA_VISIBLE_DEVICES": ""},
                 what=what,
-                total_bytes=tree_bytes(folder) + before_bytes // 2,
+                total_bytes=before_bytes // 2,
+                base_bytes=tree_bytes(folder),
                 stall_s=_STALL_S,
                 progress=progress,
                 lock_fd=lock_fd,
             )
+    except OSError as error:
+        raise ModelError(
+            f"{what}: it cannot be written to {folder} ({error.strerror or error})",
+            f"have {before_bytes / 2e6:.0f} MB free there, and the folder writable",
+        ) from error
     finally:
         log.unlink(missing_ok=True)
     if end.stalled:

@@ -15,8 +15,6 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
-import yaml
-
 from swictation.errors import ModelError
 from swictation.models.spec import ModelFile
 from swictation.models.staging import Progress
@@ -47,6 +45,8 @@ def check_folder(folder: Path) -> None:
 
 def check_config(text: bytes, where: Path) -> None:
     """Raise ModelError unless it is the configuration of a Canary that this NeMo can load."""
+    import yaml  # the daemon, which looks for models, has no use for it as a rule
+
     try:
         told: Any = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError as error:

@@ -119,6 +119,7 @@ def run_helper(
     stall_s: float,
     progress: Progress,
     lock_fd: int,
+    base_bytes: int = 0,
 ) -> HelperEnd:
     """Run `python -m ARGUMENTS`, kill it when nothing has been written for `stall_s` seconds.
 
@@ -130,16 +131,21 @@ def run_helper(
         log: gets what it says.
         env: on top of this process's environment.
         what: what is being done, for a person.
-        total_bytes: what `growing` will have grown by, about.
+        total_bytes: what will have been written in the end, about.
         stall_s: how long it may write nothing.
         progress: called on this thread several times a second.
         lock_fd: inherited, so that the lock is held for as long as it may still write.
+        base_bytes: what is in `growing` already and is not part of `total_bytes`.
 
     Raises:
         OSError: the disk is full, here or in the helper.
     """
     # -P: a pip.py in the working directory is not pip.
     command = [sys.executable, "-P", "-m", "swictation.models.helper", *arguments]
+
+    def told(seen_bytes: int) -> None:
+        progress(min(max(0, seen_bytes - base_bytes), total_bytes), total_bytes, what)
+
     with (
         log.open("wb") as output,
         subprocess.Popen(
@@ -152,7 +158,7 @@ def run_helper(
         ) as process,
     ):
         try:
-            stalled = _watch(process, growing, what, total_bytes, stall_s, progress)
+            stalled = _watch(process, growing, stall_s, told)
         finally:
             process.kill()
     text = log.read_text(encoding="utf-8", errors="replace")
@@ -163,17 +169,12 @@ def run_helper(
 
 
 def _watch(
-    process: subprocess.Popen[bytes],
-    growing: Path,
-    what: str,
-    total_bytes: int,
-    stall_s: float,
-    progress: Progress,
+    process: subprocess.Popen[bytes], growing: Path, stall_s: float, told: Callable[[int], None]
 ) -> bool:
     """Whether it was given up."""
     seen_bytes, still_s = tree_bytes(growing), 0.0
     while still_s < stall_s:
-        progress(min(seen_bytes, total_bytes), total_bytes, what)
+        told(seen_bytes)
         try:
             process.wait(_POLL_S)
         except subprocess.TimeoutExpired:
