@@ -35,3 +35,8 @@ def dbus_services_dir() -> Path:
 def daemon_lock_file() -> Path:
     """`$XDG_STATE_HOME/swictation/daemon.lock`, held by the one daemon that may run."""
     return platformdirs.user_state_path(_APP) / "daemon.lock"
+
+
+def cache_dir() -> Path:
+    """`$XDG_CACHE_HOME/swictation`: whatever is here may be deleted at any time."""
+    return platformdirs.user_cache_path(_APP)

@@ -7,17 +7,14 @@ import click
 import msgspec
 
 from swictation.cli.main import tell
-from swictation.cli.model import Meter
+from swictation.cli.meter import Meter
 from swictation.config.load import load
 from swictation.config.settings import Settings
 from swictation.daemon.stream import Outcome, SetAside
 from swictation.errors import InjectError, SwictationError, UsageError
-from swictation.models.catalog import CATALOG, choose
-from swictation.models.fetch import download
-from swictation.models.store import ModelLocation, locate, quick_problems
+from swictation.models.obtaining import obtain, seek
+from swictation.models.store import ModelLocation
 from swictation.types import to_seconds
-
-WHISPER = "whisper"
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 
@@ -29,7 +26,9 @@ config_option = click.option(
 language_option = click.option(
     "--language", metavar="L", help="Spoken language, an ISO 639-1 code such as en or de."
 )
-model_option = click.option("--model", metavar="M", help="Model name, or a folder with a model.")
+model_option = click.option(
+    "--model", metavar="M", help="Model name, a folder with a model, or a .nemo."
+)
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Log what happens on stderr.")
 
 
@@ -52,23 +51,18 @@ def settings_from(config: Path | None, language: str | None, model: str | None) 
 
 
 def obtain_model(settings: Settings) -> ModelLocation:
-    """Where the model lies that the settings ask for; a known one that is missing is fetched.
+    """Where the model lies that the settings ask for.
+
+    A known one that is missing is fetched, a `.nemo` is unpacked.
 
     Raises:
         ModelError: it is unknown, or cannot be had.
     """
-    asr = settings.asr
-    if asr.engine != WHISPER:
-        return ModelLocation(asr.model, Path(asr.model))
-    if asr.model in {"auto", *(spec.name for spec in CATALOG)}:
-        spec = choose(asr.model, asr.language)
-        if quick_problems(spec):
-            meter = Meter(quiet=False)
-            try:
-                return download(spec, meter)
-            finally:
-                meter.close()
-    return locate(asr.model, asr.language)
+    meter = Meter(quiet=False)
+    try:
+        return obtain(seek(settings), meter)
+    finally:
+        meter.close()
 
 
 def _left_out(piece: SetAside, where: str) -> SwictationError:

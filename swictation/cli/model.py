@@ -1,147 +1,193 @@
 """`swictation model`: the speech models on this machine."""
 
-import sys
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
 
 import click
-import msgspec
 
-from swictation.models.catalog import AUTO, CATALOG, ModelSpec, choose
+from swictation.cli.meter import Meter
+from swictation.cli.model_list import list_
+from swictation.config.load import load
+from swictation.errors import ModelError
+from swictation.models import obtaining
+from swictation.models.catalog import AUTO, CANARY, CATALOG, WHISPER, choose, named, speaking
+from swictation.models.converting import Half, convert
 from swictation.models.fetch import download as fetch_model
+from swictation.models.removing import remove
+from swictation.models.spec import ModelSpec
 from swictation.models.store import (
+    ModelLocation,
     absent,
     damaged,
     folder_of,
+    is_path,
     is_there,
     locate,
     quick_problems,
     verify,
 )
+from swictation.models.unpacked import is_unpacked, unpack_once
 
 _language = click.option(
     "--language", default="en", show_default=True, help="Code of the language that is spoken."
+)
+_engine = click.option(
+    "--engine",
+    type=click.Choice([WHISPER, CANARY]),
+    default=WHISPER,
+    show_default=True,
+    help="Whose model auto means.",
 )
 _name = click.argument("name", default=AUTO)
 
 
 @click.group()
 def model() -> None:
-    """Fetch, list and check the speech models.
+    """Fetch, list, check, convert and remove the speech models.
 
-    NAME is a name from `swictation model list`, or auto: the smallest model that understands
-    the language.
+    NAME is a name from `swictation model list`, or auto: of whisper the smallest model that
+    understands the language, of canary the best that fits the graphics card.
     """
+
+
+model.add_command(list_)
 
 
 def _catalog(context: click.Context) -> Sequence[ModelSpec]:
     return context.obj or CATALOG
 
 
-class Meter:
-    """Draws a bar for each step on a terminal, says each step once elsewhere."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._quiet = quiet
-        self._what = ""
-        self._bar: Any = None
-
-    def __call__(self, done_bytes: int, total_bytes: int | None, what: str) -> None:
-        if self._quiet:
-            return
-        if what != self._what:
-            self.close()
-            self._what = what
-            if total_bytes and sys.stderr.isatty():
-                self._bar = click.progressbar(length=total_bytes, label=what, file=sys.stderr)
-            else:
-                size = f" ({total_bytes / 1e6:.0f} MB)" if total_bytes else ""
-                click.echo(f"{what}{size}", err=True)
-        if self._bar is not None:
-            self._bar.update(done_bytes - self._bar.pos)
-
-    def close(self) -> None:
-        """End the line of the bar, if one is drawn."""
-        if self._bar is not None:
-            self._bar.render_finish()
-            self._bar = None
+def _spec(context: click.Context, name: str, language: str, engine: str) -> ModelSpec:
+    """The model that is meant. Of canary, auto asks the card, if need be."""
+    catalog = _catalog(context)
+    if name == AUTO and engine == CANARY:
+        choice = obtaining.for_card(speaking(CANARY, language, catalog), load(None).settings)
+        if not choice.name:
+            raise ModelError(choice.reason, "swictation model list; then name the one to fetch")
+        name = choice.name
+    known = named(name, catalog)
+    return choose(name, language, catalog, known.engine if known else engine)
 
 
 @model.command()
 @_name
 @_language
+@_engine
 @click.option("--quiet", is_flag=True, help="Say nothing unless something is wrong.")
 @click.option("--force", is_flag=True, help="Fetch it again even if it is there.")
 @click.pass_context
-def download(context: click.Context, name: str, language: str, quiet: bool, force: bool) -> None:
-    """Fetch the model NAME; every file is checked by its hash.
+def download(
+    context: click.Context, name: str, language: str, engine: str, quiet: bool, force: bool
+) -> None:
+    """Fetch the model NAME; every file is checked by its hash, where a source tells it.
 
-    Nothing is done when the model is already there.
+    Nothing is done when the model is already there. What an interrupted download had already is
+    gone on with. The path of a `.nemo` of your own in place of NAME: it is unpacked.
     """
-    spec = choose(name, language, _catalog(context))
-    there = not force and not quick_problems(spec)
-    if not there:
-        meter = Meter(quiet=quiet)
-        try:
-            fetch_model(spec, meter, force=force)
-        finally:
-            meter.close()
+    if is_path(name, _catalog(context)):
+        there, place, told = _unpack(Path(name).expanduser().absolute(), quiet=quiet)
+    else:
+        spec = _spec(context, name, language, engine)
+        place, told = folder_of(spec), spec.name
+        there = not force and not quick_problems(spec)
+        if not there:
+            _download(spec, quiet=quiet, force=force)
     if not quiet:
-        click.echo(f"{spec.name} is {'already there' if there else 'ready'}: {folder_of(spec)}")
+        click.echo(f"{told} is {'already there' if there else 'ready'}: {place}")
 
 
-class _Row(msgspec.Struct, frozen=True):
-    name: str
-    languages: tuple[str, ...]
-    parameters: int
-    size_mb: float
-    installed: str
-    licence: str
+def _download(spec: ModelSpec, *, quiet: bool, force: bool) -> None:
+    meter = Meter(quiet=quiet)
+    try:
+        fetch_model(spec, meter, force=force)
+    finally:
+        meter.close()
 
 
-def _row(spec: ModelSpec) -> _Row:
-    state = "no" if not is_there(spec) else "damaged" if quick_problems(spec) else "yes"
-    size_mb = round(spec.size_bytes / 1e6, 1)
-    return _Row(spec.name, spec.languages, spec.parameters, size_mb, state, spec.licence)
-
-
-@model.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line and model.")
-@click.pass_context
-def list_(context: click.Context, as_json: bool) -> None:
-    """List the models known by name."""
-    rows = [_row(spec) for spec in _catalog(context)]
-    if as_json:
-        for row in rows:
-            click.echo(msgspec.json.encode(row))
-        return
-    line = "{:<10} {:<14} {:>10} {:>8}  {:<9}  {}".format
-    click.echo(line("NAME", "LANGUAGES", "PARAMETERS", "SIZE MB", "INSTALLED", "LICENCE"))
-    for row in rows:
-        languages = row.languages[0] if len(row.languages) == 1 else f"{len(row.languages)}"
-        parameters = f"{row.parameters / 1e6:.0f} M"
-        size = f"{row.size_mb:.0f}"
-        click.echo(line(row.name, languages, parameters, size, row.installed, row.licence))
+def _unpack(path: Path, *, quiet: bool) -> tuple[bool, Path, str]:
+    there = is_unpacked(path)
+    meter = Meter(quiet=quiet)
+    try:
+        return there, unpack_once(path, meter), path.name
+    finally:
+        meter.close()
 
 
 @model.command()
 @_name
 @_language
+@_engine
 @click.pass_context
-def path(context: click.Context, name: str, language: str) -> None:
+def path(context: click.Context, name: str, language: str, engine: str) -> None:
     """Print the folder of the model NAME."""
-    click.echo(locate(name, language, _catalog(context)).path)
+    if not is_path(name, _catalog(context)):
+        spec = _spec(context, name, language, engine)
+        name, engine = spec.name, spec.engine
+    elif name.endswith(".nemo"):
+        engine = CANARY
+    click.echo(locate(name, language, _catalog(context), engine).path)
 
 
 @model.command("verify")
 @_name
 @_language
+@_engine
 @click.pass_context
-def verify_(context: click.Context, name: str, language: str) -> None:
-    """Read every file of the model NAME and compare its hash."""
-    spec = choose(name, language, _catalog(context))
+def verify_(context: click.Context, name: str, language: str, engine: str) -> None:
+    """Read every file of the model NAME and compare its hash.
+
+    It is compared to what was published or, where no source tells that, to what was written down
+    when the model was fetched.
+    """
+    spec = _spec(context, name, language, engine)
     if not is_there(spec):
         raise absent(spec)
-    if problems := verify(spec):
+    if problems := quick_problems(spec) or verify(spec):
         raise damaged(spec, problems)
-    click.echo(f"{spec.name} is sound: {folder_of(spec)}")
+    told = "" if spec.is_pinned else " (as when it was fetched: no source tells what was published)"
+    click.echo(f"{spec.name} is sound: {folder_of(spec)}{told}")
+
+
+@model.command("convert")
+@click.argument("name")
+@click.option("--precision", type=click.Choice(["fp16", "bf16"]), default="fp16", show_default=True)
+@click.pass_context
+def convert_(context: click.Context, name: str, precision: Half) -> None:
+    """Write a copy of a Canary's weights in half precision, once: later loads need half of all.
+
+    NAME may be a folder or a `.nemo` of your own, too.
+    """
+    place = _canary(context, name)
+    meter = Meter(quiet=False)
+    try:
+        done = convert(place.path, place.name, precision, meter)
+    finally:
+        meter.close()
+    sizes = f"{done.before_bytes / 1e6:.0f} MB, now also {done.after_bytes / 1e6:.0f} MB"
+    click.echo(f"{place.name}: {sizes}: {done.after}")
+
+
+def _canary(context: click.Context, name: str) -> ModelLocation:
+    """Where an installed Canary is. Raises ModelError."""
+    catalog = _catalog(context)
+    if is_path(name, catalog):
+        given = Path(name).expanduser().absolute()
+        if name.endswith(".nemo"):
+            _unpack(given, quiet=False)
+        return locate(name, "en", catalog, CANARY)
+    known = named(name, catalog)
+    language = known.languages[0] if known else "en"
+    return locate(name, language, catalog, CANARY)
+
+
+@model.command("remove")
+@click.argument("name")
+@click.pass_context
+def remove_(context: click.Context, name: str) -> None:
+    """Remove the model NAME from this machine, and what an interrupted download left of it."""
+    catalog = _catalog(context)
+    known = named(name, catalog)
+    # For its error, where the name is unknown.
+    spec = known or choose(name, "en", catalog, "")
+    freed_bytes = remove(spec)
+    click.echo(f"{spec.name} is removed: {freed_bytes / 1e6:.0f} MB are free again")

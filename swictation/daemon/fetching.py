@@ -9,39 +9,22 @@ import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable
-from pathlib import Path
 
-from swictation.config.settings import AsrSettings, Settings
+from swictation.config.settings import Settings
 from swictation.errors import ModelError, SwictationError
-from swictation.models.catalog import CATALOG, choose
-from swictation.models.store import ModelLocation, locate, quick_problems
+from swictation.models import obtaining
+from swictation.models.store import ModelLocation
 
 FIRST_RETRY_S, LONGEST_RETRY_S = 10.0, 600.0
 _LINE_CHARACTERS = 200
 _PREFIX = re.compile(r"^swictation: |^ *-> ")
-EMBEDDED = "whisper"
 
 _log = logging.getLogger(__name__)
 
 
-def missing(settings: Settings) -> str:
-    """The name of the model that the settings ask for and that can be fetched; "" if it is there.
-
-    Raises:
-        ModelError: no model is known by that name, or none for the language.
-    """
-    asr = settings.asr
-    if asr.engine != EMBEDDED or asr.model not in {"auto", *(spec.name for spec in CATALOG)}:
-        return ""
-    spec = choose(asr.model, asr.language)
-    return spec.name if quick_problems(spec) else ""
-
-
-def find_model(asr: AsrSettings) -> ModelLocation:
-    """Where the model is. Raises ModelError. Another engine than ours finds its own."""
-    if asr.engine != EMBEDDED:
-        return ModelLocation(asr.model, Path(asr.model))
-    return locate(asr.model, asr.language)
+def find_model(settings: Settings) -> ModelLocation:
+    """Where the model of the settings is. May ask the card. Raises ModelError."""
+    return obtaining.find(obtaining.seek(settings))
 
 
 class Fetching:
@@ -83,9 +66,10 @@ class Fetching:
         retry_s = FIRST_RETRY_S
         while True:
             try:
-                if name := missing(self._settings):
+                sought = await self._seek()
+                if name := obtaining.missing(sought):
                     await self._fetch(name)
-                self._on_there(find_model(self._settings.asr))
+                self._on_there(obtaining.find(sought))
                 return
             except SwictationError as error:
                 self._on_problem(error)
@@ -93,6 +77,12 @@ class Fetching:
                 self._on_problem(ModelError(f"The model cannot be looked for: {error}."))
             await asyncio.sleep(retry_s)
             retry_s = min(2 * retry_s, LONGEST_RETRY_S)
+
+    async def _seek(self) -> obtaining.Sought:
+        """Raises ModelError. In a thread where a driver in trouble may have to be given up."""
+        if obtaining.asks_card(self._settings):
+            return await asyncio.to_thread(obtaining.seek, self._settings)
+        return obtaining.seek(self._settings)
 
     async def _fetch(self, name: str) -> None:
         """Raises ModelError: it could not be had."""

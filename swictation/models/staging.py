@@ -14,6 +14,7 @@ Progress = Callable[[int, int | None, str], None]
 """Called on the downloading thread with (bytes done, bytes in all or None, what is being done)."""
 
 _POLL_S = 0.2
+_WORTH_KEEPING_BYTES = 1 << 20
 
 
 class HelperEnd(msgspec.Struct, frozen=True):
@@ -46,11 +47,43 @@ class Staging(msgspec.Struct, frozen=True):
         """The model as it will be moved into place."""
         return self.path / "model"
 
-    def clear(self) -> None:
-        """Begin with two empty folders."""
-        shutil.rmtree(self.path, ignore_errors=True)
-        self.incoming.mkdir(parents=True)
+    @property
+    def come_bytes(self) -> int:
+        """What has come in so far."""
+        return tree_bytes(self.incoming)
+
+    def begin(self, key: str) -> None:
+        """Have both folders; what came in before stays, if it came for the same `key`."""
+        told = self.path / "key"
+        if not told.is_file() or told.read_text(encoding="utf-8") != key:
+            shutil.rmtree(self.path, ignore_errors=True)
+        self.incoming.mkdir(parents=True, exist_ok=True)
+        told.write_text(key, encoding="utf-8")
+        self._tidy()
+        self.clear_model()
+
+    def clear_model(self) -> None:
+        """Have the model's folder empty."""
+        shutil.rmtree(self.model, ignore_errors=True)
         self.model.mkdir()
+
+    def clear(self) -> None:
+        """Have both folders empty."""
+        shutil.rmtree(self.incoming, ignore_errors=True)
+        self.incoming.mkdir(parents=True)
+        self.clear_model()
+
+    def end(self) -> None:
+        """Keep what a later download can go on with, if it is much; remove all else."""
+        shutil.rmtree(self.model, ignore_errors=True)
+        self._tidy()
+        if self.come_bytes < _WORTH_KEEPING_BYTES:
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def _tidy(self) -> None:
+        """Remove what nothing goes on with: wheels, the libraries' temporary folders."""
+        for path in self.incoming.glob("*/"):
+            shutil.rmtree(path, ignore_errors=True)
 
     def run(
         self,
@@ -61,56 +94,100 @@ class Staging(msgspec.Struct, frozen=True):
         total_bytes: int,
         stall_s: float,
     ) -> HelperEnd:
-        """Run `python -m ARGUMENTS`, kill it when nothing has arrived for `stall_s` seconds.
-
-        A process can be killed whatever a library waits for; an exception here kills it too.
-
-        Raises:
-            OSError: the disk is full, here or in the helper.
-        """
-        log = self.path / "helper.log"
-        # -P: a pip.py in the working directory is not pip.
-        command = [sys.executable, "-P", "-m", "swictation.models.helper", *arguments]
-        variables = {**os.environ, **env, "TMPDIR": str(self.incoming), "NO_COLOR": "1"}
-        with (
-            log.open("wb") as output,
-            subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=variables,
-                pass_fds=(self.lock_fd,),
-            ) as process,
-        ):
-            try:
-                stalled = self._watch(process, what, total_bytes, stall_s)
-            finally:
-                process.kill()
-        text = log.read_text(encoding="utf-8", errors="replace")
-        if process.returncode and os.strerror(errno.ENOSPC) in text:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
-        lines = tuple(line.strip() for line in text.splitlines() if line.strip())
-        return HelperEnd(process.returncode, stalled, lines)
-
-    def _watch(
-        self, process: subprocess.Popen[bytes], what: str, total_bytes: int, stall_s: float
-    ) -> bool:
-        seen_bytes, still_s = 0, 0.0
-        while still_s < stall_s:
-            self.progress(min(seen_bytes, total_bytes), total_bytes, what)
-            try:
-                process.wait(_POLL_S)
-            except subprocess.TimeoutExpired:
-                now_bytes = _tree_bytes(self.incoming)
-                still_s = 0.0 if now_bytes != seen_bytes else still_s + _POLL_S
-                seen_bytes = now_bytes
-            else:
-                return False
-        return True
+        """Run `python -m ARGUMENTS`, which writes to `incoming`: see `run_helper`."""
+        return run_helper(
+            arguments,
+            growing=self.incoming,
+            log=self.path / "helper.log",
+            env={**env, "TMPDIR": str(self.incoming)},
+            what=what,
+            total_bytes=total_bytes,
+            stall_s=stall_s,
+            progress=self.progress,
+            lock_fd=self.lock_fd,
+        )
 
 
-def _tree_bytes(folder: Path) -> int:
+def run_helper(
+    arguments: Sequence[str],
+    *,
+    growing: Path,
+    log: Path,
+    env: Mapping[str, str],
+    what: str,
+    total_bytes: int,
+    stall_s: float,
+    progress: Progress,
+    lock_fd: int,
+    base_bytes: int = 0,
+) -> HelperEnd:
+    """Run `python -m ARGUMENTS`, kill it when nothing has been written for `stall_s` seconds.
+
+    A process can be killed whatever a library waits for; an exception here kills it too.
+
+    Args:
+        arguments: a module, and what it is told.
+        growing: the folder whose growth is the progress.
+        log: gets what it says.
+        env: on top of this process's environment.
+        what: what is being done, for a person.
+        total_bytes: what will have been written in the end, about.
+        stall_s: how long it may write nothing.
+        progress: called on this thread several times a second.
+        lock_fd: inherited, so that the lock is held for as long as it may still write.
+        base_bytes: what is in `growing` already and is not part of `total_bytes`.
+
+    Raises:
+        OSError: the disk is full, here or in the helper.
+    """
+    # -P: a pip.py in the working directory is not pip.
+    command = [sys.executable, "-P", "-m", "swictation.models.helper", *arguments]
+
+    def told(seen_bytes: int) -> None:
+        progress(min(max(0, seen_bytes - base_bytes), total_bytes), total_bytes, what)
+
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **env, "NO_COLOR": "1"},
+            pass_fds=(lock_fd,),
+        ) as process,
+    ):
+        try:
+            stalled = _watch(process, growing, stall_s, told)
+        finally:
+            process.kill()
+    text = log.read_text(encoding="utf-8", errors="replace")
+    if process.returncode and os.strerror(errno.ENOSPC) in text:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(growing))
+    lines = tuple(line.strip() for line in text.splitlines() if line.strip())
+    return HelperEnd(process.returncode, stalled, lines)
+
+
+def _watch(
+    process: subprocess.Popen[bytes], growing: Path, stall_s: float, told: Callable[[int], None]
+) -> bool:
+    """Whether it was given up."""
+    seen_bytes, still_s = tree_bytes(growing), 0.0
+    while still_s < stall_s:
+        told(seen_bytes)
+        try:
+            process.wait(_POLL_S)
+        except subprocess.TimeoutExpired:
+            now_bytes = tree_bytes(growing)
+            still_s = 0.0 if now_bytes != seen_bytes else still_s + _POLL_S
+            seen_bytes = now_bytes
+        else:
+            return False
+    return True
+
+
+def tree_bytes(folder: Path) -> int:
+    """The sizes of all files below, as they are now; 0 where there is no such folder."""
     total = 0
     for parent, _, names in os.walk(folder):
         for name in names:

@@ -1,17 +1,25 @@
 """The models on this machine: `$XDG_DATA_HOME/swictation/models/<engine>/<name>/`."""
 
-import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from swictation.errors import ModelError
-from swictation.models.catalog import AUTO, CATALOG, ModelFile, ModelSpec, choose
+from swictation.models import nemo, record, unpacked
+from swictation.models.catalog import AUTO, CANARY, CATALOG, WHISPER, choose, named
+from swictation.models.checks import check_files, check_sizes
+from swictation.models.spec import NEMO, ModelSpec
 from swictation.paths import models_dir
 
 _VOCABULARIES = ("vocabulary.txt", "vocabulary.json")
+
+State = Literal["no", "partly", "damaged", "not pinned", "yes"]
+"""Of a known model on this machine. Partly: a download was interrupted, the next goes on with it.
+Not pinned: sound by presence and sizes, but only the record made at its arrival says what its bytes
+were."""
 
 
 class ModelLocation(msgspec.Struct, frozen=True):
@@ -20,6 +28,8 @@ class ModelLocation(msgspec.Struct, frozen=True):
     name: str
     path: Path
     languages: tuple[str, ...] = ()
+    reason: str = ""
+    """Why "auto" means this one, in words; "" where a name was given."""
 
 
 def folder_of(spec: ModelSpec) -> Path:
@@ -27,10 +37,21 @@ def folder_of(spec: ModelSpec) -> Path:
     return models_dir() / spec.engine / spec.name
 
 
+def beside(spec: ModelSpec, suffix: str) -> Path:
+    """A name beside the model's folder, so that a move between them is a rename."""
+    return folder_of(spec).with_name(f".{spec.name}.{suffix}")
+
+
 def is_there(spec: ModelSpec) -> bool:
     """Whether the model has a folder, be it sound or not."""
     # os.path rather than Path: a folder that may not be looked into is no exception here.
     return os.path.isdir(folder_of(spec))
+
+
+def given_archive(spec: ModelSpec) -> Path | None:
+    """The archive that the user has put into the model's folder; None where there is none."""
+    path = folder_of(spec) / spec.archive.name if spec.archive else None
+    return path if path and os.path.isfile(path) else None
 
 
 def location_of(spec: ModelSpec) -> ModelLocation:
@@ -41,38 +62,58 @@ def location_of(spec: ModelSpec) -> ModelLocation:
 def quick_problems(spec: ModelSpec) -> list[str]:
     """What is wrong with the stored model by presence and size alone; one line a file."""
     folder = folder_of(spec)
-    return [line for file in spec.files if (line := _size_problem(folder, file))]
-
-
-def check_files(folder: Path, files: Iterable[ModelFile]) -> list[str]:
-    """What is wrong with the files by size and sha256; one line a file. Reads all of them."""
-    problems: list[str] = []
-    for file in files:
-        line = _size_problem(folder, file) or _hash_problem(folder, file)
-        if line:
-            problems.append(line)
-    return problems
+    if given_archive(spec):
+        return ["it is not unpacked yet"]
+    told = None if spec.is_pinned and not spec.archive else record.read(folder)
+    if told:
+        return check_sizes(folder, told.files)
+    if spec.archive:  # put there by hand, unpacked
+        names = (nemo.CONFIG, nemo.WEIGHTS)
+        return [f"{it} is missing" for it in names if not os.path.isfile(folder / it)]
+    return check_sizes(folder, spec.files)
 
 
 def verify(spec: ModelSpec) -> list[str]:
-    """What is wrong with the stored model by size and sha256; one line a file, [] when sound."""
-    return check_files(folder_of(spec), spec.files)
+    """What is wrong with the stored model by size and sha256; one line a file, [] when sound.
+
+    Where no source tells the bytes, or they were unpacked, they are compared to the record.
+    """
+    if spec.is_pinned and not spec.archive:
+        return check_files(folder_of(spec), spec.files)
+    told = record.read(folder_of(spec))
+    if told is None:
+        return [f"{record.NAME} is missing, and with it what the files were when they arrived"]
+    return check_files(folder_of(spec), told.files)
 
 
-def locate(model: str, language: str, catalog: Sequence[ModelSpec] = CATALOG) -> ModelLocation:
+def state(spec: ModelSpec) -> State:
+    """How the model is on this machine, by presence and sizes."""
+    if not is_there(spec):
+        return "partly" if os.path.isdir(beside(spec, "partial")) else "no"
+    if quick_problems(spec):
+        return "damaged"
+    return "yes" if spec.is_pinned and (not spec.archive or _has_record(spec)) else "not pinned"
+
+
+def locate(
+    model: str, language: str, catalog: Sequence[ModelSpec] = CATALOG, engine: str = WHISPER
+) -> ModelLocation:
     """Find a model on this machine; presence and sizes are checked, hashes are not.
 
     Args:
-        model: "auto", a name of the catalog, or the path of a folder.
+        model: "auto" (the engine's preferred one), a name of the catalog, or a path: of a folder,
+            or of a `.nemo` that is unpacked already.
         language: ISO 639-1 code of the spoken language.
         catalog: the known models, preferred ones first.
+        engine: the one that is to load it.
 
     Raises:
         ModelError: unknown, missing or damaged, with the command that mends it.
     """
-    if _is_path(model, catalog):
-        return _own_folder(Path(model).expanduser().absolute())
-    spec = choose(model, language, catalog)
+    if is_path(model, catalog):
+        path = Path(model).expanduser().absolute()
+        return _own_archive(path) if path.name.endswith(NEMO) else _own_folder(path, engine)
+    spec = choose(model, language, catalog, engine)
     problems = quick_problems(spec)
     if not problems:
         return location_of(spec)
@@ -97,18 +138,40 @@ def damaged(spec: ModelSpec, problems: Sequence[str]) -> ModelError:
     )
 
 
-def _is_path(model: str, catalog: Sequence[ModelSpec]) -> bool:
-    if model == AUTO or any(spec.name == model for spec in catalog):
+def is_path(model: str, catalog: Sequence[ModelSpec] = CATALOG) -> bool:
+    """Whether `model` is meant as a path, by its look, or because there is such a folder."""
+    if model == AUTO or named(model, catalog):
         return False
-    return os.sep in model or model.startswith(("~", ".")) or os.path.isdir(model)
+    is_like_one = os.sep in model or model.startswith(("~", ".")) or model.endswith(NEMO)
+    return is_like_one or os.path.isdir(model)
 
 
-def _own_folder(folder: Path) -> ModelLocation:
+def _has_record(spec: ModelSpec) -> bool:
+    return record.read(folder_of(spec)) is not None
+
+
+def _own_archive(path: Path) -> ModelLocation:
+    if not unpacked.is_unpacked(path):
+        raise ModelError(
+            f"the model {path} is not unpacked yet", f"swictation model download {path}"
+        )
+    return ModelLocation(path.name.removesuffix(NEMO), unpacked.place_of(path))
+
+
+def _own_folder(folder: Path, engine: str) -> ModelLocation:
     if not os.path.isdir(folder):
         raise ModelError(
             f"there is no model folder {folder}",
             'correct [asr] model, or set it to "auto"',
         )
+    if engine == CANARY:
+        nemo.check_folder(folder)
+    else:
+        _check_whisper(folder)
+    return ModelLocation(folder.name, folder)
+
+
+def _check_whisper(folder: Path) -> None:
     missing = [name for name in ("config.json", "model.bin") if not os.path.isfile(folder / name)]
     words = ("tokenizer.json", *_VOCABULARIES)
     if not any(os.path.isfile(folder / name) for name in words):
@@ -119,25 +182,3 @@ def _own_folder(folder: Path) -> ModelLocation:
             "put a whole CTranslate2 conversion of Whisper there, or set [asr] model to a name"
             " from: swictation model list",
         )
-    return ModelLocation(folder.name, folder)
-
-
-def _size_problem(folder: Path, file: ModelFile) -> str:
-    try:
-        size = (folder / file.name).stat().st_size
-    except (FileNotFoundError, NotADirectoryError):
-        return f"{file.name} is missing"
-    except OSError as error:
-        return f"{file.name} cannot be read ({error.strerror})"
-    if size != file.size_bytes:
-        return f"{file.name} has {size} bytes instead of {file.size_bytes}"
-    return ""
-
-
-def _hash_problem(folder: Path, file: ModelFile) -> str:
-    try:
-        with (folder / file.name).open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        return f"{file.name} cannot be read ({error.strerror})"
-    return "" if digest == file.sha256 else f"{file.name} has a wrong sha256"

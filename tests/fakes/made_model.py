@@ -7,7 +7,7 @@ import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from swictation.models.catalog import Member, ModelFile, ModelSpec, Wheel
+from swictation.models.spec import Member, ModelFile, ModelSpec, Wheel
 
 FILES = {
     "config.json": b'{"made": "up"}',
@@ -67,12 +67,19 @@ def make_model(folder):
 
 
 class Hub(ThreadingHTTPServer):
-    """Plays the hub for org/wee; holds back model.bin (or every answer) until told."""
+    """Plays the hub for org/wee; holds back the file `held` (or every answer) until told.
+
+    Of the held file it has sent `first_bytes` by then. It serves ranges, and counts what is asked
+    of it.
+    """
 
     daemon_threads = False
 
-    def __init__(self, files):
+    def __init__(self, files, held="model.bin", first_bytes=0):
         self.files = files
+        self.held, self.first_bytes = held, first_bytes
+        self.ranges = []
+        self.served_bytes = 0
         self.asked = []
         self.go = threading.Event()
         self.go.set()
@@ -104,18 +111,30 @@ class HubHandler(BaseHTTPRequestHandler):
             self.send_header("X-Error-Code", "EntryNotFound")
             self.end_headers()
             return
-        data = self.server.files[name]
-        self.send_response(200)
+        whole = self.server.files[name]
+        start = int((self.headers["Range"] or "bytes=0-").removeprefix("bytes=").split("-")[0])
+        data = whole[start:]
+        self.send_response(206 if start else 200)
+        if start:
+            self.server.ranges.append((name, start))
+            self.send_header("Content-Range", f"bytes {start}-{len(whole) - 1}/{len(whole)}")
         self.send_header("X-Repo-Commit", COMMIT)
-        self.send_header("ETag", f'"{sha256(data)}"')
+        self.send_header("ETag", f'"{sha256(whole)}"')
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         if body:
-            if name == "model.bin":
-                self.server.model_asked.set()
-                self.server.go.wait(20)
             with contextlib.suppress(OSError):  # the client may have been killed
-                self.wfile.write(data)
+                self._send(name, data)
+
+    def _send(self, name, data):
+        self.server.served_bytes += len(data)
+        first_bytes = 0
+        if name == self.server.held:
+            first_bytes = self.server.first_bytes
+            self.wfile.write(data[:first_bytes])
+            self.server.model_asked.set()
+            self.server.go.wait(20)
+        self.wfile.write(data[first_bytes:])
 
     def log_message(self, format, *args):
         pass

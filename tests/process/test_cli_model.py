@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from fakes.made_nemo import archive
+from swictation.models import extras
 from swictation.models.catalog import CATALOG, choose
 
 pytestmark = pytest.mark.process
@@ -15,7 +17,6 @@ pytestmark = pytest.mark.process
 @pytest.fixture
 def swictation(tmp_path):
     env = {
-        **os.environ,
         "XDG_DATA_HOME": str(tmp_path / "data"),
         "HF_HOME": str(tmp_path / "hf"),
         "HF_HUB_OFFLINE": "1",
@@ -26,7 +27,8 @@ def swictation(tmp_path):
 
     def run(*args):
         command = [sys.executable, "-m", "swictation", "model", *args]
-        return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        now = {**os.environ, **env}
+        return subprocess.run(command, env=now, capture_output=True, text=True, check=False)
 
     return run
 
@@ -42,22 +44,112 @@ def hollow(tmp_path):
     return folder
 
 
-def test_list_shows_every_known_model(swictation):
+def use(card, monkeypatch):
+    for name, value in card.env().items():
+        monkeypatch.setenv(name, value)
+
+
+def test_list_shows_every_known_model_by_engine(swictation):
     done = swictation("list")
     assert done.returncode == 0
     heading, *rows = done.stdout.splitlines()
     assert heading.split()[0] == "NAME"
-    assert [row.split()[0] for row in rows] == [spec.name for spec in CATALOG]
+    table = rows[: rows.index("")]
+    names = [row.split()[0] for row in table if not row.startswith("[")]
+    assert names == [spec.name for spec in CATALOG]
+    assert [row.strip() for row in table if row.startswith("[")] == ["[whisper]", "[canary]"]
 
 
 def test_list_as_json_has_one_object_a_line(swictation, hollow):
     (hollow / "model.bin").unlink()
     rows = [json.loads(line) for line in swictation("list", "--json").stdout.splitlines()]
-    assert [(row["name"], row["installed"]) for row in rows] == [
+    assert [(row["name"], row["installed"]) for row in rows][:2] == [
         ("tiny.en", "damaged"),
         ("base", "no"),
     ]
-    assert set(rows[0]) == {"name", "languages", "parameters", "size_mb", "installed", "licence"}
+    assert len(rows) == len(CATALOG)
+    assert set(rows[0]) == {
+        *("name", "engine", "languages", "parameters", "size_mb", "installed", "is_pinned"),
+        *("licence", "vram", "best", "card"),
+    }
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_list_says_what_fits_a_card_of_4_gb_at_which_precision_and_why_not(
+    swictation, card, monkeypatch, width
+):
+    use(card, monkeypatch)
+    monkeypatch.setenv("COLUMNS", str(width))
+    text = swictation("list").stdout
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= width
+    rows = {line.split()[0]: line.split() for line in text.splitlines() if line}
+    assert rows["canary-1b-flash"][-4:] == ["1694", "960", "3378", "fp16"]
+    assert "canary-1b-flash: no room for fp32 (4320 MiB needed)." in text
+    assert "CARD: 4096 MiB, 3926 of them free." in text
+
+
+def test_list_tells_what_fits_but_not_now_and_what_does_not_fit_at_all(
+    swictation, card, monkeypatch
+):
+    use(card, monkeypatch)
+    card.set_total(1536)
+    card.set_hidden(1000)
+    rows = [json.loads(line) for line in swictation("list", "--json").stdout.splitlines()]
+    by_name = {row["name"]: row for row in rows}
+    assert by_name["canary-1b-flash"]["best"] is None
+    assert by_name["canary-180m-flash"]["best"] == "fp16"
+    way = by_name["canary-180m-flash"]["vram"][0]
+    assert (way["fits"], way["fits_now"], way["needed_mib"]) == (True, False, 1103.0)
+    assert by_name["canary-1b-flash"]["vram"][0]["why_not"].startswith("fp16 needs 2440 of 1536")
+    text = swictation("list").stdout
+    assert "fp16 later" in text
+    assert "no room" in text
+
+
+def test_list_without_a_card_says_so_and_still_tells_what_each_takes(swictation):
+    rows = [json.loads(line) for line in swictation("list", "--json").stdout.splitlines()]
+    flash = next(row for row in rows if row["name"] == "canary-1b-flash")
+    assert flash["vram"][0]["resident_mib"] == 1694.0
+    assert (flash["best"], flash["vram"][0]["fits"]) == (None, None)
+    assert flash["card"]
+
+
+def test_list_gives_up_on_a_driver_that_dies_under_it(swictation, monkeypatch, tmp_path):
+    source = "__attribute__((constructor)) static void die(void) { __builtin_trap(); }"
+    command = ["cc", "-xc", "-shared", "-fPIC", "-o", tmp_path / "libnvidia-ml.so.1", "-"]
+    subprocess.run(command, input=source, text=True, check=True, timeout=60)
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
+    done = swictation("list")
+    assert done.returncode == 0
+    assert "CARD: the process that asked it died" in done.stdout
+
+
+def test_convert_without_the_engine_says_how_to_install_it(swictation, tmp_path):
+    (tmp_path / "mine.nemo").write_bytes(archive())
+    if extras.has_canary():
+        pytest.skip("the engine is installed")
+    done = swictation("convert", str(tmp_path / "mine.nemo"))
+    assert done.returncode == 1
+    error, remedy = done.stderr.splitlines()[-2:]
+    assert "needs the libraries of the engine canary" in error
+    assert "-m pip install" in remedy
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("convert", "canary-1b-flash"), "is not on this machine yet"),
+        (("convert", "tiny.en"), "is a model of the engine whisper, not of canary"),
+        (("remove", "canary-1b-flash"), "nothing to remove"),
+        (("remove", "canary-2b"), "there is no model 'canary-2b'"),
+        (("verify", "canary-1b-v2", "--language", "zh"), "understands other languages, not 'zh'"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_a_line(swictation, arguments, words):
+    done = swictation(*arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("command", ["path", "verify"])

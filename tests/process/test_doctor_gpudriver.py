@@ -7,7 +7,8 @@ import pytest
 
 from fakes.nvml.card import DRIVER_NOT_LOADED, GPU_IS_LOST, MISMATCH, UNKNOWN
 from fakes.sysfs import Machine
-from swictation.doctor.gpudriver import ask, judge
+from swictation.doctor.gpudriver import judge
+from swictation.vram.asking import ask
 
 pytestmark = pytest.mark.process
 
@@ -26,7 +27,7 @@ def examine(card, machine, monkeypatch):
         monkeypatch.setenv(name, value)
 
     def run(gpu="auto", limit_s=30.0):
-        return judge(ask(gpu, machine.root, limit_s))
+        return judge(ask(gpu, machine.root, limit_s, with_cuda=True))
 
     return run
 

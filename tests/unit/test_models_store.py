@@ -3,7 +3,7 @@ import hashlib
 import pytest
 
 from swictation.errors import ModelError
-from swictation.models.catalog import ModelFile, ModelSpec
+from swictation.models.spec import ModelFile, ModelSpec
 from swictation.models.store import folder_of, locate, quick_problems, verify
 
 pytestmark = pytest.mark.unit

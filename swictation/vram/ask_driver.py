@@ -1,7 +1,7 @@
-"""`python -m swictation.doctor.ask_driver GPU ROOT`: what NVML and CUDA say, as one JSON object.
+"""`python -m swictation.vram.ask_driver GPU ROOT [cuda]`: what the driver says, as one JSON object.
 
-In a process of its own: a driver in trouble hangs, or takes the process with it. CUDA is started
-here, and ends here; no context is made.
+In a process of its own: a driver in trouble hangs, or takes the process with it. NVML is asked, and
+CUDA if need be; CUDA is started here, and ends here; no context is made.
 """
 
 import ctypes
@@ -24,7 +24,11 @@ class Answer(msgspec.Struct, frozen=True):
     total_mib: float
     free_mib: float
     cuda: int | None
-    """The code of `cuInit`; None where the card cannot be read anyway."""
+    """The code of `cuInit`; None where it was not asked for, or the card cannot be read anyway."""
+
+    @property
+    def is_usable(self) -> bool:
+        return not self.trouble
 
 
 def _cuda() -> int:
@@ -39,7 +43,7 @@ def main() -> None:
     probe = NvmlProbe(sys.argv[1], Path(sys.argv[2]))
     now = probe.read()
     probe.close()
-    cuda = _cuda() if now.is_usable else None
+    cuda = _cuda() if now.is_usable and "cuda" in sys.argv[3:] else None
     answer = Answer(now.trouble, now.reason, now.total_mib, now.free_mib, cuda)
     sys.stdout.write(msgspec.json.encode(answer).decode())
 

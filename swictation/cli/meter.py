@@ -1,0 +1,35 @@
+"""How a command shows that something goes on."""
+
+import sys
+from typing import Any
+
+import click
+
+
+class Meter:
+    """Draws a bar for each step on a terminal, says each step once elsewhere."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._what = ""
+        self._bar: Any = None
+
+    def __call__(self, done_bytes: int, total_bytes: int | None, what: str) -> None:
+        if self._quiet:
+            return
+        if what != self._what:
+            self.close()
+            self._what = what
+            if total_bytes and sys.stderr.isatty():
+                self._bar = click.progressbar(length=total_bytes, label=what, file=sys.stderr)
+            else:
+                size = f" ({total_bytes / 1e6:.0f} MB)" if total_bytes else ""
+                click.echo(f"{what}{size}", err=True)
+        if self._bar is not None:
+            self._bar.update(done_bytes - self._bar.pos)
+
+    def close(self) -> None:
+        """End the line of the bar, if one is drawn."""
+        if self._bar is not None:
+            self._bar.render_finish()
+            self._bar = None

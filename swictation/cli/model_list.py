@@ -1,0 +1,174 @@
+"""`swictation model list`: the models known by name, and which of them this machine can load."""
+
+from collections.abc import Iterator, Sequence
+
+import click
+import msgspec
+
+from swictation.config.load import load
+from swictation.config.settings import Settings, VramSettings
+from swictation.models import figures, plans
+from swictation.models.catalog import CATALOG
+from swictation.models.choosing import Fit, fits
+from swictation.models.spec import ModelSpec
+from swictation.models.store import State, folder_of, state
+from swictation.vram import asking
+from swictation.vram.ask_driver import Answer
+from swictation.vram.policy import Limits
+
+_CARD_LIMIT_S = 10.0
+_SHOWN = ("fp16", "int8", "fp32")
+"""bf16 takes what fp16 does."""
+
+
+class _Way(msgspec.Struct, frozen=True):
+    """One way to load a model on the card. The last three are null where no card can be read."""
+
+    precision: str
+    resident_mib: float
+    is_estimate: bool
+    needed_mib: float | None = None
+    fits: bool | None = None
+    fits_now: bool | None = None
+    why_not: str = ""
+
+
+class _Row(msgspec.Struct, frozen=True):
+    name: str
+    engine: str
+    languages: tuple[str, ...]
+    parameters: int
+    size_mb: float
+    installed: State
+    is_pinned: bool
+    licence: str
+    vram: tuple[_Way, ...]
+    best: str | None
+    """The best precision that fits this card."""
+    card: str
+    """The card in words, or why it is not known."""
+
+
+@click.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line and model.")
+@click.pass_context
+def list_(context: click.Context, as_json: bool) -> None:
+    """List the models known by name, and what fits this machine's graphics card.
+
+    The card is asked for the memory it has, unless it sleeps.
+    """
+    settings = load(None).settings
+    card = asking.ask(settings.vram.gpu, limit_s=_CARD_LIMIT_S)
+    catalog: Sequence[ModelSpec] = context.obj or CATALOG
+    rows = [_row(spec, card, settings) for spec in catalog]
+    if as_json:
+        for row in rows:
+            click.echo(msgspec.json.encode(row))
+        return
+    _show(rows, card, settings.vram)
+
+
+def _row(spec: ModelSpec, card: Answer, settings: Settings) -> _Row:
+    told = plans.known(spec, folder_of(spec), settings.canary.buffer_s)
+    is_estimate = figures.is_estimate(spec)
+    ways = tuple(_Way(plan.precision, round(plan.resident_mib, 1), is_estimate) for plan in told)
+    if card.is_usable:
+        found = fits(told, card.total_mib, settings.vram)
+        ways = tuple(_way(fit, card, is_estimate) for fit in found)
+    best = next((way.precision for way in ways if way.fits), None)
+    return _Row(
+        spec.name,
+        spec.engine,
+        spec.languages,
+        spec.parameters,
+        round(spec.size_bytes / 1e6, 1),
+        state(spec),
+        spec.is_pinned,
+        spec.licence,
+        ways,
+        best,
+        _told(card),
+    )
+
+
+def _way(fit: Fit, card: Answer, is_estimate: bool) -> _Way:
+    return _Way(
+        fit.precision,
+        round(fit.resident_mib, 1),
+        is_estimate,
+        round(fit.needed_mib, 1),
+        fit.fits,
+        fit.needed_mib <= card.free_mib,
+        fit.why_not,
+    )
+
+
+def _told(card: Answer) -> str:
+    if card.is_usable:
+        return f"{card.total_mib:.0f} MiB, {card.free_mib:.0f} of them free"
+    return card.reason
+
+
+def _show(rows: list[_Row], card: Answer, settings: VramSettings) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="")
+    table.add_column("NAME", no_wrap=True)
+    table.add_column("LANG", no_wrap=True)
+    for title in ("SIZE", "DISK"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("INSTALLED", no_wrap=True)
+    for precision in _SHOWN:
+        table.add_column(precision.upper(), justify="right", no_wrap=True)
+    table.add_column("CARD", no_wrap=True)
+    engine = ""
+    for row in rows:
+        if row.engine != engine:
+            engine = row.engine
+            table.add_row(f"[{engine}]")
+        table.add_row(*(Text(cell) for cell in _cells(row)))
+    console = Console(highlight=False, markup=False)
+    console.print(table)
+    console.print()
+    for line in _notes(rows, card, settings):
+        console.print(line)
+
+
+def _cells(row: _Row) -> Iterator[str]:
+    yield row.name
+    yield row.languages[0] if len(row.languages) == 1 else f"{len(row.languages)}"
+    yield f"{row.parameters / 1e6:.0f} M"
+    yield f"{row.size_mb / 1e3:.1f} GB" if row.size_mb >= 1e3 else f"{row.size_mb:.0f} MB"
+    yield row.installed
+    ways = {way.precision: way for way in row.vram}
+    for precision in _SHOWN:
+        yield f"{ways[precision].resident_mib:.0f}" if precision in ways else ""
+    yield _verdict(row)
+
+
+def _verdict(row: _Row) -> str:
+    way = next((it for it in row.vram if it.fits), None)
+    if way is None:
+        return "no room" if any(it.fits is False for it in row.vram) else "-"
+    return way.precision if way.fits_now else f"{way.precision} later"
+
+
+def _notes(rows: list[_Row], card: Answer, settings: VramSettings) -> Iterator[str]:
+    yield (
+        "SIZE: parameters. FP16, INT8, FP32: MiB of a card, the model alone; of whisper estimates."
+    )
+    yield f"CARD: {_told(card)}."
+    if not card.is_usable:
+        return
+    kept = Limits.of(settings, card.total_mib).enter_below_mib[1]
+    yield (
+        f"A model fits with {settings.context_mib} MiB for CUDA and at least {kept:.0f} kept free"
+        " beside it. later: it fits, but not beside what other programs hold now."
+    )
+    for row in rows:
+        lacking = [it for it in row.vram if it.precision in _SHOWN and not it.fits]
+        told = ", ".join(f"{it.precision} ({it.needed_mib:.0f} MiB needed)" for it in lacking)
+        if told:
+            yield f"{row.name}: no room for {told}."

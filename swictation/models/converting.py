@@ -1,0 +1,80 @@
+"""A copy of a Canary's weights in half precision, made once: later loads need half of all."""
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from swictation.errors import EngineError, ModelError
+from swictation.models import extras, nemo
+from swictation.models.locking import alone
+from swictation.models.staging import Progress, run_helper, tree_bytes
+
+Half = Literal["fp16", "bf16"]
+
+_MODULE = "swictation.asr.engines.canary.convert"
+_STALL_S = 600.0
+"""To import torch and to read 4 GB from a slow disk writes nothing."""
+
+
+class Converted(msgspec.Struct, frozen=True):
+    """What became of it."""
+
+    before: Path
+    after: Path
+    before_bytes: int
+    after_bytes: int
+
+
+def convert(folder: Path, name: str, precision: Half, progress: Progress) -> Converted:
+    """Write the copy beside the weights, in a process of its own; one that is there is replaced.
+
+    Raises:
+        ModelError: the folder is no Canary, the disk is full, or its process failed.
+        EngineError: the engine's libraries are not installed.
+    """
+    nemo.check_folder(folder)
+    if not extras.has_canary():
+        raise EngineError(
+            "to convert a model needs the libraries of the engine canary",
+            extras.install_command("canary"),
+        )
+    before = folder / nemo.WEIGHTS
+    after = folder / half_name(precision)
+    before_bytes = before.stat().st_size
+    what = f"converting {name} to {precision}"
+    lock = folder.with_name(f".{folder.name}.lock")
+    log = folder.with_name(f".{folder.name}.log")
+    try:
+        with alone(lock, lambda: progress(0, None, "waiting for another process")) as lock_fd:
+            end = run_helper(
+                [_MODULE, str(folder), precision],
+                growing=folder,
+                log=log,
+                env={"CUDA_VISIBLE_DEVICES": ""},
+                what=what,
+                total_bytes=before_bytes // 2,
+                base_bytes=tree_bytes(folder),
+                stall_s=_STALL_S,
+                progress=progress,
+                lock_fd=lock_fd,
+            )
+    except OSError as error:
+        raise ModelError(
+            f"{what}: it cannot be written to {folder} ({error.strerror or error})",
+            f"have {before_bytes / 2e6:.0f} MB free there, and the folder writable",
+        ) from error
+    finally:
+        log.unlink(missing_ok=True)
+    if end.stalled:
+        raise ModelError(f"{what}: nothing was written for {_STALL_S:.0f} s")
+    if end.returncode or not after.is_file():
+        told = end.lines[-1] if end.lines else f"exit status {end.returncode}"
+        raise ModelError(f"{what}: {told}")
+    return Converted(before, after, before_bytes, after.stat().st_size)
+
+
+def half_name(precision: Half) -> str:
+    """The name of the copy, such as `model_weights.fp16.ckpt`."""
+    stem, _, ending = nemo.WEIGHTS.rpartition(".")
+    return f"{stem}.{precision}.{ending}"

@@ -1,0 +1,132 @@
+"""The model that the settings ask for: which one it is, whether it is here, how it comes here."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from swictation.config.settings import Settings
+from swictation.errors import ModelError
+from swictation.models import choosing, plans, unpacked
+from swictation.models.catalog import AUTO, CANARY, CATALOG, choose, speaking
+from swictation.models.fetch import download
+from swictation.models.spec import NEMO, ModelSpec
+from swictation.models.staging import Progress
+from swictation.models.store import (
+    ModelLocation,
+    folder_of,
+    is_path,
+    locate,
+    quick_problems,
+)
+from swictation.vram import asking
+
+_ENGINES = {spec.engine for spec in CATALOG}
+_CARD_LIMIT_S = 10.0
+
+
+class Sought(msgspec.Struct, frozen=True):
+    """What the settings come to: a name, or a path."""
+
+    engine: str
+    model: str
+    language: str
+    reason: str = ""
+    """Why "auto" means this one."""
+
+
+def asks_card(settings: Settings) -> bool:
+    """Whether `seek` asks the card, and so may block for seconds."""
+    return settings.asr.engine == CANARY and settings.asr.model == AUTO
+
+
+def seek(settings: Settings, catalog: Sequence[ModelSpec] = CATALOG) -> Sought:
+    """Which model the settings mean. May ask the card, in a process of its own.
+
+    Raises:
+        ModelError: "auto", and no model speaks the language, or none fits the card.
+    """
+    asr = settings.asr
+    if not asks_card(settings):
+        return Sought(asr.engine, asr.model, asr.language)
+    found = speaking(CANARY, asr.language, catalog)
+    choice = for_card(found, settings)
+    if not choice.name:
+        raise ModelError(choice.reason, '[asr] engine = "whisper": swictation config path')
+    return Sought(CANARY, choice.name, asr.language, choice.reason)
+
+
+def missing(sought: Sought) -> str:
+    """What `swictation model download` has to be told so that the model is there; "": it is.
+
+    Raises:
+        ModelError: no model is known by that name, or none for the language.
+    """
+    if sought.engine not in _ENGINES:
+        return ""
+    if is_path(sought.model):
+        path = _path(sought)
+        return str(path) if _is_archive(path) and not unpacked.is_unpacked(path) else ""
+    spec = _spec(sought)
+    return spec.name if quick_problems(spec) else ""
+
+
+def find(sought: Sought) -> ModelLocation:
+    """Where the model is. Raises ModelError. Another engine than those known finds its own."""
+    if sought.engine not in _ENGINES:
+        return ModelLocation(sought.model, Path(sought.model))
+    place = locate(sought.model, sought.language, engine=sought.engine)
+    return msgspec.structs.replace(place, reason=sought.reason)
+
+
+def obtain(sought: Sought, progress: Progress) -> ModelLocation:
+    """Where the model is; a known one that is missing is fetched, an archive is unpacked. Blocks.
+
+    Raises:
+        ModelError: it is unknown, or cannot be had.
+    """
+    if missing(sought):
+        if is_path(sought.model):
+            unpacked.unpack_once(_path(sought), progress)
+        else:
+            download(_spec(sought), progress)
+    return find(sought)
+
+
+def for_card(specs: Sequence[ModelSpec], settings: Settings) -> choosing.Choice:
+    """The best of these for the card that is there, or for the processor, if that is to compute.
+
+    Args:
+        specs: Canaries, at least one, the preferred ones first.
+        settings: the device, the card and its thresholds, the precision.
+    """
+    wish = settings.canary
+    candidates = [
+        choosing.Candidate(
+            it.name, plans.known(it, folder_of(it), wish.buffer_s), not quick_problems(it)
+        )
+        for it in specs
+    ]
+    if settings.asr.device == "cpu":
+        smallest = sorted(candidates, key=lambda it: it.plans[0].weights_mib)
+        return choosing.choose(smallest, None, settings.vram, why_unknown='[asr] device is "cpu"')
+    card = asking.ask(settings.vram.gpu, limit_s=_CARD_LIMIT_S)
+    return choosing.choose(
+        candidates,
+        card.total_mib if card.is_usable else None,
+        settings.vram,
+        precision=wish.precision,
+        why_unknown=card.reason,
+    )
+
+
+def _spec(sought: Sought) -> ModelSpec:
+    return choose(sought.model, sought.language, engine=sought.engine)
+
+
+def _path(sought: Sought) -> Path:
+    return Path(sought.model).expanduser().absolute()
+
+
+def _is_archive(path: Path) -> bool:
+    return path.name.endswith(NEMO)

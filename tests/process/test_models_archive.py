@@ -1,0 +1,254 @@
+"""Real downloads of a made-up `.nemo`: from a hub on this machine, killed, resumed, put by hand."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+from fakes.made_model import COMMIT, Hub, Steps
+from fakes.made_nemo import KEPT, WEIGHTS, archive, make_spec
+from fakes.signals import eventually
+from swictation.cli.model import model as model_command
+from swictation.errors import ModelError
+from swictation.models import record
+from swictation.models.fetch import download
+from swictation.models.locking import alone
+from swictation.models.store import beside, folder_of, locate, quick_problems, state, verify
+
+pytestmark = pytest.mark.process
+
+WHOLE = archive()
+HALF = len(WHOLE) // 2
+CHILD = """
+import sys, msgspec
+from swictation.models.fetch import download
+from swictation.models.spec import ModelSpec
+download(msgspec.json.decode(sys.argv[1], type=ModelSpec), lambda done, total, what: None)
+"""
+
+
+@pytest.fixture(params=[True, False], ids=["pinned", "not pinned"])
+def spec(request):
+    return make_spec(WHOLE, is_pinned=request.param)
+
+
+@pytest.fixture(autouse=True)
+def machine(tmp_path, monkeypatch):
+    """No hub but the one of the test."""
+    for name in list(os.environ):
+        if name.startswith(("HF_", "HUGGING")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    with Hub({"wee.nemo": WHOLE}, "wee.nemo", HALF) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.delenv("HF_HUB_OFFLINE")
+        yield server
+        server.go.set()
+        server.shutdown()
+        thread.join()
+
+
+def put(spec, data=WHOLE):
+    folder_of(spec).mkdir(parents=True)
+    (folder_of(spec) / "wee.nemo").write_bytes(data)
+
+
+def is_whole(spec):
+    """The folder holds the contents, the archive is gone, and nothing is left beside."""
+    assert quick_problems(spec) == verify(spec) == []
+    assert {path.name for path in folder_of(spec).iterdir()} == {*KEPT, "record.json"}
+    return {path.name for path in folder_of(spec).parent.iterdir()} == {"wee", ".wee.lock"}
+
+
+def kill_halfway(spec, hub):
+    """A download that is killed when half of the archive is on the disk; what it has by then."""
+    hub.go.clear()
+    arguments = [sys.executable, "-c", CHILD, msgspec.json.encode(spec).decode()]
+    with subprocess.Popen(arguments) as process:
+        assert hub.model_asked.wait(20)
+        assert eventually(lambda: parts(spec))
+        process.kill()
+    hub.go.set()
+    with alone(beside(spec, "lock"), lambda: None):  # its helper has died, too
+        return parts(spec)[0].stat().st_size
+
+
+def parts(spec):
+    """What is on the disk: it grows by whole megabytes, here one, of 1.5 that were sent."""
+    found = beside(spec, "partial").glob("incoming/*.part")
+    return [part for part in found if part.stat().st_size >= 1 << 20]
+
+
+def test_an_archive_is_fetched_and_unpacked_and_goes(spec, hub):
+    steps = Steps()
+    found = download(spec, steps)
+    assert is_whole(spec)
+    assert found == locate("wee", "de", [spec], "canary")
+    assert steps == ["fetching wee from the hub", "unpacking wee.nemo"]
+
+
+def test_what_arrived_is_written_down(spec, hub):
+    download(spec, Steps())
+    told = record.read(folder_of(spec))
+    assert (told.source, told.revision) == ("org/wee", COMMIT)
+    assert [(it.name, it.size_bytes) for it in told.fetched] == [("wee.nemo", len(WHOLE))]
+    assert {it.name for it in told.files} == KEPT
+    assert state(spec) == ("yes" if spec.is_pinned else "not pinned")
+
+
+def test_verify_finds_what_has_changed_since(spec, hub):
+    download(spec, Steps())
+    weights = folder_of(spec) / "model_weights.ckpt"
+    weights.write_bytes(WEIGHTS[::-1])
+    assert verify(spec) == ["model_weights.ckpt has a wrong sha256"]
+    weights.write_bytes(b"short")
+    assert "model_weights.ckpt has 5 bytes" in quick_problems(spec)[0]
+    assert state(spec) == "damaged"
+
+
+def test_a_download_that_was_killed_goes_on_where_it_was(spec, hub):
+    had_bytes = kill_halfway(spec, hub)
+    assert state(spec) == "partly"
+    hub.served_bytes = 0
+    download(spec, Steps())
+    assert is_whole(spec)
+    assert hub.ranges == [("wee.nemo", had_bytes)]
+    assert hub.served_bytes == len(WHOLE) - had_bytes
+
+
+def test_a_file_that_changed_on_the_hub_is_not_gone_on_with(hub):
+    spec = make_spec(WHOLE, is_pinned=False)
+    kill_halfway(spec, hub)
+    hub.files["wee.nemo"] = archive(nemo_version="2.4.0")
+    hub.served_bytes = 0
+    download(spec, Steps())
+    assert is_whole(spec)
+    assert hub.ranges == []
+
+
+def test_the_leftovers_of_another_version_are_not_gone_on_with(hub):
+    kill_halfway(make_spec(WHOLE), hub)
+    other = archive(nemo_version="2.4.0")
+    hub.files["wee.nemo"] = other
+    download(make_spec(other), Steps())
+    assert is_whole(make_spec(other))
+    assert hub.ranges == []
+
+
+def test_an_archive_with_other_bytes_is_refused_and_not_kept(hub):
+    spec = make_spec(WHOLE)
+    hub.files["wee.nemo"] = WHOLE[::-1]
+    with pytest.raises(ModelError, match=r"wee\.nemo has a wrong sha256"):
+        download(spec, Steps())
+    assert state(spec) == "no"
+
+
+def test_an_archive_of_another_class_is_told_and_not_kept(hub):
+    data = archive(target="nemo.collections.asr.models.EncDecCTCModel")
+    spec = make_spec(data)
+    hub.files["wee.nemo"] = data
+    with pytest.raises(ModelError, match="of the class EncDecCTCModel") as caught:
+        download(spec, Steps())
+    assert "swictation model download wee" in caught.value.remedy
+    assert state(spec) == "no"
+
+
+def test_without_a_network_the_error_names_the_file_and_the_folder(spec):
+    with pytest.raises(ModelError, match=r"the hub: .*offline mode") as caught:
+        download(spec, Steps())
+    assert f"put wee.nemo of the Hugging Face repository org/wee into {folder_of(spec)}" in (
+        caught.value.remedy
+    )
+    assert "\n" not in caught.value.message
+
+
+def test_an_archive_that_was_put_there_is_taken_without_a_network(spec):
+    put(spec)
+    with pytest.raises(ModelError, match="not unpacked yet"):
+        locate("wee", "en", [spec], "canary")
+    steps = Steps()
+    download(spec, steps)
+    assert steps == ["unpacking wee.nemo"]
+    assert is_whole(spec)
+
+
+def test_an_archive_that_was_put_there_and_is_another_is_refused_and_kept():
+    spec = make_spec(WHOLE)
+    put(spec, archive(nemo_version="2.4.0"))
+    with pytest.raises(ModelError, match="not the file that was published") as caught:
+        download(spec, Steps())
+    assert "org/wee" in caught.value.remedy
+    assert (folder_of(spec) / "wee.nemo").is_file()
+
+
+def test_a_disk_without_room_for_both_is_told_before_the_first_byte(hub):
+    spec = msgspec.structs.replace(make_spec(WHOLE, is_pinned=False), about_bytes=10**18)
+    with pytest.raises(ModelError, match="the disk is full"):
+        download(spec, Steps())
+    assert hub.asked == []
+
+
+def test_remove_frees_all_of_it_and_says_how_much(spec, hub):
+    download(spec, Steps())
+    done = run(spec, "remove", "wee")
+    assert done.output == "wee is removed: 3 MB are free again\n"
+    assert {path.name for path in folder_of(spec).parent.iterdir()} == {".wee.lock"}
+    again = run(spec, "remove", "wee")
+    assert "nothing to remove" in again.exception.message
+
+
+def test_remove_takes_what_a_killed_download_left(spec, hub):
+    kill_halfway(spec, hub)
+    assert run(spec, "remove", "wee").output == "wee is removed: 1 MB are free again\n"
+    assert state(spec) == "no"
+
+
+def test_what_is_being_downloaded_is_not_removed(spec, hub):
+    download(spec, Steps())
+    with alone(beside(spec, "lock"), None):
+        assert "is being downloaded" in run(spec, "remove", "wee").exception.message
+    assert is_whole(spec)
+
+
+def test_an_unknown_model_is_not_removed(spec):
+    assert "did you mean wee" in run(spec, "remove", "weee").exception.message
+
+
+def test_the_commands_know_an_archive_by_its_name(spec, hub):
+    folder = folder_of(spec)
+    assert run(spec, "download", "wee").stdout == f"wee is ready: {folder}\n"
+    assert run(spec, "download", "org/wee").stdout == f"wee is already there: {folder}\n"
+    assert run(spec, "path", "wee").output == f"{folder}\n"
+    told = run(spec, "verify", "wee").output
+    assert told.startswith(f"wee is sound: {folder}")
+    assert ("no source tells" in told) == (not spec.is_pinned)
+    (line,) = run(spec, "list", "--json").output.splitlines()
+    assert json.loads(line)["installed"] == ("yes" if spec.is_pinned else "not pinned")
+
+
+def test_the_commands_take_the_path_of_an_archive(spec, tmp_path):
+    mine = tmp_path / "mine.nemo"
+    mine.write_bytes(WHOLE)
+    assert "not unpacked yet" in run(spec, "path", str(mine)).exception.message
+    first = run(spec, "download", str(mine)).stdout
+    folder = first.removeprefix("mine.nemo is ready: ").strip()
+    assert (tmp_path / "data").exists() is False
+    assert run(spec, "download", str(mine)).stdout == f"mine.nemo is already there: {folder}\n"
+    assert run(spec, "path", str(mine)).output == f"{folder}\n"
+
+
+def run(spec, *arguments):
+    return CliRunner().invoke(model_command, arguments, obj=[spec])

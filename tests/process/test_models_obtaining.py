@@ -1,0 +1,125 @@
+"""What `[asr] model` comes to on a machine: with a card, without one, with an archive by hand."""
+
+import msgspec
+import pytest
+
+from fakes.made_model import Steps
+from fakes.made_nemo import KEPT, archive
+from swictation.config.settings import AsrSettings, CanarySettings, Settings, VramSettings
+from swictation.errors import ModelError
+from swictation.models.catalog import named
+from swictation.models.obtaining import find, missing, obtain, seek
+from swictation.models.store import folder_of
+
+pytestmark = pytest.mark.process
+
+
+def settings(model="auto", *, engine="canary", language="en", device="auto", precision="auto"):
+    return Settings(
+        asr=AsrSettings(engine=engine, model=model, language=language, device=device),
+        canary=CanarySettings(precision=precision),
+    )
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture
+def in_use(card, monkeypatch):
+    for name, value in card.env().items():
+        monkeypatch.setenv(name, value)
+    return card
+
+
+def install(name):
+    """As a user does by hand: a folder of what the archive holds."""
+    folder = folder_of(named(name))
+    folder.mkdir(parents=True)
+    for file in KEPT:
+        (folder / file).touch()
+    return folder
+
+
+def test_auto_on_a_card_of_4_gb_asks_for_the_best_that_would_fit(in_use):
+    sought = seek(settings())
+    assert missing(sought) == "canary-1b-flash"
+    assert "in fp16 needs 2636 of the card's 4096 MiB" in sought.reason
+
+
+def test_auto_takes_what_is_installed_and_fits(in_use):
+    folder = install("canary-180m-flash")
+    sought = seek(settings())
+    assert (sought.model, missing(sought)) == ("canary-180m-flash", "")
+    found = find(sought)
+    assert (found.name, found.path) == ("canary-180m-flash", folder)
+    assert "before it would come canary-1b-flash, canary-1b-v2" in found.reason
+
+
+def test_auto_for_another_language_is_the_model_that_speaks_it(in_use):
+    install("canary-1b-flash")
+    assert missing(seek(settings(language="pl"))) == "canary-1b-v2"
+
+
+def test_auto_goes_by_the_precision_that_is_set(in_use):
+    in_use.set_total(2560)
+    assert seek(settings(precision="fp32")).model == "canary-180m-flash"
+
+
+def test_auto_on_a_card_too_small_for_any_says_so_and_what_to_do(in_use):
+    in_use.set_total(512)
+    with pytest.raises(ModelError, match="no model fits the card in any precision") as caught:
+        seek(settings())
+    assert '[asr] engine = "whisper"' in caught.value.remedy
+
+
+def test_auto_with_a_driver_that_fails_takes_what_is_installed(in_use):
+    in_use.fail_init(9)
+    install("canary-1b-v2")
+    sought = seek(settings())
+    assert sought.model == "canary-1b-v2"
+    assert "not loaded" in sought.reason
+
+
+def test_on_the_processor_the_smallest_is_meant_and_no_card_is_asked(in_use):
+    assert seek(settings(device="cpu")).model == "canary-180m-flash"
+    assert in_use.calls == 0
+
+
+def test_a_name_is_taken_at_its_word_and_no_card_is_asked(in_use):
+    assert missing(seek(settings("canary-1b-v2"))) == "canary-1b-v2"
+    assert seek(settings(engine="whisper")).model == "auto"
+    assert in_use.calls == 0
+
+
+def test_an_archive_of_the_users_is_unpacked_when_it_is_needed(tmp_path):
+    path = tmp_path / "mine.nemo"
+    path.write_bytes(archive())
+    sought = seek(settings(str(path)))
+    assert missing(sought) == str(path)
+    with pytest.raises(ModelError, match="not unpacked yet") as caught:
+        find(sought)
+    assert caught.value.remedy == f"swictation model download {path}"
+    steps = Steps()
+    found = obtain(sought, steps)
+    assert steps == ["unpacking mine.nemo"]
+    assert found.name == "mine"
+    assert {it.name for it in found.path.iterdir()} >= KEPT
+    assert (missing(sought), find(sought)) == ("", found)
+
+
+def test_a_folder_of_the_users_is_checked_for_the_engine_that_is_to_load_it(tmp_path):
+    folder = install("canary-180m-flash").rename(tmp_path / "mine")
+    with pytest.raises(ModelError, match="it is no Canary"):
+        obtain(seek(settings(str(folder))), Steps())
+    with pytest.raises(ModelError, match=r"lacks config\.json, model\.bin"):
+        obtain(seek(settings(str(folder), engine="whisper")), Steps())
+
+
+def test_an_engine_of_somebody_elses_finds_its_own(tmp_path):
+    other = msgspec.structs.replace(settings("tiny", engine="scripted"), vram=VramSettings())
+    assert missing(seek(other)) == ""
+    assert find(seek(other)).name == "tiny"

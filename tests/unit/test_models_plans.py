@@ -1,0 +1,70 @@
+"""What a model takes: kept from an earlier time, or from the table, with the reason."""
+
+import hashlib
+import json
+
+import pytest
+
+from fakes.made_nemo import config
+from swictation.asr.memory_plan import MemoryPlan
+from swictation.models import extras
+from swictation.models.catalog import named
+from swictation.models.figures import table
+from swictation.models.plans import kept, known, plan_of, planned
+
+pytestmark = pytest.mark.unit
+
+PLAN = {"precision": "fp16", "weights_mib": 1.0, "buffer_mib": 2.0, "activation_mib": 3.0}
+SPEC = named("canary-1b-flash")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "model_config.yaml").write_bytes(config())
+    sha256 = hashlib.sha256(config()).hexdigest()
+    told = {"config_sha256": sha256, "plans": {"5": [PLAN]}}
+    (tmp_path / "plan.json").write_text(json.dumps(told))
+    return tmp_path
+
+
+@pytest.fixture
+def no_extra(monkeypatch):
+    """Neither torch nor NeMo can be found, whatever this environment has."""
+    monkeypatch.setattr("sys.path", [])
+    monkeypatch.setattr("sys.path_importer_cache", {})
+
+
+def test_what_was_computed_before_is_kept_for_that_buffer(folder):
+    assert plan_of(folder, 5.0, "canary-1b-flash") == (MemoryPlan("fp16", 1.0, 2.0, 3.0),)
+    assert planned(folder, 5.0, "mine").source == "kept"
+    assert kept(folder, 10.0) == ()
+    assert known(SPEC, folder, 10.0) == table(SPEC)
+
+
+def test_another_configuration_makes_what_was_kept_void(folder):
+    (folder / "model_config.yaml").write_bytes(config(sample_rate=8000))
+    assert kept(folder, 5.0) == ()
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]"])
+def test_a_broken_file_is_as_none(folder, text):
+    (folder / "plan.json").write_text(text)
+    assert kept(folder, 5.0) == ()
+
+
+def test_without_the_extra_a_known_model_has_its_row_of_the_table(folder, no_extra):
+    told = planned(folder, 10.0, "canary-1b-flash")
+    assert (told.plans, told.source) == (table(SPEC), "table")
+    assert "the engine is not installed" in told.reason
+    assert "[canary]'" in told.reason
+
+
+def test_without_the_extra_nothing_is_known_of_a_model_of_the_users(folder, no_extra):
+    assert planned(folder, 10.0, "mine").source == "none"
+    assert plan_of(folder, 10.0, "mine") == ()
+
+
+def test_how_to_install_an_extra_is_told_as_this_checkout_needs_it():
+    command = extras.install_command("canary")
+    assert " -m pip install " in command
+    assert "[canary]'" in command
