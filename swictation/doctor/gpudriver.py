@@ -1,13 +1,12 @@
 """Whether NVIDIA's driver answers: after a sleep, or an update of it, it may not."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
 import msgspec
 
+from swictation.doctor import apart
 from swictation.doctor.ask_driver import MISSING, Answer
 from swictation.doctor.finding import Finding, Subject
 from swictation.types import Trouble
@@ -15,7 +14,6 @@ from swictation.vram.cards import cards, driver, is_off_bus
 from swictation.vram.troubles import RELOAD, REMEDIES
 
 _LIMIT_S = 30.0
-_GOOD_BYE_S = 1.0
 
 _CUDA: dict[int, tuple[str, str]] = {
     MISSING: ("its library libcuda.so.1 is not installed", REMEDIES["no-library"]),
@@ -36,21 +34,15 @@ def gpu_driver(subject: Subject) -> Iterator[Finding]:
 
 def ask(gpu: str, root: Path, limit_s: float = _LIMIT_S) -> Answer:
     """What the driver says, to a process that may hang or crash."""
-    # -P: an ask_driver.py in the working directory is not ours.
-    command = [sys.executable, "-P", "-m", "swictation.models.helper"]
-    command += ["swictation.doctor.ask_driver", gpu, str(root)]
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
     try:
-        told, _ = process.communicate(timeout=limit_s)
-    except subprocess.TimeoutExpired:
-        _abandon(process)
-        return _failed("stuck", f"it does not answer within {limit_s:.0f} s")
-    try:
+        told = apart.ask("swictation.doctor.ask_driver", gpu, str(root), limit_s=limit_s)
         return msgspec.json.decode(told, type=Answer)
+    except apart.Apart as failed:
+        if failed.code is None:
+            return _failed("stuck", f"it does not answer within {limit_s:.0f} s")
+        return _failed("unknown", f"the process that asked it died, code {failed.code}")
     except msgspec.DecodeError:
-        return _failed("unknown", f"the process that asked it died, code {process.returncode}")
+        return _failed("unknown", "what it says is cut off")
 
 
 def judge(answer: Answer) -> Finding:
@@ -70,14 +62,3 @@ def judge(answer: Answer) -> Finding:
 
 def _failed(trouble: Trouble, reason: str) -> Answer:
     return Answer(trouble, reason, 0.0, 0.0, None)
-
-
-def _abandon(process: subprocess.Popen[bytes]) -> None:
-    """Kill it; one that hangs in the kernel cannot even die, and is not waited for."""
-    process.kill()
-    try:
-        process.wait(_GOOD_BYE_S)
-    except subprocess.TimeoutExpired:
-        process.returncode = -9  # nobody is to wait for it at exit
-    if process.stdout:
-        process.stdout.close()
