@@ -2,6 +2,7 @@
 
 import ctypes
 import re
+from collections.abc import Callable
 
 from swictation.asr.engines.whisper import cublas
 from swictation.errors import EngineError
@@ -30,7 +31,16 @@ _TROUBLES: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def explain(error: Exception) -> EngineError | None:
+def has_driver() -> bool:
+    """Whether the driver's own library can be opened; CUDA is not started."""
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
+def explain(error: Exception, has_driver: Callable[[], bool] = has_driver) -> EngineError | None:
     """The trouble with a mend; None where `error` is none of a card's."""
     told = " ".join(str(error).split()).rstrip(".")
     if found := _MISSING.search(told):
@@ -48,15 +58,6 @@ def missing(library: str) -> EngineError:
     """A library that CTranslate2 opens when it computes is not there."""
     package = cublas.PACKAGE if library == cublas.NAME else "nvidia-cublas"
     return _error(f"the library {library} is missing", f"python -m pip install {package}")
-
-
-def has_driver() -> bool:
-    """Whether the driver's own library can be opened; CUDA is not started."""
-    try:
-        ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return False
-    return True
 
 
 def _error(meaning: str, remedy: str) -> EngineError:

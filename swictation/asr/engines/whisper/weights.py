@@ -4,9 +4,9 @@
 deep the network is. (The format is CTranslate2's, version 6, read from its own writer.)
 """
 
+import re
 import struct
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +21,7 @@ _MOST_CACHED_MIB = 200.0
 _FRAMES_PER_S = 50
 _MOST_TOKENS = 448
 _OF_FLOATS = {"float32": 4, "float16": 2, "int8_float16": 2, "int8": 4}
+_LAYER = re.compile(r"decoder/layer_(\d+)/")
 _QUANTISED = ("int8_float16", "int8")
 
 
@@ -69,10 +70,10 @@ def read_shape(model_bin: Path) -> Shape:
         ValueError: it is no Whisper model that CTranslate2 could read.
         OSError: it cannot be read.
     """
-    with closing(model_bin.open("rb")) as file:
+    with model_bin.open("rb") as file:
         try:
             return _shape(dict(_variables(file)))
-        except (struct.error, UnicodeDecodeError, KeyError, IndexError, OverflowError) as error:
+        except (struct.error, ValueError, KeyError, IndexError, OverflowError) as error:
             raise ValueError(f"{model_bin} is not a Whisper model of CTranslate2's") from error
 
 
@@ -81,7 +82,7 @@ def _shape(shapes: dict[str, tuple[int, ...]]) -> Shape:
     matrices = {
         name for name in sizes if name.endswith("/weight") and "conv" not in name
     }  # convolutions and norms stay as they are
-    layers = {name.split("/")[1] for name in shapes if name.startswith("decoder/layer_")}
+    layers = {found[1] for name in shapes if (found := _LAYER.match(name))}
     vocabulary, width = shapes["decoder/embeddings/weight"]
     in_matrices = sum(sizes[name] for name in matrices)
     return Shape(
