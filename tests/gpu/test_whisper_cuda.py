@@ -1,5 +1,7 @@
 """Whisper on a real card: the same text as on the processor, its memory as NVML tells it.
 
+In workers only: a context in this process would stay, and other tests want the card let go.
+
 Wanted beside the card: cuBLAS (`python -m pip install nvidia-cublas-cu12`) and tiny.en.
 """
 
@@ -14,7 +16,7 @@ from msgspec.structs import replace
 
 from contract.vad_detector_suite import read
 from swictation.asr.engine import EngineSpec
-from swictation.asr.engines.whisper import cublas, load
+from swictation.asr.engines.whisper import cublas
 from swictation.asr.engines.whisper.weights import read_shape
 from swictation.types import DecodeRequest, to_samples
 from swictation.vram.nvml import NvmlProbe
@@ -38,13 +40,6 @@ def spec(gpu, whisper_model):
     if not ctranslate2.get_cuda_device_count():
         pytest.skip("CTranslate2 finds no card, though NVML shows one: is the driver too old?")
     return EngineSpec("whisper", "tiny.en", str(whisper_model), "en", device="cuda", card=gpu)
-
-
-def decode(engine, samples):
-    """As the worker does it."""
-    engine.allocator.begin_unit()
-    waveform = samples.astype(np.float32) / np.float32(32768.0)
-    return engine.decode(DecodeRequest(1, 0, 0, len(samples)), waveform).new_text
 
 
 class Seated:
@@ -122,16 +117,13 @@ def test_its_memory_as_nvml_tells_it_is_what_was_foretold(spec, sample, sees_pid
 def test_it_does_not_grow_from_one_utterance_to_the_next(spec, sample, sees_pids):
     if not sees_pids:
         pytest.skip("the driver numbers processes otherwise than this container")
-    engine = load(spec)
-    try:
-        samples = read(sample)
-        held_mib = []
-        for _ in range(30):
-            decode(engine, samples)
-            held_mib.append(engine.allocator.figures().allocated_mib)
-        assert held_mib[-1] - held_mib[2] <= 8.0
-    finally:
-        engine.close()
+    samples = read(sample)
+
+    async def test(seated):
+        return [(await seated.decode(samples)).figures.allocated_mib for _ in range(30)]
+
+    held_mib = in_a_worker(spec, test)
+    assert held_mib[-1] - held_mib[2] <= 8.0
 
 
 def test_greedy_is_carried_out_and_taken_back(spec, sample):
