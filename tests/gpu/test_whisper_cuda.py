@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from contract.vad_detector_suite import read
 from swictation.asr.engine import EngineSpec
 from swictation.asr.engines.whisper import cublas
-from swictation.asr.engines.whisper.weights import read_shape
+from swictation.asr.whisper_memory import read_shape
 from swictation.types import DecodeRequest, to_samples
 from swictation.vram.nvml import NvmlProbe
 from swictation.worker.messages import PROTOCOL_VERSION, Decode, Load, Order, Ready, Shutdown

@@ -14,7 +14,7 @@ from swictation.asr.engine import EngineSpec
 from swictation.asr.engines.whisper import load
 from swictation.asr.engines.whisper.card import CardWhisper, types_for
 from swictation.asr.engines.whisper.troubles import has_driver
-from swictation.asr.engines.whisper.weights import read_shape
+from swictation.asr.whisper_memory import read_shape
 from swictation.config.settings import AsrSettings, Settings, WhisperSettings
 from swictation.doctor import whispercard
 from swictation.doctor.finding import Subject

@@ -2,9 +2,8 @@
 
 import pytest
 
-from swictation.asr.engines.whisper.card import tiers, types_for
+from swictation.asr.engines.whisper.card import types_for
 from swictation.asr.engines.whisper.troubles import explain
-from swictation.asr.engines.whisper.weights import Shape
 from swictation.vram.failures import classify
 
 pytestmark = pytest.mark.unit
@@ -78,10 +77,3 @@ def test_what_is_none_of_a_cards_is_left_to_others():
 def test_half_precision_where_the_card_has_it():
     assert types_for({"float32", "float16", "int8", "int8_float16"}) == ("float16", "int8_float16")
     assert types_for({"float32", "int8", "int8_float32"}) == ("float32", "int8")
-
-
-def test_the_tiers_are_named_and_the_second_is_smaller():
-    large = Shape(1280, 32, 51866, 1_500_000_000, 600_000, 5_000_000)
-    best, smaller = tiers("large-v3", large, ("float16", "int8_float16"), 5)
-    assert (best.name, smaller.name) == ("large-v3 float16", "large-v3 int8_float16")
-    assert smaller.resident_mib < 0.6 * best.resident_mib

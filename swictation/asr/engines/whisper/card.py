@@ -15,12 +15,11 @@ from faster_whisper import WhisperModel  # pyright: ignore[reportMissingTypeStub
 from swictation.asr.engine import EngineSpec, Waveform
 from swictation.asr.engines.whisper import cublas, troubles
 from swictation.asr.engines.whisper.engine import FULL_CONTEXT_S, Decoded, WhisperEngine
-from swictation.asr.engines.whisper.weights import Shape, read_shape
+from swictation.asr.whisper_memory import TYPES, Shape, read_shape, tiers
 from swictation.config.settings import WhisperSettings
-from swictation.types import DecodeRequest, Tier, to_samples
+from swictation.types import DecodeRequest, to_samples
 from swictation.vram.own_use import OwnUse
 
-_TYPES = ("float16", "int8_float16")
 _TYPES_WITHOUT_HALF = ("float32", "int8")
 """For cards that are slow in half precision, older than Volta."""
 _ct2: Any = ctranslate2
@@ -59,7 +58,7 @@ def _load(spec: EngineSpec, settings: WhisperSettings, shape: Shape) -> "CardWhi
 
 def types_for(supported: set[str]) -> tuple[str, ...]:
     """The ways to compute on a card that knows those, the best first."""
-    return _TYPES if supported.issuperset(_TYPES) else _TYPES_WITHOUT_HALF
+    return TYPES if supported.issuperset(TYPES) else _TYPES_WITHOUT_HALF
 
 
 def _make_context() -> None:
@@ -88,7 +87,7 @@ class CardWhisper(WhisperEngine):
         self.capabilities = msgspec.structs.replace(
             self.capabilities,
             device="cuda",
-            tiers=tiers(spec.model, shape, types, self.beam),
+            tiers=tiers(spec.model, shape, self.beam, types),
             tier=tier,
         )
 
@@ -111,10 +110,3 @@ class CardWhisper(WhisperEngine):
     def _decode(self, waveform: Waveform, forced: str, context_s: float, beam: int) -> Decoded:
         self.allocator.expect(self._shape.work_mib(self._type, context_s, beam))
         return super()._decode(waveform, forced, context_s, beam)
-
-
-def tiers(model: str, shape: Shape, types: tuple[str, ...], beam: int) -> tuple[Tier, ...]:
-    """What each way to load it takes once it has decoded."""
-    return tuple(
-        Tier(f"{model} {one}", shape.resident_mib(one, FULL_CONTEXT_S, beam)) for one in types
-    )

@@ -8,7 +8,6 @@ features, which costs a fraction; speech + 2 s, at least 10 s in all, keeps the 
 import re
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Literal
 
 import ctranslate2  # pyright: ignore[reportMissingTypeStubs]
@@ -19,6 +18,7 @@ from faster_whisper import WhisperModel  # pyright: ignore[reportMissingTypeStub
 from swictation.asr.alignment import has_words, rest_after
 from swictation.asr.engine import EngineSpec, Waveform
 from swictation.asr.loops import find_loop, is_too_fast
+from swictation.asr.whisper_memory import beam_for
 from swictation.config.settings import WhisperSettings
 from swictation.types import SAMPLE_RATE_HZ, Capabilities, DecodeRequest, Hypothesis
 
@@ -64,8 +64,7 @@ class WhisperEngine:
         if is_multilingual and token(f"<|{spec.language}|>") is not None:
             self._prompt += [token(f"<|{spec.language}|>"), token("<|transcribe|>")]
         self._prompt.append(token("<|notimestamps|>"))
-        is_tiny = Path(spec.model_path).name.startswith("tiny") or spec.model.startswith("tiny")
-        self.beam = settings.beam or (5 if is_tiny else 1)
+        self.beam = beam_for(settings.beam, spec.model, spec.model_path)
         self.is_greedy = False
         """Whether one hypothesis at a time is followed, for want of memory."""
         self.capabilities = Capabilities(

@@ -3,8 +3,11 @@
 import struct
 
 import pytest
+from msgspec.structs import replace
 
-from swictation.asr.engines.whisper.weights import Shape, read_shape
+from swictation.asr.engine import EngineSpec
+from swictation.asr.whisper_memory import Shape, beam_for, read_shape, tiers
+from swictation.daemon.foresight import foreseen, whisper
 
 pytestmark = pytest.mark.unit
 
@@ -92,3 +95,45 @@ def test_a_file_that_is_something_else_is_an_error(tmp_path, spoil):
     spoil(path)
     with pytest.raises(ValueError, match="not a Whisper model"):
         read_shape(path)
+
+
+LARGE = Shape(1280, 32, 51866, 1_500_000_000, 600_000, 5_000_000)
+
+
+def test_the_tiers_are_named_and_the_second_is_smaller():
+    best, smaller = tiers("large-v3", LARGE, 5)
+    assert (best.name, smaller.name) == ("large-v3 float16", "large-v3 int8_float16")
+    assert smaller.resident_mib < 0.6 * best.resident_mib
+
+
+@pytest.mark.parametrize(
+    ("wished", "model", "path", "beam"),
+    [
+        (0, "tiny.en", "/models/tiny.en", 5),
+        (0, "mine", "/models/tiny", 5),
+        (0, "base", "/models/base", 1),
+        (3, "tiny.en", "/models/tiny.en", 3),
+    ],
+)
+def test_tiny_models_follow_five_hypotheses_unless_told_otherwise(wished, model, path, beam):
+    assert beam_for(wished, model, path) == beam
+
+
+@pytest.mark.parametrize("beam", [1, 5])
+def test_what_the_daemon_foresees_is_nowhere_below_what_is_counted(beam):
+    told = whisper("large-v3", LARGE, beam)
+    assert told.tiers == tiers("large-v3", LARGE, beam)
+    for speech_s in range(29):
+        counted_mib = LARGE.work_mib("float16", max(10.0, speech_s + 2.0), beam)
+        assert told.step_mib + told.step_mib_per_s * speech_s >= counted_mib
+
+
+def test_it_foresees_a_model_on_a_card_by_its_file(tmp_path):
+    model_bin(tmp_path / "model.bin", TINY)
+    on_card = EngineSpec("whisper", "mine", str(tmp_path), "en", device="cuda")
+    told = foreseen(on_card)
+    assert [one.name for one in told.tiers] == ["mine float16", "mine int8_float16"]
+    assert foreseen(replace(on_card, device="cpu")) is None
+    assert foreseen(replace(on_card, engine="other")) is None
+    (tmp_path / "model.bin").write_bytes(b"broken")
+    assert foreseen(on_card) is None

@@ -1,7 +1,8 @@
 """What a Whisper model takes of a device's memory, told by the head of its file, without loading.
 
 `model.bin` is a list of variables, each with its name, shape and bytes: the shapes say how wide and
-deep the network is. (The format is CTranslate2's, version 6, read from its own writer.)
+deep the network is. (The format is CTranslate2's, version 6.) No library of a model's is needed, so
+that the daemon can foretell it too.
 """
 
 import re
@@ -12,6 +13,12 @@ from typing import BinaryIO
 
 import msgspec
 
+from swictation.types import Tier
+
+TYPES = ("float16", "int8_float16")
+"""How it is computed on a card, the best first; cards before Volta have ways of their own."""
+SHORTEST_S, LONGEST_S = 10.0, 30.0
+"""What is encoded of the shortest and of the longest request: `WhisperSettings`' defaults."""
 _MIB = 1 << 20
 _HEAD = 64
 """Whisper's heads are so wide, in every size."""
@@ -61,6 +68,17 @@ class Shape(msgspec.Struct, frozen=True):
         """Weights, and what CTranslate2 does not give back of its longest decode."""
         cached_mib = min(_MOST_CACHED_MIB, self.work_mib(compute_type, context_s, beam))
         return self.weights_mib(compute_type) + cached_mib
+
+
+def tiers(model: str, shape: Shape, beam: int, types: tuple[str, ...] = TYPES) -> tuple[Tier, ...]:
+    """What each way to load it takes once it has decoded."""
+    return tuple(Tier(f"{model} {one}", shape.resident_mib(one, LONGEST_S, beam)) for one in types)
+
+
+def beam_for(wished: int, model: str, model_path: str) -> int:
+    """How many hypotheses are followed: as wished, or, for 0, five by the tiny ones alone."""
+    is_tiny = Path(model_path).name.startswith("tiny") or model.startswith("tiny")
+    return wished or (5 if is_tiny else 1)
 
 
 def read_shape(model_bin: Path) -> Shape:
