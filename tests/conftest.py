@@ -17,10 +17,15 @@ from fakes.scripted_engine.program import Program
 from fakes.scripted_engine.sound import make_scene
 from swictation import paths
 
-for shared in ("contract.injector_suite", "contract.vram_probe_suite", "realcard"):
+for shared in (
+    "contract.injector_suite",
+    "contract.vad_detector_suite",
+    "contract.vram_probe_suite",
+    "realcard",
+):
     pytest.register_assert_rewrite(shared)
 
-CATEGORIES = {"unit", "contract", "process", "desktop", "speech", "gpu", "soak"}
+CATEGORIES = {"unit", "contract", "process", "desktop", "speech", "canary", "gpu", "soak"}
 _MODELS = paths.models_dir()
 """The real store, asked before any test moves the folders."""
 _LAST_BREATH_S = 5.0

@@ -86,11 +86,6 @@ RULES: tuple[Rule, ...] = (
         lambda s: s.whisper.context_extra_s + s.vad.max_utterance_s <= 30.0,
     ),
     Rule(
-        (("asr", "device"), ("asr", "engine")),
-        'the engine "whisper" computes on the processor so far: device = "auto" or "cpu"',
-        lambda s: not (s.asr.device == "cuda" and s.asr.engine == "whisper"),
-    ),
-    Rule(
         (("vram", "thresholds"),),
         "thresholds must rise and lie between 0 and 1",
         _thresholds_rise,

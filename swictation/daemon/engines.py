@@ -8,6 +8,7 @@ from swictation.daemon import systemd
 from swictation.daemon.degraded import CPU_ENGINE, NO_ENGINE, VAD_ONLY, Degradations
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.fetching import Fetching
+from swictation.daemon.foresight import foreseen
 from swictation.daemon.staffing import spare
 from swictation.daemon.steward import Asker
 from swictation.daemon.wiring import Workshop, engine_spec
@@ -113,7 +114,7 @@ class Engines:
         self._degradations.put(NO_ENGINE, "")  # else the next worker's death says so
         spec = engine_spec(self._settings, model)
         if self.steward:
-            self.steward.have("gpu", spec)
+            self.steward.have("gpu", spec, foreseen(spec))
         else:
             self.crew.cpu.use(spec)
         self._on_change()

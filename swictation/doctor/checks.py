@@ -15,6 +15,7 @@ from swictation.doctor import (
     model,
     service,
     sound,
+    whispercard,
     window,
 )
 from swictation.doctor.finding import Finding, Subject
@@ -40,6 +41,7 @@ _CHECKS: tuple[tuple[str, Check], ...] = (
     ("memory", machine.memory),
     ("GPU", gpu.gpu),
     ("GPU", gpudriver.gpu_driver),
+    ("GPU", whispercard.whisper_card),
     ("models disk", disk.models),
     ("spool disk", disk.spool),
     ("spool", leftovers.leftovers),
@@ -50,7 +52,13 @@ _CHECKS: tuple[tuple[str, Check], ...] = (
     ("service", service.service),
     ("hotkey", hotkey.hotkey),
 )
-_SLOW: tuple[Check, ...] = (model.files, _selftest, gpudriver.gpu_driver, sound.microphone)
+_SLOW: tuple[Check, ...] = (
+    model.files,
+    _selftest,
+    gpudriver.gpu_driver,
+    whispercard.whisper_card,
+    sound.microphone,
+)
 """They read the whole model, start an engine, ask a driver that may hang, listen."""
 
 

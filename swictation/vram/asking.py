@@ -1,16 +1,14 @@
 """What the driver says of a card's memory, asked by a process that can be killed."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import msgspec
 
 from swictation.types import Trouble
+from swictation.vram import apart
 from swictation.vram.ask_driver import Answer
 
 LIMIT_S = 30.0
-_GOOD_BYE_S = 1.0
 
 
 def ask(
@@ -24,33 +22,17 @@ def ask(
         limit_s: it is given up after so many seconds.
         with_cuda: whether CUDA is to be started, too.
     """
-    # -P: an ask_driver.py in the working directory is not ours.
-    command = [sys.executable, "-P", "-m", "swictation.models.helper"]
-    command += ["swictation.vram.ask_driver", gpu, str(root), *(["cuda"] if with_cuda else [])]
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
+    arguments = [gpu, str(root), *(["cuda"] if with_cuda else [])]
     try:
-        told, _ = process.communicate(timeout=limit_s)
-    except subprocess.TimeoutExpired:
-        _abandon(process)
-        return _failed("stuck", f"it does not answer within {limit_s:.0f} s")
-    try:
+        told = apart.ask("swictation.vram.ask_driver", *arguments, limit_s=limit_s)
         return msgspec.json.decode(told, type=Answer)
+    except apart.Apart as failed:
+        if failed.code is None:
+            return _failed("stuck", f"it does not answer within {limit_s:.0f} s")
+        return _failed("unknown", f"the process that asked it died, code {failed.code}")
     except msgspec.DecodeError:
-        return _failed("unknown", f"the process that asked it died, code {process.returncode}")
+        return _failed("unknown", "what it says is cut off")
 
 
 def _failed(trouble: Trouble, reason: str) -> Answer:
     return Answer(trouble, reason, 0.0, 0.0, None)
-
-
-def _abandon(process: subprocess.Popen[bytes]) -> None:
-    """Kill it; one that hangs in the kernel cannot even die, and is not waited for."""
-    process.kill()
-    try:
-        process.wait(_GOOD_BYE_S)
-    except subprocess.TimeoutExpired:
-        process.returncode = -9  # nobody is to wait for it at exit
-    if process.stdout:
-        process.stdout.close()

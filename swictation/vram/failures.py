@@ -36,6 +36,8 @@ _LOST_TEXTS = (
     "found no nvidia driver",
     "gpu requires reset",
 )
+_NEVER_BEGUN_TEXTS = ("driver version is insufficient", "not compiled with cuda")
+"""CUDA could not even be started: nothing was on a card."""
 _XID_79 = re.compile(r"\bxid\b.*\b79\b")
 _OOM_TEXTS = (
     "cublas_status_alloc_failed",
@@ -128,6 +130,8 @@ def _of_cuda(code: int) -> FailureKind:
 
 
 def _of_text(text: str, *, is_of_device: bool) -> FailureKind:
+    if any(sign in text for sign in _NEVER_BEGUN_TEXTS):
+        return "other"
     if any(sign in text for sign in _LOST_TEXTS) or _XID_79.search(text):
         return "lost"
     if any(sign in text for sign in _FATAL_TEXTS):

@@ -51,6 +51,7 @@ def main(channel_fd: int, parent_pid: int, detector_fd: int) -> int:
         first = receive(sock)
         if not isinstance(first, Load) or first.version != PROTOCOL_VERSION:
             return _EXIT_PROTOCOL
+        _show_card(first.spec.card)  # before anything starts CUDA: the detector is the first
         with hearing(detector_fd, first.spec):
             decoder = _load(sock, first)
             if decoder is None:
@@ -67,10 +68,14 @@ def _die_with_parent(parent_pid: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _show_card(uuid: str) -> None:
+    """Let CUDA see the card that is watched alone; a user's own choice counts more."""
+    if uuid:
+        os.environ.setdefault("CUDA_VISIBLE_DEVICES", uuid)
+
+
 def _load(sock: socket.socket, order: Load) -> Decoder | None:
     begun_s = time.monotonic()
-    if order.spec.card:  # the one that is watched; a user's own choice counts more
-        os.environ.setdefault("CUDA_VISIBLE_DEVICES", order.spec.card)
     try:
         engine = loader(order.spec.engine)(order.spec)
     except Exception as error:

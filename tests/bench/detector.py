@@ -1,6 +1,7 @@
 """What a frame costs: judged in the daemon, or asked of a detector in a worker.
 
-The worker's is the same Silero on the CPU, so the difference is the socket's and the threads'.
+The worker's is the same Silero on the CPU, so the difference is the socket's and the threads'. What
+the two detectors cost by themselves, torch's on the CPU as well: `alone`.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from swictation.vad.placed import AHEAD_FRAMES, PlacedDetector, Switch
 from swictation.vad.silero_cpu import SileroCpu
 from swictation.worker.messages import PROTOCOL_VERSION, Load, Shutdown
 from swictation.worker.process import WorkerProcess
+from tests.bench import detector_cost
 from tests.bench.context import Context
 from tests.bench.corpus import clips
 from tests.bench.gate import frames_of
@@ -38,7 +40,7 @@ def run(_context: Context) -> dict[str, Any]:
     for clip in clips("read", "long"):
         frames += frames_of(clip.samples())
     frames = frames[: to_samples(_SOUND_S) // 512]
-    return asyncio.run(_measure(frames))
+    return {**asyncio.run(_measure(frames)), "alone": detector_cost.compare()}
 
 
 async def _measure(frames: list[Frame]) -> dict[str, Any]:

@@ -5,15 +5,14 @@ import hashlib
 import json
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Event
 
 import numpy as np
 import onnxruntime
 import pytest
 
+from contract.vad_detector_suite import DetectorSuite, probabilities, read
 from fakes.peer import Peer
-from fakes.signals import frames_of, noise, silence
-from swictation.audio.wavfile import FileSource
+from fakes.signals import frames_of, noise
 from swictation.config.settings import VadSettings
 from swictation.types import FRAME_SAMPLES
 from swictation.vad.endpointer import Endpointer
@@ -135,46 +134,11 @@ class Patience:
 MADE_HERE = (Loudness, SileroCpu, SileroReference)
 
 
-@pytest.fixture(params=[*MADE_HERE, remote, placed, lasting])
-def detector(request):
-    with contextlib.ExitStack() as end:
-        yield request.param() if request.param in MADE_HERE else request.param(end)
-
-
-def read(path):
-    blocks = []
-    FileSource(path).run(blocks.append, Event())
-    return np.concatenate(blocks)
-
-
-def probabilities(detector, samples):
-    return np.array([detector.probability(frame.samples) for frame in frames_of(samples)])
-
-
-def test_a_probability_lies_between_0_and_1(detector, sample):
-    found = probabilities(detector, read(sample))
-    assert found.min() >= 0.0
-    assert found.max() <= 1.0
-
-
-def test_silence_is_no_speech_and_the_sample_mostly_is(detector, sample):
-    assert probabilities(detector, silence(1.0)).max() < 0.35
-    assert np.mean(probabilities(detector, read(sample)) > 0.5) > 0.5
-
-
-def test_after_a_reset_it_decides_as_if_it_had_heard_nothing_before(detector, sample):
-    samples = read(sample)[: 40 * FRAME_SAMPLES]
-    fresh = probabilities(detector, samples)
-    probabilities(detector, noise(16_000, -20.0))
-    detector.reset()
-    assert probabilities(detector, samples) == pytest.approx(fresh, abs=1e-6)
-
-
-def test_it_leaves_the_samples_as_they_are(detector):
-    samples = noise(FRAME_SAMPLES, -20.0)
-    before = samples.copy()
-    detector.probability(samples)
-    assert (samples == before).all()
+class TestDetector(DetectorSuite):
+    @pytest.fixture(params=[*MADE_HERE, remote, placed, lasting])
+    def detector(self, request):
+        with contextlib.ExitStack() as end:
+            yield request.param() if request.param in MADE_HERE else request.param(end)
 
 
 def differing(samples):

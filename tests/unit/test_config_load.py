@@ -264,6 +264,12 @@ def test_settings_that_contradict_each_other_are_an_error(file, text, told):
     assert rows[1].startswith(told)
 
 
+@pytest.mark.parametrize("device", ["auto", "cpu", "cuda"])
+def test_the_embedded_engine_may_compute_anywhere(file, device):
+    settings = loaded(file, f'[asr]\nengine = "whisper"\ndevice = "{device}"').settings
+    assert settings.asr.device == device
+
+
 def test_a_rule_between_two_settings_is_not_told_where_one_is_wrong_by_itself(file):
     assert len(errors(file, "[vad]\nthreshold = 0.1\nrelease_threshold = 7")) == 2
     assert len(errors(file, "vad = 1\n[whisper]\ncontext_extra_s = 27")) == 2

@@ -20,6 +20,14 @@ def test_a_device_that_is_named_counts(device, wanted):
     assert wants_card(settings(device=device)) is wanted
 
 
+def test_the_embedded_engine_on_a_card_has_itself_beside_it_on_the_processor():
+    both = settings(engine="whisper", model="base", device="cuda", cpu_model="tiny.en")
+    other = spare(both)
+    assert wants_card(both)
+    assert other is not None
+    assert (other.asr.engine, other.asr.model, other.asr.device) == ("whisper", "tiny.en", "cpu")
+
+
 def test_without_a_card_the_engine_is_its_own_spare():
     plain = settings(engine="whisper", model="tiny.en")
     assert spare(plain) == plain

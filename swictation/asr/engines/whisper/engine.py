@@ -8,7 +8,6 @@ features, which costs a fraction; speech + 2 s, at least 10 s in all, keeps the 
 import re
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Literal
 
 import ctranslate2  # pyright: ignore[reportMissingTypeStubs]
@@ -19,55 +18,27 @@ from faster_whisper import WhisperModel  # pyright: ignore[reportMissingTypeStub
 from swictation.asr.alignment import has_words, rest_after
 from swictation.asr.engine import EngineSpec, Waveform
 from swictation.asr.loops import find_loop, is_too_fast
+from swictation.asr.whisper_memory import beam_for
 from swictation.config.settings import WhisperSettings
-from swictation.errors import EngineError
-from swictation.paths import models_dir
 from swictation.types import SAMPLE_RATE_HZ, Capabilities, DecodeRequest, Hypothesis
 
 _HOP_SAMPLES = 160
-_FULL_CONTEXT_S = 30.0
+FULL_CONTEXT_S = 30.0
 _MAX_TOKENS = 448
 _TOKENS_BASE = 12
 _LEAST_CHARS_PER_S = 9.0
 """People say 12 to 17; where less than this is forced, some of the sound has no text yet."""
 _LANGUAGE = re.compile(r"<\|([a-z]{2,3})\|>")
-_OWN_FOLDER = (
-    "put a whole CTranslate2 conversion of Whisper there, or set [asr] model to a name"
-    " from: swictation model list"
-)
 
 
-class _Decoded(msgspec.Struct):
+class Decoded(msgspec.Struct):
+    """One pass of the network, before it is judged."""
+
     text: str
     score: float
     new_score: float
     no_speech_prob: float
     is_capped: bool
-
-
-def load(spec: EngineSpec) -> "WhisperEngine":
-    """Load the model folder `spec.model_path`.
-
-    Raises:
-        EngineError: the folder does not hold a model that CTranslate2 can read.
-    """
-    settings = msgspec.convert(spec.options, WhisperSettings)
-    try:
-        model = WhisperModel(
-            spec.model_path,
-            device="cpu",
-            compute_type="int8",
-            cpu_threads=settings.cpu_threads,
-            local_files_only=True,
-        )
-    except Exception as error:  # the tokenizer's own errors are of no narrower class
-        is_ours = Path(spec.model_path).is_relative_to(models_dir())
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise EngineError(
-            f"The model in {spec.model_path} cannot be loaded: {reason}.",
-            f"swictation model download --force {spec.model}" if is_ours else _OWN_FOLDER,
-        ) from error
-    return WhisperEngine(model, spec, settings)
 
 
 def _languages(tokenizer: Any) -> tuple[str, ...]:  # noqa: ANN401
@@ -78,7 +49,7 @@ def _languages(tokenizer: Any) -> tuple[str, ...]:  # noqa: ANN401
 
 
 class WhisperEngine:
-    """One loaded Whisper model. Answers are a function of the request alone."""
+    """One loaded Whisper model, on the processor. Answers are a function of the request alone."""
 
     def __init__(self, model: WhisperModel, spec: EngineSpec, settings: WhisperSettings) -> None:
         self._settings = settings
@@ -93,14 +64,19 @@ class WhisperEngine:
         if is_multilingual and token(f"<|{spec.language}|>") is not None:
             self._prompt += [token(f"<|{spec.language}|>"), token("<|transcribe|>")]
         self._prompt.append(token("<|notimestamps|>"))
-        is_tiny = Path(spec.model_path).name.startswith("tiny") or spec.model.startswith("tiny")
-        self._beam = settings.beam or (5 if is_tiny else 1)
+        self.beam = beam_for(settings.beam, spec.model, spec.model_path)
+        self.is_greedy = False
+        """Whether one hypothesis at a time is followed, for want of memory."""
         self.capabilities = Capabilities(
             device="cpu",
             languages=_languages(self._tokenizer) if is_multilingual else ("en",),
             forced_prefix=True,
             partials=True,
         )
+
+    def context_s(self, speech_s: float) -> float:
+        """How much is encoded of a request of `speech_s`, padding included."""
+        return max(speech_s + self._settings.context_extra_s, self._settings.context_min_s)
 
     def close(self) -> None:
         """Give the weights back."""
@@ -110,12 +86,12 @@ class WhisperEngine:
         """Answer `request`; a loop is decoded once more in full context."""
         wall_s, cpu_s = time.monotonic(), time.process_time()
         speech_s = len(waveform) / SAMPLE_RATE_HZ
-        beam = 1 if request.partial else self._beam
-        context_s = max(speech_s + self._settings.context_extra_s, self._settings.context_min_s)
+        beam = 1 if request.partial or self.is_greedy else self.beam
+        context_s = self.context_s(speech_s)
         decoded = self._decode(waveform, request.forced_text, context_s, beam)
         retries = 0
         if decoded.is_capped or self._loops(decoded.text, speech_s):
-            decoded = self._decode(waveform, request.forced_text, _FULL_CONTEXT_S, beam)
+            decoded = self._decode(waveform, request.forced_text, FULL_CONTEXT_S, beam)
             retries = 1
         is_short = len(request.forced_text) < _LEAST_CHARS_PER_S * speech_s
         if request.forced_text and is_short and not has_words(decoded.text):
@@ -134,8 +110,8 @@ class WhisperEngine:
         )
 
     def _decode_unforced(
-        self, waveform: Waveform, forced: str, context_s: float, beam: int, silent: _Decoded
-    ) -> _Decoded:
+        self, waveform: Waveform, forced: str, context_s: float, beam: int, silent: Decoded
+    ) -> Decoded:
         """Hear again, without its own words to go by, what an engine had no more words for.
 
         With a forced prefix Whisper now and then ends the text at once and leaves seconds of
@@ -151,7 +127,7 @@ class WhisperEngine:
         settings = self._settings
         return bool(find_loop(text, speech_s, settings.loop_zlib_ratio, settings.loop_chars_per_s))
 
-    def _dropped(self, decoded: _Decoded, speech_s: float) -> Literal["", "noise", "loop"]:
+    def _dropped(self, decoded: Decoded, speech_s: float) -> Literal["", "noise", "loop"]:
         settings = self._settings
         if is_too_fast(decoded.text, speech_s, settings.loop_chars_per_s):
             return "loop"
@@ -161,7 +137,7 @@ class WhisperEngine:
         )
         return "noise" if is_noise else ""
 
-    def _decode(self, waveform: Waveform, forced: str, context_s: float, beam: int) -> _Decoded:
+    def _decode(self, waveform: Waveform, forced: str, context_s: float, beam: int) -> Decoded:
         speech_s = len(waveform) / SAMPLE_RATE_HZ
         forced_ids = self._encoded(forced)
         room = _TOKENS_BASE + int(self._settings.tokens_per_s * speech_s)
@@ -179,7 +155,7 @@ class WhisperEngine:
         if ids[: len(forced_ids)] == forced_ids:  # CTranslate2 gives the forced prefix back
             ids = ids[len(forced_ids) :]
         score = float(result.scores[0])
-        return _Decoded(
+        return Decoded(
             text=self._tokenizer.decode([i for i in ids if i < self._end_of_text]),
             score=score,
             new_score=score * (len(forced_ids) + len(ids)) / max(1, len(ids)),
@@ -191,7 +167,7 @@ class WhisperEngine:
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids) if text else []
 
     def _mel(self, waveform: Waveform, context_s: float) -> object:
-        frames = round(min(context_s, _FULL_CONTEXT_S) * 50) * 2
+        frames = round(min(context_s, FULL_CONTEXT_S) * 50) * 2
         padded = np.zeros(frames * _HOP_SAMPLES, np.float32)
         padded[: len(waveform)] = waveform[: len(padded)]
         mel = self._features(padded, padding=0)[:, :frames]

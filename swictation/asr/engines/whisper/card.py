@@ -1,0 +1,112 @@
+"""Whisper on a card. Its memory is outside of every counter of ours: NVML tells it.
+
+CTranslate2 opens cuBLAS and makes most of its buffers with the first decode. So one is done while
+it loads: what is missing is missed then, and what it keeps is there before anything is measured.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import ctranslate2  # pyright: ignore[reportMissingTypeStubs]
+import msgspec
+import numpy as np
+from faster_whisper import WhisperModel  # pyright: ignore[reportMissingTypeStubs]
+
+from swictation.asr.engine import EngineSpec, Waveform
+from swictation.asr.engines.whisper import cublas, troubles
+from swictation.asr.engines.whisper.engine import FULL_CONTEXT_S, Decoded, WhisperEngine
+from swictation.asr.whisper_memory import TYPES, Shape, read_shape, tiers
+from swictation.config.settings import WhisperSettings
+from swictation.types import DecodeRequest, to_samples
+from swictation.vram.own_use import OwnUse
+
+_TYPES_WITHOUT_HALF = ("float32", "int8")
+"""For cards that are slow in half precision, older than Volta."""
+_ct2: Any = ctranslate2
+
+
+def load(spec: EngineSpec, settings: WhisperSettings) -> "CardWhisper":
+    """Load tier `spec.tier` of the model folder onto the card.
+
+    Raises:
+        EngineError: the card cannot be used, in words and with a mend.
+        Exception: the folder's own troubles, as CTranslate2 and its tokenizer tell them.
+    """
+    shape = read_shape(Path(spec.model_path) / "model.bin")
+    try:
+        return _load(spec, settings, shape)
+    except RuntimeError as error:
+        if told := troubles.explain(error):
+            raise told from error
+        raise
+
+
+def _load(spec: EngineSpec, settings: WhisperSettings, shape: Shape) -> "CardWhisper":
+    cublas.open_it()  # or not: CTranslate2 itself knows which one it wants
+    own_use = OwnUse(spec.card)
+    _make_context()
+    own_use.note_context()
+    types = types_for(_ct2.get_supported_compute_types("cuda"))
+    tier = min(spec.tier, len(types) - 1)
+    model = WhisperModel(
+        spec.model_path, device="cuda", compute_type=types[tier], local_files_only=True
+    )
+    engine = CardWhisper(model, spec, settings, shape, types, tier, own_use)
+    engine.warm_up()
+    return engine
+
+
+def types_for(supported: set[str]) -> tuple[str, ...]:
+    """The ways to compute on a card that knows those, the best first."""
+    return TYPES if supported.issuperset(TYPES) else _TYPES_WITHOUT_HALF
+
+
+def _make_context() -> None:
+    """Before the weights come, so that what it takes can be told from them."""
+    _ct2.StorageView.from_array(np.zeros(1, np.float32)).to_device(_ct2.Device.cuda)
+
+
+class CardWhisper(WhisperEngine):
+    """The same engine; its model lies on a card."""
+
+    def __init__(
+        self,
+        model: WhisperModel,
+        spec: EngineSpec,
+        settings: WhisperSettings,
+        shape: Shape,
+        types: tuple[str, ...],
+        tier: int,
+        own_use: OwnUse,
+    ) -> None:
+        super().__init__(model, spec, settings)
+        self._shape = shape
+        self._type = types[tier]
+        self.allocator = own_use
+        """See `DeviceEngine`."""
+        self.capabilities = msgspec.structs.replace(
+            self.capabilities,
+            device="cuda",
+            tiers=tiers(spec.model, shape, self.beam, types),
+            tier=tier,
+        )
+
+    def warm_up(self) -> None:
+        """Decode the longest request there is, of silence."""
+        silence = np.zeros(to_samples(FULL_CONTEXT_S), np.float32)
+        self.decode(DecodeRequest(0, 0, 0, len(silence)), silence)
+
+    def obey(self, order: str) -> bool:
+        """See `DeviceEngine`. There is no buffer to halve: each request brings its own sound."""
+        if order not in ("greedy", "beam"):
+            return False
+        self.is_greedy = order == "greedy"
+        return True
+
+    def close(self) -> None:
+        super().close()
+        self.allocator.close()
+
+    def _decode(self, waveform: Waveform, forced: str, context_s: float, beam: int) -> Decoded:
+        self.allocator.expect(self._shape.work_mib(self._type, context_s, beam))
+        return super()._decode(waveform, forced, context_s, beam)
