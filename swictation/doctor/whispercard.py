@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 
 from swictation.daemon.staffing import wants_card
-from swictation.vram import apart
 from swictation.doctor.finding import Finding, Subject
+from swictation.vram import apart
 from swictation.vram.cards import cards
 from swictation.vram.troubles import RELOAD
 
