@@ -2,12 +2,11 @@
 
 import msgspec
 
-from swictation.types import Tier
-
 Precision = str
 """One of `PRECISIONS`."""
 
-PRECISIONS = ("fp16", "bf16", "fp32", "int8")
+PRECISIONS = ("fp16", "bf16", "int8", "fp32")
+"""The best first; fp32 recognises no better than fp16 and takes twice as much."""
 
 
 class MemoryPlan(msgspec.Struct, frozen=True, gc=False):
@@ -25,8 +24,3 @@ class MemoryPlan(msgspec.Struct, frozen=True, gc=False):
     def resident_mib(self) -> float:
         """What stays while nothing is computed."""
         return self.weights_mib + self.buffer_mib
-
-
-def tiers(model: str, plans: tuple[MemoryPlan, ...]) -> tuple[Tier, ...]:
-    """The same as tiers of an engine, in the order of `plans`: the best first."""
-    return tuple(Tier(f"{model} {plan.precision}", plan.resident_mib) for plan in plans)

@@ -96,6 +96,8 @@ class Status(Struct, frozen=True, kw_only=True):
     models: dict[str, ModelState] = field(default_factory=dict[str, ModelState])
     engine: str = ""
     model: str = ""
+    model_reason: str = ""
+    """Why `[asr] model = "auto"` means that one, where a card decides it."""
     device: str = ""
     """Where it really computes, not what is configured."""
     worker: WorkerStatus = WorkerStatus()

@@ -35,12 +35,16 @@ class Engines:
         self._degradations = degradations
         self._events = events
         self._on_change = on_change
-        self._mode = ""
+        self._mode = self._mode_reason = ""
         self.crew = shop.crew()
         self.steward = shop.steward(self.crew, self._on_mode)
         self.model = ""
         """The name of the configured engine's; "" while it is not there."""
+        self.model_reason = ""
+        """Why it is that one; see `Status`."""
         self.has_model_failed = False
+        self._why_other = ""
+        """Why the engine of the configuration is not there, and its spare serves instead."""
         self._fetching = Fetching(
             self._settings, self._on_model, self._on_progress, self._on_model_problem
         )
@@ -110,7 +114,9 @@ class Engines:
         return Fetching(other, self._on_spare, self._on_progress, self._on_spare_problem)
 
     def _on_model(self, model: ModelLocation) -> None:
-        self.model, self.has_model_failed = model.name, False
+        self.model, self.model_reason, self.has_model_failed = model.name, model.reason, False
+        self._why_other = ""
+        self._show_modes()
         self._degradations.put(NO_ENGINE, "")  # else the next worker's death says so
         spec = engine_spec(self._settings, model)
         if self.steward:
@@ -131,7 +137,10 @@ class Engines:
 
     def _on_model_problem(self, error: SwictationError) -> None:
         self.has_model_failed = True
-        if not self.crew.is_ready:  # else the engine from before serves on
+        if self.steward and self.crew.has_spare and not self.model:
+            self._why_other = error.message  # the spare serves
+            self._show_modes()
+        elif not self.crew.is_ready:  # else the engine from before serves on
             self._degradations.put(NO_ENGINE, error.message)
         self._events.fault("model", f"{error.message} -> {error.remedy}")
 
@@ -142,12 +151,17 @@ class Engines:
 
     def _on_mode(self, mode: str, reason: str) -> None:
         """Told once each: the log, a notification, `status` until it is over."""
-        for name, degraded in _MODES.items():
-            self._degradations.put(degraded, reason if name == mode else "")
-        if mode != self._mode:
-            self._mode = mode
+        was, self._mode, self._mode_reason = self._mode, mode, reason
+        self._show_modes()
+        if mode != was:
             if mode:
                 self._events.fault("placement", f"{mode}: {reason}")
             else:
                 _log.info("all is as configured again")
         self._on_change()
+
+    def _show_modes(self) -> None:
+        for name, degraded in _MODES.items():
+            self._degradations.put(degraded, self._mode_reason if name == self._mode else "")
+        if self._why_other and not self._mode:
+            self._degradations.put(CPU_ENGINE, self._why_other)

@@ -11,8 +11,10 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable
 
 from swictation.config.settings import Settings
+from swictation.daemon.staffing import wants_card
 from swictation.errors import ModelError, SwictationError
-from swictation.models import obtaining
+from swictation.models import obtaining, plans
+from swictation.models.catalog import CANARY
 from swictation.models.store import ModelLocation
 
 FIRST_RETRY_S, LONGEST_RETRY_S = 10.0, 600.0
@@ -69,7 +71,9 @@ class Fetching:
                 sought = await self._seek()
                 if name := obtaining.missing(sought):
                     await self._fetch(name)
-                self._on_there(obtaining.find(sought))
+                model = obtaining.find(sought)
+                await self._plan(model)
+                self._on_there(model)
                 return
             except SwictationError as error:
                 self._on_problem(error)
@@ -84,10 +88,25 @@ class Fetching:
             return await asyncio.to_thread(obtaining.seek, self._settings)
         return obtaining.seek(self._settings)
 
+    async def _plan(self, model: ModelLocation) -> None:
+        """Have it told once what a Canary takes of the card; it is kept beside the model."""
+        settings = self._settings
+        buffer_s = settings.canary.buffer_s
+        is_for_card = settings.asr.engine == CANARY and wants_card(settings)
+        if is_for_card and not plans.kept(model.path, buffer_s):
+            await self._run("swictation.models.plans", str(model.path), str(buffer_s), model.name)
+
     async def _fetch(self, name: str) -> None:
         """Raises ModelError: it could not be had."""
+        returncode, said = await self._run("swictation", "model", "download", name)
+        if returncode:
+            *message, remedy = [_PREFIX.sub("", line) for line in said[-2:]] or ["it failed", ""]
+            raise ModelError(" ".join(message) or remedy, f"swictation model download {name}")
+
+    async def _run(self, module: str, *arguments: str) -> tuple[int, list[str]]:
+        """Run a module of ours to its end, or kill it; its exit status and its last lines."""
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "swictation", "model", "download", name),
+            *(sys.executable, "-P", "-m", module, *arguments),
             stdin=DEVNULL,
             stdout=DEVNULL,
             stderr=PIPE,
@@ -99,12 +118,9 @@ class Fetching:
             async for line in process.stderr:
                 said = [*said[-3:], line.decode(errors="replace").strip()[:_LINE_CHARACTERS]]
                 self._on_progress(said[-1])
-            await process.wait()
+            return await process.wait(), said
         finally:
             await _end(process)
-        if process.returncode:
-            *message, remedy = [_PREFIX.sub("", line) for line in said[-2:]] or ["it failed", ""]
-            raise ModelError(" ".join(message) or remedy, f"swictation model download {name}")
 
 
 async def _end(process: Process) -> None:

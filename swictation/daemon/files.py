@@ -16,6 +16,7 @@ from swictation.config.settings import Settings
 from swictation.daemon import resources
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.fetching import find_model
+from swictation.daemon.foresight import foreseen
 from swictation.daemon.leaks import name_leaks
 from swictation.daemon.playing import Playing
 from swictation.daemon.recognition import Recognition
@@ -124,7 +125,7 @@ class FileSession:
 
     def _begin_card(self, steward: Steward) -> None:
         """Both engines; the one on the processor may be missing."""
-        steward.have("gpu", self._spec)
+        steward.have("gpu", self._spec, foreseen(self._spec))
         if other := spare(self._settings):
             try:
                 steward.have("cpu", engine_spec(other, find_model(other)))

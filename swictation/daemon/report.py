@@ -71,6 +71,7 @@ class Report:
             models=self._models(),
             engine=self.settings.asr.engine,
             model=self._engines.model,
+            model_reason=self._engines.model_reason,
             device=crew.device,
             worker=WorkerStatus(
                 state=worker.state,

@@ -1,7 +1,8 @@
 """What a Canary takes of a card, from its own configuration, or else from the table.
 
 The engine can tell it without reading the weights, but has to import torch for it, which costs many
-seconds: so a process of its own is asked, once, and the answer kept beside the model.
+seconds: so a process of its own is asked, once, and the answer kept beside the model. As a
+program (`python -m swictation.models.plans FOLDER BUFFER_S NAME`) this does that, for a daemon.
 """
 
 import hashlib
@@ -71,6 +72,12 @@ def known(spec: ModelSpec, folder: Path, buffer_s: float) -> tuple[MemoryPlan, .
     return kept(folder, buffer_s) or figures.table(spec)
 
 
+def best_known(folder: Path, buffer_s: float, name: str) -> tuple[MemoryPlan, ...]:
+    """The same by a model's name, which may be anybody's; () where nothing is known."""
+    spec = named(name)
+    return kept(folder, buffer_s) or (figures.table(spec) if spec else ())
+
+
 def kept(folder: Path, buffer_s: float) -> tuple[MemoryPlan, ...]:
     """What was computed before for this very configuration; () where it was not."""
     told = _read(folder)
@@ -132,3 +139,7 @@ def _config_sha256(folder: Path) -> str:
 
 def _key(buffer_s: float) -> str:
     return f"{buffer_s:g}"
+
+
+if __name__ == "__main__":
+    planned(Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3])

@@ -2,11 +2,12 @@
 
 import pytest
 
-from swictation.asr.memory_plan import MemoryPlan, tiers
+from swictation.asr.memory_plan import MemoryPlan
 from swictation.config.settings import VramSettings
 from swictation.models.catalog import CATALOG
 from swictation.models.choosing import Candidate, choose, fits
 from swictation.models.figures import table
+from swictation.types import Tier
 from swictation.vram.card_worker import CardWorker
 from swictation.vram.policy import Limits
 
@@ -90,7 +91,7 @@ def test_what_fits_is_what_the_memory_manager_would_load(spec, total_mib):
     limits = Limits.of(SETTINGS, total_mib)
     told = [fit.fits for fit in fits(plans, total_mib, SETTINGS)]
     for plan, fits_it in zip(plans, told, strict=True):
-        worker = CardWorker(SETTINGS, tiers(spec.name, (plan,)))
+        worker = CardWorker(SETTINGS, (Tier(plan.precision, plan.resident_mib),))
         assert (worker.best_fit(total_mib, plan.activation_mib, limits) == 0) == fits_it
 
 
