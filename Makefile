@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 JOBS   ?= $(shell n=$$((2 * $$(nproc))); echo $$((n < 8 ? n : 8)))
 PYTEST := $(BIN)/python -m pytest --numprocesses=$(JOBS)
 
-.PHONY: run test test-desktop check fault-matrix bench fmt clean test-pythons
+.PHONY: run test test-desktop test-canary canary check fault-matrix bench fmt clean test-pythons
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.core
@@ -21,6 +21,13 @@ test: $(VENV)/.dev
 # Windows, compositors and a virtual microphone, every pair of conditions: minutes.
 test-desktop: $(VENV)/.desktop
 	@CELLS_RUNS=$${CELLS_RUNS:-3} $(PYTEST) -m desktop $(ARGS)
+
+# The engine on torch and NeMo, with a tiny Canary made on the spot: the first time minutes more.
+test-canary: $(VENV)/.canary
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=$$(nproc) -m canary $(ARGS)
+
+# What the engine canary needs (2.2 GB), for `make run` and the installed service alike.
+canary: $(VENV)/.canary
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff format --check .
@@ -58,6 +65,14 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	@PYTHON="$(PYTHON)" scripts/system-packages dev
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@ $(VENV)/.core
+
+# torch first, and its pin once more with the rest: NeMo alone would have pip choose another.
+$(VENV)/.canary: $(VENV)/.dev
+	@echo "installing torch and NeMo, some minutes ..." >&2
+	@pin=$$(sed -n 's/^ *"\(torch==[^"]*\)",$$/\1/p' pyproject.toml) && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$pin" && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$pin" -e '.[dev,canary]'
+	@touch $@
 
 $(VENV)/.desktop: $(VENV)/.dev
 	@scripts/system-packages desktop

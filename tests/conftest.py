@@ -11,6 +11,7 @@ import hypothesis
 import psutil
 import pytest
 
+from canary.choice import choose
 from fakes.bus import PrivateBus
 from fakes.nvml import card as nvml
 from fakes.scripted_engine.program import Program
@@ -61,7 +62,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"windows: CELLS_SEED={os.environ['CELLS_SEED']}")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Each test module says in `pytestmark` what its tests need: exactly one category."""
     wrong: dict[str, str] = {}
     for item in items:
@@ -76,6 +77,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         raise pytest.UsageError(
             f"a test module carries exactly one of {', '.join(sorted(CATEGORIES))}:\n{told}"
         )
+    choose(config, items)
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,8 @@ _ENVIRONMENT = {
     "TRANSFORMERS_OFFLINE": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "WANDB_MODE": "disabled",
+    # onnxruntime, which they import where it is installed, keeps a data base for its maker.
+    "ORT_DISABLE_TELEMETRY": "1",
 }
 _TALKATIVE = ("nv_one_logger", "hydra", "torchao", "torch.utils._pytree")
 """Loggers that warn of what is no trouble here: telemetry that is off, kernels of other cards."""
