@@ -1,20 +1,32 @@
 """What several commands share: configuration, model, and how an outcome is told."""
 
+import functools
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Literal
 
 import click
 import msgspec
 
+from swictation.asr.memory_plan import PRECISIONS
+from swictation.asr.registry import find
 from swictation.cli.main import tell
 from swictation.cli.meter import Meter
 from swictation.config.load import load
 from swictation.config.settings import Settings
+from swictation.daemon.staffing import wants_card
 from swictation.daemon.stream import Outcome, SetAside
 from swictation.errors import InjectError, SwictationError, UsageError
+from swictation.models.catalog import CANARY, named
 from swictation.models.obtaining import obtain, seek
+from swictation.models.spec import NEMO
 from swictation.models.store import ModelLocation
 from swictation.types import to_seconds
+from swictation.vram import asking
+
+_CARD_LIMIT_S = 10.0
+_NO_CARD = ("no-library", "no-driver", "no-device")
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 
@@ -23,31 +35,105 @@ config_option = click.option(
     type=click.Path(path_type=Path),
     help="Configuration file instead of the default one (see: swictation config path).",
 )
-language_option = click.option(
+_language = click.option(
     "--language", metavar="L", help="Spoken language, an ISO 639-1 code such as en or de."
 )
-model_option = click.option(
-    "--model", metavar="M", help="Model name, a folder with a model, or a .nemo."
+_model = click.option("--model", metavar="M", help="Model name, a folder with a model, or a .nemo.")
+_engine = click.option(
+    "--engine", metavar="E", help="Engine: whisper, canary, or another that is installed."
+)
+_device = click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the engine computes."
+)
+_precision = click.option(
+    "--precision",
+    type=click.Choice(["auto", *PRECISIONS]),
+    help="In which numbers canary computes.",
 )
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Log what happens on stderr.")
 
 
-def settings_from(config: Path | None, language: str | None, model: str | None) -> Settings:
+class Wishes(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line says of the engine; None: what the configuration says."""
+
+    language: str | None = None
+    model: str | None = None
+    engine: str | None = None
+    device: Literal["auto", "cpu", "cuda"] | None = None
+    precision: Literal["auto", "fp16", "bf16", "fp32", "int8"] | None = None
+
+
+def wishes(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the options that become its argument `wishes`."""
+
+    @functools.wraps(command)
+    def with_wishes(**arguments: Any) -> int:  # noqa: ANN401 - click's, whatever they are
+        told = {name: arguments.pop(name) for name in Wishes.__struct_fields__}
+        return command(wishes=Wishes(**told), **arguments)
+
+    for option in (_precision, _device, _engine, _model, _language):
+        with_wishes = option(with_wishes)
+    return with_wishes
+
+
+_NO_WISHES = Wishes()
+
+
+def settings_from(config: Path | None, wishes: Wishes = _NO_WISHES) -> Settings:
     """The configuration, with what the command line says on top; warnings go to stderr.
 
     Raises:
         ConfigError: the file cannot be used.
+        UsageError: the command line cannot.
     """
     loaded = load(config)
     for warning in loaded.warnings:
         click.echo(f"swictation: {warning}", err=True)
-    if language and not _LANGUAGE.fullmatch(language):
+    if wishes.language and not _LANGUAGE.fullmatch(wishes.language):
         raise UsageError(
-            f"{language!r} is no language code.", "try: --language en, or de, fr, es ..."
+            f"{wishes.language!r} is no language code.", "try: --language en, or de, fr, es ..."
         )
-    asr = loaded.settings.asr
-    asr = msgspec.structs.replace(asr, language=language or asr.language, model=model or asr.model)
-    return msgspec.structs.replace(loaded.settings, asr=asr)
+    settings = loaded.settings
+    engine = wishes.engine or _engine_of(wishes.model)
+    if engine and engine != settings.asr.engine:
+        find(engine)
+        # A model that the configuration names is another engine's.
+        settings = _with(settings, "asr", engine=engine, model="auto")
+    names = ("language", "model", "device")
+    told = {name: wish for name in names if (wish := getattr(wishes, name))}
+    settings = _with(settings, "asr", **told)
+    return _with(settings, "canary", precision=wishes.precision) if wishes.precision else settings
+
+
+def for_files(settings: Settings) -> Settings:
+    """The same for files, for which nobody waits: without any card on the processor.
+
+    A dictation then takes the embedded engine, which keeps up with a speaker.
+    """
+    if settings.asr.device != "auto" or not wants_card(settings):
+        return settings
+    card = asking.ask(settings.vram.gpu, limit_s=_CARD_LIMIT_S)
+    if card.trouble not in _NO_CARD:
+        return settings
+    click.echo(
+        f"swictation: {settings.asr.engine} computes on the processor, which takes longer:"
+        f" {card.reason}",
+        err=True,
+    )
+    return _with(settings, "asr", device="cpu")
+
+
+def _engine_of(model: str | None) -> str | None:
+    """Whose that model is, where its name alone says so."""
+    if model is None:
+        return None
+    spec = named(model)
+    return spec.engine if spec else CANARY if model.endswith(NEMO) else None
+
+
+def _with(settings: Settings, table: str, **values: Any) -> Settings:  # noqa: ANN401
+    changed = msgspec.structs.replace(getattr(settings, table), **values)
+    return msgspec.structs.replace(settings, **{table: changed})
 
 
 def obtain_model(settings: Settings) -> ModelLocation:

@@ -10,13 +10,14 @@ from typing import Literal
 import click
 
 from swictation.cli.common import (
+    Wishes,
     config_option,
-    language_option,
-    model_option,
+    for_files,
     obtain_model,
     report,
     settings_from,
     verbose_option,
+    wishes,
 )
 from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell, typeable
 from swictation.config.settings import Settings
@@ -66,8 +67,7 @@ _WAITING = "Ready. It listens when you press its key, or type: swictation toggle
     metavar="FILE",
     help="Write what happens as lines of JSON; they hold the text.",
 )
-@language_option
-@model_option
+@wishes
 @config_option
 @verbose_option
 def run(
@@ -76,8 +76,7 @@ def run(
     pace: Literal["realtime", "fast"],
     listen: bool,
     events: Path | None,
-    language: str | None,
-    model: str | None,
+    wishes: Wishes,
     config: Path | None,
     verbose: bool,
 ) -> int:
@@ -87,7 +86,7 @@ def run(
     needs neither desktop nor sound server; at its end everything is delivered.
     """
     set_up(verbose=verbose)
-    settings = settings_from(config, language, model)
+    settings = settings_from(config, wishes)
     if source != "mic":
         return _play(settings, Path(source), sink, pace, events)
     if listen and _has_no_microphone():
@@ -97,7 +96,7 @@ def run(
     chain = _chain(settings, sink)
     if listen:
         obtain_model(settings)  # somebody waits: show how it gets on
-    return _serve(lambda: settings_from(config, language, model), chain, events, listen=listen)
+    return _serve(lambda: settings_from(config, wishes), chain, events, listen=listen)
 
 
 def _play(
@@ -109,6 +108,7 @@ def _play(
 ) -> int:
     from swictation.daemon.files import FileSession, file_source, injector
 
+    settings = for_files(settings)
     location = obtain_model(settings)
 
     async def play() -> int:

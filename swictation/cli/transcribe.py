@@ -9,13 +9,14 @@ import click
 import msgspec
 
 from swictation.cli.common import (
+    Wishes,
     config_option,
-    language_option,
-    model_option,
+    for_files,
     obtain_model,
     report,
     settings_from,
     verbose_option,
+    wishes,
 )
 from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED
 from swictation.config.settings import Settings
@@ -28,15 +29,13 @@ from swictation.models.store import ModelLocation
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line and file.")
-@language_option
-@model_option
+@wishes
 @config_option
 @verbose_option
 def transcribe(
     files: tuple[str, ...],
     as_json: bool,
-    language: str | None,
-    model: str | None,
+    wishes: Wishes,
     config: Path | None,
     verbose: bool,
 ) -> int:
@@ -46,7 +45,7 @@ def transcribe(
     on stderr and the others are still done; the exit code is then 1.
     """
     set_up(verbose=verbose)
-    settings = settings_from(config, language, model)
+    settings = for_files(settings_from(config, wishes))
     return asyncio.run(_transcribe(files, settings, obtain_model(settings), as_json=as_json))
 
 

@@ -55,7 +55,7 @@ def record(file: Path, seconds: float | None, config: Path | None) -> None:
     """
     if seconds is not None and not math.isfinite(seconds):
         raise UsageError(f"--seconds {seconds} is no length of time.", "try: --seconds 60")
-    settings = settings_from(config, None, None).vram
+    settings = settings_from(config).vram
     settings = replace(settings, read_every_s=_EVERY_S, read_every_absent_s=_EVERY_S)
     with _Recorder(settings) as recorder:
         first = recorder.next()

@@ -38,7 +38,7 @@ def simulate(trace: str, config: Path | None, *, as_json: bool, plot: Path | Non
     turns dictation on or off, "utterance_s" ends an utterance of that length. Else dictation is
     on and an utterance of 6 s ends every 30 s.
     """
-    settings = settings_from(config, None, None)
+    settings = settings_from(config)
     if plot:
         library()  # before the work, not after it
     simulation = Simulation(settings, read(trace))
