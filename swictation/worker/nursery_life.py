@@ -27,6 +27,12 @@ from swictation.worker.output import Output
 from swictation.worker.spawn import Child, Ends, end_group, execute
 
 _MODULE = "swictation.worker.nursery"
+_ENVIRONMENT = {
+    # Who forks must have no other thread, and these two start some when they are imported: NumPy's
+    # BLAS, on which nothing depends where a card computes, and pyarrow, which NeMo imports.
+    "OPENBLAS_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+}
 _FORK_S = 2.0
 """A fork takes a twentieth of that, most of it for the page tables of what is imported."""
 _TOLD_S = 1.0
@@ -67,7 +73,9 @@ class NurseryLife:
             unless_started.callback(self._output.abandon)
             arguments = (theirs.fileno(), os.getpid(), engine)
             try:
-                self._child = execute(_MODULE, arguments, (theirs.fileno(),), self._output.fd)
+                self._child = execute(
+                    _MODULE, arguments, (theirs.fileno(),), self._output.fd, _ENVIRONMENT
+                )
             finally:
                 os.close(self._output.fd)
             unless_started.pop_all()

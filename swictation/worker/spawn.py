@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 
 _ENVIRONMENT = {
@@ -20,11 +20,10 @@ _ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": str(2**20),
     "MALLOC_TRIM_THRESHOLD_": str(2**24),
-    # pyarrow, which NeMo imports, would start a thread: a nursery must not have one when it forks.
-    "JE_ARROW_MALLOC_CONF": "background_thread:false",
     "HF_HUB_OFFLINE": "1",
     "PYTHONUNBUFFERED": "1",
 }
+_NONE: Mapping[str, str] = {}
 
 
 class Ends(NamedTuple):
@@ -97,7 +96,11 @@ async def by_exec(ends: Ends) -> Child:
 
 
 def execute(
-    module: str, arguments: Sequence[int | str], pass_fds: Sequence[int], output: int
+    module: str,
+    arguments: Sequence[int | str],
+    pass_fds: Sequence[int],
+    output: int,
+    environment: Mapping[str, str] = _NONE,
 ) -> Child:
     """Run a module of ours in a process and a group of its own. Raises OSError."""
     process = subprocess.Popen(
@@ -107,7 +110,7 @@ def execute(
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
-        env={**os.environ, **_ENVIRONMENT},
+        env={**os.environ, **_ENVIRONMENT, **environment},
         process_group=0,  # whatever it starts ends with it; Ctrl-C is not for it
     )
     try:
