@@ -16,8 +16,8 @@ from swictation.types import Chunking, DecodeRequest, Samples, Seat
 from swictation.worker.nursery_keeper import Nursery
 from swictation.worker.supervisor import Supervisor
 
-_IMPORT_SHARE = 0.5
-"""Of the time that a worker's start may take: what is left must do for one by exec."""
+_IMPORT_SHARE = 0.75
+"""Of the time that a worker's start may take: in what is left it is begun by exec."""
 
 
 class Route(msgspec.Struct, frozen=True):

@@ -32,6 +32,8 @@ _ENVIRONMENT = {
     # BLAS, on which nothing depends where a card computes, and pyarrow, which NeMo imports.
     "OPENBLAS_NUM_THREADS": "1",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    # Nor may it touch the card: numba, another of NeMo's, would load the driver's library.
+    "NUMBA_DISABLE_CUDA": "1",
 }
 _FORK_S = 2.0
 """A fork takes a twentieth of that, most of it for the page tables of what is imported."""
