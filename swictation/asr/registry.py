@@ -9,6 +9,9 @@ GROUP = "swictation.engines"
 CARD_GROUP = "swictation.card_engines"
 """Names, again, of those engines that belong on a card where `[asr] device` is auto."""
 
+NURSERY_GROUP = "swictation.nurseries"
+"""Of an engine's name, a function that imports all that it needs and touches no device."""
+
 
 def names() -> list[str]:
     """The engines that are installed, whether or not they can be loaded."""
@@ -18,6 +21,24 @@ def names() -> list[str]:
 def is_for_card(name: str) -> bool:
     """Whether the engine `name` is made for a card."""
     return any(entry.name == name for entry in entry_points(group=CARD_GROUP))
+
+
+def has_nursery(name: str) -> bool:
+    """Whether what the engine `name` needs can be imported apart from it, once for many workers."""
+    return any(entry.name == name for entry in entry_points(group=NURSERY_GROUP))
+
+
+def preload(name: str) -> None:
+    """Import all that the engine `name` needs, which may be much: nursery only.
+
+    Raises:
+        LookupError: nobody says what that is.
+        Exception: anything; its workers would not fare better.
+    """
+    for entry in entry_points(group=NURSERY_GROUP, name=name):
+        entry.load()()
+        return
+    raise LookupError(f"no {NURSERY_GROUP} for {name!r}")
 
 
 def find(name: str) -> EntryPoint:

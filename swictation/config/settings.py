@@ -271,6 +271,10 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     warm_min_available_mib: Annotated[
         int, Meta(ge=0, description="MiB of host memory free below which no spare worker is kept")
     ] = 2048
+    nursery_min_available_mib: Annotated[
+        int,
+        Meta(ge=0, description="... below which no nursery is kept: what a card's engine imports"),
+    ] = 4096
     start_timeout_s: Annotated[
         float, Meta(ge=1.0, le=600.0, description="seconds it may take to load its model")
     ] = 60.0

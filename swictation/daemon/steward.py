@@ -16,6 +16,7 @@ from swictation.asr.engine import EngineSpec
 from swictation.clock import Clock
 from swictation.config.settings import Settings
 from swictation.daemon.eventlog import EventLog
+from swictation.daemon.nursing import Nursing
 from swictation.daemon.spare import Spare, State
 from swictation.events import (
     DetectorMoved,
@@ -128,6 +129,8 @@ class Steward:
         """A request waits for it, whatever the rest does."""
         self._spare = Spare(crew.cpu, settings.worker.warm_min_available_mib)
         self._cpu_state: State = "none"
+        self._nursing = Nursing(crew.nursery, settings.worker.nursery_min_available_mib)
+        self._is_asleep = False
         self._mode = ("", "")
         crew.router = self.route
 
@@ -161,6 +164,7 @@ class Steward:
             if self._spec not in (None, spec) and self._crew.at("gpu").is_wanted:
                 self._crew.at("gpu").release("another engine is wanted", _YIELD_S)
             self._spec = spec
+            self._nursing.have(spec.engine)
             self._settle(self.manager.want(self._clock.now_s(), foreseen))
 
     def miss_cpu(self) -> None:
@@ -176,11 +180,14 @@ class Steward:
 
     async def suspend(self) -> None:
         """Give the card back before the machine sleeps; returns when it is given back."""
+        self._is_asleep = True
         self._settle(self.manager.suspend(self._clock.now_s()))
         await self._crew.at("gpu").ended()
+        await self._nursing.end()
 
     def resume(self) -> None:
         """The machine is awake again; the card is used when somebody speaks."""
+        self._is_asleep = False
         self._settle(self.manager.resumed(self._clock.now_s()))
 
     # --- what happens ------------------------------------------------------------------------
@@ -286,6 +293,10 @@ class Steward:
             self._carry_out(effect)
         self._tend_cpu()
         manager = self.manager
+        self._nursing.tend(
+            is_used=any(self._activity) or self._crew.at("gpu").is_wanted,
+            may_stay=not (manager.is_idle or manager.is_lost or self._is_asleep),
+        )
         self._prober.watch(manager.need, self._crew.pids, near=manager.is_near)
         if (manager.mode, manager.mode_reason) != self._mode:
             self._mode = (manager.mode, manager.mode_reason)

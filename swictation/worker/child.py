@@ -43,7 +43,7 @@ _DOCTOR = "swictation doctor"
 
 def main(channel_fd: int, parent_pid: int, detector_fd: int) -> int:
     """Serve the daemon at the other ends of `channel_fd` and `detector_fd`; the exit status."""
-    _die_with_parent(parent_pid)
+    die_with_parent(parent_pid)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the daemon's to answer
     faulthandler.enable()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
@@ -62,7 +62,8 @@ def main(channel_fd: int, parent_pid: int, detector_fd: int) -> int:
                 decoder.close()
 
 
-def _die_with_parent(parent_pid: int) -> None:
+def die_with_parent(parent_pid: int) -> None:
+    """Have the kernel end this process together with its parent."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:  # it died before the call
         os.kill(os.getpid(), signal.SIGKILL)

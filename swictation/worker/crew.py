@@ -13,7 +13,11 @@ from swictation.config.settings import WorkerSettings
 from swictation.errors import SwictationError, WorkerError
 from swictation.events import Event, WorkerGone
 from swictation.types import Chunking, DecodeRequest, Samples, Seat
+from swictation.worker.nursery_keeper import Nursery
 from swictation.worker.supervisor import Supervisor
+
+_IMPORT_SHARE = 0.75
+"""Of the time that a worker's start may take: in what is left it is begun by exec."""
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -33,7 +37,10 @@ class Crew:
     ) -> None:
         generations = itertools.count(1)
         self.cpu = Supervisor(settings, post, "cpu", generations)
-        self.gpu = Supervisor(settings, post, "gpu", generations) if has_card else None
+        self.nursery = Nursery(settings.start_timeout_s * _IMPORT_SHARE)
+        """Where the workers on the card may come from; none runs until somebody wishes it."""
+        spawn = self.nursery.spawn
+        self.gpu = Supervisor(settings, post, "gpu", generations, spawn) if has_card else None
         self.seat: Seat | None = "cpu"
         """Where the next utterance goes."""
         self.has_spare = True
@@ -131,6 +138,7 @@ class Crew:
         """End all workers and wait for them."""
         for one in reversed(self._all):
             await one.stop()
+        await self.nursery.stop()
 
     @property
     def _all(self) -> list[Supervisor]:

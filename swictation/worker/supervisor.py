@@ -24,13 +24,7 @@ from swictation.events import (
     WorkerGone,
     WorkerReady,
 )
-from swictation.types import (
-    Capabilities,
-    DecodeRequest,
-    FailureKind,
-    Samples,
-    Seat,
-)
+from swictation.types import Capabilities, DecodeRequest, FailureKind, Samples, Seat
 from swictation.vad.remote import RemoteDetector
 from swictation.worker import restarts
 from swictation.worker.asked import OpenRequests
@@ -51,6 +45,7 @@ from swictation.worker.messages import (
 )
 from swictation.worker.process import WorkerProcess
 from swictation.worker.restarts import HangDeadline, Restarts
+from swictation.worker.spawn import Spawn, by_exec
 
 _GOODBYE_S = 0.5
 
@@ -66,8 +61,10 @@ class Supervisor:
         post: Callable[[Event], None],
         seat: Seat = "cpu",
         generations: Iterator[int] | None = None,
+        spawn: Spawn = by_exec,
     ) -> None:
         """`generations`: shared by all supervisors whose events go to the same inbox."""
+        self._spawn = spawn
         self.seat: Seat = seat
         self._settings = settings
         self._post = post
@@ -258,7 +255,7 @@ class Supervisor:
                     await asyncio.wait_for(self._wake.wait(), delay_s)
 
     async def _one_generation(self, generation: int) -> None:
-        worker = WorkerProcess(generation)
+        worker = WorkerProcess(generation, self._spawn)
         error: SwictationError | None = None
         self._is_alone.clear()
         try:
@@ -326,7 +323,7 @@ class Supervisor:
         self._watch()
         self._post(
             WorkerReady(
-                *(worker.generation, worker.pid, ready.capabilities, ready.load_s),
+                *(worker.generation, worker.pid or ready.pid, ready.capabilities, ready.load_s),
                 seat=self.seat,
                 figures=ready.figures,
             )

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fakes.nvml.card import DRIVER_NOT_LOADED, GPU_IS_LOST, FakeCard
+from fakes.scripted_engine.program import NO_NURSERY
 from fakes.scripted_engine.sound import Scene, make_scene
 from faults.plan import DECODES, DEEDS, Cell
 from swictation.config.settings import (
@@ -116,8 +117,9 @@ class Played:
 class Run:
     """A cell that is being run."""
 
-    def __init__(self, cell: Cell, folder: Path, card: FakeCard) -> None:
+    def __init__(self, cell: Cell, folder: Path, card: FakeCard, *, forks: bool = False) -> None:
         self.cell = cell
+        self.forks = forks
         self.card = card
         self.scene = make_scene(1, 2, 1)
         self.gate = folder / "gate"
@@ -133,7 +135,9 @@ class Run:
     async def play(self) -> Result:
         """Let it happen, to the last word."""
         session = FileSession(
-            settings_for(self.manifest, 0.4 if self.cell.fault == "hang" else 20.0),
+            settings_for(
+                self.manifest, 0.4 if self.cell.fault == "hang" else 20.0, forks=self.forks
+            ),
             ModelLocation("scene", self.manifest),
             None,
         )
@@ -236,8 +240,11 @@ class Run:
         return faults
 
 
-def settings_for(manifest: Path, hang_s: float = 20.0) -> Settings:
-    """The scripted engine on the card and on the processor; everything that waits is short."""
+def settings_for(manifest: Path, hang_s: float = 20.0, *, forks: bool = False) -> Settings:
+    """The scripted engine on the card and on the processor; everything that waits is short.
+
+    `forks`: workers for the card come from a nursery, however little memory the machine has.
+    """
     model = str(manifest)
     return Settings(
         asr=AsrSettings(
@@ -254,6 +261,7 @@ def settings_for(manifest: Path, hang_s: float = 20.0) -> Settings:
             start_timeout_s=2.0 if hang_s < 1.0 else 30.0,
             ping_interval_s=0.2,
             ping_timeout_s=max(0.4, hang_s / 10),
+            nursery_min_available_mib=0 if forks else NO_NURSERY,
         ),
         vram=VramSettings(
             read_every_s=0.05,
@@ -266,6 +274,6 @@ def settings_for(manifest: Path, hang_s: float = 20.0) -> Settings:
     )
 
 
-async def run_cell(cell: Cell, folder: Path, card: FakeCard) -> Result:
-    """Run it; the environment already names the card."""
-    return await Run(cell, folder, card).play()
+async def run_cell(cell: Cell, folder: Path, card: FakeCard, *, forks: bool = False) -> Result:
+    """Run it; the environment already names the card. `forks`: see `settings_for`."""
+    return await Run(cell, folder, card, forks=forks).play()
