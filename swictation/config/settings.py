@@ -277,7 +277,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 4096
     start_timeout_s: Annotated[
         float, Meta(ge=1.0, le=600.0, description="seconds it may take to load its model")
-    ] = 60.0
+    ] = 120.0
     hang_min_s: Annotated[
         float, Meta(ge=0.1, le=600.0, description="least seconds before a decode counts as hung")
     ] = 5.0

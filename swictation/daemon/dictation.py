@@ -56,7 +56,9 @@ class Dictation:
         new_source: Callable[[], Source],
         new_stabilizer: Callable[[], Stabilizer],
         degradations: Degradations,
+        fall_back: Callable[[SwictationError], bool],
     ) -> None:
+        """`fall_back`: whether another engine serves where the only one cannot be loaded."""
         self._stream = stream
         self._recognition = recognition
         self._collector = collector
@@ -66,6 +68,7 @@ class Dictation:
         self._post = post
         self._new_source = new_source
         self._new_stabilizer = new_stabilizer
+        self._fall_back = fall_back
         self._session = Session()
         self._capture: asyncio.Future[str] | None = None
         self._captured_text = ""
@@ -193,7 +196,8 @@ class Dictation:
         elif event.is_fault and (event.error or self._crew.is_hopeless):
             error = gave_up(event.reason, event.error)
             is_spare = event.seat == "cpu" and self._crew.gpu is not None
-            if not is_spare and not self._crew.is_spared(event):
+            is_replaced = event.error is not None and self._fall_back(event.error)
+            if not is_spare and not is_replaced and not self._crew.is_spared(event):
                 self.degradations.put(NO_ENGINE, error.message)
             # Without its spare the card's steward says what is done instead, and that once.
             kind = "spare" if is_spare else "engine"

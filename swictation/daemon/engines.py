@@ -9,7 +9,7 @@ from swictation.daemon.degraded import CPU_ENGINE, NO_ENGINE, VAD_ONLY, Degradat
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.fetching import Fetching
 from swictation.daemon.foresight import foreseen
-from swictation.daemon.staffing import spare
+from swictation.daemon.staffing import spare, understudy
 from swictation.daemon.steward import Asker
 from swictation.daemon.wiring import Workshop, engine_spec
 from swictation.errors import SwictationError
@@ -49,6 +49,8 @@ class Engines:
             self._settings, self._on_model, self._on_progress, self._on_model_problem
         )
         self._spare_fetching = self._new_spare_fetching()
+        self._understudy: Settings | None = None
+        """What serves in place of an only engine that could not be loaded."""
 
     def serve(self, asker: Asker) -> None:
         """Whose requests are answered."""
@@ -75,6 +77,17 @@ class Engines:
         if self.steward:
             self.steward.stop()
 
+    def fall_back(self, error: SwictationError) -> bool:
+        """The only engine cannot be loaded: have another serve; False where there is none."""
+        other = understudy(self._settings)
+        if self.steward or other is None or other.asr.engine == self._settings.asr.engine:
+            return False
+        if self._understudy is None:
+            self._understudy, self._why_other = other, error.message
+            self._show_modes()
+            self._fetching.look_again(other)
+        return True
+
     def reset_card(self) -> str:
         """Forget what keeps the engine off the card; where requests go from now on.
 
@@ -99,7 +112,7 @@ class Engines:
 
     def change(self, settings: Settings) -> None:
         """Go on with the models of these settings; where they compute stays as it was."""
-        self._settings = settings
+        self._settings, self._understudy = settings, None
         self._fetching.look_again(settings)
         other = spare(settings)
         if self._spare_fetching and other:
@@ -115,10 +128,11 @@ class Engines:
 
     def _on_model(self, model: ModelLocation) -> None:
         self.model, self.model_reason, self.has_model_failed = model.name, model.reason, False
-        self._why_other = ""
+        if self._understudy is None:
+            self._why_other = ""
         self._show_modes()
         self._degradations.put(NO_ENGINE, "")  # else the next worker's death says so
-        spec = engine_spec(self._settings, model)
+        spec = engine_spec(self._understudy or self._settings, model)
         if self.steward:
             self.steward.have("gpu", spec, foreseen(spec))
         else:
@@ -140,7 +154,7 @@ class Engines:
         if self.steward and self.crew.has_spare and not self.model:
             self._why_other = error.message  # the spare serves
             self._show_modes()
-        elif not self.crew.is_ready:  # else the engine from before serves on
+        elif not self.fall_back(error) and not self.crew.is_ready:  # else the engine from before serves on
             self._degradations.put(NO_ENGINE, error.message)
         self._events.fault("model", f"{error.message} -> {error.remedy}")
 

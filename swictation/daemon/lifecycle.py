@@ -145,6 +145,7 @@ class Daemon:
             lambda: self._ear.microphone,
             shop.stabilizer,
             degradations,
+            self._engines.fall_back,
         )
         self._engines.serve(self._recognition)
         self._ear = Ear(settings, events, degradations, self._publish)

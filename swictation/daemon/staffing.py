@@ -17,10 +17,15 @@ def spare(settings: Settings) -> Settings | None:
 
     Without a card that is the engine itself.
     """
-    asr = settings.asr
     if not wants_card(settings):
         return settings
-    if not asr.cpu_engine:
+    return understudy(settings)
+
+
+def understudy(settings: Settings) -> Settings | None:
+    """The same with the engine that serves where the configured one cannot; None: nobody does."""
+    asr = settings.asr
+    if not asr.cpu_engine or (asr.engine, asr.device) == (asr.cpu_engine, "cpu"):
         return None
     other = msgspec.structs.replace(asr, engine=asr.cpu_engine, model=asr.cpu_model, device="cpu")
     return msgspec.structs.replace(settings, asr=other)

@@ -131,4 +131,7 @@ def _send(sock: socket.socket, message: FromWorker) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*map(int, sys.argv[1:])))
+    status = main(*map(int, sys.argv[1:]))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)  # an engine's libraries take seconds to take themselves down, card and all

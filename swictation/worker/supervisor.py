@@ -48,6 +48,8 @@ from swictation.worker.restarts import HangDeadline, Restarts
 from swictation.worker.spawn import Spawn, by_exec
 
 _GOODBYE_S = 0.5
+_MOST_GROWTH = 1.5
+"""Above `[worker] max_rss_mib` a worker may still grow to this multiple of what it had loaded."""
 
 _log = logging.getLogger(__name__)
 
@@ -76,6 +78,7 @@ class Supervisor:
         self._kind: FailureKind = "crash"
         self._is_pinged = False
         self._has_answered = False
+        self._loaded_rss_mib = 0.0
         self._planned = ""
         self._timer = Deadline()
         self._stopping = asyncio.Event()
@@ -125,9 +128,11 @@ class Supervisor:
     def is_bloated(self) -> bool:
         """Whether the worker has outgrown `[worker] max_rss_mib` and is to be recycled.
 
-        Never before its first answer: a limit below what the model needs must not stop the work.
+        Never before its first answer, nor while it holds little more than its model: a limit below
+        what that needs must not stop the work.
         """
-        return self._has_answered and self.rss_mib > self._settings.max_rss_mib
+        most_mib = max(self._settings.max_rss_mib, _MOST_GROWTH * self._loaded_rss_mib)
+        return self._has_answered and self.rss_mib > most_mib
 
     @property
     def is_wanted(self) -> bool:
@@ -319,6 +324,7 @@ class Supervisor:
 
     def _on_ready(self, worker: WorkerProcess, ready: Ready) -> None:
         self._is_ready = True
+        self._loaded_rss_mib = worker.rss_mib
         self.capabilities = ready.capabilities
         self._watch()
         self._post(

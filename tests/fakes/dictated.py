@@ -116,6 +116,7 @@ class Dictated:
             _Silence,
             self._stabilizer,
             Degradations(self.clock),
+            lambda _: False,
         )
         self._runloop = RunLoop(Inbox(), events, self.clock)
         self.stream.delivery.start()
