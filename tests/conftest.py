@@ -11,7 +11,7 @@ import hypothesis
 import psutil
 import pytest
 
-from canary.choice import choose
+from canary.choice import choose, is_wanted
 from fakes.bus import PrivateBus
 from fakes.nvml import card as nvml
 from fakes.scripted_engine.program import Program
@@ -60,6 +60,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reports = (report for group in terminalreporter.stats.values() for report in group)
     if any("desktop/" in getattr(report, "nodeid", "") for report in reports):
         terminalreporter.write_line(f"windows: CELLS_SEED={os.environ['CELLS_SEED']}")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Modules of Canary's tests import torch: seconds that nobody else shall wait."""
+    if collection_path.parent != ROOT / "tests" / "canary" or is_wanted(collection_path, config):
+        return None
+    return True
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -21,6 +21,7 @@ if __name__ == "__main__":
     sys.exit(run_tests(__file__, ["-s", "--timeout=0", *arguments]))
 
 import asyncio
+import json
 import subprocess
 from contextlib import ExitStack
 from pathlib import Path
@@ -80,17 +81,9 @@ def device():
 def test_nothing_grows_while_speech_goes_on(said, device, own_folders, tmp_path):
     config = own_folders / "config" / "swictation" / "config.toml"
     config.parent.mkdir(parents=True)
-    tables = {
-        "asr": {"engine": said.engine, "model": said.model, "device": device},
-        "worker": {"max_rss_mib": 100_000},
-    }
-    config.write_text(
-        "\n".join(
-            f"[{name}]\n" + "".join(f"{key} = {msgspec.json.encode(value).decode()}\n")
-            for name, keys in tables.items()
-            for key, value in keys.items()
-        )
-    )
+    asr = {"engine": said.engine, "model": said.model, "device": device}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in asr.items()]
+    config.write_text("\n".join(["[asr]", *lines, "[worker]", "max_rss_mib = 100000", ""]))
     courses, speed, text, rounds = _listen(said, device, tmp_path / "text")
     print(f"\n{said.engine} on {device}, {MINUTES:g} min, {speed:.1f} times as fast as speech")
     print(table(courses, speed))

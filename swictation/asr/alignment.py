@@ -2,6 +2,7 @@
 
 import re
 
+_MARKS = ".,!?;:…"
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
@@ -11,7 +12,9 @@ def has_words(text: str) -> bool:
 
 
 def rest_after(typed: str, text: str) -> str:
-    """The part of `text` behind the prefix that is most like `typed`, its punctuation included.
+    """The part of `text` behind the prefix that is most like `typed`.
+
+    With the punctuation that follows that prefix, unless `typed` has its own there already.
 
     Likeness is the edit distance in words, case and punctuation ignored; of prefixes that are
     equally like it the longest counts, so that no typed word is typed twice.
@@ -26,4 +29,5 @@ def rest_after(typed: str, text: str) -> str:
             change = above[at - 1] + (span[0].lower() != word)
             row.append(min(change, above[at] + 1, row[-1] + 1))
     length = max(at for at in range(len(row)) if row[at] == min(row))
-    return text[spans[length - 1].end() :] if length else text
+    rest = text[spans[length - 1].end() :] if length else text
+    return rest.lstrip(_MARKS) if length and typed.rstrip()[-1:] in tuple(_MARKS) else rest

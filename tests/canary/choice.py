@@ -11,20 +11,21 @@ import pytest
 _NEEDED = ("torch", "nemo", "torchao")
 
 
+def is_wanted(path: Path, config: pytest.Config) -> bool:
+    """Whether a test of Canary at `path` was asked for: by `-m canary`, its file or a folder."""
+    if "canary" in config.option.markexpr:
+        return True
+    named = {Path(argument.partition("::")[0]).resolve() for argument in config.args}
+    folders = {one for one in named if one.name == "canary"}
+    return path in named or not folders.isdisjoint((path, *path.parents))
+
+
 def choose(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect those that nobody asked for: by `-m canary`, or by naming file or folder."""
+    """Deselect those that nobody asked for; skip those that cannot run."""
     ours = [item for item in items if item.get_closest_marker("canary")]
-    if "canary" not in config.option.markexpr:
-        named = {Path(argument.partition("::")[0]).resolve() for argument in config.args}
-        folders = {path for path in named if path.name == "canary"}
-        unwanted = {
-            item
-            for item in ours
-            if item.path not in named and folders.isdisjoint(item.path.parents)
-        }
-        if unwanted:
-            config.hook.pytest_deselected(items=list(unwanted))
-            items[:] = [item for item in items if item not in unwanted]
+    if unwanted := {item for item in ours if not is_wanted(item.path, config)}:
+        config.hook.pytest_deselected(items=list(unwanted))
+        items[:] = [item for item in items if item not in unwanted]
     _skip_without_nemo(ours)
 
 

@@ -16,6 +16,8 @@ pytestmark = pytest.mark.unit
         ("", " Hello", " Hello"),
         (" don't go", " Don’t go there", " there"),
         (" one two three", "", ""),
+        (" Open the window,", " Open the window, please", " please"),
+        (" it was lost.", " It was lost, not stolen.", " not stolen."),
     ],
 )
 def test_what_lies_behind_the_typed_words_is_the_rest(typed, text, rest):
