@@ -94,7 +94,7 @@ def test_a_model_of_a_real_shape_is_written_without_a_second_copy(tmp_path):
 
     from canary.tiny.build import write_folder
 
-    write_folder(tmp_path / "model", "180m-flash")
+    write_folder(tmp_path / "model", REAL["180m-flash"])
     weights = torch.load(tmp_path / "model" / "model_weights.ckpt", weights_only=True, mmap=True)
     own = {w.data_ptr(): w for w in weights.values() if w.is_floating_point() and w.dim() > 0}
     count = sum(weight.numel() for weight in own.values())

@@ -245,6 +245,8 @@ def test_an_engine_that_loads_slowly_is_not_waited_for(desk, program):
 
 
 def test_an_engine_that_cannot_load_is_told_and_mended_when_it_can(desk, program):
+    program.set("asr", cpu_engine="")  # nobody stands in for it
+    program.prepare()
     program.manifest.unlink()
     with Daemon(desk, "--sink", "none") as daemon:
         status = wait_degraded(daemon, "no engine")

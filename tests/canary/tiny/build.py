@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch.overrides import TorchFunctionMode
 
 from canary.tiny import tokenizers
-from canary.tiny.geometry import REAL, TINY, Geometry, config
+from canary.tiny.geometry import TINY, Geometry, config
 from canary.tiny.overfit import NotTrained, overfit
 from canary.tiny.sentences import TEXTS, sentences
 
@@ -43,13 +43,12 @@ def make(kind: str, path: Path, tell: Callable[[str], Any]) -> None:
         written.replace(path)
 
 
-def write_folder(folder: Path, name: str, dtype: torch.dtype = torch.float16) -> Geometry:
-    """Write a model of a real shape with made-up weights, as a .nemo holds it, into `folder`.
+def write_folder(folder: Path, shape: Geometry, dtype: torch.dtype = torch.float16) -> None:
+    """Write a model of any shape with made-up weights, as a .nemo holds it, into `folder`.
 
     The weights are there once, in `dtype`, on the way to the disk: a model of 883 M parameters
     takes 1.7 GB of memory in half precision.
     """
-    shape = REAL[name]
     nemo_logging.setLevel(nemo_logging.ERROR)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as made:
@@ -59,7 +58,6 @@ def write_folder(folder: Path, name: str, dtype: torch.dtype = torch.float16) ->
         _make_up_weights(model)
         _write_config(model, folder, Path(made))
     torch.save(model.state_dict(), folder / "model_weights.ckpt")
-    return shape
 
 
 def _random(folder: Path) -> EncDecMultiTaskModel:
