@@ -154,7 +154,9 @@ class Engines:
         if self.steward and self.crew.has_spare and not self.model:
             self._why_other = error.message  # the spare serves
             self._show_modes()
-        elif not self.fall_back(error) and not self.crew.is_ready:  # else the engine from before serves on
+        elif (
+            not self.fall_back(error) and not self.crew.is_ready
+        ):  # else the engine from before serves on
             self._degradations.put(NO_ENGINE, error.message)
         self._events.fault("model", f"{error.message} -> {error.remedy}")
 
