@@ -34,6 +34,11 @@ class Watch:
         self._is_over.set()
         self._thread.join()
 
+    @property
+    def seconds(self) -> float:
+        """From the first reading to the last."""
+        return self._rows[-1][0] - self._rows[0][0] if self._rows else 0.0
+
     def courses(self) -> dict[str, "Course"]:
         """What became of each figure after the first fifth."""
         names = list(dict.fromkeys(name for _, row in self._rows for name in row))

@@ -8,6 +8,7 @@ the host holds the result and one tensor, the device never more than the result.
 import ctypes
 import mmap
 import pickle
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -114,16 +115,13 @@ def _parameter(tensor: Any, dtype: Any) -> Any:
 
 def _quantise(model: Any) -> None:
     """Weights of Linear layers as int8 with a scale a row; they are widened when used."""
-    from torchao.quantization import (  # pyright: ignore[reportMissingImports]
-        Int8WeightOnlyConfig,  # pyright: ignore[reportUnknownVariableType]
-        quantize_,  # pyright: ignore[reportUnknownVariableType]
-    )
+    quantization: Any = import_module("torchao.quantization")
 
     def is_linear(module: object, _name: str) -> bool:
         return isinstance(module, torch.nn.Linear)
 
     for part in quantised_modules(model):
-        quantize_(part, Int8WeightOnlyConfig(), filter_fn=is_linear)
+        quantization.quantize_(part, quantization.Int8WeightOnlyConfig(), filter_fn=is_linear)
 
 
 def _settle(model: Any) -> None:
