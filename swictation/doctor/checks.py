@@ -7,6 +7,7 @@ from swictation.doctor import (
     bus,
     configuration,
     disk,
+    enginecard,
     gpu,
     gpudriver,
     hotkey,
@@ -15,7 +16,6 @@ from swictation.doctor import (
     model,
     service,
     sound,
-    whispercard,
     window,
 )
 from swictation.doctor.finding import Finding, Subject
@@ -41,7 +41,7 @@ _CHECKS: tuple[tuple[str, Check], ...] = (
     ("memory", machine.memory),
     ("GPU", gpu.gpu),
     ("GPU", gpudriver.gpu_driver),
-    ("GPU", whispercard.whisper_card),
+    ("GPU", enginecard.engine_card),
     ("models disk", disk.models),
     ("spool disk", disk.spool),
     ("spool", leftovers.leftovers),
@@ -56,7 +56,7 @@ _SLOW: tuple[Check, ...] = (
     model.files,
     _selftest,
     gpudriver.gpu_driver,
-    whispercard.whisper_card,
+    enginecard.engine_card,
     sound.microphone,
 )
 """They read the whole model, start an engine, ask a driver that may hang, listen."""

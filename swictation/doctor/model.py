@@ -6,8 +6,8 @@ from swictation.asr import registry
 from swictation.config.settings import Settings
 from swictation.doctor.finding import Finding, Subject
 from swictation.errors import ModelError
-from swictation.models import obtaining
-from swictation.models.catalog import CATALOG, choose
+from swictation.models import extras, obtaining
+from swictation.models.catalog import CANARY, CATALOG, choose
 from swictation.models.spec import ModelSpec
 from swictation.models.store import ModelLocation, folder_of, verify
 
@@ -15,6 +15,10 @@ from swictation.models.store import ModelLocation, folder_of, verify
 def engine(subject: Subject) -> Iterator[Finding]:
     """Whether the engine is installed. Raises EngineError; its libraries are not imported."""
     entry = registry.find(subject.settings.asr.engine)
+    if entry.name == CANARY and not extras.has_canary():
+        found = "canary lacks torch and NeMo: the embedded engine takes over"
+        yield Finding("engine", "error", found, extras.install_command(CANARY))
+        return
     yield Finding("engine", "ok", f"{entry.name} ({entry.value})")
 
 

@@ -16,7 +16,7 @@ from swictation.asr.engines.whisper.card import CardWhisper, types_for
 from swictation.asr.engines.whisper.troubles import has_driver
 from swictation.asr.whisper_memory import read_shape
 from swictation.config.settings import AsrSettings, Settings, WhisperSettings
-from swictation.doctor import whispercard
+from swictation.doctor import enginecard
 from swictation.doctor.finding import Subject
 from swictation.errors import EngineError
 from swictation.types import DecodeRequest
@@ -131,16 +131,16 @@ def test_the_engine_on_the_processor_takes_over_and_the_text_is_right(whisper_mo
 
 @no_card
 def test_the_examination_says_what_is_missing(shown):
-    assert list(whispercard.whisper_card(Subject())) == [], "nobody wants one"
+    assert list(enginecard.engine_card(Subject())) == [], "nobody wants one"
     wished = Settings(asr=AsrSettings(device="cuda"))
-    (found,) = whispercard.whisper_card(Subject(settings=wished))
+    (found,) = enginecard.engine_card(Subject(settings=wished))
     assert found.level == "warning"
     assert "libcuda.so.1 is not installed" in found.found
     assert found.remedy
 
 
 def test_an_examination_that_hangs_is_given_up():
-    found = whispercard.judge(limit_s=0.001)
+    found = enginecard.judge("Whisper", "swictation.asr.engines.whisper.ask", limit_s=0.001)
     assert found.level == "warning"
     assert "hangs" in found.found
     assert found.remedy
