@@ -24,6 +24,7 @@ test-desktop: $(VENV)/.desktop
 
 # The engine on torch and NeMo, with a tiny Canary made on the spot: the first time minutes more.
 test-canary: $(VENV)/.canary
+	@PYTHONPATH=.:tests $(BIN)/python -m canary.tiny.store
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=$$(nproc) -m canary $(ARGS)
 
 # What the engine canary needs (2.2 GB), for `make run` and the installed service alike.

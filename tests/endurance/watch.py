@@ -93,6 +93,7 @@ def of_process(name: str, pid: int) -> dict[str, float]:
         return {
             f"{name} RSS": memory.rss / _MIB,
             f"{name} PSS": memory.pss / _MIB,
+            f"{name} private": memory.uss / _MIB,
             f"{name} files": float(process.num_fds()),
             f"{name} threads": float(process.num_threads()),
         }
