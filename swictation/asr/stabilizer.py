@@ -94,12 +94,16 @@ class Stabilizer:
     def partial(self, first_sample: int, last_sample: int) -> DecodeRequest | None:
         """A request for tentative text of the open utterance, from `first_sample` at the earliest.
 
+        Of a streaming engine from the utterance's beginning: it has heard that already.
+
         None while an answer is waited for, points wait or no utterance is open.
         """
         current = self._current
         if current is None or current.is_given_up or self._pending or self._points:
             return None
         start, forced_text = self._window(current, last_sample)
+        if current.chunks:
+            first_sample = start
         return DecodeRequest(
             number=next(self._numbers),
             utterance=current.number,

@@ -1,7 +1,7 @@
 """Answers requests with an engine; on a card, under the guard.
 
-An OOM is answered by collecting and trying once more in halves. After whatever else a card may say
-nothing that it computed is used: the caller has to end the process.
+An OOM is answered by collecting and trying once more, in halves if that needs less. After whatever
+else a card may say nothing that it computed is used: the caller has to end the process.
 """
 
 import logging
@@ -43,11 +43,11 @@ class Decoder:
         number = order.request.number
         waveform = np.frombuffer(order.pcm, np.int16).astype(np.float32) / _FULL_SCALE
         try:
-            parts = self._decode(order.request, waveform, order.piece_samples)
+            hypothesis = self._decode(order.request, waveform, order.piece_samples)
             figures = self.figures()
         except Exception as error:  # noqa: BLE001 - the daemon decides what it means
             return self._failed(number, error)
-        return Answer(number, pieces.joined(parts), time.monotonic(), figures)
+        return Answer(number, hypothesis, time.monotonic(), figures)
 
     def obey(self, order: Order) -> OrderDone | Failed:
         """Without a card there is nothing to give back."""
@@ -57,22 +57,25 @@ class Decoder:
         """Give everything back, if that is still possible."""
         self._engine.close()
 
-    def _decode(
-        self, request: DecodeRequest, waveform: Waveform, piece_samples: int
-    ) -> list[Hypothesis]:
-        return [
-            self._decode_piece(pieces.part(request, piece), waveform[piece])
-            for piece in pieces.cut(waveform, piece_samples)
-        ]
-
-    def _decode_piece(self, request: DecodeRequest, waveform: Waveform) -> Hypothesis:
-        return self._ask(request, waveform)
-
-    def _ask(self, request: DecodeRequest, waveform: Waveform) -> Hypothesis:
-        hypothesis = self._engine.decode(request, waveform)
+    def _decode(self, request: DecodeRequest, waveform: Waveform, piece_samples: int) -> Hypothesis:
+        longest = 0 if self._streams else piece_samples
+        hypothesis = pieces.joined(
+            [
+                self._decode_piece(pieces.part(request, piece), waveform[piece])
+                for piece in pieces.cut(waveform, longest)
+            ]
+        )
         if self._engine.capabilities.forced_prefix or hypothesis.dropped:
             return hypothesis
         return _behind(request.forced_text, hypothesis)
+
+    @property
+    def _streams(self) -> bool:
+        """Whether its work is of one length, whatever the sound's: cutting that gains nothing."""
+        return self._engine.capabilities.chunking is not None
+
+    def _decode_piece(self, request: DecodeRequest, waveform: Waveform) -> Hypothesis:
+        return self._engine.decode(request, waveform)
 
     def _failed(self, number: int, error: Exception) -> Failed:
         # The text of an unknown error could hold dictated words: its type must do.
@@ -135,6 +138,8 @@ class DeviceDecoder(Decoder):
                 raise
             self._note_peak(self._guard.report.figures)
         # Out of the `except`: what the failed attempt left behind is collected by now.
+        if self._streams:
+            return self._guarded(request, waveform)
         return pieces.joined(
             [
                 self._guarded(pieces.part(request, piece), waveform[piece])
@@ -145,7 +150,7 @@ class DeviceDecoder(Decoder):
     def _guarded(self, request: DecodeRequest, waveform: Waveform) -> Hypothesis:
         with self._guard.unit(request.duration_s) as unit:
             unit.point("before-transfer")
-            hypothesis = self._ask(request, waveform)
+            hypothesis = self._engine.decode(request, waveform)
             unit.point("after-inference")
             unit.point("before-answer")
         self._note_peak(unit.figures)

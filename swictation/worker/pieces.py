@@ -47,7 +47,7 @@ def _quietest(loudness: Waveform, low: int, high: int) -> int:
 
 
 def part(request: DecodeRequest, piece: slice) -> DecodeRequest:
-    """The request for one piece: only the first one continues text."""
+    """The request for one piece: only the first one continues text, only the last goes on."""
     return DecodeRequest(
         request.number,
         request.utterance,
@@ -55,6 +55,7 @@ def part(request: DecodeRequest, piece: slice) -> DecodeRequest:
         request.first_sample + piece.stop,
         "" if piece.start else request.forced_text,
         request.partial,
+        goes_on=request.goes_on and request.first_sample + piece.stop == request.last_sample,
     )
 
 

@@ -89,3 +89,17 @@ def test_another_sound_under_the_same_numbers_is_not_taken_for_the_first(engine,
     first = engine.decode(asked, sounds[0]).new_text
     engine.decode(DecodeRequest(0, 1, 0, 30_000, goes_on=True), sounds[1][:30_000])
     assert engine.decode(asked, sounds[0]).new_text == first
+
+
+def test_tentative_text_does_not_cost_the_stream(engine, sounds):
+    sound, run = sounds[4], engine._new_run
+    made = []
+    engine._new_run = lambda: lambda: (made.append(1), run()())[1]
+    try:
+        engine.decode(DecodeRequest(0, 50, 0, 40_000, goes_on=True), sound[:40_000])
+        engine.decode(DecodeRequest(0, 50, 8_000, 42_000, partial=True), sound[8_000:42_000])
+        engine.decode(DecodeRequest(0, 50, 0, 44_000, partial=True), sound[:44_000])
+        engine.decode(DecodeRequest(0, 50, 0, len(sound)), sound)
+    finally:
+        engine._new_run = run
+    assert len(made) == 2  # the utterance's, and the one of another beginning

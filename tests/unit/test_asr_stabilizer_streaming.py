@@ -152,6 +152,16 @@ def test_after_chunks_an_utterance_is_always_asked_about_from_its_first_sample(r
     assert rule.stabilizer.pending.first_sample == FIRST
 
 
+def test_tentative_text_is_asked_for_from_the_first_sample_too(rule):
+    """What the engine has heard already costs nothing."""
+    rule.points(STARTED)
+    for number in range(12):
+        rule.hear_chunk(number, f" word{number}")
+    asked = rule.stabilizer.partial(to_samples(9.0), to_samples(13.0))
+    assert (asked.first_sample, asked.partial) == (FIRST, True)
+    assert asked.forced_text.startswith(" word0")
+
+
 class TestCut:
     """At the cap an utterance is cut at a quiet place, maybe behind which words were typed."""
 

@@ -122,9 +122,13 @@ class CanaryEngine:
             Exception: whatever the device says.
         """
         wall_s, cpu_s = time.monotonic(), time.process_time()
-        with torch.inference_mode():
-            stream = self._stream_of(request, waveform)
-            text = (stream.feed if request.goes_on else stream.end)(waveform)
+        try:
+            with torch.inference_mode():
+                stream = self._stream_of(request, waveform)
+                text = (stream.feed if request.goes_on else stream.end)(waveform)
+        except BaseException:
+            self.forget()  # it may have heard a part of a chunk
+            raise
         # More than anybody can say is what a model makes of noise.
         is_loop = is_too_fast(text, len(waveform) / SAMPLE_RATE_HZ)
         return Hypothesis(
@@ -149,7 +153,8 @@ class CanaryEngine:
         key = (request.utterance, request.first_sample)
         if self._stream and key == self._key and self._stream.continues(waveform):
             return self._stream
-        self.forget()
+        if not request.partial:  # which must not cost the stream that is kept
+            self.forget()
         stream = Stream(self._new_run(), self.window.chunking)
         if not request.partial:
             self._key, self._stream = key, stream
