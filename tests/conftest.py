@@ -18,6 +18,8 @@ from fakes.scripted_engine.program import Program
 from fakes.scripted_engine.sound import make_scene
 from swictation import paths
 
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # onnxruntime's; some tests import it
+
 for shared in (
     "contract.injector_suite",
     "contract.vad_detector_suite",

@@ -15,9 +15,9 @@ from swictation.cli.main import tell
 from swictation.cli.meter import Meter
 from swictation.config.load import load
 from swictation.config.settings import Settings
-from swictation.daemon.staffing import wants_card
+from swictation.daemon.staffing import understudy, wants_card
 from swictation.daemon.stream import Outcome, SetAside
-from swictation.errors import InjectError, SwictationError, UsageError
+from swictation.errors import InjectError, ModelError, SwictationError, UsageError
 from swictation.models.catalog import CANARY, named
 from swictation.models.obtaining import obtain, seek
 from swictation.models.spec import NEMO
@@ -26,7 +26,6 @@ from swictation.types import to_seconds
 from swictation.vram import asking
 
 _CARD_LIMIT_S = 10.0
-_NO_CARD = ("no-library", "no-driver", "no-device")
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 
@@ -105,22 +104,43 @@ def settings_from(config: Path | None, wishes: Wishes = _NO_WISHES) -> Settings:
     return _with(settings, "canary", precision=wishes.precision) if wishes.precision else settings
 
 
-def for_files(settings: Settings) -> Settings:
-    """The same for files, for which nobody waits: without any card on the processor.
+def obtain_for_files(settings: Settings, wishes: Wishes) -> tuple[Settings, ModelLocation]:
+    """What files are transcribed with, and where its model lies; for which nobody waits.
 
-    A dictation then takes the embedded engine, which keeps up with a speaker.
+    Without any card Canary computes on the processor; a dictation then takes the embedded engine,
+    which keeps up with a speaker. That is taken here, too, where the model of the configuration
+    cannot be had; not where the command line has named it.
+
+    Raises:
+        ModelError: no model can be had.
     """
+    settings = _on_what_there_is(settings)
+    try:
+        model = obtain_model(settings)
+    except ModelError as error:
+        other = understudy(settings)
+        is_named = wishes.engine or wishes.model
+        if is_named or other is None or other.asr.engine == settings.asr.engine:
+            raise
+        tell(error)
+        _say(f"{other.asr.engine} transcribes instead")
+        return other, obtain_model(other)
+    if settings.asr.engine == CANARY:
+        _say(f"loading {model.name}, which takes a while")
+    return settings, model
+
+
+def _on_what_there_is(settings: Settings) -> Settings:
     if settings.asr.device != "auto" or not wants_card(settings):
         return settings
-    card = asking.ask(settings.vram.gpu, limit_s=_CARD_LIMIT_S)
-    if card.trouble not in _NO_CARD:
+    if asking.ask(settings.vram.gpu, limit_s=_CARD_LIMIT_S).trouble not in asking.NO_CARD:
         return settings
-    click.echo(
-        f"swictation: {settings.asr.engine} computes on the processor, which takes longer:"
-        f" {card.reason}",
-        err=True,
-    )
+    _say(f"no NVIDIA card here: {settings.asr.engine} computes on the processor, which is slower")
     return _with(settings, "asr", device="cpu")
+
+
+def _say(text: str) -> None:
+    click.echo(f"swictation: {text}", err=True)
 
 
 def _engine_of(model: str | None) -> str | None:

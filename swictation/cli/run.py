@@ -12,7 +12,7 @@ import click
 from swictation.cli.common import (
     Wishes,
     config_option,
-    for_files,
+    obtain_for_files,
     obtain_model,
     report,
     settings_from,
@@ -88,11 +88,11 @@ def run(
     set_up(verbose=verbose)
     settings = settings_from(config, wishes)
     if source != "mic":
-        return _play(settings, Path(source), sink, pace, events)
+        return _play(settings, wishes, Path(source), sink, pace, events)
     if listen and _has_no_microphone():
         tell(_NO_MICROPHONE)
         with as_file(files("swictation") / "assets" / "sample.flac") as sample:
-            return _play(settings, sample, sink, pace, events)
+            return _play(settings, wishes, sample, sink, pace, events)
     chain = _chain(settings, sink)
     if listen:
         obtain_model(settings)  # somebody waits: show how it gets on
@@ -101,6 +101,7 @@ def run(
 
 def _play(
     settings: Settings,
+    wishes: Wishes,
     path: Path,
     sink: Sink,
     pace: Literal["realtime", "fast"],
@@ -108,8 +109,7 @@ def _play(
 ) -> int:
     from swictation.daemon.files import FileSession, file_source, injector
 
-    settings = for_files(settings)
-    location = obtain_model(settings)
+    settings, location = obtain_for_files(settings, wishes)
 
     async def play() -> int:
         async with FileSession(settings, location, events) as session:

@@ -11,18 +11,18 @@ import msgspec
 from swictation.cli.common import (
     Wishes,
     config_option,
-    for_files,
-    obtain_model,
+    obtain_for_files,
     report,
     settings_from,
     verbose_option,
     wishes,
 )
-from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED
+from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell
 from swictation.config.settings import Settings
 from swictation.daemon.files import FileSession, file_source, injector
 from swictation.daemon.logs import set_up
 from swictation.daemon.stream import Outcome
+from swictation.errors import SwictationError
 from swictation.models.store import ModelLocation
 
 
@@ -45,8 +45,8 @@ def transcribe(
     on stderr and the others are still done; the exit code is then 1.
     """
     set_up(verbose=verbose)
-    settings = for_files(settings_from(config, wishes))
-    return asyncio.run(_transcribe(files, settings, obtain_model(settings), as_json=as_json))
+    settings, model = obtain_for_files(settings_from(config, wishes), wishes)
+    return asyncio.run(_transcribe(files, settings, model, as_json=as_json))
 
 
 async def _transcribe(
@@ -60,22 +60,30 @@ async def _transcribe(
             if outcome.is_interrupted:
                 return EXIT_INTERRUPTED
             if as_json and (outcome.error is None or outcome.text):
-                _print_json(name, outcome, settings, session.device, model)
+                _print_json(name, outcome, settings, session)
             is_fine = report(outcome, name) and is_fine
             if outcome.undelivered:
                 break
+        _tell_who(session, settings)
     return 0 if is_fine else EXIT_FAILURE
 
 
-def _print_json(
-    name: str, outcome: Outcome, settings: Settings, device: str, model: ModelLocation
-) -> None:
+def _tell_who(session: FileSession, settings: Settings) -> None:
+    """Say where another engine did the work."""
+    engine, model = session.serves
+    if engine and engine != settings.asr.engine:
+        why = session.stood_in.rstrip(".")
+        tell(SwictationError(f"{engine} ({model}) transcribed, not {settings.asr.engine}: {why}."))
+
+
+def _print_json(name: str, outcome: Outcome, settings: Settings, session: FileSession) -> None:
+    engine, model = session.serves
     record = {
         "file": os.fsencode(name).decode(errors="replace"),  # a name need not be UTF-8
         "text": outcome.text,
         "language": settings.asr.language,
         "duration_s": round(outcome.duration_s, 3),
-        "engine": {"name": settings.asr.engine, "model": model.name, "device": device},
+        "engine": {"name": engine, "model": model, "device": session.device},
         "segments": outcome.segments,
     }
     sys.stdout.write(msgspec.json.encode(record).decode() + "\n")

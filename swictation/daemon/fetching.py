@@ -19,7 +19,8 @@ from swictation.models.store import ModelLocation
 
 FIRST_RETRY_S, LONGEST_RETRY_S = 10.0, 600.0
 _LINE_CHARACTERS = 200
-_PREFIX = re.compile(r"^swictation: |^ *-> ")
+_PREFIX = re.compile(r"^swictation: ")
+_REMEDY = re.compile(r"^ *-> ")
 
 _log = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ class Fetching:
             try:
                 sought = await self._seek()
                 if name := obtaining.missing(sought):
+                    obtaining.need_engine(sought)
                     await self._fetch(name)
                 model = obtaining.find(sought)
                 await self._plan(model)
@@ -100,8 +102,10 @@ class Fetching:
         """Raises ModelError: it could not be had."""
         returncode, said = await self._run("swictation", "model", "download", name)
         if returncode:
-            *message, remedy = [_PREFIX.sub("", line) for line in said[-2:]] or ["it failed", ""]
-            raise ModelError(" ".join(message) or remedy, f"swictation model download {name}")
+            remedy = f"swictation model download {name}"
+            if said and _REMEDY.match(said[-1]):
+                remedy = _REMEDY.sub("", said.pop())
+            raise ModelError(_PREFIX.sub("", said[-1]) if said else "it failed", remedy)
 
     async def _run(self, module: str, *arguments: str) -> tuple[int, list[str]]:
         """Run a module of ours to its end, or kill it; its exit status and its last lines."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+from swictation.asr.registry import is_for_card
 from swictation.audio.source import Source
 from swictation.audio.wavfile import FileSource, Pace
 from swictation.clock import MonotonicClock
@@ -59,8 +60,12 @@ class FileSession:
         self._events = EventLog(events, self._clock)
         self._spec = engine_spec(settings, model)
         self._mode = ""
+        self._spare: Settings | None = None
+        """What takes over from an engine on a card, until it has been had."""
         self.device = ""
         """Where the engine computes: "" until a worker was ready."""
+        self.stood_in = ""
+        """Why another engine than the one of the settings was asked for once, in words."""
 
     async def __aenter__(self) -> Self:
         self._workshop = Workshop(self._settings, self._events, self._clock)
@@ -126,18 +131,36 @@ class FileSession:
     def _begin_card(self, steward: Steward) -> None:
         """Both engines; the one on the processor may be missing."""
         steward.have("gpu", self._spec, foreseen(self._spec))
-        if other := spare(self._settings):
-            try:
-                steward.have("cpu", engine_spec(other, find_model(other)))
-            except SwictationError as error:
-                self._events.fault("model", f"{error.message} -> {error.remedy}")
-                steward.miss_cpu()
+        self._spare = spare(self._settings)
+        if not is_for_card(self._settings.asr.engine):
+            self._have_spare(
+                steward
+            )  # else it would have done a short file before the card is ready
         steward.start()
+
+    def _have_spare(self, steward: Steward) -> None:
+        other, self._spare = self._spare, None
+        if other is None:
+            return
+        try:
+            steward.have("cpu", engine_spec(other, find_model(other)))
+        except SwictationError as error:
+            self._events.fault("model", f"{error.message} -> {error.remedy}")
+            steward.miss_cpu()
 
     def _on_mode(self, mode: str, reason: str) -> None:
         if mode and mode != self._mode:
             self._events.fault("placement", f"{mode}: {reason}")
         self._mode = mode
+        self.stood_in = reason or self.stood_in
+        if mode and self._spare and self._steward:
+            # Not from within: it is the steward that tells of the mode.
+            asyncio.get_running_loop().call_soon(self._have_spare, self._steward)
+
+    @property
+    def serves(self) -> tuple[str, str]:
+        """The engine that served last, and its model."""
+        return self._crew.serves
 
     def _on_signal(self, number: signal.Signals) -> None:
         self._workshop.inbox.post(StopRequested(signal.Signals(number).name))

@@ -63,14 +63,15 @@ class Report:
         """This moment."""
         stream, crew, held = self._stream, self._engines.crew, self._stream.delivery.held
         worker, steward = crew.serving, self._engines.steward
+        engine, model = crew.serves
         latency = self._recognition.latency
         return Status(
             state=self._dictation.state,
             degraded=self._dictation.degradations.gravest,
             ready=crew.is_ready,
             models=self._models(),
-            engine=self.settings.asr.engine,
-            model=self._engines.model,
+            engine=engine or self.settings.asr.engine,
+            model=model or self._engines.model,
             model_reason=self._engines.model_reason,
             device=crew.device,
             worker=WorkerStatus(
@@ -94,7 +95,7 @@ class Report:
         )
 
     def _models(self) -> dict[str, ModelState]:
-        name = self._engines.model or self.settings.asr.model
+        name = self._engines.crew.serves[1] or self._engines.model or self.settings.asr.model
         if self._engines.crew.is_ready:
             return {name: "loaded"}
         has_failed = self._engines.has_model_failed or self._dictation.degradations.has(NO_ENGINE)

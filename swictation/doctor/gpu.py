@@ -34,8 +34,12 @@ def judge(found: list[Card], version: str, *, is_wanted: bool) -> Finding:
         told = f"NVIDIA's driver {version} is loaded, but no card is on the bus: off, or unplugged"
         return Finding("GPU", "warning", told, "echo 1 | sudo tee /sys/bus/pci/rescan; or reboot")
     if not found:
-        remedy = '[asr] device = "cpu": swictation config path' if is_wanted else ""
-        told = "no NVIDIA card: the engine runs on the processor"
+        remedy = (
+            '[asr] engine = "whisper" and device = "auto": swictation config path'
+            if is_wanted
+            else ""
+        )
+        told = "no NVIDIA card: an engine on the processor serves"
         return Finding("GPU", level, told, remedy)
     if not version:
         told = "an NVIDIA card without NVIDIA's driver: the engine runs on the processor"

@@ -7,7 +7,7 @@ import msgspec
 
 from swictation.config.settings import Settings
 from swictation.errors import ModelError
-from swictation.models import choosing, plans, unpacked
+from swictation.models import choosing, extras, plans, unpacked
 from swictation.models.catalog import AUTO, CANARY, CATALOG, choose, speaking
 from swictation.models.fetch import download
 from swictation.models.spec import NEMO, ModelSpec
@@ -71,6 +71,15 @@ def missing(sought: Sought) -> str:
     return spec.name if quick_problems(spec) else ""
 
 
+def need_engine(sought: Sought) -> None:
+    """Refuse to fetch gigabytes that nothing here could load. Raises ModelError."""
+    if sought.engine == CANARY and not is_path(sought.model) and not extras.has_canary():
+        raise ModelError(
+            f"the model {sought.model} is not here, nor are torch and NeMo, which it needs",
+            f"{extras.install_command(CANARY)}; then: swictation model download {sought.model}",
+        )
+
+
 def find(sought: Sought) -> ModelLocation:
     """Where the model is. Raises ModelError. Another engine than those known finds its own."""
     if sought.engine not in _ENGINES:
@@ -86,6 +95,7 @@ def obtain(sought: Sought, progress: Progress) -> ModelLocation:
         ModelError: it is unknown, or cannot be had.
     """
     if missing(sought):
+        need_engine(sought)
         if is_path(sought.model):
             unpacked.unpack_once(_path(sought), progress)
         else:
@@ -111,6 +121,8 @@ def for_card(specs: Sequence[ModelSpec], settings: Settings) -> choosing.Choice:
         smallest = sorted(candidates, key=lambda it: it.plans[0].weights_mib)
         return choosing.choose(smallest, None, settings.vram, why_unknown='[asr] device is "cpu"')
     card = asking.ask(settings.vram.gpu, limit_s=_CARD_LIMIT_S)
+    if card.trouble in asking.NO_CARD and not any(it.is_installed for it in candidates):
+        return choosing.Choice("", "", f"Canary wants a card, and there is none: {card.reason}")
     return choosing.choose(
         candidates,
         card.total_mib if card.is_usable else None,

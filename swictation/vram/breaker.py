@@ -77,15 +77,20 @@ class Breaker:
             if not self._ooms:
                 self.failures, self.why = 0, ""
 
-    def failed(self, kind: FailureKind, now_s: float, *, is_probe: bool = True) -> None:
-        """A call failed. Anything but an OOM means that its worker is gone, or must go."""
+    def failed(
+        self, kind: FailureKind, now_s: float, *, is_probe: bool = True, why: str = ""
+    ) -> None:
+        """A call failed. Anything but an OOM means that its worker is gone, or must go.
+
+        `why`: in words, where more is known than the kind.
+        """
         if self.state == "dead":
             return
         if is_probe:
             self._is_probing = False
         self.failures += 1
         if kind != "oom":
-            self._die(kind, now_s)
+            self._die(why.rstrip(".") or _DEATHS[kind], now_s)
         elif self.state == "half-open":
             self._open(now_s, "the card was short of memory again")
         elif self.state == "closed":
@@ -134,8 +139,8 @@ class Breaker:
         self._ooms.clear()
         self.state, self.why = "open", why
 
-    def _die(self, kind: FailureKind, now_s: float) -> None:
-        self.state, self.why = "dead", _DEATHS[kind]
+    def _die(self, why: str, now_s: float) -> None:
+        self.state, self.why = "dead", why
         self._is_probing = False
         recent = [at for at in self._deaths if now_s - at < BAN_WINDOW_S]
         self._deaths = [*recent, now_s]

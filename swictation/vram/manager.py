@@ -127,7 +127,7 @@ class AdaptiveMemoryManager:
         mind = self._mind
         was_loading = mind.worker.phase in ("asked", "loading")
         if kind is not None:
-            mind.trust.failed(kind, now_s)
+            mind.trust.failed(kind, now_s, reason if kind == "other" else "")
             mind.gains.forget("stop")
             if was_loading:
                 mind.gate.load_failed(now_s)

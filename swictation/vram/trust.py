@@ -67,13 +67,13 @@ class Trust:
         self._is_proven = self.breaker.state == "closed"
         self.has_served = self.has_served or self._is_proven
 
-    def failed(self, kind: FailureKind, now_s: float) -> None:
-        """A call failed: the validation, if one runs."""
+    def failed(self, kind: FailureKind, now_s: float, why: str = "") -> None:
+        """A call failed: the validation, if one runs. `why`: see `Breaker.failed`."""
         is_probe = self._running == "probe"
         if self._running:
             self._retry.failed(now_s)
         self._running = ""
-        self.breaker.failed(kind, now_s, is_probe=is_probe)
+        self.breaker.failed(kind, now_s, is_probe=is_probe, why=why)
 
     def succeeded(self, now_s: float) -> None:
         """A user's request was answered."""

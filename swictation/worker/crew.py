@@ -78,6 +78,12 @@ class Crew:
         return self.is_ready and capabilities is not None and capabilities.partials
 
     @property
+    def serves(self) -> tuple[str, str]:
+        """Which engine really serves, with which model; empty until one was ready."""
+        spec = self.serving.ready_spec
+        return (spec.engine, spec.model) if spec else ("", "")
+
+    @property
     def chunking(self) -> Chunking | None:
         """Where an utterance that begins now is decoded while it goes on; None: nowhere."""
         capabilities = self.serving.capabilities

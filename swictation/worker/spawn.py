@@ -21,6 +21,7 @@ _ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": str(2**20),
     "MALLOC_TRIM_THRESHOLD_": str(2**24),
     "HF_HUB_OFFLINE": "1",
+    "ORT_DISABLE_TELEMETRY": "1",
     "PYTHONUNBUFFERED": "1",
 }
 _NONE: Mapping[str, str] = {}

@@ -94,7 +94,8 @@ class Supervisor:
         self.generation = 0
         self.starts = 0
         self.capabilities: Capabilities | None = None
-        """Of the last worker that was ready."""
+        """Of the last worker that was ready, as is its spec."""
+        self.ready_spec: EngineSpec | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -325,7 +326,7 @@ class Supervisor:
     def _on_ready(self, worker: WorkerProcess, ready: Ready) -> None:
         self._is_ready = True
         self._loaded_rss_mib = worker.rss_mib
-        self.capabilities = ready.capabilities
+        self.capabilities, self.ready_spec = ready.capabilities, self._spec
         self._watch()
         self._post(
             WorkerReady(

@@ -84,6 +84,13 @@ def test_auto_with_a_driver_that_fails_takes_what_is_installed(in_use):
     assert "not loaded" in sought.reason
 
 
+def test_without_a_card_nothing_is_asked_for_that_none_could_use(in_use):
+    in_use.fail_init(9)
+    with pytest.raises(ModelError, match="wants a card, and there is none") as caught:
+        seek(settings())
+    assert "whisper" in caught.value.remedy
+
+
 def test_on_the_processor_the_smallest_is_meant_and_no_card_is_asked(in_use):
     assert seek(settings(device="cpu")).model == "canary-180m-flash"
     assert in_use.calls == 0

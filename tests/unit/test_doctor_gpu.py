@@ -60,7 +60,7 @@ def test_a_card_without_its_driver_is_no_fault_while_nobody_wants_it(machine):
 def test_an_engine_that_wants_a_card_where_there_is_none_is_warned_of(machine):
     found = judge(machine, is_wanted=True)
     assert found.level == "warning"
-    assert 'device = "cpu"' in found.remedy
+    assert 'engine = "whisper"' in found.remedy
 
 
 def test_a_driver_without_a_card_is_warned_of(machine):
