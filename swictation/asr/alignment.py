@@ -14,13 +14,32 @@ def has_words(text: str) -> bool:
 def rest_after(typed: str, text: str) -> str:
     """The part of `text` behind the prefix that is most like `typed`.
 
-    With the punctuation that follows that prefix, unless `typed` has its own there already.
+    With whatever follows that prefix (marks, signs, quotes), less what `typed` ends with itself.
 
     Likeness is the edit distance in words, case and punctuation ignored; of prefixes that are
     equally like it the longest counts, so that no typed word is typed twice.
     """
-    old = [word.lower() for word in _WORD.findall(typed)]
-    spans = list(_WORD.finditer(text))
+    if _begins_with(text, typed):
+        return text[len(typed) :]
+    typed_spans = list(_WORD.finditer(typed))
+    length, end = _likest([span[0].lower() for span in typed_spans], list(_WORD.finditer(text)))
+    if not length:
+        return text
+    rest, tail = text[end:], typed[typed_spans[-1].end() :].rstrip() if typed_spans else ""
+    if tail and rest.startswith(tail):
+        return rest[len(tail) :]
+    return rest.lstrip(_MARKS) if tail.endswith(tuple(_MARKS)) else rest
+
+
+def _begins_with(text: str, typed: str) -> bool:
+    """Whether it does, and not in mid-word."""
+    if not text.startswith(typed):
+        return False
+    return not (typed[-1:].isalnum() and text[len(typed) : len(typed) + 1].isalnum())
+
+
+def _likest(old: list[str], spans: list[re.Match[str]]) -> tuple[int, int]:
+    """Of the prefixes of `spans` the one that is most like `old`: its words, and where it ends."""
     # One row of Levenshtein's matrix at a time: distances of `old` so far to each prefix.
     row = list(range(len(spans) + 1))
     for count, word in enumerate(old, 1):
@@ -29,5 +48,4 @@ def rest_after(typed: str, text: str) -> str:
             change = above[at - 1] + (span[0].lower() != word)
             row.append(min(change, above[at] + 1, row[-1] + 1))
     length = max(at for at in range(len(row)) if row[at] == min(row))
-    rest = text[spans[length - 1].end() :] if length else text
-    return rest.lstrip(_MARKS) if length and typed.rstrip()[-1:] in tuple(_MARKS) else rest
+    return length, spans[length - 1].end() if length else 0

@@ -54,8 +54,10 @@ class _Current(msgspec.Struct):
     """The last sample of that decode; -1 while there is none that counts."""
     beyond: str | None = None
     """What that decode says of it: `Hypothesis.beyond`."""
+    chunk_end: int = -1
+    """The last chunk end that was dealt with."""
     chunks: list[tuple[int, int]] = []
-    """Chunk ends that were dealt with, and how long `forced_text` was before."""
+    """Those that an engine answered, and how long `forced_text` was before."""
     is_confident: bool = False
     is_given_up: bool = False
 
@@ -128,8 +130,20 @@ class Stabilizer:
         return self._advance()
 
     def pass_over(self, number: int) -> list[Step]:
-        """Nobody streams any more: do without what the request `number` would have brought."""
+        """Do without what the request `number` would have brought: nobody streams any more."""
+        if self._current and self._pending and self._pending.goes_on:
+            self._current.chunk_end = self._pending.last_sample
         return self.answer(number, Hypothesis("", confident=False))
+
+    def is_outrun(self, request: DecodeRequest) -> bool:
+        """Whether words are typed that a streaming engine heard behind the request's sound.
+
+        No other engine can tell which: it would say again what it is made to begin with.
+        """
+        current = self._current
+        if current is None or current.number != request.utterance:
+            return False
+        return any(sample > request.last_sample for sample, _ in current.chunks)
 
     def answer(self, number: int, hypothesis: Hypothesis) -> list[Step]:
         """Take an engine's answer; any but the pending request's is ignored."""
@@ -151,7 +165,7 @@ class Stabilizer:
             return []
         self._pending = None
         self._current.is_given_up = True
-        self._current.rest = ""
+        self._current.rest, self._current.beyond = "", None
         return self._advance()
 
     def _advance(self) -> list[Step]:
@@ -173,8 +187,7 @@ class Stabilizer:
         if self._current is None or self._current.is_given_up:
             return False
         if isinstance(point, ChunkEnd):
-            done = self._current.chunks
-            return not done or done[-1][0] < point.at_sample
+            return self._current.chunk_end < point.at_sample
         if isinstance(point, SilenceNoticed):
             return not (len(self._points) > 1 and isinstance(self._points[1], SpeechResumed))
         return isinstance(point, SpeechEnded) and self._current.decoded_to != point.last_sample
@@ -219,6 +232,7 @@ class Stabilizer:
             return []
         elif isinstance(point, SpeechResumed):
             self._current.rest, self._current.decoded_to = "", -1
+            self._current.beyond = None
         elif isinstance(point, SilenceConfirmed):
             return self._commit_sure(self._current, point)
         elif isinstance(point, SpeechEnded):
@@ -228,7 +242,9 @@ class Stabilizer:
     def _commit_chunk(
         self, current: _Current, request: DecodeRequest, hypothesis: Hypothesis
     ) -> list[Step]:
-        current.chunks.append((request.last_sample, len(current.forced_text)))
+        if current.chunk_end < request.last_sample:
+            current.chunk_end = request.last_sample
+            current.chunks.append((request.last_sample, len(current.forced_text)))
         text = hypothesis.new_text
         current.forced_text += text
         return [Commit(current.number, text, False, request.last_sample)] if text else []

@@ -93,7 +93,10 @@ def settings_from(config: Path | None, wishes: Wishes = _NO_WISHES) -> Settings:
             f"{wishes.language!r} is no language code.", "try: --language en, or de, fr, es ..."
         )
     settings = loaded.settings
-    engine = wishes.engine or _engine_of(wishes.model)
+    owner = _engine_of(wishes.model)
+    engine = wishes.engine or owner
+    if owner and engine != owner:
+        raise UsageError(f"{wishes.model} is a model of {owner}, not of {engine}.", "leave one out")
     if engine and engine != settings.asr.engine:
         find(engine)
         # A model that the configuration names is another engine's.

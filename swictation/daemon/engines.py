@@ -80,12 +80,13 @@ class Engines:
     def fall_back(self, error: SwictationError) -> bool:
         """The only engine cannot be loaded: have another serve; False where there is none."""
         other = understudy(self._settings)
-        if self.steward or other is None or other.asr.engine == self._settings.asr.engine:
+        if other is None or other.asr.engine == self._settings.asr.engine:
             return False
-        if self._understudy is None:
-            self._understudy, self._why_other = other, error.message
-            self._show_modes()
-            self._fetching.look_again(other)
+        if self.steward or self._understudy:
+            return False
+        self._understudy, self._why_other = other, error.message
+        self._show_modes()
+        self._fetching.look_again(other)
         return True
 
     def reset_card(self) -> str:

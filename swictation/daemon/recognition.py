@@ -266,8 +266,10 @@ class Recognition:
         route = self._crew.router(request)
         if route.seat is None or not self._crew.at(route.seat).is_ready:
             return
-        if request.goes_on and not self._crew.streams(route.seat):
-            self._perform(self._stream.stabilizer.pass_over(request.number), self._clock.now_s())
+        stabilizer = self._stream.stabilizer
+        is_for_stream = request.goes_on or stabilizer.is_outrun(request)
+        if is_for_stream and not self._crew.streams(route.seat):
+            self._perform(stabilizer.pass_over(request.number), self._clock.now_s())
             return
         is_at_an_edge = not request.forced_text and not request.partial
         if is_at_an_edge and route.seat == "cpu" and self._crew.is_bloated:

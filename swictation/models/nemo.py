@@ -5,10 +5,13 @@ a line, before anything large is written.
 """
 
 import errno
+import gzip
 import hashlib
+import lzma
 import re
 import shutil
 import tarfile
+import zlib
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from importlib import metadata
@@ -117,7 +120,7 @@ def _told(path: Path) -> Generator[None, None, None]:
         size = path.stat().st_size
         what = "is no NeMo archive: not a tar" if size else "is empty"
         raise ModelError(f"{path} {what}", _AGAIN) from error
-    except tarfile.TarError as error:
+    except (tarfile.TarError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
         raise ModelError(f"{path} is damaged: {error}", _AGAIN) from error
 
 

@@ -69,6 +69,8 @@ class AdaptiveMemoryManager:
         if foreseen:
             self._mind.worker.tiers = foreseen.tiers
             self._mind.admission.expect(foreseen.step_mib, foreseen.step_mib_per_s)
+        elif not self._mind.worker.is_there:
+            self._mind.worker.tiers = ()
         return self._settle(now_s)
 
     def on_snapshot(self, snapshot: VramSnapshot) -> list[Effect]:

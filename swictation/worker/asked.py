@@ -3,7 +3,7 @@
 import msgspec
 
 from swictation.errors import ProtocolError
-from swictation.types import DecodeRequest, to_seconds
+from swictation.types import Capabilities, DecodeRequest, to_seconds
 
 _STRAY_ANSWERS_LIMIT = 16
 
@@ -14,6 +14,12 @@ class Asked(msgspec.Struct, frozen=True):
     request: DecodeRequest
     piece_samples: int
     """0: all of it."""
+
+    def effort_s(self, capabilities: Capabilities | None) -> float:
+        """How much sound it was work for: of a stream the last chunk, the rest was heard before."""
+        chunking = capabilities.chunking if capabilities else None
+        whole_s = self.request.duration_s
+        return min(whole_s, to_seconds(chunking.every_samples)) if chunking else whole_s
 
     @property
     def at_once_s(self) -> float:

@@ -341,7 +341,7 @@ class Supervisor:
         if asked is None:
             return
         self._has_answered = True
-        self._deadline.learn(asked.request.duration_s, answer.hypothesis.decode_s)
+        self._deadline.learn(asked.effort_s(self.capabilities), answer.hypothesis.decode_s)
         self.restarts = restarts.served(self.restarts)
         self._watch()
         self._post(

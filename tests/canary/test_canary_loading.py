@@ -98,6 +98,18 @@ def test_a_converted_copy_holds_what_a_cast_would(folder):
     assert all(torch.equal(cast[name], copied[name]) for name in cast)
 
 
+def test_a_copy_that_is_older_than_the_weights_is_not_used(folder):
+    from swictation.asr.engines.canary.convert import convert
+    from swictation.asr.engines.canary.folder import best_weights
+
+    copy, source = convert(folder, "fp16"), folder / "model_weights.ckpt"
+    assert best_weights(folder, "fp16") == best_weights(folder, "int8") == copy
+    assert best_weights(folder, "bf16") == source
+    later_ns = copy.stat().st_mtime_ns + 10**9
+    os.utime(source, ns=(later_ns, later_ns))
+    assert best_weights(folder, "fp16") == source
+
+
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_the_mel_filters_stay_fp32_and_tied_weights_one(folder, precision):
     import torch

@@ -144,6 +144,22 @@ def test_where_nobody_streams_any_more_a_chunk_is_passed_over(rule):
     assert rule.stabilizer.pending.forced_text == " Open the"
 
 
+def test_a_request_that_reaches_behind_all_chunks_is_not_outrun(rule):
+    rule.points(STARTED)
+    rule.hear_chunk(0, " Open")
+    rule.points(SpeechEnded(0, 60_000, 59_000, "silence"))
+    assert not rule.stabilizer.is_outrun(rule.stabilizer.pending)
+
+
+def test_where_nobody_ever_streamed_only_the_end_is_decoded_again(rule):
+    """As without chunks: what was passed over says nothing of what an engine has heard."""
+    rule.points(STARTED)
+    for number in range(3):
+        rule.heard(chunk_end(number) + MARGIN)
+        rule.stabilizer.pass_over(rule.stabilizer.pending.number)
+    assert rule.stabilizer.partial(30_000, 60_000).first_sample == 30_000
+
+
 def test_after_chunks_an_utterance_is_always_asked_about_from_its_first_sample(rule):
     rule.points(STARTED)
     for number in range(12):
@@ -186,6 +202,13 @@ class TestCut:
 
     def test_of_an_engine_that_cannot_tell_all_that_later_chunks_brought(self, rule):
         rule.answer(said(""))
+        assert self.next_forced(rule) == " three four five"
+
+    def test_of_an_engine_that_does_not_stream_nothing_is_asked_then(self, rule):
+        """It would be made to begin with words that it cannot hear, and say them again."""
+        assert rule.stabilizer.is_outrun(rule.stabilizer.pending)
+        steps = rule.stabilizer.pass_over(rule.stabilizer.pending.number)
+        assert steps == [Commit(0, "", True, chunk_end(2) + 4_000, joins_next=True)]
         assert self.next_forced(rule) == " three four five"
 
     def test_nothing_is_carried_where_nothing_lies_behind(self, rule):

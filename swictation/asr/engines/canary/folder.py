@@ -18,13 +18,19 @@ def weights_file(folder: Path, precision: str) -> Path:
 def best_weights(folder: Path, precision: str) -> Path:
     """The smallest file from which a model of that precision can be loaded unchanged.
 
+    A copy that is older than the weights was made of others.
+
     Raises:
         EngineError: there is none.
     """
-    wanted = ["fp16" if precision == "int8" else precision, "fp32"]
-    for name in wanted:
-        if (path := weights_file(folder, name)).is_file():
-            return path
+    copy = weights_file(folder, "fp16" if precision == "int8" else precision)
+    source = weights_file(folder, "fp32")
+    if copy.is_file() and not (
+        source.is_file() and copy.stat().st_mtime_ns < source.stat().st_mtime_ns
+    ):
+        return copy
+    if source.is_file():
+        return source
     raise EngineError(f"The model folder {folder} lacks {WEIGHTS}.", _DOWNLOAD)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from swictation.asr.engines.canary.building import skeleton
-from swictation.asr.engines.canary.folder import best_weights
+from swictation.asr.engines.canary.folder import WEIGHTS, best_weights
 from swictation.asr.engines.canary.libraries import multitask_decoding, torch
 from swictation.asr.engines.canary.precision import dtype_of, is_kept_fp32, quantised_modules
 from swictation.errors import EngineError
@@ -50,7 +50,8 @@ def read_weights(path: Path) -> dict[str, Any]:
     try:
         weights = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
     except (RuntimeError, ValueError, OSError, EOFError, pickle.UnpicklingError) as error:
-        raise EngineError(f"The weights in {path} are damaged.", _AGAIN) from error
+        again = _AGAIN if path.name == WEIGHTS else "swictation model convert"
+        raise EngineError(f"The weights in {path} are damaged.", again) from error
     if not isinstance(weights, dict):
         raise EngineError(f"The weights in {path} are none: no table of tensors.", _AGAIN)
     return weights  # pyright: ignore[reportUnknownVariableType]

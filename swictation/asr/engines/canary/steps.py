@@ -42,6 +42,8 @@ class Steps:
             streaming_policy=_POLICIES[policy],
             waitk_lagging=1,
             max_generation_length=MOST_TOKENS,
+            # It takes "no, no, no" for a fault, and ends the text there for good.
+            hallucinations_detector=False,
         )
         computer = aed_streaming.GreedyBatchedStreamingAEDComputer
         self._computer = computer(model, frame_chunk_size=window.chunk_frames, decoding_cfg=config)
