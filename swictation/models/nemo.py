@@ -116,7 +116,7 @@ def _told(path: Path) -> Generator[None, None, None]:
         raise ModelError(f"{path} would write outside its folder: {error}", _OTHER) from error
     except (tarfile.ReadError, EOFError) as error:
         if _is_tar(path):
-            raise ModelError(f"{path} is truncated", _AGAIN) from error
+            raise ModelError(f"{path} is truncated or damaged", _AGAIN) from error
         size = path.stat().st_size
         what = "is no NeMo archive: not a tar" if size else "is empty"
         raise ModelError(f"{path} {what}", _AGAIN) from error

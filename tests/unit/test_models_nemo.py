@@ -1,6 +1,8 @@
 """Whatever is wrong with a `.nemo` is told in a line, and nothing gets outside its folder."""
 
+import gzip
 import io
+import lzma
 import os
 import tarfile
 
@@ -76,11 +78,19 @@ def test_the_second_model_of_v2_is_left_out(given, target):
     assert {path.name for path in target.iterdir()} == KEPT
 
 
+def spoilt(data, at):
+    return data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
         pytest.param(WHOLE[: len(WHOLE) // 2], "is truncated", id="truncated"),
         pytest.param(WHOLE[:700], "is truncated", id="next to nothing of it"),
+        pytest.param(spoilt(gzip.compress(WHOLE), 14), "damaged", id="a wrong bit, compressed"),
+        pytest.param(
+            spoilt(lzma.compress(WHOLE), len(WHOLE) // 2), "damaged", id="a wrong bit, by lzma"
+        ),
         pytest.param(b"", "is empty", id="empty"),
         pytest.param(WEIGHTS, "is no NeMo archive: not a tar", id="not a tar"),
         pytest.param(
