@@ -15,17 +15,16 @@ import pytest
 from msgspec.structs import replace
 
 from contract.vad_detector_suite import read
+from gpu.seated import Seated, in_a_worker
 from swictation.asr.engine import EngineSpec
 from swictation.asr.engines.whisper import cublas
 from swictation.asr.whisper_memory import read_shape
-from swictation.types import DecodeRequest, to_samples
+from swictation.types import to_samples
 from swictation.vram.nvml import NvmlProbe
-from swictation.worker.messages import PROTOCOL_VERSION, Decode, Load, Order, Ready, Shutdown
-from swictation.worker.process import WorkerProcess
+from swictation.worker.messages import Order
 
 pytestmark = [pytest.mark.gpu, pytest.mark.timeout(280)]
 
-PATIENCE_S = 120.0
 BACK_WITHIN_S = 5.0
 YIELDS_WITHIN_S = 1.0
 LONGEST_S = 28.0
@@ -40,41 +39,6 @@ def spec(gpu, whisper_model):
     if not ctranslate2.get_cuda_device_count():
         pytest.skip("CTranslate2 finds no card, though NVML shows one: is the driver too old?")
     return EngineSpec("whisper", "tiny.en", str(whisper_model), "en", device="cuda", card=gpu)
-
-
-class Seated:
-    """A worker on the card, ready. An async context manager."""
-
-    def __init__(self, spec):
-        self._spec = spec
-        self.process = WorkerProcess(1)
-
-    async def __aenter__(self):
-        await self.process.start()
-        self.process.send(Load(PROTOCOL_VERSION, 1, self._spec))
-        self.ready = await self.receive()
-        assert isinstance(self.ready, Ready), self.ready
-        return self
-
-    async def __aexit__(self, *_):
-        self.process.send(Shutdown())
-        await self.process.close()
-
-    async def receive(self):
-        return await asyncio.wait_for(self.process.receive(), PATIENCE_S)
-
-    async def decode(self, samples):
-        request = DecodeRequest(1, 0, 0, len(samples))
-        self.process.send(Decode(request, samples.tobytes()))
-        return await self.receive()
-
-
-def in_a_worker(spec, test):
-    async def main():
-        async with Seated(spec) as seated:
-            return await test(seated)
-
-    return asyncio.run(main())
 
 
 @pytest.mark.parametrize("tier", [0, 1])
