@@ -28,12 +28,20 @@ NAMES = (
     "desk",
     "vram",
     "soak",
+    "canary.sizes",
+    "canary.loading",
+    "canary.steps",
+    "canary.streaming",
+    "canary.program",
 )
 """Each a module of this package with `run(context)`; they run in this order."""
+_CANARY = "canary"
+"""A name for all of its own, whose figures stand under it and not under an embedded model's."""
+_LONG = "soak"
 
 
 @click.command()
-@click.argument("names", nargs=-1, type=click.Choice(NAMES), metavar="[NAME]...")
+@click.argument("names", nargs=-1, type=click.Choice([*NAMES, _CANARY]), metavar="[NAME]...")
 @click.option("--model", type=click.Choice(["tiny.en", "base"]), default="tiny.en")
 @click.option("--out", type=click.Path(path_type=Path), help="Add the figures to this JSON file.")
 @click.option("--minutes", default=60.0, help="Minutes of looped sound for the soak.")
@@ -43,11 +51,12 @@ def main(
 ) -> None:
     """Measure the product on the recordings of $SWICTATION_SPEECH (default ../shared/speech).
 
-    Without a NAME everything is measured but the soak, which takes minutes of one core.
+    Without a NAME everything is measured but the soak, which takes minutes of one core, and
+    `canary`, which needs no recordings but NeMo (tests/bench/canary).
     """
     context = Context(model, minutes, live_s)
     own: dict[str, Any] = {}
-    chosen = names or NAMES[:-1]
+    chosen = _chosen(names)
     for name in chosen:
         click.echo(f"{name} ({model}) ...", err=True)
         try:
@@ -57,10 +66,21 @@ def main(
             return
         own[name] = {"machine": machine.describe(), **result}
         if out:
-            _add(out, model, name, own[name])
+            group, _, part = name.rpartition(".")
+            _add(out, group or model, part, own[name])
     if out is None:
         click.echo(msgspec.json.format(msgspec.json.encode(own), indent=1).decode())
     click.echo(goals.as_text(goals.judge(model, own, chosen)))
+
+
+def _chosen(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those that were named, or the embedded engine's."""
+    if not names:
+        return tuple(name for name in NAMES if name != _LONG and "." not in name)
+    wanted = {*names}
+    if _CANARY in wanted:
+        wanted |= {name for name in NAMES if name.startswith(f"{_CANARY}.")}
+    return tuple(name for name in NAMES if name in wanted)
 
 
 def _add(out: Path, model: str, name: str, result: dict[str, Any]) -> None:
