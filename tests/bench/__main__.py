@@ -31,8 +31,6 @@ NAMES = (
     "canary.sizes",
     "canary.loading",
     "canary.steps",
-    "canary.streaming",
-    "canary.program",
 )
 """Each a module of this package with `run(context)`; they run in this order."""
 _CANARY = "canary"

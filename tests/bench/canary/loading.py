@@ -54,7 +54,9 @@ def _ratios(turns: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
     for name in list(_WAYS)[1:]:
         found[name] = {
             kind: round(
-                statistics.median(_total(turn[name], kind) / _total(turn["nemo"], kind) for turn in turns),
+                statistics.median(
+                    _total(turn[name], kind) / _total(turn["nemo"], kind) for turn in turns
+                ),
                 2,
             )
             for kind in ("load_cpu_s", "load_wall_s", "cpu_s", "wall_s")

@@ -1,4 +1,4 @@
-"""What a step of the stream costs on one thread of the processor: the encoder's part, and all of it.
+"""What a step of the stream costs on one thread: the encoder's part, and all of it.
 
 As a program (`python -m tests.bench.canary.steps FOLDER PRECISION`) it takes some.
 """
