@@ -3,7 +3,7 @@
 import faulthandler
 import signal
 
-_STDERR = 2
+from swictation.daemon.logs import STDERR, kept_stderr
 
 
 def on_signal() -> None:
@@ -11,10 +11,11 @@ def on_signal() -> None:
 
     Not on an event loop: it works while the run loop hangs.
     """
-    faulthandler.enable(_STDERR)
-    faulthandler.register(signal.SIGUSR1, _STDERR)
+    stderr = kept_stderr()
+    faulthandler.enable(stderr)
+    faulthandler.register(signal.SIGUSR1, stderr)
 
 
 def dump() -> None:
     """Dump all stacks to stderr now."""
-    faulthandler.dump_traceback(_STDERR)
+    faulthandler.dump_traceback(STDERR)

@@ -1,0 +1,27 @@
+"""What is logged arrives, whatever a library does with stderr meanwhile."""
+
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.unit
+
+PROGRAM = """
+import logging, os, signal
+from swictation.daemon import logs, stacks
+
+logs.set_up(verbose=False)
+stacks.on_signal()
+os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # as sounddevice does while it lists devices
+logging.getLogger("a").warning("the card is full")
+signal.raise_signal(signal.SIGUSR1)
+"""
+
+
+def test_a_line_and_the_stacks_arrive_while_descriptor_2_leads_nowhere():
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True
+    )
+    assert done.stderr.startswith("swictation: the card is full\n")
+    assert "Current thread" in done.stderr
