@@ -1,6 +1,7 @@
 """What of a new text lies behind the words that are already typed. Pure."""
 
 import re
+from collections.abc import Sequence
 
 _MARKS = ".,!?;:…"
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
@@ -17,7 +18,8 @@ def rest_after(typed: str, text: str) -> str:
     With whatever follows that prefix (marks, signs, quotes), less what `typed` ends with itself.
 
     Likeness is the edit distance in words, case and punctuation ignored; of prefixes that are
-    equally like it the longest counts, so that no typed word is typed twice.
+    equally like it the one that is so in letters counts, then the longest: no typed word is typed
+    twice.
     """
     if _begins_with(text, typed):
         return text[len(typed) :]
@@ -40,12 +42,33 @@ def _begins_with(text: str, typed: str) -> bool:
 
 def _likest(old: list[str], spans: list[re.Match[str]]) -> tuple[int, int]:
     """Of the prefixes of `spans` the one that is most like `old`: its words, and where it ends."""
-    # One row of Levenshtein's matrix at a time: distances of `old` so far to each prefix.
-    row = list(range(len(spans) + 1))
-    for count, word in enumerate(old, 1):
-        above, row = row, [count]
-        for at, span in enumerate(spans, 1):
-            change = above[at - 1] + (span[0].lower() != word)
-            row.append(min(change, above[at] + 1, row[-1] + 1))
-    length = max(at for at in range(len(row)) if row[at] == min(row))
+    new = [span[0].lower() for span in spans]
+    row = _distances(old, new)
+    alike = [at for at in range(len(row)) if row[at] == min(row)]
+    length = alike[-1] if len(alike) == 1 else _likest_in_letters(old, new, alike)
     return length, spans[length - 1].end() if length else 0
+
+
+def _likest_in_letters(old: list[str], new: list[str], lengths: list[int]) -> int:
+    """Of prefixes of so many words the one whose letters differ least, for its length.
+
+    Where words became one ("haus tuer", "haustuer ist") the distance in words cannot tell.
+    """
+    typed, heard = " ".join(old), " ".join(new[: lengths[-1]])
+    row = _distances(typed, heard)
+
+    def difference(length: int) -> float:
+        end = len(" ".join(new[:length]))
+        return row[end] / max(len(typed), end, 1)
+
+    return min(reversed(lengths), key=difference)
+
+
+def _distances(old: Sequence[str], new: Sequence[str]) -> list[int]:
+    """Edit distances (Levenshtein's) of `old` to each prefix of `new`."""
+    row = list(range(len(new) + 1))
+    for count, one in enumerate(old, 1):
+        above, row = row, [count]
+        for at, other in enumerate(new, 1):
+            row.append(min(above[at - 1] + (other != one), above[at] + 1, row[-1] + 1))
+    return row

@@ -38,6 +38,21 @@ def test_of_equally_like_prefixes_the_longest_counts():
     assert rest_after(" a b", " a x c") == " c", "a typed word is not typed twice"
 
 
+@pytest.mark.parametrize(
+    ("typed", "text", "rest"),
+    [
+        (" Haus Tuer", " Haustuer ist offen", " ist offen"),
+        (" I can", " I couldn't go", " go"),
+        (" I can", " he could not go", " not go"),
+        (" so", " the so called", " called"),
+        (" there for", " therefore we left", " we left"),
+        (" a b", " x", ""),
+    ],
+)
+def test_where_words_cannot_tell_letters_do(typed, text, rest):
+    assert rest_after(typed, text) == rest
+
+
 def test_punctuation_alone_holds_no_words():
     assert not has_words(" ... -")
     assert has_words(" 5.")
