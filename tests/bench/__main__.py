@@ -31,6 +31,7 @@ NAMES = (
     "canary.sizes",
     "canary.loading",
     "canary.steps",
+    "canary.host",
 )
 """Each a module of this package with `run(context)`; they run in this order."""
 _CANARY = "canary"
