@@ -140,6 +140,20 @@ def test_an_older_nemo_or_an_unknown_one_is_no_obstacle(version, tmp_path):
     nemo.check_config(config(nemo_version=version), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("tokenizer", "known"),
+    [
+        ({"type": "agg", "langs": {"spl_tokens": {}, "en": {}, "de": {}}}, ("de", "en")),
+        ({"type": "bpe", "model_path": "nemo:it"}, ()),
+        ({"langs": None}, ()),
+        ("none", ()),
+        (None, ()),
+    ],
+)
+def test_the_languages_are_those_with_a_tokenizer_of_their_own(tokenizer, known, tmp_path):
+    assert nemo.check_config(config(tokenizer=tokenizer), tmp_path) == known
+
+
 def test_a_folder_is_checked_as_an_archive_is(given, target):
     nemo.unpack(given(WHOLE), target, quiet)
     nemo.check_folder(target)
