@@ -153,9 +153,7 @@ def _has_record(spec: ModelSpec) -> bool:
 
 def _own_archive(path: Path) -> ModelLocation:
     if not unpacked.is_unpacked(path):
-        raise ModelError(
-            f"the model {path} is not unpacked yet", f"swictation model download {path}"
-        )
+        raise unpacked.absent(path)
     place = unpacked.place_of(path)
     return ModelLocation(path.name.removesuffix(NEMO), place, nemo.check_folder(place))
 

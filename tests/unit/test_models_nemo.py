@@ -182,6 +182,15 @@ def test_an_archive_that_has_changed_is_unpacked_anew_and_the_old_one_goes(given
     assert [it.name for it in after.parent.iterdir() if not it.name.startswith(".")] == [after.name]
 
 
+def test_a_copy_that_lacks_a_file_is_made_anew(given):
+    path = given(WHOLE)
+    place = unpack_once(path, quiet)
+    (place / nemo.WEIGHTS).unlink()
+    assert not is_unpacked(path)
+    assert unpack_once(path, quiet) == place
+    assert is_unpacked(path)
+
+
 def test_a_link_to_an_archive_is_the_archive(given, tmp_path):
     path = given(WHOLE)
     (tmp_path / "link.nemo").symlink_to(path)
