@@ -75,4 +75,5 @@ def test_an_engine_that_nobody_knows_is_named_and_the_embedded_one_serves(desk, 
             lambda it: it["ready"] and is_stood_in_for(it), "ready, cpu-engine"
         )
         assert "no engine called 'canry'" in status["degraded"]["reason"]
-        assert status["engine"] == "whisper"
+        assert (status["engine"], status["precision"]) == ("whisper", "int8")
+        assert f"whisper {status['model']}, int8, on the CPU (worker" in daemon.tell("status")
