@@ -204,6 +204,8 @@ class Capabilities(msgspec.Struct, frozen=True, gc=False):
     """On a card: the ways it can be loaded, the best first."""
     tier: int = 0
     """The one that is loaded."""
+    precision: str = ""
+    """In which numbers its weights are kept: fp16, bf16, int8, fp32; "" where it does not tell."""
 
 
 class DecodeRequest(msgspec.Struct, frozen=True, gc=False):

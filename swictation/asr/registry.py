@@ -3,6 +3,7 @@
 from importlib.metadata import EntryPoint, entry_points
 
 from swictation.asr.engine import Load
+from swictation.config.render import closest
 from swictation.errors import EngineError
 
 GROUP = "swictation.engines"
@@ -50,9 +51,13 @@ def find(name: str) -> EntryPoint:
     for entry in entry_points(group=GROUP):
         if entry.name == name:
             return entry
+    known = names()
+    meant = closest(name, known)
+    hint = f" Did you mean {meant}?" if meant else ""
     raise EngineError(
-        f"There is no engine called {name!r}; installed: {', '.join(names())}.",
-        "set [asr] engine in the configuration: swictation config path",
+        f"There is no engine called {name!r}, only {', '.join(known)}.{hint}",
+        "correct --engine, or in the configuration [asr] engine and cpu_engine: "
+        "swictation config check",
     )
 
 

@@ -1,14 +1,19 @@
 """`swictation config`: check a configuration file, show what is in force, tell where it is."""
 
 import shlex
+from collections.abc import Collection
 from pathlib import Path
 
 import click
 
 from swictation import paths
+from swictation.asr import registry
 from swictation.cli.main import typeable
 from swictation.config.load import Loaded, load
 from swictation.config.render import render, render_defaults
+from swictation.config.settings import Settings
+from swictation.models import extras
+from swictation.models.catalog import CANARY
 
 
 @click.group()
@@ -20,7 +25,7 @@ def config() -> None:
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 def check(file: Path | None) -> None:
     """Check FILE, or your own configuration; every mistake is told at once."""
-    loaded = _load(file)
+    loaded = _load(file, registry.names())
     if loaded.path is None:
         own = paths.config_file()
         folder, name = shlex.quote(str(own.parent)), shlex.quote(str(own))
@@ -29,6 +34,7 @@ def check(file: Path | None) -> None:
         click.echo(f"  -> to make one: {typeable(make_one)}")
     else:
         click.echo(f"{loaded.path}: ok")
+    _note_uninstalled(loaded.settings)
 
 
 @config.command()
@@ -49,8 +55,17 @@ def path() -> None:
     click.echo(paths.config_file())
 
 
-def _load(file: Path | None) -> Loaded:
-    loaded = load(file)
+def _note_uninstalled(settings: Settings) -> None:
+    """Tell of an engine whose libraries are not here: that is no mistake in the file."""
+    if CANARY in (settings.asr.engine, settings.asr.cpu_engine) and not extras.has_canary():
+        command = extras.install_command(CANARY)
+        click.echo(
+            f"note: the engine {CANARY} is not installed; to install it: {command}", err=True
+        )
+
+
+def _load(file: Path | None, engines: Collection[str] = ()) -> Loaded:
+    loaded = load(file, engines)
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}", err=True)
     return loaded

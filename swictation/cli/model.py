@@ -1,5 +1,6 @@
 """`swictation model`: the speech models on this machine."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,13 +9,13 @@ import click
 from swictation.cli.meter import Meter
 from swictation.cli.model_list import list_
 from swictation.config.load import load
-from swictation.errors import ModelError
-from swictation.models import obtaining
+from swictation.errors import ModelError, UsageError
+from swictation.models import obtaining, unpacked
 from swictation.models.catalog import AUTO, CANARY, CATALOG, WHISPER, choose, named, speaking
 from swictation.models.converting import Half, convert
 from swictation.models.fetch import download as fetch_model
-from swictation.models.removing import remove
-from swictation.models.spec import ModelSpec
+from swictation.models.removing import remove, remove_unpacked
+from swictation.models.spec import NEMO, ModelSpec
 from swictation.models.store import (
     ModelLocation,
     absent,
@@ -26,7 +27,6 @@ from swictation.models.store import (
     quick_problems,
     verify,
 )
-from swictation.models.unpacked import is_unpacked, unpack_once
 
 _language = click.option(
     "--language", default="en", show_default=True, help="Code of the language that is spoken."
@@ -105,10 +105,10 @@ def _download(spec: ModelSpec, *, quiet: bool, force: bool) -> None:
 
 
 def _unpack(path: Path, *, quiet: bool) -> tuple[bool, Path, str]:
-    there = is_unpacked(path)
+    there = unpacked.is_unpacked(path)
     meter = Meter(quiet=quiet)
     try:
-        return there, unpack_once(path, meter), path.name
+        return there, unpacked.unpack_once(path, meter), path.name
     finally:
         meter.close()
 
@@ -123,7 +123,7 @@ def path(context: click.Context, name: str, language: str, engine: str) -> None:
     if not is_path(name, _catalog(context)):
         spec = _spec(context, name, language, engine)
         name, engine = spec.name, spec.engine
-    elif name.endswith(".nemo"):
+    elif name.endswith(NEMO):
         engine = CANARY
     click.echo(locate(name, language, _catalog(context), engine).path)
 
@@ -137,8 +137,12 @@ def verify_(context: click.Context, name: str, language: str, engine: str) -> No
     """Read every file of the model NAME and compare its hash.
 
     It is compared to what was published or, where no source tells that, to what was written down
-    when the model was fetched.
+    when the model was fetched. The path of a `.nemo` of your own in place of NAME: its unpacked
+    copy is compared to what was written down when it was unpacked.
     """
+    if is_path(name, _catalog(context)):
+        _verify_unpacked(_archive(name))
+        return
     spec = _spec(context, name, language, engine)
     if not is_there(spec):
         raise absent(spec)
@@ -146,6 +150,27 @@ def verify_(context: click.Context, name: str, language: str, engine: str) -> No
         raise damaged(spec, problems)
     told = "" if spec.is_pinned else " (as when it was fetched: no source tells what was published)"
     click.echo(f"{spec.name} is sound: {folder_of(spec)}{told}")
+
+
+def _archive(name: str) -> Path:
+    """The `.nemo` at that path. Raises UsageError: a folder of the user's own has no hashes."""
+    path = Path(name).expanduser().absolute()
+    if path.name.endswith(NEMO):
+        return path
+    raise UsageError(
+        f"{path} is your own: nothing says what its files should be, and none of them is removed.",
+        "name a model of: swictation model list; or give the path of a .nemo",
+    )
+
+
+def _verify_unpacked(path: Path) -> None:
+    if problems := unpacked.verify(path):
+        quoted = shlex.quote(str(path))
+        raise ModelError(
+            f"what was unpacked of the model {path} is damaged: {'; '.join(problems)}",
+            f"swictation model remove {quoted}; then: swictation model download {quoted}",
+        )
+    click.echo(f"{path.name} is sound: {unpacked.place_of(path)} (as when it was unpacked)")
 
 
 @model.command("convert")
@@ -172,7 +197,7 @@ def _canary(context: click.Context, name: str) -> ModelLocation:
     catalog = _catalog(context)
     if is_path(name, catalog):
         given = Path(name).expanduser().absolute()
-        if name.endswith(".nemo"):
+        if name.endswith(NEMO):
             _unpack(given, quiet=False)
         return locate(name, "en", catalog, CANARY)
     known = named(name, catalog)
@@ -184,8 +209,19 @@ def _canary(context: click.Context, name: str) -> ModelLocation:
 @click.argument("name")
 @click.pass_context
 def remove_(context: click.Context, name: str) -> None:
-    """Remove the model NAME from this machine, and what an interrupted download left of it."""
+    """Remove the model NAME from this machine, and what an interrupted download left of it.
+
+    The path of a `.nemo` of your own in place of NAME: what was unpacked of it is removed, and the
+    file itself is kept.
+    """
     catalog = _catalog(context)
+    if is_path(name, catalog):
+        path = _archive(name)
+        freed_bytes = remove_unpacked(path)
+        kept = f"; {path} itself is kept" if path.exists() else ""
+        freed = f"{freed_bytes / 1e6:.0f} MB are free again"
+        click.echo(f"what was unpacked of {path.name} is removed: {freed}{kept}")
+        return
     known = named(name, catalog)
     # For its error, where the name is unknown.
     spec = known or choose(name, "en", catalog, "")

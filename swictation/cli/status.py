@@ -13,7 +13,7 @@ from swictation.cli.main import typeable
 from swictation.control.card import memory, placements
 from swictation.control.client import call
 from swictation.control.follow import follow
-from swictation.control.status import STOPPED, Status, bar_line, count, decode
+from swictation.control.status import STOPPED, Status, bar_line, count, decode, serving
 from swictation.errors import ControlError, UsageError
 
 _LABEL_WIDTH = len("last error")
@@ -98,9 +98,7 @@ def _why_not_ready(now: Status) -> str:
 
 
 def _model(now: Status) -> str:
-    name = now.model or "none yet"
-    if now.device:
-        name += f" on {now.device}"
+    name = serving(now) if now.model else "none yet"
     if now.worker.pid is None:
         return name
     restarts = f", restarted {count(now.worker.restarts, 'time')}" if now.worker.restarts else ""

@@ -3,7 +3,7 @@
 import re
 import shlex
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -17,6 +17,7 @@ from swictation.errors import ConfigError
 
 _MAX_BYTES = 64 * 1024
 _MAX_ROWS_OF_A_STATEMENT = 100
+_ENGINE_KEYS = ("engine", "cpu_engine")
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -35,12 +36,14 @@ class _Finding(NamedTuple):
     text: str
 
 
-def load(path: Path | None) -> Loaded:
+def load(path: Path | None, engines: Collection[str] = ()) -> Loaded:
     """Read a configuration file and check all of it.
 
     Args:
         path: the file; None: the user's own (`paths.config_file`), or the defaults where there
             is none.
+        engines: the only names that an engine may have; none: any. A daemon does not insist: the
+            embedded engine serves in the place of one that is not there.
 
     Raises:
         ConfigError: the file cannot be read, is not TOML, or holds values that cannot be used;
@@ -55,7 +58,7 @@ def load(path: Path | None) -> Loaded:
             return Loaded(Settings(), (), None)
         make_one = f"swictation config show --defaults > {shlex.quote(str(file))}"
         raise ConfigError(f"{file}: no such file", f"to make one: {make_one}") from error
-    check = _Check(_parse(text, file))
+    check = _Check(_parse(text, file), engines)
     lines = _key_lines(text) if check.errors or check.warnings else {}
     if check.errors:
         told = _told(file, check.errors, lines)
@@ -163,7 +166,7 @@ def _told(file: Path, findings: Iterable[_Finding], lines: dict[Key, int]) -> li
 class _Check:
     """A document held against the settings: `settings` are meant only where `errors` is empty."""
 
-    def __init__(self, document: dict[str, Any]) -> None:
+    def __init__(self, document: dict[str, Any], engines: Collection[str]) -> None:
         self.errors: list[_Finding] = []
         self.warnings: list[_Finding] = []
         self._document = document
@@ -174,6 +177,8 @@ class _Check:
             name: self._table(name, cls) for name, cls in self._tables.items()
         }
         self.settings = Settings(**values)
+        if engines:
+            self._check_engines(engines)
         bad = {finding.key for finding in self.errors}
         for rule in RULES:
             touched = {*rule.keys, *(key[:1] for key in rule.keys)}
@@ -200,6 +205,17 @@ class _Check:
             else:
                 good[key] = msgspec.convert(value, types[key])
         return cls(**good)
+
+    def _check_engines(self, engines: Collection[str]) -> None:
+        for key in _ENGINE_KEYS:
+            name: str = getattr(self.settings.asr, key)
+            if name and name not in engines:
+                known = ", ".join(map(toml_value, engines))
+                meant = closest(name, engines)
+                hint = f": did you mean {toml_value(meant)}?" if meant else ""
+                shown = f"{_shown_key(('asr', key))} = {shortened(toml_value(name))}"
+                text = f"{shown}: there is no such engine, only {known}{hint}"
+                self.errors.append(_Finding(("asr", key), text))
 
     def _warn_of_stray(self, name: str) -> None:
         if isinstance(self._document[name], dict):

@@ -100,6 +100,8 @@ class Status(Struct, frozen=True, kw_only=True):
     """Why `[asr] model = "auto"` means that one, where a card decides it."""
     device: str = ""
     """Where it really computes, not what is configured."""
+    precision: str = ""
+    """In which numbers its model is loaded, such as fp16; "" where the engine does not tell."""
     worker: WorkerStatus = WorkerStatus()
     queue: Queue = Queue()
     held: Held = Held()
@@ -152,6 +154,17 @@ def steady(status: Status) -> Status:
     )
 
 
+_PLACES = {"cuda": "on the card", "cpu": "on the CPU"}
+
+
+def serving(status: Status) -> str:
+    """Which engine and model, in which precision and where, as far as that is known."""
+    parts = [f"{status.engine} {status.model}".strip(), status.precision]
+    if status.device:
+        parts.append(_PLACES.get(status.device, f"on {status.device}"))
+    return ", ".join(filter(None, parts))
+
+
 _MARKS: dict[State, str] = {"idle": "○", "listening": "●", "transcribing": "◐", "stopped": "×"}
 
 
@@ -180,7 +193,7 @@ def _tooltip(status: Status) -> list[str]:
         return ["swictation is not running"]
     lines = [f"swictation: {status.state}"]
     if status.model and status.device:
-        lines.append(f"{status.model} on {status.device}")
+        lines.append(serving(status))
     elif not status.ready:
         lines.append("the model is not loaded yet")
     if status.audio.source:

@@ -74,6 +74,7 @@ class Report:
             model=model or self._engines.model,
             model_reason=self._engines.model_reason,
             device=crew.device,
+            precision=crew.precision,
             worker=WorkerStatus(
                 state=worker.state,
                 generation=worker.generation,

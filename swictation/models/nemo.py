@@ -33,21 +33,32 @@ _LARGEST_CONFIG_BYTES = 64 << 20
 _COPY_BYTES = 1 << 20
 _OTHER = "take another model: swictation model list"
 _AGAIN = "fetch or copy that file anew"
+_PROMPT = "spl_tokens"
+"""Among the tokenizers of the languages: the one of the prompt."""
 
 
-def check_folder(folder: Path) -> None:
-    """Raise ModelError unless the folder holds what the archive of a Canary holds."""
+def check_folder(folder: Path) -> tuple[str, ...]:
+    """Raise ModelError unless the folder holds what the archive of a Canary holds.
+
+    Returns:
+        The languages that the model understands, as `check_config` has them.
+    """
     missing = [name for name in (CONFIG, WEIGHTS) if not (folder / name).is_file()]
     if missing:
         raise ModelError(
             f"the model folder {folder} lacks {' and '.join(missing)}",
             "put what the .nemo of a Canary holds there, or give the .nemo itself as [asr] model",
         )
-    check_config((folder / CONFIG).read_bytes(), folder)
+    return check_config((folder / CONFIG).read_bytes(), folder)
 
 
-def check_config(text: bytes, where: Path) -> None:
-    """Raise ModelError unless it is the configuration of a Canary that this NeMo can load."""
+def check_config(text: bytes, where: Path) -> tuple[str, ...]:
+    """Raise ModelError unless it is the configuration of a Canary that this NeMo can load.
+
+    Returns:
+        The languages that have a tokenizer of their own, sorted; () where one tokenizer serves
+        all: only the loaded model can tell then.
+    """
     import yaml  # the daemon, which looks for models, has no use for it as a rule
 
     try:
@@ -65,6 +76,15 @@ def check_config(text: bytes, where: Path) -> None:
             f"{where} was made by NeMo {made_by}, which is newer than the {have} that loads it",
             f"update swictation; or {_OTHER}",
         )
+    return _languages(config)
+
+
+def _languages(config: dict[str, object]) -> tuple[str, ...]:
+    told = config.get("tokenizer")
+    tokenizer = cast("dict[str, object]", told) if isinstance(told, dict) else {}
+    tables = tokenizer.get("langs")
+    names = map(str, cast("dict[object, object]", tables)) if isinstance(tables, dict) else ()
+    return tuple(sorted(name for name in names if name != _PROMPT))
 
 
 def unpack(path: Path, target: Path, progress: Progress) -> tuple[ModelFile, ...]:

@@ -81,10 +81,17 @@ def need_engine(sought: Sought) -> None:
 
 
 def find(sought: Sought) -> ModelLocation:
-    """Where the model is. Raises ModelError. Another engine than those known finds its own."""
+    """Where the model is. Another engine than those known finds its own.
+
+    Raises:
+        ModelError: it is not there, or does not understand the language: nothing is loaded for
+            that to come out.
+    """
     if sought.engine not in _ENGINES:
         return ModelLocation(sought.model, Path(sought.model))
     place = locate(sought.model, sought.language, engine=sought.engine)
+    if place.languages and sought.language not in place.languages:
+        raise _wrong_language(sought, place.languages)
     return msgspec.structs.replace(place, reason=sought.reason)
 
 
@@ -129,6 +136,14 @@ def for_card(specs: Sequence[ModelSpec], settings: Settings) -> choosing.Choice:
         settings.vram,
         precision=wish.precision,
         why_unknown=card.reason,
+    )
+
+
+def _wrong_language(sought: Sought, known: tuple[str, ...]) -> ModelError:
+    """For a model of the user's own: of a known one `choose` says it, and which other would do."""
+    return ModelError(
+        f"the model {sought.model} understands {', '.join(known)}, not {sought.language!r}",
+        f"give --language {known[0]}, or set [asr] language to one that it understands",
     )
 
 

@@ -1,9 +1,12 @@
-"""Taking a known model off this machine."""
+"""Taking off this machine what was fetched, or unpacked. Never a file of the user's own."""
 
 import os
 import shutil
+from contextlib import ExitStack
+from pathlib import Path
 
 from swictation.errors import ModelError
+from swictation.models import unpacked
 from swictation.models.locking import alone
 from swictation.models.spec import ModelSpec
 from swictation.models.staging import tree_bytes
@@ -42,3 +45,43 @@ def remove(spec: ModelSpec) -> int:
             f"make {folder.parent} writable, then the same again",
         ) from error
     return freed_bytes
+
+
+def remove_unpacked(path: Path) -> int:
+    """Remove all that was unpacked of the user's archive, and keep that; the bytes freed.
+
+    The archive may be gone by now, or another than it was.
+
+    Raises:
+        ModelError: nothing is there, it is in use, or it cannot be removed.
+    """
+    if not unpacked.copies_of(path):
+        raise ModelError(f"nothing is unpacked of the model {path}: nothing to remove")
+    try:
+        with ExitStack() as locks:
+            locks.enter_context(alone(unpacked.lock_of(path), None))
+            copies = unpacked.copies_of(path)
+            for it in copies:
+                if not it.name.startswith("."):  # `model convert` holds this one
+                    locks.enter_context(alone(it.with_name(f".{it.name}.lock"), None))
+            freed_bytes = sum(tree_bytes(it) for it in copies)
+            for it in copies:
+                _remove_copy(it)
+    except BlockingIOError as error:
+        raise ModelError(
+            f"the model {path} is being unpacked or converted",
+            "wait for its end, then the same again",
+        ) from error
+    except OSError as error:
+        raise ModelError(
+            f"what was unpacked of the model {path} cannot be removed: {error.strerror or error}",
+            f"make {unpacked.lock_of(path).parent} writable, then the same again",
+        ) from error
+    return freed_bytes
+
+
+def _remove_copy(folder: Path) -> None:
+    """Under another name first: nobody shall take for whole what is half removed."""
+    if not folder.name.startswith("."):
+        folder = folder.rename(folder.with_name(f".{folder.name}.old"))
+    shutil.rmtree(folder)

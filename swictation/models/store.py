@@ -23,11 +23,12 @@ were."""
 
 
 class ModelLocation(msgspec.Struct, frozen=True):
-    """Where a model lies. `languages` is empty for a folder of the user's own: not known."""
+    """Where a model lies."""
 
     name: str
     path: Path
     languages: tuple[str, ...] = ()
+    """What it understands; () where that is not known, as of a Whisper of the user's own."""
     reason: str = ""
     """Why "auto" means this one, in words; "" where a name was given."""
 
@@ -152,10 +153,9 @@ def _has_record(spec: ModelSpec) -> bool:
 
 def _own_archive(path: Path) -> ModelLocation:
     if not unpacked.is_unpacked(path):
-        raise ModelError(
-            f"the model {path} is not unpacked yet", f"swictation model download {path}"
-        )
-    return ModelLocation(path.name.removesuffix(NEMO), unpacked.place_of(path))
+        raise unpacked.absent(path)
+    place = unpacked.place_of(path)
+    return ModelLocation(path.name.removesuffix(NEMO), place, nemo.check_folder(place))
 
 
 def _own_folder(folder: Path, engine: str) -> ModelLocation:
@@ -165,9 +165,8 @@ def _own_folder(folder: Path, engine: str) -> ModelLocation:
             'correct [asr] model, or set it to "auto"',
         )
     if engine == CANARY:
-        nemo.check_folder(folder)
-    else:
-        _check_whisper(folder)
+        return ModelLocation(folder.name, folder, nemo.check_folder(folder))
+    _check_whisper(folder)
     return ModelLocation(folder.name, folder)
 
 

@@ -3,11 +3,13 @@
 import errno
 import hashlib
 import os
+import shlex
 import shutil
 from pathlib import Path
 
 from swictation.errors import ModelError
 from swictation.models import nemo, record
+from swictation.models.checks import check_files, check_sizes
 from swictation.models.locking import alone
 from swictation.models.staging import Progress
 from swictation.paths import cache_dir
@@ -25,12 +27,50 @@ def place_of(path: Path) -> Path:
             f"the model {path} cannot be read: {error.strerror}",
             'correct [asr] model, or set it to "auto"',
         ) from error
-    return cache_dir() / "nemo" / f"{_key(str(real))}-{_key(f'{told.st_size} {told.st_mtime_ns}')}"
+    return _home() / f"{_stem(path)}-{_key(f'{told.st_size} {told.st_mtime_ns}')}"
+
+
+def copies_of(path: Path) -> list[Path]:
+    """All that was ever unpacked of the archive, which may be gone; first what is half there."""
+    stem = _stem(path)
+    found = [*_home().glob(f".{stem}-*"), *_home().glob(f"{stem}-*")]
+    return [it for it in found if it.is_dir()]
+
+
+def lock_of(path: Path) -> Path:
+    """What a process holds that unpacks the archive, or removes what was unpacked."""
+    return _home() / f".{_stem(path)}.lock"
 
 
 def is_unpacked(path: Path) -> bool:
-    """Whether the archive, as it is now, lies unpacked and whole. Raises ModelError."""
-    return record.read(place_of(path)) is not None
+    """Whether the archive, as it is now, lies unpacked and whole. Raises ModelError.
+
+    Whole by presence and sizes: a cache is cleared by others, too, who may leave a part of it.
+    """
+    place = place_of(path)
+    told = record.read(place)
+    return told is not None and not check_sizes(place, told.files)
+
+
+def verify(path: Path) -> list[str]:
+    """What has changed since the archive was unpacked, by size and sha256; one line a file.
+
+    Raises:
+        ModelError: it is not unpacked.
+    """
+    place = place_of(path)
+    told = record.read(place)
+    if told is None:
+        raise absent(path)
+    return check_files(place, told.files)
+
+
+def absent(path: Path) -> ModelError:
+    """The error for an archive that is not unpacked."""
+    return ModelError(
+        f"the model {path} is not unpacked yet",
+        f"swictation model download {shlex.quote(str(path))}",
+    )
 
 
 def unpack_once(path: Path, progress: Progress) -> Path:
@@ -46,9 +86,10 @@ def unpack_once(path: Path, progress: Progress) -> Path:
     if is_unpacked(path):
         return place
     partial = place.with_name(f".{place.name}.partial")
-    lock = place.with_name(f".{place.name.partition('-')[0]}.lock")
     try:
-        with alone(lock, lambda: progress(0, None, f"waiting for another to unpack {path.name}")):
+        with alone(
+            lock_of(path), lambda: progress(0, None, f"waiting for another to unpack {path.name}")
+        ):
             if not is_unpacked(path):
                 _unpack(path, partial, place, progress)
     except OSError as error:
@@ -63,7 +104,7 @@ def _unpack(path: Path, partial: Path, place: Path, progress: Progress) -> None:
         files = nemo.unpack(path, partial, progress)
         record.write(partial, record.Record(str(path.resolve()), "", (), files))
         sync(partial)
-        for old in place.parent.glob(f"{place.name.partition('-')[0]}-*"):
+        for old in _home().glob(f"{_stem(path)}-*"):
             shutil.rmtree(old, ignore_errors=True)
         partial.rename(place)
     finally:
@@ -76,6 +117,15 @@ def sync(folder: Path) -> None:
         for name in names:
             with open(os.path.join(parent, name), "rb") as stream:
                 os.fsync(stream.fileno())
+
+
+def _home() -> Path:
+    return cache_dir() / "nemo"
+
+
+def _stem(path: Path) -> str:
+    """What the names of all copies of the archive begin with, whatever was in it then."""
+    return _key(str(path.resolve()))
 
 
 def _key(text: str) -> str:

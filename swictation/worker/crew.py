@@ -72,6 +72,12 @@ class Crew:
         return capabilities.device if capabilities else ""
 
     @property
+    def precision(self) -> str:
+        """In which numbers the model is loaded; "" until that is known."""
+        capabilities = self.serving.capabilities
+        return capabilities.precision if capabilities else ""
+
+    @property
     def does_partials(self) -> bool:
         """Whether tentative text may be asked for."""
         capabilities = self.serving.capabilities

@@ -39,6 +39,7 @@ def test_it_writes_its_six_sentences_in_every_precision_and_policy(
     tiny_folder, six, precision, policy
 ):
     loaded = engine(tiny_folder, precision, policy)
+    assert loaded.capabilities.precision == precision
     assert tuple(heard(loaded, n, padded(one)) for n, one in enumerate(six)) == TEXTS
     fed = tuple(heard(loaded, 10 + n, padded(one), every=1600) for n, one in enumerate(six))
     assert fed == TEXTS

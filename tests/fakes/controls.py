@@ -18,7 +18,15 @@ class StandIn:
     """Controls with a state, and a capture that lasts until `captured` is set."""
 
     def __init__(self) -> None:
-        self.now = Status(state="idle", ready=True, model="small.en", device="cpu", pid=os.getpid())
+        self.now = Status(
+            state="idle",
+            ready=True,
+            engine="whisper",
+            model="small.en",
+            device="cpu",
+            precision="int8",
+            pid=os.getpid(),
+        )
         self.held = 0
         self.with_text: list[int] = []
         self.captured: asyncio.Future[str] | None = None

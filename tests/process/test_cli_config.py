@@ -6,6 +6,7 @@ import pytest
 
 from swictation.config.render import render, render_defaults
 from swictation.config.settings import Settings
+from swictation.models import extras
 
 pytestmark = pytest.mark.process
 
@@ -69,6 +70,27 @@ def test_a_bad_file_exits_2_with_all_its_errors_and_no_traceback(swictation, tmp
         f"  -> mend it, then type: swictation config check '{file}'",
         "",
     ]
+
+
+def test_an_engine_that_nobody_knows_is_an_error_of_the_file(swictation, own):
+    own.write_text('[asr]\nengine = "canry"\ncpu_engine = "wisper"\n')
+    done = swictation("check")
+    assert (done.returncode, done.stdout) == (2, "")
+    _, first, second, _, _ = done.stderr.split("\n")
+    assert first.startswith(f'{own}:2: [asr] engine = "canry": there is no such engine, only ')
+    assert first.endswith('did you mean "canary"?')
+    assert second.startswith(f'{own}:3: [asr] cpu_engine = "wisper": there is no such engine')
+    assert second.endswith('did you mean "whisper"?')
+
+
+def test_an_engine_without_its_libraries_is_no_error_but_is_told(swictation, own):
+    if extras.has_canary():
+        pytest.skip("the engine is installed")
+    own.write_text('[asr]\nengine = "canary"\n')
+    done = swictation("check")
+    assert (done.returncode, done.stdout) == (0, f"{own}: ok\n")
+    command = extras.install_command("canary")
+    assert done.stderr == (f"note: the engine canary is not installed; to install it: {command}\n")
 
 
 def test_a_named_file_that_is_missing_exits_2(swictation, tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fakes.made_nemo import archive
 from fakes.scripted_engine import formats
 from fakes.scripted_engine.sound import make_scene, write_wav
 
@@ -59,6 +60,18 @@ def test_json_is_one_object_a_line_with_exactly_these_keys(program):
         (round(heard.first / 16_000, 3), round(heard.last / 16_000, 3), program.scene.said(n))
         for n, heard in enumerate(program.scene.heard)
     ]
+
+
+def test_a_language_that_ones_own_canary_lacks_is_told_before_anything_is_loaded(program, tmp_path):
+    mine = tmp_path / "mine.nemo"
+    mine.write_bytes(archive(tokenizer={"langs": {"spl_tokens": {}, "en": {}, "de": {}}}))
+    wishes = ("--engine", "canary", "--model", mine, "--language", "xx", "--device", "cpu")
+    done = program.run("transcribe", *wishes, program.sound)
+    assert (done.code, done.out) == (1, "")
+    message, remedy = done.err.splitlines()[-2:]
+    assert message == f"swictation: the model {mine} understands de, en, not 'xx'"
+    assert remedy.startswith("  -> give --language de")
+    assert "loading" not in done.err
 
 
 def test_silence_is_no_error_and_has_an_empty_text(program, tmp_path):

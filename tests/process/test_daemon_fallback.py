@@ -65,3 +65,15 @@ def test_an_engine_that_cannot_be_loaded_is_followed_by_the_embedded_one(desk, t
     with Daemon(desk, *options) as daemon:
         daemon.wait_until(lambda it: it["ready"] and is_stood_in_for(it), "ready, cpu-engine")
         assert "Traceback" not in daemon.log_file.read_text()
+
+
+def test_an_engine_that_nobody_knows_is_named_and_the_embedded_one_serves(desk, tmp_path):
+    config = tmp_path / "config.toml"
+    config.write_text('[asr]\nengine = "canry"\n')
+    with Daemon(desk, "--config", str(config), "--sink", "none") as daemon:
+        status = daemon.wait_until(
+            lambda it: it["ready"] and is_stood_in_for(it), "ready, cpu-engine"
+        )
+        assert "no engine called 'canry'" in status["degraded"]["reason"]
+        assert (status["engine"], status["precision"]) == ("whisper", "int8")
+        assert f"whisper {status['model']}, int8, on the CPU (worker" in daemon.tell("status")

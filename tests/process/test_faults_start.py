@@ -85,13 +85,14 @@ def test_an_engine_that_says_why_it_cannot_load_is_not_tried_again(program):
 
 
 def test_an_unknown_engine_is_told_with_those_that_are_there(program):
-    program.set("asr", engine="oracel")
+    program.set("asr", engine="canry")
     done = program.run("transcribe", program.sound)
     assert (done.code, done.out) == (1, "")
     message, remedy, before = told(done)
-    assert "no engine called 'oracel'" in message
+    assert "no engine called 'canry'" in message
     assert "scripted, whisper" in message
-    assert "config" in remedy
+    assert message.endswith("Did you mean canary?")
+    assert remedy.endswith("swictation config check")
     assert not before
 
 

@@ -19,6 +19,7 @@ from swictation.models import record
 from swictation.models.fetch import download
 from swictation.models.locking import alone
 from swictation.models.store import beside, folder_of, locate, quick_problems, state, verify
+from swictation.models.unpacked import lock_of, unpack_once
 
 pytestmark = pytest.mark.process
 
@@ -248,6 +249,67 @@ def test_the_commands_take_the_path_of_an_archive(spec, tmp_path):
     assert (tmp_path / "data").exists() is False
     assert run(spec, "download", str(mine)).stdout == f"mine.nemo is already there: {folder}\n"
     assert run(spec, "path", str(mine)).output == f"{folder}\n"
+
+
+def test_verify_compares_the_copy_of_ones_own_archive_to_what_was_unpacked(spec, tmp_path):
+    mine = tmp_path / "mine.nemo"
+    mine.write_bytes(WHOLE)
+    assert "not unpacked yet" in run(spec, "verify", str(mine)).exception.message
+    folder = unpack_once(mine, Steps())
+    told = run(spec, "verify", str(mine)).output
+    assert told == f"mine.nemo is sound: {folder} (as when it was unpacked)\n"
+    (folder / "model_weights.ckpt").write_bytes(WEIGHTS[::-1])
+    error = run(spec, "verify", str(mine)).exception
+    assert "model_weights.ckpt has a wrong sha256" in error.message
+    assert error.remedy == (
+        f"swictation model remove {mine}; then: swictation model download {mine}"
+    )
+    for command in ("remove", "download", "verify"):  # as the remedy says
+        assert run(spec, command, str(mine)).exit_code == 0
+
+
+def test_remove_takes_the_copies_of_ones_own_archive_and_never_that_itself(spec, tmp_path):
+    mine = tmp_path / "mine.nemo"
+    mine.write_bytes(WHOLE)
+    assert "nothing to remove" in run(spec, "remove", str(mine)).exception.message
+    folder = unpack_once(mine, Steps())
+    (folder.parent / f".{folder.name}.old").mkdir()  # of a removal that was killed
+    other = tmp_path / "other.nemo"
+    other.write_bytes(WHOLE)
+    kept = unpack_once(other, Steps())
+    told = run(spec, "remove", str(mine)).output
+    assert told.startswith("what was unpacked of mine.nemo is removed: 3 MB are free again")
+    assert told.endswith(f"; {mine} itself is kept\n")
+    assert mine.read_bytes() == WHOLE
+    assert [it for it in folder.parent.iterdir() if it.is_dir()] == [kept]
+
+
+def test_the_copy_of_an_archive_that_is_gone_can_be_removed(spec, tmp_path):
+    mine = tmp_path / "mine.nemo"
+    mine.write_bytes(WHOLE)
+    folder = unpack_once(mine, Steps())
+    mine.unlink()
+    assert "kept" not in run(spec, "remove", str(mine)).output
+    assert not folder.exists()
+
+
+def test_a_copy_that_is_in_use_is_not_removed(spec, tmp_path):
+    mine = tmp_path / "mine.nemo"
+    mine.write_bytes(WHOLE)
+    folder = unpack_once(mine, Steps())
+    for lock in (lock_of(mine), folder.with_name(f".{folder.name}.lock")):
+        with alone(lock, None):
+            error = run(spec, "remove", str(mine)).exception
+        assert "is being unpacked or converted" in error.message
+    assert folder.is_dir()
+
+
+@pytest.mark.parametrize("command", ["verify", "remove"])
+def test_a_folder_of_ones_own_is_neither_verified_nor_removed(spec, tmp_path, command):
+    (tmp_path / "mine").mkdir()
+    error = run(spec, command, str(tmp_path / "mine")).exception
+    assert f"{tmp_path}/mine is your own" in error.message
+    assert (tmp_path / "mine").is_dir()
 
 
 def run(spec, *arguments):

@@ -118,6 +118,29 @@ def test_an_archive_of_the_users_is_unpacked_when_it_is_needed(tmp_path):
     assert (missing(sought), find(sought)) == ("", found)
 
 
+LANGUAGES = {"tokenizer": {"type": "agg", "langs": {"spl_tokens": {}, "en": {}, "de": {}}}}
+
+
+@pytest.mark.parametrize("kind", ["an archive", "a folder"])
+def test_a_language_that_a_model_of_ones_own_lacks_is_refused_before_it_is_loaded(tmp_path, kind):
+    path = tmp_path / "mine.nemo"
+    path.write_bytes(archive(**LANGUAGES))
+    if kind == "a folder":
+        path = obtain(seek(settings(str(path))), Steps()).path
+    found = obtain(seek(settings(str(path), language="de")), Steps())
+    assert found.languages == ("de", "en")
+    with pytest.raises(ModelError) as caught:
+        obtain(seek(settings(str(path), language="xx")), Steps())
+    assert caught.value.message == f"the model {path} understands de, en, not 'xx'"
+    assert caught.value.remedy.startswith("give --language de")
+
+
+def test_a_model_of_ones_own_that_does_not_tell_its_languages_is_left_to_the_engine(tmp_path):
+    path = tmp_path / "mine.nemo"
+    path.write_bytes(archive())
+    assert obtain(seek(settings(str(path), language="xx")), Steps()).languages == ()
+
+
 def test_a_folder_of_the_users_is_checked_for_the_engine_that_is_to_load_it(tmp_path):
     folder = install("canary-180m-flash").rename(tmp_path / "mine")
     with pytest.raises(ModelError, match="it is no Canary"):

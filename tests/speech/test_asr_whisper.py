@@ -154,7 +154,7 @@ def test_what_a_decode_costs_is_told(engine, speech):
 
 def test_it_tells_what_it_can_do(engine):
     can = engine.capabilities
-    assert (can.device, can.languages) == ("cpu", ("en",))
+    assert (can.device, can.languages, can.precision) == ("cpu", ("en",), "int8")
     assert can.forced_prefix
     assert can.partials
     assert can.chunking is None

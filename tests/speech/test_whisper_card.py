@@ -105,7 +105,7 @@ def test_greedy_is_carried_out_and_taken_back_and_needs_less(seated, sample):
 
 def test_it_tells_its_tiers(seated):
     can = seated.capabilities
-    assert (can.device, can.tier) == ("cuda", 1)
+    assert (can.device, can.tier, can.precision) == ("cuda", 1, "int8")
     assert [one.name for one in can.tiers] == ["tiny.en float32", "tiny.en int8"]
 
 

@@ -129,6 +129,34 @@ def test_a_wrong_value_is_told_with_line_key_and_what_would_be_right(file, text,
     assert told in rows[0]
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            '[asr]\nengine = "canry"',
+            [
+                '2: [asr] engine = "canry": there is no such engine, only "canary", "whisper": '
+                'did you mean "canary"?'
+            ],
+        ),
+        (
+            '[asr]\ncpu_engine = "oracle"',
+            ['2: [asr] cpu_engine = "oracle": there is no such engine, only "canary", "whisper"'],
+        ),
+        ('[asr]\nengine = "canary"\ncpu_engine = ""', []),
+    ],
+)
+def test_an_engine_that_is_none_of_those_known_is_an_error_where_one_insists(file, text, told):
+    file.write_text(text)
+    assert load(file).settings, "a daemon does not insist"
+    if not told:
+        assert load(file, ["canary", "whisper"]).path == file
+        return
+    with pytest.raises(ConfigError) as caught:
+        load(file, ["canary", "whisper"])
+    assert [row.replace(f"{file}:", "") for row in caught.value.message.split("\n")][1:] == told
+
+
 def test_an_integer_will_do_where_a_float_is_wanted(file):
     value = loaded(file, "[vad]\nhang_over_s = 1\n").settings.vad.hang_over_s
     assert value == 1.0

@@ -13,6 +13,7 @@ from swictation.control.status import (
     bar_line,
     decode,
     encode,
+    serving,
     steady,
 )
 
@@ -25,6 +26,7 @@ LISTENING = Status(
     engine="whisper",
     model="small.en",
     device="cpu",
+    precision="int8",
     worker=WorkerStatus(state="ready", generation=3, pid=77, restarts=2, rss_mib=210.5),
     audio=AudioStatus(source="Built-in", level_dbfs=-30.0, last_block_age_s=0.04, health="ok"),
     uptime_s=12.5,
@@ -35,8 +37,8 @@ def test_the_keys_of_the_json_are_those_that_others_rely_on():
     read = json.loads(encode(LISTENING))
     assert list(read) == [
         "state", "degraded", "ready", "models", "engine", "model", "model_reason", "device",
-        "worker", "queue", "held", "loss", "latency_ms", "audio", "injector", "vram", "uptime_s",
-        "last_error", "pid", "version",
+        "precision", "worker", "queue", "held", "loss", "latency_ms", "audio", "injector",
+        "vram", "uptime_s", "last_error", "pid", "version",
     ]  # fmt: skip
     assert list(read["worker"]) == ["state", "generation", "pid", "restarts", "rss_mib"]
     assert list(read["queue"]) == ["utterances", "audio_s"]
@@ -77,6 +79,24 @@ def test_a_bar_shows_degradation_and_what_is_held():
     assert line["class"] == ["listening", "degraded"]
     assert "the card is full" in str(line["tooltip"])
     assert "2 texts (screen locked)" in str(line["tooltip"])
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({}, "whisper small.en, int8, on the CPU"),
+        (
+            {"engine": "canary", "model": "canary-1b-flash", "device": "cuda", "precision": "fp16"},
+            "canary canary-1b-flash, fp16, on the card",
+        ),
+        ({"engine": "parrot", "device": "paper", "precision": ""}, "parrot small.en, on paper"),
+        ({"device": "", "precision": ""}, "whisper small.en"),
+    ],
+)
+def test_engine_model_precision_and_place_are_told_as_far_as_they_are_known(changed, told):
+    now = replace(LISTENING, **changed)
+    assert serving(now) == told
+    assert (told in str(bar_line(now)["tooltip"])) == bool(now.device)
 
 
 def test_markup_in_a_name_does_not_break_the_bar():

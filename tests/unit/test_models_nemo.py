@@ -140,6 +140,20 @@ def test_an_older_nemo_or_an_unknown_one_is_no_obstacle(version, tmp_path):
     nemo.check_config(config(nemo_version=version), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("tokenizer", "known"),
+    [
+        ({"type": "agg", "langs": {"spl_tokens": {}, "en": {}, "de": {}}}, ("de", "en")),
+        ({"type": "bpe", "model_path": "nemo:it"}, ()),
+        ({"langs": None}, ()),
+        ("none", ()),
+        (None, ()),
+    ],
+)
+def test_the_languages_are_those_with_a_tokenizer_of_their_own(tokenizer, known, tmp_path):
+    assert nemo.check_config(config(tokenizer=tokenizer), tmp_path) == known
+
+
 def test_a_folder_is_checked_as_an_archive_is(given, target):
     nemo.unpack(given(WHOLE), target, quiet)
     nemo.check_folder(target)
@@ -166,6 +180,15 @@ def test_an_archive_that_has_changed_is_unpacked_anew_and_the_old_one_goes(given
     after = unpack_once(path, quiet)
     assert before != after
     assert [it.name for it in after.parent.iterdir() if not it.name.startswith(".")] == [after.name]
+
+
+def test_a_copy_that_lacks_a_file_is_made_anew(given):
+    path = given(WHOLE)
+    place = unpack_once(path, quiet)
+    (place / nemo.WEIGHTS).unlink()
+    assert not is_unpacked(path)
+    assert unpack_once(path, quiet) == place
+    assert is_unpacked(path)
 
 
 def test_a_link_to_an_archive_is_the_archive(given, tmp_path):

@@ -51,8 +51,8 @@ def load_engine(spec: EngineSpec) -> Engine:
         tiers = tuple(tier_for(plain, name, settings.buffer_s) for name in precisions)
     model = load_model(folder, precisions[tier], spec.device)
     kind = CardCanary if spec.device == "cuda" else CanaryEngine
-    engine = kind(model, spec, settings, tiers, tier)
-    _warm_up(engine, precisions[tier])
+    engine = kind(model, spec, settings, precisions[tier], tiers, tier)
+    _warm_up(engine)
     return engine
 
 
@@ -72,7 +72,7 @@ def _need_cuda() -> None:
         )
 
 
-def _warm_up(engine: "CanaryEngine", precision: str) -> None:
+def _warm_up(engine: "CanaryEngine") -> None:
     """A first decode: what it loads lazily is loaded now, and what cannot compute says so."""
     silence = torch.zeros(engine.window.samples).numpy()
     try:
@@ -81,7 +81,8 @@ def _warm_up(engine: "CanaryEngine", precision: str) -> None:
         if "not implemented for" not in str(error):
             raise
         raise EngineError(
-            f"This processor cannot compute in {precision} with the installed torch.",
+            f"This processor cannot compute in {engine.capabilities.precision} with the installed"
+            " torch.",
             'set [canary] precision = "fp32"',
         ) from error
     engine.forget()
@@ -95,6 +96,7 @@ class CanaryEngine:
         model: Any,
         spec: EngineSpec,
         settings: CanarySettings,
+        precision: str,
         tiers: tuple[Tier, ...],
         tier: int,
     ) -> None:
@@ -112,6 +114,7 @@ class CanaryEngine:
             partials=True,
             tiers=tiers,
             tier=tier,
+            precision=precision,
         )
 
     def decode(self, request: DecodeRequest, waveform: Waveform) -> Hypothesis:
@@ -173,10 +176,11 @@ class CardCanary(CanaryEngine):
         model: Any,
         spec: EngineSpec,
         settings: CanarySettings,
+        precision: str,
         tiers: tuple[Tier, ...],
         tier: int,
     ) -> None:
-        super().__init__(model, spec, settings, tiers, tier)
+        super().__init__(model, spec, settings, precision, tiers, tier)
         self.allocator = TorchAllocator()
 
     def obey(self, order: str) -> bool:

@@ -28,6 +28,7 @@ _MAX_TOKENS = 448
 _TOKENS_BASE = 12
 _LEAST_CHARS_PER_S = 9.0
 """People say 12 to 17; where less than this is forced, some of the sound has no text yet."""
+_FLOATS = {"float16": "fp16", "bfloat16": "bf16", "float32": "fp32"}
 _LANGUAGE = re.compile(r"<\|([a-z]{2,3})\|>")
 
 
@@ -46,6 +47,16 @@ def _languages(tokenizer: Any) -> tuple[str, ...]:  # noqa: ANN401
     tokens: dict[str, int] = tokenizer.get_vocab()
     names = (_LANGUAGE.fullmatch(token) for token in tokens)
     return tuple(sorted(name[1] for name in names if name))
+
+
+def _precision(compute_type: str) -> str:
+    """By the names of `Capabilities`.
+
+    Asked of the model: CTranslate2 need not take what it was told, and calls int8 int8_float32.
+    """
+    if compute_type.startswith("int8"):
+        return "int8"
+    return _FLOATS.get(compute_type, compute_type)
 
 
 class WhisperEngine:
@@ -72,6 +83,7 @@ class WhisperEngine:
             languages=_languages(self._tokenizer) if is_multilingual else ("en",),
             forced_prefix=True,
             partials=True,
+            precision=_precision(self._model.compute_type),
         )
 
     def context_s(self, speech_s: float) -> float:
