@@ -92,7 +92,8 @@ def lines(now: Status) -> list[tuple[str, str]]:
 
 def _why_not_ready(now: Status) -> str:
     states = set(now.models.values())
-    if "failed" in states:
+    is_replaced = now.degraded is not None and now.degraded.mode == "cpu-engine"
+    if "failed" in states and not is_replaced:
         return "the model cannot be loaded"
     return "the model is being loaded" if "loading" in states else "the model is not loaded"
 

@@ -178,7 +178,6 @@ class Engines:
         self._on_change()
 
     def _show_modes(self) -> None:
+        reasons = {self._mode: self._mode_reason} if self._mode else {"cpu-engine": self._why_other}
         for name, degraded in _MODES.items():
-            self._degradations.put(degraded, self._mode_reason if name == self._mode else "")
-        if self._why_other and not self._mode:
-            self._degradations.put(CPU_ENGINE, self._why_other)
+            self._degradations.put(degraded, reasons.get(name, ""))

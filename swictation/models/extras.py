@@ -1,8 +1,11 @@
 """The parts of the program that are installed on demand, and how."""
 
 import importlib.util
+import shlex
 import sys
 from importlib import metadata
+from pathlib import Path
+from typing import Literal
 from urllib.parse import unquote, urlparse
 
 import msgspec
@@ -24,18 +27,23 @@ def has_canary() -> bool:
     return all(importlib.util.find_spec(name) for name in ("torch", "nemo"))
 
 
-def install_command(extra: str) -> str:
-    """What to type to have the extra; from a checkout, that checkout's."""
+def install_command(extra: Literal["canary"]) -> str:
+    """What to type to have the extra; from a checkout, that checkout's.
+
+    In the checkout's own environment by its Makefile, which keeps pip from choosing another torch.
+    """
     folder = _checkout()
+    if folder and Path(sys.prefix) == Path(folder, ".venv"):
+        return f"make -C {shlex.quote(folder)} {extra}"
     what = f"-e '{folder}[{extra}]'" if folder else f"'swictation[{extra}]'"
     return f"{sys.executable} -m pip install {what}"
 
 
 def _checkout() -> str:
     """The folder that the program is installed from, editably; "" where it is not."""
-    try:
-        told = metadata.distribution("swictation").read_text("direct_url.json")
-    except metadata.PackageNotFoundError:
-        return ""
-    origin = msgspec.json.decode(told, type=_Origin) if told else None
-    return unquote(urlparse(origin.url).path) if origin and origin.dir_info.editable else ""
+    # Not only the first: in the checkout itself there is one more, of the build.
+    for found in metadata.distributions(name="swictation"):
+        if told := found.read_text("direct_url.json"):
+            origin = msgspec.json.decode(told, type=_Origin)
+            return unquote(urlparse(origin.url).path) if origin.dir_info.editable else ""
+    return ""

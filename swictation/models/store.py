@@ -17,9 +17,9 @@ from swictation.paths import models_dir
 _VOCABULARIES = ("vocabulary.txt", "vocabulary.json")
 
 State = Literal["no", "partly", "damaged", "not pinned", "yes"]
-"""Of a known model on this machine. Partly: a download was interrupted, the next goes on with it.
-Not pinned: sound by presence and sizes, but only the record made at its arrival says what its bytes
-were."""
+"""Of a known model on this machine. Partly: a download was interrupted, or its archive was put there
+by hand; the next goes on with it. Not pinned: sound by presence and sizes, but only the record made
+at its arrival says what its bytes were."""
 
 
 class ModelLocation(msgspec.Struct, frozen=True):
@@ -91,6 +91,8 @@ def state(spec: ModelSpec) -> State:
     """How the model is on this machine, by presence and sizes."""
     if not is_there(spec):
         return "partly" if os.path.isdir(beside(spec, "partial")) else "no"
+    if given_archive(spec):
+        return "partly"
     if quick_problems(spec):
         return "damaged"
     return "yes" if spec.is_pinned and (not spec.archive or _has_record(spec)) else "not pinned"
@@ -132,7 +134,12 @@ def absent(spec: ModelSpec) -> ModelError:
 
 
 def damaged(spec: ModelSpec, problems: Sequence[str]) -> ModelError:
-    """The error for a stored model with problems."""
+    """The error for a stored model with problems, or one that was put there and is not unpacked."""
+    if given_archive(spec):
+        return ModelError(
+            f"the model {spec.name} in {folder_of(spec)} is not unpacked yet",
+            f"swictation model download {spec.name}",
+        )
     return ModelError(
         f"the model {spec.name} in {folder_of(spec)} is damaged: {'; '.join(problems)}",
         f"swictation model download --force {spec.name}",
