@@ -18,8 +18,8 @@ _VOCABULARIES = ("vocabulary.txt", "vocabulary.json")
 
 State = Literal["no", "partly", "damaged", "not pinned", "yes"]
 """Of a known model on this machine. Partly: a download was interrupted, or its archive was put
-there by hand; the next goes on with it. Not pinned: sound by presence and sizes, but only the record made
-at its arrival says what its bytes were."""
+there by hand; the next goes on with it. Not pinned: sound by presence and sizes, but only the
+record made at its arrival says what its bytes were."""
 
 
 class ModelLocation(msgspec.Struct, frozen=True):
