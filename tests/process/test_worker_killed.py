@@ -106,7 +106,8 @@ def test_a_killed_program_takes_its_worker_with_it(program, spool):
 
 
 def test_a_worker_that_outgrows_its_limit_is_replaced_between_utterances(program, spool):
-    program.set("worker", max_rss_mib=200)
+    # Filling so much memory takes a loaded machine more than the second after which it hangs.
+    program.set("worker", max_rss_mib=200, hang_min_s=10.0)
     program.fault("grow", mib=250, utterance=0)
     done = program.play()
     check_whole(program, done)
@@ -118,7 +119,7 @@ def test_a_worker_that_outgrows_its_limit_is_replaced_between_utterances(program
 
 
 def test_a_worker_that_grows_with_each_request_is_replaced_and_replaced(program):
-    program.set("worker", max_rss_mib=200)
+    program.set("worker", max_rss_mib=200, hang_min_s=10.0)
     program.fault("grow", times=0, mib=250)
     done = program.play()
     check_whole(program, done)
