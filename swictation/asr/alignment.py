@@ -4,6 +4,9 @@ import re
 from collections.abc import Sequence
 
 _MARKS = ".,!?;:…"
+_ONE_WORD_NOW = 0.12
+"""Of the letters, without blanks: so much may differ where words became one ("there for",
+"therefore"). With more, words that were typed would be typed again (tests/unit)."""
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
@@ -18,8 +21,8 @@ def rest_after(typed: str, text: str) -> str:
     With whatever follows that prefix (marks, signs, quotes), less what `typed` ends with itself.
 
     Likeness is the edit distance in words, case and punctuation ignored; of prefixes that are
-    equally like it the one that is so in letters counts, then the longest: no typed word is typed
-    twice.
+    equally like it the longest counts, so that no typed word is typed twice, unless the letters
+    show that words became one.
     """
     if _begins_with(text, typed):
         return text[len(typed) :]
@@ -50,18 +53,23 @@ def _likest(old: list[str], spans: list[re.Match[str]]) -> tuple[int, int]:
 
 
 def _likest_in_letters(old: list[str], new: list[str], lengths: list[int]) -> int:
-    """Of prefixes of so many words the one whose letters differ least, for its length.
+    """Of prefixes of so many words, equally like `old` in words, the one to take.
 
-    Where words became one ("haus tuer", "haustuer ist") the distance in words cannot tell.
+    The longest that ends as `old` does, or else the longest of all; but a shorter one where words
+    became one ("haus tuer", "haustuer ist"), which only the letters show: else the word behind it
+    would be lost.
     """
-    typed, heard = " ".join(old), " ".join(new[: lengths[-1]])
-    row = _distances(typed, heard)
+    if alike := [length for length in lengths if length and new[length - 1] == old[-1]]:
+        return alike[-1]
+    typed = "".join(old)
+    row = _distances(typed, "".join(new[: lengths[-1]]))
 
     def difference(length: int) -> float:
-        end = len(" ".join(new[:length]))
+        end = len("".join(new[:length]))
         return row[end] / max(len(typed), end, 1)
 
-    return min(reversed(lengths), key=difference)
+    likest = min(reversed(lengths), key=difference)
+    return likest if difference(likest) <= _ONE_WORD_NOW else lengths[-1]
 
 
 def _distances(old: Sequence[str], new: Sequence[str]) -> list[int]:

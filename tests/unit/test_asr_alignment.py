@@ -47,6 +47,8 @@ def test_of_equally_like_prefixes_the_longest_counts():
         (" so", " the so called", " called"),
         (" there for", " therefore we left", " we left"),
         (" a b", " x", ""),
+        (" open the door", " open the old door and", " and"),
+        (" I have to go", " I have to to go now", " now"),
     ],
 )
 def test_where_words_cannot_tell_letters_do(typed, text, rest):
