@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from swictation.asr.alignment import rest_after
 from swictation.asr.chunks import ChunkEnd, ChunkEnds
 from swictation.types import (
     Chunking,
@@ -54,6 +55,8 @@ class _Current(msgspec.Struct):
     """The last sample of that decode; -1 while there is none that counts."""
     beyond: str | None = None
     """What that decode says of it: `Hypothesis.beyond`."""
+    behind: str = ""
+    """What is typed and was not forced in the pending request; see `Stabilizer.unstreamed`."""
     chunk_end: int = -1
     """The last chunk end that was dealt with."""
     chunks: list[tuple[int, int]] = []
@@ -138,12 +141,27 @@ class Stabilizer:
     def is_outrun(self, request: DecodeRequest) -> bool:
         """Whether words are typed that a streaming engine heard behind the request's sound.
 
-        No other engine can tell which: it would say again what it is made to begin with.
+        An engine that does not stream would say again what it is made to begin with: see
+        `unstreamed`.
         """
         current = self._current
         if current is None or current.number != request.utterance:
             return False
         return any(sample > request.last_sample for sample, _ in current.chunks)
+
+    def unstreamed(self, request: DecodeRequest) -> DecodeRequest:
+        """The pending request, which is outrun, as any engine can answer it.
+
+        Forced is what was typed of chunks that end in its sound; what others brought is looked for
+        in the answer, since a word that the stream still held back may lie there.
+        """
+        current = self._current
+        assert current is not None
+        lengths = [length for sample, length in current.chunks if sample > request.last_sample]
+        current.behind = current.forced_text[lengths[0] :]
+        forced_text = current.forced_text[: lengths[0]]
+        self._pending = msgspec.structs.replace(request, forced_text=forced_text)
+        return self._pending
 
     def answer(self, number: int, hypothesis: Hypothesis) -> list[Step]:
         """Take an engine's answer; any but the pending request's is ignored."""
@@ -153,6 +171,12 @@ class Stabilizer:
         self._pending = None
         if pending.goes_on:
             return [*self._commit_chunk(current, pending, hypothesis), *self._advance()]
+        if current.behind:
+            behind, current.behind = current.behind, ""
+            heard = hypothesis.new_text
+            hypothesis = msgspec.structs.replace(
+                hypothesis, new_text=rest_after(behind, heard), beyond=rest_after(heard, behind)
+            )
         current.rest = hypothesis.new_text
         current.is_confident = hypothesis.confident
         current.beyond = hypothesis.beyond
@@ -198,6 +222,7 @@ class Stabilizer:
         goes_on = isinstance(point, ChunkEnd)
         last_sample = point.at_sample if goes_on else point.last_sample
         start, forced_text = self._window(self._current, last_sample)
+        self._current.behind = ""  # it was another request's
         return DecodeRequest(
             number=next(self._numbers),
             utterance=self._current.number,

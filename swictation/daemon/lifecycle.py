@@ -264,10 +264,9 @@ class Daemon:
             if getattr(old, part) != getattr(settings, part):
                 _log.warning("[%s] takes effect after: systemctl --user restart swictation", part)
         if wants_card(old) != wants_card(settings):
-            _log.warning("[asr] device takes effect after: systemctl --user restart swictation")
-            device = "cuda" if wants_card(old) else "cpu"
-            stays = msgspec.structs.replace(settings.asr, device=device)
-            self._settings = settings = msgspec.structs.replace(settings, asr=stays)
+            # Whole: an engine for a card, had for the processor alone, would be another model.
+            _log.warning("[asr] takes effect after: systemctl --user restart swictation")
+            self._settings = settings = msgspec.structs.replace(settings, asr=old.asr)
         self._workshop.settings = self._report.settings = settings
         self._stream.delivery.rewrite(self._workshop.composer())
         self._feedback.settings = settings.feedback

@@ -204,12 +204,26 @@ class TestCut:
         rule.answer(said(""))
         assert self.next_forced(rule) == " three four five"
 
-    def test_of_an_engine_that_does_not_stream_nothing_is_asked_then(self, rule):
-        """It would be made to begin with words that it cannot hear, and say them again."""
+    @pytest.mark.parametrize(
+        ("heard", "typed", "forced"),
+        [
+            ("", "", " three four five"),
+            (" three", "", " four five"),
+            (" three four", "", " five"),
+            (" three four five six", " six", ""),
+        ],
+    )
+    def test_an_engine_that_does_not_stream_is_made_to_begin_before_it(
+        self, rule, heard, typed, forced
+    ):
+        """With what it cannot hear it would say that again; unasked, a held back word is lost."""
         assert rule.stabilizer.is_outrun(rule.stabilizer.pending)
-        steps = rule.stabilizer.pass_over(rule.stabilizer.pending.number)
-        assert steps == [Commit(0, "", True, chunk_end(2) + 4_000, joins_next=True)]
-        assert self.next_forced(rule) == " three four five"
+        asked = rule.stabilizer.unstreamed(rule.stabilizer.pending)
+        assert (asked.forced_text, rule.stabilizer.pending) == (" one two", asked)
+        assert rule.stabilizer.unstreamed(asked) == asked, "after a fault it is asked again"
+        steps = rule.answer(said(heard))
+        assert steps == [Commit(0, typed, True, chunk_end(2) + 4_000, joins_next=True)]
+        assert self.next_forced(rule) == forced
 
     def test_nothing_is_carried_where_nothing_lies_behind(self, rule):
         rule.answer(said(" three", beyond=""))
