@@ -267,12 +267,12 @@ class Recognition:
         if route.seat is None or not self._crew.at(route.seat).is_ready:
             return
         stabilizer = self._stream.stabilizer
-        if not self._crew.streams(route.seat):
+        is_outrun = stabilizer.is_outrun(request)
+        if (request.goes_on or is_outrun) and not self._crew.streams(route.seat):
             if request.goes_on:
                 self._perform(stabilizer.pass_over(request.number), self._clock.now_s())
                 return
-            if stabilizer.is_outrun(request):
-                request = stabilizer.unstreamed(request)
+            request = stabilizer.unstreamed(request)
         is_at_an_edge = not request.forced_text and not request.partial
         if is_at_an_edge and route.seat == "cpu" and self._crew.is_bloated:
             self._recycle()
