@@ -66,7 +66,7 @@ def _likest_in_letters(old: list[str], new: list[str], lengths: list[int]) -> in
 
     def difference(length: int) -> float:
         end = len("".join(new[:length]))
-        return row[end] / max(len(typed), end, 1)
+        return row[end] / max(len(typed), end)
 
     likest = min(reversed(lengths), key=difference)
     return likest if difference(likest) <= _ONE_WORD_NOW else lengths[-1]

@@ -55,8 +55,6 @@ class _Current(msgspec.Struct):
     """The last sample of that decode; -1 while there is none that counts."""
     beyond: str | None = None
     """What that decode says of it: `Hypothesis.beyond`."""
-    behind: str = ""
-    """What is typed and was not forced in the pending request; see `Stabilizer.unstreamed`."""
     chunk_end: int = -1
     """The last chunk end that was dealt with."""
     chunks: list[tuple[int, int]] = []
@@ -157,9 +155,8 @@ class Stabilizer:
         """
         current = self._current
         assert current is not None
-        lengths = [length for sample, length in current.chunks if sample > request.last_sample]
-        current.behind = current.forced_text[lengths[0] :]
-        forced_text = current.forced_text[: lengths[0]]
+        length = next(length for sample, length in current.chunks if sample > request.last_sample)
+        forced_text = current.forced_text[:length]
         self._pending = msgspec.structs.replace(request, forced_text=forced_text)
         return self._pending
 
@@ -171,8 +168,9 @@ class Stabilizer:
         self._pending = None
         if pending.goes_on:
             return [*self._commit_chunk(current, pending, hypothesis), *self._advance()]
-        if current.behind:
-            behind, current.behind = current.behind, ""
+        # After chunks all that is typed is forced, unless the request was made one of `unstreamed`.
+        behind = current.forced_text[len(pending.forced_text) :] if current.chunks else ""
+        if behind:
             heard = hypothesis.new_text
             hypothesis = msgspec.structs.replace(
                 hypothesis, new_text=rest_after(behind, heard), beyond=rest_after(heard, behind)
@@ -222,7 +220,6 @@ class Stabilizer:
         goes_on = isinstance(point, ChunkEnd)
         last_sample = point.at_sample if goes_on else point.last_sample
         start, forced_text = self._window(self._current, last_sample)
-        self._current.behind = ""  # it was another request's
         return DecodeRequest(
             number=next(self._numbers),
             utterance=self._current.number,
