@@ -22,6 +22,7 @@ from swictation.events import (
     WorkerFailed,
     WorkerGone,
 )
+from swictation.text.characters import cleaned
 from swictation.types import (
     Commit,
     DecodeRequest,
@@ -309,7 +310,7 @@ class Recognition:
                 "partial",
                 partial.last_sample,
                 utterance=partial.utterance,
-                text=hypothesis.new_text.strip(),
+                text=cleaned(hypothesis.new_text).strip(),
                 cpu_s=round(hypothesis.cpu_s, 4),
             )
         return True
