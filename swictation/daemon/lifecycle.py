@@ -31,10 +31,11 @@ from swictation.daemon.leaks import name_leaks
 from swictation.daemon.panel import Panel
 from swictation.daemon.recognition import Recognition
 from swictation.daemon.report import Report
+from swictation.daemon.rereading import Rereading
 from swictation.daemon.runloop import RunLoop
 from swictation.daemon.staffing import wants_card
 from swictation.daemon.watchdog import INTERVAL_S, Watchdog
-from swictation.errors import BusError, ConfigError
+from swictation.errors import BusError, SwictationError
 from swictation.events import StopRequested, ThreadFailed
 from swictation.inject.desktop import CLIPBOARD, DesktopInjector
 from swictation.paths import daemon_lock_file
@@ -46,7 +47,7 @@ class Options(msgspec.Struct, frozen=True):
     """What the command line asks of a daemon."""
 
     load_settings: Callable[[], Settings]
-    """Reads the configuration, again at SIGHUP. Raises ConfigError."""
+    """Reads the configuration, again at SIGHUP and then on another thread. Raises ConfigError."""
     chain: tuple[str, ...] = ()
     """Ways to deliver text, instead of those of the configuration."""
     events: Path | None = None
@@ -108,6 +109,8 @@ class Daemon:
         self._start_watchdog(parts)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number)
+        self._rereading = Rereading(self._options.load_settings, self._on_reread)
+        parts.callback(self._rereading.stop)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
         self._engines.start()
         parts.push_async_callback(self._engines.stop_fetching)
@@ -247,14 +250,16 @@ class Daemon:
 
     def _reload(self) -> None:
         systemd.notify("RELOADING=1")
-        try:
-            settings = self._options.load_settings()
-        except ConfigError as error:
-            first, *rest = error.message.splitlines()
+        self._rereading.ask()
+
+    def _on_reread(self, found: Settings | SwictationError) -> None:
+        if isinstance(found, SwictationError):
+            first, *rest = found.message.splitlines()
             message = " ".join(line.strip() for line in [first, *rest])
-            self._events.fault("config", f"the old configuration stays: {message}")
+            remedy = f" -> {found.remedy}" if found.remedy else ""
+            self._events.fault("config", f"the old configuration stays: {message}{remedy}")
         else:
-            self._apply(settings)
+            self._apply(found)
         systemd.notify("READY=1")
 
     def _apply(self, settings: Settings) -> None:
