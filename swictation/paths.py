@@ -1,5 +1,8 @@
 """Where things live, by the XDG base directory specification. Never /tmp."""
 
+import errno
+import os
+import stat
 from pathlib import Path
 
 import platformdirs
@@ -40,3 +43,19 @@ def daemon_lock_file() -> Path:
 def cache_dir() -> Path:
     """`$XDG_CACHE_HOME/swictation`: whatever is here may be deleted at any time."""
     return platformdirs.user_cache_path(_APP)
+
+
+def make_private(folder: Path) -> None:
+    """Have a folder that its user alone may enter, whatever the umask; one that is there is closed.
+
+    Raises:
+        OSError: it cannot be made, or is another user's.
+    """
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(mode=0o700, exist_ok=True)
+    status = folder.stat()
+    if status.st_uid != os.geteuid():
+        raise PermissionError(errno.EPERM, "it is no folder of yours", str(folder))
+    if stat.S_IMODE(status.st_mode) != 0o700:
+        folder.chmod(0o700)

@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from swictation.paths import make_private
 from swictation.types import SAMPLE_RATE_HZ, Samples
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -39,6 +40,7 @@ class SpoolFolder:
             OSError: it cannot be made.
         """
         boot_id = _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else "unknown-boot"
+        make_private(root)
         name = f"{boot_id}-{os.getpid()}"
         suffixes = itertools.chain([""], (f".{number}" for number in itertools.count(1)))
         taken = (_take(root / f"{name}{suffix}") for suffix in suffixes)
@@ -102,7 +104,7 @@ class SpoolFile:
 
 def _take(folder: Path) -> tuple[Path, BinaryIO] | None:
     """The folder with its lock, if it is free and holds nothing. Raises OSError."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(folder)
     with contextlib.ExitStack() as undo:
         lock = undo.enter_context(_create(folder / _LOCK))
         try:

@@ -4,32 +4,35 @@ import sys
 
 import click
 
+from swictation.cli.echo import echo
 from swictation.control.client import call
 from swictation.control.status import count
+from swictation.hardening import hide_memory
+from swictation.text.characters import cleaned
 
 
 @click.command()
 def toggle() -> None:
     """Start dictating, or stop; prints the state that follows."""
-    click.echo(call("Toggle", activate=True))
+    echo(str(call("Toggle", activate=True)))
 
 
 @click.command()
 def start() -> None:
     """Start dictating."""
-    click.echo(call("Start", activate=True))
+    echo(str(call("Start", activate=True)))
 
 
 @click.command()
 def stop() -> None:
     """Stop dictating; what was said is still typed."""
-    click.echo(call("Stop"))
+    echo(str(call("Stop")))
 
 
 @click.command()
 def cancel() -> None:
     """Stop dictating, and drop what is not typed yet."""
-    click.echo(call("Cancel"))
+    echo(str(call("Cancel")))
 
 
 @click.command()
@@ -38,9 +41,11 @@ def capture() -> None:
 
     The exit code is 5 where nobody spoke.
     """
+    hide_memory()
     if sys.stderr.isatty():
-        click.echo("listening: speak now (Ctrl-C breaks it off)", err=True)
-    click.echo(call("Capture", activate=True, limit_s=None))
+        echo("listening: speak now (Ctrl-C breaks it off)", err=True)
+    text = cleaned(str(call("Capture", activate=True, limit_s=None)))
+    click.echo(text)  # noqa: TID251 - joiners and all, as it would be typed
 
 
 @click.command(name="paste-last")
@@ -48,7 +53,7 @@ def paste_last() -> None:
     """Type the texts that are held, else the last one."""
     typed = call("PasteLast", limit_s=None)
     assert isinstance(typed, int), "the daemon's interface says so"
-    click.echo(f"typed {count(typed, 'text')}")
+    echo(f"typed {count(typed, 'text')}")
 
 
 @click.group()

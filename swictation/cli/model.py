@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from swictation.cli.echo import echo
 from swictation.cli.meter import Meter
 from swictation.cli.model_list import list_
 from swictation.config.load import load
@@ -93,7 +94,7 @@ def download(
         if not there:
             _download(spec, quiet=quiet, force=force)
     if not quiet:
-        click.echo(f"{told} is {'already there' if there else 'ready'}: {place}")
+        echo(f"{told} is {'already there' if there else 'ready'}: {place}")
 
 
 def _download(spec: ModelSpec, *, quiet: bool, force: bool) -> None:
@@ -125,7 +126,7 @@ def path(context: click.Context, name: str, language: str, engine: str) -> None:
         name, engine = spec.name, spec.engine
     elif name.endswith(NEMO):
         engine = CANARY
-    click.echo(locate(name, language, _catalog(context), engine).path)
+    echo(locate(name, language, _catalog(context), engine).path)
 
 
 @model.command("verify")
@@ -149,7 +150,7 @@ def verify_(context: click.Context, name: str, language: str, engine: str) -> No
     if problems := quick_problems(spec) or verify(spec):
         raise damaged(spec, problems)
     told = "" if spec.is_pinned else " (as when it was fetched: no source tells what was published)"
-    click.echo(f"{spec.name} is sound: {folder_of(spec)}{told}")
+    echo(f"{spec.name} is sound: {folder_of(spec)}{told}")
 
 
 def _archive(name: str) -> Path:
@@ -170,7 +171,7 @@ def _verify_unpacked(path: Path) -> None:
             f"what was unpacked of the model {path} is damaged: {'; '.join(problems)}",
             f"swictation model remove {quoted}; then: swictation model download {quoted}",
         )
-    click.echo(f"{path.name} is sound: {unpacked.place_of(path)} (as when it was unpacked)")
+    echo(f"{path.name} is sound: {unpacked.place_of(path)} (as when it was unpacked)")
 
 
 @model.command("convert")
@@ -189,7 +190,7 @@ def convert_(context: click.Context, name: str, precision: Half) -> None:
     finally:
         meter.close()
     sizes = f"{done.before_bytes / 1e6:.0f} MB, now also {done.after_bytes / 1e6:.0f} MB"
-    click.echo(f"{place.name}: {sizes}: {done.after}")
+    echo(f"{place.name}: {sizes}: {done.after}")
 
 
 def _canary(context: click.Context, name: str) -> ModelLocation:
@@ -220,10 +221,10 @@ def remove_(context: click.Context, name: str) -> None:
         freed_bytes = remove_unpacked(path)
         kept = f"; {path} itself is kept" if path.exists() else ""
         freed = f"{freed_bytes / 1e6:.0f} MB are free again"
-        click.echo(f"what was unpacked of {path.name} is removed: {freed}{kept}")
+        echo(f"what was unpacked of {path.name} is removed: {freed}{kept}")
         return
     known = named(name, catalog)
     # For its error, where the name is unknown.
     spec = known or choose(name, "en", catalog, "")
     freed_bytes = remove(spec)
-    click.echo(f"{spec.name} is removed: {freed_bytes / 1e6:.0f} MB are free again")
+    echo(f"{spec.name} is removed: {freed_bytes / 1e6:.0f} MB are free again")

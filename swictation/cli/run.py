@@ -19,6 +19,7 @@ from swictation.cli.common import (
     verbose_option,
     wishes,
 )
+from swictation.cli.echo import echo
 from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell, typeable
 from swictation.config.settings import Settings
 from swictation.daemon.logs import set_up
@@ -135,7 +136,7 @@ def _serve(
     def say() -> None:
         if not is_unit():
             listening = _LISTENING_HERE if chain == ("stdout",) else _LISTENING
-            click.echo(listening if listen else typeable(_WAITING), err=True)
+            echo(listening if listen else typeable(_WAITING), err=True)
 
     options = Options(load_settings, chain, events, listens_at_once=listen, on_ready=say)
     asyncio.run(Daemon(options).run())

@@ -9,12 +9,14 @@ import sys
 import click
 import msgspec
 
+from swictation.cli.echo import echo, echo_json
 from swictation.cli.main import typeable
 from swictation.control.card import memory, placements
 from swictation.control.client import call
 from swictation.control.follow import follow
 from swictation.control.status import STOPPED, Status, bar_line, count, decode, serving
 from swictation.errors import ControlError, UsageError
+from swictation.shown import json_escaped
 
 _LABEL_WIDTH = len("last error")
 _ANSWER_S = 5.0
@@ -36,10 +38,10 @@ def status(as_json: bool, follows: bool) -> None:
         return
     told = _ask()
     if as_json:
-        click.echo(told)
+        click.echo(json_escaped(told))  # noqa: TID251
         return
     for label, text in lines(_read(told)):
-        click.echo(f"{label.ljust(_LABEL_WIDTH)}  {text}")
+        echo(f"{label.ljust(_LABEL_WIDTH)}  {text}")
 
 
 def read_now() -> Status:
@@ -180,5 +182,5 @@ class _Printer:
         line = bar_line(now)
         if line != self._last:
             self._last = line
-            click.echo(msgspec.json.encode(line))
+            echo_json(line)
             sys.stdout.flush()

@@ -2,6 +2,7 @@
 
 import click
 
+from swictation.cli.echo import echo
 from swictation.control.client import call
 
 
@@ -12,4 +13,4 @@ def reset() -> None:
     Prints where speech is transcribed at present: gpu, cpu, or none. The card is used again once
     it has room and has proved itself.
     """
-    click.echo(call("ResetCard"))
+    echo(str(call("ResetCard")))

@@ -5,13 +5,14 @@ It holds no dictated text: of what is held only the number is told.
 
 import html
 import re
-from typing import Literal
+from typing import Literal, cast
 
 import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from swictation.control.card import placements
+from swictation.shown import printable_lines
 from swictation.vram.report import VramStatus
 from swictation.vram.report import steady as steady_card
 
@@ -127,12 +128,26 @@ def encode(status: Status) -> str:
 
 
 def decode(text: str) -> Status:
-    """The status that `encode` wrote, by a daemon of this version or another.
+    """The status that `encode` wrote, by a daemon of this version or another; its text printable.
 
     Raises:
         msgspec.DecodeError: it is none.
     """
-    return msgspec.json.decode(text, type=Status)
+    return msgspec.convert(_printable(msgspec.json.decode(text)), Status)
+
+
+def _printable(value: object) -> object:
+    """Devices, processes and windows name themselves: none of it is to command a terminal."""
+    match value:
+        case str():
+            return printable_lines(value)
+        case list():
+            return [_printable(item) for item in cast(list[object], value)]
+        case dict():
+            items = cast(dict[str, object], value).items()
+            return {name: _printable(item) for name, item in items}
+        case _:
+            return value
 
 
 _FIGURE = re.compile(r"\d+")

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from swictation.errors import AlreadyRunning, SwictationError
+from swictation.paths import make_private
 
 
 @contextlib.contextmanager
@@ -20,7 +21,7 @@ def alone(path: Path) -> Generator[None]:
         SwictationError: it cannot be made.
     """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path.parent)
         lock = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")
     except OSError as error:
         raise SwictationError(f"{path} cannot be written: {error.strerror}.") from error
