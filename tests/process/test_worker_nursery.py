@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 from pathlib import Path
 
@@ -203,6 +204,24 @@ def test_what_a_dead_worker_has_started_ends_with_it(in_a_cradle):
         await until(lambda: not living("sleep"))
 
     in_a_cradle(scene, {"kind": "leave-a-child"})
+
+
+def test_nobody_reads_the_memory_of_the_nursery_or_of_what_it_forks(
+    in_a_cradle, caplog, monkeypatch
+):
+    monkeypatch.setenv(WAY, "tell-dumpable")
+
+    async def scene(cradle):
+        supervisor, wait_for = cradle.supervise()
+        ready = await wait_for(WorkerReady)
+        for pid in (cradle.nursery.pid, ready.pid):
+            assert resource.prlimit(pid, resource.RLIMIT_CORE) == (0, 0)
+        await answer(supervisor, wait_for)
+        await until(lambda: "worker 1: dumpable: 0" in caplog.messages)
+        assert "nursery: dumpable: 0" in caplog.messages
+
+    caplog.set_level("INFO")
+    in_a_cradle(scene, {"kind": "tell-dumpable"})
 
 
 def test_what_it_prints_is_logged_as_its_own(in_a_cradle, caplog, monkeypatch):
