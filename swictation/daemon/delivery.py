@@ -169,7 +169,8 @@ class Delivery:
                 else:
                     await self._take(job)
         except Exception as failure:  # noqa: BLE001 - the run loop must hear what ends it
-            self._post(ThreadFailed("delivery", repr(failure)))
+            # Its text is not told: an encoder's, for one, quotes what it could not encode.
+            self._post(ThreadFailed("delivery", type(failure).__name__))
 
     async def _take(self, piece: _Piece) -> None:
         commit = piece.commit

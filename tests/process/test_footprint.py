@@ -5,6 +5,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from swictation.hardening import INSPECT
+
 pytestmark = pytest.mark.process
 
 FOREIGN = ("torch", "onnxruntime", "ctranslate2", "tokenizers", "nemo")
@@ -14,6 +16,7 @@ MIB = 2**20
 def test_the_running_daemon_is_small_and_maps_no_engine(program, sample, whisper_model):
     program.set("asr", engine="whisper", model="tiny.en")
     program.sound = sample
+    program.env[INSPECT] = "1"
     running = program.start_playing("--pace", "realtime")
     worker = running.wait_for("worker", state="ready")["pid"]
     engine_maps = Path(f"/proc/{worker}/maps").read_text()

@@ -113,7 +113,6 @@ def test_commands_that_are_given_the_text_hide_their_memory(program, command):
 MEASURED = """
 import ctypes, os, signal
 from pathlib import Path
-from fakes.signals import eventually
 from swictation import hardening
 from swictation.daemon import resources
 

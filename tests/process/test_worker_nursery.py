@@ -17,6 +17,7 @@ from fakes.scripted_engine.program import HERE, PATIENCE_S
 from swictation.asr.engine import EngineSpec
 from swictation.config.settings import WorkerSettings
 from swictation.events import WorkerAnswered, WorkerGone, WorkerReady
+from swictation.hardening import INSPECT
 from swictation.types import DecodeRequest
 from swictation.worker.nursery_keeper import Nursery
 from swictation.worker.supervisor import Supervisor
@@ -30,6 +31,12 @@ SILENCE = np.zeros(16_000, np.int16)
 @pytest.fixture(autouse=True)
 def scripted(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", f"{HERE}{os.pathsep}{HERE.parents[1]}")
+
+
+@pytest.fixture
+def inspected(monkeypatch):
+    """What a process holds open can be read without a privilege."""
+    monkeypatch.setenv(INSPECT, "1")
 
 
 class Cradle:
@@ -121,7 +128,7 @@ def test_a_worker_is_forked_and_answers(in_a_cradle):
     in_a_cradle(scene)
 
 
-def test_it_holds_what_an_executed_one_holds_and_nothing_of_the_nursery(in_a_cradle):
+def test_it_holds_what_an_executed_one_holds_and_nothing_of_the_nursery(in_a_cradle, inspected):
     async def scene(cradle):
         forked, wait_for = cradle.supervise()
         await wait_for(WorkerReady)
@@ -142,7 +149,7 @@ def test_it_holds_what_an_executed_one_holds_and_nothing_of_the_nursery(in_a_cra
     in_a_cradle(scene)
 
 
-def test_many_workers_leave_nothing_behind_in_nursery_or_daemon(in_a_cradle):
+def test_many_workers_leave_nothing_behind_in_nursery_or_daemon(in_a_cradle, inspected):
     async def scene(cradle):
         supervisor, wait_for = cradle.supervise()
         held = []
