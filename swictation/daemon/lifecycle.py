@@ -37,7 +37,7 @@ from swictation.daemon.watchdog import INTERVAL_S, Watchdog
 from swictation.errors import BusError, ConfigError
 from swictation.events import StopRequested, ThreadFailed
 from swictation.inject.desktop import CLIPBOARD, DesktopInjector
-from swictation.paths import daemon_lock_file
+from swictation.paths import daemon_lock_files
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Daemon:
             AlreadyRunning: there is another one.
             SwictationError: it cannot begin, or a part broke off.
         """
-        with alone(daemon_lock_file()):
+        with alone(*daemon_lock_files()):
             try:
                 async with contextlib.AsyncExitStack() as parts:
                     await self._start(parts)
