@@ -20,7 +20,7 @@ from swictation.control.sleep import SleepWatch
 from swictation.daemon import stacks, systemd, wiring
 from swictation.daemon.alone import alone
 from swictation.daemon.collector import Collector
-from swictation.daemon.degraded import NO_SPOOL, NO_WINDOW, Degradations
+from swictation.daemon.degraded import LOSING, NO_SPOOL, NO_WINDOW, Degradations
 from swictation.daemon.dictation import Dictation
 from swictation.daemon.ear import Ear
 from swictation.daemon.engines import Engines
@@ -217,6 +217,12 @@ class Daemon:
                 return
             case "fault" if fields["kind"] == "spool":
                 self._dictation.degradations.put(NO_SPOOL, str(fields["message"]))
+            case "spool":
+                self._dictation.degradations.put(NO_SPOOL, "")
+            case "fault" if fields["kind"] == "audio-lost":
+                self._dictation.degradations.put(LOSING, str(fields["message"]))
+            case "loss":
+                self._dictation.degradations.put(LOSING, "")
             case "state":
                 systemd.status(str(fields["state"]))
                 if fields["state"] != "listening":
