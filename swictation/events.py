@@ -155,10 +155,18 @@ class ThreadFailed(msgspec.Struct, frozen=True):
     reason: str
 
 
+class RingStrained(msgspec.Struct, frozen=True):
+    """Most of what RAM holds is not dealt with: told each second of sound while that is so."""
+
+
 class SpoolFailed(msgspec.Struct, frozen=True):
-    """The spool cannot be written: from now on audio is kept in RAM alone."""
+    """The spool cannot be written: what it lacks is kept in RAM alone, until it recovers."""
 
     reason: str
+
+
+class SpoolRecovered(msgspec.Struct, frozen=True):
+    """The spool can be written again; all that RAM still had of what it lacked is on disk."""
 
 
 class Composed(msgspec.Struct, frozen=True):
@@ -224,7 +232,9 @@ Event = (
     | FrameSkipped
     | AudioLost
     | ThreadFailed
+    | RingStrained
     | SpoolFailed
+    | SpoolRecovered
     | Composed
     | Injected
     | TextHeld

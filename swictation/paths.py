@@ -35,9 +35,18 @@ def dbus_services_dir() -> Path:
     return platformdirs.user_data_path() / "dbus-1" / "services"
 
 
-def daemon_lock_file() -> Path:
-    """`$XDG_STATE_HOME/swictation/daemon.lock`, held by the one daemon that may run."""
-    return platformdirs.user_state_path(_APP) / "daemon.lock"
+def daemon_lock_files() -> tuple[Path, ...]:
+    """The locks that the one daemon which may run holds, the surest first.
+
+    `$XDG_RUNTIME_DIR/swictation/daemon.lock` where there is one, since that is in memory, and
+    `$XDG_STATE_HOME/swictation/daemon.lock`, which keeps out those without that variable, and
+    versions up to 0.1, which know only that one.
+    """
+    in_state = platformdirs.user_state_path(_APP) / "daemon.lock"
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if not os.path.isabs(runtime) or not os.path.isdir(runtime):
+        return (in_state,)
+    return Path(runtime) / _APP / "daemon.lock", in_state
 
 
 def cache_dir() -> Path:

@@ -5,6 +5,7 @@ held: nothing is dropped, nothing is sent twice, and no outcome causes a decode.
 """
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Callable
 
@@ -30,6 +31,7 @@ from swictation.types import Commit
 CANCELLED = "it was cancelled"
 LOCKED = "the screen is locked"
 TOO_OLD = "it was spoken too long ago"
+_DISK_PATIENCE_S = 1.0
 _AGAIN = -1
 """In place of an utterance: text that was typed once more."""
 
@@ -238,7 +240,9 @@ class Delivery:
         """Send `text`, unless it was cancelled or the screen locked while the line was written."""
         if self._spool:
             intent = self._spool.note(utterance, "intent", n=number, text=text)
-            await asyncio.wrap_future(intent)
+            # A disk that does not answer stops no text: the line follows once it does.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.wrap_future(intent), _DISK_PATIENCE_S)
         if epoch != self._epoch or self.is_locked:
             injection = Injection("refused", reason=LOCKED if self.is_locked else CANCELLED)
         else:

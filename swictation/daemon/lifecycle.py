@@ -20,7 +20,7 @@ from swictation.control.sleep import SleepWatch
 from swictation.daemon import stacks, systemd, wiring
 from swictation.daemon.alone import alone
 from swictation.daemon.collector import Collector
-from swictation.daemon.degraded import NO_SPOOL, NO_WINDOW, Degradations
+from swictation.daemon.degraded import LOSING, NO_SPOOL, NO_WINDOW, Degradations
 from swictation.daemon.dictation import Dictation
 from swictation.daemon.ear import Ear
 from swictation.daemon.engines import Engines
@@ -38,7 +38,7 @@ from swictation.daemon.watchdog import INTERVAL_S, Watchdog
 from swictation.errors import BusError, SwictationError
 from swictation.events import StopRequested, ThreadFailed
 from swictation.inject.desktop import CLIPBOARD, DesktopInjector
-from swictation.paths import daemon_lock_file
+from swictation.paths import daemon_lock_files
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class Daemon:
             AlreadyRunning: there is another one.
             SwictationError: it cannot begin, or a part broke off.
         """
-        with alone(daemon_lock_file()):
+        with alone(*daemon_lock_files()):
             try:
                 async with contextlib.AsyncExitStack() as parts:
                     await self._start(parts)
@@ -220,6 +220,12 @@ class Daemon:
                 return
             case "fault" if fields["kind"] == "spool":
                 self._dictation.degradations.put(NO_SPOOL, str(fields["message"]))
+            case "spool":
+                self._dictation.degradations.put(NO_SPOOL, "")
+            case "fault" if fields["kind"] == "audio-lost":
+                self._dictation.degradations.put(LOSING, str(fields["message"]))
+            case "loss":
+                self._dictation.degradations.put(LOSING, "")
             case "state":
                 systemd.status(str(fields["state"]))
                 if fields["state"] != "listening":

@@ -74,7 +74,7 @@ class Playing:
     def finish(self) -> Outcome:
         """What became of it, all threads having stopped."""
         self.outcome.duration_s = to_seconds(self._stream.heard_sample)
-        self.outcome.lost_samples = self._recognition.lost_samples
+        self.outcome.lost_samples = self._recognition.losses.samples
         return self.outcome
 
     def abandon(self) -> None:

@@ -9,9 +9,9 @@ from swictation.clock import Clock
 from swictation.daemon.collector import Collector
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.latency import Latency
+from swictation.daemon.losses import Losses
 from swictation.daemon.steward import Steward
 from swictation.daemon.stream import Stream, Utterance
-from swictation.errors import AudioLostError
 from swictation.events import (
     AudioLost,
     Composed,
@@ -65,7 +65,7 @@ class Recognition:
         self._ignored_dictations = 0
         self._refused = self._refusals = 0
         self.latency = Latency()
-        self.lost_samples = 0
+        self.losses = Losses(stream, events)
 
     def show_partials(self, *, wanted: bool) -> None:
         """Whether anybody reads tentative text."""
@@ -98,6 +98,7 @@ class Recognition:
         """Everything up to a sample is heard."""
         self._stream.settle_silence(event.sample)
         self._stream.forget_unheard(event.sample)
+        self._look_for_end_of_loss()
         if not self._ignored_dictations:
             self._perform(self._stream.stabilizer.heard(event.sample), self._clock.now_s())
         self._consider_partial(event)
@@ -116,9 +117,18 @@ class Recognition:
 
     def on_audio_lost(self, event: AudioLost) -> None:
         """Samples are gone: counted and told."""
-        self.lost_samples += event.last_sample - event.first_sample
-        span = f"{to_seconds(event.first_sample):.1f}-{to_seconds(event.last_sample):.1f} s"
-        self._events.fault("audio-lost", f"the sound at {span} is no longer kept")
+        self.losses.add(event.first_sample, event.last_sample)
+
+    def on_strain(self) -> None:
+        """RAM will not hold all much longer: what nobody has heard is kept on disk, too."""
+        heard = self._stream.speech.heard_sample
+        if not self._stream.journal.is_recent(heard):
+            self._stream.keep_unheard(heard)
+        self.losses.look()
+
+    def _look_for_end_of_loss(self) -> None:
+        if self.losses.is_losing:
+            self.losses.look()
 
     def drop(self, fresh: Stabilizer) -> None:
         """Forget all that is not typed, what is not heard yet included; go on with `fresh`."""
@@ -129,6 +139,7 @@ class Recognition:
         for number in list(self._stream.utterances):
             self.latency.settled(number)
             self._stream.settle(number, keeps_sound=False)
+        self._look_for_end_of_loss()
 
     # --- what the worker says ----------------------------------------------------------------
 
@@ -144,6 +155,7 @@ class Recognition:
         if hypothesis.dropped:
             _log.info("an utterance was taken for %s and dropped", hypothesis.dropped)
         self._perform(stream.stabilizer.answer(event.number, hypothesis), event.done_s)
+        self._look_for_end_of_loss()
         if stream.stabilizer.is_idle and self._crew.is_bloated:
             self._recycle()
 
@@ -278,10 +290,8 @@ class Recognition:
         if is_at_an_edge and route.seat == "cpu" and self._crew.is_bloated:
             self._recycle()
             return
-        try:
-            samples = self._stream.journal.read(request.first_sample, request.last_sample)
-        except AudioLostError:
-            self.on_audio_lost(AudioLost(request.first_sample, request.last_sample))
+        samples = self.losses.read(request.first_sample, request.last_sample)
+        if samples is None:
             self._perform(self._stream.stabilizer.give_up(), self._clock.now_s())
             return
         self._crew.send(request, samples, route)

@@ -84,7 +84,7 @@ class Report:
             ),
             queue=Queue(len(stream.utterances), round(stream.backlog_s, 1)),
             held=Held(len(held), held.reason),
-            loss=Loss(self._recognition.lost_samples + self._ear.dropped_samples),
+            loss=Loss(self._recognition.losses.samples + self._ear.dropped_samples),
             latency_ms=Latency(latency.percentile_ms(0.5), latency.percentile_ms(0.95)),
             audio=self._ear.status,
             injector=InjectorStatus(self._injector_name(), self._last_outcome, self._last_reason),

@@ -23,9 +23,11 @@ from swictation.events import (
     Injected,
     OrderDone,
     PointsFound,
+    RingStrained,
     Scanned,
     SourceEnded,
     SpoolFailed,
+    SpoolRecovered,
     StopRequested,
     TextHeld,
     ThreadFailed,
@@ -169,6 +171,11 @@ class RunLoop:
                 owner.on_source_ended(event)
             case SpoolFailed():
                 self._events.fault("spool", f"audio is kept in memory only: {event.reason}")
+            case SpoolRecovered():
+                _log.info("all audio that waits for its text is on disk again")
+                self._events.write("spool", state="recovered")
+            case RingStrained():
+                recognition.on_strain()
             case ThreadFailed():
                 self._events.fault("thread", f"{event.thread} broke off: {event.reason}")
                 owner.on_failure(event)

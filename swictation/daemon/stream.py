@@ -121,7 +121,7 @@ class Stream:
     def start(self) -> None:
         """Start in order: what takes before what gives."""
         if self.spool:
-            self.spool.start(self.journal.read, lambda: self.speech.heard_sample)
+            self.spool.start(self.journal, lambda: self.speech.heard_sample)
         self.delivery.start()
         self.speech.start()
 

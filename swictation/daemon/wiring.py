@@ -26,7 +26,7 @@ from swictation.daemon.speech import SpeechThread
 from swictation.daemon.staffing import spare, wants_card
 from swictation.daemon.steward import OnMode, Steward
 from swictation.daemon.stream import Stream
-from swictation.events import SpoolFailed, VramRead
+from swictation.events import RingStrained, SpoolFailed, SpoolRecovered, VramRead
 from swictation.inject.injector import Injector
 from swictation.models.store import ModelLocation
 from swictation.paths import spool_dir
@@ -121,7 +121,8 @@ class Workshop:
         """Where the detectors of all streams compute, of which one at a time hears."""
         self._numbers = itertools.count(1)
         self._streams = itertools.count()
-        self._folder = self._open_folder() if settings.spool.enabled else None
+        self._folder = SpoolFolder(spool_dir()) if settings.spool.enabled else None
+        self._spool_problem = ""
 
     def close(self) -> None:
         """Give the spool folder back; an empty one is removed."""
@@ -180,7 +181,9 @@ class Workshop:
         """A stream into `sink`; see `Delivery` for the rest."""
         post = self.inbox.post
         spool = self._spool()
-        journal = Journal(read_back=spool.read_back if spool else None)
+        journal = Journal(
+            read_back=spool.read_back if spool else None, on_strain=lambda: post(RingStrained())
+        )
         return Stream(
             journal=journal,
             spool=spool,
@@ -196,13 +199,6 @@ class Workshop:
         detector = PlacedDetector(LastingDetector(SileroCpu, setbacks), self.switch)
         return listener(self.settings, first_sample, first_utterance, detector)
 
-    def _open_folder(self) -> SpoolFolder | None:
-        try:
-            return SpoolFolder(spool_dir())
-        except OSError as error:
-            self.inbox.post(SpoolFailed(f"{spool_dir()}: {error.strerror}"))
-            return None
-
     def _spool(self) -> Spool | None:
         if self._folder is None:
             return None
@@ -210,5 +206,13 @@ class Workshop:
             self._folder,
             next(self._streams),
             self.settings.spool.max_minutes,
-            lambda reason: self.inbox.post(SpoolFailed(reason)),
+            self._on_spool_problem,
         )
+
+    def _on_spool_problem(self, reason: str) -> None:
+        """On the thread of a spool: of several files each has its own, on one disk."""
+        if reason and reason != self._spool_problem:
+            self.inbox.post(SpoolFailed(f"{spool_dir()}: {reason}"))
+        elif not reason:
+            self.inbox.post(SpoolRecovered())
+        self._spool_problem = reason

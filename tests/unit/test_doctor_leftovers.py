@@ -1,7 +1,11 @@
+import os
+import subprocess
+
 import pytest
 
 from fakes.signals import numbered
-from swictation.audio.spoolfile import SpoolFile, SpoolFolder
+from fakes.spooled import secured
+from swictation.audio.spoolfile import SpoolFile
 from swictation.doctor.finding import Subject
 from swictation.doctor.leftovers import Leftover, find, leftovers
 from swictation.paths import spool_dir
@@ -19,7 +23,7 @@ def keep(folder, name, seconds, *, finished=True):
 
 @pytest.fixture
 def living():
-    folder = SpoolFolder(spool_dir())
+    folder = secured(spool_dir())
     yield folder
     folder.close()
 
@@ -87,3 +91,105 @@ def test_every_folder_is_told_with_its_length_its_path_and_what_to_type(dead):
 def test_strangers_in_the_spool_are_left_alone(dead):
     (spool_dir() / "notes.txt").write_text("mine")
     assert find(spool_dir()) == []
+
+
+# --- not all that lies there is sound ------------------------------------------------------------
+
+
+def cut(dead):
+    path = dead / "000-000009.wav"
+    path.write_bytes(b"RIFF")
+    return path
+
+
+def empty(dead):
+    path = dead / "000-000009.wav"
+    path.touch()
+    return path
+
+
+def header_alone(dead):
+    keep(dead, "000-000009", 0.0)
+    return dead / "000-000009.wav"
+
+
+def damaged(dead):
+    path = keep(dead, "000-000009", 1.0).sound
+    with path.open("r+b") as file:
+        file.write(bytes(44))
+    return path
+
+
+def link(dead):
+    path = dead / "000-000009.wav"
+    path.symlink_to("/etc/passwd")
+    return path
+
+
+def hanging_link(dead):
+    path = dead / "000-000009.wav"
+    path.symlink_to("/nowhere")
+    return path
+
+
+def folder(dead):
+    path = dead / "000-000009.wav"
+    path.mkdir()
+    return path
+
+
+def pipe(dead):
+    path = dead / "000-000009.wav"
+    os.mkfifo(path)
+    return path
+
+
+@pytest.mark.parametrize("kind", [cut, empty, header_alone, damaged, link, hanging_link, pipe])
+def test_what_is_no_sound_is_named_with_what_to_do_and_left_out(dead, kind):
+    good = keep(dead, "000-000000", 2.0)
+    bad = kind(dead)
+    told = list(leftovers(Subject()))
+    assert [found.level for found in told] == ["warning", "warning"]
+    assert "2.0 s of sound (1 utterance)" in told[0].found
+    assert str(good.sound) in told[0].remedy
+    assert str(bad) not in told[0].remedy
+    assert str(bad) in told[1].found
+    assert str(bad) in told[1].remedy
+    done = subprocess.run(told[1].remedy.split(" && ")[0], shell=True, check=False)
+    assert done.returncode == 0
+    left = list(leftovers(Subject()))
+    assert len(left) == 1, "with what it says done, it is well"
+    whole = 3.0 if kind is damaged else 2.0
+    assert f"{whole} s of sound" in left[0].found
+
+
+def test_a_folder_in_place_of_a_sound_is_named(dead):
+    bad = folder(dead)
+    (told,) = leftovers(Subject())
+    assert str(bad) in told.found
+    assert "is a folder" in told.found
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root: it becomes nobody")
+def test_what_may_not_be_read_is_named(dead):
+    keep(dead, "000-000000", 2.0)
+    theirs = keep(dead, "000-000001", 1.0).sound
+    theirs.chmod(0o600)
+    (dead / "000-000000.wav").chmod(0o644)
+    for parent in (dead, *dead.parents):
+        if parent.stat().st_mode & 0o005 != 0o005:
+            parent.chmod(0o755)
+    os.seteuid(65534)
+    try:
+        told = list(leftovers(Subject()))
+    finally:
+        os.seteuid(0)
+    assert "cannot be read" in told[1].found
+    assert "sudo chown" in told[1].remedy
+    assert str(theirs) not in told[0].remedy
+
+
+def test_a_link_to_a_folder_is_not_followed(dead):
+    keep(dead, "000-000000", 1.0)
+    (dead.with_name("link")).symlink_to(dead)
+    assert len(find(spool_dir())) == 1
