@@ -1,14 +1,15 @@
 """The engine that is chosen, the model that it resolves to, and that model's files."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from swictation.asr import registry
 from swictation.config.settings import Settings
 from swictation.doctor.finding import Finding, Subject
 from swictation.errors import ModelError
-from swictation.models import extras, obtaining
+from swictation.models import extras, obtaining, unpacked
 from swictation.models.catalog import CANARY, CATALOG, choose
-from swictation.models.spec import ModelSpec
+from swictation.models.spec import NEMO, ModelSpec
 from swictation.models.store import ModelLocation, folder_of, verify
 
 
@@ -38,6 +39,10 @@ def files(subject: Subject) -> Iterator[Finding]:
     if subject.model is None:
         return
     spec = known(subject.model)
+    given = Path(subject.settings.asr.model).expanduser().absolute()
+    if spec is None and given.name.endswith(NEMO):
+        yield _unpacked_files(given)
+        return
     if spec is None:
         yield Finding("model files", "ok", "a model of your own: no hashes are known")
         return
@@ -48,6 +53,14 @@ def files(subject: Subject) -> Iterator[Finding]:
     names = ", ".join(file.name for file in spec.files)
     told = "as published" if spec.is_pinned else "as when they were fetched"
     yield Finding("model files", "ok", f"sha256 {told}: {names}")
+
+
+def _unpacked_files(path: Path) -> Finding:
+    """Of the user's own archive: whether its unpacked copy is as it was unpacked."""
+    if problems := unpacked.verify(path):
+        error = unpacked.damaged(path, problems)
+        return Finding("model files", "error", error.message, error.remedy)
+    return Finding("model files", "ok", f"sha256 as when {path.name} was unpacked")
 
 
 def known(location: ModelLocation) -> ModelSpec | None:
