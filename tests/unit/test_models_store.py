@@ -8,7 +8,12 @@ from swictation.models.store import folder_of, locate, quick_problems, verify
 
 pytestmark = pytest.mark.unit
 
-CONTENT = {"config.json": b"{}", "model.bin": b"weights" * 10, "vocabulary.txt": b"a\nb\n"}
+CONTENT = {
+    "config.json": b"{}",
+    "model.bin": b"weights" * 10,
+    "tokenizer.json": b"{}",
+    "vocabulary.txt": b"a\nb\n",
+}
 SPEC = ModelSpec(
     name="wee",
     engine="whisper",
@@ -100,7 +105,7 @@ def test_a_known_name_wins_over_a_folder_of_that_name(home):
 def test_a_nearly_empty_folder_says_what_it_lacks(home):
     (home / "mine").mkdir()
     (home / "mine/config.json").write_text("{}")
-    with pytest.raises(ModelError, match=r"lacks model\.bin, tokenizer\.json or vocabulary\.txt"):
+    with pytest.raises(ModelError, match=r"lacks model\.bin, tokenizer\.json, vocabulary\.txt or"):
         find("./mine")
 
 

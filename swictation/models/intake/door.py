@@ -44,11 +44,10 @@ def open_given(path: Path) -> BinaryIO:
         OSError: it cannot be read.
     """
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    file = os.fdopen(fd, "rb")
     if not stat.S_ISREG(os.fstat(fd).st_mode):
-        file.close()
+        os.close(fd)
         raise ModelError(f"{path} is no plain file", "give the path of a file")
-    return file
+    return os.fdopen(fd, "rb")
 
 
 class Sink(io.FileIO):
