@@ -3,11 +3,10 @@
 A file counts as unchanged while its size, its inode and both of its times are what they were. The
 time of the inode's own change (ctime) is set by the kernel at every write, also where a program
 sets the other back. A copy, a restored backup or a move to another disk changes them, too: then the
-file is read once and remembered. It lies in the cache, by the folder's path; without it, or where
-it cannot be written, files are read each time.
+file is read once and remembered. The note lies beside the model's folder; without it, or where it
+cannot be written, files are read each time.
 """
 
-import hashlib
 import os
 import time
 from collections.abc import Iterable
@@ -16,7 +15,6 @@ from pathlib import Path
 import msgspec
 
 from swictation.models.spec import ModelFile
-from swictation.paths import cache_dir
 
 _TICK_NS = 50_000_000
 """Two writes within one tick of the kernel's clock leave the same time: so young a file is not
@@ -62,11 +60,15 @@ def remember(folder: Path, files: Iterable[ModelFile], at_ns: int) -> None:
     path = _path(folder)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(msgspec.json.encode(kept))
         partial.rename(path)
     except OSError:
         _drop(partial)
+
+
+def forget(folder: Path) -> None:
+    """Take the note away, as the folder is."""
+    _drop(_path(folder))
 
 
 def _look(path: Path, sha256: str) -> _Seen | None:
@@ -94,5 +96,4 @@ def _drop(path: Path) -> None:
 
 
 def _path(folder: Path) -> Path:
-    real = os.path.realpath(folder)
-    return cache_dir() / "hashes" / f"{hashlib.sha256(real.encode()).hexdigest()[:16]}.json"
+    return folder.with_name(f".{folder.name}.hashes")

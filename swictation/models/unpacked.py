@@ -131,6 +131,7 @@ def _unpack(path: Path, partial: Path, place: Path, progress: Progress) -> None:
         sync(partial)
         for old in _home().glob(f"{_stem(path)}-*"):
             shutil.rmtree(old, ignore_errors=True)
+            hashes.forget(old)
         partial.rename(place)
         hashes.remember(place, files, hashes.now_ns())
     finally:

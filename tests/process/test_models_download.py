@@ -100,7 +100,11 @@ def only_the_model(spec):
     """The models folder holds the whole model and nothing beside it but the lock."""
     assert verify(spec) == []
     assert {path.name for path in folder_of(spec).iterdir()} == set(FILES)
-    assert {path.name for path in folder_of(spec).parent.iterdir()} <= {"wee", ".wee.lock"}
+    assert {path.name for path in folder_of(spec).parent.iterdir()} <= {
+        "wee",
+        ".wee.lock",
+        ".wee.hashes",
+    }
     return True
 
 
