@@ -109,7 +109,7 @@ def read(text: bytes) -> CanaryConfig:
     return CanaryConfig(
         target if isinstance(target, str) else "",
         version if isinstance(version, str) and _VERSION.fullmatch(version) else "",
-        tuple(sorted(name for name in _table(tokenizer.get("langs")) if name != PROMPT)),
+        _languages(tokenizer),
         tuple(dict.fromkeys(files)),
         parts,
     )
@@ -214,9 +214,6 @@ def _tokenizer(told: dict[str, object], files: list[str]) -> dict[str, object]:
     kind = told.get("type")
     if kind == "agg":
         tables = _table(told.get("langs"))
-        for language in tables:
-            if not _LANGUAGE.fullmatch(language):
-                raise Refused("it names a language in a strange way")
         made: dict[str, object] = {
             "dir": None,
             "type": "agg",
@@ -230,6 +227,13 @@ def _tokenizer(told: dict[str, object], files: list[str]) -> dict[str, object]:
             raise Refused(f"its tokenizer is {class_name(str(target))}, not one of a Canary")
         made["custom_tokenizer"] = {"_target_": target, "tokenizers": None}
     return made
+
+
+def _languages(tokenizer: dict[str, object]) -> tuple[str, ...]:
+    names = sorted(_table(tokenizer.get("langs")))
+    if not all(_LANGUAGE.fullmatch(name) for name in names):
+        raise Refused("it names a language in a strange way")
+    return tuple(name for name in names if name != PROMPT)
 
 
 def _one_tokenizer(told: dict[str, object], files: list[str]) -> dict[str, object]:

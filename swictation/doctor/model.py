@@ -26,7 +26,7 @@ def engine(subject: Subject) -> Iterator[Finding]:
 def model(subject: Subject) -> Iterator[Finding]:
     """Which model `[asr] model` means, and where it is. Raises ModelError."""
     asr = subject.settings.asr
-    subject.model = found = obtaining.find(obtaining.seek(subject.settings))
+    subject.model = found = obtaining.find(obtaining.seek(subject.settings), is_to_load=False)
     if not any(spec.engine == asr.engine for spec in CATALOG):
         yield Finding("model", "ok", f"{asr.model}, which the engine {asr.engine} finds by itself")
         return

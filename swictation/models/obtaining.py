@@ -97,8 +97,12 @@ def need_engine(sought: Sought) -> None:
         )
 
 
-def find(sought: Sought) -> ModelLocation:
+def find(sought: Sought, *, is_to_load: bool = True) -> ModelLocation:
     """Where the model is. Another engine than those known finds its own.
+
+    Args:
+        sought: which one.
+        is_to_load: see `store.locate`.
 
     Raises:
         ModelError: it is not there, or does not understand the language: nothing is loaded for
@@ -106,7 +110,7 @@ def find(sought: Sought) -> ModelLocation:
     """
     if sought.engine not in _ENGINES:
         return ModelLocation(sought.model, Path(sought.model))
-    place = locate(sought.model, sought.language, engine=sought.engine)
+    place = locate(sought.model, sought.language, engine=sought.engine, is_to_load=is_to_load)
     if place.languages and sought.language not in place.languages:
         raise _wrong_language(sought, place.languages)
     return msgspec.structs.replace(place, reason=sought.reason)

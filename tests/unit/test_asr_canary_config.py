@@ -39,6 +39,9 @@ HOSTILE_CONFIGS = {
     "a language with an escape sequence": {
         "tokenizer": {"type": "agg", "langs": {"e\x1b[31mn": {}}}
     },
+    "the same where one tokenizer serves all": {
+        "tokenizer": {"type": "bpe", "langs": {"e\x1b[31mn": {}}}
+    },
     "129 tokenizers": {
         "tokenizer": {
             "type": "agg",

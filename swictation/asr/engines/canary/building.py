@@ -33,7 +33,8 @@ def skeleton(folder: Path) -> Any:
         with empty_parameters(), _staying_here():
             model = asr_models.EncDecMultiTaskModel.from_config_dict(config=config)
     except Exception as error:
-        reason = " ".join(str(error).split())[:200].rstrip(".")
+        told = " ".join(str(error).split())[:200].rstrip(".")
+        reason = "".join(char if char.isprintable() else "?" for char in told)
         raise EngineError(
             f"The installed NeMo cannot build the model in {folder}: {reason}.", _ANOTHER
         ) from error

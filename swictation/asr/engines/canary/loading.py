@@ -67,7 +67,7 @@ def read_weights(path: Path) -> dict[str, Any]:
 def _is_plain(tensor: Any) -> bool:
     """Whether its numbers stand in the file: no other kind, and no view that repeats a few."""
     return bool(
-        tensor.__class__ is torch.Tensor
+        tensor.__class__ in (torch.Tensor, torch.nn.Parameter)
         and tensor.layout == torch.strided
         and tensor.device.type == "cpu"
         and not tensor.is_quantized
