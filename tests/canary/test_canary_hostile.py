@@ -70,7 +70,7 @@ def handmade(path, evil):
             parts[member.filename] = archive.read(member)
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in parts.items():
-            archive.writestr(name, pickle.dumps(evil) if name.endswith("data.pkl") else data)
+            archive.writestr(name, pickle.dumps(evil, 2) if name.endswith("data.pkl") else data)
 
 
 @pytest.mark.parametrize("way", [by_torch, by_torch_of_old, bare_pickle, handmade])
