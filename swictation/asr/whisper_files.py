@@ -35,6 +35,12 @@ def missing(folder: Path) -> list[str]:
     return found
 
 
+def read_files(folder: Path) -> list[str]:
+    """The names of the files in the folder that the libraries would read."""
+    names = (*_NEEDED, *VOCABULARIES, _PREPROCESSOR)
+    return [name for name in names if os.path.lexists(folder / name)]
+
+
 def check(folder: Path) -> None:
     """Raise ValueError, in one line, unless the libraries can be given the folder.
 

@@ -10,7 +10,7 @@ from swictation.errors import ModelError
 from swictation.models import extras, obtaining, unpacked
 from swictation.models.catalog import CANARY, CATALOG, choose
 from swictation.models.spec import NEMO, ModelSpec
-from swictation.models.store import ModelLocation, folder_of, verify
+from swictation.models.store import ModelLocation, damaged, folder_of, verify
 
 
 def engine(subject: Subject) -> Iterator[Finding]:
@@ -47,7 +47,7 @@ def files(subject: Subject) -> Iterator[Finding]:
         yield Finding("model files", "ok", "a model of your own: no hashes are known")
         return
     if problems := verify(spec):
-        remedy = f"swictation model download --force {spec.name}"
+        remedy = damaged(spec, problems).remedy
         yield Finding("model files", "error", "; ".join(problems), remedy)
         return
     names = ", ".join(file.name for file in spec.files)

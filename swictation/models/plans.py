@@ -130,7 +130,8 @@ def _keep(folder: Path, buffer_s: float, plans: tuple[MemoryPlan, ...]) -> None:
     told = {**(before.plans if before else {}), _key(buffer_s): plans}
     fresh = folder / f".{NAME}.{os.getpid()}"
     try:
-        fresh.write_bytes(msgspec.json.encode(_Kept(_config_sha256(folder), told)))
+        with fresh.open("xb") as file:  # never through a link that the folder came with
+            file.write(msgspec.json.encode(_Kept(_config_sha256(folder), told)))
         fresh.rename(folder / NAME)
     except OSError:
         fresh.unlink(missing_ok=True)

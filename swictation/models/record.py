@@ -50,7 +50,9 @@ def add(folder: Path, file: ModelFile) -> None:
         return
     files = (*(it for it in told.files if it.name != file.name), file)
     fresh = folder / f".{NAME}.{os.getpid()}"
-    fresh.write_bytes(_text(msgspec.structs.replace(told, files=files)))
+    fresh.unlink(missing_ok=True)
+    with fresh.open("xb") as sink:
+        sink.write(_text(msgspec.structs.replace(told, files=files)))
     fresh.rename(folder / NAME)
 
 

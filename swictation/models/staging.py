@@ -168,8 +168,9 @@ def run_helper(
     def told(seen_bytes: int) -> None:
         progress(min(max(0, seen_bytes - base_bytes), total_bytes), total_bytes, what)
 
+    log.unlink(missing_ok=True)  # a link would be followed
     with (
-        log.open("wb") as output,
+        log.open("xb") as output,
         subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

@@ -80,7 +80,7 @@ def quick_problems(spec: ModelSpec) -> list[str]:
     if given_archive(spec):
         return ["it is not unpacked yet"]
     if files := expected(spec):
-        return [*check_quickly(folder, files), *nemo.strange_copies(folder, files)]
+        return check_quickly(folder, files)
     if spec.archive:
         names = (nemo.CONFIG, nemo.WEIGHTS)
         return [f"{it} is missing" for it in names if not os.path.isfile(folder / it)]
@@ -100,7 +100,7 @@ def verify(spec: ModelSpec, *, trust_seen: bool = False) -> list[str]:
     if not files:
         return [f"{record.NAME} is missing, and with it what the files were when they arrived"]
     problems = check_files(folder, files, trust_seen=trust_seen)
-    return [*problems, *nemo.strange_copies(folder, files)]
+    return [*problems, *_strange(spec, files)]
 
 
 def is_unread(spec: ModelSpec) -> bool:
@@ -115,7 +115,7 @@ def state(spec: ModelSpec) -> State:
         return "partly" if os.path.isdir(beside(spec, "partial")) else "no"
     if given_archive(spec):
         return "partly"
-    if quick_problems(spec):
+    if quick_problems(spec) or _strange(spec, expected(spec)):
         return "damaged"
     return "yes" if spec.is_pinned and (not spec.archive or _has_record(spec)) else "not pinned"
 
@@ -176,9 +176,10 @@ def damaged(spec: ModelSpec, problems: Sequence[str]) -> ModelError:
         )
     remedy = f"swictation model download --force {spec.name}"
     folder = folder_of(spec)
-    if problems == (strange := nemo.strange_copies(folder, expected(spec))):
-        copies = " ".join(shlex.quote(str(folder / line.partition(" ")[0])) for line in strange)
-        remedy = f"rm {copies}; then: swictation model convert {spec.name}"
+    if problems and problems == (strange := _strange(spec, expected(spec))):
+        paths = " ".join(shlex.quote(str(folder / line.partition(" ")[0])) for line in strange)
+        again = f"; then: swictation model convert {spec.name}" if spec.archive else ""
+        remedy = f"rm {paths}{again}"
     return ModelError(
         f"the model {spec.name} in {folder} is damaged: {'; '.join(problems)}", remedy
     )
@@ -190,6 +191,18 @@ def is_path(model: str, catalog: Sequence[ModelSpec] = CATALOG) -> bool:
         return False
     is_like_one = os.sep in model or model.startswith(("~", ".")) or model.endswith(NEMO)
     return is_like_one or os.path.isdir(model)
+
+
+def _strange(spec: ModelSpec, files: Sequence[ModelFile]) -> list[str]:
+    """What the engine would read of the folder and nothing tells the bytes of; one line each."""
+    if not files:
+        return []
+    folder = folder_of(spec)
+    if spec.archive:
+        return nemo.strange_copies(folder, files)
+    known = {file.name for file in files}
+    there = whisper_files.read_files(folder)
+    return [f"{name} is of unknown origin" for name in there if name not in known]
 
 
 def _has_record(spec: ModelSpec) -> bool:

@@ -101,6 +101,23 @@ def test_nor_when_it_is_converted(folder, marker, way):
     assert not (folder / "model_weights.fp16.ckpt").exists()
 
 
+LINKS = ["model/.model_weights.fp16.ckpt.partial", "model/model_weights.fp16.ckpt", ".model.log"]
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_a_copy_is_not_written_through_a_link_that_the_folder_came_with(folder, tmp_path, link):
+    from swictation.models.converting import convert
+
+    others = tmp_path / "others"
+    others.write_text("mine")
+    (tmp_path / link).symlink_to(others)
+    convert(folder, "mine", "fp16", lambda *_: None)
+    assert others.read_text() == "mine"
+    copy = folder / "model_weights.fp16.ckpt"
+    assert copy.is_file()
+    assert not copy.is_symlink()
+
+
 def a_word(torch):
     return "a word"
 
