@@ -1,6 +1,5 @@
 """`swictation model`: the speech models on this machine."""
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from swictation.models.store import (
     absent,
     damaged,
     folder_of,
+    given_archive,
     is_path,
     is_there,
     locate,
@@ -126,7 +126,8 @@ def path(context: click.Context, name: str, language: str, engine: str) -> None:
         name, engine = spec.name, spec.engine
     elif name.endswith(NEMO):
         engine = CANARY
-    echo(locate(name, language, _catalog(context), engine).path)
+    place = locate(name, language, _catalog(context), engine, is_to_load=False)
+    echo(place.path)
 
 
 @model.command("verify")
@@ -147,7 +148,9 @@ def verify_(context: click.Context, name: str, language: str, engine: str) -> No
     spec = _spec(context, name, language, engine)
     if not is_there(spec):
         raise absent(spec)
-    if problems := quick_problems(spec) or verify(spec):
+    if given_archive(spec):
+        raise damaged(spec, ())
+    if problems := verify(spec):
         raise damaged(spec, problems)
     told = "" if spec.is_pinned else " (as when it was fetched: no source tells what was published)"
     echo(f"{spec.name} is sound: {folder_of(spec)}{told}")
@@ -166,11 +169,7 @@ def _archive(name: str) -> Path:
 
 def _verify_unpacked(path: Path) -> None:
     if problems := unpacked.verify(path):
-        quoted = shlex.quote(str(path))
-        raise ModelError(
-            f"what was unpacked of the model {path} is damaged: {'; '.join(problems)}",
-            f"swictation model remove {quoted}; then: swictation model download {quoted}",
-        )
+        raise unpacked.damaged(path, problems)
     echo(f"{path.name} is sound: {unpacked.place_of(path)} (as when it was unpacked)")
 
 
