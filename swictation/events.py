@@ -94,6 +94,12 @@ class WorkerGone(msgspec.Struct, frozen=True):
     """Of the fault, where it is one."""
 
 
+class RetryNews(msgspec.Struct, frozen=True):
+    """What the worker says that tries what is set aside: it serves nobody else."""
+
+    event: WorkerReady | WorkerAnswered | WorkerFailed | WorkerGone
+
+
 class OrderDone(msgspec.Struct, frozen=True):
     """A worker carried out what it was told beside its work, or could not."""
 
@@ -224,6 +230,7 @@ Event = (
     | WorkerAnswered
     | WorkerFailed
     | WorkerGone
+    | RetryNews
     | OrderDone
     | VramRead
     | DetectorMoved

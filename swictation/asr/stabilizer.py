@@ -90,6 +90,11 @@ class Stabilizer:
         return self._pending
 
     @property
+    def committed(self) -> str:
+        """What is committed of the utterance that is open, as its engine wrote it."""
+        return self._current.forced_text if self._current else ""
+
+    @property
     def is_idle(self) -> bool:
         """Whether no point waits and no utterance is open."""
         return not self._points and self._current is None

@@ -1,10 +1,11 @@
-"""`swictation toggle start stop cancel capture paste-last record`: tell the daemon what to do."""
+"""`swictation toggle start stop cancel capture paste-last retry record`: what the daemon does."""
 
 import sys
 
 import click
 
 from swictation.cli.echo import echo
+from swictation.cli.main import typeable
 from swictation.control.client import call
 from swictation.control.status import count
 from swictation.hardening import hide_memory
@@ -54,6 +55,21 @@ def paste_last() -> None:
     typed = call("PasteLast", limit_s=None)
     assert isinstance(typed, int), "the daemon's interface says so"
     echo(f"typed {count(typed, 'text')}")
+
+
+@click.command()
+def retry() -> None:
+    """Try once more what is set aside: speech on which the engine died.
+
+    What comes of it is held, for paste-last.
+    """
+    came = call("Retry", limit_s=None)
+    assert isinstance(came, int), "the daemon's interface says so"
+    if came:
+        it = "it" if came == 1 else "them"
+        echo(f"{count(came, 'text')} held; to type {it}: {typeable('swictation paste-last')}")
+    else:
+        echo("there were no words in it")
 
 
 @click.group()

@@ -42,6 +42,7 @@ _COMMANDS = {
     "capture": "swictation.cli.control:capture",
     "status": "swictation.cli.status:status",
     "paste-last": "swictation.cli.control:paste_last",
+    "retry": "swictation.cli.control:retry",
     "record": "swictation.cli.control:record",
     "transcribe": "swictation.cli.transcribe:transcribe",
     "model": "swictation.cli.model:model",

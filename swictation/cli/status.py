@@ -14,12 +14,21 @@ from swictation.cli.main import typeable
 from swictation.control.card import memory, placements
 from swictation.control.client import call
 from swictation.control.follow import follow
-from swictation.control.status import STOPPED, Status, bar_line, count, decode, serving
+from swictation.control.status import (
+    STOPPED,
+    SetAsideStatus,
+    Status,
+    bar_line,
+    count,
+    decode,
+    serving,
+)
 from swictation.errors import ControlError, UsageError
 from swictation.shown import json_escaped
 
 _LABEL_WIDTH = len("last error")
 _ANSWER_S = 5.0
+_MOST_SHOWN = 4
 
 
 @click.command()
@@ -82,6 +91,9 @@ def lines(now: Status) -> list[tuple[str, str]]:
     if now.held.texts:
         held = f"{count(now.held.texts, 'text')} ({now.held.reason})"
         told.append(("held", f"{held}\n  -> {typeable('swictation paste-last')}"))
+    told += [("set aside", _set_aside(one)) for one in now.set_aside[:_MOST_SHOWN]]
+    if (more := len(now.set_aside) - _MOST_SHOWN) > 0:
+        told.append(("", f"and {more} more, see: {typeable('swictation doctor')}"))
     if now.loss.samples:
         told.append(("lost", f"{count(now.loss.samples, 'sample')} of sound"))
     if now.latency_ms.finalisation_p50 is not None:
@@ -106,6 +118,13 @@ def _model(now: Status) -> str:
         return name
     restarts = f", restarted {count(now.worker.restarts, 'time')}" if now.worker.restarts else ""
     return f"{name} (worker {now.worker.pid}, {now.worker.rss_mib:.0f} MiB{restarts})"
+
+
+def _set_aside(one: SetAsideStatus) -> str:
+    states = {"tried": "tried again now", "pending": "will be tried again"}
+    state = states.get(one.state, "the engine died on it each time")
+    told = f"{one.audio_s:.1f} s of speech in {one.path or 'memory'}: {state}"
+    return told if one.state == "tried" else f"{told}\n  -> {typeable('swictation retry')}"
 
 
 def _card(now: Status) -> list[tuple[str, str]]:

@@ -87,6 +87,7 @@ def _print_json(name: str, outcome: Outcome, settings: Settings, session: FileSe
         "duration_s": round(outcome.duration_s, 3),
         "engine": {"name": engine, "model": model, "device": session.device},
         "segments": outcome.segments,
+        "left_out": outcome.set_aside,
     }
     sys.stdout.write(json_line(record) + "\n")
     sys.stdout.flush()

@@ -55,6 +55,16 @@ class Held(Struct, frozen=True):
     reason: str = ""
 
 
+class SetAsideStatus(Struct, frozen=True):
+    """An utterance on which the engine died twice; its sound is kept."""
+
+    path: str
+    """Where; "" while it is in memory alone."""
+    audio_s: float
+    state: Literal["tried", "pending", "waits"] = "pending"
+    """Is being tried again, will be by itself, or waits for `swictation retry`."""
+
+
 class Loss(Struct, frozen=True):
     """Sound that is in neither text, held list nor spool."""
 
@@ -106,6 +116,7 @@ class Status(Struct, frozen=True, kw_only=True):
     worker: WorkerStatus = WorkerStatus()
     queue: Queue = Queue()
     held: Held = Held()
+    set_aside: tuple[SetAsideStatus, ...] = ()
     loss: Loss = Loss()
     latency_ms: Latency = Latency()
     audio: AudioStatus = AudioStatus()
@@ -221,6 +232,8 @@ def _tooltip(status: Status) -> list[str]:
         lines.append(f"degraded ({status.degraded.mode}): {status.degraded.reason}")
     if status.held.texts:
         lines.append(f"held: {count(status.held.texts, 'text')} ({status.held.reason})")
+    if status.set_aside:
+        lines.append(f"set aside: {count(len(status.set_aside), 'utterance')}")
     if status.last_error:
         lines.append(f"last error: {status.last_error}")
     return lines

@@ -50,6 +50,15 @@ class _Ask(msgspec.Struct, frozen=True):
     answer: asyncio.Future[int]
 
 
+class _Offer(msgspec.Struct, frozen=True):
+    """A text that is not to be typed by itself."""
+
+    utterance: int
+    text: str
+    reason: str
+    epoch: int
+
+
 class _Case(msgspec.Struct):
     """An utterance that is being delivered."""
 
@@ -102,7 +111,7 @@ class Delivery:
         self._clock = clock
         self._max_age_s = max_age_s
         self._offers = offers
-        self._queue: asyncio.Queue[_Piece | _Ask | None] = asyncio.Queue()
+        self._queue: asyncio.Queue[_Piece | _Ask | _Offer | None] = asyncio.Queue()
         self._numbers = 0
         self._epoch = 0
         self._cases: dict[int, _Case] = {}
@@ -141,6 +150,10 @@ class Delivery:
         self._numbers += 1
         self._queue.put_nowait(_Piece(commit, self._numbers, heard_s, due_s, self._epoch))
 
+    def offer(self, utterance: int, text: str, reason: str) -> None:
+        """Hold `text`, which comes too late to be typed by itself; its sound stays meanwhile."""
+        self._queue.put_nowait(_Offer(utterance, text, reason, self._epoch))
+
     def begin_dictation(self) -> None:
         """What comes now is a text of its own for `paste_last`."""
         self._is_new_dictation = True
@@ -168,6 +181,8 @@ class Delivery:
             while job := await self._queue.get():
                 if isinstance(job, _Ask):
                     await self._answer(job)
+                elif isinstance(job, _Offer):
+                    await self._take_offer(job)
                 else:
                     await self._take(job)
         except Exception as failure:  # noqa: BLE001 - the run loop must hear what ends it
@@ -201,6 +216,12 @@ class Delivery:
                 is_held,
             )
         )
+
+    async def _take_offer(self, offer: _Offer) -> None:
+        if offer.epoch == self._epoch:
+            await self._hold(offer.utterance, offer.text, offer.reason)
+        else:  # cancelled meanwhile
+            self._settle(frozenset({offer.utterance}))
 
     async def _begin(self, case: _Case) -> None:
         """The utterance's first words: from now on it belongs to the window that has the focus."""

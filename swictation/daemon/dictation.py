@@ -9,13 +9,14 @@ from swictation.audio.source import Source
 from swictation.clock import Clock
 from swictation.control.session import Command, Purpose, Session, decide
 from swictation.control.status import State
+from swictation.control.status import count as count_of
 from swictation.daemon.collector import CAPTURED, Collector
 from swictation.daemon.degraded import AUDIO_ONLY, NO_ENGINE, NO_MICROPHONE, Degradations
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.playing import STOP_GRACE_S
 from swictation.daemon.recognition import Recognition
 from swictation.daemon.stream import Stream
-from swictation.errors import NothingRecorded, SwictationError
+from swictation.errors import InjectError, NothingRecorded, SwictationError
 from swictation.events import (
     Commanded,
     DetectorFailed,
@@ -72,6 +73,7 @@ class Dictation:
         self._session = Session()
         self._capture: asyncio.Future[str] | None = None
         self._captured_text = ""
+        self._is_capture_aside = False
         self._is_patient = True
         self._is_deaf = False
         self._failure: SwictationError | None = None
@@ -123,7 +125,7 @@ class Dictation:
         if why := self._why_no_capture():
             raise SwictationError(f"Nothing can be captured now: {why}.", "swictation stop")
         self._capture = asyncio.get_running_loop().create_future()
-        self._captured_text = ""
+        self._captured_text, self._is_capture_aside = "", False
         self._is_patient, self._is_deaf = True, False
         self._collector.begin()
         self._obey("capture")
@@ -137,7 +139,24 @@ class Dictation:
 
     async def paste_last(self) -> int:
         """Type the held texts, else the last one. Raises InjectError."""
-        return await self._stream.delivery.paste_last()
+        try:
+            return await self._stream.delivery.paste_last()
+        except InjectError as error:
+            retries = self._recognition.retries
+            if self._stream.delivery.held or not (retries and retries.asides):
+                raise
+            message = f"{error.message} {count_of(len(retries.asides), 'utterance')} set aside."
+            raise InjectError(message, "swictation retry") from error
+
+    async def retry(self) -> int:
+        """Try again what is set aside; how many texts came, which are held.
+
+        Raises:
+            SwictationError: there is nothing, or it was in vain.
+        """
+        if self._recognition.retries is None:
+            raise SwictationError("Nothing is set aside.")
+        return await self._recognition.retries.wish()
 
     # --- the run loop's events ---------------------------------------------------------------
 
@@ -170,6 +189,7 @@ class Dictation:
         _log.info("speech at %.1f-%.1f s: %d characters", start_s, end_s, len(utterance.text))
         if event.outcome == CAPTURED and utterance.capture == self._collector.number:
             self._captured_text += utterance.text
+            self._is_capture_aside = utterance.is_set_aside
             if self._captured_text.strip():
                 self._answer_capture()
             else:
@@ -235,6 +255,9 @@ class Dictation:
         if count := len(self._stream.delivery.held):
             texts = "1 held text was" if count == 1 else f"{count} held texts were"
             message = f"{texts} not typed; the sound is kept, see: swictation doctor"
+            self._events.fault("stopped", message)
+        if self._recognition.retries and (asides := self._recognition.retries.asides):
+            message = f"{count_of(len(asides), 'utterance')} set aside; see: swictation doctor"
             self._events.fault("stopped", message)
 
     # --- the parts ---------------------------------------------------------------------------
@@ -307,6 +330,9 @@ class Dictation:
             return
         if text := self._captured_text.strip():
             self._capture.set_result(text)
+        elif self._is_capture_aside:
+            message = "The engine died twice on what was said: its sound is set aside."
+            self._capture.set_exception(SwictationError(message, "swictation retry"))
         else:
             why = "no sound comes from the microphone" if self._is_deaf else "nobody spoke"
             message = f"Nothing was recorded: {why}."

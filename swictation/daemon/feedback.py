@@ -6,7 +6,7 @@ from swictation.config.settings import FeedbackSettings
 from swictation.control.cues import Cue
 
 _URGENT_FAULTS = {
-    *("microphone", "engine", "set-aside", "audio-lost", "spool", "model", "window"),
+    *("microphone", "engine", "audio-lost", "spool", "model", "window"),
     "placement",
 }
 
@@ -39,6 +39,8 @@ class Feedback:
                 self._on_state(str(fields["state"]))
             case "held" if fields["count"]:
                 self._on_held(int(str(fields["count"])), str(fields["reason"]), fields)
+            case "fault" if fields["kind"] == "set-aside":
+                self._on_set_aside(str(fields["path"]))
             case "fault" if fields["kind"] in _URGENT_FAULTS:
                 self._show("degraded", str(fields["message"]), urgent=True)
                 self._play("degraded")
@@ -60,6 +62,12 @@ class Feedback:
         where = "It is on the clipboard; or: " if fields.get("is_on_clipboard") else ""
         body = f"{reason}. {where}swictation paste-last types it where the cursor is."
         self._show("held", f"{texts} held", body[0].upper() + body[1:], urgent=True)
+
+    def _on_set_aside(self, path: str) -> None:
+        where = f"in {path}" if path else "in memory"
+        body = f"It is kept {where} and tried again by itself. If no text comes: swictation retry"
+        self._show("degraded", "The engine died twice on what was said", body, urgent=True)
+        self._play("degraded")
 
     def _show(self, kind: str, summary: str, body: str = "", *, urgent: bool = False) -> None:
         if self.settings.notifications:

@@ -103,6 +103,7 @@ class Daemon:
         await self._injector.start()
         self._stream.start()
         parts.push_async_callback(self._stream.stop)
+        parts.push_async_callback(self._retries.stop)
         await self._start_control(parts)
         parts.push_async_callback(self._ear.stop)
         await self._ear.start()
@@ -136,7 +137,8 @@ class Daemon:
             offers=CLIPBOARD in chain,
         )
         collector = Collector(shop.composer(), shop.inbox.post)
-        self._recognition = Recognition(self._stream, crew, events, clock, collector)
+        self._retries = shop.retries(self._stream, crew, self._engines.steward)
+        self._recognition = Recognition(self._stream, crew, events, clock, collector, self._retries)
         self._dictation = Dictation(
             self._stream,
             self._recognition,

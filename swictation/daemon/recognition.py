@@ -10,6 +10,7 @@ from swictation.daemon.collector import Collector
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.latency import Latency
 from swictation.daemon.losses import Losses
+from swictation.daemon.retries import Retries
 from swictation.daemon.steward import Steward
 from swictation.daemon.stream import Stream, Utterance
 from swictation.events import (
@@ -27,6 +28,7 @@ from swictation.types import (
     Commit,
     DecodeRequest,
     Point,
+    Seat,
     SpeechEnded,
     SpeechStarted,
     to_seconds,
@@ -51,8 +53,13 @@ class Recognition:
         events: EventLog,
         clock: Clock,
         collector: Collector | None = None,
+        retries: Retries | None = None,
     ) -> None:
-        """`collector` takes the commits of what is captured instead of typed."""
+        """`collector` takes the commits of what is captured instead of typed.
+
+        `retries` tries again what is set aside; without it that is only told.
+        """
+        self.retries = retries
         self._stream = stream
         self._collector = collector
         self._crew = crew
@@ -140,14 +147,18 @@ class Recognition:
             self.latency.settled(number)
             self._stream.settle(number, keeps_sound=False)
         self._look_for_end_of_loss()
+        if self.retries:
+            self.retries.drop()
 
     # --- what the worker says ----------------------------------------------------------------
 
     def on_answer(self, event: WorkerAnswered) -> None:
         """A request is answered."""
         stream, hypothesis = self._stream, event.hypothesis
-        if self._is_partial(event):
+        if self._is_partial(event) or (self.retries and self.retries.on_answer(event)):
             return
+        if self.retries:
+            self.retries.served(event.seat)
         self._answered_s = event.done_s
         pending = stream.stabilizer.pending
         if pending and pending.number == event.number:
@@ -165,7 +176,7 @@ class Recognition:
         if pending is None or self._crew.is_asked(pending.number):
             return
         if self._is_poison(pending.utterance) and not self._crew.has_spare:
-            self._set_aside(pending.utterance)
+            self._set_aside(pending.utterance, self._died_on(pending.utterance))
         else:
             self._ask(pending)
 
@@ -180,12 +191,15 @@ class Recognition:
         """
         stream = self._stream
         stream.partials.worker_died()
+        if self.retries:
+            self.retries.on_gone(event)
         pending = stream.stabilizer.pending
         if event.is_fault and pending and event.utterance == pending.utterance:
+            seats: set[Seat] = {*self._died_on(pending.utterance), event.seat}
             stream.blame, verdict = blamed(stream.blame, pending.utterance, event.seat)
             if verdict == "set-aside" and not (event.seat == "gpu" and self._crew.has_spare):
                 self._crew.at(event.seat).excuse()
-                self._set_aside(pending.utterance)
+                self._set_aside(pending.utterance, seats)
         self.ask_again()
 
     def on_worker_failed(self, event: WorkerFailed) -> None:
@@ -193,13 +207,19 @@ class Recognition:
 
         With nobody else to ask it is set aside in the end: it would hold up all that follows.
         """
+        if self.retries and self.retries.on_failed(event):
+            return
         pending = self._stream.stabilizer.pending
         if pending and pending.number == event.number and not self._crew.has_spare:
             self._refusals = self._refusals + 1 if self._refused == event.number else 1
             self._refused = event.number
             if self._refusals >= _REFUSALS_UNTIL_SET_ASIDE:
-                self._set_aside(pending.utterance)
+                self._set_aside(pending.utterance, {"gpu"}, "the card had no room for it")
         self.ask_again()
+
+    def _died_on(self, utterance: int) -> set[Seat]:
+        """Where a worker died of it."""
+        return {seat for number, seat in self._stream.blame.deaths if number == utterance}
 
     def deaths_on_gpu(self, utterance: int) -> int:
         """How many workers on the card died while they decoded it."""
@@ -331,14 +351,21 @@ class Recognition:
         self._events.write("worker", state="recycled", rss_mib=rss_mib)
         self._crew.cpu.recycle("recycled: it had outgrown [worker] max_rss_mib")
 
-    def _set_aside(self, number: int) -> None:
-        utterance = self._stream.utterances[number]
+    def _set_aside(
+        self, number: int, seats: set[Seat], why: str = "the engine died on it twice"
+    ) -> None:
+        """Go on without it: it is named, its sound kept, and tried again where that is wished."""
+        stream, retries = self._stream, self.retries
+        utterance = stream.utterances[number]
         utterance.is_set_aside = True
-        path = self._stream.spool.set_aside(number) if self._stream.spool else None
-        utterance.kept_at = str(path or "")
-        message = "the engine died on it twice: its sound is set aside"
-        self._events.fault("set-aside", message, utterance=number)
-        self._perform(self._stream.stabilizer.give_up(), self._clock.now_s())
+        if stream.spool and (path := stream.spool.set_aside(number)):
+            utterance.kept_at = str(path)
+            stream.spool.note(number, "set-aside", is_tried_again=retries is not None)
+        if retries:
+            retries.add(number, stream.stabilizer.committed, seats)
+        message = f"{why}: its sound is set aside in {utterance.kept_at or 'memory'}"
+        self._events.fault("set-aside", message, utterance=number, path=utterance.kept_at)
+        self._perform(stream.stabilizer.give_up(), self._clock.now_s())
 
     def _note(self, event: str, sample: int, **fields: object) -> None:
         self._events.write(event, to_seconds(sample), **fields)

@@ -23,6 +23,7 @@ from swictation.events import (
     Injected,
     OrderDone,
     PointsFound,
+    RetryNews,
     RingStrained,
     Scanned,
     SourceEnded,
@@ -119,7 +120,9 @@ class RunLoop:
         return True
 
     def _look(self, recognition: Recognition, owner: Owner) -> None:
-        """Who shares the card's memory has to know what is going on."""
+        """Who shares the card's memory has to know what is going on, and who waits for quiet."""
+        if recognition.retries:
+            recognition.retries.tend()
         if self._steward:
             recognition.tell_activity(self._steward, is_listening=owner.is_listening)
 
@@ -160,6 +163,9 @@ class RunLoop:
                 self._note_gone(event)
                 recognition.on_worker_gone(event)
                 owner.on_worker(event)
+            case RetryNews():
+                if recognition.retries:
+                    recognition.retries.on_news(event.event)
             case Composed():
                 recognition.on_composed(event)
             case Injected():

@@ -253,6 +253,14 @@ class Steward:
         )
         return self._note_route(request, Route(verdict.seat, to_samples(verdict.piece_s)))
 
+    def way_to_card(self, audio_s: float) -> Route | None:
+        """For work that can wait: only where there is room, and nothing is counted."""
+        gpu, now_s = self._crew.gpu, self._clock.now_s()
+        verdict = self.manager.admit(now_s, audio_s, deaths_on_gpu=0, is_counted=False)
+        if verdict.seat != "gpu" or not (gpu and gpu.is_ready):
+            return None
+        return Route("gpu", to_samples(verdict.piece_s))
+
     # --- the parts ---------------------------------------------------------------------------
 
     def _ask_who_waits(self) -> None:

@@ -22,6 +22,7 @@ from swictation.config.settings import Settings
 from swictation.daemon.delivery import Delivery
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.inbox import Inbox
+from swictation.daemon.retries import Retries
 from swictation.daemon.speech import SpeechThread
 from swictation.daemon.staffing import spare, wants_card
 from swictation.daemon.steward import OnMode, Steward
@@ -166,6 +167,19 @@ class Workshop:
         if not crew.has_spare:
             steward.miss_cpu()
         return steward
+
+    def retries(self, stream: Stream, crew: Crew, steward: Steward | None) -> Retries:
+        """Who tries again what is set aside of `stream`."""
+        return Retries(
+            stream,
+            crew,
+            self.events,
+            self.inbox.post,
+            self._numbers,
+            self.settings.worker,
+            composer=self.composer,
+            card=steward.way_to_card if steward else lambda _: None,
+        )
 
     def stabilizer(self) -> Stabilizer:
         """A fresh commit rule."""

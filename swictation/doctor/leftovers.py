@@ -1,5 +1,9 @@
-"""Sound that a process left in the spool because it died, or because an engine died on it."""
+"""Sound that a process left in the spool because it died, or because an engine died on it.
 
+Of a living process only what it has set aside: the rest becomes text.
+"""
+
+import contextlib
 import fcntl
 import os
 import stat
@@ -50,7 +54,15 @@ def leftovers(_: Subject) -> Iterator[Finding]:
             yield _told(folder)
         for one in folder.unusable:
             yield Finding("spool", "warning", f"{one.path} {one.why}", one.remedy)
-    if not left:
+    aside = set_aside(spool_dir())
+    for sound in aside:
+        found = (
+            f"{sound.seconds:.1f} s of sound on which the engine died, set aside in {sound.path}"
+        )
+        by_hand = f"swictation transcribe {quote(str(sound.path))}"
+        remedy = "swictation retry" if sound.is_tried_again else by_hand
+        yield Finding("spool", "warning", found, remedy)
+    if not left and not aside:
         yield Finding("spool", "ok", "no sound is left over")
 
 
@@ -76,6 +88,55 @@ def _told(folder: Leftover) -> Finding:
         lines = " ".join(quote(str(path.with_suffix(".jsonl"))) for path in folder.sounds)
         done = f"rm -f {sounds} {lines}"
     return Finding("spool", "warning", found, f"swictation transcribe {sounds} && {done}")
+
+
+class SetAside(msgspec.Struct, frozen=True):
+    """A sound that a living process keeps because its engine died on it twice."""
+
+    path: Path
+    seconds: float
+    is_tried_again: bool
+    """Whether that process can be asked to: it is the daemon."""
+
+
+def set_aside(root: Path) -> list[SetAside]:
+    """What living processes have set aside and have no text for, by name."""
+    try:
+        notes = sorted(note for note in root.glob("*/*.jsonl") if _is_locked(note.parent))
+    except OSError:
+        return []
+    return [aside for note in notes if (aside := _set_aside(note))]
+
+
+def _set_aside(note: Path) -> SetAside | None:
+    sound, told = note.with_suffix(".wav"), None
+    try:
+        for line in note.read_bytes().splitlines():
+            with contextlib.suppress(msgspec.DecodeError, UnicodeError):  # it is being written
+                told = msgspec.json.decode(line, type=_Line).last or told
+        size = sound.stat().st_size
+    except OSError:
+        return None
+    if told is None or told.is_offered:
+        return None
+    seconds = max(0, size - _WAV_HEADER_BYTES) / (2 * SAMPLE_RATE_HZ)
+    return SetAside(sound, seconds, told.is_tried_again)
+
+
+class _Told(msgspec.Struct, frozen=True):
+    is_tried_again: bool = False
+    is_offered: bool = False
+
+
+class _Line(msgspec.Struct, frozen=True, rename="kebab"):
+    """Of a spool's notes, the two that say whether a sound is set aside."""
+
+    set_aside: _Told | None = None
+    offered: dict[str, object] | None = None
+
+    @property
+    def last(self) -> _Told | None:
+        return _Told(is_offered=True) if self.offered is not None else self.set_aside
 
 
 def _is_locked(folder: Path) -> bool:

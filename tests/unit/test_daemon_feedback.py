@@ -85,3 +85,15 @@ def test_either_can_be_switched_off_at_any_time(notifications, sounds):
     room.states("listening")
     room.tell("fault", kind="engine", message="it died")
     assert (len(room.shown), len(room.played)) == (2 * notifications, 2 * sounds)
+
+
+def test_what_is_set_aside_is_told_with_its_place_and_what_to_do():
+    room = Room()
+    message = "the engine died on it twice: its sound is set aside in /spool/1.wav"
+    room.tell("fault", kind="set-aside", message=message, path="/spool/1.wav", utterance=1)
+    ((kind, summary, body, is_urgent),) = room.shown
+    assert (kind, is_urgent) == ("degraded", True)
+    assert "died twice" in summary
+    assert "/spool/1.wav" in body
+    assert body.endswith("swictation retry")
+    assert room.played == ["degraded"]

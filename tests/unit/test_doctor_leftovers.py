@@ -193,3 +193,54 @@ def test_a_link_to_a_folder_is_not_followed(dead):
     keep(dead, "000-000000", 1.0)
     (dead.with_name("link")).symlink_to(dead)
     assert len(find(spool_dir())) == 1
+
+
+def note(file, *records):
+    for record in records:
+        file.write_line(record)
+
+
+ASIDE, OFFERED = {"set-aside": {"is_tried_again": True}}, {"offered": {}}
+SAID = {"intent": {"n": 1, "text": "secret words"}}
+
+
+def test_what_a_living_process_has_set_aside_is_named_with_its_length_and_path(living):
+    keep(living.path, "000-000000", 1.0)
+    file = keep(living.path, "000-000001", 2.5)
+    note(file, SAID, ASIDE)
+    (found,) = leftovers(Subject())
+    assert (found.level, found.remedy) == ("warning", "swictation retry")
+    assert f"2.5 s of sound on which the engine died, set aside in {file.sound}" in found.found
+    assert "secret" not in found.found
+
+
+def test_what_a_file_being_transcribed_has_set_aside_is_transcribed_by_hand(living):
+    file = keep(living.path, "000-000001", 1.0)
+    note(file, {"set-aside": {"is_tried_again": False}})
+    (found,) = leftovers(Subject())
+    assert found.remedy == f"swictation transcribe {file.sound}"
+
+
+@pytest.mark.parametrize("records", [[SAID], [ASIDE, OFFERED], [ASIDE, OFFERED, SAID]])
+def test_what_has_its_text_or_will_have_it_is_not(living, records):
+    note(keep(living.path, "000-000001", 1.0), *records)
+    assert [found.level for found in leftovers(Subject())] == ["ok"]
+
+
+def test_notes_that_are_cut_or_strange_are_no_reason_to_fail(living):
+    file = keep(living.path, "000-000001", 1.0)
+    file.lines.write_bytes(b'\xff{"set-aside": 7}\n{"set-aside": {}}\n{"intent": {"n"')
+    (found,) = leftovers(Subject())
+    assert found.level == "warning"
+
+
+def test_the_notes_of_a_sound_that_is_gone_are_no_matter(living):
+    file = keep(living.path, "000-000001", 1.0)
+    note(file, ASIDE)
+    file.sound.unlink()
+    assert [found.level for found in leftovers(Subject())] == ["ok"]
+
+
+def test_a_dead_process_is_named_once_whatever_it_had_set_aside(dead):
+    note(keep(dead, "000-000001", 1.0), ASIDE)
+    assert len(list(leftovers(Subject()))) == 1
