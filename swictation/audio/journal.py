@@ -9,7 +9,7 @@ microphone can lose, because a file waits while more than 60 s are unsettled.
 
 from collections import deque
 from collections.abc import Callable
-from threading import Condition
+from threading import Condition, Lock
 
 import msgspec
 import numpy as np
@@ -42,7 +42,10 @@ class Journal:
     def __init__(self, ring_s: float = RING_S, read_back: ReadBack | None = None) -> None:
         self._ring: Samples = np.zeros(to_samples(ring_s), np.int16)
         self._read_back = read_back
-        self._changed = Condition()
+        self._alone = Lock()
+        self._grown = Condition(self._alone)
+        self._settled = Condition(self._alone)
+        """Two, so that each wakes only the thread that waits for it."""
         self._end_sample = 0
         self._ends: deque[int] = deque()
         """Where dictations end that are not heard to their end: few, a person starts them."""
@@ -65,30 +68,31 @@ class Journal:
 
     def append(self, samples: Samples) -> None:
         """Add captured samples, int16 (n,). Never waits."""
-        with self._changed:
+        with self._grown:
             self._put(samples)
-            self._changed.notify_all()
+            self._grown.notify_all()
 
     def end_dictation(self) -> None:
         """The dictation ends with the last sample that was appended; zeros follow."""
-        with self._changed:
+        with self._grown:
             self._ends.append(self._end_sample)
             self._put(np.zeros(_GAP_SAMPLES, np.int16))
-            self._changed.notify_all()
+            self._grown.notify_all()
 
     def close(self) -> None:
         """Nobody is to wait any longer."""
-        with self._changed:
+        with self._alone:
             self._is_closed = True
-            self._changed.notify_all()
+            self._grown.notify_all()
+            self._settled.notify_all()
 
     def next_stretch(self, sample: int, limit_samples: int) -> Stretch | None:
         """Wait for what follows `sample`: at most `limit_samples`, or a dictation's end.
 
         For one reader, who hears everything in order. None once the journal is closed.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: self._is_closed or self._end_sample > sample)
+        with self._grown:
+            self._grown.wait_for(lambda: self._is_closed or self._end_sample > sample)
             if self._is_closed:
                 return None
             end = min(self._end_sample, sample + limit_samples)
@@ -99,15 +103,15 @@ class Journal:
 
     def settle(self, sample: int) -> None:
         """All before `sample` is dealt with: its text has arrived or it is silence."""
-        with self._changed:
+        with self._settled:
             self._settled_sample = max(self._settled_sample, sample)
-            self._changed.notify_all()
+            self._settled.notify_all()
 
     def wait_for_room(self, is_over: Callable[[], bool]) -> None:
         """Wait while more than UNSETTLED_LIMIT_S are unsettled, nothing is over or closed."""
         limit = to_samples(UNSETTLED_LIMIT_S)
-        with self._changed:
-            self._changed.wait_for(
+        with self._settled:
+            self._settled.wait_for(
                 lambda: (
                     self._end_sample - self._settled_sample <= limit or self._is_closed or is_over()
                 )
@@ -119,7 +123,7 @@ class Journal:
         Raises:
             AudioLostError: part of them is neither in RAM nor in the spool.
         """
-        with self._changed:
+        with self._alone:
             if first_sample >= self.ring_start_sample:
                 return self._get(first_sample, last_sample)
         kept = self._read_back(first_sample, last_sample) if self._read_back else None

@@ -39,12 +39,16 @@ class FileSource:
         """See `Source.run`."""
         begun_s = self._clock.now_s()
         delivered = 0
-        for block in _blocks(self._path):
+        blocks = _blocks(self._path)
+        while True:
             if self._pace == "realtime":
-                due_s = begun_s + to_seconds(delivered + len(block))
+                due_s = begun_s + to_seconds(delivered + BLOCK_SAMPLES)
                 stop.wait(max(0.0, due_s - self._clock.now_s()))
             if stop.is_set():
                 return
+            block = next(blocks, None)
+            if block is None:
+                break
             deliver(block)
             delivered += len(block)
         if not delivered:
