@@ -40,17 +40,19 @@ class FileSource:
         begun_s = self._clock.now_s()
         delivered = 0
         blocks = _blocks(self._path)
-        while True:
+        block = next(blocks, None)
+        while block is not None:
             if self._pace == "realtime":
-                due_s = begun_s + to_seconds(delivered + BLOCK_SAMPLES)
+                due_s = begun_s + to_seconds(delivered + len(block))
                 stop.wait(max(0.0, due_s - self._clock.now_s()))
             if stop.is_set():
                 return
-            block = next(blocks, None)
-            if block is None:
-                break
-            deliver(block)
-            delivered += len(block)
+            this, block = block, None
+            try:  # before it is delivered: then the speech thread wants the interpreter
+                block = next(blocks, None)
+            finally:
+                deliver(this)
+                delivered += len(this)
         if not delivered:
             raise AudioError(f"{self._path} holds no sound.", _FORMATS_HINT)
 
