@@ -98,13 +98,9 @@ class Daemon:
         self._build()
         parts.callback(self._workshop.close)
         parts.push_async_callback(self._engines.stop)
-        parts.push_async_callback(self._injector.close)
-        await self._injector.start()
-        self._stream.start()
-        parts.push_async_callback(self._stream.stop)
-        await self._start_control(parts)
         parts.push_async_callback(self._ear.stop)
-        await self._ear.start()
+        # Meanwhile, for the first block takes its time.
+        await asyncio.gather(self._ear.start(), self._start_others(parts))
         self._start_watchdog(parts)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number)
@@ -116,6 +112,13 @@ class Daemon:
         if self._options.listens_at_once:
             self._dictation.start()
         self._options.on_ready()
+
+    async def _start_others(self, parts: contextlib.AsyncExitStack) -> None:
+        parts.push_async_callback(self._injector.close)
+        await self._injector.start()
+        self._stream.start()
+        parts.push_async_callback(self._stream.stop)
+        await self._start_control(parts)
 
     def _build(self) -> None:
         settings, events, clock = self._settings, self._events, self._clock
