@@ -77,14 +77,13 @@ class Journal:
         with self._grown:
             self._ends.append(self._end_sample)
             self._put(np.zeros(_GAP_SAMPLES, np.int16))
-            self._grown.notify_all()
+            self._tell_all()
 
     def close(self) -> None:
         """Nobody is to wait any longer."""
         with self._alone:
             self._is_closed = True
-            self._grown.notify_all()
-            self._settled.notify_all()
+            self._tell_all()
 
     def next_stretch(self, sample: int, limit_samples: int) -> Stretch | None:
         """Wait for what follows `sample`: at most `limit_samples`, or a dictation's end.
@@ -131,6 +130,10 @@ class Journal:
             span = f"{to_seconds(first_sample):.1f}-{to_seconds(last_sample):.1f} s"
             raise AudioLostError(f"The audio at {span} is no longer kept.")
         return kept
+
+    def _tell_all(self) -> None:
+        self._grown.notify_all()
+        self._settled.notify_all()
 
     def _put(self, samples: Samples) -> None:
         for start in range(0, len(samples), len(self._ring)):

@@ -11,6 +11,7 @@ from threading import Thread
 
 
 def main() -> None:
+    sys.path.pop(0)  # this folder, whose modules have common names
     names = Path(sys.argv.pop(1))
     names.write_text(f"{threading.get_native_id()} run loop\n")
     original = Thread.run
