@@ -98,9 +98,11 @@ class Daemon:
         self._build()
         parts.callback(self._workshop.close)
         parts.push_async_callback(self._engines.stop)
-        parts.push_async_callback(self._ear.stop)
-        # Meanwhile, for the first block takes its time.
-        await asyncio.gather(self._ear.start(), self._start_others(parts))
+        async with contextlib.AsyncExitStack() as unless_started:
+            unless_started.push_async_callback(self._ear.stop)
+            # Beside the others, for the first block takes its time; yet stopped before them.
+            await asyncio.gather(self._ear.start(), self._start_others(parts))
+            parts.push_async_exit(unless_started.pop_all())
         self._start_watchdog(parts)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number)
