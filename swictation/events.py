@@ -249,3 +249,8 @@ Event = (
     | Commanded
     | StopRequested
 )
+
+CardEvent = (
+    WorkerReady | WorkerAnswered | WorkerFailed | WorkerGone | OrderDone | VramRead | DetectorMoved
+)
+"""What concerns who shares the card's memory."""

@@ -10,7 +10,7 @@ microphone can lose, because a file waits while more than 60 s are unsettled.
 import contextlib
 from collections import deque
 from collections.abc import Callable
-from threading import Condition
+from threading import Condition, Lock
 
 import msgspec
 import numpy as np
@@ -63,7 +63,10 @@ class Journal:
         self._read_back = read_back
         self._on_strain = on_strain
         self._strained_sample = 0
-        self._changed = Condition()
+        self._alone = Lock()
+        self._grown = Condition(self._alone)
+        self._settled = Condition(self._alone)
+        """Two, so that each wakes only the thread that waits for it."""
         self._end_sample = 0
         self._ends: deque[int] = deque()
         """Where dictations end that are not heard to their end: few, a person starts them."""
@@ -86,9 +89,9 @@ class Journal:
 
     def append(self, samples: Samples) -> None:
         """Add captured samples, int16 (n,). Never waits."""
-        with self._changed:
+        with self._grown:
             self._put(samples)
-            self._changed.notify_all()
+            self._grown.notify_all()
             is_strained = self._end_sample - self._settled_sample > len(self._ring) * 3 // 4
             is_due = self._end_sample - self._strained_sample >= SAMPLE_RATE_HZ
             if is_strained and is_due:
@@ -98,24 +101,24 @@ class Journal:
 
     def end_dictation(self) -> None:
         """The dictation ends with the last sample that was appended; zeros follow."""
-        with self._changed:
+        with self._grown:
             self._ends.append(self._end_sample)
             self._put(np.zeros(_GAP_SAMPLES, np.int16))
-            self._changed.notify_all()
+            self._tell_all()
 
     def close(self) -> None:
         """Nobody is to wait any longer."""
-        with self._changed:
+        with self._alone:
             self._is_closed = True
-            self._changed.notify_all()
+            self._tell_all()
 
     def next_stretch(self, sample: int, limit_samples: int) -> Stretch | None:
         """Wait for what follows `sample`: at most `limit_samples`, or a dictation's end.
 
         For one reader, who hears everything in order. None once the journal is closed.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: self._is_closed or self._end_sample > sample)
+        with self._grown:
+            self._grown.wait_for(lambda: self._is_closed or self._end_sample > sample)
             if self._is_closed:
                 return None
             end = min(self._end_sample, sample + limit_samples)
@@ -126,15 +129,15 @@ class Journal:
 
     def settle(self, sample: int) -> None:
         """All before `sample` is dealt with: its text has arrived or it is silence."""
-        with self._changed:
+        with self._settled:
             self._settled_sample = max(self._settled_sample, sample)
-            self._changed.notify_all()
+            self._settled.notify_all()
 
     def wait_for_room(self, is_over: Callable[[], bool]) -> None:
         """Wait while more than UNSETTLED_LIMIT_S are unsettled, nothing is over or closed."""
         limit = to_samples(UNSETTLED_LIMIT_S)
-        with self._changed:
-            self._changed.wait_for(
+        with self._settled:
+            self._settled.wait_for(
                 lambda: (
                     self._end_sample - self._settled_sample <= limit or self._is_closed or is_over()
                 )
@@ -146,7 +149,7 @@ class Journal:
         Raises:
             AudioLostError: part of them is neither in RAM nor in the spool.
         """
-        with self._changed:
+        with self._alone:
             begins = self.ring_start_sample
             if first_sample >= begins:
                 return self._get(first_sample, last_sample)
@@ -173,6 +176,10 @@ class Journal:
                 parts.append(np.zeros(until - at, np.int16))
                 lost.append((at, until))
         return np.concatenate(parts), lost
+
+    def _tell_all(self) -> None:
+        self._grown.notify_all()
+        self._settled.notify_all()
 
     def _put(self, samples: Samples) -> None:
         for start in range(0, len(samples), len(self._ring)):

@@ -104,9 +104,11 @@ class Spool:
     def settle_unheard(self) -> None:
         """It is heard: what is to be kept of it has been begun as an utterance."""
         with self._changed:
-            for kept in self._kept.values():
-                kept.is_settled = kept.is_settled or kept.captured is not None
-            self._changed.notify_all()
+            heard = [kept for kept in self._kept.values() if kept.captured and not kept.is_settled]
+            for kept in heard:
+                kept.is_settled = True
+            if heard:
+                self._changed.notify_all()
 
     def end(self, utterance: int, last_sample: int) -> None:
         """Nothing at or behind `last_sample` belongs to `utterance`."""

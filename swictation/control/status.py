@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from swictation.control.card import placements
 from swictation.shown import printable_lines
-from swictation.vram.report import VramStatus
-from swictation.vram.report import steady as steady_card
+from swictation.vram.status import VramStatus
+from swictation.vram.status import steady as steady_card
 
 State = Literal["idle", "listening", "transcribing", "stopped"]
 ModelState = Literal["unloaded", "loading", "loaded", "failed"]

@@ -99,14 +99,11 @@ class Daemon:
         self._build()
         parts.callback(self._workshop.close)
         parts.push_async_callback(self._engines.stop)
-        parts.push_async_callback(self._injector.close)
-        await self._injector.start()
-        self._stream.start()
-        parts.push_async_callback(self._stream.stop)
-        parts.push_async_callback(self._retries.stop)
-        await self._start_control(parts)
-        parts.push_async_callback(self._ear.stop)
-        await self._ear.start()
+        async with contextlib.AsyncExitStack() as unless_started:
+            unless_started.push_async_callback(self._ear.stop)
+            # Beside the others, for the first block takes its time; yet stopped before them.
+            await asyncio.gather(self._ear.start(), self._start_others(parts))
+            parts.push_async_exit(unless_started.pop_all())
         self._start_watchdog(parts)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number)
@@ -120,6 +117,14 @@ class Daemon:
         if self._options.listens_at_once:
             self._dictation.start()
         self._options.on_ready()
+
+    async def _start_others(self, parts: contextlib.AsyncExitStack) -> None:
+        parts.push_async_callback(self._injector.close)
+        await self._injector.start()
+        self._stream.start()
+        parts.push_async_callback(self._stream.stop)
+        parts.push_async_callback(self._retries.stop)
+        await self._start_control(parts)
 
     def _build(self) -> None:
         settings, events, clock = self._settings, self._events, self._clock

@@ -1,6 +1,7 @@
 """From decision points to text, through whatever befalls the worker. Part of the run loop."""
 
 import logging
+from typing import TYPE_CHECKING
 
 from swictation.asr.alignment import has_words
 from swictation.asr.partials import WINDOW_SAMPLES
@@ -35,6 +36,9 @@ from swictation.types import (
 )
 from swictation.worker.crew import Crew
 from swictation.worker.restarts import DEATHS_UNTIL_SET_ASIDE, blamed, cleared
+
+if TYPE_CHECKING:  # only who has a card pays for it
+    from swictation.daemon.steward import Steward
 
 _REFUSALS_UNTIL_SET_ASIDE = 9
 """Three rounds of the breaker, with pauses of 5, 10 and 20 s between (docs/vram.md)."""
@@ -84,7 +88,7 @@ class Recognition:
         is_close = self._wants_partials or self._crew.chunking is not None
         self._stream.speech.report_every_s = _REPORT_S["close" if is_close else "else"]
 
-    def tell_activity(self, steward: Steward, *, is_listening: bool) -> None:
+    def tell_activity(self, steward: "Steward", *, is_listening: bool) -> None:
         """What is going on, for who shares the card's memory."""
         stream = self._stream
         steward.look(is_listening=is_listening, is_busy=stream.is_busy, backlog_s=stream.backlog_s)

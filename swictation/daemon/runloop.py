@@ -2,15 +2,15 @@
 
 import asyncio
 import logging
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from swictation.clock import Clock
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.inbox import Inbox
 from swictation.daemon.recognition import Recognition
-from swictation.daemon.steward import CardEvent, Steward
 from swictation.events import (
     AudioLost,
+    CardEvent,
     Commanded,
     Composed,
     DetectorFailed,
@@ -39,6 +39,9 @@ from swictation.events import (
     WorkerReady,
 )
 from swictation.types import to_seconds
+
+if TYPE_CHECKING:  # only who has a card pays for it
+    from swictation.daemon.steward import Steward
 
 _log = logging.getLogger(__name__)
 
@@ -97,7 +100,7 @@ class RunLoop:
     """Handles one event after the other."""
 
     def __init__(
-        self, inbox: Inbox, events: EventLog, clock: Clock, steward: Steward | None = None
+        self, inbox: Inbox, events: EventLog, clock: Clock, steward: "Steward | None" = None
     ) -> None:
         """`steward`: where an engine on a card is wanted."""
         self._inbox = inbox

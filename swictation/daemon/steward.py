@@ -19,6 +19,7 @@ from swictation.daemon.eventlog import EventLog
 from swictation.daemon.nursing import Nursing
 from swictation.daemon.spare import Spare, State
 from swictation.events import (
+    CardEvent,
     DetectorMoved,
     OrderDone,
     VramRead,
@@ -44,10 +45,6 @@ from swictation.vram.effects import (
 from swictation.vram.manager import AdaptiveMemoryManager
 from swictation.vram.prober import Prober
 from swictation.worker.crew import Crew, Route
-
-CardEvent = (
-    WorkerReady | WorkerAnswered | WorkerFailed | WorkerGone | OrderDone | VramRead | DetectorMoved
-)
 
 _YIELD_S = 0.5
 """For the decode that is under way when the card has to be given back."""

@@ -4,7 +4,7 @@ import itertools
 import logging
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -25,7 +25,6 @@ from swictation.daemon.inbox import Inbox
 from swictation.daemon.retries import Retries
 from swictation.daemon.speech import SpeechThread
 from swictation.daemon.staffing import spare, wants_card
-from swictation.daemon.steward import OnMode, Steward
 from swictation.daemon.stream import Stream
 from swictation.events import RingStrained, SpoolFailed, SpoolRecovered, VramRead
 from swictation.inject.injector import Injector
@@ -41,12 +40,10 @@ from swictation.vad.listener import Listener
 from swictation.vad.placed import PlacedDetector, Switch
 from swictation.vad.registry import names as detector_names
 from swictation.vad.silero_cpu import SileroCpu
-from swictation.vram.admission import Admission
-from swictation.vram.breaker import Breaker
-from swictation.vram.manager import AdaptiveMemoryManager
-from swictation.vram.nvml import NvmlProbe
-from swictation.vram.prober import Prober
 from swictation.worker.crew import Crew
+
+if TYPE_CHECKING:
+    from swictation.daemon.steward import OnMode, Steward
 
 _PRIOR_PEAK_MIB, _PRIOR_PEAK_MIB_PER_S = 10.0, 12.0
 """Work of a decode before ten were seen: a guess that is rather too high (docs/vram.md)."""
@@ -136,10 +133,17 @@ class Workshop:
         crew.has_spare = spare(self.settings) is not None
         return crew
 
-    def steward(self, crew: Crew, on_mode: OnMode) -> Steward | None:
+    def steward(self, crew: Crew, on_mode: "OnMode") -> "Steward | None":
         """Who shares the card's memory; None where no engine is to compute on a card."""
         if crew.gpu is None:
             return None
+        from swictation.daemon.steward import Steward
+        from swictation.vram.admission import Admission
+        from swictation.vram.breaker import Breaker
+        from swictation.vram.manager import AdaptiveMemoryManager
+        from swictation.vram.nvml import NvmlProbe
+        from swictation.vram.prober import Prober
+
         settings = self.settings
         probe = NvmlProbe(settings.vram.gpu, clock=self.clock)
         prober = Prober(

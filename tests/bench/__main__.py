@@ -26,6 +26,7 @@ NAMES = (
     "cuts",
     "detector",
     "desk",
+    "onset",
     "vram",
     "soak",
     "canary.sizes",
