@@ -68,6 +68,9 @@ class Windows:
         await self._pass()
         return Target(self.focused, "") if self.focused else None
 
+    async def withdraw(self) -> None:
+        pass
+
     async def flush(self) -> None:
         pass
 
