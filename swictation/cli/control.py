@@ -48,7 +48,8 @@ def paste_last() -> None:
     """Type the texts that are held, else the last one."""
     typed = call("PasteLast", limit_s=None)
     assert isinstance(typed, int), "the daemon's interface says so"
-    click.echo(f"typed {count(typed, 'text')}")
+    none = "typed nothing: what was held has arrived by itself"
+    click.echo(f"typed {count(typed, 'text')}" if typed else none)
 
 
 @click.group()

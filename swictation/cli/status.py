@@ -78,8 +78,7 @@ def lines(now: Status) -> list[tuple[str, str]]:
         queued = count(now.queue.utterances, "utterance")
         told.append(("queue", f"{queued}, {now.queue.audio_s:.1f} s of sound"))
     if now.held.texts:
-        held = f"{count(now.held.texts, 'text')} ({now.held.reason})"
-        told.append(("held", f"{held}\n  -> {typeable('swictation paste-last')}"))
+        told.append(("held", f"{now.held}\n  -> {typeable('swictation paste-last')}"))
     if now.loss.samples:
         told.append(("lost", f"{count(now.loss.samples, 'sample')} of sound"))
     if now.latency_ms.finalisation_p50 is not None:

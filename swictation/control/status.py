@@ -52,6 +52,15 @@ class Held(Struct, frozen=True):
     texts: int = 0
     """How many; never what they say."""
     reason: str = ""
+    pending: int = 0
+    """Of them: what its window has not taken yet and may still take by itself."""
+
+    def __str__(self) -> str:
+        """For people."""
+        if not self.pending:
+            return f"{count(self.texts, 'text')} ({self.reason})"
+        yet = "it" if self.texts == 1 else f"{self.pending} of them"
+        return f"{count(self.texts, 'text')} ({self.reason}; {yet} may still arrive by itself)"
 
 
 class Loss(Struct, frozen=True):
@@ -205,7 +214,7 @@ def _tooltip(status: Status) -> list[str]:
     if status.degraded:
         lines.append(f"degraded ({status.degraded.mode}): {status.degraded.reason}")
     if status.held.texts:
-        lines.append(f"held: {count(status.held.texts, 'text')} ({status.held.reason})")
+        lines.append(f"held: {status.held}")
     if status.last_error:
         lines.append(f"last error: {status.last_error}")
     return lines

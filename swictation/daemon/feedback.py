@@ -7,8 +7,12 @@ from swictation.control.cues import Cue
 
 _URGENT_FAULTS = {
     *("microphone", "engine", "set-aside", "audio-lost", "spool", "model", "window"),
-    "placement",
+    *("placement", "doubt"),
 }
+
+
+_Held = tuple[int, str, int]
+"""How many texts are held, why, and how many of them may still arrive by themselves."""
 
 
 class Shows(Protocol):
@@ -31,14 +35,15 @@ class Feedback:
         self._cues = cues
         self.settings = settings
         self._listens = False
+        self._held: _Held = (0, "", 0)
 
     def on_event(self, event: str, fields: dict[str, object]) -> None:
         """See `EventLog.tell`."""
         match event:
             case "state":
                 self._on_state(str(fields["state"]))
-            case "held" if fields["count"]:
-                self._on_held(int(str(fields["count"])), str(fields["reason"]), fields)
+            case "held":
+                self._on_held(fields)
             case "fault" if fields["kind"] in _URGENT_FAULTS:
                 self._show("degraded", str(fields["message"]), urgent=True)
                 self._play("degraded")
@@ -55,11 +60,19 @@ class Feedback:
             self._play("stop")
         self._listens = listens
 
-    def _on_held(self, count: int, reason: str, fields: dict[str, object]) -> None:
-        texts = "A text is" if count == 1 else f"{count} texts are"
-        where = "It is on the clipboard; or: " if fields.get("is_on_clipboard") else ""
-        body = f"{reason}. {where}swictation paste-last types it where the cursor is."
-        self._show("held", f"{texts} held", body[0].upper() + body[1:], urgent=True)
+    def _on_held(self, fields: dict[str, object]) -> None:
+        """Told once for each text, and when what a window had not taken is decided."""
+        count, reason = int(str(fields["count"])), str(fields["reason"])
+        pending = int(str(fields.get("pending", 0)))
+        (count_before, reason_before, pending_before) = self._held
+        self._held = (count, reason, pending)
+        if count == 0 and pending_before:
+            self._show("held", "The text has arrived", "Nothing is held any more.")
+        is_news = count > count_before or (reason, pending) != (reason_before, pending_before)
+        if count and is_news:
+            texts = "A text is" if count == 1 else f"{count} texts are"
+            body = f"{reason}. {_what_to_do(fields, pending)}"
+            self._show("held", f"{texts} held", body[0].upper() + body[1:], urgent=True)
 
     def _show(self, kind: str, summary: str, body: str = "", *, urgent: bool = False) -> None:
         if self.settings.notifications:
@@ -68,3 +81,10 @@ class Feedback:
     def _play(self, cue: Cue) -> None:
         if self.settings.sounds:
             self._cues.play(cue)
+
+
+def _what_to_do(fields: dict[str, object], pending: int) -> str:
+    if pending:
+        return "Wait; or put the cursor into another window, then: swictation paste-last."
+    where = "It is on the clipboard; or: " if fields.get("is_on_clipboard") else ""
+    return f"{where}swictation paste-last types it where the cursor is."

@@ -83,7 +83,7 @@ class Report:
                 rss_mib=round(worker.rss_mib, 1),
             ),
             queue=Queue(len(stream.utterances), round(stream.backlog_s, 1)),
-            held=Held(len(held), held.reason),
+            held=Held(len(held), held.reason, len(held.pending)),
             loss=Loss(self._recognition.lost_samples + self._ear.dropped_samples),
             latency_ms=Latency(latency.percentile_ms(0.5), latency.percentile_ms(0.95)),
             audio=self._ear.status,

@@ -27,6 +27,7 @@ from swictation.events import (
     SourceEnded,
     SpoolFailed,
     StopRequested,
+    TextDoubted,
     TextHeld,
     ThreadFailed,
     VramRead,
@@ -69,8 +70,8 @@ class Owner(Protocol):
         """A piece was delivered, or not. The owner settles the utterance after its last."""
         ...
 
-    def on_held(self, event: TextHeld | HeldSettled) -> None:
-        """The list of held texts has grown, or shrunk."""
+    def on_held(self, event: TextHeld | TextDoubted | HeldSettled) -> None:
+        """The list of held texts has changed, or nobody knows whether a text has arrived."""
         ...
 
     def on_worker(self, event: WorkerReady | WorkerGone) -> None:
@@ -163,7 +164,7 @@ class RunLoop:
             case Injected():
                 self._note_injected(event)
                 owner.on_injected(event)
-            case TextHeld() | HeldSettled():
+            case TextHeld() | TextDoubted() | HeldSettled():
                 owner.on_held(event)
             case SourceEnded():
                 owner.on_source_ended(event)

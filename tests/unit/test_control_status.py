@@ -42,7 +42,7 @@ def test_the_keys_of_the_json_are_those_that_others_rely_on():
     ]  # fmt: skip
     assert list(read["worker"]) == ["state", "generation", "pid", "restarts", "rss_mib"]
     assert list(read["queue"]) == ["utterances", "audio_s"]
-    assert list(read["held"]) == ["texts", "reason"]
+    assert list(read["held"]) == ["texts", "reason", "pending"]
     assert list(read["loss"]) == ["samples"]
     assert list(read["latency_ms"]) == ["finalisation_p50", "finalisation_p95"]
     assert list(read["audio"]) == ["source", "level_dbfs", "last_block_age_s", "health", "reason"]
