@@ -43,8 +43,8 @@ class Pasting:
         await self._take_back(target)
         count, epoch = 0, self._sender.epoch
         while first := self._held.first:
-            if first.unproven:
-                raise _not_taken(first.unproven, target)
+            if one := first.unproven or self._sender.blocker(target):
+                raise _not_taken(one, target)
             text = self._sender.typed.joined(first.utterance, first.text, target)
             sent = await self._sender.send(first.utterance, 0, text, target, epoch)
             self._tell(first.utterance, sent)
@@ -86,6 +86,8 @@ class Pasting:
                 "it did not arrive at once, or nobody knows how much of it did.",
                 "dictate it again",
             )
+        if one := self._sender.blocker(target):
+            raise _not_taken(one, target)
         if (stands := typed.before(target)) and not stands.endswith(" "):
             text = f" {text}"
         sent = await self._sender.send_again(text, target)
