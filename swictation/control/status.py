@@ -59,8 +59,9 @@ class Held(Struct, frozen=True):
         """For people."""
         if not self.pending:
             return f"{count(self.texts, 'text')} ({self.reason})"
-        yet = "it" if self.texts == 1 else f"{self.pending} of them"
-        return f"{count(self.texts, 'text')} ({self.reason}; {yet} may still arrive by itself)"
+        which = "it" if self.texts == 1 else f"{self.pending} of them"
+        alone = "itself" if self.pending == 1 else "themselves"
+        return f"{count(self.texts, 'text')} ({self.reason}; {which} may still arrive by {alone})"
 
 
 class Loss(Struct, frozen=True):

@@ -71,6 +71,18 @@ def test_a_bar_gets_waybars_keys():
     assert line["percentage"] == 100
 
 
+@pytest.mark.parametrize(
+    ("held", "told"),
+    [
+        (Held(1, "screen locked"), "1 text (screen locked)"),
+        (Held(1, "xterm hangs", 1), "1 text (xterm hangs; it may still arrive by itself)"),
+        (Held(3, "xterm hangs", 2), "3 texts (xterm hangs; 2 of them may still arrive by themselves)"),
+    ],
+)
+def test_what_is_held_is_told_with_what_may_still_arrive(held, told):
+    assert str(held) == told
+
+
 def test_a_bar_shows_degradation_and_what_is_held():
     status = replace(
         LISTENING, degraded=Degraded("cpu", "the card is full", 3.0), held=Held(2, "screen locked")

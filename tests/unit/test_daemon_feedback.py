@@ -39,7 +39,7 @@ def test_one_sees_and_hears_when_it_begins_and_ends_to_listen():
     assert room.played == ["start", "stop"]
 
 
-@pytest.mark.parametrize("kind", ["microphone", "engine", "audio-lost", "spool", "model"])
+@pytest.mark.parametrize("kind", ["microphone", "engine", "audio-lost", "spool", "model", "doubt"])
 def test_what_degrades_it_is_urgent(kind):
     room = Room()
     room.tell("fault", kind=kind, message="it is amiss")
@@ -63,6 +63,35 @@ def test_held_text_is_told_with_what_to_do_and_never_with_the_text():
     assert body.startswith("The screen is locked. swictation paste-last")
     assert second[1] == "2 texts are held"
     assert "It is on the clipboard" in second[2]
+
+
+def test_each_held_text_is_told_once():
+    room = Room()
+    for count in (1, 1, 2, 2, 1, 0, 1):  # it grew, or paste-last got so far
+        room.tell("held", count=count, reason="no field", is_on_clipboard=False, pending=0)
+    assert [summary for _, summary, _, _ in room.shown] == [
+        "A text is held",
+        "2 texts are held",
+        "A text is held",
+    ]
+
+
+def test_a_window_that_has_not_taken_its_text_is_named_once_and_what_becomes_of_it():
+    room = Room()
+    reason = "xterm has not taken it yet"
+    for pending in (1, 1, 0):
+        room.tell("held", count=pending, reason=pending * reason, pending=pending)
+    (_, summary, body, urgent), (_, later, *_) = room.shown
+    assert (summary, urgent) == ("A text is held", True)
+    assert body.startswith("Xterm has not taken it yet. Wait; or put the cursor")
+    assert later == "The text has arrived"
+
+
+def test_what_surely_was_not_taken_is_told_again():
+    room = Room()
+    room.tell("held", count=1, reason="xterm has not taken it yet", pending=1)
+    room.tell("held", count=1, reason="xterm did not take it", is_on_clipboard=True, pending=0)
+    assert room.shown[1][2].startswith("Xterm did not take it. It is on the clipboard")
 
 
 def test_text_that_is_no_longer_held_is_no_news():
