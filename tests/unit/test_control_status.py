@@ -76,7 +76,10 @@ def test_a_bar_gets_waybars_keys():
     [
         (Held(1, "screen locked"), "1 text (screen locked)"),
         (Held(1, "xterm hangs", 1), "1 text (xterm hangs; it may still arrive by itself)"),
-        (Held(3, "xterm hangs", 2), "3 texts (xterm hangs; 2 of them may still arrive by themselves)"),
+        (
+            Held(3, "xterm hangs", 2),
+            "3 texts (xterm hangs; 2 of them may still arrive by themselves)",
+        ),
     ],
 )
 def test_what_is_held_is_told_with_what_may_still_arrive(held, told):
