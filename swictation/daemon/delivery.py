@@ -244,7 +244,7 @@ class Delivery:
 
     def _reason_to_hold(self, case: _Case, piece: _Piece) -> str:
         if one := self._sender.blocker(case.target):
-            return f"{one.window} has not taken what came before it"
+            return one.wait
         if self.is_locked:
             return LOCKED
         return TOO_OLD if self._clock.now_s() - piece.heard_s > self._max_age_s else ""

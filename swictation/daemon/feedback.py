@@ -61,18 +61,25 @@ class Feedback:
         self._listens = listens
 
     def _on_held(self, fields: dict[str, object]) -> None:
-        """Told once for each text, and when what a window had not taken is decided."""
+        """Each text is told once; those behind one that a window has not taken with that one."""
         count, reason = int(str(fields["count"])), str(fields["reason"])
         pending = int(str(fields.get("pending", 0)))
-        (count_before, reason_before, pending_before) = self._held
-        self._held = (count, reason, pending)
-        if count == 0 and pending_before:
-            self._show("held", "The text has arrived", "Nothing is held any more.")
-        is_news = count > count_before or (reason, pending) != (reason_before, pending_before)
-        if count and is_news:
-            texts = "A text is" if count == 1 else f"{count} texts are"
-            body = f"{reason}. {_what_to_do(fields, pending)}"
-            self._show("held", f"{texts} held", body[0].upper() + body[1:], urgent=True)
+        count_before, *before = self._held
+        if count == 0:
+            if self._held[2]:
+                self._show("held", "Nothing is held any more")
+            self._held = (0, "", 0)
+        elif "is_on_clipboard" not in fields:  # there are fewer now; more is said once it is over
+            self._held = (count, *self._held[1:])
+        else:
+            self._held = (count, reason, pending)
+            if before != [reason, pending] or (count > count_before and not pending):
+                self._tell_held(count, reason, fields, pending)
+
+    def _tell_held(self, count: int, reason: str, fields: dict[str, object], pending: int) -> None:
+        texts = "A text is" if count == 1 else f"{count} texts are"
+        body = f"{reason}. {_what_to_do(fields, pending)}"
+        self._show("held", f"{texts} held", body[0].upper() + body[1:], urgent=True)
 
     def _show(self, kind: str, summary: str, body: str = "", *, urgent: bool = False) -> None:
         if self.settings.notifications:
@@ -85,6 +92,7 @@ class Feedback:
 
 def _what_to_do(fields: dict[str, object], pending: int) -> str:
     if pending:
-        return "Wait; or put the cursor into another window, then: swictation paste-last."
+        so = "What you say into it is held as well."
+        return f"{so} Wait, or put the cursor into another window, then: swictation paste-last."
     where = "It is on the clipboard; or: " if fields.get("is_on_clipboard") else ""
     return f"{where}swictation paste-last types it where the cursor is."

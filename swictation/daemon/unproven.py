@@ -42,8 +42,8 @@ class Unproven(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def wait(self) -> str:
-        """Why it is held."""
-        return f"{self.window} has not taken it yet"
+        """Why it is held, and all that follows it."""
+        return f"{self.window} has not taken a text yet"
 
     @property
     def refusal(self) -> str:

@@ -38,8 +38,8 @@ MOMENTS = {"speech": ("speech_started", 1), "commit": ("commit", 1), "next": ("s
 """The stop comes before the first text, as that is typed, and before the second utterance's."""
 STOPS_S = ("1", "3", "8", "20", "60")
 TAKES_NOTHING = ("canvas",)
-_AFTER_S = 4.0
-"""So much is said after the window goes on."""
+_AROUND_S = 6.0
+"""So much is said before the first text and after the window goes on."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,7 @@ class Ending:
             "the clipboard was typed": self.old.strip() in f"{self.field} {self.pasted}",
             "held, and no reason given": self.held and not self.reason,
             "held, and nobody told": self.held and " held" not in told,
+            "told again and again": told.count("has not taken") > 1,
             "words in a notification": any(word in told for word in said),
             f"still held: {self.still_held}": self.still_held,
             f"sound is left: {self.spooled}": self.spooled,
@@ -180,42 +181,53 @@ class BusyDesk:
 
     def run(self, cell: Cell) -> Ending:
         """Speak while the window stands still; then look where all of it is."""
-        daemon = self.daemon
-        with self._spoken(float(cell.stop_s)) as player:
-            daemon.wait_event(*MOMENTS[cell.moment])
-            self.field.freeze()
+        with self.spoken(float(cell.stop_s)) as player:
+            self.stop_field(cell.moment)
             thaw = threading.Timer(float(cell.stop_s), self.field.thaw)
             thaw.start()
             player.wait()
             thaw.join()
-        daemon.tell("stop")
-        daemon.wait_idle()
+        self.daemon.tell("stop")
+        self.daemon.wait_idle()
+        return self.end()
+
+    def stop_field(self, moment: str) -> None:
+        """At that moment; returns when the window has missed a text."""
+        self.daemon.wait_event(*MOMENTS[moment])
+        self.field.freeze()
+        self.daemon.wait_event("commit", len(self.daemon.events("commit")) + 1)
+
+    def end(self) -> Ending:
+        """What is held goes into another window; where is all of it then?"""
+        daemon = self.daemon
         status = daemon.status()
-        if cell.field not in TAKES_NOTHING:
+        if self.field.kind not in TAKES_NOTHING:
             # Once it reads again, all that it was told to take is decided.
             status = daemon.wait_until(lambda now: not now["held"].get("pending"), "decided")
         end = Ending(held=status["held"]["texts"], reason=status["held"]["reason"], old=self.old)
         end.field = self.field.settles_on(daemon.committed, 1.5)
-        end.pasted = self._pasted(cell.field) if end.held else ""
+        end.pasted = self.paste_elsewhere() if end.held else ""
         status = daemon.status()
-        end.still_held, end.composed = status["held"]["texts"], daemon.committed
+        end.still_held = status["held"]["texts"]
+        # What follows a held text begins anew, without a space before it.
+        end.composed = " ".join(event["text"] for event in daemon.events("commit"))
         end.has_run, end.notices = self._mark.exists(), self.notified.all
-        spool = Path(os.environ["XDG_STATE_HOME"]) / "swictation" / "spool"
-        eventually(lambda: str(len(list(spool.rglob("*.wav")))), "0")
-        end.spooled = sorted(path.name for path in spool.rglob("*.wav"))
+        eventually(lambda: str(len(spooled())), "0")
+        end.spooled = spooled()
         end.log = daemon.log_file.read_text(errors="replace")
         return end
 
     @contextlib.contextmanager
-    def _spoken(self, stop_s: float) -> "Iterator[subprocess.Popen[bytes]]":
+    def spoken(self, stop_s: float) -> "Iterator[subprocess.Popen[bytes]]":
         scene = self.program.scene.samples
-        times = math.ceil((stop_s + _AFTER_S) * SAMPLE_RATE_HZ / len(scene))
+        times = math.ceil((stop_s + _AROUND_S) * SAMPLE_RATE_HZ / len(scene))
         assert self.daemon.tell("start") == "listening"
         with self.desk.microphone.play(np.tile(scene, times)) as player:
             yield player
 
-    def _pasted(self, kind: str) -> str:
+    def paste_elsewhere(self) -> str:
         """What is held, typed into a window that is well."""
+        kind = self.field.kind
         well = self.open("tk" if kind != "tk" and not why_not("tk") else "gtk3")
         done = self.daemon.swictation("paste-last")
         assert done.returncode == 0, f"{done.stderr}\n{self.daemon.log()}"
@@ -248,6 +260,12 @@ def _copied(selection: str, text: str, environment: dict[str, str]) -> Iterator[
     finally:
         keeper.kill()
         keeper.wait()
+
+
+def spooled() -> list[str]:
+    """The sound that is kept."""
+    folder = Path(os.environ["XDG_STATE_HOME"]) / "swictation" / "spool"
+    return sorted(path.name for path in folder.rglob("*.wav"))
 
 
 def missing() -> str:

@@ -12,8 +12,7 @@ from swictation.events import Composed, Injected, TextDoubted, TextHeld, ThreadF
 
 pytestmark = pytest.mark.unit
 
-NOT_TAKEN = "editor has not taken it yet"
-FOLLOWS = "editor has not taken what came before it"
+NOT_TAKEN = "editor has not taken a text yet"
 
 
 async def until_waiting(typist, count=1):
@@ -68,8 +67,8 @@ def test_what_waited_long_enough_is_held_behind_it_and_says_for_which_window():
         await typist.hear(1, "Three.")
         assert (typist.field, typist.held) == ("", "One two. Three.")
         assert typist.held_counts == [1, 2, 3]
-        assert typist.delivery.held.reason == FOLLOWS
-        assert [event.reason for event in typist.named(Injected)[1:]] == [FOLLOWS] * 2
+        assert typist.delivery.held.reason == NOT_TAKEN
+        assert [event.reason for event in typist.named(Injected)[1:]] == [NOT_TAKEN] * 2
 
     typing(test, patience_s=0.0)
 
@@ -137,7 +136,7 @@ def test_what_waits_gives_way(what):
         await typist.until(Injected, 2)
         assert typist.held == ("" if what == "cancel" else "One. Two.")
         reasons = {"cancel": CANCELLED, "lock": LOCKED}
-        assert typist.named(Injected)[-1].reason in {FOLLOWS, reasons.get(what)}
+        assert typist.named(Injected)[-1].reason in {NOT_TAKEN, reasons.get(what)}
         assert typist.windows.log == []
 
     typing(test)

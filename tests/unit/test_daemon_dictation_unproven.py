@@ -42,7 +42,7 @@ def test_its_sound_stays_while_it_may_still_arrive(spooled):
         await said(one, "One.", "Two.")
         assert len(one.stream.delivery.held.pending) == 1
         assert not one.stream.utterances, "it is over all the same"
-        assert held(one)[0]["reason"] == "editor has not taken it yet"
+        assert held(one)[0]["reason"] == "editor has not taken a text yet"
         assert [fields["pending"] for fields in held(one)] == [1, 1]
 
     dictated(test, spool=spooled.spool)
