@@ -277,16 +277,18 @@ class Delivery:
         if held := self.held:  # else it was cancelled meanwhile
             self._post(TextHeld(len(held), held.reason, is_offered, len(held.pending)))
 
-    def _on_decided(self, one: Unproven, verdict: bool | None) -> None:
+    def _on_decided(self, one: Unproven) -> None:
         """It has arrived after all, or never will."""
-        if not self.held.decide(one, verdict):
+        if not self.held.decide(one):
             self._composed_for = None  # it was cancelled: nothing was composed to follow it
             return
-        if verdict is False:
+        for number, case in self._cases.items():
+            never_came = one.verdict is False and number == one.utterance
+            if never_came or case.held_for == one.wait:
+                case.held_for = one.end
+        if one.verdict is False:
             self._composed_for = None
-            if case := self._cases.get(one.utterance):
-                case.held_for = one.refusal
-        reason = "" if verdict else one.refusal
+        reason = "" if one.verdict else one.end
         self._tell(one.utterance, one.number, Injection(one.outcome, reason=reason))
         self._settle(frozenset({one.utterance}) - self.held.utterances)
         self._queue.put_nowait(self._tell_held)

@@ -84,19 +84,22 @@ class HeldTexts:
             left.append(HeldText(first.utterance, rest, first.reason))
         self._pieces[:0] = left
 
-    def decide(self, one: Unproven, verdict: bool | None) -> bool:
-        """It arrived and leaves the list, or (False) is held like any other.
+    def decide(self, one: Unproven) -> bool:
+        """It arrived and leaves the list, or is held like any other.
 
         Returns:
             Whether it was in the list.
         """
-        for at, piece in enumerate(self._pieces):
-            if piece.unproven is one:
-                again = HeldText(one.utterance, one.text, one.refusal)
-                left = [again] if verdict is False else []
-                self._pieces[at : at + 1] = left
-                return True
-        return False
+        before, self._pieces = self._pieces, []
+        for piece in before:
+            if piece.unproven is not one:
+                reason = one.end if piece.reason == one.wait else piece.reason
+                self._pieces.append(
+                    piece if piece.unproven else HeldText(piece.utterance, piece.text, reason)
+                )
+            elif one.verdict is False:
+                self._pieces.append(HeldText(one.utterance, one.text, one.end))
+        return any(piece.unproven is one for piece in before)
 
     def clear(self) -> frozenset[int]:
         """Forget them; whose they were."""

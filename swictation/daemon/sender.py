@@ -49,7 +49,7 @@ class Sender:
         spool: where the lines are written, if anywhere.
         post: takes `TextDoubted`.
         clock: tells how long a text has been unproven.
-        on_decided: called with what was unproven, and whether it has arrived; None: who knows.
+        on_decided: called with what was unproven.
         patience_s: see `PATIENCE_S`.
     """
 
@@ -59,7 +59,7 @@ class Sender:
         spool: Spool | None,
         post: Callable[[Event], None],
         clock: Clock,
-        on_decided: Callable[[Unproven, bool | None], None],
+        on_decided: Callable[[Unproven], None],
         patience_s: float,
     ) -> None:
         self._injector = injector
@@ -150,14 +150,13 @@ class Sender:
             self._changed.set()
 
     def _decide(self, one: Unproven) -> None:
-        verdict = one.verdict
         if one.utterance != AGAIN:
             self._note_done(one.utterance, one.number, one.outcome)
-        if verdict:
+        if one.verdict:
             self.typed.note_late(one)
-        elif verdict is None:
+        elif one.verdict is None:
             self._doubt(one.utterance, one.text, "the proof was lost")
-        self._on_decided(one, verdict)
+        self._on_decided(one)
 
     def _note_done(self, utterance: int, number: int, outcome: str) -> None:
         if self._spool:

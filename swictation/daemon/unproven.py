@@ -46,9 +46,10 @@ class Unproven(msgspec.Struct, frozen=True, eq=False):
         return f"{self.window} has not taken a text yet"
 
     @property
-    def refusal(self) -> str:
-        """Why it is held once it surely has not arrived."""
-        return f"{self.window} did not take it"
+    def end(self) -> str:
+        """Why the rest is held, and it as well if it has not arrived, once that is decided."""
+        did = "did not take a text" if self.verdict is False else "took a text too late"
+        return f"{self.window} {did}"
 
     def is_in_the_way_of(self, target: Target | None) -> bool:
         """Whether nothing may be sent to `target` before it; where either is unknown, it is."""

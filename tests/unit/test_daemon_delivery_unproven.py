@@ -93,6 +93,7 @@ def test_what_was_held_behind_it_stays_held_when_it_arrives_late():
         await typist.hear(1, "Two.")
         typist.windows.take()
         await typist.until(Injected, 3)
+        assert typist.delivery.held.reason == "editor took a text too late"
         await typist.hear(2, "Three.")
         assert (typist.field, typist.held) == ("One. Three.", "Two.")
         assert await typist.delivery.paste_last() == 1
@@ -277,7 +278,7 @@ def test_what_surely_has_not_arrived_is_held_like_any_other_and_offered():
         assert typist.windows.clipboard is None
         typist.windows.die("editor")
         await typist.until(TextHeld, 2)
-        assert typist.named(TextHeld)[-1] == TextHeld(1, "editor did not take it", True)
+        assert typist.named(TextHeld)[-1] == TextHeld(1, "editor did not take a text", True)
         assert typist.windows.clipboard == "One"
         assert typist.outcomes == ["unproven", "refused"]
         await typist.hear(0, " two.")
