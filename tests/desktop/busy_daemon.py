@@ -123,7 +123,7 @@ def chosen(seed: int, runs: int) -> list[Cell]:
     """Without `runs` three cells; else few in which each pair of values occurs up to 8 s."""
     kinds = [*KINDS, *TAKES_NOTHING]
     if runs:
-        axes = (kinds, list(MOMENTS), list(STOPS_S[:3]), ["-"], ["-"])
+        axes = (tuple(kinds), tuple(MOMENTS), STOPS_S[:3], ("-",), ("-",))
         drawn = [Cell(c.field, c.route, c.layout) for c in pairwise(seed, axes)]
         return sorted(set(drawn), key=str)
     dice = random.Random(seed)
