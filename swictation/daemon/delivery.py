@@ -296,9 +296,10 @@ class Delivery:
     async def _answer(self, asked: asyncio.Future[int]) -> None:
         self._sender.ask(-1)
         self._composed_for = None
-        target, is_held = await self._injector.focus(), bool(self.held)
+        epoch, is_held = self._sender.epoch, bool(self.held)
+        target = await self._injector.focus()
         try:
-            count = await self._pasting.paste(target)
+            count = await self._pasting.paste(target, epoch)
         except InjectError as error:
             if not asked.done():  # whoever asked may have left
                 asked.set_exception(error)

@@ -29,19 +29,20 @@ class Pasting:
         self._post = post
         self._settle = settle
 
-    async def paste(self, target: Target | None) -> int:
+    async def paste(self, target: Target | None, epoch: int) -> int:
         """Type into `target`, which has the focus; how many texts were typed.
 
         Raises:
-            InjectError: there is none, or it cannot be delivered now.
+            InjectError: there is none, it cannot be delivered now, or it was cancelled.
         """
         if self._sender.is_locked:
             raise InjectError(f"Nothing is typed: {LOCKED}.")
         self._sender.look()
-        if not self._held:
+        if not self._held and epoch == self._sender.epoch:
             return await self._paste_again(target)
         await self._take_back(target)
-        count, epoch = 0, self._sender.epoch
+        self._go_on(epoch)
+        count = 0
         while first := self._held.first:
             if one := first.unproven or self._sender.blocker(target):
                 raise _not_taken(one, target)
@@ -52,12 +53,15 @@ class Pasting:
                 self._keep(sent)
             if sent.unproven:
                 await self._sender.wait_for(target, epoch)
-            if epoch != self._sender.epoch:
-                raise InjectError("The held texts were cancelled.")
+            self._go_on(epoch)
             if sent.failed:
                 raise _not_delivered(sent.injection)
             count += not sent.rest
         return count
+
+    def _go_on(self, epoch: int) -> None:
+        if epoch != self._sender.epoch:
+            raise InjectError("The held texts were cancelled.")
 
     async def _take_back(self, target: Target | None) -> None:
         """What another window has not taken may go to this one."""
