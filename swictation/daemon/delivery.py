@@ -141,6 +141,11 @@ class Delivery:
         piece = _Piece(commit, self._numbers, heard_s, due_s, self._sender.epoch)
         self._queue.put_nowait(partial(self._take, piece))
 
+    def offer(self, utterance: int, text: str, reason: str) -> None:
+        """Hold `text`, which comes too late to be typed by itself; its sound stays meanwhile."""
+        epoch = self._sender.epoch
+        self._queue.put_nowait(partial(self._take_offer, utterance, text, reason, epoch))
+
     def begin_dictation(self) -> None:
         """What comes now is a text of its own for `paste_last`."""
         self._sender.typed.begin_dictation()
@@ -257,6 +262,12 @@ class Delivery:
         self._post(Injected(utterance, number, is_last, outcome, reason, is_held))
 
     # --- what is held ------------------------------------------------------------------------
+
+    async def _take_offer(self, utterance: int, text: str, reason: str, epoch: int) -> None:
+        if epoch == self._sender.epoch:
+            await self._hold(utterance, text, reason)
+        else:  # cancelled meanwhile
+            self._settle(frozenset({utterance}))
 
     async def _hold(self, utterance: int, text: str, reason: str) -> None:
         self.held.add(utterance, text, reason)

@@ -54,6 +54,12 @@ class Typist:
             await asyncio.sleep(0)
         return found[count - 1]
 
+    async def until_waiting(self, count: int = 1) -> None:
+        """Until all is done that needs no window: so many texts are composed, and wait for one."""
+        await self.until(Composed, count)
+        for _ in range(20):
+            await asyncio.sleep(0)
+
     @property
     def field(self) -> str:
         """What the first window got."""

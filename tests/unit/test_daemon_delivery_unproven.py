@@ -1,25 +1,16 @@
 """Text that its window has not taken: what follows waits, is held, and nothing comes twice."""
 
-import asyncio
-
 import pytest
 
 from fakes.spooled import Spooled
 from fakes.typist import typing
 from swictation.daemon.sender import CANCELLED, LOCKED
 from swictation.errors import InjectError
-from swictation.events import Composed, Injected, TextDoubted, TextHeld, ThreadFailed
+from swictation.events import Injected, TextDoubted, TextHeld, ThreadFailed
 
 pytestmark = pytest.mark.unit
 
 NOT_TAKEN = "editor has not taken a text yet"
-
-
-async def until_waiting(typist, count=1):
-    """Until what follows waits for the window: it is composed and not held."""
-    await typist.until(Composed, count)
-    for _ in range(20):
-        await asyncio.sleep(0)
 
 
 def test_it_is_held_told_and_may_still_arrive():
@@ -46,7 +37,7 @@ def test_what_follows_waits_for_it_and_is_typed_next():
         typist.windows.leave()
         typist.say(0, "One", " two.")
         typist.say(1, "Three.")
-        await until_waiting(typist, 2)
+        await typist.until_waiting(2)
         assert typist.windows.log == []
         assert len(typist.delivery.held) == 1
         typist.windows.take()
@@ -123,7 +114,7 @@ def test_what_waits_gives_way(what):
         typist.windows.leave(is_keys=True)
         typist.say(0, "One.")
         typist.say(1, "Two.")
-        await until_waiting(typist, 2)
+        await typist.until_waiting(2)
         match what:
             case "lock":
                 typist.delivery.is_locked = True
@@ -147,7 +138,7 @@ def test_its_unsent_rest_is_what_follows():
     async def test(typist):
         typist.windows.leave(sent=6, confirmed=4)
         typist.say(0, "Good morning all.")
-        await until_waiting(typist)
+        await typist.until_waiting()
         assert (typist.field, typist.held) == ("Good", " m".strip())
         typist.windows.take()
         await typist.settle()
@@ -170,105 +161,6 @@ def test_its_unsent_rest_is_held_behind_it():
         assert typist.field == "Good morning all."
 
     typing(test, patience_s=0.0)
-
-
-def test_paste_last_in_another_window_takes_it_back_and_types_all_in_order():
-    async def test(typist):
-        typist.windows.leave()
-        await typist.hear(0, "One.")
-        await typist.hear(1, "Two.")
-        typist.windows.focused = "chat"
-        assert await typist.delivery.paste_last() == 2
-        assert typist.windows.fields == {"editor": "", "chat": "One. Two."}
-        assert sorted(typist.released) == [(0,), (1,)]
-        assert not typist.windows.waiting
-
-    typing(test, "editor", "chat", patience_s=0.0)
-
-
-def test_what_was_taken_at_the_last_moment_is_not_typed_again():
-    async def test(typist):
-        typist.windows.leave()
-        await typist.hear(0, "One.")
-        await typist.hear(1, "Two.")
-        typist.windows.focused, typist.windows.is_quick = "chat", True
-        assert await typist.delivery.paste_last() == 1
-        assert typist.windows.fields == {"editor": "One.", "chat": "Two."}
-
-    typing(test, "editor", "chat", patience_s=0.0)
-
-
-def test_when_all_of_it_was_taken_at_the_last_moment_nothing_is_typed():
-    async def test(typist):
-        typist.windows.leave()
-        await typist.hear(0, "One.")
-        typist.windows.focused, typist.windows.is_quick = "chat", True
-        assert await typist.delivery.paste_last() == 0
-        assert typist.windows.fields == {"editor": "One.", "chat": ""}
-
-    typing(test, "editor", "chat")
-
-
-@pytest.mark.parametrize("is_keys", [False, True])
-def test_paste_last_in_the_same_window_says_what_to_do_and_types_nothing(is_keys):
-    async def test(typist):
-        typist.windows.leave(is_keys=is_keys)
-        await typist.hear(0, "One.")
-        await typist.hear(1, "Two.")
-        with pytest.raises(InjectError, match="editor has not taken") as raised:
-            await typist.delivery.paste_last()
-        assert "into another window" in raised.value.remedy
-        assert (typist.field, typist.held) == ("", "One. Two.")
-        assert len(typist.windows.waiting) == 1, "it was not taken back"
-
-    typing(test, patience_s=0.0)
-
-
-def test_keys_are_not_taken_back_and_nothing_behind_them_is_typed():
-    async def test(typist):
-        typist.windows.refuse()
-        await typist.hear(0, "Zero.")
-        typist.windows.leave(is_keys=True)
-        await typist.hear(1, "One.")
-        await typist.hear(2, "Two.")
-        typist.windows.focused = "chat"
-        with pytest.raises(InjectError, match="has not taken") as raised:
-            await typist.delivery.paste_last()
-        assert "close that window" in raised.value.remedy
-        assert typist.windows.fields == {"editor": "", "chat": "Zero."}
-        assert typist.held == "One. Two."
-        typist.windows.die("editor")
-        assert await typist.delivery.paste_last() == 2
-        assert typist.windows.fields == {"editor": "", "chat": "Zero. One. Two."}
-
-    typing(test, "editor", "chat", patience_s=0.0)
-
-
-@pytest.mark.parametrize("is_taken", [True, False])
-def test_what_paste_last_types_may_be_unproven_as_well(is_taken):
-    async def test(typist):
-        typist.windows.refuse(times=2)
-        await typist.hear(0, "One", " two.")
-        await typist.hear(1, "Three.")
-        typist.windows.leave(sent=3)
-        asked = asyncio.create_task(typist.delivery.paste_last())
-        await typist.until(Injected, 4)
-        await asyncio.sleep(0)
-        assert len(typist.windows.waiting) == 1
-        if is_taken:
-            typist.windows.take()
-            await asked
-            assert (typist.field, typist.held) == ("One two. Three.", "")
-        else:
-            typist.windows.die("editor")
-            with pytest.raises(InjectError, match="still held"):
-                await asked
-            assert (typist.field, typist.held) == ("", "One two. Three.")
-
-    def refusing(typist):
-        return test(typist)
-
-    typing(refusing)
 
 
 def test_what_surely_has_not_arrived_is_held_like_any_other_and_offered():
@@ -296,7 +188,7 @@ def test_what_waited_for_what_never_came_is_a_beginning_of_its_own():
         typist.windows.leave()
         typist.say(0, "One.")
         typist.say(1, "Two.")
-        await until_waiting(typist, 2)
+        await typist.until_waiting(2)
         typist.windows.die("editor")
         await typist.settle()
         assert (typist.field, typist.held) == ("Two.", "One.")
@@ -337,31 +229,11 @@ def test_keys_of_a_cancelled_text_are_waited_for():
         await typist.hear(0, "One.")
         typist.delivery.drop()
         typist.say(1, "Two.")
-        await until_waiting(typist, 2)
+        await typist.until_waiting(2)
         assert typist.windows.log == []
         typist.windows.take()
         await typist.settle()
         assert (typist.field, typist.held) == ("One. Two.", "")
-
-    typing(test)
-
-
-@pytest.mark.parametrize("sent", [3, 1000])
-def test_what_arrived_late_is_never_repeated(sent):
-    async def test(typist):
-        typist.delivery.begin_dictation()
-        typist.windows.leave(sent)
-        typist.say(0, "One two.")
-        await until_waiting(typist)
-        typist.windows.take()
-        await typist.settle()
-        assert typist.field == "One two."
-        with pytest.raises(InjectError, match="not typed again"):
-            await typist.delivery.paste_last()
-        typist.delivery.begin_dictation()
-        await typist.hear(1, "Three.")
-        await typist.delivery.paste_last()
-        assert typist.field == "One two. Three. Three."
 
     typing(test)
 
