@@ -203,10 +203,22 @@ class TextHeld(msgspec.Struct, frozen=True):
     count: int
     reason: str
     is_on_clipboard: bool
+    pending: int = 0
+    """Of them: what its window has not taken yet and may still take by itself."""
+
+
+class TextDoubted(msgspec.Struct, frozen=True):
+    """Some of an utterance's text may have arrived or not, and nobody will ever know.
+
+    It is not sent again, so its sound is all that is left if it has not.
+    """
+
+    utterance: int
+    reason: str
 
 
 class HeldSettled(msgspec.Struct, frozen=True):
-    """Nothing of these utterances is held any more: it is delivered, or cancelled."""
+    """Fewer texts are held: they arrived, or were cancelled. Of these utterances none is left."""
 
     utterances: tuple[int, ...]
 
@@ -245,6 +257,7 @@ Event = (
     | Composed
     | Injected
     | TextHeld
+    | TextDoubted
     | HeldSettled
     | Commanded
     | StopRequested

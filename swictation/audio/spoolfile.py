@@ -1,7 +1,8 @@
 """What the spool keeps on disk: a locked folder a process, two files an utterance.
 
 `N.wav` holds the sound (playable, and `swictation transcribe` takes it); `N.jsonl` holds a line
-`intent {n, text}` before and `done {n, outcome}` after each injection, in the order of writing.
+`intent {n, text}` before and `done {n, outcome}` after each injection, in the order of writing;
+after the outcome "unproven" another `done` of that n, once it is decided what became of the text.
 Whatever happens to the disk, what was written stays readable to its last whole sample and line.
 """
 

@@ -54,7 +54,8 @@ def paste_last() -> None:
     """Type the texts that are held, else the last one."""
     typed = call("PasteLast", limit_s=None)
     assert isinstance(typed, int), "the daemon's interface says so"
-    echo(f"typed {count(typed, 'text')}")
+    none = "typed nothing: what was held has arrived by itself"
+    echo(f"typed {count(typed, 'text')}" if typed else none)
 
 
 @click.command()

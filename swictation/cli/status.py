@@ -89,8 +89,7 @@ def lines(now: Status) -> list[tuple[str, str]]:
         queued = count(now.queue.utterances, "utterance")
         told.append(("queue", f"{queued}, {now.queue.audio_s:.1f} s of sound"))
     if now.held.texts:
-        held = f"{count(now.held.texts, 'text')} ({now.held.reason})"
-        told.append(("held", f"{held}\n  -> {typeable('swictation paste-last')}"))
+        told.append(("held", f"{now.held}\n  -> {typeable('swictation paste-last')}"))
     told += [("set aside", _set_aside(one)) for one in now.set_aside[:_MOST_SHOWN]]
     if (more := len(now.set_aside) - _MOST_SHOWN) > 0:
         told.append(("", f"and {more} more, see: {typeable('swictation doctor')}"))

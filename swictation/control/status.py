@@ -53,6 +53,16 @@ class Held(Struct, frozen=True):
     texts: int = 0
     """How many; never what they say."""
     reason: str = ""
+    pending: int = 0
+    """Of them: what its window has not taken yet and may still take by itself."""
+
+    def __str__(self) -> str:
+        """For people."""
+        if not self.pending:
+            return f"{count(self.texts, 'text')} ({self.reason})"
+        which = "it" if self.texts == 1 else f"{self.pending} of them"
+        alone = "itself" if self.pending == 1 else "themselves"
+        return f"{count(self.texts, 'text')} ({self.reason}; {which} may still arrive by {alone})"
 
 
 class SetAsideStatus(Struct, frozen=True):
@@ -231,7 +241,7 @@ def _tooltip(status: Status) -> list[str]:
     if status.degraded:
         lines.append(f"degraded ({status.degraded.mode}): {status.degraded.reason}")
     if status.held.texts:
-        lines.append(f"held: {count(status.held.texts, 'text')} ({status.held.reason})")
+        lines.append(f"held: {status.held}")
     if status.set_aside:
         lines.append(f"set aside: {count(len(status.set_aside), 'utterance')}")
     if status.last_error:

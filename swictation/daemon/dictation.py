@@ -4,6 +4,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+import msgspec
+
 from swictation.asr.stabilizer import Stabilizer
 from swictation.audio.source import Source
 from swictation.clock import Clock
@@ -25,6 +27,7 @@ from swictation.events import (
     HeldSettled,
     Injected,
     SourceEnded,
+    TextDoubted,
     TextHeld,
     ThreadFailed,
     WorkerGone,
@@ -195,19 +198,22 @@ class Dictation:
             else:
                 self._end_capture_if_over()
 
-    def on_held(self, event: TextHeld | HeldSettled) -> None:
-        if isinstance(event, TextHeld):
-            self._events.write(
-                "held",
-                count=event.count,
-                reason=event.reason,
-                is_on_clipboard=event.is_on_clipboard,
-            )
-            return
-        for number in event.utterances:
-            if number not in self._stream.utterances:
-                self._stream.forget_sound(number)
-        self._events.write("held", count=len(self._stream.delivery.held), reason="")
+    def on_held(self, event: TextHeld | TextDoubted | HeldSettled) -> None:
+        match event:
+            case TextHeld():
+                self._events.write("held", **msgspec.structs.asdict(event))
+            case TextDoubted():
+                path = self._stream.keep_sound(event.utterance)
+                kept = f"its sound is kept: {path}" if path else "its sound is not on disk"
+                told = f"nobody knows whether all of a text has arrived ({event.reason}); {kept}"
+                self._events.fault("doubt", told, utterance=event.utterance)
+            case HeldSettled():
+                for number in event.utterances:
+                    if number not in self._stream.utterances:
+                        self._stream.forget_sound(number)
+                held = self._stream.delivery.held
+                pending = len(held.pending)
+                self._events.write("held", count=len(held), reason=held.reason, pending=pending)
 
     def on_worker(self, event: WorkerReady | WorkerGone) -> None:
         """A daemon never gives up: the next worker is tried again and again, ever more rarely."""
@@ -237,6 +243,7 @@ class Dictation:
         _log.info("stopping: %s", reason)
         if not self._is_stopping:
             self._is_stopping = True
+            self._stream.delivery.hurry()
             self.deadline_s = self._clock.now_s() + STOP_GRACE_S
             self._obey("stop")
 

@@ -86,7 +86,7 @@ class Report:
                 rss_mib=round(worker.rss_mib, 1),
             ),
             queue=Queue(len(stream.utterances), round(stream.backlog_s, 1)),
-            held=Held(len(held), held.reason),
+            held=Held(len(held), held.reason, len(held.pending)),
             set_aside=self._recognition.retries.asides if self._recognition.retries else (),
             loss=Loss(self._recognition.losses.samples + self._ear.dropped_samples),
             latency_ms=Latency(latency.percentile_ms(0.5), latency.percentile_ms(0.95)),

@@ -30,6 +30,7 @@ from swictation.events import (
     SpoolFailed,
     SpoolRecovered,
     StopRequested,
+    TextDoubted,
     TextHeld,
     ThreadFailed,
     VramRead,
@@ -75,8 +76,8 @@ class Owner(Protocol):
         """A piece was delivered, or not. The owner settles the utterance after its last."""
         ...
 
-    def on_held(self, event: TextHeld | HeldSettled) -> None:
-        """The list of held texts has grown, or shrunk."""
+    def on_held(self, event: TextHeld | TextDoubted | HeldSettled) -> None:
+        """The list of held texts has changed, or nobody knows whether a text has arrived."""
         ...
 
     def on_worker(self, event: WorkerReady | WorkerGone) -> None:
@@ -174,7 +175,7 @@ class RunLoop:
             case Injected():
                 self._note_injected(event)
                 owner.on_injected(event)
-            case TextHeld() | HeldSettled():
+            case TextHeld() | TextDoubted() | HeldSettled():
                 owner.on_held(event)
             case SourceEnded():
                 owner.on_source_ended(event)

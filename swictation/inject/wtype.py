@@ -66,6 +66,9 @@ class WtypeInjector:
         """It has no clipboard."""
         return False
 
+    async def withdraw(self) -> None:
+        """Nothing is ever unproven here."""
+
     async def flush(self) -> None:
         """Nothing to settle."""
 

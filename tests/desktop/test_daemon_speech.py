@@ -238,7 +238,7 @@ def test_text_that_no_window_takes_is_held_until_it_is_cancelled(start, desk, pr
         daemon.wait_event("commit", len(daemon.events("commit")) + 1)
         daemon.tell("cancel")  # held text of one that is over, and perhaps of one that is not
         player.kill()
-    assert daemon.wait_idle()["held"] == {"texts": 0, "reason": ""}
+    assert daemon.wait_idle()["held"] == {"texts": 0, "reason": "", "pending": 0}
     assert eventually(lambda: not list(spool.rglob("*.wav")))
 
 
@@ -280,7 +280,7 @@ def test_a_locked_screen_ends_the_dictation_and_holds_its_text(start, desk, prog
         loop.call_soon_threadsafe(logind.display.lock, False)
         assert eventually(lambda: daemon.swictation("paste-last").returncode == 0, 60)
         assert daemon.log_file.read_text().count(text) == 1
-        assert daemon.status()["held"] == {"texts": 0, "reason": ""}
+        assert daemon.status()["held"] == {"texts": 0, "reason": "", "pending": 0}
 
     asyncio.run(test())
 

@@ -79,7 +79,7 @@ def test_it_is_ready_with_its_engine_and_says_how_it_is(daemon):
     assert set(status["models"].values()) == {"loaded"}
     assert status["worker"]["state"] == "ready"
     assert status["pid"] == daemon.pid
-    assert status["held"] == {"texts": 0, "reason": ""}
+    assert status["held"] == {"texts": 0, "reason": "", "pending": 0}
     assert status["injector"]["name"] == "none"
     assert status["last_error"] is None or "microphone" in status["last_error"]
 

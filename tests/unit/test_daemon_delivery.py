@@ -176,7 +176,7 @@ class _LateDisk:
 @pytest.mark.parametrize("what", ["lock", "cancel"])
 def test_what_happens_while_the_line_is_written_still_counts(spooled, what):
     async def test(typist):
-        disk = typist.delivery._spool = _LateDisk(spooled.spool)
+        disk = typist.delivery._sender._spool = _LateDisk(spooled.spool)
         typist.say(0, "Hello.")
         await disk.waiting.wait()
         if what == "lock":

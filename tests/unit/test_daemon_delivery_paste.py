@@ -158,6 +158,22 @@ def test_a_cancel_while_it_types_ends_it():
     typing(test)
 
 
+def test_a_cancel_while_the_window_is_looked_for_types_nothing_at_all():
+    async def test(typist):
+        await typist.hear(0, "One.")
+        typist.windows.refuse()
+        await typist.hear(1, "Two.")
+        with typist.windows.held_up():
+            asked = asyncio.create_task(typist.delivery.paste_last())
+            await typist.windows.is_asked.wait()
+            typist.delivery.drop()
+        with pytest.raises(InjectError, match="cancelled"):
+            await asked
+        assert typist.field == "One."
+
+    typing(test)
+
+
 def test_a_cancel_between_two_held_texts_ends_it():
     async def test(typist):
         typist.windows.refuse(times=2)

@@ -99,6 +99,9 @@ class WaylandInjector:
         except Exception:  # noqa: BLE001 - the port never raises
             return False
 
+    async def withdraw(self) -> None:
+        """See `Injector.withdraw`."""
+
     async def flush(self) -> None:
         """Wait until the clipboard is as it was; the thread stays free meanwhile."""
         with contextlib.suppress(WireError):

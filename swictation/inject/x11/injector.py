@@ -105,6 +105,9 @@ class X11Injector:
         except Exception:  # noqa: BLE001 - as above; it is not there, then
             return False
 
+    async def withdraw(self) -> None:
+        """See `Injector.withdraw`."""
+
     async def flush(self) -> None:
         """Nothing to settle: the clipboard is given back by itself."""
 
