@@ -12,7 +12,6 @@ from swictation.daemon.eventlog import EventLog
 from swictation.daemon.latency import Latency
 from swictation.daemon.losses import Losses
 from swictation.daemon.retries import Retries
-from swictation.daemon.steward import Steward
 from swictation.daemon.stream import Stream, Utterance
 from swictation.events import (
     AudioLost,

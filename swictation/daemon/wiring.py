@@ -172,7 +172,7 @@ class Workshop:
             steward.miss_cpu()
         return steward
 
-    def retries(self, stream: Stream, crew: Crew, steward: Steward | None) -> Retries:
+    def retries(self, stream: Stream, crew: Crew, steward: "Steward | None") -> Retries:
         """Who tries again what is set aside of `stream`."""
         return Retries(
             stream,

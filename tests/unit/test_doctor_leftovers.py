@@ -1,6 +1,7 @@
 import os
 import subprocess
 
+import msgspec
 import pytest
 
 from fakes.signals import numbered
@@ -196,8 +197,7 @@ def test_a_link_to_a_folder_is_not_followed(dead):
 
 
 def note(file, *records):
-    for record in records:
-        file.write_line(record)
+    file.write_lines([msgspec.json.encode(record) + b"\n" for record in records])
 
 
 ASIDE, OFFERED = {"set-aside": {"is_tried_again": True}}, {"offered": {}}
