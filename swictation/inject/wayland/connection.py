@@ -61,6 +61,8 @@ class Connection:
         self._door = threading.Lock()
         self.lost = ""
         """Why it is of no use any more; "" while it lives. Any thread may read it."""
+        self.at_end: Callable[[], None] = lambda: None
+        """Called on the thread when it ends, for whatever reason."""
         self.display: Display
         self._thread = threading.Thread(target=self._run, name="wayland", daemon=True)
 
@@ -205,6 +207,7 @@ class Connection:
             os.read(self._woken, 4096)
 
     def _end(self, reason: str) -> None:
+        self.at_end()
         with self._door:
             self.lost = reason
             for fd in (self._woken, self._wake):

@@ -2,6 +2,7 @@
 
 import itertools
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from swictation.inject.wayland.connection import Connection
@@ -28,6 +29,8 @@ class Toplevels:
     def __init__(self, manager: Remote) -> None:
         self._manager = manager
         self._windows: dict[Remote, Window] = {}
+        self.on_closed: Callable[[Window], None] = lambda _: None
+        """Called with a window that is gone."""
         manager.on("toplevel", self._on_toplevel)
 
     @classmethod
@@ -57,6 +60,7 @@ class Toplevels:
         def closed() -> None:
             del self._windows[handle]
             handle.send("destroy")
+            self.on_closed(window)
 
         handle.on("app_id", app_id)
         handle.on("state", state)
