@@ -5,15 +5,15 @@ busy window is one whose socket does not drain. Kernels without CONFIG_UNIX_DIAG
 """
 
 import contextlib
+import math
 import os
 import socket
 import struct
 import time
-from collections.abc import Callable
 
 from swictation.inject.wayland.connection import Connection
 
-LARGEST = 96 * 1024
+LARGEST = 48 * 1024
 """Of one client's unread memory, with more to come from others than us."""
 BLIND_PIECES = 40
 """So many pieces of a text go out where the kernel does not tell what is read."""
@@ -102,11 +102,12 @@ class Pace:
         if not self.is_known:
             self._left -= 1
             return self._left >= 0
-        return self._poll(lambda: max(self._grown().values(), default=0) < LARGEST, TAKES_S)
+        return self._shrinks_to(LARGEST)
 
     def wait_read(self) -> bool:
         """Wait a little until all that was sent is read; True also where that is not known."""
-        self._poll(lambda: not self._grown(), TAKES_S)
+        if self._shrinks_to(0):
+            return True
         self._waiting = set(self._grown())
         return not self._waiting
 
@@ -118,11 +119,17 @@ class Pace:
     def _grown(self) -> Unread:
         return grown(self._before, self._backlog.unread()) if self.is_known else {}
 
-    def _poll(self, condition: Callable[[], bool], timeout_s: float) -> bool:
-        end_s = time.monotonic() + timeout_s
-        while not (holds := condition()) and time.monotonic() < end_s:
+    def _shrinks_to(self, size: int) -> bool:
+        """Wait until no window has more than that unread; for as long as it gets less."""
+        least, since_s = math.inf, time.monotonic()
+        while (largest := max(self._grown().values(), default=0)) > size:
+            now_s = time.monotonic()
+            if largest < least:
+                least, since_s = largest, now_s
+            if now_s - since_s > TAKES_S:
+                return False
             self._connection.wait(lambda: False, POLL_S)
-        return holds
+        return True
 
 
 def grown(before: Unread | None, now: Unread | None) -> Unread:

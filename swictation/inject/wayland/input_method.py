@@ -20,9 +20,9 @@ ANSWER_S = 2.0
 MUTE_ANSWER_S = 0.5
 """For a field that does not tell what stands in it; some of these never answer."""
 AGREE_S = 0.3
-"""From its first answer to one that has the text; some fields change what they get."""
+"""From one answer to the next, if there is one; some fields change what they get."""
 SHORT = 1000
-"""Characters before the cursor. A field that tells fewer tells them all."""
+"""Characters. A field that tells less than that before its cursor tells all, or a line."""
 
 
 @dataclass(frozen=True)
@@ -110,16 +110,19 @@ class InputMethod:
             if focus != self._changes and not self._was_taken(word):
                 progress.sent -= len(word)
 
-    def wait_answer(self, text: str, known: Field) -> bool | None:
-        """After `text` was given to a field that was as `known`: whether it says that it has it.
+    def wait_answer(self, text: str, *, tells: bool) -> bool | None:
+        """After `text` was given to a field that `tells` what it holds, or does not: has it come?
 
         None when it has not said anything by then; False when it says something else, too.
         """
-        tells = known.before is not None
-        answered = self._connection.wait(self.has_answered, ANSWER_S if tells else MUTE_ANSWER_S)
-        if not answered:
+        wait = self._connection.wait
+        if not wait(self.has_answered, ANSWER_S if tells else MUTE_ANSWER_S):
             return None
-        return not tells or self._connection.wait(lambda: self._holds(text, known), AGREE_S)
+        while tells and not self._holds(text):
+            serial = self._serial
+            if not wait(lambda seen=serial: self._serial != seen, AGREE_S):
+                return False
+        return True
 
     def has_answered(self) -> bool:
         """Whether a field has told its state since the last commit."""
@@ -141,14 +144,12 @@ class InputMethod:
         before = self.field.before
         return before is None or before.endswith(word)
 
-    def _holds(self, text: str, known: Field) -> bool:
-        """Whether the field says that `text` stands where it was put."""
-        before = "" if self.field is None else self.field.before
-        expected = (known.before or "") + text
-        if not before or not expected.endswith(before):
-            return False
-        whole = len(before) in (len(expected), len(expected.rpartition("\n")[2]))
-        return whole or len(before) >= SHORT
+    def _holds(self, text: str) -> bool:
+        """Whether the field says that `text` stands before its cursor; it may tell a part only."""
+        before = self.field.before if self.field else None
+        if not before or not text.endswith(before):
+            return before is not None and before.endswith(text)
+        return len(before) >= SHORT or before == text.rpartition("\n")[2]
 
     def _apply(self) -> None:
         self.taken = False

@@ -200,8 +200,9 @@ class Session:
         if not progress.sent:
             return Injection("refused", reason=progress.reason)
         sent = delivery.text[: progress.sent]
-        has_it = im.wait_answer(sent, known)
-        is_silent = has_it is None and known.before is not None and self._window() is at_start
+        tells = known.before is not None
+        has_it = im.wait_answer(sent, tells=tells)
+        is_silent = has_it is None and tells and self._window() is at_start
         if not pace.wait_read() or is_silent:
             late = Late(pace, lambda: im.has_answered() and self._window() is at_start)
             return self._unproven(delivery, self._waiting.add(at_start, late.has_arrived))
