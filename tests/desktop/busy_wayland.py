@@ -120,7 +120,7 @@ class Desk:
         return self.pasted()
 
     @contextlib.contextmanager
-    def managers(self, kind: str):  # noqa: ANN201 - a context
+    def managers(self, kind: str):
         """Programs that read all that is copied."""
         watchers = [
             self.sway.spawn("wl-paste", "--watch", *command)
@@ -226,11 +226,16 @@ def chosen(seed: int) -> list[tuple[str, ...]]:
     return [(c.field, c.route, c.layout, c.disturbance) for c in pairwise(seed, padded)]
 
 
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 _desk: Desk | None = None
 
 
 def _work(job: tuple[tuple[str, ...], int]) -> tuple[tuple[str, ...], str]:
-    global _desk  # noqa: PLW0603 - one for each process
+    global _desk
     _desk = _desk or Desk()
     return job[0], fault(_desk, *job)
 
@@ -252,8 +257,8 @@ def main() -> int:
     with ProcessPoolExecutor(chosen_by.jobs) as pool:
         for cell, wrong in pool.map(_work, jobs):
             faults += bool(wrong)
-            print(f"{'-'.join(cell)}: {wrong[:700] or 'right'}", flush=True)
-    print(f"seed {chosen_by.seed}: {len(jobs)} runs, {faults} wrong")
+            _say(f"{'-'.join(cell)}: {wrong[:700] or 'right'}")
+    _say(f"seed {chosen_by.seed}: {len(jobs)} runs, {faults} wrong")
     return 1 if faults else 0
 
 

@@ -160,8 +160,8 @@ class WaylandField(Field):
     def _command(self) -> list[str]:
         if self.kind == "foot":
             return ["foot", SYSTEM_PYTHON, str(FIELDS / "terminal.py")]
-        if self.kind == "password":
-            return [SYSTEM_PYTHON, str(Path(__file__).with_name("password_field.py"))]
+        if self.kind in ("password", "deaf"):
+            return [SYSTEM_PYTHON, str(Path(__file__).with_name(f"{self.kind}_field.py"))]
         return super()._command()
 
     def _browser(self) -> list[str]:

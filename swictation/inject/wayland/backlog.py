@@ -91,6 +91,9 @@ class Pace:
         self._before = backlog.unread()
         self._left = BLIND_PIECES
         self._waiting: set[int] = set()
+        self._last: Unread = {}
+        self.has_lost_one = False
+        """Whether a client that had something unread has left."""
 
     @property
     def is_known(self) -> bool:
@@ -114,10 +117,20 @@ class Pace:
     def is_read(self) -> bool:
         """Whether what `wait_read` has found unread is read by now."""
         unread = self._backlog.unread() or {}
-        return not any(unread.get(one) for one in self._waiting)
+        return all(unread.get(one) == 0 for one in self._waiting)
+
+    def is_gone(self) -> bool:
+        """Whether it never will be: who had it unread has left."""
+        unread = self._backlog.unread()
+        return unread is not None and not self._waiting.issubset(unread)
 
     def _grown(self) -> Unread:
-        return grown(self._before, self._backlog.unread()) if self.is_known else {}
+        if self._before is None:
+            return {}
+        now = self._backlog.unread() or {}
+        self.has_lost_one |= any(one in self._before and one not in now for one in self._last)
+        self._last = grown(self._before, now)
+        return self._last
 
     def _shrinks_to(self, size: int) -> bool:
         """Wait until no window has more than that unread; for as long as it gets less."""

@@ -75,6 +75,8 @@ class Clipboard:
         self._selection: Remote | None = None
         self._kept: Content | None = None
         """What to give back, while a text or itself given back is in the clipboard."""
+        self._users: Content | None = None
+        """What the user copied last, as far as it could be read."""
         self._offered: Offered | None = None
         self._restore: Timer | None = None
         self._latest_s = 0.0
@@ -93,6 +95,16 @@ class Clipboard:
                 return cls(connection, manager, seat)
         return None
 
+    @property
+    def types(self) -> list[str]:
+        """Of what is there now."""
+        return sorted(self._types.get(self._selection, [])) if self._selection else []
+
+    def hold(self, content: Content, on_cancelled: Callable[[], None]) -> None:
+        """Put `content` into the clipboard, until somebody else copies."""
+        offered = self._own(content)
+        offered.on_change = lambda: on_cancelled() if offered.cancelled else None
+
     def lend(self, text: str) -> Offered | None:
         """Put `text` into the clipboard: None when what is there now could not be kept.
 
@@ -101,7 +113,7 @@ class Clipboard:
         self._end_loan()
         self._connection.barrier()
         if self._kept is None or not self._is_ours():
-            self._kept = self._read()
+            self._kept = self._users = self._read()
             if self._kept is None:
                 return None
         offered = self._own(_content(text))
@@ -111,6 +123,8 @@ class Clipboard:
     def keep(self, text: str) -> bool:
         """Put `text` into the clipboard to stay; True when it is there."""
         self._end_loan()
+        if not self._is_ours():
+            self._users = self._read()
         self._kept = _content(text)  # what a later loan gives back
         self._own(self._kept)
         self._connection.barrier()
@@ -133,6 +147,13 @@ class Clipboard:
             self._device.send("set_selection", None)
             self._offered = None
         self._tell_settled()
+
+    def legacy(self) -> tuple[Content, list[str]] | None:
+        """What the user copied, while the clipboard is ours, and the types that it has now."""
+        if not self._users or not self._is_ours() or HINTS.keys() & self._users.keys():
+            return None
+        assert self._offered is not None
+        return self._users, sorted(self._offered.content)
 
     def rescue(self, text: str) -> None:
         """Restore the old content where another program has taken `text` over to keep it."""

@@ -8,6 +8,7 @@ import msgspec
 
 from swictation.errors import InjectError
 from swictation.inject.injector import Injection, Target
+from swictation.inject.keeper import leave_behind
 from swictation.inject.sendable import BREAKS, unsendable
 from swictation.inject.wayland.chain import METHODS, Method
 from swictation.inject.wayland.connection import Connection, HungError
@@ -27,8 +28,11 @@ class WaylandInjector:
 
     name = "wayland"
 
-    def __init__(self, connection: Connection, session: Session, allowed: str) -> None:
+    def __init__(
+        self, connection: Connection, session: Session, display: str | None, allowed: str
+    ) -> None:
         """Use `open`."""
+        self._display = display
         self._allowed = allowed
         self._connection = connection
         self._session = session
@@ -56,7 +60,7 @@ class WaylandInjector:
         except asyncio.CancelledError:
             await connection.close()
             raise
-        return cls(connection, session, BREAKS if allow_newlines else "")
+        return cls(connection, session, display, BREAKS if allow_newlines else "")
 
     @property
     def lost(self) -> str:
@@ -112,8 +116,17 @@ class WaylandInjector:
             return None
 
     async def close(self) -> None:
-        """Disconnect: the compositor forgets keyboard, input method and clipboard."""
+        """Disconnect: the compositor forgets keyboard, input method and clipboard.
+
+        What the user had copied is left to a process that stays until something else is copied.
+        """
         await self.flush()
+        with contextlib.suppress(Exception):  # the port never raises; then it is lost
+            if legacy := await self._connection.call(self._session.legacy, SETTLE_S):
+                content, types = legacy
+                await asyncio.to_thread(
+                    leave_behind, "wayland", content, self._display or "", *types
+                )
         await self._connection.close()
 
     @staticmethod

@@ -15,12 +15,12 @@ from swictation.inject.wayland.chain import (
     plan,
 )
 from swictation.inject.wayland.connection import Connection
-from swictation.inject.wayland.data_control import Clipboard
+from swictation.inject.wayland.data_control import Clipboard, Content
 from swictation.inject.wayland.input_method import InputMethod, Progress
 from swictation.inject.wayland.keyboard import BrokenOffError, Keyboard
 from swictation.inject.wayland.paster import Paster
 from swictation.inject.wayland.toplevels import Toplevels, Window
-from swictation.inject.wayland.unproven import Late, Waiting
+from swictation.inject.wayland.unproven import Late, Waiting, lost
 from swictation.inject.wayland.wire import WireError
 
 NOT_TAKEN = "the window has not taken the text yet"
@@ -142,6 +142,13 @@ class Session:
         if self._paster is not None:
             self._paster.withdraw()
 
+    def legacy(self) -> tuple[Content, list[str]] | None:
+        """What the user copied, to be kept after our end; None where a key of ours may paste it."""
+        if self.clipboard is None or (self._paster is not None and not self._paster.is_free):
+            return None
+        self.clipboard.give_back()
+        return self.clipboard.legacy()
+
     def close(self) -> None:
         """The connection ends: whoever waits for a proof has it, nothing is on offer any more."""
         self._waiting.close()
@@ -203,9 +210,14 @@ class Session:
         tells = known.before is not None
         has_it = im.wait_answer(sent, tells=tells)
         is_silent = has_it is None and tells and self._window() is at_start
-        if not pace.wait_read() or is_silent:
+        has_read = pace.wait_read()
+        if self._took_it_along(at_start, pace):
+            return self._unproven(delivery, lost())
+        if not has_read or is_silent:
             late = Late(pace, lambda: im.has_answered() and self._window() is at_start)
-            return self._unproven(delivery, self._waiting.add(at_start, late.has_arrived))
+            return self._unproven(
+                delivery, self._waiting.add(at_start, late.has_arrived, pace.is_gone)
+            )
         progress.confirmed = len(sent) if has_it else 0
         if progress.reason:
             return delivery.broken_off(progress.reason)
@@ -239,12 +251,20 @@ class Session:
         except BrokenOffError as error:
             delivery.progress.sent = error.typed
             raise
-        if not pace.wait_read():
-            return self._unproven(delivery, self._waiting.add(at_start, pace.is_read))
+        has_read = pace.wait_read()
+        if self._took_it_along(at_start, pace):
+            return self._unproven(delivery, lost())
+        if not has_read:
+            return self._unproven(delivery, self._waiting.add(at_start, pace.is_read, pace.is_gone))
         if delivery.progress.sent < len(delivery.text):
             moved = self._window() is not at_start
             return delivery.broken_off("the focus moved" if moved else "the window reads nothing")
         return Injection("typed", sent=delivery.progress.sent)
+
+    def _took_it_along(self, window: Window | None, pace: Pace) -> bool:
+        """Whether the window has gone with unread text."""
+        is_gone = self.toplevels is not None and not self.toplevels.have(window)
+        return pace.has_lost_one and is_gone
 
     def _unproven(self, delivery: Delivery, proof: Future[bool]) -> Injection:
         delivery.proof = proof

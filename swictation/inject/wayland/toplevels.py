@@ -44,6 +44,10 @@ class Toplevels:
         """The window with the focus."""
         return next((window for window in self._windows.values() if window.active), None)
 
+    def have(self, window: Window | None) -> bool:
+        """Whether it is there still."""
+        return any(one is window for one in self._windows.values())
+
     def _on_toplevel(self, handle: Remote) -> None:
         window = self._windows[handle] = Window(next(_numbers))
         pending = Window(window.number)

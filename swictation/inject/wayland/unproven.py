@@ -21,12 +21,20 @@ def new_proof() -> Future[bool]:
     return proof
 
 
+def lost() -> Future[bool]:
+    """The proof of a text that is known not to have arrived."""
+    proof = new_proof()
+    proof.set_result(False)
+    return proof
+
+
 @dataclass
 class Unproven:
     """A text that was sent to `window`."""
 
     window: Window | None
     has_arrived: Callable[[], bool]
+    is_gone: Callable[[], bool]
     proof: Future[bool] = field(default_factory=new_proof)
 
 
@@ -37,9 +45,14 @@ class Waiting:
         self._connection = connection
         self._texts: list[Unproven] = []
 
-    def add(self, window: Window | None, has_arrived: Callable[[], bool]) -> Future[bool]:
-        """The proof of a text: true once it `has_arrived`."""
-        text = Unproven(window, has_arrived)
+    def add(
+        self, window: Window | None, has_arrived: Callable[[], bool], is_gone: Callable[[], bool]
+    ) -> Future[bool]:
+        """The proof of a text: true once it `has_arrived`, false once who had it unread `is_gone`.
+
+        The window's end decides as well.
+        """
+        text = Unproven(window, has_arrived, is_gone)
         if not self._texts:
             self._connection.after(LOOK_S, self._look)
         self._texts.append(text)
@@ -60,8 +73,10 @@ class Waiting:
             self._decide(text, arrived=False)
 
     def _look(self) -> None:
-        for text in [text for text in self._texts if text.has_arrived()]:
-            self._decide(text, arrived=True)
+        for text in list(self._texts):
+            arrived = text.has_arrived()
+            if arrived or text.is_gone():
+                self._decide(text, arrived=arrived)
         if self._texts:
             self._connection.after(LOOK_S, self._look)
 
