@@ -73,7 +73,7 @@ class Speaker:
         if getattr(injection, "proof", None) is not None:
             await asyncio.wait([injection.proof], timeout=PATIENCE_S)
 
-    async def account(self, within_s: float = 15.0) -> Account:
+    async def account(self, within_s: float = 30.0) -> Account:
         """Once all proofs are there."""
         account = Account()
         for text, injection in self._open:
@@ -112,7 +112,7 @@ class Desk:
         except subprocess.CalledProcessError:
             return ""
 
-    def pasted_in_the_end(self, within_s: float = 12.0) -> str:
+    def pasted_in_the_end(self, within_s: float = 25.0) -> str:
         """As soon as that is the old content, else when the time is over."""
         deadline_s = time.monotonic() + within_s
         while self.pasted() != self.old and time.monotonic() < deadline_s:
@@ -149,10 +149,14 @@ class Desk:
             self._field.stop()
             self._field = None
 
-    def close(self) -> None:
+    def clear(self) -> None:
+        """Nothing is left of what was shown and copied."""
         self.leave()
-        for process in self._copied:
-            end(process)
+        while self._copied:
+            end(self._copied.pop())
+
+    def close(self) -> None:
+        self.clear()
         self._plugged.__exit__()
 
 

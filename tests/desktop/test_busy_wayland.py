@@ -25,10 +25,16 @@ SOME = [("gtk4-paste", "3", "before", "watched"), ("foot-all", "3", "after", "wa
 
 
 @pytest.fixture(scope="module")
-def desk() -> Iterator[Desk]:
+def room() -> Iterator[Desk]:
     desk = Desk()
     yield desk
     desk.close()
+
+
+@pytest.fixture
+def desk(room: Desk) -> Iterator[Desk]:
+    yield room
+    room.clear()
 
 
 def shown(desk: Desk, kind: str) -> WaylandField:
@@ -115,9 +121,26 @@ def test_a_text_on_offer_is_kept_for_its_key_while_others_are_typed_elsewhere(de
         assert await asyncio.to_thread(desk.pasted) == "one"
         assert sent.proof
         assert not sent.proof.done()
+        await asyncio.to_thread(second.stop)
         first.thaw()
         assert await asyncio.wait_for(sent.proof, 10)
         assert await asyncio.to_thread(first.settles_on, "one") == "one"
+        assert await asyncio.to_thread(desk.pasted_in_the_end) == desk.old
+
+    on_two_windows(desk, use, ("paste", "type"))
+
+
+def test_a_window_that_comes_to_its_key_without_the_focus_has_not_taken_the_text(
+    desk: Desk,
+) -> None:
+    async def use(
+        _injector: WaylandInjector, sent: Injection, first: WaylandField, _second: WaylandField
+    ) -> None:
+        first.thaw()
+        assert sent.proof
+        arrived = await asyncio.wait_for(sent.proof, 30)
+        expected = "one" if arrived else ""
+        assert await asyncio.to_thread(first.settles_on, expected) == expected
         assert await asyncio.to_thread(desk.pasted_in_the_end) == desk.old
 
     on_two_windows(desk, use, ("paste", "type"))
@@ -134,6 +157,7 @@ def test_a_text_that_is_withdrawn_goes_elsewhere_and_never_to_its_window(desk: D
         assert (await injector.inject("one")).outcome == "typed"
         assert await asyncio.to_thread(second.settles_on, "one") == "one"
         assert await asyncio.to_thread(desk.pasted) == ""
+        await asyncio.to_thread(second.stop)
         first.thaw()
         assert await asyncio.to_thread(desk.pasted_in_the_end) == desk.old
         assert await asyncio.to_thread(first.settles_on, "") == ""

@@ -29,7 +29,7 @@ _DIAG_BY_FAMILY = 20
 _DONE, _ERROR = 3, 2
 _REQUEST_DUMP = 0x301
 _SHOW_NAME, _SHOW_PEER, _SHOW_RQLEN = 0x1, 0x4, 0x10
-_NAME, _PEER, _RQLEN = 0, 2, 4
+_NAME, _PEER, _RQLEN, _SHUTDOWN = 0, 2, 4, 6
 _ESTABLISHED = 1
 _ANSWER_S = 0.5
 
@@ -73,7 +73,8 @@ class Backlog:
     def _note(self, message: bytes, found: Unread) -> None:
         state, inode = struct.unpack_from("=xxBxI", message)
         parts = dict(_attributes(message[16:]))
-        if state == _ESTABLISHED and parts.get(_NAME, b"").rstrip(b"\0") == self._address:
+        is_alive = state == _ESTABLISHED and not any(parts.get(_SHUTDOWN, b""))
+        if is_alive and parts.get(_NAME, b"").rstrip(b"\0") == self._address:
             found[inode] = struct.unpack("=II", parts[_RQLEN])[1]
             if _PEER in parts:
                 self._peers[inode] = struct.unpack("=I", parts[_PEER])[0]
@@ -106,6 +107,10 @@ class Pace:
             self._left -= 1
             return self._left >= 0
         return self._shrinks_to(LARGEST)
+
+    def look(self) -> None:
+        """Note who has something unread."""
+        self._grown()
 
     def wait_read(self) -> bool:
         """Wait a little until all that was sent is read; True also where that is not known."""

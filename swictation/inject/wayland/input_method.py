@@ -124,6 +124,11 @@ class InputMethod:
                 return False
         return True
 
+    @property
+    def answers(self) -> int:
+        """How often a field has told its state so far; -1 while there is none."""
+        return -1 if self.field is None else self._serial
+
     def has_answered(self) -> bool:
         """Whether a field has told its state since the last commit."""
         return self.field is not None and self._serial > self._serial_sent

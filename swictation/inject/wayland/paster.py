@@ -28,7 +28,8 @@ QUIET_WITHIN_S = 0.4
 AFTER_EMPTY_S = 2.0
 """From the reading of a withdrawn text to other content: some look first and then read."""
 LATE_S = 10.0
-"""A window that has read a key whose text is not on offer any more has handled it by then."""
+"""A window that has read the key from its socket has handled it by then."""
+LOOK_S = 0.5
 
 
 @dataclass
@@ -43,8 +44,8 @@ class Paste:
     proof: Future[bool] = field(default_factory=new_proof)
     withdrawn_at: int | None = None
     """How many readings had begun when the text was taken back."""
-    spent_s: float | None = None
-    """When the key's socket was seen read, once the text was not on offer any more."""
+    read_s: float | None = None
+    """When the window was seen to have read the key."""
 
     @property
     def is_taken(self) -> bool:
@@ -98,9 +99,6 @@ class Paster:
     @property
     def is_free(self) -> bool:
         """Whether other content may be put into the clipboard: no key of ours may find it."""
-        late = self._paste
-        if late is not None and late.offered.cancelled and self._is_spent(late):
-            self._paste = None
         return self._paste is None
 
     def paste(self, text: str, window: Window | None, check: Callable[[], None]) -> Paste | str:
@@ -173,7 +171,16 @@ class Paster:
             self._connection.barrier()
             paste.key.passed_on()
             self._connection.wait(paste.proof.done, TAKES_S)
+        self._look(paste)
         return paste
+
+    def _look(self, paste: Paste) -> None:
+        if paste is not self._paste:
+            return
+        if self._is_spent(paste):
+            self._end(paste, taken=False, delay_s=0.0)
+        else:
+            self._connection.after(LOOK_S, lambda: self._look(paste))
 
     def _changed(self, paste: Paste) -> None:
         if paste is not self._paste:
@@ -196,12 +203,14 @@ class Paster:
             self._clipboard.give_back_later(delay_s)
 
     def _is_spent(self, paste: Paste) -> bool:
-        """Whether a key whose text is not on offer any more has been handled, as far as one sees.
+        """Whether the window has read the key long ago and asked for nothing, as far as one sees.
 
-        Where it never was seen waiting, only the window's end tells.
+        So does one that lost the focus meanwhile. Where the key never was seen waiting, only the
+        window's end tells.
         """
-        if not paste.key.was_unread or paste.key.unread_in():
+        if not paste.key.was_unread or paste.key.unread_in() or paste.is_being_read:
+            paste.read_s = None
             return False
         now_s = time.monotonic()
-        paste.spent_s = paste.spent_s or now_s
-        return now_s - paste.spent_s > LATE_S
+        paste.read_s = paste.read_s or now_s
+        return now_s - paste.read_s > LATE_S

@@ -24,6 +24,8 @@ from swictation.inject.wayland.unproven import Late, Waiting, lost
 from swictation.inject.wayland.wire import WireError
 
 NOT_TAKEN = "the window has not taken the text yet"
+CLOSES_S = 0.5
+"""From a client's end to that of its window."""
 EARLIER = "the window has not taken an earlier text yet"
 
 
@@ -206,6 +208,7 @@ class Session:
         im.commit(delivery.text, progress, lambda: self._window() is at_start, pace.has_room)
         if not progress.sent:
             return Injection("refused", reason=progress.reason)
+        pace.look()
         sent = delivery.text[: progress.sent]
         tells = known.before is not None
         has_it = im.wait_answer(sent, tells=tells)
@@ -214,7 +217,8 @@ class Session:
         if self._took_it_along(at_start, pace):
             return self._unproven(delivery, lost())
         if not has_read or is_silent:
-            late = Late(pace, lambda: im.has_answered() and self._window() is at_start)
+            seen = im.answers
+            late = Late(pace, lambda: im.answers > seen and self._window() is at_start)
             return self._unproven(
                 delivery, self._waiting.add(at_start, late.has_arrived, pace.is_gone)
             )
@@ -263,8 +267,10 @@ class Session:
 
     def _took_it_along(self, window: Window | None, pace: Pace) -> bool:
         """Whether the window has gone with unread text."""
-        is_gone = self.toplevels is not None and not self.toplevels.have(window)
-        return pace.has_lost_one and is_gone
+        toplevels = self.toplevels
+        if toplevels is None or not pace.has_lost_one:
+            return False
+        return self._connection.wait(lambda: not toplevels.have(window), CLOSES_S)
 
     def _unproven(self, delivery: Delivery, proof: Future[bool]) -> Injection:
         delivery.proof = proof

@@ -89,6 +89,7 @@ class Late:
     """Tells when a field has what was committed, after it did not say so in time."""
 
     def __init__(self, pace: Pace, has_answered: Callable[[], bool]) -> None:
+        """`has_answered`: whether it has said anything since now, and has the focus."""
         self._pace = pace
         self._has_answered = has_answered
         self._was_waiting = not pace.is_read()
@@ -99,12 +100,11 @@ class Late:
 
         One that loses the focus meanwhile says no more.
         """
-        if self._has_answered():
-            return True
-        if self._was_waiting and self._pace.is_read():
-            self._read_s = self._read_s or time.monotonic()
-            return time.monotonic() - self._read_s > SAYS_S
-        return False
+        if not self._pace.is_read():
+            return False
+        self._read_s = self._read_s or time.monotonic()
+        is_long_ago = self._was_waiting and time.monotonic() - self._read_s > SAYS_S
+        return is_long_ago or self._has_answered()
 
 
 def is_same(one: Window | None, other: Window | None) -> bool:
