@@ -154,6 +154,7 @@ class Desk:
         self.leave()
         while self._copied:
             end(self._copied.pop())
+        self.sway.forget_clipboard()
 
     def close(self) -> None:
         self.clear()

@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from desktop.field import FIELDS, SYSTEM_PYTHON, Field
 
 NOBODY = 65534
@@ -103,6 +105,18 @@ class Sway:
                 return node
             nodes += node["nodes"] + node["floating_nodes"]
         return None
+
+    def forget_clipboard(self) -> None:
+        """Clear it; until whoever was left behind to serve it has ended."""
+        self.output("wl-copy", "--clear")
+        deadline = time.monotonic() + 20
+        while any(map(self._is_keeper, psutil.process_iter(["cmdline"]))):
+            assert time.monotonic() < deadline, "a keeper stays"
+            threading.Event().wait(0.05)
+
+    def _is_keeper(self, process: psutil.Process) -> bool:
+        command = process.info["cmdline"] or []
+        return "swictation.inject.keeper" in command and self.display in command
 
     def screenshot(self, path: Path) -> None:
         """A PNG of the whole output."""

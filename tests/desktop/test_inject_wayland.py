@@ -59,6 +59,7 @@ def show(sway: Sway) -> Iterator[Callable[[str], WaylandField]]:
     yield start
     for field in shown:
         field.stop()
+    sway.forget_clipboard()
 
 
 def with_injector(
