@@ -108,11 +108,11 @@ class Sway:
 
     def forget_clipboard(self) -> None:
         """Clear it; until whoever was left behind to serve it has ended."""
-        self.output("wl-copy", "--clear")
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while any(map(self._is_keeper, psutil.process_iter(["cmdline"]))):
             assert time.monotonic() < deadline, "a keeper stays"
-            threading.Event().wait(0.05)
+            self.output("wl-copy", "--clear")  # one that is slow to start has it only now
+            threading.Event().wait(0.1)
 
     def _is_keeper(self, process: psutil.Process) -> bool:
         command = process.info["cmdline"] or []

@@ -141,13 +141,15 @@ class InputMethod:
     def _was_taken(self, word: str) -> bool:
         """Whether some field has `word`, of which it is not clear in which it went, if in any.
 
-        Compositor and focus are one: it moved before the compositor came to the word.
+        The focus moved before the compositor came to it. A field that tells says so; a mute one
+        that was not ready by then (foot) drops it.
         """
-        self._connection.wait(lambda: self.field is not None and self.field.before != "", AGREE_S)
+        was_ready = self.field is not None
+        self._connection.wait(lambda: bool(self.field and self.field.before != ""), AGREE_S)
         if self.field is None:
             return False
         before = self.field.before
-        return before is None or before.endswith(word)
+        return was_ready if before is None else before.endswith(word)
 
     def _holds(self, text: str) -> bool:
         """Whether the field says that `text` stands before its cursor; it may tell a part only."""

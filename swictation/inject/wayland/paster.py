@@ -17,7 +17,7 @@ from swictation.inject.wayland.chain import is_chromium
 from swictation.inject.wayland.connection import Connection
 from swictation.inject.wayland.data_control import Clipboard, Offered, Reading
 from swictation.inject.wayland.keyboard import Keyboard
-from swictation.inject.wayland.toplevels import Window
+from swictation.inject.wayland.toplevels import Toplevels, Window
 from swictation.inject.wayland.unproven import is_same, new_proof
 from swictation.inject.wayland.wire import WireError
 from swictation.inject.wayland.witness import Key, Watchers
@@ -42,6 +42,8 @@ class Paste:
     needed: int
     """Readings to the end that prove it."""
     proof: Future[bool] = field(default_factory=new_proof)
+    is_stray: bool = False
+    """Whether the focus moved as the key was pressed, so that it may be another window's."""
     withdrawn_at: int | None = None
     """How many readings had begun when the text was taken back."""
     read_s: float | None = None
@@ -76,6 +78,12 @@ class Paste:
     def _readings(self) -> list[Reading]:
         return self.offered.readings
 
+    def take_back(self) -> None:
+        """Who reads from now on gets nothing."""
+        self.offered.content.clear()
+        self.withdrawn_at = len(self.offered.readings)
+        self.decide(taken=False)
+
     def decide(self, *, taken: bool) -> None:
         """Once: later decisions change nothing."""
         if not self.proof.done():
@@ -86,8 +94,14 @@ class Paster:
     """One paste at a time. For the connection's thread."""
 
     def __init__(
-        self, connection: Connection, clipboard: Clipboard, keyboard: Keyboard, backlog: Backlog
+        self,
+        connection: Connection,
+        clipboard: Clipboard,
+        keyboard: Keyboard,
+        backlog: Backlog,
+        toplevels: Toplevels | None,
     ) -> None:
+        self._toplevels = toplevels
         self._connection = connection
         self._clipboard = clipboard
         self._keyboard = keyboard
@@ -129,9 +143,7 @@ class Paster:
         if paste is not None:
             self._connection.wait(lambda: not paste.is_being_read, TAKES_S)
             if not paste.is_being_read and not paste.proof.done():
-                paste.offered.content.clear()
-                paste.withdrawn_at = len(paste.offered.readings)
-                paste.decide(taken=False)
+                paste.take_back()
 
     def holds(self, window: Window | None) -> bool:
         """Whether a text waits for `window`, or may."""
@@ -166,13 +178,30 @@ class Paster:
         offered.judge = paste.key.is_answered_by
         offered.on_change = lambda: self._changed(paste)
         self._paste = paste
+        moves = self._moves()
         self._keyboard.shortcut(keymap.CONTROL, key=keymap.KEY_V)
         with contextlib.suppress(WireError):  # the key may be on its way all the same
             self._connection.barrier()
             paste.key.passed_on()
-            self._connection.wait(paste.proof.done, TAKES_S)
+            if self._moves() == moves:
+                self._connection.wait(paste.proof.done, TAKES_S)
+            else:
+                self._strayed(paste)
         self._look(paste)
         return paste
+
+    def _moves(self) -> int:
+        return self._toplevels.moves if self._toplevels is not None else 0
+
+    def _strayed(self, paste: Paste) -> None:
+        """The key may have gone to another window: nobody has asked for the text, nobody gets it.
+
+        The compositor handles key and barrier at once, so it is known before a window can ask.
+        """
+        assert self._toplevels is not None
+        paste.window = self._toplevels.focused
+        paste.is_stray = True
+        paste.take_back()
 
     def _look(self, paste: Paste) -> None:
         if paste is not self._paste:

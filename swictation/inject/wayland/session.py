@@ -70,7 +70,7 @@ class Session:
         self._backlog = Backlog(connection.display.address())
         self._waiting = Waiting(connection)
         self._paster = (
-            Paster(connection, self.clipboard, self.keyboard, self._backlog)
+            Paster(connection, self.clipboard, self.keyboard, self._backlog, self.toplevels)
             if self.clipboard and self.keyboard
             else None
         )
@@ -233,6 +233,8 @@ class Session:
         paste = self._paster.paste(delivery.text, self._window(), lambda: self._check(delivery))
         if isinstance(paste, str):
             return Injection("refused", reason=paste)
+        if paste.is_stray:
+            raise ElsewhereError
         delivery.progress.sent = length
         if paste.is_taken:
             delivery.progress.confirmed = length

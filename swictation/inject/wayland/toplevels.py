@@ -31,6 +31,8 @@ class Toplevels:
         self._windows: dict[Remote, Window] = {}
         self.on_closed: Callable[[Window], None] = lambda _: None
         """Called with a window that is gone."""
+        self.moves = 0
+        """How often the focus has come or gone."""
         manager.on("toplevel", self._on_toplevel)
 
     @classmethod
@@ -59,6 +61,7 @@ class Toplevels:
             pending.active = (ACTIVATED,) in struct.iter_unpack("=I", states)
 
         def done() -> None:
+            self.moves += window.active != pending.active
             window.app, window.active = pending.app, pending.active
 
         def closed() -> None:
