@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 SYNC_S = 2.0
 """A compositor that has not answered for so long hangs."""
+IN_TEXT_S = 10.0
+"""In the middle of a text, where giving up would leave its fate open."""
 QUEUE_CALLS = 16
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from swictation.inject.sendable import words
-from swictation.inject.wayland.connection import Connection
+from swictation.inject.wayland.connection import IN_TEXT_S, Connection
 from swictation.inject.wayland.protocols import INPUT_METHOD_MANAGER
 from swictation.inject.wayland.wire import Remote
 
@@ -95,10 +95,10 @@ class InputMethod:
         the most that can be in the wrong one. Raises WireError; `progress` is right even then.
         """
         for word in words(text):
-            if not undisturbed() or not self._has_field() or not undisturbed():
-                progress.reason = "the text field lost the focus"
-            elif not has_room():
+            if not has_room():
                 progress.reason = "the text field does not read what it is sent"
+            elif not self._has_field() or not undisturbed():
+                progress.reason = "the text field lost the focus"
             if progress.reason:
                 return
             focus = self._changes
@@ -106,7 +106,7 @@ class InputMethod:
             self._remote.send("commit_string", word)
             self._remote.send("commit", self._serial)
             progress.sent += len(word)
-            self._connection.barrier()
+            self._connection.barrier(IN_TEXT_S)
             if focus != self._changes and not self._was_taken(word):
                 progress.sent -= len(word)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from swictation.inject.sendable import words
 from swictation.inject.wayland import keymap
-from swictation.inject.wayland.connection import Connection
+from swictation.inject.wayland.connection import IN_TEXT_S, Connection
 from swictation.inject.wayland.keymap import Layout
 from swictation.inject.wayland.protocols import VIRTUAL_KEYBOARD_MANAGER
 from swictation.inject.wayland.wire import Remote, WireError
@@ -52,7 +52,7 @@ class Keyboard:
                         self._use(layout)
                     self._strike(word)
                     typed += len(word)
-                    self._connection.barrier()
+                    self._connection.barrier(IN_TEXT_S)
         except WireError as error:
             raise BrokenOffError(typed, str(error)) from error
         return typed

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from swictation.inject.wayland import keymap
 from swictation.inject.wayland.backlog import TAKES_S, Backlog
 from swictation.inject.wayland.chain import is_chromium
-from swictation.inject.wayland.connection import Connection
+from swictation.inject.wayland.connection import IN_TEXT_S, Connection
 from swictation.inject.wayland.data_control import Clipboard, Offered, Reading
 from swictation.inject.wayland.keyboard import Keyboard
 from swictation.inject.wayland.toplevels import Toplevels, Window
@@ -181,7 +181,7 @@ class Paster:
         moves = self._moves()
         self._keyboard.shortcut(keymap.CONTROL, key=keymap.KEY_V)
         with contextlib.suppress(WireError):  # the key may be on its way all the same
-            self._connection.barrier()
+            self._connection.barrier(IN_TEXT_S)
             paste.key.passed_on()
             if self._moves() == moves:
                 self._connection.wait(paste.proof.done, TAKES_S)

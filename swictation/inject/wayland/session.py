@@ -1,5 +1,7 @@
 """Everything bound on one connection, and a text's way through it. For the connection's thread."""
 
+import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -26,6 +28,8 @@ from swictation.inject.wayland.wire import WireError
 NOT_TAKEN = "the window has not taken the text yet"
 CLOSES_S = 0.5
 """From a client's end to that of its window."""
+REST_S = 0.15
+RESTS_WITHIN_S = 1.0
 EARLIER = "the window has not taken an earlier text yet"
 
 
@@ -112,6 +116,8 @@ class Session:
     def _deliver(self, delivery: Delivery) -> Injection:
         self._connection.barrier()
         self._check(delivery)
+        self._let_focus_rest()
+        self._check(delivery)
         window = self._window()
         if window is not None and is_terminal(window.app):
             delivery.text = for_terminal(delivery.text)
@@ -162,6 +168,20 @@ class Session:
         if self._paster is not None:
             self._paster.window_closed(window)
 
+    def _let_focus_rest(self) -> None:
+        """Qt drops what comes right after the focus. Raises ElsewhereError if that never rests."""
+        toplevels, end_s = self.toplevels, time.monotonic() + RESTS_WITHIN_S
+        while toplevels and (left_s := toplevels.moved_s + REST_S - time.monotonic()) > 0:
+            if time.monotonic() > end_s:
+                raise ElsewhereError
+            self._connection.wait(lambda: False, left_s)
+
+    def _same_focus(self) -> Callable[[], bool]:
+        """Tells whether the focus has not moved since now: not even away and back."""
+        toplevels = self.toplevels
+        moves = toplevels.moves if toplevels else 0
+        return lambda: toplevels is None or toplevels.moves == moves
+
     def _waits_for(self, window: Window | None) -> bool:
         """Whether an earlier text is unproven in `window`: what follows must not overtake it."""
         return self._waiting.has(window) or bool(self._paster and self._paster.holds(window))
@@ -205,7 +225,7 @@ class Session:
         if known is None:
             return Injection("refused", reason="the text field lost the focus")
         pace = Pace(self._connection, self._backlog)
-        im.commit(delivery.text, progress, lambda: self._window() is at_start, pace.has_room)
+        im.commit(delivery.text, progress, self._same_focus(), pace.has_room)
         if not progress.sent:
             return Injection("refused", reason=progress.reason)
         pace.look()
@@ -222,6 +242,7 @@ class Session:
             return self._unproven(
                 delivery, self._waiting.add(at_start, late.has_arrived, pace.is_gone)
             )
+        has_it = has_it and tells
         progress.confirmed = len(sent) if has_it else 0
         if progress.reason:
             return delivery.broken_off(progress.reason)
@@ -250,9 +271,10 @@ class Session:
         if at_start and is_chromium(at_start.app) and max(delivery.text) > "\uffff":
             return Injection("refused", reason=f"{at_start.app} takes no such character as a key")
         pace = Pace(self._connection, self._backlog)
+        same_focus = self._same_focus()
         try:
             delivery.progress.sent = self.keyboard.type(
-                delivery.text, lambda: self._window() is at_start and pace.has_room()
+                delivery.text, lambda: pace.has_room() and same_focus()
             )
         except BrokenOffError as error:
             delivery.progress.sent = error.typed
@@ -263,7 +285,7 @@ class Session:
         if not has_read:
             return self._unproven(delivery, self._waiting.add(at_start, pace.is_read, pace.is_gone))
         if delivery.progress.sent < len(delivery.text):
-            moved = self._window() is not at_start
+            moved = not same_focus()
             return delivery.broken_off("the focus moved" if moved else "the window reads nothing")
         return Injection("typed", sent=delivery.progress.sent)
 

@@ -2,6 +2,7 @@
 
 import itertools
 import struct
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -33,6 +34,8 @@ class Toplevels:
         """Called with a window that is gone."""
         self.moves = 0
         """How often the focus has come or gone."""
+        self.moved_s = 0.0
+        """When it last did."""
         manager.on("toplevel", self._on_toplevel)
 
     @classmethod
@@ -61,7 +64,9 @@ class Toplevels:
             pending.active = (ACTIVATED,) in struct.iter_unpack("=I", states)
 
         def done() -> None:
-            self.moves += window.active != pending.active
+            if window.active != pending.active:
+                self.moves += 1
+                self.moved_s = time.monotonic()
             window.app, window.active = pending.app, pending.active
 
         def closed() -> None:
