@@ -26,20 +26,25 @@ class Watchers:
     """Those that have read what no key had been pressed for. Their children read for them."""
 
     def __init__(self) -> None:
-        self._kin: set[tuple[int, str]] = set()
+        self._seen: set[int] = set()
         self._parents: set[int] = set()
+        self._kin: set[tuple[int, str]] = set()
 
     def meet(self, readers: Readers) -> None:
         """They have read before a key was pressed."""
         for pid in readers:
             status = _status(pid)
             if status is not None:
-                self._kin.add((status.parent, status.name))
+                self._seen.add(pid)
                 self._parents.add(status.parent)
+                self._kin.add((status.parent, status.name))
 
     def have(self, pid: int, status: "_Status") -> bool:
         """Whether a process is one of them, or works for one."""
-        return (status.parent, status.name) in self._kin or pid in self._parents
+        # A window that one of them has opened leads a group of its own.
+        is_child = status.parent in self._seen and status.group != pid
+        is_sibling = (status.parent, status.name) in self._kin
+        return pid in self._seen or pid in self._parents or is_child or is_sibling
 
 
 class Key:
@@ -86,12 +91,13 @@ class Key:
 
 
 class _Status:
-    """Of a process: its parent, its name, when it started in ticks since the machine did."""
+    """Of a process: its parent, group and name, and its start in ticks since the machine's."""
 
     def __init__(self, line: str) -> None:
         name, _, rest = line.partition("(")[2].rpartition(")")
         fields = rest.split()
-        self.name, self.parent, self.started = name, int(fields[1]), int(fields[19])
+        self.name, self.parent, self.group = name, int(fields[1]), int(fields[2])
+        self.started = int(fields[19])
 
 
 def _status(pid: int) -> _Status | None:
