@@ -52,9 +52,9 @@ class Paste:
     @property
     def is_taken(self) -> bool:
         """Whether the window has the text."""
-        return sum(r.is_ours and bool(r.sender and r.sender.drained) for r in self._readings) >= (
-            self.needed
-        )
+        readings = self._readings[: self.withdrawn_at]
+        ended = [r for r in readings if r.is_ours and r.sender and r.sender.drained]
+        return len(ended) >= self.needed
 
     @property
     def is_being_read(self) -> bool:
@@ -64,9 +64,9 @@ class Paste:
     @property
     def is_in_the_pipe(self) -> bool:
         """Whether the window will have the text as long as it lives, even without us."""
-        return sum(
-            r.is_ours and bool(r.sender and r.sender.is_written) for r in self._readings
-        ) >= (self.needed)
+        readings = self._readings[: self.withdrawn_at]
+        written = [r for r in readings if r.is_ours and r.sender and r.sender.is_written]
+        return len(written) >= self.needed
 
     @property
     def has_read_nothing(self) -> bool:
@@ -216,7 +216,7 @@ class Paster:
             return
         if paste.is_taken:
             self._end(paste, taken=True)
-        elif paste.offered.cancelled:
+        elif paste.offered.cancelled and not paste.is_being_read:
             paste.decide(taken=False)
         elif paste.has_read_nothing:
             self._end(paste, taken=False, delay_s=AFTER_EMPTY_S)

@@ -251,7 +251,14 @@ class Session:
     def _paste(self, delivery: Delivery) -> Injection:
         assert self._paster is not None
         length = len(delivery.text)
-        paste = self._paster.paste(delivery.text, self._window(), lambda: self._check(delivery))
+        same_focus = self._same_focus()
+
+        def check() -> None:
+            if not same_focus():
+                raise ElsewhereError
+
+        self._check(delivery)
+        paste = self._paster.paste(delivery.text, self._window(), check)
         if isinstance(paste, str):
             return Injection("refused", reason=paste)
         if paste.is_stray:
