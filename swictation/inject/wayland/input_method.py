@@ -58,6 +58,7 @@ class InputMethod:
         self._serial = self._serial_sent = 0
         self._changes = 0
         """How often a field got the focus or lost it."""
+        self._has_talked = False
         self._field: Field | None = None
         self._pending: Field | None = None
         self.taken = False
@@ -110,19 +111,26 @@ class InputMethod:
             if focus != self._changes and not self._was_taken(word):
                 progress.sent -= len(word)
 
-    def wait_answer(self, text: str, *, tells: bool) -> bool | None:
-        """After `text` was given to a field that `tells` what it holds, or does not: has it come?
+    def wait_answer(self, text: str) -> bool | None:
+        """After `text` was given to the field: whether it says that it has it.
 
-        None when it has not said anything by then; False when it says something else, too.
+        None when it has not said anything by then; False when it says something else. A field that
+        never tells what it holds (Qt's) says it by answering.
         """
         wait = self._connection.wait
-        if not wait(self.has_answered, ANSWER_S if tells else MUTE_ANSWER_S):
+        if not wait(self.has_answered, ANSWER_S if self.is_talkative else MUTE_ANSWER_S):
             return None
-        while tells and not self._holds(text):
+        self._has_talked = True
+        while not self._holds(text):
             serial = self._serial
             if not wait(lambda seen=serial: self._serial != seen, AGREE_S):
                 return False
         return True
+
+    @property
+    def is_talkative(self) -> bool:
+        """Whether the field, as it was or is, tells what it holds or has ever answered."""
+        return self._has_talked or bool(self._field and self._field.before is not None)
 
     @property
     def answers(self) -> int:
@@ -153,9 +161,11 @@ class InputMethod:
 
     def _holds(self, text: str) -> bool:
         """Whether the field says that `text` stands before its cursor; it may tell a part only."""
-        before = self.field.before if self.field else None
+        if self.field is None or self.field.before is None:
+            return self.field is not None
+        before = self.field.before
         if not before or not text.endswith(before):
-            return before is not None and before.endswith(text)
+            return before.endswith(text)
         return len(before) >= SHORT or before == text.rpartition("\n")[2]
 
     def _apply(self) -> None:
@@ -172,6 +182,7 @@ class InputMethod:
 
     def _on_activate(self) -> None:
         self._changes += 1
+        self._has_talked = False
         self._pending = Field()
 
     def _on_deactivate(self) -> None:

@@ -221,8 +221,7 @@ class Session:
         im, progress, at_start = self.input_method, delivery.progress, self._window()
         assert im is not None
         self._check(delivery)
-        known = im.field
-        if known is None:
+        if im.field is None:
             return Injection("refused", reason="the text field lost the focus")
         pace = Pace(self._connection, self._backlog)
         im.commit(delivery.text, progress, self._same_focus(), pace.has_room)
@@ -230,9 +229,9 @@ class Session:
             return Injection("refused", reason=progress.reason)
         pace.look()
         sent = delivery.text[: progress.sent]
-        tells = known.before is not None
-        has_it = im.wait_answer(sent, tells=tells)
-        is_silent = has_it is None and tells and self._window() is at_start
+        is_talkative = im.is_talkative
+        has_it = im.wait_answer(sent)
+        is_silent = has_it is None and is_talkative and self._window() is at_start
         has_read = pace.wait_read()
         if self._took_it_along(at_start, pace):
             return self._unproven(delivery, lost())
@@ -242,7 +241,6 @@ class Session:
             return self._unproven(
                 delivery, self._waiting.add(at_start, late.has_arrived, pace.is_gone)
             )
-        has_it = has_it and tells
         progress.confirmed = len(sent) if has_it else 0
         if progress.reason:
             return delivery.broken_off(progress.reason)
