@@ -237,6 +237,7 @@ def _say(line: str) -> None:
 
 
 _desk: Desk | None = None
+_kind = ""
 
 
 def _work(job: tuple[tuple[str, ...], int]) -> tuple[tuple[str, ...], str]:

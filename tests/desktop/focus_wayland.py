@@ -70,13 +70,16 @@ class Trial:
     injection: Injection
     here: str
     there: str
+    mute_there: bool
 
     @property
     def fault(self) -> str:
         """What breaks the promise, or ""."""
         said, arrived = self.text[: self.injection.sent], self.here.split() + self.there.split()
         told = f"{self.injection} here {self.here[-60:]!r} there {self.there!r}"
-        if Counter(arrived) != Counter(said.split()):
+        # A field that tells nothing does not tell whether it took a word: it counts as not sent.
+        is_complete = self.mute_there and self.here == said and self.there in self.text
+        if Counter(arrived) != Counter(said.split()) and not is_complete:
             return f"a word is cut, lost or twice: {told}"
         if len(self.there) > LONGEST_WORD or len(self.there.split()) > 1:
             return f"too much went astray: {told}"
@@ -106,13 +109,13 @@ async def trial(
     here = await asyncio.to_thread(fields[0].settles_on, text[:sent], 0.4)
     there = await asyncio.to_thread(fields[1].settles_on, "", 0.2)
     there = there.replace("\x16", "")  # the paste key itself, in a terminal
-    return Trial(text, injection, here, there)
+    return Trial(text, injection, here, there, fields[1].kind in ("foot", "qt6"))
 
 
 async def storm(sway: Sway, trials: int, seed: int, say) -> tuple[int, Counter]:
     """All pairs and routes in turn: how many broke the promise, and what was seen."""
     dice, seen, faults = random.Random(seed), Counter(), 0
-    combinations = [
+    combinations: list[tuple[tuple[str, str], Method]] = [
         (pair, route)
         for pair in PAIRS
         for route in ROUTES

@@ -149,15 +149,11 @@ class InputMethod:
     def _was_taken(self, word: str) -> bool:
         """Whether some field has `word`, of which it is not clear in which it went, if in any.
 
-        The focus moved before the compositor came to it. A field that tells says so; a mute one
-        that was not ready by then (foot) drops it.
+        The focus moved before the compositor came to it. A field that tells says so. One that does
+        not (foot) takes it or drops it: better a word too much there than one lost here.
         """
-        was_ready = self.field is not None
         self._connection.wait(lambda: bool(self.field and self.field.before != ""), AGREE_S)
-        if self.field is None:
-            return False
-        before = self.field.before
-        return was_ready if before is None else before.endswith(word)
+        return bool(self.field and self.field.before and self.field.before.endswith(word))
 
     def _holds(self, text: str) -> bool:
         """Whether the field says that `text` stands before its cursor; it may tell a part only."""
