@@ -99,8 +99,10 @@ async def trial(
         mover = Mover(sway, fields, dice.uniform(2, 50))
         mover.focus(0)
         into = await focused(injector, tells=route == "commit")
+        injecting = asyncio.create_task(injector.inject(text, into))
+        await asyncio.sleep(dice.uniform(0.0, 0.1))  # else hardly any text begins
         with mover:
-            injection = await injector.inject(text, into)
+            injection = await injecting
     finally:
         await injector.close()
     proven = injection.proof is None or await asyncio.wait_for(injection.proof, 30)
