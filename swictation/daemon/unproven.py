@@ -10,7 +10,7 @@ from swictation.inject.injector import Outcome, Target
 class Unproven(msgspec.Struct, frozen=True, eq=False):
     """What may still arrive by itself, in which window, and what will tell."""
 
-    proof: asyncio.Future[bool]
+    proof: asyncio.Future[bool | None]
     target: Target | None
     """None where it is not known which window has it."""
     utterance: int

@@ -16,7 +16,8 @@ class Injection(msgspec.Struct, frozen=True):
 
     "unproven": the window has been told to take `text[confirmed:sent]` and has not taken it. It
     may do so at any time, as long as it lives; `text[sent:]` was not sent. `proof` is done when
-    that is decided: True if the window took it, False once it surely never will. Until then
+    that is decided: True if the window took it, False once it surely never will, None where
+    nobody can know (keys were unread as our connection ended, say). Until then
     nothing else goes to that window, and nothing else is put where it may look for the text.
     """
 
@@ -27,7 +28,7 @@ class Injection(msgspec.Struct, frozen=True):
     """Characters that the target is known to have."""
     reason: str = ""
     """Why it was refused or stayed partial or unproven."""
-    proof: asyncio.Future[bool] | None = None
+    proof: asyncio.Future[bool | None] | None = None
     """With "unproven" only."""
 
 
@@ -90,6 +91,7 @@ class Injector(Protocol):
     async def close(self) -> None:
         """Give back what was borrowed; `inject` refuses from now on. Never raises.
 
-        Proofs that are still open are done with False: nothing is on offer any more.
+        Every proof that is still open is done: False for what was on offer and not fetched, since
+        nothing is on offer any more; None for what the window may still have (keys, a commit).
         """
         ...

@@ -87,7 +87,7 @@ async def say(injector: Injector, pieces: list[str], *, withdraws: bool) -> Said
     """Deliver `pieces` in order, each once; wait in the end until all is known."""
     said = Said()
     target = await injector.focus()
-    open_proofs: list[tuple[int, str, str, asyncio.Future[bool]]] = []
+    open_proofs: list[tuple[int, str, str, asyncio.Future[bool | None]]] = []
     for number, piece in enumerate(pieces):
         injection = await injector.inject(piece, target)
         said.injections.append(injection)

@@ -15,7 +15,7 @@ class Waiting:
 
     window: str
     text: str
-    proof: asyncio.Future[bool]
+    proof: asyncio.Future[bool | None]
     is_keys: bool
 
 
@@ -99,7 +99,7 @@ class Windows:
         self._write(self.focused, text[:confirmed])
         if confirmed == sent:
             return Injection("partial", sent, confirmed, plan.reason)
-        proof: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        proof: asyncio.Future[bool | None] = asyncio.get_running_loop().create_future()
         self.waiting.append(Waiting(self.focused, text[confirmed:sent], proof, is_keys))
         return Injection("unproven", sent, confirmed, plan.reason, proof)
 

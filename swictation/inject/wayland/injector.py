@@ -136,15 +136,15 @@ class WaylandInjector:
         return delivery.broken_off("the compositor does not answer")
 
 
-def _on_this_loop(proof: Future[bool]) -> asyncio.Future[bool]:
+def _on_this_loop(proof: Future[bool | None]) -> asyncio.Future[bool | None]:
     loop = asyncio.get_running_loop()
-    here: asyncio.Future[bool] = loop.create_future()
+    here: asyncio.Future[bool | None] = loop.create_future()
 
-    def tell(taken: bool) -> None:
+    def tell(taken: bool | None) -> None:
         if not here.done():  # nobody waits any more
             here.set_result(taken)
 
-    def decided(proof: Future[bool]) -> None:
+    def decided(proof: Future[bool | None]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(tell, proof.result())
 

@@ -41,7 +41,7 @@ class Paste:
     key: Key
     needed: int
     """Readings to the end that prove it."""
-    proof: Future[bool] = field(default_factory=new_proof)
+    proof: Future[bool | None] = field(default_factory=new_proof)
     is_stray: bool = False
     """Whether the focus moved as the key was pressed, so that it may be another window's."""
     withdrawn_at: int | None = None

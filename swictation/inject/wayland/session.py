@@ -46,7 +46,7 @@ class Delivery:
     """The window that it is meant for; None for whichever has the focus."""
     progress: Progress = field(default_factory=Progress)
     plan: Plan = field(default_factory=lambda: Plan(()))
-    proof: Future[bool] | None = None
+    proof: Future[bool | None] | None = None
     """Of an outcome that is unproven."""
 
     def broken_off(self, reason: str) -> Injection:
@@ -301,7 +301,7 @@ class Session:
             return False
         return self._connection.wait(lambda: not toplevels.have(window), CLOSES_S)
 
-    def _unproven(self, delivery: Delivery, proof: Future[bool]) -> Injection:
+    def _unproven(self, delivery: Delivery, proof: Future[bool | None]) -> Injection:
         delivery.proof = proof
         return Injection("unproven", sent=delivery.progress.sent, reason=NOT_TAKEN)
 

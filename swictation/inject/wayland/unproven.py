@@ -14,14 +14,14 @@ SAYS_S = 1.0
 """A field that has read what was sent to it, and has the focus, says so by then."""
 
 
-def new_proof() -> Future[bool]:
+def new_proof() -> Future[bool | None]:
     """One that nobody can cancel: whether a text arrives does not depend on who waits for it."""
-    proof: Future[bool] = Future()
+    proof: Future[bool | None] = Future()
     proof.set_running_or_notify_cancel()
     return proof
 
 
-def lost() -> Future[bool]:
+def lost() -> Future[bool | None]:
     """The proof of a text that is known not to have arrived."""
     proof = new_proof()
     proof.set_result(False)
@@ -35,7 +35,7 @@ class Unproven:
     window: Window | None
     has_arrived: Callable[[], bool]
     is_gone: Callable[[], bool]
-    proof: Future[bool] = field(default_factory=new_proof)
+    proof: Future[bool | None] = field(default_factory=new_proof)
 
 
 class Waiting:
@@ -47,7 +47,7 @@ class Waiting:
 
     def add(
         self, window: Window | None, has_arrived: Callable[[], bool], is_gone: Callable[[], bool]
-    ) -> Future[bool]:
+    ) -> Future[bool | None]:
         """The proof of a text: true once it `has_arrived`, false once who had it unread `is_gone`.
 
         The window's end decides as well.

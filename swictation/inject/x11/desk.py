@@ -18,7 +18,7 @@ from swictation.inject.x11.selection import Content, Selection
 
 Method = Literal["type", "paste", "either"]
 
-Delivered = tuple[Injection, "Future[bool] | None"]
+Delivered = tuple[Injection, "Future[bool | None] | None"]
 """With the proof of what is unproven."""
 
 MAX_NEWCOMERS = 6

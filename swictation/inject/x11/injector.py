@@ -37,7 +37,7 @@ class X11Injector:
         self._display = display
         self._method: Method = method
         self._allowed = BREAKS if allow_newlines else ""
-        self._proofs: set[asyncio.Future[bool]] = set()
+        self._proofs: set[asyncio.Future[bool | None]] = set()
 
     @classmethod
     async def open(
@@ -139,14 +139,14 @@ class X11Injector:
         for proof in tuple(self._proofs):
             _decide(proof, False)
 
-    def _follow(self, proof: "Future[bool]") -> "asyncio.Future[bool]":
+    def _follow(self, proof: "Future[bool | None]") -> "asyncio.Future[bool | None]":
         """The display thread's proof as the run loop's."""
         loop = asyncio.get_running_loop()
-        mine: asyncio.Future[bool] = loop.create_future()
+        mine: asyncio.Future[bool | None] = loop.create_future()
         self._proofs.add(mine)
         mine.add_done_callback(self._proofs.discard)
 
-        def tell(decided: "Future[bool]") -> None:
+        def tell(decided: "Future[bool | None]") -> None:
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 loop.call_soon_threadsafe(_decide, mine, decided.result())
 
@@ -166,7 +166,7 @@ class X11Injector:
         return None
 
 
-def _decide(proof: "asyncio.Future[bool]", arrived: bool) -> None:
+def _decide(proof: "asyncio.Future[bool | None]", arrived: bool | None) -> None:
     if not proof.done() and not proof.get_loop().is_closed():
         proof.set_result(arrived)
 

@@ -27,7 +27,7 @@ class Halted(Exception):
 class Unproven(Exception):
     """It ended in the middle: what is not confirmed waits in the window, for `proof`."""
 
-    def __init__(self, reason: str, proof: "Future[bool]") -> None:
+    def __init__(self, reason: str, proof: "Future[bool | None]") -> None:
         super().__init__(reason)
         self.reason = reason
         self.proof = proof

@@ -33,7 +33,7 @@ class PasteKey:
         self._barrier = barrier
         self._selection = selection
         self.focus = focus
-        self.proof: Future[bool] = Future()
+        self.proof: Future[bool | None] = Future()
         self._ping: int | None
         self._proves: bool | None = None
         self._grace_s: float | None = None

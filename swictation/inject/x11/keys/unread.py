@@ -15,7 +15,7 @@ _MOST = 16
 class _Wait(msgspec.Struct):
     focus: Focus
     ping: int
-    proof: "Future[bool]"
+    proof: "Future[bool | None]"
 
 
 class UnreadKeys:
@@ -29,7 +29,7 @@ class UnreadKeys:
         self._spares = spares
         self._waits: dict[int, _Wait] = {}
 
-    def add(self, focus: Focus, ping: int, characters: str) -> "Future[bool]":
+    def add(self, focus: Focus, ping: int, characters: str) -> "Future[bool | None]":
         """`focus` has not answered `ping`, which is behind keys of these; the proof."""
         self._barrier.watch(focus.toplevel)
         self._spares.pin(focus.client, characters)
