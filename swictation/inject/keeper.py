@@ -18,7 +18,7 @@ import msgspec
 Kept = dict[str, bytes]
 """A value for each MIME type (X11: target)."""
 
-_SERVERS = {"x11": "swictation.inject.x11.keep"}
+_SERVERS = {"x11": "swictation.inject.x11.keep", "wayland": "swictation.inject.wayland.keep"}
 """Where `serve(kept, ready, *arguments)` of a session is. It returns when it is over."""
 
 _START_S = 3.0
