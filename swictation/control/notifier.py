@@ -1,4 +1,8 @@
-"""One notification that is replaced, never stacked: without it nobody knows that it listens."""
+"""Notifications that are replaced, never stacked: one a subject.
+
+That it listens, that text is held, and that something is wrong are told side by side: what is
+urgent must not vanish because somebody presses stop.
+"""
 
 import asyncio
 import contextlib
@@ -32,18 +36,25 @@ class _Notice(msgspec.Struct, frozen=True):
     body: str
     urgent: bool
 
+    @property
+    def subject(self) -> str:
+        """What it is about: a later notice about the same replaces it."""
+        return "listening" if self.kind in {"start", "stop"} else self.kind
+
 
 class Notifier:
     """Sends to whatever shows notifications; where nothing does, that is all right.
 
     Used on the run loop's thread. It never raises and never makes its caller wait: one notice
-    may be on its way and one may wait, which a newer one replaces. Give it no dictated text.
+    may be on its way and one of each subject may wait, which a newer one replaces. Give it no
+    dictated text.
     """
 
     def __init__(self) -> None:
         self._link = Link("notifier", session_address, self._on_up)
-        self._shown_id = 0
-        self._waiting: _Notice | None = None
+        self._shown_ids: dict[str, int] = {}
+        """By subject."""
+        self._waiting: dict[str, _Notice] = {}
         self._has_news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -60,26 +71,29 @@ class Notifier:
         await self._link.stop()
 
     def notify(self, kind: str, summary: str, body: str = "", urgent: bool = False) -> None:
-        """Show this in place of what was shown before. `kind`: such as "start", for style rules."""
-        self._waiting = _Notice(kind, summary, body, urgent)
+        """Show this in place of what was shown of its subject. `kind`: also for style rules."""
+        notice = _Notice(kind, summary, body, urgent)
+        self._waiting[notice.subject] = notice
         self._has_news.set()
 
     async def _send_all(self) -> None:
         while True:
             await self._has_news.wait()
             self._has_news.clear()
-            notice, self._waiting = self._waiting, None
             await self._link.tried()
-            bus = self._link.bus
-            if notice is None or bus is None:
-                continue
-            try:
-                async with asyncio.timeout(ANSWER_S):
-                    await self._show(bus, notice)
-            except DBusError as error:
-                _log.debug("no notification: %s", error.type)
-            except FAILURES as error:
-                _log.debug("no notification: %r", error)
+            while self._waiting:
+                notice = self._waiting.pop(next(iter(self._waiting)))
+                if bus := self._link.bus:
+                    await self._try_to_show(bus, notice)
+
+    async def _try_to_show(self, bus: Bus, notice: _Notice) -> None:
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                await self._show(bus, notice)
+        except DBusError as error:
+            _log.debug("no notification: %s", error.type)
+        except FAILURES as error:
+            _log.debug("no notification: %r", error)
 
     async def _show(self, bus: Bus, notice: _Notice) -> None:
         hints = {
@@ -99,18 +113,19 @@ class Notifier:
                 member="Notify",
                 signature="susssasa{sv}i",
                 body=[
-                    "swictation", self._shown_id, _ICON, notice.summary, body, [], hints, shown_ms,
+                    *("swictation", self._shown_ids.get(notice.subject, 0), _ICON),
+                    *(notice.summary, body, [], hints, shown_ms),
                 ],
             )
-        )  # fmt: skip
-        self._shown_id = answer[0] if answer and isinstance(answer[0], int) else 0
+        )
+        self._shown_ids[notice.subject] = answer[0] if answer and isinstance(answer[0], int) else 0
 
     async def _on_up(self, bus: Bus) -> None:
-        self._shown_id = 0
+        self._shown_ids.clear()
         bus.add_message_handler(self._note)
         with contextlib.suppress(DBusError):
             await bus.ask_bus("AddMatch", "s", _SERVER_CHANGES)
 
     def _note(self, message: Message) -> None:
         if message.message_type is MessageType.SIGNAL and message.member == "NameOwnerChanged":
-            self._shown_id = 0  # another server's number may be another program's notification
+            self._shown_ids.clear()  # another server's number may be another program's notification

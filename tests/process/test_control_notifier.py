@@ -24,15 +24,17 @@ def run(test: Callable[[Notifier], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(limited())
 
 
-def test_one_notification_is_replaced_by_the_next(session_bus: PrivateBus):
+def test_a_notification_is_replaced_by_the_next_of_its_subject(session_bus: PrivateBus):
     async def test(notifier: Notifier) -> None:
         server = NotificationServer()
         await server.start(session_bus.address)
         notifier.notify("start", "Listening")
         await until(lambda: server.shown == {1: "Listening"})
         notifier.notify("degraded", "No microphone", "a < b & c", urgent=True)
-        await until(lambda: server.shown == {1: "No microphone"})
-        assert [each[0] for each in server.sent] == [0, 1]
+        await until(lambda: server.shown == {1: "Listening", 2: "No microphone"})
+        notifier.notify("stop", "Stopped listening")
+        await until(lambda: server.shown == {1: "Stopped listening", 2: "No microphone"})
+        assert [each[0] for each in server.sent] == [0, 0, 1]
         assert server.sent[1][2] == "a &lt; b &amp; c"
         assert server.sent[0][3]["urgency"] == 1
         assert server.sent[1][3]["urgency"] == 2
