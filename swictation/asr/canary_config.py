@@ -58,6 +58,8 @@ _VERSION = re.compile(r"[0-9A-Za-z.+-]{1,40}")
 _TAGS = "tag:yaml.org,2002:"
 _KNOWN_TAGS = {f"{_TAGS}{name}" for name in ("str", "int", "float", "bool", "null", "seq", "map")}
 _DEEPEST, _MOST_NODES, _MOST_TEXT = 16, 100_000, 256
+_LONG_NUMBER = re.compile(rf"[-+0-9][0-9a-fA-FxX_:.]{{{_MOST_TEXT},}}")
+"""YAML counts in sixties, too: "1:59:59" of a megabyte took 17 s to become a number."""
 _MOST = {
     "n_layers": 256,
     "num_layers": 256,
@@ -158,6 +160,8 @@ def _check_events(events: Iterator[Any]) -> None:
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST or count > _MOST_NODES:
             raise Refused("it is nested too deeply, or too long")
+        if isinstance(event, yaml.ScalarEvent) and _LONG_NUMBER.match(event.value):
+            raise Refused("a number in it has too many digits")
         if getattr(event, "anchor", None):
             raise Refused("it refers to itself by an alias")
         tag = getattr(event, "tag", None)

@@ -17,7 +17,7 @@ from swictation.config.rules import RULES, Key, Rule
 from swictation.config.settings import Settings
 from swictation.errors import ConfigError
 
-_MAX_ROWS_OF_A_STATEMENT = 100
+_MAX_ROWS_OF_A_STATEMENT = 25
 _MAX_TOLD = 100
 """Findings of a file: to look for what was meant takes time, and nobody reads thousands."""
 _ENGINE_KEYS = ("engine", "cpu_engine")

@@ -11,11 +11,14 @@ import os
 import pwd
 import shlex
 import stat
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 _ACCESS_LIST = "system.posix_acl_access"
+_HEAD_BYTES, _ENTRY = 4, struct.Struct("<HHI")
+_USER, _OWNING_GROUP, _GROUP, _WRITE = 0x02, 0x04, 0x08, 0x02
 _MOST_LINKS = 40
 _UNMAPPED_UID = 65534
 """In a namespace of users it owns what belongs to somebody outside, such as `/` in a sandbox."""
@@ -79,19 +82,29 @@ def _fault_of(path: Path, status: os.stat_result) -> Fault | None:
         return Fault(f"{path}: everybody may write there", f"{sudo}chmod go-w {name}")
     if not mode & stat.S_IWGRP:
         return None
-    if _has_access_list(path):  # its mask is shown where the group's rights are
+    users, groups = _writers(path, status.st_gid)
+    if users - mine or not all(map(_is_users_alone, groups - {status.st_gid})):
         return Fault(f"{path}: an access list lets others write there", f"{sudo}setfacl -b {name}")
-    if not _is_users_alone(status.st_gid):
+    if not all(map(_is_users_alone, groups)):
         text = f"{path}: the group {_group(status.st_gid)} may write there"
         return Fault(text, f"{sudo}chmod go-w {name}")
     return None
 
 
-def _has_access_list(path: Path) -> bool:
+def _writers(path: Path, gid: int) -> tuple[set[int], set[int]]:
+    """The users and groups beside the owner that may write, where the mode has the group's bit.
+
+    With an access list that bit is the list's mask, and says that somebody in it may do something.
+    """
     try:
-        return bool(os.getxattr(path, _ACCESS_LIST))
+        packed = os.getxattr(path, _ACCESS_LIST)
     except OSError:  # none, or a file system without
-        return False
+        return set(), {gid}
+    entries = list(_ENTRY.iter_unpack(packed[_HEAD_BYTES:]))
+    writers = [(tag, number) for tag, rights, number in entries if rights & _WRITE]
+    users = {number for tag, number in writers if tag == _USER}
+    groups = {number for tag, number in writers if tag == _GROUP}
+    return users, groups | {gid for tag, _ in writers if tag == _OWNING_GROUP}
 
 
 def _is_users_alone(gid: int) -> bool:

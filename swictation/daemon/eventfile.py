@@ -1,7 +1,14 @@
-"""The file of `--events`: it holds what was said, so it is opened for its user's eyes alone."""
+"""The file of `--events`: it holds what was said, so it is opened for its user's eyes alone.
 
+It may be a pipe or a terminal whose reader stands still; the run loop waits for no reader.
+"""
+
+import asyncio
+import contextlib
+import errno
 import os
 import pwd
+import select
 import shlex
 import stat
 from pathlib import Path
@@ -13,6 +20,78 @@ _FLAGS = os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY
 _DEVICES = {os.makedev(1, 3), os.makedev(1, 7), os.makedev(5, 0)}
 """/dev/null, /dev/full, and /dev/tty, which leads to one's own terminal."""
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_MOST_WAITING_BYTES = 8 << 20
+"""Hours of dictation: a reader that has not read for so long does not come back."""
+_LAST_WAIT_MS = 500
+"""At the end, for a reader that reads nothing at all."""
+
+
+class EventFile:
+    """Takes lines without ever waiting; what its reader has not taken yet waits in memory.
+
+    Belongs to the run loop, if there is one.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._fd = file.fileno()
+        os.set_blocking(self._fd, False)
+        self._waiting = bytearray()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """Set while it tells us that there is room again."""
+
+    def write(self, line: bytes) -> None:
+        """Pass the line on, now or when there is room.
+
+        Raises:
+            OSError: it cannot be written, or too much waits already.
+        """
+        if len(self._waiting) + len(line) > _MOST_WAITING_BYTES:
+            raise OSError(errno.ENOBUFS, "nobody reads them")
+        self._waiting += line
+        if self._loop is None:
+            self._push()
+            self._wait_for_room()
+
+    def close(self) -> int:
+        """End the file; how many bytes its reader had no time for."""
+        poll = select.poll()
+        poll.register(self._fd, select.POLLOUT)
+        with contextlib.suppress(OSError):
+            while self._waiting and poll.poll(_LAST_WAIT_MS):
+                self._push()
+        self.abandon()
+        return len(self._waiting)
+
+    def abandon(self) -> None:
+        """End the file at once."""
+        self._rest()
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+    def _push(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self._waiting:
+                del self._waiting[: os.write(self._fd, self._waiting)]
+
+    def _wait_for_room(self) -> None:
+        if self._waiting:
+            with contextlib.suppress(RuntimeError):  # no loop: the next line is the next try
+                self._loop = asyncio.get_running_loop()
+                self._loop.add_writer(self._fd, self._on_room)
+
+    def _on_room(self) -> None:
+        try:
+            self._push()
+        except OSError:  # the next line says so
+            self._waiting.clear()
+        if not self._waiting:
+            self._rest()
+
+    def _rest(self) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.remove_writer(self._fd)
+        self._loop = None
 
 
 def open_private(path: Path) -> BinaryIO:

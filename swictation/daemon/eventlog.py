@@ -1,12 +1,11 @@
 """What happens, as lines of JSON for `--events`: the only place where text is written to a file."""
 
-import contextlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
 
 from swictation.clock import Clock
-from swictation.daemon.eventfile import open_private
+from swictation.daemon.eventfile import EventFile, open_private
 from swictation.shown import json_line
 
 Listener = Callable[[str, dict[str, object]], None]
@@ -26,7 +25,7 @@ class EventLog:
         self._clock = clock
         self._begun_s = clock.now_s()
         self._listeners: list[Listener] = []
-        self._file = open_private(path) if path else None
+        self._file = EventFile(open_private(path)) if path else None
 
     def tell(self, listener: Listener) -> None:
         """Call `listener` for each event, with its name and fields; it must not fail or wait."""
@@ -51,8 +50,8 @@ class EventLog:
         }
         try:
             self._file.write(json_line(record).encode() + b"\n")
-            self._file.flush()
         except OSError as error:
+            self._file.abandon()
             self._file = None
             _log.warning("events are no longer written: %s", error.strerror)
 
@@ -65,6 +64,5 @@ class EventLog:
 
     def close(self) -> None:
         """End the file."""
-        if self._file is not None:
-            with contextlib.suppress(OSError):
-                self._file.close()
+        if self._file is not None and (lost_bytes := self._file.close()):
+            _log.warning("the last %d bytes of the events were read by nobody", lost_bytes)

@@ -61,20 +61,21 @@ class Daemon:
     """Everything from the microphone to the window, for as long as it is wanted."""
 
     def __init__(self, options: Options) -> None:
-        """Raises ConfigError, or UsageError where the events cannot be written."""
+        """Raises ConfigError."""
         self._options = options
         self._settings = options.load_settings()
         self._clock = MonotonicClock()
-        self._events = EventLog(options.events, self._clock)
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT.
 
         Raises:
             AlreadyRunning: there is another one.
+            UsageError: the events cannot be written.
             SwictationError: it cannot begin, or a part broke off.
         """
         with alone(*daemon_lock_files()):
+            self._events = EventLog(self._options.events, self._clock)  # another's are not cut
             try:
                 async with contextlib.AsyncExitStack() as parts:
                     await self._start(parts)

@@ -79,7 +79,8 @@ class Playing:
         return self.outcome
 
     def abandon(self) -> None:
-        """The grace is over: what is not decoded stays in the spool. Raises `Interrupted`."""
+        """The grace is over: what is no text out there stays in the spool. Raises `Interrupted`."""
+        self._stream.delivery.abandon()
         count = len(self._stream.utterances)
         self._events.fault("stopped", f"{count} utterances are not transcribed; sound is kept")
         raise Interrupted(

@@ -1,15 +1,24 @@
 """The terminal, or the next program of a pipe."""
 
+import asyncio
+import contextlib
+import select
 import sys
 from typing import TextIO
 
 from swictation.inject.injector import OTHER_WINDOW, Injection, Target
 
 _TERMINAL = Target("stdout", "")
+_PIECE_CHARACTERS = 1000
+"""Of four bytes at most: what fits into a pipe that has any room."""
+_LAST_WAIT_S = 1.0
 
 
 class StdoutInjector:
     """Writes text as it is committed, and a newline at the end.
+
+    A reader that stands still is waited for (a pager, a terminal after Ctrl-S), and the run loop
+    goes on meanwhile: it may be told to end.
 
     Never for a service: the journal would keep what was said.
     """
@@ -28,8 +37,10 @@ class StdoutInjector:
         if into is not None and into != _TERMINAL:
             return Injection("refused", reason=OTHER_WINDOW)
         try:
-            self._stream.write(text)
-            self._stream.flush()
+            for begin in range(0, len(text), _PIECE_CHARACTERS):
+                await self._wait_for_room()
+                self._stream.write(text[begin : begin + _PIECE_CHARACTERS])
+                self._stream.flush()
         except OSError as error:
             return Injection("refused", reason=error.strerror or str(error))
         return Injection("typed", sent=len(text))
@@ -42,8 +53,26 @@ class StdoutInjector:
         """Nothing is ever unproven here."""
 
     async def flush(self) -> None:
-        """End the line."""
-        await self.inject("\n")
+        """End the line; a reader that stands still is not waited for any more."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WAIT_S):
+                await self.inject("\n")
+
+    async def _wait_for_room(self) -> None:
+        try:
+            fd = self._stream.fileno()
+        except OSError:  # in memory
+            return
+        poll = select.poll()
+        poll.register(fd, select.POLLOUT)
+        if poll.poll(0):
+            return
+        loop, has_room = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_writer(fd, has_room.set)
+        try:
+            await has_room.wait()
+        finally:
+            loop.remove_writer(fd)
 
     async def focus(self) -> Target | None:
         """Always the same one."""

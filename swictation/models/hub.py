@@ -142,7 +142,8 @@ def _fetch(repo: str, revision: str, name: str, most_bytes: int, folder: Path) -
 def _tell_one_line(
     kind: type[BaseException], error: BaseException, _trace: TracebackType | None
 ) -> None:
-    first = next(iter(str(error).strip().splitlines()), "")
+    told = "it takes too much memory" if kind is MemoryError else str(error)
+    first = next(iter(told.strip().splitlines()), "")
     first = shown(first, _LONGEST_LINE)
     sys.stderr.write(f"{kind.__name__}: {first}\n" if first else f"{kind.__name__}\n")
 

@@ -21,6 +21,8 @@ Progress = Callable[[int, int | None, str], None]
 _POLL_S = 0.2
 _WORTH_KEEPING_BYTES = 1 << 20
 _MOST_LOG_BYTES = 1 << 16
+_MOST_MEMORY_BYTES = 512 << 20
+"""Of a helper that fetches: libraries read the text of an error into memory, and it may not end."""
 _LONGEST_LINE = 500
 
 
@@ -116,6 +118,7 @@ class Staging(msgspec.Struct, frozen=True):
                 what=what,
                 total_bytes=total_bytes,
                 most_bytes=most_bytes,
+                most_memory_bytes=_MOST_MEMORY_BYTES,
                 stall_s=stall_s,
                 progress=self.progress,
                 lock_fd=self.lock_fd,
@@ -138,6 +141,7 @@ def run_helper(
     progress: Progress,
     lock_fd: int,
     base_bytes: int = 0,
+    most_memory_bytes: int = resource.RLIM_INFINITY,
 ) -> HelperEnd:
     """Run `python -m ARGUMENTS`, kill it when nothing has been written for `stall_s` seconds.
 
@@ -157,6 +161,7 @@ def run_helper(
         progress: called on this thread several times a second.
         lock_fd: inherited, so that the lock is held for as long as it may still write.
         base_bytes: what is in `growing` already and is not part of `total_bytes`.
+        most_memory_bytes: how much memory it gets; asked for more it raises MemoryError.
 
     Raises:
         TooMuch: it wrote more than `most_bytes`.
@@ -183,6 +188,8 @@ def run_helper(
         try:
             with suppress(ProcessLookupError):  # it has ended already
                 resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+                memory = (most_memory_bytes, most_memory_bytes)
+                resource.prlimit(process.pid, resource.RLIMIT_DATA, memory)
             stalled = _watch(process, growing, stall_s, most_bytes, told)
         finally:
             process.kill()

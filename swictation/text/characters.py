@@ -7,7 +7,7 @@ Kept is what changes how the text looks, and only where it does:
 
 - ZWJ and ZWNJ after a letter of a script that joins its letters (Arabic, Indic, Mongolian, ...);
 - ZWJ between two emoji; VS15 and VS16 after one; VS16 within a keycap;
-- variation selectors after an ideograph, Mongolian's own after its letters;
+- variation selectors after an ideograph; after Mongolian's letters its own, and its separator;
 - tags as the name of a region behind a black flag, closed by the cancel tag.
 
 The marks of direction LRM, RLM and ALM go with the overrides and isolates: no word is spelt with
@@ -27,7 +27,8 @@ _DROPPED = (
 )
 """Unicode's Default_Ignorable_Code_Points, interlinear annotation, and what is no character."""
 
-_CONTROL = "\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+_CONTROL = "\x00-\x1f\x7f-\x9f\u2028\u2029\u2800\ud800-\udfff"
+"""And the blank of braille, which looks like a space and is none."""
 _JOINING = (
     "\u0620-\u07ff\u0840-\u086f\u0870-\u0dff\u0f00-\u109f\u1780-\u18af\u1900-\u1cff\ua840-\ua87f"
     "\ua8e0-\ua9ff\uaa60-\uaadf\uabc0-\uabff\ufb50-\ufdcf\ufdf0-\ufdff\ufe70-\ufefe"
@@ -54,7 +55,7 @@ _TOKEN = re.compile(
     | (?P<emoji>{_ONE_EMOJI}(?:{_ZWJ}{_ONE_EMOJI})*)
     | (?P<keycap>[0-9#*]\ufe0f\u20e3)
     | (?P<ideograph>[{_IDEOGRAPH}][\ufe00-\ufe02\U000e0100-\U000e01ef])
-    | (?P<mongolian>[{_MONGOLIAN}][\u180b-\u180f](?:[{_ZWNJ}{_ZWJ}])?)
+    | (?P<mongolian>[{_MONGOLIAN}](?:[\u180b-\u180d\u180f]\u180e?|\u180e)(?:[{_ZWNJ}{_ZWJ}])?)
     | (?P<joining>[{_JOINING}][{_ZWNJ}{_ZWJ}])
     | (?s:.)
     """,

@@ -18,7 +18,8 @@ _CLOSERS = "\"'“”’«»›‹)\\]}"
 _TAIL_CHARS = 16
 """As much of what is typed as decides how the next utterance is joined."""
 
-_BLANKS = re.compile(r"\s+")
+_BLANKS = re.compile(r"[^\S\u00a0\u202f]\s*|\s{2,}")
+"""One alone that does not break stays: French has it before "!", Mongolian within words."""
 _SECOND_END = re.compile(rf"(?<=[{_END}]) [{_END}]++(?![^\W_])")
 _BLANK_BEFORE_MARK = re.compile(r" (?=[,;:?!…]|\.(?![^\W_]))")
 """A full stop straight before a word is part of it: .5, .NET."""

@@ -6,6 +6,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import termios
 
 import psutil
 import pytest
@@ -241,3 +242,31 @@ def test_it_leaves_no_warning_of_the_interpreter(program):
     assert (done.code, done.out) == (0, program.scene.text + "\n")
     alarms = ("ResourceWarning", "never awaited", "never retrieved", "was destroyed", "ignored")
     assert not [alarm for alarm in alarms if alarm in done.err], done.err
+
+
+@pytest.fixture
+def stopped_terminal():
+    """A terminal after Ctrl-S: what is written to it waits. Its two ends."""
+    ours, theirs = os.openpty()
+    termios.tcflow(theirs, termios.TCOOFF)
+    yield ours, theirs
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_it_can_be_ended_while_the_terminal_is_stopped(program, stopped_terminal):
+    running = program.start_playing(stdout=stopped_terminal[1])
+    running.wait_for("commit")
+    running.send(signal.SIGTERM)
+    done = running.finish()
+    assert done.code == 130
+    assert "the sound is kept" in done.err
+
+
+def test_the_text_comes_when_the_terminal_goes_on(program, stopped_terminal):
+    ours, theirs = stopped_terminal
+    running = program.start_playing(stdout=theirs)
+    running.wait_for("commit")
+    termios.tcflow(theirs, termios.TCOON)
+    assert running.finish().code == 0
+    assert os.read(ours, 1 << 16).decode().strip() == program.scene.text

@@ -52,7 +52,11 @@ class LiarHandler(BaseHTTPRequestHandler):
             self.send_header("Location", lies["redirect"])
             self.end_headers()
             return
-        if "endless" in lies:
+        if "scolding" in lies:
+            lies["status"] = 404
+            self._head(None)
+            self._send(bytes(1 << 20), lies["scolding"] >> 20)
+        elif "endless" in lies:
             self._head(None)
             self._send(bytes(1 << 20), lies["endless"] >> 20)
         elif "gzip" in lies:
@@ -163,6 +167,12 @@ def test_a_body_without_end_is_hung_up_on(serve, lies, is_pinned):
     server = serve(**lies)
     refused(make_spec(WHOLE, is_pinned=is_pinned))
     assert server.sent_bytes < MUCH
+
+
+def test_the_text_of_an_error_without_end_does_not_fill_the_memory(serve):
+    server = serve(scolding=2 << 30)
+    assert "too much memory" in refused(SPEC)
+    assert server.sent_bytes < 1 << 30
 
 
 def test_a_size_beyond_measure_is_refused_before_the_first_byte(serve):

@@ -70,6 +70,8 @@ def laughs():
 
 
 HOSTILE_YAML = {
+    "a number in sixties": b"x: 1" + b":59" * 300_000,
+    "a number in sixties, with a sign": b"x: -1" + b":5" * 300_000,
     "aliases that multiply": laughs(),
     "an object of Python's": b"a: !!python/object/apply:os.system [true]",
     "a name of Python's": b"a: !!python/name:os.system",

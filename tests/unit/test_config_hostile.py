@@ -115,3 +115,13 @@ def test_of_thousands_of_unknown_keys_a_hundred_are_told(file):
     assert len(warnings) == 101
     assert warnings[0] == f"{file}:2: unknown key [vad] hang_over_0: did you mean 'hang_over_s'?"
     assert warnings[-1] == f"{file}: ... and 2900 more"
+
+
+def test_statements_of_many_rows_are_not_parsed_again_for_each_of_them(file, monkeypatch):
+    arrays = "".join(f"x{number} = [\n" + "1,\n" * 97 + "]\n" for number in range(190))
+    file.write_text(f"{arrays}[vad]\nhang_over_s = 'x'\n")
+    loads, parsed = tomllib.loads, []
+    monkeypatch.setattr(tomllib, "loads", lambda text: parsed.append(len(text)) or loads(text))
+    with pytest.raises(ConfigError, match="hang_over_s"):
+        load(file)
+    assert sum(parsed) < 4 * file.stat().st_size

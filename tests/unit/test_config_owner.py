@@ -19,6 +19,7 @@ pytestmark = pytest.mark.unit
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
 STRANGER = 4242
+USER, GROUP = 0x02, 0x08
 
 
 @pytest.fixture
@@ -172,13 +173,24 @@ def test_a_group_of_others_may_not_write(user, file):
     assert told.remedy == f"chmod go-w {file}"
 
 
-def test_an_access_list_that_lets_others_write_is_seen(file):
-    user, other = 0x01, 0x02
-    entries = [(user, 6, -1), (other, 6, STRANGER), (0x04, 4, -1), (0x10, 6, -1), (0x20, 4, -1)]
-    packed = b"".join(struct.pack("<HHi", *entry) for entry in entries)
+def set_access_list(path, *entries):
+    """Owner and group may write; `entries` are tag, rights and number of others."""
+    whole = sorted([(0x01, 7, -1), (0x04, 6, -1), *entries, (0x10, 7, -1), (0x20, 5, -1)])
+    packed = b"".join(struct.pack("<HHi", *entry) for entry in whole)
     try:
-        os.setxattr(file, "system.posix_acl_access", (2).to_bytes(4, "little") + packed)
+        os.setxattr(path, "system.posix_acl_access", (2).to_bytes(4, "little") + packed)
     except OSError as error:
         pytest.skip(f"no access lists here: {error.strerror}")
+
+
+@pytest.mark.parametrize("tag", [USER, GROUP])
+def test_an_access_list_that_lets_others_write_is_seen(file, tag):
+    set_access_list(file, (tag, 6, STRANGER))
     assert "an access list lets others write there" in refused(file).message
     assert refused(file).remedy == f"setfacl -b {file}"
+
+
+def test_an_access_list_that_lets_others_in_and_not_write_is_taken(user, home, file):
+    set_access_list(home, (USER, 1, STRANGER), (GROUP, 5, STRANGER))  # a server that reads there
+    set_access_list(file, (USER, 6, user.pw_uid), (USER, 4, STRANGER))
+    assert load(file).path == file

@@ -1,9 +1,12 @@
+import asyncio
 import fcntl
 import os
 
 import pytest
 
+from swictation.config.settings import Settings
 from swictation.daemon.alone import alone
+from swictation.daemon.lifecycle import Daemon, Options
 from swictation.errors import AlreadyRunning
 from swictation.paths import daemon_lock_files
 
@@ -79,3 +82,14 @@ def test_what_stands_in_a_lock_is_not_believed_if_it_is_no_number(other, tmp_pat
     with pytest.raises(AlreadyRunning) as refused, alone(tmp_path / "lock"):
         pass
     assert "rm" not in refused.value.message + refused.value.remedy
+
+
+def test_a_second_daemon_leaves_the_events_of_the_first_as_they_are(tmp_path, other):
+    path = tmp_path / "events.jsonl"
+    path.write_text("what was said")
+    path.chmod(0o600)
+    other(daemon_lock_files()[0])
+    second = Daemon(Options(Settings, ("none",), events=path))
+    with pytest.raises(AlreadyRunning):
+        asyncio.run(second.run())
+    assert path.read_text() == "what was said"

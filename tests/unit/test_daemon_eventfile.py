@@ -1,10 +1,14 @@
 """The file of `--events` holds text: it is its user's alone, or it is not written."""
 
+import asyncio
 import contextlib
+import fcntl
+import json
 import os
 import shlex
 import stat
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -135,3 +139,85 @@ def test_other_devices_are_refused(path, device):
 
 def test_a_folder_is_refused(tmp_path):
     assert "no file, no pipe and no terminal" in refusal(tmp_path).message
+
+
+def stalled_pipe(path) -> int:
+    """A pipe with room for a page, and its reader, which does not read."""
+    os.mkfifo(path, 0o600)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
+    return reader
+
+
+def read_all(reader) -> bytes:
+    os.set_blocking(reader, True)
+    with os.fdopen(reader, "rb") as file:
+        return file.read()
+
+
+def test_a_reader_that_stands_still_is_not_waited_for_and_gets_all_when_it_goes_on(path):
+    reader = stalled_pipe(path)
+
+    async def dictate() -> None:
+        log = EventLog(path, MonotonicClock())
+        for number in range(1000):
+            log.write("commit", text="spoken", n=number)
+        came = b""
+        while came.count(b"\n") < 1000:  # the loop alone passes them on
+            try:
+                came += os.read(reader, 1 << 16)
+            except BlockingIOError:
+                await asyncio.sleep(0)
+        assert [json.loads(line)["n"] for line in came.splitlines()] == list(range(1000))
+        log.close()
+
+    asyncio.run(dictate())
+    assert read_all(reader) == b""
+
+
+def test_at_the_end_a_reader_that_reads_gets_the_rest(path):
+    reader = stalled_pipe(path)
+    log = EventLog(path, MonotonicClock())
+    for _ in range(1000):
+        log.write("commit", text="spoken")
+    with ThreadPoolExecutor(1) as pool:
+        came = pool.submit(read_all, reader)
+        log.close()
+        assert came.result().count(b"\n") == 1000
+
+
+def test_at_the_end_a_reader_that_stands_still_is_left_and_it_is_told(path, caplog):
+    reader = stalled_pipe(path)
+    log = EventLog(path, MonotonicClock())
+    for _ in range(1000):
+        log.write("commit", text="spoken")
+    log.close()
+    assert "of the events were read by nobody" in caplog.text
+    os.close(reader)
+
+
+def test_what_waits_for_a_reader_has_a_bound(path, caplog):
+    reader = stalled_pipe(path)
+    log = EventLog(path, MonotonicClock())
+    while log.has_reader:
+        log.write("commit", text="spoken" * 10_000)
+    assert caplog.messages == ["events are no longer written: nobody reads them"]
+    log.write("commit", text="spoken")
+    log.close()
+    os.close(reader)
+
+
+def test_a_reader_that_goes_away_while_lines_wait_is_told(path, caplog):
+    reader = stalled_pipe(path)
+
+    async def dictate() -> None:
+        log = EventLog(path, MonotonicClock())
+        log.write("commit", text="spoken" * 1000)
+        os.close(reader)
+        while log.has_reader:
+            await asyncio.sleep(0)
+            log.write("commit", text="spoken")
+        log.close()
+
+    asyncio.run(dictate())
+    assert caplog.messages == ["events are no longer written: Broken pipe"]

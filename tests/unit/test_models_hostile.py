@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import stat
+import struct
 import tarfile
 import zipfile
 
@@ -293,11 +294,27 @@ def test_what_is_no_plain_file_is_not_waited_for(place, kind):
         nemo.unpack(path, place / "target", lambda *_: None)
 
 
+def test_what_other_tars_note_of_a_file_is_passed_over(place):
+    noted = tar.notes(SCHILY_dev=1, SCHILY_xattr_user_note="x", LIBARCHIVE_creationtime=1.5)
+    assert unpack(place, noted + tar.good() + tar.END) is None
+    assert whole(place)
+
+
 def deflated(data):
     return weights(data, compression=zipfile.ZIP_DEFLATED)
 
 
+def crowded(count):
+    """A zip of so many members that are nowhere: only its list is long."""
+    entry = b"PK\x01\x02" + bytes(24) + b"\x01\x00" + bytes(16) + b"a"
+    where = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, 47 * count, 0)
+    there = struct.pack("<4sLQL", b"PK\x06\x07", 0, 47 * count, 1)
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, *[0xFFFFFFFF] * 2, 0)
+    return entry * count + where + there + end
+
+
 SPOILT_WEIGHTS = {
+    "a list of 60 000 members": (crowded(60_000), "truncated or damaged"),
     "no zip": (b"\x80\x02}q\x00." * 1000, "truncated or damaged"),
     "cut": (WEIGHTS[:-4000], "truncated or damaged"),
     "compressed": (deflated(bytes(1 << 20)), "compressed"),

@@ -21,7 +21,7 @@ NEEDED = [
     "क्\u200dष",  # Devanagari: a half form
     "ක්\u200dය",  # Sinhala
     "ന്\u200d",  # Malayalam: a chillu as it was written before it had a letter
-    "ᠮᠣᠩᠭᠣᠯ\u180e\u1820 ᠰ\u180b",  # Mongolian: vowel separator, free variation
+    "ᠮᠣᠩᠭᠣᠯ\u180e\u1820 ᠰ\u180b ᠨ\u180b\u180e\u1820",  # Mongolian: vowel separator, free variation
     "葛\U000e0100城市 神\ufe00",
     "👩\u200d❤\ufe0f\u200d💋\u200d👨",
     "👩🏽\u200d🚀 👍🏽",
@@ -53,9 +53,12 @@ HIDDEN = [
     ("日\ufe0f x\U000e0100", "日 x"),
     ("\ufff9base\ufffagloss\ufffb", "basegloss"),
     ("a\u3164\uffa0\u115f\u034fb", "ab"),
+    ("ᠰ\u180b\u180b\u180e\u180e", "ᠰ\u180b"),
+    ("a\u2800b", "a b"),
     ("م\u180e\u200cن", "من"),  # a selector of another script
     ("bad\ufdd0\uffff\U0010fffe", "bad"),
 ]
+BLANK_OF_BRAILLE = 0x2800
 INVISIBLE = "\u200b\u200c\u200d\u200e\u202e\u2066\ufe0e\ufe0f\u00ad\ufeff\U000e0100\u180b\u180e"
 PARTS = [*NEEDED, *INVISIBLE, *TAGGED, "\U000e007f", "🏴", "👩", "❤", "🏽", "1", "\u20e3", "\n"]
 PARTS += ["م", "ක", "ᠮ", "葛", "a", " ", "\x1b", "\u2028", "\ud800"]
@@ -98,7 +101,7 @@ def test_of_all_characters_alone_none_is_left_that_is_not_seen():
     for code in range(sys.maxunicode + 1):
         out = cleaned(f"a{chr(code)}b")
         category = unicodedata.category(chr(code))
-        if category in {"Cc", "Cs", "Zl", "Zp"}:
+        if category in {"Cc", "Cs", "Zl", "Zp"} or code == BLANK_OF_BRAILLE:
             assert out == "a b", hex(code)
         elif category == "Cf" and code not in seen_formats:
             assert out == "ab", hex(code)

@@ -47,6 +47,15 @@ def test_blanks_and_control_characters_become_one_space(pieces):
     assert typed([*pieces, "."]) == "A b."
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["Quoi\u202f? Non\u00a0! «\u00a0Si\u00a0» : 10\u202f000\u00a0€.", "ᠮᠣᠩᠭᠣᠯ\u202fᠤᠨ"],
+)
+def test_a_space_that_does_not_break_stays_wherever_it_is_cut(text):
+    for cut in range(len(text) + 1):
+        assert typed([text[:cut], text[cut:]]) == text.replace(" :", ":")
+
+
 def test_a_space_at_a_pieces_end_waits_for_the_next_piece():
     composer = Composer(TextSettings(), "en")
     assert composer.append(Commit(0, " Hello ", final=False)) == "Hello"

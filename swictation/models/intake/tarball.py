@@ -41,8 +41,11 @@ _KINDS = {
 }
 _HARMLESS = {
     *(b"mtime", b"atime", b"ctime", b"uid", b"gid", b"uname", b"gname", b"comment"),
+    *(b"SCHILY.dev", b"SCHILY.ino", b"SCHILY.nlink", b"SCHILY.fflags"),
+    *(b"LIBARCHIVE.creationtime", b"RHT.security.selinux"),
 }
-"""What Python's tarfile adds to a header. All else could say that a member is another."""
+_HARMLESS_BEGINNINGS = (b"SCHILY.xattr.", b"SCHILY.acl.", b"LIBARCHIVE.xattr.")
+"""What tars add to a header (Python's, GNU's, BSD's). All else could make a member another."""
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -189,7 +192,7 @@ def _check_notes(source: _Source, size_bytes: int | None, path: Path) -> None:
         length, _, _ = notes[:8].partition(b" ")
         end = int(length) if length.isdigit() else 0
         key = notes[len(length) + 1 : end].partition(b"=")[0]
-        if key not in _HARMLESS:
+        if key not in _HARMLESS and not key.startswith(_HARMLESS_BEGINNINGS):
             raise ModelError(f"{path} says in a second header what counts: {shown(key)}", OTHER)
         notes = notes[end:]
 
