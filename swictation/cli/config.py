@@ -8,6 +8,7 @@ import click
 
 from swictation import paths
 from swictation.asr import registry
+from swictation.cli.groups import Group
 from swictation.cli.main import typeable
 from swictation.config.load import Loaded, load
 from swictation.config.render import render, render_defaults
@@ -16,7 +17,7 @@ from swictation.models import extras
 from swictation.models.catalog import CANARY
 
 
-@click.group()
+@click.group(cls=Group)
 def config() -> None:
     """Check and show the configuration."""
 
@@ -24,7 +25,10 @@ def config() -> None:
 @config.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 def check(file: Path | None) -> None:
-    """Check FILE, or your own configuration; every mistake is told at once."""
+    """Check FILE, or your own configuration.
+
+    Every mistake is told at once, with its line.
+    """
     loaded = _load(file, registry.names())
     if loaded.path is None:
         own = paths.config_file()

@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from swictation.cli.groups import Group
 from swictation.control.client import call
 from swictation.control.status import count
 
@@ -51,9 +52,9 @@ def paste_last() -> None:
     click.echo(f"typed {count(typed, 'text')}")
 
 
-@click.group()
+@click.group(cls=Group)
 def record() -> None:
-    """The same as start, stop, toggle and cancel, by the names other programs use."""
+    """start, stop, toggle and cancel, as other programs name them."""
 
 
 for _command in (start, stop, toggle, cancel):

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from swictation import __version__
-from swictation.cli.lazy import lazy_group
+from swictation.cli.groups import lazy_group
 from swictation.errors import (
     ConfigError,
     Interrupted,
@@ -27,7 +27,7 @@ EXIT_NOT_RUNNING = 3
 EXIT_NOTHING_RECORDED = 5
 EXIT_INTERRUPTED = 130
 
-_CALL = re.compile(r"(?<![\w/.-])swictation (?=[a-z])")
+_CALL = re.compile(r"(?<![\w/.-])swictation (?=[a-z]|--)")
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ _COMMANDS = {
 
 
 @click.command(cls=lazy_group(_COMMANDS), context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="swictation")
+@click.version_option(__version__, "-V", "--version", prog_name="swictation")
 def cli() -> None:
     """Speak, and the words appear. A spoken word is never lost."""
 
