@@ -4,8 +4,8 @@ import sys
 
 import click
 
+from swictation.cli.daemon import call
 from swictation.cli.groups import Group
-from swictation.control.client import call
 from swictation.control.status import count
 
 

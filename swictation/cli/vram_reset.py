@@ -2,7 +2,7 @@
 
 import click
 
-from swictation.control.client import call
+from swictation.cli.daemon import call
 
 
 @click.command()

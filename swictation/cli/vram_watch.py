@@ -25,7 +25,8 @@ _EVERY_S = 1.0
 def watch(once: bool) -> None:
     """Show who holds the GPU's memory, until Ctrl-C.
 
-    Also the level of use and what is done about it. It asks the daemon and never the card, so it keeps no card awake.
+    Also the level of use and what is done about it. It asks the daemon and never the card, so it
+    keeps no card awake.
     """
     console = Console(highlight=False)
     if once:
