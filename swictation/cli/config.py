@@ -13,6 +13,7 @@ from swictation.cli.main import typeable
 from swictation.config.load import Loaded, load
 from swictation.config.render import render, render_defaults
 from swictation.config.settings import Settings
+from swictation.control.status import count
 from swictation.models import extras
 from swictation.models.catalog import CANARY
 
@@ -37,8 +38,15 @@ def check(file: Path | None) -> None:
         make_one = f"mkdir -p {folder} && swictation config show --defaults > {name}"
         click.echo(f"  -> to make one: {typeable(make_one)}")
     else:
-        click.echo(f"{loaded.path}: ok")
+        click.echo(f"{loaded.path}: {_verdict(loaded)}")
     _note_uninstalled(loaded.settings)
+
+
+def _verdict(loaded: Loaded) -> str:
+    """A file with warnings can be used, but does not do all that its author meant."""
+    if not loaded.warnings:
+        return "ok"
+    return f"it can be used, with {count(len(loaded.warnings), 'warning')} (above)"
 
 
 @config.command()

@@ -204,6 +204,11 @@ def _canary(context: click.Context, name: str) -> ModelLocation:
             _unpack(given, quiet=False)
         return locate(name, "en", catalog, CANARY)
     known = named(name, catalog)
+    if known and known.engine != CANARY:
+        raise ModelError(
+            f"{known.name} needs no conversion: the engine {known.engine} converts while it loads.",
+            f"swictation model list   (shows the models of {CANARY}, which can be converted)",
+        )
     language = known.languages[0] if known else "en"
     return locate(name, language, catalog, CANARY)
 

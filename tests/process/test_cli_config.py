@@ -51,7 +51,7 @@ def test_without_a_file_check_says_that_the_defaults_hold_and_how_to_make_one(sw
 def test_a_good_file_is_ok_and_its_unknown_keys_warn_on_stderr(swictation, own):
     own.write_text("[vad]\nhang_over = 1\n")
     done = swictation("check")
-    assert (done.returncode, done.stdout) == (0, f"{own}: ok\n")
+    assert (done.returncode, done.stdout) == (0, f"{own}: it can be used, with 1 warning (above)\n")
     expected = f"warning: {own}:2: unknown key [vad] hang_over: did you mean 'hang_over_s'?\n"
     assert done.stderr == expected
 
