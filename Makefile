@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 JOBS   ?= $(shell n=$$((2 * $$(nproc))); echo $$((n < 8 ? n : 8)))
 PYTEST := $(BIN)/python -m pytest --numprocesses=$(JOBS)
 
-.PHONY: run test test-desktop test-canary canary check fault-matrix bench fmt clean test-pythons
+.PHONY: run test test-desktop test-canary canary check fault-matrix fault-kills bench fmt clean test-pythons
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.core
@@ -43,6 +43,10 @@ fmt: $(VENV)/.dev
 # Everything that may befall a card and its worker, at every moment: the table of docs/vram.md.
 fault-matrix: $(VENV)/.dev
 	@cd tests && ../$(BIN)/python -m faults
+
+# Hundreds of killed workers, some in pairs: where is each word? The table of docs/testing.md.
+fault-kills: $(VENV)/.dev
+	@cd tests && ../$(BIN)/python -m faults.kills $(ARGS)
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m tests.bench

@@ -1,5 +1,3 @@
 """A dictation daemon for Linux: a spoken word is never lost."""
 
-from importlib.metadata import version
-
-__version__ = version("swictation")
+__version__ = "0.1.0"

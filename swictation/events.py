@@ -94,6 +94,12 @@ class WorkerGone(msgspec.Struct, frozen=True):
     """Of the fault, where it is one."""
 
 
+class RetryNews(msgspec.Struct, frozen=True):
+    """What the worker says that tries what is set aside: it serves nobody else."""
+
+    event: WorkerReady | WorkerAnswered | WorkerFailed | WorkerGone
+
+
 class OrderDone(msgspec.Struct, frozen=True):
     """A worker carried out what it was told beside its work, or could not."""
 
@@ -155,10 +161,18 @@ class ThreadFailed(msgspec.Struct, frozen=True):
     reason: str
 
 
+class RingStrained(msgspec.Struct, frozen=True):
+    """Most of what RAM holds is not dealt with: told each second of sound while that is so."""
+
+
 class SpoolFailed(msgspec.Struct, frozen=True):
-    """The spool cannot be written: from now on audio is kept in RAM alone."""
+    """The spool cannot be written: what it lacks is kept in RAM alone, until it recovers."""
 
     reason: str
+
+
+class SpoolRecovered(msgspec.Struct, frozen=True):
+    """The spool can be written again; all that RAM still had of what it lacked is on disk."""
 
 
 class Composed(msgspec.Struct, frozen=True):
@@ -189,10 +203,22 @@ class TextHeld(msgspec.Struct, frozen=True):
     count: int
     reason: str
     is_on_clipboard: bool
+    pending: int = 0
+    """Of them: what its window has not taken yet and may still take by itself."""
+
+
+class TextDoubted(msgspec.Struct, frozen=True):
+    """Some of an utterance's text may have arrived or not, and nobody will ever know.
+
+    It is not sent again, so its sound is all that is left if it has not.
+    """
+
+    utterance: int
+    reason: str
 
 
 class HeldSettled(msgspec.Struct, frozen=True):
-    """Nothing of these utterances is held any more: it is delivered, or cancelled."""
+    """Fewer texts are held: they arrived, or were cancelled. Of these utterances none is left."""
 
     utterances: tuple[int, ...]
 
@@ -216,6 +242,7 @@ Event = (
     | WorkerAnswered
     | WorkerFailed
     | WorkerGone
+    | RetryNews
     | OrderDone
     | VramRead
     | DetectorMoved
@@ -224,11 +251,19 @@ Event = (
     | FrameSkipped
     | AudioLost
     | ThreadFailed
+    | RingStrained
     | SpoolFailed
+    | SpoolRecovered
     | Composed
     | Injected
     | TextHeld
+    | TextDoubted
     | HeldSettled
     | Commanded
     | StopRequested
 )
+
+CardEvent = (
+    WorkerReady | WorkerAnswered | WorkerFailed | WorkerGone | OrderDone | VramRead | DetectorMoved
+)
+"""What concerns who shares the card's memory."""

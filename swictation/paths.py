@@ -1,5 +1,8 @@
 """Where things live, by the XDG base directory specification. Never /tmp."""
 
+import errno
+import os
+import stat
 from pathlib import Path
 
 import platformdirs
@@ -32,11 +35,36 @@ def dbus_services_dir() -> Path:
     return platformdirs.user_data_path() / "dbus-1" / "services"
 
 
-def daemon_lock_file() -> Path:
-    """`$XDG_STATE_HOME/swictation/daemon.lock`, held by the one daemon that may run."""
-    return platformdirs.user_state_path(_APP) / "daemon.lock"
+def daemon_lock_files() -> tuple[Path, ...]:
+    """The locks that the one daemon which may run holds, the surest first.
+
+    `$XDG_RUNTIME_DIR/swictation/daemon.lock` where there is one, since that is in memory, and
+    `$XDG_STATE_HOME/swictation/daemon.lock`, which keeps out those without that variable, and
+    versions up to 0.1, which know only that one.
+    """
+    in_state = platformdirs.user_state_path(_APP) / "daemon.lock"
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if not os.path.isabs(runtime) or not os.path.isdir(runtime):
+        return (in_state,)
+    return Path(runtime) / _APP / "daemon.lock", in_state
 
 
 def cache_dir() -> Path:
     """`$XDG_CACHE_HOME/swictation`: whatever is here may be deleted at any time."""
     return platformdirs.user_cache_path(_APP)
+
+
+def make_private(folder: Path) -> None:
+    """Have a folder that its user alone may enter, whatever the umask; one that is there is closed.
+
+    Raises:
+        OSError: it cannot be made, or is another user's.
+    """
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(mode=0o700, exist_ok=True)
+    status = folder.stat()
+    if status.st_uid != os.geteuid():
+        raise PermissionError(errno.EPERM, "it is no folder of yours", str(folder))
+    if stat.S_IMODE(status.st_mode) != 0o700:
+        folder.chmod(0o700)

@@ -90,9 +90,27 @@ class Stabilizer:
         return self._pending
 
     @property
+    def committed(self) -> str:
+        """What is committed of the utterance that is open, as its engine wrote it."""
+        return self._current.forced_text if self._current else ""
+
+    @property
     def is_idle(self) -> bool:
         """Whether no point waits and no utterance is open."""
         return not self._points and self._current is None
+
+    def needs(self, utterance: int, first_sample: int, last_sample: int) -> int:
+        """From where on the sound of `utterance`, there from `first` to `last`, may be decoded yet.
+
+        `last_sample` where none of it is.
+        """
+        current = self._current
+        if self._pending and self._pending.utterance == utterance:
+            return max(first_sample, self._pending.first_sample)
+        if current and current.number == utterance:
+            return last_sample if current.is_given_up else self._window(current, last_sample)[0]
+        waiting = [point.utterance for point in self._points if isinstance(point, SpeechStarted)]
+        return first_sample if utterance in waiting else last_sample
 
     def partial(self, first_sample: int, last_sample: int) -> DecodeRequest | None:
         """A request for tentative text of the open utterance, from `first_sample` at the earliest.

@@ -22,7 +22,10 @@ SHORTEST_S, LONGEST_S = 10.0, 30.0
 _MIB = 1 << 20
 _HEAD = 64
 """Whisper's heads are so wide, in every size."""
-_MOST_VARIABLES = 100_000
+_MOST_VARIABLES = 10_000
+_MOST_DIMENSIONS, _LONGEST_NAME = 8, 256
+_ITEM_BYTES = (4, 1, 2, 4, 2, 2)
+"""Of CTranslate2's types by their numbers: float32, int8, int16, int32, float16, bfloat16."""
 _MOST_CACHED_MIB = 200.0
 """CTranslate2 keeps so much for later, whatever was taken."""
 _FRAMES_PER_S = 50
@@ -114,23 +117,34 @@ def _shape(shapes: dict[str, tuple[int, ...]]) -> Shape:
 
 
 def _variables(file: BinaryIO) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Names and shapes; what lies between them is skipped."""
+    """Names and shapes; what lies between them is skipped.
+
+    Each says twice how large it is, by its shape and in bytes. CTranslate2 makes room for the one
+    and reads the other, so they have to be the same.
+    """
+    file_bytes = file.seek(0, 2)
+    file.seek(0)
     _numbers(file, "<I")
     _text(file)
     _, count = _numbers(file, "<II")
     if count > _MOST_VARIABLES:
-        raise struct.error("too many variables")
+        raise ValueError("too many variables")
     for _ in range(count):
         name = _text(file)
         (rank,) = _numbers(file, "<B")
+        if rank > _MOST_DIMENSIONS:
+            raise ValueError("too many dimensions")
         dims = _numbers(file, f"<{rank}I")
-        _, size = _numbers(file, "<BI")
-        file.seek(size, 1)
+        kind, size = _numbers(file, "<BI")
+        if size != _product(dims) * _ITEM_BYTES[kind] or file.seek(size, 1) > file_bytes:
+            raise ValueError(f"{name} is not as large as it says")
         yield name, dims
 
 
 def _text(file: BinaryIO) -> str:
     (length,) = _numbers(file, "<H")
+    if length > _LONGEST_NAME:
+        raise ValueError("too long a name")
     return file.read(length).rstrip(b"\0").decode()
 
 

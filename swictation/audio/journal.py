@@ -7,20 +7,26 @@ spool. When both are exhausted the oldest are dropped, counted and visible: only
 microphone can lose, because a file waits while more than 60 s are unsettled.
 """
 
+import contextlib
 from collections import deque
 from collections.abc import Callable
-from threading import Condition
+from threading import Condition, Lock
 
 import msgspec
 import numpy as np
 
 from swictation.errors import AudioLostError
-from swictation.types import Samples, to_samples, to_seconds
+from swictation.types import SAMPLE_RATE_HZ, Samples, to_samples, to_seconds
 
 RING_S = 120.0
 UNSETTLED_LIMIT_S = 60.0
 
 ReadBack = Callable[[int, int], Samples | None]
+Span = tuple[int, int]
+"""Samples from the first to the one behind the last."""
+
+_LOST_AT_ONCE = to_samples(0.1)
+"""How finely it is told what is lost."""
 
 
 _GAP_SAMPLES = to_samples(0.2)
@@ -39,10 +45,28 @@ class Stretch(msgspec.Struct, frozen=True):
 class Journal:
     """A log of samples. Thread-safe: one writer (audio), several readers."""
 
-    def __init__(self, ring_s: float = RING_S, read_back: ReadBack | None = None) -> None:
+    def __init__(
+        self,
+        ring_s: float = RING_S,
+        read_back: ReadBack | None = None,
+        on_strain: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Begin with nothing.
+
+        Args:
+            ring_s: how much stays in RAM.
+            read_back: the spool's.
+            on_strain: called on the writer's thread, once for each second of sound, while most of
+                the ring is not dealt with: what comes next may overwrite it.
+        """
         self._ring: Samples = np.zeros(to_samples(ring_s), np.int16)
         self._read_back = read_back
-        self._changed = Condition()
+        self._on_strain = on_strain
+        self._strained_sample = 0
+        self._alone = Lock()
+        self._grown = Condition(self._alone)
+        self._settled = Condition(self._alone)
+        """Two, so that each wakes only the thread that waits for it."""
         self._end_sample = 0
         self._ends: deque[int] = deque()
         """Where dictations end that are not heard to their end: few, a person starts them."""
@@ -65,30 +89,36 @@ class Journal:
 
     def append(self, samples: Samples) -> None:
         """Add captured samples, int16 (n,). Never waits."""
-        with self._changed:
+        with self._grown:
             self._put(samples)
-            self._changed.notify_all()
+            self._grown.notify_all()
+            is_strained = self._end_sample - self._settled_sample > len(self._ring) * 3 // 4
+            is_due = self._end_sample - self._strained_sample >= SAMPLE_RATE_HZ
+            if is_strained and is_due:
+                self._strained_sample = self._end_sample
+        if is_strained and is_due:
+            self._on_strain()
 
     def end_dictation(self) -> None:
         """The dictation ends with the last sample that was appended; zeros follow."""
-        with self._changed:
+        with self._grown:
             self._ends.append(self._end_sample)
             self._put(np.zeros(_GAP_SAMPLES, np.int16))
-            self._changed.notify_all()
+            self._tell_all()
 
     def close(self) -> None:
         """Nobody is to wait any longer."""
-        with self._changed:
+        with self._alone:
             self._is_closed = True
-            self._changed.notify_all()
+            self._tell_all()
 
     def next_stretch(self, sample: int, limit_samples: int) -> Stretch | None:
         """Wait for what follows `sample`: at most `limit_samples`, or a dictation's end.
 
         For one reader, who hears everything in order. None once the journal is closed.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: self._is_closed or self._end_sample > sample)
+        with self._grown:
+            self._grown.wait_for(lambda: self._is_closed or self._end_sample > sample)
             if self._is_closed:
                 return None
             end = min(self._end_sample, sample + limit_samples)
@@ -99,15 +129,15 @@ class Journal:
 
     def settle(self, sample: int) -> None:
         """All before `sample` is dealt with: its text has arrived or it is silence."""
-        with self._changed:
+        with self._settled:
             self._settled_sample = max(self._settled_sample, sample)
-            self._changed.notify_all()
+            self._settled.notify_all()
 
     def wait_for_room(self, is_over: Callable[[], bool]) -> None:
         """Wait while more than UNSETTLED_LIMIT_S are unsettled, nothing is over or closed."""
         limit = to_samples(UNSETTLED_LIMIT_S)
-        with self._changed:
-            self._changed.wait_for(
+        with self._settled:
+            self._settled.wait_for(
                 lambda: (
                     self._end_sample - self._settled_sample <= limit or self._is_closed or is_over()
                 )
@@ -119,14 +149,37 @@ class Journal:
         Raises:
             AudioLostError: part of them is neither in RAM nor in the spool.
         """
-        with self._changed:
-            if first_sample >= self.ring_start_sample:
+        with self._alone:
+            begins = self.ring_start_sample
+            if first_sample >= begins:
                 return self._get(first_sample, last_sample)
-        kept = self._read_back(first_sample, last_sample) if self._read_back else None
+        until = min(last_sample, begins)
+        kept = self._read_back(first_sample, until) if self._read_back else None
         if kept is None:
-            span = f"{to_seconds(first_sample):.1f}-{to_seconds(last_sample):.1f} s"
+            span = f"{to_seconds(first_sample):.1f}-{to_seconds(until):.1f} s"
             raise AudioLostError(f"The audio at {span} is no longer kept.")
-        return kept
+        if until == last_sample:
+            return kept
+        return np.concatenate([kept, self.read(until, last_sample)])
+
+    def read_what_is_left(self, first_sample: int, last_sample: int) -> tuple[Samples, list[Span]]:
+        """Like `read`, with zeros in place of what is kept nowhere; and what that is."""
+        with contextlib.suppress(AudioLostError):
+            return self.read(first_sample, last_sample), []
+        parts: list[Samples] = []
+        lost: list[Span] = []
+        for at in range(first_sample, last_sample, _LOST_AT_ONCE):
+            until = min(last_sample, at + _LOST_AT_ONCE)
+            try:
+                parts.append(self.read(at, until))
+            except AudioLostError:
+                parts.append(np.zeros(until - at, np.int16))
+                lost.append((at, until))
+        return np.concatenate(parts), lost
+
+    def _tell_all(self) -> None:
+        self._grown.notify_all()
+        self._settled.notify_all()
 
     def _put(self, samples: Samples) -> None:
         for start in range(0, len(samples), len(self._ring)):

@@ -8,12 +8,14 @@ import numpy as np
 import soxr  # pyright: ignore[reportMissingTypeStubs]
 
 from swictation.audio.keeper import Keeper, MicrophoneState
-from swictation.audio.recording import SILENT_AFTER_S, Recording
+from swictation.audio.recording import SILENT_AFTER_S, Block, Recording
 from swictation.audio.source import Deliver, Stop
 from swictation.types import SAMPLE_RATE_HZ, Samples
 
 LAST_BLOCK_WAIT_S = 0.25
 _LOOK_S = 0.25
+_LOOK_AGAIN_S = 0.5
+"""For a stop that no block follows: else the block tells of it."""
 
 
 class Microphone:
@@ -96,28 +98,47 @@ class Microphone:
                     self._keeper.tell_stuck()
                 continue
             waited_s = 0.0
-            _listen(recording, deliver, stop)
+            _Hearing(recording, deliver, stop).listen()
             if recording.has_ended:
                 self._keeper.is_drained(recording)
 
 
-def _listen(recording: Recording, deliver: Deliver, stop: Event) -> None:
-    """Deliver until the moment of `stop`, or all there is of a recording that breaks off."""
-    resample = _resampler(recording.rate_hz)
-    stopped_s: float | None = None
-    while True:
-        block = recording.take(LAST_BLOCK_WAIT_S)
-        if block:
-            deliver(resample(block.samples, False))
-        if block is None and (recording.has_ended or stopped_s is not None):
-            break
-        if stop.is_set() and stopped_s is None:
-            stopped_s = stop.at_s if isinstance(stop, Stop) else None
-            stopped_s = time.monotonic() if stopped_s is None else stopped_s
-        if block and stopped_s is not None and block.until_s >= stopped_s:
-            break
-    if len(rest := resample(np.empty(0, np.int16), True)):
-        deliver(rest)
+class _Hearing:
+    """One dictation's part of a recording."""
+
+    def __init__(self, recording: Recording, deliver: Deliver, stop: Event) -> None:
+        self._recording = recording
+        self._deliver = deliver
+        self._stop = stop
+        self._resample = _resampler(recording.rate_hz)
+        self._stopped_s: float | None = None
+
+    def listen(self) -> None:
+        """Until the moment of `stop` is delivered, or all there is of what breaks off."""
+        recording = self._recording
+        recording.hand_to(self._take)
+        try:
+            while not recording.wait_handed(_LOOK_AGAIN_S) and not self._is_in_vain():
+                pass
+        finally:
+            recording.let_go()
+        if len(rest := self._resample(np.empty(0, np.int16), True)):
+            self._deliver(rest)
+
+    def _take(self, block: Block) -> bool:
+        """Deliver it; whether it holds the moment of `stop`. On PortAudio's thread."""
+        self._deliver(self._resample(block.samples, False))
+        if not self._stop.is_set():
+            return False
+        if self._stopped_s is None:
+            told_s = self._stop.at_s if isinstance(self._stop, Stop) else None
+            self._stopped_s = time.monotonic() if told_s is None else told_s
+        return block.until_s >= self._stopped_s
+
+    def _is_in_vain(self) -> bool:
+        """Whether it is stopped, and no block comes in which that happened."""
+        age_s = self._recording.last_block_age_s
+        return self._stop.is_set() and (age_s is None or age_s >= LAST_BLOCK_WAIT_S)
 
 
 def _resampler(rate_hz: int) -> Callable[[Samples, bool], Samples]:

@@ -23,7 +23,7 @@ FIRST_BLOCK_S = 3.0
 _MOST_LAG_S = 1.0
 """A driver that says more is wrong."""
 _MOST_BLOCKS = 1200
-"""Two minutes by which a listener may be late; then new blocks are dropped and counted."""
+"""Two minutes for which nobody may come to listen; then new blocks are dropped and counted."""
 
 _PULSE_SOURCE = "PULSE_SOURCE"
 """Which source a stream of libpulse records from; the ALSA bridge has no other way to say it."""
@@ -41,10 +41,15 @@ class Block(msgspec.Struct, frozen=True, gc=False):
         return np.frombuffer(self.raw, np.int16)
 
 
-class Recording:
-    """A stream from open to close; both belong to one thread, `take` to any.
+TakeBlock = Callable[[Block], bool]
+"""Takes a block and says whether it has enough; on PortAudio's thread, so it must not wait."""
 
-    While nobody listens only the last blocks are kept: what was said before the key.
+
+class Recording:
+    """A stream from open to close; both belong to one thread, the rest to any.
+
+    While nobody listens only the last blocks are kept: what was said before the key. A listener
+    gets each block on the thread on which it comes: no thread is woken only to pass it on.
     """
 
     def __init__(self, device: str, on_end: Callable[[], None]) -> None:
@@ -55,6 +60,9 @@ class Recording:
         """
         self._arrived = Condition()
         self._blocks: deque[Block] = deque()
+        """What has come and is not taken."""
+        self._listener: TakeBlock | None = None
+        self._failure: Exception | None = None
         self._kept_blocks: int | None = None
         """How many to keep while nobody listens; None while somebody does."""
         self._on_end = on_end
@@ -91,11 +99,31 @@ class Recording:
         with self._arrived:
             self._kept_blocks = None
 
-    def take(self, timeout_s: float) -> Block | None:
-        """The next block; None at the end, or when none comes in time."""
+    def hand_to(self, listener: TakeBlock) -> None:
+        """Give `listener` what there is, and each block that comes, until it has enough."""
         with self._arrived:
-            self._arrived.wait_for(lambda: self._blocks or self.has_ended, timeout_s)
-            return self._blocks.popleft() if self._blocks else None
+            self._listener = listener
+            while self._blocks:
+                if self._hand(self._blocks.popleft(), listener):
+                    break
+
+    def wait_handed(self, timeout_s: float) -> bool:
+        """Until the listener has enough or nothing more comes, for `timeout_s` at most.
+
+        Whether that is so. Raises what the listener raised.
+        """
+        with self._arrived:
+            is_over = self._arrived.wait_for(
+                lambda: self._listener is None or self.has_ended, timeout_s
+            )
+            if self._failure:
+                raise self._failure
+            return is_over
+
+    def let_go(self) -> None:
+        """Give the listener no further block; what comes is kept."""
+        with self._arrived:
+            self._listener = None
 
     def wait_first(self, timeout_s: float) -> None:
         """Until a block has come or it broke off, for `timeout_s` at most; takes none."""
@@ -145,18 +173,33 @@ class Recording:
         return stream
 
     def _on_block(self, data: Any, frames: int, at: Any, status: object) -> None:  # noqa: ANN401
-        """On PortAudio's thread: copy and leave."""
+        """On PortAudio's thread: copy, pass on and leave."""
         now_s = time.monotonic()
         lag_s = at.currentTime - at.inputBufferAdcTime - frames / self.rate_hz
         with self._arrived:
+            is_first = self._last is None
             self._last = Block(bytes(data), now_s - min(max(0.0, lag_s), _MOST_LAG_S))
             self._last_block_s = now_s
-            if self._kept_blocks is None and len(self._blocks) >= _MOST_BLOCKS:
+            if self._listener:
+                self._hand(self._last, self._listener)
+            elif self._kept_blocks is None and len(self._blocks) >= _MOST_BLOCKS:
                 self.dropped_blocks += 1
-                return
-            self._blocks.append(self._last)
-            self._trim()
+            else:
+                self._blocks.append(self._last)
+                self._trim()
+            if is_first:
+                self._arrived.notify_all()
+
+    def _hand(self, block: Block, listener: TakeBlock) -> bool:
+        """Whether it has enough. The lock is held. A failure is the audio thread's to tell."""
+        try:
+            has_enough = listener(block)
+        except Exception as failure:  # noqa: BLE001 - PortAudio would print it
+            self._failure, has_enough = failure, True
+        if has_enough:
+            self._listener = None
             self._arrived.notify_all()
+        return has_enough
 
     def _trim(self) -> None:
         while self._kept_blocks is not None and len(self._blocks) > self._kept_blocks:

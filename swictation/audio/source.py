@@ -46,7 +46,8 @@ class Source(Protocol):
 
         A microphone goes on to the block that holds the moment of a `Stop`.
 
-        Blocks the thread it is called on, which owns open and close. `deliver` may wait.
+        Blocks the thread it is called on, which owns open and close. `deliver` may wait where
+        `can_wait`; a microphone calls it on the sound library's thread.
 
         Raises:
             AudioError: it cannot be opened or read; what was delivered before still counts.

@@ -3,11 +3,16 @@
 It holds wishes, not a queue: what each utterance should look like on disk. The thread makes it
 so. Its memory is therefore bounded by the utterances that are unsettled, and an utterance that
 is settled before its turn never touches the disk.
+
+What the disk refuses, and what somebody removes, stays a wish and is tried again, with pauses that
+grow to 10 s, until it is as it should be (docs/adr/0021).
 """
 
 import contextlib
+import errno
 import logging
-import wave
+import math
+import os
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -16,36 +21,23 @@ from threading import Condition, Thread
 import msgspec
 import numpy as np
 
-from swictation.audio.spoolfile import SpoolFile, SpoolFolder
-from swictation.errors import AudioLostError
+from swictation.audio.spoolentry import FIRST_PAUSE_S, LONGEST_PAUSE_S, Ring, SpoolEntry
+from swictation.audio.spoolfile import SpoolFolder, read_samples
+from swictation.backoff import Backoff
+from swictation.clock import MonotonicClock
 from swictation.types import Samples, to_samples
 
 _BEHIND_S = 0.25
+_LOOK_EVERY_S = 5.0
+"""How often it looks whether what lies finished on disk is still there."""
+_STOP_S = 2.0
+"""For what is owed at the end, to a disk that may not answer."""
 
 _log = logging.getLogger(__name__)
 
 
-class _Kept(msgspec.Struct):
-    first_sample: int
-    file: SpoolFile
-    written_sample: int
-    last_sample: int | None = None
-    lines: list[tuple[dict[str, object], Future[None]]] = []
-    is_settled: bool = False
-    is_finished: bool = False
-    is_set_aside: bool = False
-    captured: Callable[[], int] | None = None
-    """Of sound that nobody has heard: where it ends at present."""
-
-    def holds(self, first_sample: int, last_sample: int) -> bool:
-        """Whether all of this that belongs to it is on disk."""
-        end = last_sample if self.last_sample is None else min(last_sample, self.last_sample)
-        begins_here = self.first_sample <= first_sample < self.written_sample
-        return begins_here and self.written_sample >= end
-
-
 class Spool:
-    """Keeps one stream's utterances. Thread-safe; disk errors end in `problem`, never in a loss.
+    """Keeps one stream's utterances. Thread-safe; disk errors never raise and never lose.
 
     Drop rule: above `max_minutes` the oldest finished utterance's files go first.
     """
@@ -57,26 +49,31 @@ class Spool:
         max_minutes: float,
         on_problem: Callable[[str], None],
     ) -> None:
+        """`on_problem`: told why not all can be written; with "", that all of it is again."""
         self._folder = folder
         self._stream = stream
         self._max_samples = to_samples(max_minutes * 60.0)
         self._on_problem = on_problem
+        self._clock = MonotonicClock()
         self._changed = Condition()
-        self._kept: dict[int, _Kept] = {}
+        self._kept: dict[int, SpoolEntry] = {}
         self._unheard = 0
         self._is_stopping = False
-        self._problem = ""
-        self._read: Callable[[int, int], Samples] | None = None
-        self._heard: Callable[[], int] = lambda: 0
+        self._problem = self._folder_trouble = ""
+        self._is_proven = True
+        """Whether sound was written since the disk refused something last."""
+        self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
+        """Of the folder, and of trying the disk while there is nothing to be written."""
+        self._served_s = 0.0
         self._thread = Thread(target=self._run, name="spool", daemon=True)
 
-    def start(self, read: Callable[[int, int], Samples], heard: Callable[[], int]) -> None:
-        """Start the thread; `read(first, last)` is the journal's.
+    def start(self, ring: Ring, heard: Callable[[], int]) -> None:
+        """Start the thread.
 
         `heard()` is the sample before which everything has been searched for speech: what lies
         behind it need not belong to the utterance that is open.
         """
-        self._read, self._heard = read, heard
+        self._ring, self._heard = ring, heard
         self._thread.start()
 
     def stop(self) -> None:
@@ -85,14 +82,11 @@ class Spool:
             self._is_stopping = True
             self._changed.notify_all()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(_STOP_S)
 
     def begin(self, utterance: int, first_sample: int) -> None:
         """Keep `utterance` from `first_sample` on."""
-        file = SpoolFile(self._folder.path, f"{self._stream:03d}-{utterance:06d}")
-        with self._changed:
-            self._kept[utterance] = _Kept(first_sample, file, first_sample)
-            self._changed.notify_all()
+        self._keep(utterance, f"{utterance:06d}", first_sample)
 
     def keep_unheard(self, first_sample: int, captured: Callable[[], int]) -> None:
         """Keep all sound from `first_sample` on, up to `captured()`: nobody hears it for now.
@@ -103,17 +97,18 @@ class Spool:
             if any(k.captured and not k.is_settled for k in self._kept.values()):
                 return
             self._unheard += 1
-            file = SpoolFile(self._folder.path, f"{self._stream:03d}-unheard-{self._unheard}")
-            kept = _Kept(first_sample, file, first_sample, captured=captured)
-            self._kept[-self._unheard] = kept
-            self._changed.notify_all()
+        end = first_sample + self._max_samples
+        name = f"unheard-{self._unheard}"
+        self._keep(-self._unheard, name, first_sample, lambda: min(captured(), end))
 
     def settle_unheard(self) -> None:
         """It is heard: what is to be kept of it has been begun as an utterance."""
         with self._changed:
-            for kept in self._kept.values():
-                kept.is_settled = kept.is_settled or kept.captured is not None
-            self._changed.notify_all()
+            heard = [kept for kept in self._kept.values() if kept.captured and not kept.is_settled]
+            for kept in heard:
+                kept.is_settled = True
+            if heard:
+                self._changed.notify_all()
 
     def end(self, utterance: int, last_sample: int) -> None:
         """Nothing at or behind `last_sample` belongs to `utterance`."""
@@ -122,14 +117,19 @@ class Spool:
             self._changed.notify_all()
 
     def note(self, utterance: int, kind: str, **fields: object) -> Future[None]:
-        """Write a line `{kind: fields}` for `utterance`; done once the kernel has it."""
+        """Write a line `{kind: fields}` for `utterance`; done once the kernel has it.
+
+        While the disk refuses it is done at once: the line is written when it can be, in its order.
+        """
         written: Future[None] = Future()
         with self._changed:
             kept = self._kept.get(utterance)
-            if kept is None or self._problem or not self._thread.is_alive():
+            if kept and not kept.is_settled:
+                kept.lines.append(msgspec.json.encode({kind: fields}) + b"\n")
+            if kept is None or self._is_refused(kept) or not self._thread.is_alive():
                 written.set_result(None)
             else:
-                kept.lines.append(({kind: fields}, written))
+                kept.waiting.append(written)
                 self._changed.notify_all()
         return written
 
@@ -138,16 +138,30 @@ class Spool:
         with self._changed:
             if kept := self._kept.get(utterance):
                 kept.is_settled = True
+                kept.backoff.until_s = -math.inf
                 self._changed.notify_all()
 
     def set_aside(self, utterance: int) -> Path | None:
         """Keep its sound for the user; where that is, None if it is not on disk."""
         with self._changed:
             kept = self._kept.get(utterance)
-            if kept is None or self._problem:
+            if kept is None:
                 return None
             kept.is_set_aside = True
-            return kept.file.sound
+            return None if kept.is_dropped or self._is_refused(kept) else kept.file.sound
+
+    def span(self, utterance: int) -> tuple[int, int]:
+        """Which samples of it are on disk, from the first to the one behind the last."""
+        with self._changed:
+            kept = self._kept.get(utterance)
+            return (kept.first_sample, kept.written_sample) if kept else (0, 0)
+
+    @property
+    def unheard_span(self) -> tuple[int, int]:
+        """The same of what nobody has heard."""
+        with self._changed:
+            unheard = [k for k in self._kept.values() if k.captured and not k.is_settled]
+            return (unheard[-1].first_sample, unheard[-1].written_sample) if unheard else (0, 0)
 
     def read_back(self, first_sample: int, last_sample: int) -> Samples | None:
         """Samples of one utterance from disk, or None where they are not all there."""
@@ -155,103 +169,219 @@ class Spool:
             # The newest: a file grows until the end is known, by when the next may have begun.
             holding = [k for k in self._kept.values() if k.holds(first_sample, last_sample)]
             kept = max(holding, key=lambda k: k.first_sample, default=None)
-            return _read_file(kept, first_sample, last_sample) if kept else None
+            if kept is None:
+                return None
+            path, begins = kept.file.sound, kept.first_sample
+            count = min(last_sample, kept.written_sample) - first_sample
+        sound = read_samples(path, first_sample - begins, count)
+        if sound is None or kept.first_sample != begins:  # it was begun anew meanwhile
+            return None
+        out = np.zeros(last_sample - first_sample, np.int16)
+        out[:count] = sound
+        return out
+
+    def _keep(
+        self,
+        number: int,
+        name: str,
+        first_sample: int,
+        captured: Callable[[], int] | None = None,
+    ) -> None:
+        name = f"{self._stream:03d}-{name}"
+        with self._changed:
+            self._kept[number] = SpoolEntry(self._folder.path, name, first_sample, captured)
+            self._changed.notify_all()
+
+    def _is_refused(self, kept: SpoolEntry) -> bool:
+        return bool(kept.trouble or self._folder_trouble)
+
+    # --- the thread --------------------------------------------------------------------------
 
     def _run(self) -> None:
+        self._secure_folder()
         is_last_round = False
         while not is_last_round:
+            self._tell()
             with self._changed:
-                self._changed.wait_for(lambda: self._has_work() or self._is_growing())
-                self._changed.wait_for(self._has_work, timeout=_BEHIND_S)
+                self._wait()
                 is_last_round = self._is_stopping
+                if is_last_round:
+                    self._hurry()
                 work = [(number, kept, kept.is_settled) for number, kept in self._kept.items()]
+            if work or self._problem:
+                self._secure_folder()
             # What is settled goes last: another may still have to be copied from it.
             for number, kept, is_settled in sorted(work, key=lambda one: one[2]):
                 self._serve(number, kept, is_settled)
+            self._prove()
             self._bound()
         self._close_files()
 
-    def _has_work(self) -> bool:
-        """Whether there is something to be done at once."""
-        return self._is_stopping or any(
-            k.lines or k.is_settled or (k.last_sample is not None and not self._is_done_with(k))
-            for k in self._kept.values()
-        )
+    def _wait(self) -> None:
+        """Until there is something to be done."""
+        while (pause_s := self._pause_s()) > 0.0:
+            self._changed.wait(None if math.isinf(pause_s) else pause_s)
+        self._served_s = self._clock.now_s()
 
-    def _is_growing(self) -> bool:
-        """Whether there is something to be written from time to time."""
-        return any(k.last_sample is None and not self._is_done_with(k) for k in self._kept.values())
+    def _pause_s(self) -> float:
+        """How long there is nothing to be done, as things are."""
+        now_s = self._clock.now_s()
+        pauses_s = [math.inf]
+        if self._is_stopping:
+            return 0.0
+        if self._folder_trouble or self._needs_proof:
+            pauses_s.append(self._backoff.until_s - now_s)
+        for kept in self._kept.values():
+            if kept.waiting:
+                return 0.0
+            if kept.trouble:
+                pauses_s.append(kept.backoff.until_s - now_s)
+            elif kept.has_work and not (self._folder_trouble and not kept.is_settled):
+                return 0.0
+            elif not self._folder_trouble:
+                every_s = _BEHIND_S if kept.is_growing else _LOOK_EVERY_S
+                pauses_s.append(self._served_s + every_s - now_s)
+        return min(pauses_s)
 
-    def _is_done_with(self, kept: _Kept) -> bool:
-        return kept.is_finished or bool(self._problem)
+    def _secure_folder(self) -> None:
+        now_s = self._clock.now_s()
+        if self._folder_trouble and not self._backoff.is_over(now_s):
+            return
+        try:
+            self._folder.secure()
+        except OSError as error:
+            self._refused(error, self._backoff)
+            self._folder_trouble = _reason(error)
+        else:
+            if self._folder_trouble:
+                self._folder_trouble = ""
+                self._hurry()
 
-    def _serve(self, utterance: int, kept: _Kept, is_settled: bool) -> None:
+    def _serve(self, number: int, kept: SpoolEntry, is_settled: bool) -> None:
         """`is_settled`: when the round began; if it is only later, the next one deletes."""
         with self._changed:
-            lines, kept.lines = kept.lines, []
+            waiting, kept.waiting = kept.waiting, []
+            lines = list(kept.lines)
         try:
             if is_settled:
-                kept.file.delete()
-            elif not self._problem:
-                self._write_behind(kept)
-                for record, _ in lines:
-                    kept.file.write_line(record)
-        except OSError as error:
-            self._fail(error)
+                self._delete(number, kept)
+            elif kept.is_dropped:
+                kept.trouble = ""  # there is nothing left to try
+            elif kept.backoff.is_over(self._clock.now_s()):
+                self._fulfil(kept, lines)
         finally:
-            if is_settled:
-                with self._changed:
-                    self._kept.pop(utterance, None)
-            for _, written in lines:
+            for written in waiting:
                 if written.set_running_or_notify_cancel():
                     written.set_result(None)
 
-    def _write_behind(self, kept: _Kept) -> None:
-        is_ended = kept.last_sample is not None  # if it is only later, the next round finishes it
-        upto = self._end_of(kept)
-        if self._read and upto > kept.written_sample:
-            try:
-                samples = self._read(kept.written_sample, upto)
-            except AudioLostError:
-                _log.warning("the spool fell behind the ring; part of an utterance is only in text")
-                samples = np.zeros(upto - kept.written_sample, np.int16)
-            kept.file.write(samples)
-            kept.written_sample = upto
-        if is_ended and kept.last_sample is not None and not kept.is_finished:
-            # The end is known only when silence has lasted: what was written beyond it goes.
-            kept.file.finish(kept.last_sample - kept.first_sample)
-            kept.written_sample = min(kept.written_sample, kept.last_sample)
-            kept.is_finished = True
+    def _fulfil(self, kept: SpoolEntry, lines: list[bytes]) -> None:
+        if self._folder_trouble:
+            return
+        try:
+            self._look(kept)
+            now_s = self._clock.now_s()
+            self._is_proven |= kept.fulfil(self._ring, self._heard, lines, now_s)
+        except OSError as error:
+            self._refused(error, kept.backoff)
+            kept.trouble = _reason(error)
+        else:
+            self._went_well(kept)
 
-    def _end_of(self, kept: _Kept) -> int:
-        """Up to where it is to be written now."""
-        if kept.captured:
-            return min(kept.captured(), kept.first_sample + self._max_samples)
-        return self._heard() if kept.last_sample is None else kept.last_sample
+    def _look(self, kept: SpoolEntry) -> None:
+        """Raises OSError where its files are not as they were left."""
+        if kept.file.sound.parent != self._folder.path:
+            kept.move_to(self._folder.path)
+        if not kept.file.is_whole:
+            with self._changed:
+                kept.begin_anew(self._folder.path, self._ring)
+            raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    def _delete(self, number: int, kept: SpoolEntry) -> None:
+        """What cannot be deleted is tried again; that is no trouble for others."""
+        if not kept.backoff.is_over(self._clock.now_s()):
+            return
+        try:
+            kept.file.delete()
+        except OSError as error:
+            if not kept.trouble:
+                _log.warning("%s cannot be deleted: %s", kept.file.sound, _reason(error))
+            kept.trouble = _reason(error)
+            kept.backoff.failed(self._clock.now_s())
+        else:
+            with self._changed:
+                self._kept.pop(number, None)
+            if self._problem:
+                self._hurry()  # there is room now
+
+    def _refused(self, error: OSError, backoff: Backoff) -> None:
+        _log.debug("the spool: %s", error)
+        self._is_proven = False
+        backoff.failed(self._clock.now_s())
+
+    def _went_well(self, kept: SpoolEntry) -> None:
+        was_amiss, kept.trouble = bool(kept.trouble), ""
+        if was_amiss:
+            kept.backoff.succeeded()
+            self._hurry()
+
+    def _hurry(self) -> None:
+        """Something works again: try all that was refused at once."""
+        with self._changed:
+            for kept in self._kept.values():
+                kept.backoff.until_s = -math.inf
+            self._backoff.until_s = -math.inf
+
+    def _prove(self) -> None:
+        """Try the disk, while nothing has been written to it that tells whether it works."""
+        if not self._needs_proof or not self._backoff.is_over(self._clock.now_s()):
+            return
+        try:
+            self._folder.probe()
+        except OSError as error:
+            self._refused(error, self._backoff)
+        else:
+            self._is_proven = True
+            self._backoff.succeeded()
+            self._hurry()
+
+    def _tell(self) -> None:
+        """Say once that it fails, and once that all is on disk again."""
+        trouble = self._trouble
+        if trouble and not self._problem:
+            self._problem = trouble
+            self._on_problem(trouble)
+        elif self._problem and not trouble and self._is_proven:
+            self._problem = ""
+            self._on_problem("")
+
+    @property
+    def _trouble(self) -> str:
+        """Why something is not on disk at present."""
+        with self._changed:
+            unsettled = [kept.trouble for kept in self._kept.values() if not kept.is_settled]
+        return self._folder_trouble or next(filter(None, unsettled), "")
+
+    @property
+    def _needs_proof(self) -> bool:
+        """Whether nothing is amiss any more, and nothing was written since that tells so."""
+        return bool(self._problem) and not self._is_proven and not self._trouble
 
     def _bound(self) -> None:
         with self._changed:
-            finished = [k for k in self._kept.values() if k.is_finished]
-        held = [k for k in finished if k.written_sample > k.first_sample]
-        held.sort(key=lambda kept: kept.is_set_aside)  # what the user was told of goes last
-        excess = sum(k.written_sample - k.first_sample for k in held) - self._max_samples
-        for kept in held:
-            if excess <= 0 or self._problem:
+            finished = [k for k in self._kept.values() if k.is_finished and not k.is_dropped]
+        finished.sort(key=lambda kept: kept.is_set_aside)  # what the user was told of goes last
+        excess = sum(kept.file.samples for kept in finished) - self._max_samples
+        for kept in finished:
+            if excess <= 0 or kept.trouble:
                 return
-            excess -= kept.written_sample - kept.first_sample
-            kept.first_sample = kept.written_sample
+            excess -= kept.file.samples
+            with self._changed:
+                kept.drop()
             try:
                 kept.file.delete()
             except OSError as error:
-                self._fail(error)
+                _log.warning("%s cannot be deleted: %s", kept.file.sound, _reason(error))
             _log.warning("the spool is full ([spool] max_minutes): the oldest audio was dropped")
-
-    def _fail(self, error: OSError) -> None:
-        """Give up writing: what comes is kept in RAM alone. What is settled is still deleted."""
-        if not self._problem:
-            self._problem = (error.strerror or str(error)).lower()
-            self._close_files()
-            self._on_problem(self._problem)
 
     def _close_files(self) -> None:
         """Give the files that are still growing the length that they have."""
@@ -260,15 +390,8 @@ class Spool:
         for one in kept:
             with contextlib.suppress(OSError):
                 one.file.finish()
+            one.file.close()
 
 
-def _read_file(kept: _Kept, first_sample: int, last_sample: int) -> Samples | None:
-    out = np.zeros(last_sample - first_sample, np.int16)
-    try:
-        with wave.open(str(kept.file.sound), "rb") as file:
-            file.setpos(first_sample - kept.first_sample)
-            sound = np.frombuffer(file.readframes(len(out)), np.int16)
-    except (OSError, wave.Error, EOFError):
-        return None
-    out[: len(sound)] = sound
-    return out
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

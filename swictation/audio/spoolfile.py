@@ -1,28 +1,37 @@
 """What the spool keeps on disk: a locked folder a process, two files an utterance.
 
 `N.wav` holds the sound (playable, and `swictation transcribe` takes it); `N.jsonl` holds a line
-`intent {n, text}` before and `done {n, outcome}` after each injection, in the order of writing.
+`intent {n, text}` before and `done {n, outcome}` after each injection, in the order of writing;
+after the outcome "unproven" another `done` of that n, once it is decided what became of the text.
+Whatever happens to the disk, what was written stays readable to its last whole sample and line.
 """
 
 import contextlib
+import errno
 import fcntl
 import itertools
 import os
 import struct
+import tempfile
 import wave
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
-import msgspec
+import numpy as np
 
+from swictation.paths import make_private
 from swictation.types import SAMPLE_RATE_HZ, Samples
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _LOCK = "lock"
-_HEADER_BYTES = 44
+_PROBE_BYTES = 2**20
+"""As much as half a minute of sound: what has room for that has room for the next utterance."""
+HEADER_BYTES = 44
 _SAMPLE_BYTES = 2
 _UNFINISHED_SAMPLES = 2**30
 """The length in the header until the end is known: readers take what is there."""
+_CANNOT_SYNC = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
+"""Of file systems that have nothing to sync, or no way to."""
 
 
 class SpoolFolder:
@@ -33,106 +42,265 @@ class SpoolFolder:
     """
 
     def __init__(self, root: Path) -> None:
-        """Make and lock the folder.
+        """Nothing is on disk before `secure`."""
+        boot_id = _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else "unknown-boot"
+        self._first = root / f"{boot_id}-{os.getpid()}"
+        self._lock: IO[bytes] | None = None
+        self.path = self._first
+
+    def secure(self) -> None:
+        """Make and lock the folder where it is not there: at first, or if somebody removed it.
 
         Raises:
             OSError: it cannot be made.
         """
-        boot_id = _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else "unknown-boot"
-        name = f"{boot_id}-{os.getpid()}"
-        suffixes = itertools.chain([""], (f".{number}" for number in itertools.count(1)))
-        taken = (_take(root / f"{name}{suffix}") for suffix in suffixes)
-        self.path, self._lock = next(one for one in taken if one)
+        lock, self._lock = self._lock, None
+        if lock:
+            if _is_at(lock.fileno(), self.path / _LOCK):
+                self._lock = lock
+                return
+            lock.close()
+            self._lock = _locked(self.path)
+        if self._lock is None:
+            suffixes = itertools.chain([""], (f".{number}" for number in itertools.count(1)))
+            paths = (self._first.with_name(f"{self._first.name}{suffix}") for suffix in suffixes)
+            taken = ((path, _locked(path, is_fresh=True)) for path in paths)
+            self.path, self._lock = next(one for one in taken if one[1])
+        _sync_folder(self.path.parent)
+
+    def probe(self) -> None:
+        """Raises OSError while there is no room for the sound of an utterance.
+
+        Tried with a file that never has a name.
+        """
+        with tempfile.TemporaryFile(dir=self.path, buffering=0) as file:
+            _write_all(file, 0, bytes(_PROBE_BYTES))
 
     def close(self) -> None:
         """Unlock; the folder stays only if it still holds sound."""
-        with self._lock, contextlib.suppress(OSError):
+        lock, self._lock = self._lock, None
+        if lock is None:
+            return
+        with lock, contextlib.suppress(OSError):
             if _is_empty(self.path):
                 (self.path / _LOCK).unlink(missing_ok=True)
                 self.path.rmdir()
 
 
 class SpoolFile:
-    """One utterance on disk. Used on the spool thread only; every call may raise OSError."""
+    """One utterance on disk. Used on the spool thread only.
+
+    Every call may raise OSError, and may be repeated then: it goes on where it got to.
+    """
 
     def __init__(self, folder: Path, name: str) -> None:
         self.sound = folder / f"{name}.wav"
         self.lines = folder / f"{name}.jsonl"
-        self._wave: wave.Wave_write | None = None
-        self._file: BinaryIO | None = None
+        self.samples = 0
+        """How many are written."""
+        self.lines_written = 0
+        self._lines_bytes = 0
+        self._synced_samples = 0
+        self._is_entry_synced = False
+        self._file: IO[bytes] | None = None
+        self._identity: tuple[int, int] | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that was written is still there, under its name."""
+        if self._identity and not _has(self.sound, self._sound_bytes, self._identity):
+            return False
+        return not self._lines_bytes or _has(self.lines, self._lines_bytes)
 
     def write(self, samples: Samples) -> None:
-        """Append int16 samples."""
-        if self._wave is None:
-            self._file = _create(self.sound)
-            self._wave = wave.open(self._file, "wb")  # noqa: SIM115 - open until finish()
-            self._wave.setnchannels(1)
-            self._wave.setsampwidth(2)
-            self._wave.setframerate(SAMPLE_RATE_HZ)
-            self._wave.setnframes(_UNFINISHED_SAMPLES)
-        self._wave.writeframesraw(samples.tobytes())
-        if self._file:
-            self._file.flush()
+        """Append int16 samples. If that fails, what there was room for is written."""
+        file = self._file = self._file or self._begin()
+        try:
+            written = _write_at(file, self._sound_bytes, samples.tobytes())
+        except _CutShort as cut:
+            self.samples += cut.written // _SAMPLE_BYTES
+            with contextlib.suppress(OSError):
+                file.truncate(self._sound_bytes)
+            raise cut.error from None
+        self.samples += written // _SAMPLE_BYTES
 
-    def write_line(self, record: dict[str, object]) -> None:
-        """Append one record as a line of JSON."""
-        with os.fdopen(_open(self.lines, os.O_APPEND), "ab") as file:
-            file.write(msgspec.json.encode(record) + b"\n")
+    def write_lines(self, lines: list[bytes]) -> None:
+        """Append those of `lines` that are not written yet; each is there as a whole, or not."""
+        if len(lines) == self.lines_written:
+            return
+        with os.fdopen(_open(self.lines, 0), "wb", buffering=0) as file:
+            for line in lines[self.lines_written :]:
+                try:
+                    self._lines_bytes += _write_at(file, self._lines_bytes, line)
+                except _CutShort as cut:
+                    with contextlib.suppress(OSError):
+                        file.truncate(self._lines_bytes)
+                    raise cut.error from None
+                self.lines_written += 1
+
+    def sync(self) -> None:
+        """From now on what is written outlives a power cut."""
+        if self._file and self._synced_samples < self.samples:
+            self._sync(self._file)
 
     def finish(self, samples: int | None = None) -> None:
-        """The sound is complete, with no more than `samples`: mend the header and close."""
-        sound, self._wave = self._wave, None
+        """The sound is complete, with no more than `samples`: its header tells so. Close it."""
+        if self._file is None:
+            return
+        if samples is not None and samples < self.samples:
+            self.samples = samples
+        self._file.truncate(self._sound_bytes)
+        _write_all(self._file, 0, _header(self.samples))
+        self._sync(self._file)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of it as it is."""
         file, self._file = self._file, None
-        try:
-            if sound is not None:
-                sound.close()
-            if file is not None and samples is not None:
-                _cut(file, samples * _SAMPLE_BYTES)
-        finally:
-            if file is not None:
+        if file:
+            with contextlib.suppress(OSError):
                 file.close()
 
     def delete(self) -> None:
         """Its text has arrived."""
-        with contextlib.suppress(OSError):  # what could not be written is not missed
-            self.finish()
+        self.close()
         self.sound.unlink(missing_ok=True)
         self.lines.unlink(missing_ok=True)
 
+    @property
+    def _sound_bytes(self) -> int:
+        return HEADER_BYTES + self.samples * _SAMPLE_BYTES
 
-def _take(folder: Path) -> tuple[Path, BinaryIO] | None:
-    """The folder with its lock, if it is free and holds nothing. Raises OSError."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def _begin(self) -> IO[bytes]:
+        """No empty file is left behind where there is no room for its header."""
+        with contextlib.ExitStack() as undo:
+            file = undo.enter_context(_create(self.sound))
+            undo.callback(self.sound.unlink, missing_ok=True)
+            _write_all(file, 0, _header(_UNFINISHED_SAMPLES))
+            status = os.fstat(file.fileno())
+            self._identity = status.st_dev, status.st_ino
+            undo.pop_all()
+            return file
+
+    def _sync(self, file: IO[bytes]) -> None:
+        try:
+            _sync(file.fileno())
+        except OSError:
+            # The kernel forgets what it could not write: all of it is written again.
+            self.samples = min(self.samples, self._synced_samples)
+            raise
+        self._synced_samples = self.samples
+        if not self._is_entry_synced:
+            _sync_folder(self.sound.parent)
+            self._is_entry_synced = True
+
+
+def read_samples(path: Path, first: int, count: int) -> Samples | None:
+    """So many samples of the file from `first` on, or None where they are not all there."""
+    try:
+        with wave.open(str(path), "rb") as file:
+            file.setpos(first)
+            sound = np.frombuffer(file.readframes(count), np.int16)
+    except (OSError, wave.Error, EOFError):
+        return None
+    return sound if len(sound) == count else None
+
+
+class _CutShort(Exception):
+    """Only so many bytes could be written."""
+
+    def __init__(self, written: int, error: OSError) -> None:
+        super().__init__(written, error)
+        self.written = written
+        self.error = error
+
+
+def _write_at(file: IO[bytes], offset: int, data: bytes) -> int:
+    """Write all of `data` at `offset`; its length. Raises _CutShort."""
+    written = 0
+    while written < len(data):
+        try:
+            written += os.pwrite(file.fileno(), data[written:], offset + written)
+        except OSError as error:
+            raise _CutShort(written, error) from error
+    return written
+
+
+def _write_all(file: IO[bytes], offset: int, data: bytes) -> None:
+    """Write all of `data` at `offset`. Raises OSError."""
+    try:
+        _write_at(file, offset, data)
+    except _CutShort as cut:
+        raise cut.error from None
+
+
+def _header(samples: int) -> bytes:
+    """Of a WAV file: one channel of 16 bits."""
+    data_bytes, rate = samples * _SAMPLE_BYTES, SAMPLE_RATE_HZ
+    riff = struct.pack("<4sI4s", b"RIFF", HEADER_BYTES - 8 + data_bytes, b"WAVE")
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate, rate * _SAMPLE_BYTES, 2, 16)
+    return riff + form + struct.pack("<4sI", b"data", data_bytes)
+
+
+def _has(path: Path, size: int, identity: tuple[int, int] | None = None) -> bool:
+    """Whether there are so many bytes at `path`, in the file of that device and inode."""
+    try:
+        status = path.lstat() if identity is None else path.stat()
+    except OSError:
+        return False
+    is_same = identity is None or identity == (status.st_dev, status.st_ino)
+    return is_same and status.st_size >= size
+
+
+def _is_at(number: int, path: Path) -> bool:
+    """Whether the open file `number` is the one at `path`."""
+    status = os.fstat(number)
+    return _has(path, 0, (status.st_dev, status.st_ino))
+
+
+def _locked(folder: Path, *, is_fresh: bool = False) -> IO[bytes] | None:
+    """The lock of the folder, which is made; None if it is taken, or not as fresh as it must be.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    make_private(folder.parent)
+    make_private(folder)
     with contextlib.ExitStack() as undo:
         lock = undo.enter_context(_create(folder / _LOCK))
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return None
-        if not _is_empty(folder):
+        if is_fresh and not _is_empty(folder):
             return None
         undo.pop_all()
-        return folder, lock
+        return lock
 
 
 def _is_empty(folder: Path) -> bool:
     return all(child.name == _LOCK for child in folder.iterdir())
 
 
-def _cut(file: BinaryIO, data_bytes: int) -> None:
-    """Shorten a finished WAV file to `data_bytes` of sound, if it has more."""
-    length = _HEADER_BYTES + data_bytes
-    if file.seek(0, os.SEEK_END) <= length:
-        return
-    file.truncate(length)
-    for at, value in ((4, length - 8), (_HEADER_BYTES - 4, data_bytes)):
-        file.seek(at)
-        file.write(struct.pack("<I", value))
+def _sync_folder(folder: Path) -> None:
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _sync(number)
+    finally:
+        os.close(number)
+
+
+def _sync(number: int) -> None:
+    try:
+        os.fdatasync(number)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC:
+            raise
 
 
 def _open(path: Path, flags: int) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, 0o600)
 
 
-def _create(path: Path) -> BinaryIO:
-    return os.fdopen(_open(path, os.O_TRUNC), "wb")
+def _create(path: Path) -> IO[bytes]:
+    return os.fdopen(_open(path, os.O_TRUNC), "wb", buffering=0)

@@ -39,14 +39,20 @@ class FileSource:
         """See `Source.run`."""
         begun_s = self._clock.now_s()
         delivered = 0
-        for block in _blocks(self._path):
+        blocks = _blocks(self._path)
+        block = next(blocks, None)
+        while block is not None:
             if self._pace == "realtime":
                 due_s = begun_s + to_seconds(delivered + len(block))
                 stop.wait(max(0.0, due_s - self._clock.now_s()))
             if stop.is_set():
                 return
-            deliver(block)
-            delivered += len(block)
+            this, block = block, None
+            try:  # before it is delivered: then the speech thread wants the interpreter
+                block = next(blocks, None)
+            finally:
+                deliver(this)
+                delivered += len(this)
         if not delivered:
             raise AudioError(f"{self._path} holds no sound.", _FORMATS_HINT)
 

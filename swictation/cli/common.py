@@ -11,6 +11,7 @@ import msgspec
 
 from swictation.asr.memory_plan import PRECISIONS
 from swictation.asr.registry import find
+from swictation.cli.echo import echo
 from swictation.cli.main import tell
 from swictation.cli.meter import Meter
 from swictation.config.load import load
@@ -87,7 +88,7 @@ def settings_from(config: Path | None, wishes: Wishes = _NO_WISHES) -> Settings:
     """
     loaded = load(config)
     for warning in loaded.warnings:
-        click.echo(f"swictation: {warning}", err=True)
+        echo(f"swictation: {warning}", err=True)
     if wishes.language and not _LANGUAGE.fullmatch(wishes.language):
         raise UsageError(
             f"{wishes.language!r} is no language code.", "try: --language en, or de, fr, es ..."
@@ -143,7 +144,7 @@ def _on_what_there_is(settings: Settings) -> Settings:
 
 
 def _say(text: str) -> None:
-    click.echo(f"swictation: {text}", err=True)
+    echo(f"swictation: {text}", err=True)
 
 
 def _engine_of(model: str | None) -> str | None:

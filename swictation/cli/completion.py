@@ -24,4 +24,5 @@ def completion(shell: str) -> None:
     """See `_HELP`."""
     completer = get_completion_class(shell)
     assert completer is not None, "click knows the three shells of the choice"
-    click.echo(completer(cli, {}, "swictation", "_SWICTATION_COMPLETE").source())
+    script = completer(cli, {}, "swictation", "_SWICTATION_COMPLETE").source()
+    click.echo(script)  # noqa: TID251 - our own, with tabs

@@ -8,6 +8,7 @@ import click
 
 from swictation import paths
 from swictation.asr import registry
+from swictation.cli.echo import echo
 from swictation.cli.groups import Group
 from swictation.cli.main import typeable
 from swictation.config.load import Loaded, load
@@ -34,11 +35,11 @@ def check(file: Path | None) -> None:
     if loaded.path is None:
         own = paths.config_file()
         folder, name = shlex.quote(str(own.parent)), shlex.quote(str(own))
-        click.echo(f"there is no {own}: the defaults are in force")
+        echo(f"there is no {own}: the defaults are in force")
         make_one = f"mkdir -p {folder} && swictation config show --defaults > {name}"
-        click.echo(f"  -> to make one: {typeable(make_one)}")
+        echo(f"  -> to make one: {typeable(make_one)}")
     else:
-        click.echo(f"{loaded.path}: {_verdict(loaded)}")
+        echo(f"{loaded.path}: {_verdict(loaded)}")
     _note_uninstalled(loaded.settings)
 
 
@@ -54,30 +55,28 @@ def _verdict(loaded: Loaded) -> str:
 def show(defaults: bool) -> None:
     """Print the settings in force, as TOML."""
     if defaults:
-        click.echo(render_defaults(), nl=False)
+        echo(render_defaults(), nl=False)
         return
     loaded = _load(None)
-    click.echo(f"# {loaded.path or 'the defaults: there is no configuration file'}\n")
-    click.echo(render(loaded.settings), nl=False)
+    echo(f"# {loaded.path or 'the defaults: there is no configuration file'}\n")
+    echo(render(loaded.settings), nl=False)
 
 
 @config.command()
 def path() -> None:
     """Print where your configuration file is looked for."""
-    click.echo(paths.config_file())
+    echo(paths.config_file())
 
 
 def _note_uninstalled(settings: Settings) -> None:
     """Tell of an engine whose libraries are not here: that is no mistake in the file."""
     if CANARY in (settings.asr.engine, settings.asr.cpu_engine) and not extras.has_canary():
         command = extras.install_command(CANARY)
-        click.echo(
-            f"note: the engine {CANARY} is not installed; to install it: {command}", err=True
-        )
+        echo(f"note: the engine {CANARY} is not installed; to install it: {command}", err=True)
 
 
 def _load(file: Path | None, engines: Collection[str] = ()) -> Loaded:
     loaded = load(file, engines)
     for warning in loaded.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        echo(f"warning: {warning}", err=True)
     return loaded

@@ -1,36 +1,40 @@
-"""`swictation toggle start stop cancel capture paste-last record`: tell the daemon what to do."""
+"""`swictation toggle start stop cancel capture paste-last retry record`: what the daemon does."""
 
 import sys
 
 import click
 
 from swictation.cli.daemon import call
+from swictation.cli.echo import echo
 from swictation.cli.groups import Group
+from swictation.cli.main import typeable
 from swictation.control.status import count
+from swictation.hardening import hide_memory
+from swictation.text.characters import cleaned
 
 
 @click.command()
 def toggle() -> None:
     """Start dictating, or stop; prints the state that follows."""
-    click.echo(call("Toggle", activate=True))
+    echo(str(call("Toggle", activate=True)))
 
 
 @click.command()
 def start() -> None:
     """Start dictating."""
-    click.echo(call("Start", activate=True))
+    echo(str(call("Start", activate=True)))
 
 
 @click.command()
 def stop() -> None:
     """Stop dictating; what was said is still typed."""
-    click.echo(call("Stop"))
+    echo(str(call("Stop")))
 
 
 @click.command()
 def cancel() -> None:
     """Stop dictating, and drop what is not typed yet."""
-    click.echo(call("Cancel"))
+    echo(str(call("Cancel")))
 
 
 @click.command()
@@ -39,9 +43,11 @@ def capture() -> None:
 
     The exit code is 5 where nobody spoke.
     """
+    hide_memory()
     if sys.stderr.isatty():
-        click.echo("listening: speak now (Ctrl-C breaks it off)", err=True)
-    click.echo(call("Capture", activate=True, limit_s=None))
+        echo("listening: speak now (Ctrl-C breaks it off)", err=True)
+    text = cleaned(str(call("Capture", activate=True, limit_s=None)))
+    click.echo(text)  # noqa: TID251 - joiners and all, as it would be typed
 
 
 @click.command(name="paste-last")
@@ -49,7 +55,23 @@ def paste_last() -> None:
     """Type the texts that are held, else the last one."""
     typed = call("PasteLast", limit_s=None)
     assert isinstance(typed, int), "the daemon's interface says so"
-    click.echo(f"typed {count(typed, 'text')}")
+    none = "typed nothing: what was held has arrived by itself"
+    echo(f"typed {count(typed, 'text')}" if typed else none)
+
+
+@click.command()
+def retry() -> None:
+    """Try speech again on which the engine died.
+
+    The daemon names what it has set aside. What comes of it is held, for paste-last.
+    """
+    came = call("Retry", limit_s=None)
+    assert isinstance(came, int), "the daemon's interface says so"
+    if came:
+        it = "it" if came == 1 else "them"
+        echo(f"{count(came, 'text')} held; to type {it}: {typeable('swictation paste-last')}")
+    else:
+        echo("there were no words in it")
 
 
 @click.group(cls=Group)

@@ -5,7 +5,7 @@ import contextlib
 from swictation.config.load import load
 from swictation.control import client
 from swictation.errors import ConfigError, NotRunning, ServiceError
-from swictation.service import state, systemctl
+from swictation.service import state
 
 _RESTART = "systemctl --user restart swictation"
 _RESTART_AND_READ = f"{_RESTART}; what it said: journalctl --user -u swictation -n 20"
@@ -39,9 +39,7 @@ def call(
 
 def _failure() -> NotRunning | None:
     """That the installed service failed, and why; None where it is well, or is not installed."""
-    with contextlib.suppress(ServiceError):
-        if systemctl.trouble():
-            return None
+    with contextlib.suppress(ServiceError):  # no systemd: no service
         now = state.read()
         if now.is_failing:
             return _because(now)

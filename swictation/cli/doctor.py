@@ -4,11 +4,12 @@ import os
 from pathlib import Path
 
 import click
-import msgspec
 
+from swictation.cli.echo import echo_json
 from swictation.cli.main import typeable
 from swictation.doctor.checks import examine
 from swictation.doctor.finding import Finding, Level, summary, worst
+from swictation.shown import printable, printable_lines
 
 _EXIT_CODES: dict[Level, int] = {"ok": 0, "warning": 4, "error": 1}
 _COLOURS: dict[Level, str] = {"ok": "green", "warning": "yellow", "error": "red"}
@@ -41,7 +42,7 @@ def doctor(as_json: bool, quick: bool, config: Path | None) -> int:
             _tell(finding)
     level = worst(findings)
     if as_json:
-        click.echo(msgspec.json.encode({"level": level, "checks": findings}))
+        echo_json({"level": level, "checks": findings})
     else:
         _echo(_styled(level, summary(findings)))
     return _EXIT_CODES[level]
@@ -49,12 +50,12 @@ def doctor(as_json: bool, quick: bool, config: Path | None) -> int:
 
 def _tell(finding: Finding) -> None:
     mark = _styled(finding.level, finding.level.ljust(_LEVEL_WIDTH))
-    first, *others = finding.found.splitlines() or [""]
+    first, *others = map(printable, finding.found.splitlines() or [""])
     _echo(f"{mark}  {finding.name.ljust(_NAME_WIDTH)}  {first}")
     for line in others:
         _echo(f"{_INDENT}{line}")
     if finding.remedy:
-        _echo(f"  -> {typeable(finding.remedy)}")
+        _echo(f"  -> {printable_lines(typeable(finding.remedy))}")
 
 
 def _styled(level: Level, text: str) -> str:
@@ -63,4 +64,4 @@ def _styled(level: Level, text: str) -> str:
 
 def _echo(line: str) -> None:
     """Print; click itself takes the colours out where stdout is no terminal."""
-    click.echo(line, color=False if os.environ.get("NO_COLOR") else None)
+    click.echo(line, color=False if os.environ.get("NO_COLOR") else None)  # noqa: TID251

@@ -30,11 +30,10 @@ class Group(click.Group):
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args and not ctx.resilient_parsing:
-            click.echo(ctx.get_help(), color=ctx.color)
-            ctx.exit()
         if args[:1] == ["help"]:  # `help model list` is `model list --help`
             args = [*args[1:], "--help"]
+        if not args and not ctx.resilient_parsing:
+            args = ["--help"]
         return super().parse_args(ctx, args)
 
     def resolve_command(

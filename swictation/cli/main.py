@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from swictation import __version__
+from swictation.cli.echo import echo
 from swictation.cli.groups import lazy_group
 from swictation.errors import (
     ConfigError,
@@ -20,6 +21,7 @@ from swictation.errors import (
     SwictationError,
     UsageError,
 )
+from swictation.hardening import keep_private
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
@@ -40,6 +42,7 @@ _COMMANDS = {
     "capture": "swictation.cli.control:capture",
     "status": "swictation.cli.status:status",
     "paste-last": "swictation.cli.control:paste_last",
+    "retry": "swictation.cli.control:retry",
     "record": "swictation.cli.control:record",
     "transcribe": "swictation.cli.transcribe:transcribe",
     "model": "swictation.cli.model:model",
@@ -94,9 +97,9 @@ def _exit_code(error: SwictationError) -> int:
 
 def tell(error: SwictationError) -> None:
     """Print what happened and what to do about it on stderr."""
-    click.echo(f"swictation: {error.message}", err=True)
+    echo(f"swictation: {error.message}", err=True)
     if error.remedy:
-        click.echo(f"  -> {typeable(error.remedy)}", err=True)
+        echo(f"  -> {typeable(error.remedy)}", err=True)
 
 
 def typeable(remedy: str) -> str:
@@ -112,6 +115,7 @@ def typeable(remedy: str) -> str:
 def main(args: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with a code of docs/cli.md."""
     _need_stdout()
+    keep_private()
     try:
         result: Any = cli.main(args=args, prog_name="swictation", standalone_mode=False)
     except click.exceptions.Exit as exit_:

@@ -5,6 +5,9 @@ from typing import Any
 
 import click
 
+from swictation.cli.echo import echo
+from swictation.shown import printable
+
 
 class Meter:
     """Draws a bar for each step on a terminal, says each step once elsewhere."""
@@ -17,6 +20,7 @@ class Meter:
     def __call__(self, done_bytes: int, total_bytes: int | None, what: str) -> None:
         if self._quiet:
             return
+        what = printable(what)
         if what != self._what:
             self.close()
             self._what = what
@@ -24,7 +28,7 @@ class Meter:
                 self._bar = click.progressbar(length=total_bytes, label=what, file=sys.stderr)
             else:
                 size = f" ({total_bytes / 1e6:.0f} MB)" if total_bytes else ""
-                click.echo(f"{what}{size}", err=True)
+                echo(f"{what}{size}", err=True)
         if self._bar is not None:
             self._bar.update(done_bytes - self._bar.pos)
 

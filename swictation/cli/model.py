@@ -1,11 +1,11 @@
 """`swictation model`: the speech models on this machine."""
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from swictation.cli.echo import echo
 from swictation.cli.groups import Group
 from swictation.cli.meter import Meter
 from swictation.cli.model_list import list_
@@ -22,6 +22,7 @@ from swictation.models.store import (
     absent,
     damaged,
     folder_of,
+    given_archive,
     is_path,
     is_there,
     locate,
@@ -95,7 +96,7 @@ def download(
         if not there:
             _download(spec, quiet=quiet, force=force)
     if not quiet:
-        click.echo(f"{told} is {'already there' if there else 'ready'}: {place}")
+        echo(f"{told} is {'already there' if there else 'ready'}: {place}")
 
 
 def _download(spec: ModelSpec, *, quiet: bool, force: bool) -> None:
@@ -127,7 +128,8 @@ def path(context: click.Context, name: str, language: str, engine: str) -> None:
         name, engine = spec.name, spec.engine
     elif name.endswith(NEMO):
         engine = CANARY
-    click.echo(locate(name, language, _catalog(context), engine).path)
+    place = locate(name, language, _catalog(context), engine, is_to_load=False)
+    echo(place.path)
 
 
 @model.command("verify")
@@ -148,10 +150,12 @@ def verify_(context: click.Context, name: str, language: str, engine: str) -> No
     spec = _spec(context, name, language, engine)
     if not is_there(spec):
         raise absent(spec)
-    if problems := quick_problems(spec) or verify(spec):
+    if given_archive(spec):
+        raise damaged(spec, ())
+    if problems := verify(spec):
         raise damaged(spec, problems)
     told = "" if spec.is_pinned else " (as when it was fetched: no source tells what was published)"
-    click.echo(f"{spec.name} is sound: {folder_of(spec)}{told}")
+    echo(f"{spec.name} is sound: {folder_of(spec)}{told}")
 
 
 def _archive(name: str) -> Path:
@@ -167,12 +171,8 @@ def _archive(name: str) -> Path:
 
 def _verify_unpacked(path: Path) -> None:
     if problems := unpacked.verify(path):
-        quoted = shlex.quote(str(path))
-        raise ModelError(
-            f"what was unpacked of the model {path} is damaged: {'; '.join(problems)}",
-            f"swictation model remove {quoted}; then: swictation model download {quoted}",
-        )
-    click.echo(f"{path.name} is sound: {unpacked.place_of(path)} (as when it was unpacked)")
+        raise unpacked.damaged(path, problems)
+    echo(f"{path.name} is sound: {unpacked.place_of(path)} (as when it was unpacked)")
 
 
 @model.command("convert")
@@ -192,7 +192,7 @@ def convert_(context: click.Context, name: str, precision: Half) -> None:
     finally:
         meter.close()
     sizes = f"{done.before_bytes / 1e6:.0f} MB, now also {done.after_bytes / 1e6:.0f} MB"
-    click.echo(f"{place.name}: {sizes}: {done.after}")
+    echo(f"{place.name}: {sizes}: {done.after}")
 
 
 def _canary(context: click.Context, name: str) -> ModelLocation:
@@ -228,10 +228,10 @@ def remove_(context: click.Context, name: str) -> None:
         freed_bytes = remove_unpacked(path)
         kept = f"; {path} itself is kept" if path.exists() else ""
         freed = f"{freed_bytes / 1e6:.0f} MB are free again"
-        click.echo(f"what was unpacked of {path.name} is removed: {freed}{kept}")
+        echo(f"what was unpacked of {path.name} is removed: {freed}{kept}")
         return
     known = named(name, catalog)
     # For its error, where the name is unknown.
     spec = known or choose(name, "en", catalog, "")
     freed_bytes = remove(spec)
-    click.echo(f"{spec.name} is removed: {freed_bytes / 1e6:.0f} MB are free again")
+    echo(f"{spec.name} is removed: {freed_bytes / 1e6:.0f} MB are free again")

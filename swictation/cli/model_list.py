@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import click
 import msgspec
 
+from swictation.cli.echo import echo_json
 from swictation.config.load import load
 from swictation.config.settings import Settings, VramSettings
 from swictation.models import figures, plans
@@ -12,6 +13,7 @@ from swictation.models.catalog import CATALOG
 from swictation.models.choosing import Fit, fits
 from swictation.models.spec import ModelSpec
 from swictation.models.store import State, folder_of, state
+from swictation.shown import printable
 from swictation.vram import asking
 from swictation.vram.ask_driver import Answer
 from swictation.vram.policy import Limits
@@ -63,7 +65,7 @@ def list_(context: click.Context, as_json: bool) -> None:
     rows = [_row(spec, card, settings) for spec in catalog]
     if as_json:
         for row in rows:
-            click.echo(msgspec.json.encode(row))
+            echo_json(row)
         return
     _show(rows, card, settings.vram)
 
@@ -159,7 +161,7 @@ def _notes(rows: list[_Row], card: Answer, settings: VramSettings) -> Iterator[s
     yield (
         "SIZE: parameters. FP16, INT8, FP32: MiB of a card, the model alone; of whisper estimates."
     )
-    yield f"CARD: {_told(card)}."
+    yield f"CARD: {printable(_told(card))}."
     if not card.is_usable:
         return
     kept = Limits.of(settings, card.total_mib).enter_below_mib[1]

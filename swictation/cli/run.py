@@ -3,12 +3,15 @@
 import asyncio
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.resources import as_file, files
 from pathlib import Path
+from threading import Thread
 from typing import Literal
 
 import click
 
+from swictation.audio import portaudio
 from swictation.cli.common import (
     Wishes,
     config_option,
@@ -19,6 +22,7 @@ from swictation.cli.common import (
     verbose_option,
     wishes,
 )
+from swictation.cli.echo import echo
 from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell, typeable
 from swictation.config.settings import Settings
 from swictation.daemon.logs import set_up
@@ -130,16 +134,23 @@ def _serve(
     *,
     listen: bool,
 ) -> int:
+    Thread(target=_look_for_devices, name="microphone", daemon=True).start()
     from swictation.daemon.lifecycle import Daemon, Options
 
     def say() -> None:
         if not is_unit():
             listening = _LISTENING_HERE if chain == ("stdout",) else _LISTENING
-            click.echo(listening if listen else typeable(_WAITING), err=True)
+            echo(listening if listen else typeable(_WAITING), err=True)
 
     options = Options(load_settings, chain, events, listens_at_once=listen, on_ready=say)
     asyncio.run(Daemon(options).run())
     return 0
+
+
+def _look_for_devices() -> None:
+    """PortAudio asks the sound server for them when it is loaded; meanwhile the rest is."""
+    with suppress(AudioError):  # the microphone's keeper will tell
+        portaudio.load()
 
 
 def _chain(settings: Settings, sink: Sink) -> tuple[str, ...]:

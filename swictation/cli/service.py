@@ -2,6 +2,7 @@
 
 import click
 
+from swictation.cli.echo import echo
 from swictation.cli.groups import Group
 from swictation.cli.main import EXIT_NOT_RUNNING, typeable
 from swictation.service import files, installer, state
@@ -25,17 +26,17 @@ def install(no_start: bool) -> None:
     """
     done = installer.install(start=not no_start)
     for path in done.written:
-        click.echo(f"wrote {path}")
+        echo(f"wrote {path}")
     if not done.written:
-        click.echo(f"installed already: {files.unit_file()}")
+        echo(f"installed already: {files.unit_file()}")
     _tell_target(done)
     if no_start:
-        click.echo("enabled, not started")
-        click.echo("  -> systemctl --user start swictation")
+        echo("enabled, not started")
+        echo("  -> systemctl --user start swictation")
         return
     now = state.read()
-    click.echo(f"{'restarted' if done.is_restarted else 'running'} (PID {now.pid})")
-    click.echo(f"  -> to see how it is: {typeable('swictation status')}")
+    echo(f"{'restarted' if done.is_restarted else 'running'} (PID {now.pid})")
+    echo(f"  -> to see how it is: {typeable('swictation status')}")
 
 
 @service.command()
@@ -43,9 +44,9 @@ def remove() -> None:
     """Stop and disable the service, and delete its files."""
     gone = installer.remove()
     for path in gone:
-        click.echo(f"removed {path}")
+        echo(f"removed {path}")
     if not gone:
-        click.echo("nothing is installed")
+        echo("nothing is installed")
 
 
 @service.command()
@@ -57,30 +58,30 @@ def status() -> int:
     need()
     now = state.read()
     if not now.is_installed:
-        click.echo("not installed")
-        click.echo(f"  -> {typeable('swictation service install')}")
+        echo("not installed")
+        echo(f"  -> {typeable('swictation service install')}")
         return EXIT_NOT_RUNNING
-    click.echo(f"installed  {now.path}")
-    click.echo(f"enabled    {_enabled(now)}")
-    click.echo(f"active     {_active(now)}")
+    echo(f"installed  {now.path}")
+    echo(f"enabled    {_enabled(now)}")
+    echo(f"active     {_active(now)}")
     if now.told:
-        click.echo(f"it says    {now.told}")
+        echo(f"it says    {now.told}")
     if remedy := _remedy(now):
-        click.echo(f"  -> {typeable(remedy)}")
+        echo(f"  -> {typeable(remedy)}")
     return 0 if now.is_active else EXIT_NOT_RUNNING
 
 
 def _tell_target(done: Installed) -> None:
     if done.is_with_desktop:
-        click.echo(f"starts with {done.target}, which is active: together with your desktop")
+        echo(f"starts with {done.target}, which is active: together with your desktop")
         return
-    click.echo(f"starts with {done.target}, when you log in")
-    click.echo(f"({files.DESKTOP_TARGET} is not active: no desktop has told systemd of itself)")
+    echo(f"starts with {done.target}, when you log in")
+    echo(f"({files.DESKTOP_TARGET} is not active: no desktop has told systemd of itself)")
     if done.imported:
-        click.echo(f"systemd knows until you log out: {' '.join(done.imported)}")
+        echo(f"systemd knows until you log out: {' '.join(done.imported)}")
     names = " ".join(done.imported or DISPLAYS)
     again = f"systemctl --user import-environment {names} && systemctl --user restart swictation"
-    click.echo(f"  -> for the next log-ins, put this into your desktop's autostart: {again}")
+    echo(f"  -> for the next log-ins, put this into your desktop's autostart: {again}")
 
 
 def _enabled(now: ServiceState) -> str:

@@ -10,14 +10,25 @@ import click
 import msgspec
 
 from swictation.cli.daemon import call
+from swictation.cli.echo import echo, echo_json
 from swictation.cli.main import typeable
 from swictation.control.card import memory, placements
 from swictation.control.follow import follow
-from swictation.control.status import STOPPED, Status, bar_line, count, decode, serving
+from swictation.control.status import (
+    STOPPED,
+    SetAsideStatus,
+    Status,
+    bar_line,
+    count,
+    decode,
+    serving,
+)
 from swictation.errors import ControlError, UsageError
+from swictation.shown import json_escaped
 
 _LABEL_WIDTH = len("last error")
 _ANSWER_S = 5.0
+_MOST_SHOWN = 4
 
 
 @click.command()
@@ -36,10 +47,10 @@ def status(as_json: bool, follows: bool) -> None:
         return
     told = _ask()
     if as_json:
-        click.echo(told)
+        click.echo(json_escaped(told))  # noqa: TID251
         return
     for label, text in lines(_read(told)):
-        click.echo(f"{label.ljust(_LABEL_WIDTH)}  {text}")
+        echo(f"{label.ljust(_LABEL_WIDTH)}  {text}")
 
 
 def read_now() -> Status:
@@ -78,8 +89,10 @@ def lines(now: Status) -> list[tuple[str, str]]:
         queued = count(now.queue.utterances, "utterance")
         told.append(("queue", f"{queued}, {now.queue.audio_s:.1f} s of sound"))
     if now.held.texts:
-        held = f"{count(now.held.texts, 'text')} ({now.held.reason})"
-        told.append(("held", f"{held}\n  -> {typeable('swictation paste-last')}"))
+        told.append(("held", f"{now.held}\n  -> {typeable('swictation paste-last')}"))
+    told += [("set aside", _set_aside(one)) for one in now.set_aside[:_MOST_SHOWN]]
+    if (more := len(now.set_aside) - _MOST_SHOWN) > 0:
+        told.append(("", f"and {more} more, see: {typeable('swictation doctor')}"))
     if now.loss.samples:
         told.append(("lost", f"{count(now.loss.samples, 'sample')} of sound"))
     if now.latency_ms.finalisation_p50 is not None:
@@ -104,6 +117,13 @@ def _model(now: Status) -> str:
         return name
     restarts = f", restarted {count(now.worker.restarts, 'time')}" if now.worker.restarts else ""
     return f"{name} (worker {now.worker.pid}, {now.worker.rss_mib:.0f} MiB{restarts})"
+
+
+def _set_aside(one: SetAsideStatus) -> str:
+    states = {"tried": "tried again now", "pending": "will be tried again"}
+    state = states.get(one.state, "the engine died on it each time")
+    told = f"{one.audio_s:.1f} s of speech in {one.path or 'memory'}: {state}"
+    return told if one.state == "tried" else f"{told}\n  -> {typeable('swictation retry')}"
 
 
 def _card(now: Status) -> list[tuple[str, str]]:
@@ -180,5 +200,5 @@ class _Printer:
         line = bar_line(now)
         if line != self._last:
             self._last = line
-            click.echo(msgspec.json.encode(line))
+            echo_json(line)
             sys.stdout.flush()

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import click
-import msgspec
 
 from swictation.cli.common import (
     Wishes,
@@ -23,7 +22,9 @@ from swictation.daemon.files import FileSession, file_source, injector
 from swictation.daemon.logs import set_up
 from swictation.daemon.stream import Outcome
 from swictation.errors import SwictationError
+from swictation.hardening import hide_memory
 from swictation.models.store import ModelLocation
+from swictation.shown import json_line
 
 
 @click.command()
@@ -45,6 +46,7 @@ def transcribe(
     on stderr and the others are still done; the exit code is then 1.
     """
     set_up(verbose=verbose)
+    hide_memory()
     settings, model = obtain_for_files(settings_from(config, wishes), wishes)
     return asyncio.run(_transcribe(files, settings, model, as_json=as_json))
 
@@ -85,6 +87,7 @@ def _print_json(name: str, outcome: Outcome, settings: Settings, session: FileSe
         "duration_s": round(outcome.duration_s, 3),
         "engine": {"name": engine, "model": model, "device": session.device},
         "segments": outcome.segments,
+        "left_out": outcome.set_aside,
     }
-    sys.stdout.write(msgspec.json.encode(record).decode() + "\n")
+    sys.stdout.write(json_line(record) + "\n")
     sys.stdout.flush()

@@ -3,6 +3,7 @@
 import click
 
 from swictation.cli.daemon import call
+from swictation.cli.echo import echo
 
 
 @click.command()
@@ -14,4 +15,4 @@ def reset() -> None:
     Prints where speech is transcribed at present: gpu, cpu, or none. The card is used again once
     it has room and has proved itself.
     """
-    click.echo(call("ResetCard"))
+    echo(str(call("ResetCard")))

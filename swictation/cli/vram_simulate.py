@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-import msgspec
 
 from swictation.cli.common import config_option, settings_from
+from swictation.cli.echo import echo, echo_json
+from swictation.shown import json_line
 from swictation.vram.effects import told
 from swictation.vram.policy import Limits
 from swictation.vram.simulate.loop import Moment, Simulation
@@ -50,13 +51,16 @@ def simulate(trace: str, config: Path | None, *, as_json: bool, plot: Path | Non
         if picture:
             picture.add(moment)
         for row in rows(moment):
-            click.echo(row)
+            echo(row)
     tally = simulation.tally
-    click.echo(msgspec.json.encode({"summary": tally}) if as_json else _summary(tally))
+    if as_json:
+        echo_json({"summary": tally})
+    else:
+        echo(_summary(tally))
     if picture and plot:
         limits = Limits.of(settings.vram, simulation.total_mib)
         picture.save(plot, limits, f"{Path(trace).name}: {tally.simulated_s / 3600:.1f} h")
-        click.echo(f"drawn: {plot}", err=True)
+        echo(f"drawn: {plot}", err=True)
 
 
 def _rows(moment: Moment) -> Iterator[str]:
@@ -70,7 +74,7 @@ def _rows(moment: Moment) -> Iterator[str]:
         yield f"{head}  {what}{f': {why}' if why else ''}"
 
 
-def _json_rows(moment: Moment) -> Iterator[bytes]:
+def _json_rows(moment: Moment) -> Iterator[str]:
     state = {
         "at_s": round(moment.at_s, 3),
         "level": moment.level,
@@ -81,9 +85,9 @@ def _json_rows(moment: Moment) -> Iterator[bytes]:
     }
     for effect in moment.effects:
         what, why = told(effect)
-        yield msgspec.json.encode({**state, "decision": what, "reason": why})
+        yield json_line({**state, "decision": what, "reason": why})
     for note in moment.notes:
-        yield msgspec.json.encode({**state, "event": note})
+        yield json_line({**state, "event": note})
 
 
 def _summary(tally: Tally) -> str:

@@ -10,13 +10,16 @@ from typing import Any, NamedTuple, cast
 import msgspec
 
 from swictation import paths
+from swictation.config.depth import too_deep
+from swictation.config.file import read
 from swictation.config.render import Kind, closest, shortened, toml_key, toml_value
 from swictation.config.rules import RULES, Key, Rule
 from swictation.config.settings import Settings
 from swictation.errors import ConfigError
 
-_MAX_BYTES = 64 * 1024
 _MAX_ROWS_OF_A_STATEMENT = 100
+_MAX_TOLD = 100
+"""Findings of a file: to look for what was meant takes time, and nobody reads thousands."""
 _ENGINE_KEYS = ("engine", "cpu_engine")
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
@@ -51,7 +54,7 @@ def load(path: Path | None, engines: Collection[str] = ()) -> Loaded:
     """
     file = path or paths.config_file()
     try:
-        text = _read(file)
+        text = read(file)
     except FileNotFoundError as error:
         # A dangling link is a mistake to be told, not a wish for the defaults.
         if path is None and not file.is_symlink():
@@ -62,7 +65,7 @@ def load(path: Path | None, engines: Collection[str] = ()) -> Loaded:
     lines = _key_lines(text) if check.errors or check.warnings else {}
     if check.errors:
         told = _told(file, check.errors, lines)
-        count = "1 error" if len(told) == 1 else f"{len(told)} errors"
+        count = "1 error" if len(check.errors) == 1 else f"{len(check.errors)} errors"
         also = [f"warning: {warning}" for warning in _told(file, check.warnings, lines)]
         again = f"swictation config check {shlex.quote(str(path)) if path else ''}".rstrip()
         raise ConfigError(
@@ -72,34 +75,12 @@ def load(path: Path | None, engines: Collection[str] = ()) -> Loaded:
     return Loaded(check.settings, tuple(_told(file, check.warnings, lines)), file)
 
 
-def _read(file: Path) -> str:
-    """The text of a file. Raises FileNotFoundError, or ConfigError for all other trouble."""
-    try:
-        with file.open("rb") as stream:
-            raw = stream.read(_MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise
-    except IsADirectoryError as error:
-        raise ConfigError(f"{file}: a folder, not a file", "name the file itself") from error
-    except PermissionError as error:
-        remedy = f"allow it: chmod u+r {shlex.quote(str(file))}"
-        raise ConfigError(f"{file}: you may not read it", remedy) from error
-    except OSError as error:
-        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from error
-    if len(raw) > _MAX_BYTES:
-        raise ConfigError(f"{file}: above {_MAX_BYTES // 1024} KiB: this is no configuration file")
-    try:
-        return raw.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{file}:{line}: not UTF-8 text", "save it as UTF-8") from error
-
-
 def _parse(text: str, file: Path) -> dict[str, Any]:
+    if line := too_deep(text):
+        remedy = "a setting has a table and a key: [vad] hang_over_s = 0.8"
+        raise ConfigError(f"{file}:{line}: too deeply nested", remedy)
     try:
         return tomllib.loads(text)
-    except RecursionError as error:
-        raise ConfigError(f"{file}: not TOML: too deeply nested") from error
     except tomllib.TOMLDecodeError as error:
         raise _syntax_error(str(error), text, file) from error
     except ValueError as error:  # what int() says of thousands of digits
@@ -133,7 +114,7 @@ def _key_lines(text: str) -> dict[Key, int]:
         statement.append(row)
         try:
             parsed = tomllib.loads("\n".join(statement))
-        except (ValueError, RecursionError):
+        except ValueError:
             if len(statement) > _MAX_ROWS_OF_A_STATEMENT:
                 return lines  # no line rather than minutes of searching
             continue
@@ -160,7 +141,10 @@ def _keys(parsed: object) -> Iterator[Key]:
 def _told(file: Path, findings: Iterable[_Finding], lines: dict[Key, int]) -> list[str]:
     placed = [(lines.get(key) or lines.get(key[:1], 0), text) for key, text in findings]
     placed.sort(key=lambda item: item[0])
-    return [f"{file}{f':{line}' if line else ''}: {text}" for line, text in placed]
+    told = [f"{file}{f':{line}' if line else ''}: {text}" for line, text in placed[:_MAX_TOLD]]
+    if len(placed) > _MAX_TOLD:
+        told.append(f"{file}: ... and {len(placed) - _MAX_TOLD} more")
+    return told
 
 
 class _Check:
@@ -229,6 +213,8 @@ class _Check:
 
     def _key_meant(self, key: str, table: str) -> str:
         """Tell what an unknown key was meant for: of its own table, or of another one."""
+        if len(self.warnings) >= _MAX_TOLD:
+            return ""
         keys = {
             name: [field.name for field in msgspec.structs.fields(cls)]
             for name, cls in self._tables.items()

@@ -1,7 +1,7 @@
 """What is told of the card to people: `status`, a bar's tooltip, `vram watch`."""
 
 from swictation.types import Seat
-from swictation.vram.report import VramStatus
+from swictation.vram.status import VramStatus
 
 _SEATS: dict[Seat | None, str] = {"gpu": "on the card", "cpu": "on the CPU", None: "kept for later"}
 _SILENT_S = 2.0

@@ -54,6 +54,14 @@ class Controls(Protocol):
         """
         ...
 
+    async def retry(self) -> int:
+        """Try again what is set aside; how many texts came, which are held.
+
+        Raises:
+            SwictationError: there is nothing, or it was in vain.
+        """
+        ...
+
     def reset_card(self) -> str:
         """Forget what keeps the engine off the card; where requests go from now on.
 
@@ -126,6 +134,11 @@ class Interface(ServiceInterface):
     async def paste_last(self) -> DBusUInt32:
         with _told():
             return await self._controls.paste_last()
+
+    @dbus_method(name="Retry")
+    async def retry(self) -> DBusUInt32:
+        with _told(), self._audience.cared_for():
+            return await self._controls.retry()
 
     @dbus_method(name="ResetCard")
     def reset_card(self) -> DBusStr:

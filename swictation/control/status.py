@@ -5,15 +5,16 @@ It holds no dictated text: of what is held only the number is told.
 
 import html
 import re
-from typing import Literal
+from typing import Literal, cast
 
 import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from swictation.control.card import placements
-from swictation.vram.report import VramStatus
-from swictation.vram.report import steady as steady_card
+from swictation.shown import printable_lines
+from swictation.vram.status import VramStatus
+from swictation.vram.status import steady as steady_card
 
 State = Literal["idle", "listening", "transcribing", "stopped"]
 ModelState = Literal["unloaded", "loading", "loaded", "failed"]
@@ -52,6 +53,26 @@ class Held(Struct, frozen=True):
     texts: int = 0
     """How many; never what they say."""
     reason: str = ""
+    pending: int = 0
+    """Of them: what its window has not taken yet and may still take by itself."""
+
+    def __str__(self) -> str:
+        """For people."""
+        if not self.pending:
+            return f"{count(self.texts, 'text')} ({self.reason})"
+        which = "it" if self.texts == 1 else f"{self.pending} of them"
+        alone = "itself" if self.pending == 1 else "themselves"
+        return f"{count(self.texts, 'text')} ({self.reason}; {which} may still arrive by {alone})"
+
+
+class SetAsideStatus(Struct, frozen=True):
+    """An utterance on which the engine died twice; its sound is kept."""
+
+    path: str
+    """Where; "" while it is in memory alone."""
+    audio_s: float
+    state: Literal["tried", "pending", "waits"] = "pending"
+    """Is being tried again, will be by itself, or waits for `swictation retry`."""
 
 
 class Loss(Struct, frozen=True):
@@ -105,6 +126,7 @@ class Status(Struct, frozen=True, kw_only=True):
     worker: WorkerStatus = WorkerStatus()
     queue: Queue = Queue()
     held: Held = Held()
+    set_aside: tuple[SetAsideStatus, ...] = ()
     loss: Loss = Loss()
     latency_ms: Latency = Latency()
     audio: AudioStatus = AudioStatus()
@@ -127,12 +149,26 @@ def encode(status: Status) -> str:
 
 
 def decode(text: str) -> Status:
-    """The status that `encode` wrote, by a daemon of this version or another.
+    """The status that `encode` wrote, by a daemon of this version or another; its text printable.
 
     Raises:
         msgspec.DecodeError: it is none.
     """
-    return msgspec.json.decode(text, type=Status)
+    return msgspec.convert(_printable(msgspec.json.decode(text)), Status)
+
+
+def _printable(value: object) -> object:
+    """Devices, processes and windows name themselves: none of it is to command a terminal."""
+    match value:
+        case str():
+            return printable_lines(value)
+        case list():
+            return [_printable(item) for item in cast(list[object], value)]
+        case dict():
+            items = cast(dict[str, object], value).items()
+            return {name: _printable(item) for name, item in items}
+        case _:
+            return value
 
 
 _FIGURE = re.compile(r"\d+")
@@ -205,7 +241,9 @@ def _tooltip(status: Status) -> list[str]:
     if status.degraded:
         lines.append(f"degraded ({status.degraded.mode}): {status.degraded.reason}")
     if status.held.texts:
-        lines.append(f"held: {count(status.held.texts, 'text')} ({status.held.reason})")
+        lines.append(f"held: {status.held}")
+    if status.set_aside:
+        lines.append(f"set aside: {count(len(status.set_aside), 'utterance')}")
     if status.last_error:
         lines.append(f"last error: {status.last_error}")
     return lines

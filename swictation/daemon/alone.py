@@ -2,39 +2,77 @@
 
 import contextlib
 import fcntl
+import logging
 import os
 from collections.abc import Generator
 from pathlib import Path
+from typing import IO
 
-from swictation.errors import AlreadyRunning, SwictationError
+from swictation.errors import AlreadyRunning
+from swictation.paths import make_private
+
+_log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def alone(path: Path) -> Generator[None]:
-    """Hold the lock at `path`, which also keeps a daemon out that has another bus, or none.
+def alone(*paths: Path) -> Generator[None]:
+    """Hold the lock at each of `paths`, which also keeps out a daemon on another bus, or on none.
 
-    Its file stays: to remove a lock file is a race.
+    A place where no lock can be had is left out: a full or read-only disk stops nobody. Where
+    none can be, that is told, and only the name on the bus keeps a second one out. The files
+    stay: to remove a lock file is a race.
 
     Raises:
-        AlreadyRunning: another process holds it.
-        SwictationError: it cannot be made.
+        AlreadyRunning: another process holds one.
     """
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")
-    except OSError as error:
-        raise SwictationError(f"{path} cannot be written: {error.strerror}.") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = lock.read().strip()
-            raise AlreadyRunning(
-                f"swictation is already running{f' (process {holder})' if holder else ''}: a second"
-                " one would type every word twice.",
-                f"to stop that one: systemctl --user stop swictation; or: kill {holder}",
-            ) from None
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
+    with contextlib.ExitStack() as locks:
+        held = [_hold(path, locks) for path in paths]
+        if not any(held):
+            places = " nor at ".join(str(path) for path in paths)
+            _log.warning(
+                "no lock can be had at %s: make sure by yourself that no second swictation runs,"
+                " it would type every word twice",
+                places,
+            )
         yield
+
+
+def _hold(path: Path, locks: contextlib.ExitStack) -> bool:
+    """Whether the lock at `path` is held now, until `locks` ends. Raises AlreadyRunning."""
+    try:
+        lock = locks.enter_context(_open(path))
+    except OSError as error:
+        _log.info("no lock at %s: %s", path, error.strerror)
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise _already_running(lock) from None
+    except OSError as error:  # of a file system without locks
+        _log.info("no lock at %s: %s", path, error.strerror)
+        return False
+    with contextlib.suppress(OSError):  # it says who holds it, which only helps
+        lock.truncate(0)
+        os.pwrite(lock.fileno(), f"{os.getpid()}\n".encode(), 0)
+    return True
+
+
+def _open(path: Path) -> IO[bytes]:
+    """For reading alone where no more is allowed: that is enough for a lock. Raises OSError."""
+    try:
+        make_private(path.parent)
+        number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return os.fdopen(number, "r+b", buffering=0)
+    except OSError:
+        if not path.is_file():
+            raise
+        return path.open("rb", buffering=0)
+
+
+def _already_running(lock: IO[bytes]) -> AlreadyRunning:
+    holder = lock.read().decode(errors="replace").strip() if lock.writable() else ""
+    who, kill = (f" (process {holder})", f"; or: kill {holder}") if holder.isdigit() else ("", "")
+    return AlreadyRunning(
+        f"swictation is already running{who}: a second one would type every word twice.",
+        f"to stop that one: systemctl --user stop swictation{kill}",
+    )

@@ -5,6 +5,8 @@ from swictation.control.status import Degraded
 
 Mode = str
 
+LOSING = "losing sound"
+"""Sound that is not text yet leaves RAM, and is not on disk."""
 AUDIO_ONLY = "audio-only"
 """No detector works: nothing but capture does."""
 NO_ENGINE = "no engine"
@@ -17,7 +19,7 @@ VAD_ONLY = "vad-only"
 """Speech is heard and kept, and becomes text later."""
 
 _GRAVEST_FIRST = (
-    *(AUDIO_ONLY, NO_ENGINE, NO_MICROPHONE, VAD_ONLY),
+    *(LOSING, AUDIO_ONLY, NO_ENGINE, NO_MICROPHONE, VAD_ONLY),
     *(NO_WINDOW, NO_SPOOL, CPU_ENGINE),
 )
 

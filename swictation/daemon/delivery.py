@@ -1,19 +1,24 @@
 """Commits become text for the focused window, in order, with a line in the spool before and after.
 
 An utterance belongs to the window that had the focus at its first words. What cannot go there is
-held: nothing is dropped, nothing is sent twice, and no outcome causes a decode.
+held: nothing is dropped, nothing is sent twice, and no outcome causes a decode. What a window has
+not taken yet is held as well, in case; what follows waits for it a while, and is then held.
 """
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import msgspec
 
 from swictation.asr.alignment import has_words
 from swictation.audio.spool import Spool
 from swictation.clock import Clock
-from swictation.daemon.held import HeldText, HeldTexts
+from swictation.daemon.held import HeldTexts
+from swictation.daemon.pasting import Pasting
+from swictation.daemon.sender import LOCKED, PATIENCE_S, Sender, Sent
+from swictation.daemon.unproven import Unproven, is_same
 from swictation.errors import InjectError
 from swictation.events import (
     Composed,
@@ -27,11 +32,7 @@ from swictation.inject.injector import OTHER_WINDOW, Injection, Injector, Target
 from swictation.text.compose import Composer
 from swictation.types import Commit
 
-CANCELLED = "it was cancelled"
-LOCKED = "the screen is locked"
 TOO_OLD = "it was spoken too long ago"
-_AGAIN = -1
-"""In place of an utterance: text that was typed once more."""
 
 
 class _Piece(msgspec.Struct, frozen=True):
@@ -42,12 +43,6 @@ class _Piece(msgspec.Struct, frozen=True):
     epoch: int
 
 
-class _Ask(msgspec.Struct, frozen=True):
-    """Somebody asked for the held texts."""
-
-    answer: asyncio.Future[int]
-
-
 class _Case(msgspec.Struct):
     """An utterance that is being delivered."""
 
@@ -55,18 +50,12 @@ class _Case(msgspec.Struct):
     has_begun: bool = False
     held_for: str = ""
     """Why it is held, and all that follows of it; "" while it is not."""
-
-
-class _Typed(msgspec.Struct, frozen=True):
-    """What was typed last, of which utterance, and where."""
-
-    target: Target | None
-    utterance: int
-    text: str
+    doubt: str = ""
+    """Why nobody knows whether all of it has arrived; "" while that is no question."""
 
 
 class Delivery:
-    """A task that delivers one piece after the other.
+    """A task that does one job after the other: a piece, a wish for what is held.
 
     Its queue holds text, not sound: it is bounded by what is spoken while an injection lasts.
     """
@@ -81,6 +70,7 @@ class Delivery:
         *,
         max_age_s: float = math.inf,
         offers: bool = False,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         """Deliver to `injector`.
 
@@ -88,39 +78,50 @@ class Delivery:
             injector: where the text goes.
             composer: joins the pieces.
             spool: where the lines are written, if anywhere.
-            post: takes `Composed`, `Injected`, `TextHeld` and `HeldSettled`.
+            post: takes `Composed`, `Injected`, `TextHeld`, `TextDoubted` and `HeldSettled`.
             clock: tells the age of a piece.
             max_age_s: what was spoken longer ago is held.
             offers: whether held text is put on the clipboard.
+            patience_s: how long text waits for a window to take what came before it.
         """
         self._injector = injector
         self._composer = composer
-        self._spool = spool
         self._post = post
         self._clock = clock
         self._max_age_s = max_age_s
         self._offers = offers
-        self._queue: asyncio.Queue[_Piece | _Ask | None] = asyncio.Queue()
+        self._queue: asyncio.Queue[Callable[[], Awaitable[None]] | None] = asyncio.Queue()
         self._numbers = 0
-        self._epoch = 0
         self._cases: dict[int, _Case] = {}
         self._composed_for: Target | None = None
         """The window whose text the composer goes on with; None while that must be found out."""
         self._rewritten: Composer | None = None
-        self._typed: _Typed | None = None
-        self._last_text = ""
-        self._is_new_dictation = True
         self._task: asyncio.Task[None] | None = None
+        self._sender = Sender(injector, spool, post, clock, self._on_decided, patience_s)
         self.held = HeldTexts()
-        self.is_locked = False
+        self._pasting = Pasting(injector, self._sender, self.held, post, self._settle)
+
+    @property
+    def is_locked(self) -> bool:
         """Whether the screen is locked: then everything is held."""
+        return self._sender.is_locked
+
+    @is_locked.setter
+    def is_locked(self, is_locked: bool) -> None:
+        self._sender.is_locked = is_locked
 
     def start(self) -> None:
         """Begin to deliver."""
+        self._sender.hurry(is_hurried=False)
         self._task = asyncio.create_task(self._run())
 
+    def hurry(self) -> None:
+        """Wait for no window any more: what would wait is held."""
+        self._sender.hurry()
+
     async def stop(self) -> None:
-        """Deliver what is queued, then end."""
+        """Deliver what is queued without waiting for a window, then end."""
+        self.hurry()
         self._queue.put_nowait(None)
         if self._task:
             await asyncio.gather(self._task, return_exceptions=True)
@@ -137,18 +138,25 @@ class Delivery:
     def put(self, commit: Commit, heard_s: float, due_s: float) -> None:
         """Queue a commit whose sound came in at `heard_s` and whose text was known at `due_s`."""
         self._numbers += 1
-        self._queue.put_nowait(_Piece(commit, self._numbers, heard_s, due_s, self._epoch))
+        piece = _Piece(commit, self._numbers, heard_s, due_s, self._sender.epoch)
+        self._queue.put_nowait(partial(self._take, piece))
+
+    def offer(self, utterance: int, text: str, reason: str) -> None:
+        """Hold `text`, which comes too late to be typed by itself; its sound stays meanwhile."""
+        epoch = self._sender.epoch
+        self._queue.put_nowait(partial(self._take_offer, utterance, text, reason, epoch))
 
     def begin_dictation(self) -> None:
         """What comes now is a text of its own for `paste_last`."""
-        self._is_new_dictation = True
+        self._sender.typed.begin_dictation()
 
     def drop(self) -> None:
-        """Deliver nothing of what waits or is held."""
-        self._epoch += 1
+        """Deliver nothing of what waits or is held, and take back what a window has not taken."""
         self._cases.clear()
         self._composer.abandon()
         self._composed_for = None
+        if self._sender.cancel():
+            self._queue.put_nowait(self._injector.withdraw)
         self._settle(self.held.clear())
 
     async def paste_last(self) -> int:
@@ -158,196 +166,163 @@ class Delivery:
             InjectError: there is none, or it cannot be delivered now.
         """
         asked: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._queue.put_nowait(_Ask(asked))
+        self._sender.ask(1)
+        self._queue.put_nowait(partial(self._answer, asked))
         return await asked
 
     async def _run(self) -> None:
         try:
             while job := await self._queue.get():
-                if isinstance(job, _Ask):
-                    await self._answer(job)
-                else:
-                    await self._take(job)
+                await job()
         except Exception as failure:  # noqa: BLE001 - the run loop must hear what ends it
-            self._post(ThreadFailed("delivery", repr(failure)))
+            # Its text is not told: an encoder's, for one, quotes what it could not encode.
+            self._post(ThreadFailed("delivery", type(failure).__name__))
+
+    # --- a piece -----------------------------------------------------------------------------
 
     async def _take(self, piece: _Piece) -> None:
         commit = piece.commit
-        if piece.epoch != self._epoch:
+        if not self._is_wanted(piece):
             return
         if self._rewritten and not self._cases:
             self._composer, self._rewritten, self._composed_for = self._rewritten, None, None
         case = self._cases.setdefault(commit.utterance, _Case())
         if not case.has_begun and has_words(commit.text):
             await self._begin(case)
-            if piece.epoch != self._epoch:
+            if not self._is_wanted(piece):
                 return
         text = self._composer.append(commit)
         self._post(Composed(commit, piece.number, text, piece.due_s))
-        injection = await self._send(case, piece, text)
+        injection = await self._deliver(case, piece, text)
         if commit.final:
             self._cases.pop(commit.utterance, None)
-        is_held = commit.utterance in self.held.utterances
-        self._post(
-            Injected(
-                commit.utterance,
-                piece.number,
-                commit.final,
-                injection.outcome,
-                injection.reason,
-                is_held,
-            )
-        )
+        self._tell(commit.utterance, piece.number, injection, is_last=commit.final)
+
+    def _is_wanted(self, piece: _Piece) -> bool:
+        return piece.epoch == self._sender.epoch
 
     async def _begin(self, case: _Case) -> None:
         """The utterance's first words: from now on it belongs to the window that has the focus."""
         case.has_begun = True
         case.target = await self._injector.focus()
-        if not _is_same(case.target, self._composed_for):
-            typed = self._typed
-            is_ours = typed is not None and _is_same(case.target, typed.target)
-            self._composer.follow(typed.text if typed and is_ours else "")
+        if not is_same(case.target, self._composed_for):
+            self._composer.follow(self._sender.typed.before(case.target))
         self._composed_for = case.target
 
-    async def _send(self, case: _Case, piece: _Piece, text: str) -> Injection:
+    async def _deliver(self, case: _Case, piece: _Piece, text: str) -> Injection:
         utterance = piece.commit.utterance
-        if not text:  # so nothing is amiss with it, but perhaps with what came before it
-            return Injection("refused" if case.held_for else "typed", reason=case.held_for)
-        reason = case.held_for or self._reason_to_hold(piece)
-        if reason:
-            injection = Injection("refused", reason=reason)
-        else:
-            injection = await self._inject(utterance, piece.number, text, case.target, piece.epoch)
-        rest = _rest(text, injection)
-        is_part = case.held_for or injection.reason != OTHER_WINDOW  # of what is held anyway
-        is_worth_it = has_words(rest) or (rest and is_part)
-        if is_worth_it and piece.epoch == self._epoch:
-            case.held_for = injection.reason
-            await self._hold(utterance, rest, injection.reason)
-        return injection
+        if not text:
+            return self._as_before(case, utterance)
+        while (sent := await self._send(case, piece, text)).unproven:
+            await self._hold_unproven(piece, sent.unproven)
+            if not sent.rest:
+                return sent.injection
+            self._tell(utterance, piece.number, sent.injection)
+            text = sent.rest
+        if sent.is_doubtful:
+            case.doubt = sent.injection.reason
+        reason = sent.injection.reason
+        is_part = case.held_for or reason != OTHER_WINDOW  # of what is held anyway
+        is_worth_it = has_words(sent.rest) or (sent.rest and is_part)
+        if is_worth_it and self._is_wanted(piece):
+            case.held_for = reason
+            await self._hold(utterance, sent.rest, reason)
+        return sent.injection
 
-    def _reason_to_hold(self, piece: _Piece) -> str:
+    def _as_before(self, case: _Case, utterance: int) -> Injection:
+        """Nothing is amiss with a piece without text, but perhaps with what came before it."""
+        if case.held_for:
+            return Injection("refused", reason=case.held_for)
+        if utterance in {one.utterance for one in self.held.pending}:
+            return Injection("unproven", reason=self.held.reason)
+        return Injection("partial" if case.doubt else "typed", reason=case.doubt)
+
+    async def _send(self, case: _Case, piece: _Piece, text: str) -> Sent:
+        """Send `text` once its window has taken what came before it."""
+        followed, utterance = self._composed_for, piece.commit.utterance
+        if not case.held_for:
+            await self._sender.wait_for(case.target, piece.epoch)
+        if followed and not self._composed_for:  # what it was composed to follow is not there
+            text = self._sender.typed.joined(utterance, text, case.target)
+        if reason := case.held_for or self._reason_to_hold(case, piece):
+            return Sent(Injection("refused", reason=reason), text)
+        return await self._sender.send(utterance, piece.number, text, case.target, piece.epoch)
+
+    def _reason_to_hold(self, case: _Case, piece: _Piece) -> str:
+        if one := self._sender.blocker(case.target):
+            return one.wait
         if self.is_locked:
             return LOCKED
         return TOO_OLD if self._clock.now_s() - piece.heard_s > self._max_age_s else ""
 
-    async def _inject(
-        self, utterance: int, number: int, text: str, target: Target | None, epoch: int
-    ) -> Injection:
-        """Send `text`, unless it was cancelled or the screen locked while the line was written."""
-        if self._spool:
-            intent = self._spool.note(utterance, "intent", n=number, text=text)
-            await asyncio.wrap_future(intent)
-        if epoch != self._epoch or self.is_locked:
-            injection = Injection("refused", reason=LOCKED if self.is_locked else CANCELLED)
-        else:
-            injection = await self._injector.inject(text, target)
-        if self._spool:
-            self._spool.note(utterance, "done", n=number, outcome=injection.outcome)
-        if not number:  # asked for by paste-last
-            self._tell(utterance, injection)
-        self._note_typed(target, utterance, text.removesuffix(_rest(text, injection)))
-        return injection
+    def _tell(
+        self, utterance: int, number: int, injection: Injection, *, is_last: bool = False
+    ) -> None:
+        is_held = utterance in self.held.utterances
+        outcome, reason = injection.outcome, injection.reason
+        self._post(Injected(utterance, number, is_last, outcome, reason, is_held))
 
-    def _tell(self, utterance: int, injection: Injection) -> None:
-        self._post(Injected(utterance, 0, False, injection.outcome, injection.reason))
+    # --- what is held ------------------------------------------------------------------------
 
-    def _note_typed(self, target: Target | None, utterance: int, text: str) -> None:
-        if text:
-            self._typed = _Typed(target, utterance, text)
-            self._last_text = text if self._is_new_dictation else self._last_text + text
-            self._is_new_dictation = False
+    async def _take_offer(self, utterance: int, text: str, reason: str, epoch: int) -> None:
+        if epoch == self._sender.epoch:
+            await self._hold(utterance, text, reason)
+        else:  # cancelled meanwhile
+            self._settle(frozenset({utterance}))
 
     async def _hold(self, utterance: int, text: str, reason: str) -> None:
         self.held.add(utterance, text, reason)
         self._composed_for = None  # what follows cannot join on to what is not there
+        await self._tell_held()
+
+    async def _hold_unproven(self, piece: _Piece, one: Unproven) -> None:
+        """What follows is composed as if it were there: it is sent only if that is so."""
+        if self._is_wanted(piece):
+            self.held.add_unproven(one)
+            await self._tell_held()
+
+    async def _tell_held(self) -> None:
+        """Say what is held; on the clipboard it would stand in the way of what is on offer."""
         is_offered = False
-        if self._offers and not self.is_locked:
+        if self._offers and not self.is_locked and self.held and not self.held.pending:
             is_offered = await self._injector.offer(self.held.whole)
-        if self.held:  # else it was cancelled meanwhile
-            self._post(TextHeld(len(self.held), reason, is_offered))
+        if held := self.held:  # else it was cancelled meanwhile
+            self._post(TextHeld(len(held), held.reason, is_offered, len(held.pending)))
 
-    async def _answer(self, ask: _Ask) -> None:
-        try:
-            count = await self._paste()
-        except InjectError as error:
-            if not ask.answer.done():  # whoever asked may have left
-                ask.answer.set_exception(error)
-        else:
-            if not ask.answer.done():
-                ask.answer.set_result(count)
-
-    async def _paste(self) -> int:
-        if self.is_locked:
-            raise InjectError(f"Nothing is typed: {LOCKED}.")
-        target = await self._injector.focus()
-        if not self.held:
-            return await self._paste_again(target)
-        count, epoch = 0, self._epoch
-        while first := self.held.first:
-            text = self._joined(first, target)
-            injection = await self._inject(first.utterance, 0, text, target, epoch)
-            if epoch != self._epoch:
-                raise InjectError("The held texts were cancelled.")
+    def _on_decided(self, one: Unproven) -> None:
+        """It has arrived after all, or never will."""
+        if not self.held.decide(one):
+            self._composed_for = None  # it was cancelled: nothing was composed to follow it
+            return
+        for number, case in self._cases.items():
+            never_came = one.verdict is False and number == one.utterance
+            if never_came or case.held_for == one.wait:
+                case.held_for = one.end
+        if one.verdict is False:
             self._composed_for = None
-            rest = _rest(text, injection)
-            self._keep_rest(first, rest if injection.sent else first.text if rest else "")
-            if rest:
-                raise _not_delivered(injection)
-            count += 1
-        for case in self._cases.values():  # what is still being said goes on here
-            case.target, case.held_for = target, ""
-        return count
+        reason = "" if one.verdict else one.end
+        self._tell(one.utterance, one.number, Injection(one.outcome, reason=reason))
+        self._settle(frozenset({one.utterance}) - self.held.utterances)
+        self._queue.put_nowait(self._tell_held)
 
-    def _joined(self, held: HeldText, target: Target | None) -> str:
-        """The text as it follows what was typed last, if that stands in the same window."""
-        typed = self._typed
-        if typed is None or not _is_same(target, typed.target):
-            return held.text.lstrip()
-        if typed.utterance == held.utterance:
-            return held.text
-        space = "" if typed.text.endswith(" ") else " "  # one may have left on its own
-        return f"{space}{held.text.lstrip()}"
-
-    async def _paste_again(self, target: Target | None) -> int:
-        text = self._last_text.strip()
-        typed = self._typed
-        if typed and _is_same(target, typed.target) and not typed.text.endswith(" "):
-            text = f" {text}"
-        if not text.strip():
-            raise InjectError("There is no text yet.", "dictate something first")
-        if self.is_locked:
-            raise InjectError(f"Nothing is typed: {LOCKED}.")
-        injection = await self._injector.inject(text, target)
-        self._tell(_AGAIN, injection)
-        if _rest(text, injection):
-            raise _not_delivered(injection, "It can be asked for again.")
-        self._typed, self._composed_for = _Typed(target, _AGAIN, text), None
-        return 1
-
-    def _keep_rest(self, held: HeldText, rest: str) -> None:
-        """Of the first that is held `rest` is left: what is sent is never sent again."""
-        before = self.held.utterances
-        self.held.sent(len(held.text) - len(rest))
-        self._settle(before - self.held.utterances)
+    async def _answer(self, asked: asyncio.Future[int]) -> None:
+        self._sender.ask(-1)
+        self._composed_for = None
+        epoch, is_held = self._sender.epoch, bool(self.held)
+        target = await self._injector.focus()
+        try:
+            count = await self._pasting.paste(target, epoch)
+        except InjectError as error:
+            if not asked.done():  # whoever asked may have left
+                asked.set_exception(error)
+            return
+        if is_held:
+            for case in self._cases.values():  # what is still being said goes on here
+                case.target, case.held_for = target, ""
+        if not asked.done():
+            asked.set_result(count)
 
     def _settle(self, utterances: frozenset[int]) -> None:
-        over = tuple(sorted(utterances - self._cases.keys()))
-        if over:
-            self._post(HeldSettled(over))
-
-
-def _is_same(one: Target | None, other: Target | None) -> bool:
-    return one is not None and other is not None and one.id == other.id
-
-
-def _rest(text: str, injection: Injection) -> str:
-    """What of `text` was not handed over."""
-    return text[injection.sent :] if injection.outcome in {"refused", "partial"} else ""
-
-
-def _not_delivered(injection: Injection, so: str = "It is still held.") -> InjectError:
-    return InjectError(
-        f"The text cannot be typed: {injection.reason}. {so}",
-        "put the cursor where it shall go, then: swictation paste-last",
-    )
+        """Nothing of these is held any more; one that is still being said is settled at its end."""
+        if utterances:
+            self._post(HeldSettled(tuple(sorted(utterances - self._cases.keys()))))

@@ -4,18 +4,21 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+import msgspec
+
 from swictation.asr.stabilizer import Stabilizer
 from swictation.audio.source import Source
 from swictation.clock import Clock
 from swictation.control.session import Command, Purpose, Session, decide
 from swictation.control.status import State
+from swictation.control.status import count as count_of
 from swictation.daemon.collector import CAPTURED, Collector
 from swictation.daemon.degraded import AUDIO_ONLY, NO_ENGINE, NO_MICROPHONE, Degradations
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.playing import STOP_GRACE_S
 from swictation.daemon.recognition import Recognition
 from swictation.daemon.stream import Stream
-from swictation.errors import NothingRecorded, SwictationError
+from swictation.errors import InjectError, NothingRecorded, SwictationError
 from swictation.events import (
     Commanded,
     DetectorFailed,
@@ -24,6 +27,7 @@ from swictation.events import (
     HeldSettled,
     Injected,
     SourceEnded,
+    TextDoubted,
     TextHeld,
     ThreadFailed,
     WorkerGone,
@@ -72,6 +76,7 @@ class Dictation:
         self._session = Session()
         self._capture: asyncio.Future[str] | None = None
         self._captured_text = ""
+        self._is_capture_aside = False
         self._is_patient = True
         self._is_deaf = False
         self._failure: SwictationError | None = None
@@ -123,7 +128,7 @@ class Dictation:
         if why := self._why_no_capture():
             raise SwictationError(f"Nothing can be captured now: {why}.", "swictation stop")
         self._capture = asyncio.get_running_loop().create_future()
-        self._captured_text = ""
+        self._captured_text, self._is_capture_aside = "", False
         self._is_patient, self._is_deaf = True, False
         self._collector.begin()
         self._obey("capture")
@@ -137,7 +142,24 @@ class Dictation:
 
     async def paste_last(self) -> int:
         """Type the held texts, else the last one. Raises InjectError."""
-        return await self._stream.delivery.paste_last()
+        try:
+            return await self._stream.delivery.paste_last()
+        except InjectError as error:
+            retries = self._recognition.retries
+            if self._stream.delivery.held or not (retries and retries.asides):
+                raise
+            message = f"{error.message} {count_of(len(retries.asides), 'utterance')} set aside."
+            raise InjectError(message, "swictation retry") from error
+
+    async def retry(self) -> int:
+        """Try again what is set aside; how many texts came, which are held.
+
+        Raises:
+            SwictationError: there is nothing, or it was in vain.
+        """
+        if self._recognition.retries is None:
+            raise SwictationError("Nothing is set aside.")
+        return await self._recognition.retries.wish()
 
     # --- the run loop's events ---------------------------------------------------------------
 
@@ -170,24 +192,28 @@ class Dictation:
         _log.info("speech at %.1f-%.1f s: %d characters", start_s, end_s, len(utterance.text))
         if event.outcome == CAPTURED and utterance.capture == self._collector.number:
             self._captured_text += utterance.text
+            self._is_capture_aside = utterance.is_set_aside
             if self._captured_text.strip():
                 self._answer_capture()
             else:
                 self._end_capture_if_over()
 
-    def on_held(self, event: TextHeld | HeldSettled) -> None:
-        if isinstance(event, TextHeld):
-            self._events.write(
-                "held",
-                count=event.count,
-                reason=event.reason,
-                is_on_clipboard=event.is_on_clipboard,
-            )
-            return
-        for number in event.utterances:
-            if number not in self._stream.utterances:
-                self._stream.forget_sound(number)
-        self._events.write("held", count=len(self._stream.delivery.held), reason="")
+    def on_held(self, event: TextHeld | TextDoubted | HeldSettled) -> None:
+        match event:
+            case TextHeld():
+                self._events.write("held", **msgspec.structs.asdict(event))
+            case TextDoubted():
+                path = self._stream.keep_sound(event.utterance)
+                kept = f"its sound is kept: {path}" if path else "its sound is not on disk"
+                told = f"nobody knows whether all of a text has arrived ({event.reason}); {kept}"
+                self._events.fault("doubt", told, utterance=event.utterance)
+            case HeldSettled():
+                for number in event.utterances:
+                    if number not in self._stream.utterances:
+                        self._stream.forget_sound(number)
+                held = self._stream.delivery.held
+                pending = len(held.pending)
+                self._events.write("held", count=len(held), reason=held.reason, pending=pending)
 
     def on_worker(self, event: WorkerReady | WorkerGone) -> None:
         """A daemon never gives up: the next worker is tried again and again, ever more rarely."""
@@ -217,6 +243,7 @@ class Dictation:
         _log.info("stopping: %s", reason)
         if not self._is_stopping:
             self._is_stopping = True
+            self._stream.delivery.hurry()
             self.deadline_s = self._clock.now_s() + STOP_GRACE_S
             self._obey("stop")
 
@@ -235,6 +262,9 @@ class Dictation:
         if count := len(self._stream.delivery.held):
             texts = "1 held text was" if count == 1 else f"{count} held texts were"
             message = f"{texts} not typed; the sound is kept, see: swictation doctor"
+            self._events.fault("stopped", message)
+        if self._recognition.retries and (asides := self._recognition.retries.asides):
+            message = f"{count_of(len(asides), 'utterance')} set aside; see: swictation doctor"
             self._events.fault("stopped", message)
 
     # --- the parts ---------------------------------------------------------------------------
@@ -307,6 +337,9 @@ class Dictation:
             return
         if text := self._captured_text.strip():
             self._capture.set_result(text)
+        elif self._is_capture_aside:
+            message = "The engine died twice on what was said: its sound is set aside."
+            self._capture.set_exception(SwictationError(message, "swictation retry"))
         else:
             why = "no sound comes from the microphone" if self._is_deaf else "nobody spoke"
             message = f"Nothing was recorded: {why}."

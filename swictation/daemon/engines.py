@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from swictation.config.settings import Settings
 from swictation.daemon import systemd
@@ -10,10 +11,12 @@ from swictation.daemon.eventlog import EventLog
 from swictation.daemon.fetching import Fetching
 from swictation.daemon.foresight import foreseen
 from swictation.daemon.staffing import spare, understudy
-from swictation.daemon.steward import Asker
 from swictation.daemon.wiring import Workshop, engine_spec
 from swictation.errors import SwictationError
 from swictation.models.store import ModelLocation
+
+if TYPE_CHECKING:  # only who has a card pays for it
+    from swictation.daemon.steward import Asker
 
 _MODES = {"cpu-engine": CPU_ENGINE, "vad-only": VAD_ONLY}
 
@@ -52,7 +55,7 @@ class Engines:
         self._understudy: Settings | None = None
         """What serves in place of an only engine that could not be loaded."""
 
-    def serve(self, asker: Asker) -> None:
+    def serve(self, asker: "Asker") -> None:
         """Whose requests are answered."""
         if self.steward:
             self.steward.serve(asker)

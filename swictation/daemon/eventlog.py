@@ -2,15 +2,12 @@
 
 import contextlib
 import logging
-import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
-
-import msgspec
 
 from swictation.clock import Clock
-from swictation.errors import UsageError
+from swictation.daemon.eventfile import open_private
+from swictation.shown import json_line
 
 Listener = Callable[[str, dict[str, object]], None]
 
@@ -24,18 +21,12 @@ class EventLog:
         """Open `path` for the owner alone.
 
         Raises:
-            UsageError: it cannot be written.
+            UsageError: it cannot be written, or others could read it.
         """
         self._clock = clock
         self._begun_s = clock.now_s()
         self._listeners: list[Listener] = []
-        self._file: BinaryIO | None = None
-        if path is not None:
-            try:
-                flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-                self._file = os.fdopen(os.open(path, flags, 0o600), "wb")
-            except OSError as error:
-                raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
+        self._file = open_private(path) if path else None
 
     def tell(self, listener: Listener) -> None:
         """Call `listener` for each event, with its name and fields; it must not fail or wait."""
@@ -59,7 +50,7 @@ class EventLog:
             **fields,
         }
         try:
-            self._file.write(msgspec.json.encode(record) + b"\n")
+            self._file.write(json_line(record).encode() + b"\n")
             self._file.flush()
         except OSError as error:
             self._file = None

@@ -6,9 +6,13 @@ from swictation.config.settings import FeedbackSettings
 from swictation.control.cues import Cue
 
 _URGENT_FAULTS = {
-    *("microphone", "engine", "set-aside", "audio-lost", "spool", "model", "window"),
-    "placement",
+    *("microphone", "engine", "audio-lost", "spool", "model", "window"),
+    *("placement", "doubt"),
 }
+
+
+_Held = tuple[int, str, int]
+"""How many texts are held, why, and how many of them may still arrive by themselves."""
 
 
 class Shows(Protocol):
@@ -31,14 +35,17 @@ class Feedback:
         self._cues = cues
         self.settings = settings
         self._listens = False
+        self._held: _Held = (0, "", 0)
 
     def on_event(self, event: str, fields: dict[str, object]) -> None:
         """See `EventLog.tell`."""
         match event:
             case "state":
                 self._on_state(str(fields["state"]))
-            case "held" if fields["count"]:
-                self._on_held(int(str(fields["count"])), str(fields["reason"]), fields)
+            case "held":
+                self._on_held(fields)
+            case "fault" if fields["kind"] == "set-aside":
+                self._on_set_aside(str(fields["path"]))
             case "fault" if fields["kind"] in _URGENT_FAULTS:
                 self._show("degraded", str(fields["message"]), urgent=True)
                 self._play("degraded")
@@ -55,11 +62,32 @@ class Feedback:
             self._play("stop")
         self._listens = listens
 
-    def _on_held(self, count: int, reason: str, fields: dict[str, object]) -> None:
+    def _on_held(self, fields: dict[str, object]) -> None:
+        """Each text is told once; those behind one that a window has not taken with that one."""
+        count, reason = int(str(fields["count"])), str(fields["reason"])
+        pending = int(str(fields.get("pending", 0)))
+        count_before, *before = self._held
+        if count == 0:
+            if self._held[2]:
+                self._show("held", "Nothing is held any more")
+            self._held = (0, "", 0)
+        elif "is_on_clipboard" not in fields:  # there are fewer now; more is said once it is over
+            self._held = (count, *self._held[1:])
+        else:
+            self._held = (count, reason, pending)
+            if before != [reason, pending] or (count > count_before and not pending):
+                self._tell_held(count, reason, fields, pending)
+
+    def _tell_held(self, count: int, reason: str, fields: dict[str, object], pending: int) -> None:
         texts = "A text is" if count == 1 else f"{count} texts are"
-        where = "It is on the clipboard; or: " if fields.get("is_on_clipboard") else ""
-        body = f"{reason}. {where}swictation paste-last types it where the cursor is."
+        body = f"{reason}. {_what_to_do(fields, pending)}"
         self._show("held", f"{texts} held", body[0].upper() + body[1:], urgent=True)
+
+    def _on_set_aside(self, path: str) -> None:
+        where = f"in {path}" if path else "in memory"
+        body = f"It is kept {where} and tried again by itself. If no text comes: swictation retry"
+        self._show("degraded", "The engine died twice on what was said", body, urgent=True)
+        self._play("degraded")
 
     def _show(self, kind: str, summary: str, body: str = "", *, urgent: bool = False) -> None:
         if self.settings.notifications:
@@ -68,3 +96,11 @@ class Feedback:
     def _play(self, cue: Cue) -> None:
         if self.settings.sounds:
             self._cues.play(cue)
+
+
+def _what_to_do(fields: dict[str, object], pending: int) -> str:
+    if pending:
+        so = "What you say into it is held as well."
+        return f"{so} Wait, or put the cursor into another window, then: swictation paste-last."
+    where = "It is on the clipboard; or: " if fields.get("is_on_clipboard") else ""
+    return f"{where}swictation paste-last types it where the cursor is."

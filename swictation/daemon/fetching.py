@@ -70,10 +70,12 @@ class Fetching:
         while True:
             try:
                 sought = await self._seek()
+                if name := obtaining.unread(sought):
+                    await self._run("swictation", "model", "verify", name)  # `missing` knows then
                 if name := obtaining.missing(sought):
                     obtaining.need_engine(sought)
                     await self._fetch(name)
-                model = obtaining.find(sought)
+                model = await asyncio.to_thread(obtaining.find, sought)
                 await self._plan(model)
                 self._on_there(model)
                 return

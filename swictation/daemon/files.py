@@ -7,7 +7,7 @@ import asyncio
 import signal
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from swictation.asr.registry import is_for_card
 from swictation.audio.source import Source
@@ -23,7 +23,6 @@ from swictation.daemon.playing import Playing
 from swictation.daemon.recognition import Recognition
 from swictation.daemon.runloop import RunLoop
 from swictation.daemon.staffing import spare
-from swictation.daemon.steward import Steward
 from swictation.daemon.stream import Outcome
 from swictation.daemon.wiring import Workshop, engine_spec
 from swictation.errors import SwictationError
@@ -33,6 +32,9 @@ from swictation.inject.none import NoneInjector
 from swictation.inject.stdout import StdoutInjector
 from swictation.models.store import ModelLocation
 from swictation.types import to_seconds
+
+if TYPE_CHECKING:  # only who has a card pays for it
+    from swictation.daemon.steward import Steward
 
 _STDIN = Path("/dev/stdin")
 
@@ -128,7 +130,7 @@ class FileSession:
         wish = self._settings.asr.partials
         return wish == "on" or (wish == "auto" and self._events.has_reader)
 
-    def _begin_card(self, steward: Steward) -> None:
+    def _begin_card(self, steward: "Steward") -> None:
         """Both engines; the one on the processor may be missing."""
         steward.have("gpu", self._spec, foreseen(self._spec))
         self._spare = spare(self._settings)
@@ -138,7 +140,7 @@ class FileSession:
             )  # else it would have done a short file before the card is ready
         steward.start()
 
-    def _have_spare(self, steward: Steward) -> None:
+    def _have_spare(self, steward: "Steward") -> None:
         other, self._spare = self._spare, None
         if other is None:
             return

@@ -3,8 +3,10 @@
 import logging
 import threading
 
-_TOLD_ALREADY = {"vram-probe"}
-"""Left behind where the graphics driver hangs; its `stop` has said so."""
+from swictation.daemon.rereading import THREAD
+
+_TOLD_ALREADY = {"vram-probe", THREAD}
+"""Left behind where the graphics driver hangs, as its `stop` has said; or a file system does."""
 
 _log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from swictation.control.sleep import SleepWatch
 from swictation.daemon import stacks, systemd, wiring
 from swictation.daemon.alone import alone
 from swictation.daemon.collector import Collector
-from swictation.daemon.degraded import NO_SPOOL, NO_WINDOW, Degradations
+from swictation.daemon.degraded import LOSING, NO_SPOOL, NO_WINDOW, Degradations
 from swictation.daemon.dictation import Dictation
 from swictation.daemon.ear import Ear
 from swictation.daemon.engines import Engines
@@ -31,13 +31,14 @@ from swictation.daemon.leaks import name_leaks
 from swictation.daemon.panel import Panel
 from swictation.daemon.recognition import Recognition
 from swictation.daemon.report import Report
+from swictation.daemon.rereading import Rereading
 from swictation.daemon.runloop import RunLoop
 from swictation.daemon.staffing import wants_card
 from swictation.daemon.watchdog import INTERVAL_S, Watchdog
-from swictation.errors import BusError, ConfigError
+from swictation.errors import BusError, SwictationError
 from swictation.events import StopRequested, ThreadFailed
 from swictation.inject.desktop import CLIPBOARD, DesktopInjector
-from swictation.paths import daemon_lock_file
+from swictation.paths import daemon_lock_files
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class Options(msgspec.Struct, frozen=True):
     """What the command line asks of a daemon."""
 
     load_settings: Callable[[], Settings]
-    """Reads the configuration, again at SIGHUP. Raises ConfigError."""
+    """Reads the configuration, again at SIGHUP and then on another thread. Raises ConfigError."""
     chain: tuple[str, ...] = ()
     """Ways to deliver text, instead of those of the configuration."""
     events: Path | None = None
@@ -73,7 +74,7 @@ class Daemon:
             AlreadyRunning: there is another one.
             SwictationError: it cannot begin, or a part broke off.
         """
-        with alone(daemon_lock_file()):
+        with alone(*daemon_lock_files()):
             try:
                 async with contextlib.AsyncExitStack() as parts:
                     await self._start(parts)
@@ -98,16 +99,16 @@ class Daemon:
         self._build()
         parts.callback(self._workshop.close)
         parts.push_async_callback(self._engines.stop)
-        parts.push_async_callback(self._injector.close)
-        await self._injector.start()
-        self._stream.start()
-        parts.push_async_callback(self._stream.stop)
-        await self._start_control(parts)
-        parts.push_async_callback(self._ear.stop)
-        await self._ear.start()
+        async with contextlib.AsyncExitStack() as unless_started:
+            unless_started.push_async_callback(self._ear.stop)
+            # Beside the others, for the first block takes its time; yet stopped before them.
+            await asyncio.gather(self._ear.start(), self._start_others(parts))
+            parts.push_async_exit(unless_started.pop_all())
         self._start_watchdog(parts)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number)
+        self._rereading = Rereading(self._options.load_settings, self._on_reread)
+        parts.callback(self._rereading.stop)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
         self._engines.start()
         parts.push_async_callback(self._engines.stop_fetching)
@@ -116,6 +117,14 @@ class Daemon:
         if self._options.listens_at_once:
             self._dictation.start()
         self._options.on_ready()
+
+    async def _start_others(self, parts: contextlib.AsyncExitStack) -> None:
+        parts.push_async_callback(self._injector.close)
+        await self._injector.start()
+        self._stream.start()
+        parts.push_async_callback(self._stream.stop)
+        parts.push_async_callback(self._retries.stop)
+        await self._start_control(parts)
 
     def _build(self) -> None:
         settings, events, clock = self._settings, self._events, self._clock
@@ -133,7 +142,8 @@ class Daemon:
             offers=CLIPBOARD in chain,
         )
         collector = Collector(shop.composer(), shop.inbox.post)
-        self._recognition = Recognition(self._stream, crew, events, clock, collector)
+        self._retries = shop.retries(self._stream, crew, self._engines.steward)
+        self._recognition = Recognition(self._stream, crew, events, clock, collector, self._retries)
         self._dictation = Dictation(
             self._stream,
             self._recognition,
@@ -217,6 +227,12 @@ class Daemon:
                 return
             case "fault" if fields["kind"] == "spool":
                 self._dictation.degradations.put(NO_SPOOL, str(fields["message"]))
+            case "spool":
+                self._dictation.degradations.put(NO_SPOOL, "")
+            case "fault" if fields["kind"] == "audio-lost":
+                self._dictation.degradations.put(LOSING, str(fields["message"]))
+            case "loss":
+                self._dictation.degradations.put(LOSING, "")
             case "state":
                 systemd.status(str(fields["state"]))
                 if fields["state"] != "listening":
@@ -247,14 +263,16 @@ class Daemon:
 
     def _reload(self) -> None:
         systemd.notify("RELOADING=1")
-        try:
-            settings = self._options.load_settings()
-        except ConfigError as error:
-            first, *rest = error.message.splitlines()
+        self._rereading.ask()
+
+    def _on_reread(self, found: Settings | SwictationError) -> None:
+        if isinstance(found, SwictationError):
+            first, *rest = found.message.splitlines()
             message = " ".join(line.strip() for line in [first, *rest])
-            self._events.fault("config", f"the old configuration stays: {message}")
+            remedy = f" -> {found.remedy}" if found.remedy else ""
+            self._events.fault("config", f"the old configuration stays: {message}{remedy}")
         else:
-            self._apply(settings)
+            self._apply(found)
         systemd.notify("READY=1")
 
     def _apply(self, settings: Settings) -> None:

@@ -2,17 +2,31 @@
 
 import logging
 import os
+from typing import Any
+
+from swictation.shown import printable, printable_lines
 
 STDERR = 2
+_LINE_CHARACTERS = 4000
 
 
 def set_up(*, verbose: bool) -> None:
     """Warnings and worse; with `verbose` everything worth knowing."""
-    logging.basicConfig(
-        stream=os.fdopen(kept_stderr(), "w", buffering=1, errors="backslashreplace"),
-        level=logging.INFO if verbose else logging.WARNING,
-        format="swictation: %(message)s",
+    handler = logging.StreamHandler(
+        os.fdopen(kept_stderr(), "w", buffering=1, errors="backslashreplace")
     )
+    handler.setFormatter(Formatter("swictation: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.INFO if verbose else logging.WARNING)
+
+
+class Formatter(logging.Formatter):
+    """One line a record, but for a traceback; whoever named what it tells of commands nothing."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return printable(super().formatMessage(record), _LINE_CHARACTERS)
+
+    def formatException(self, ei: Any) -> str:  # noqa: ANN401
+        return printable_lines(super().formatException(ei))
 
 
 def kept_stderr() -> int:

@@ -24,6 +24,7 @@ class Panel:
         self.cancel = dictation.cancel
         self.capture = dictation.capture
         self.paste_last = dictation.paste_last
+        self.retry = dictation.retry
         self.reset_card = engines.reset_card
         self._report = report
         self._on_subscribers = on_subscribers

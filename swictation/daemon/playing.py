@@ -13,6 +13,7 @@ from swictation.events import (
     HeldSettled,
     Injected,
     SourceEnded,
+    TextDoubted,
     TextHeld,
     ThreadFailed,
     WorkerGone,
@@ -74,7 +75,7 @@ class Playing:
     def finish(self) -> Outcome:
         """What became of it, all threads having stopped."""
         self.outcome.duration_s = to_seconds(self._stream.heard_sample)
-        self.outcome.lost_samples = self._recognition.lost_samples
+        self.outcome.lost_samples = self._recognition.losses.samples
         return self.outcome
 
     def abandon(self) -> None:
@@ -93,13 +94,13 @@ class Playing:
         pass  # a file is one dictation; it is over when its text has arrived
 
     def on_injected(self, event: Injected) -> None:
-        if event.outcome == "refused":
+        if event.outcome not in {"typed", "confirmed"}:
             self.outcome.undelivered = event.reason
             self._request_stop()
         if event.is_last:
             self._settle(event.utterance)
 
-    def on_held(self, event: TextHeld | HeldSettled) -> None:
+    def on_held(self, event: TextHeld | TextDoubted | HeldSettled) -> None:
         pass  # nobody can ask for it once the file is over
 
     def on_worker(self, event: WorkerReady | WorkerGone) -> None:

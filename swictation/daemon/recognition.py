@@ -1,6 +1,7 @@
 """From decision points to text, through whatever befalls the worker. Part of the run loop."""
 
 import logging
+from typing import TYPE_CHECKING
 
 from swictation.asr.alignment import has_words
 from swictation.asr.partials import WINDOW_SAMPLES
@@ -9,9 +10,9 @@ from swictation.clock import Clock
 from swictation.daemon.collector import Collector
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.latency import Latency
-from swictation.daemon.steward import Steward
+from swictation.daemon.losses import Losses
+from swictation.daemon.retries import Retries
 from swictation.daemon.stream import Stream, Utterance
-from swictation.errors import AudioLostError
 from swictation.events import (
     AudioLost,
     Composed,
@@ -22,16 +23,21 @@ from swictation.events import (
     WorkerFailed,
     WorkerGone,
 )
+from swictation.text.characters import cleaned
 from swictation.types import (
     Commit,
     DecodeRequest,
     Point,
+    Seat,
     SpeechEnded,
     SpeechStarted,
     to_seconds,
 )
 from swictation.worker.crew import Crew
 from swictation.worker.restarts import DEATHS_UNTIL_SET_ASIDE, blamed, cleared
+
+if TYPE_CHECKING:  # only who has a card pays for it
+    from swictation.daemon.steward import Steward
 
 _REFUSALS_UNTIL_SET_ASIDE = 9
 """Three rounds of the breaker, with pauses of 5, 10 and 20 s between (docs/vram.md)."""
@@ -50,8 +56,13 @@ class Recognition:
         events: EventLog,
         clock: Clock,
         collector: Collector | None = None,
+        retries: Retries | None = None,
     ) -> None:
-        """`collector` takes the commits of what is captured instead of typed."""
+        """`collector` takes the commits of what is captured instead of typed.
+
+        `retries` tries again what is set aside; without it that is only told.
+        """
+        self.retries = retries
         self._stream = stream
         self._collector = collector
         self._crew = crew
@@ -64,7 +75,7 @@ class Recognition:
         self._ignored_dictations = 0
         self._refused = self._refusals = 0
         self.latency = Latency()
-        self.lost_samples = 0
+        self.losses = Losses(stream, events)
 
     def show_partials(self, *, wanted: bool) -> None:
         """Whether anybody reads tentative text."""
@@ -76,7 +87,7 @@ class Recognition:
         is_close = self._wants_partials or self._crew.chunking is not None
         self._stream.speech.report_every_s = _REPORT_S["close" if is_close else "else"]
 
-    def tell_activity(self, steward: Steward, *, is_listening: bool) -> None:
+    def tell_activity(self, steward: "Steward", *, is_listening: bool) -> None:
         """What is going on, for who shares the card's memory."""
         stream = self._stream
         steward.look(is_listening=is_listening, is_busy=stream.is_busy, backlog_s=stream.backlog_s)
@@ -97,6 +108,7 @@ class Recognition:
         """Everything up to a sample is heard."""
         self._stream.settle_silence(event.sample)
         self._stream.forget_unheard(event.sample)
+        self._look_for_end_of_loss()
         if not self._ignored_dictations:
             self._perform(self._stream.stabilizer.heard(event.sample), self._clock.now_s())
         self._consider_partial(event)
@@ -115,9 +127,18 @@ class Recognition:
 
     def on_audio_lost(self, event: AudioLost) -> None:
         """Samples are gone: counted and told."""
-        self.lost_samples += event.last_sample - event.first_sample
-        span = f"{to_seconds(event.first_sample):.1f}-{to_seconds(event.last_sample):.1f} s"
-        self._events.fault("audio-lost", f"the sound at {span} is no longer kept")
+        self.losses.add(event.first_sample, event.last_sample)
+
+    def on_strain(self) -> None:
+        """RAM will not hold all much longer: what nobody has heard is kept on disk, too."""
+        heard = self._stream.speech.heard_sample
+        if not self._stream.journal.is_recent(heard):
+            self._stream.keep_unheard(heard)
+        self.losses.look()
+
+    def _look_for_end_of_loss(self) -> None:
+        if self.losses.is_losing:
+            self.losses.look()
 
     def drop(self, fresh: Stabilizer) -> None:
         """Forget all that is not typed, what is not heard yet included; go on with `fresh`."""
@@ -128,14 +149,19 @@ class Recognition:
         for number in list(self._stream.utterances):
             self.latency.settled(number)
             self._stream.settle(number, keeps_sound=False)
+        self._look_for_end_of_loss()
+        if self.retries:
+            self.retries.drop()
 
     # --- what the worker says ----------------------------------------------------------------
 
     def on_answer(self, event: WorkerAnswered) -> None:
         """A request is answered."""
         stream, hypothesis = self._stream, event.hypothesis
-        if self._is_partial(event):
+        if self._is_partial(event) or (self.retries and self.retries.on_answer(event)):
             return
+        if self.retries:
+            self.retries.served(event.seat)
         self._answered_s = event.done_s
         pending = stream.stabilizer.pending
         if pending and pending.number == event.number:
@@ -143,6 +169,7 @@ class Recognition:
         if hypothesis.dropped:
             _log.info("an utterance was taken for %s and dropped", hypothesis.dropped)
         self._perform(stream.stabilizer.answer(event.number, hypothesis), event.done_s)
+        self._look_for_end_of_loss()
         if stream.stabilizer.is_idle and self._crew.is_bloated:
             self._recycle()
 
@@ -152,7 +179,7 @@ class Recognition:
         if pending is None or self._crew.is_asked(pending.number):
             return
         if self._is_poison(pending.utterance) and not self._crew.has_spare:
-            self._set_aside(pending.utterance)
+            self._set_aside(pending.utterance, self._died_on(pending.utterance))
         else:
             self._ask(pending)
 
@@ -167,12 +194,15 @@ class Recognition:
         """
         stream = self._stream
         stream.partials.worker_died()
+        if self.retries:
+            self.retries.on_gone(event)
         pending = stream.stabilizer.pending
         if event.is_fault and pending and event.utterance == pending.utterance:
+            seats: set[Seat] = {*self._died_on(pending.utterance), event.seat}
             stream.blame, verdict = blamed(stream.blame, pending.utterance, event.seat)
             if verdict == "set-aside" and not (event.seat == "gpu" and self._crew.has_spare):
                 self._crew.at(event.seat).excuse()
-                self._set_aside(pending.utterance)
+                self._set_aside(pending.utterance, seats)
         self.ask_again()
 
     def on_worker_failed(self, event: WorkerFailed) -> None:
@@ -180,13 +210,19 @@ class Recognition:
 
         With nobody else to ask it is set aside in the end: it would hold up all that follows.
         """
+        if self.retries and self.retries.on_failed(event):
+            return
         pending = self._stream.stabilizer.pending
         if pending and pending.number == event.number and not self._crew.has_spare:
             self._refusals = self._refusals + 1 if self._refused == event.number else 1
             self._refused = event.number
             if self._refusals >= _REFUSALS_UNTIL_SET_ASIDE:
-                self._set_aside(pending.utterance)
+                self._set_aside(pending.utterance, {"gpu"}, "the card had no room for it")
         self.ask_again()
+
+    def _died_on(self, utterance: int) -> set[Seat]:
+        """Where a worker died of it."""
+        return {seat for number, seat in self._stream.blame.deaths if number == utterance}
 
     def deaths_on_gpu(self, utterance: int) -> int:
         """How many workers on the card died while they decoded it."""
@@ -277,10 +313,8 @@ class Recognition:
         if is_at_an_edge and route.seat == "cpu" and self._crew.is_bloated:
             self._recycle()
             return
-        try:
-            samples = self._stream.journal.read(request.first_sample, request.last_sample)
-        except AudioLostError:
-            self.on_audio_lost(AudioLost(request.first_sample, request.last_sample))
+        samples = self.losses.read(request.first_sample, request.last_sample)
+        if samples is None:
             self._perform(self._stream.stabilizer.give_up(), self._clock.now_s())
             return
         self._crew.send(request, samples, route)
@@ -309,7 +343,7 @@ class Recognition:
                 "partial",
                 partial.last_sample,
                 utterance=partial.utterance,
-                text=hypothesis.new_text.strip(),
+                text=cleaned(hypothesis.new_text).strip(),
                 cpu_s=round(hypothesis.cpu_s, 4),
             )
         return True
@@ -320,14 +354,21 @@ class Recognition:
         self._events.write("worker", state="recycled", rss_mib=rss_mib)
         self._crew.cpu.recycle("recycled: it had outgrown [worker] max_rss_mib")
 
-    def _set_aside(self, number: int) -> None:
-        utterance = self._stream.utterances[number]
+    def _set_aside(
+        self, number: int, seats: set[Seat], why: str = "the engine died on it twice"
+    ) -> None:
+        """Go on without it: it is named, its sound kept, and tried again where that is wished."""
+        stream, retries = self._stream, self.retries
+        utterance = stream.utterances[number]
         utterance.is_set_aside = True
-        path = self._stream.spool.set_aside(number) if self._stream.spool else None
-        utterance.kept_at = str(path or "")
-        message = "the engine died on it twice: its sound is set aside"
-        self._events.fault("set-aside", message, utterance=number)
-        self._perform(self._stream.stabilizer.give_up(), self._clock.now_s())
+        if stream.spool and (path := stream.spool.set_aside(number)):
+            utterance.kept_at = str(path)
+            stream.spool.note(number, "set-aside", is_tried_again=retries is not None)
+        if retries:
+            retries.add(number, stream.stabilizer.committed, seats)
+        message = f"{why}: its sound is set aside in {utterance.kept_at or 'memory'}"
+        self._events.fault("set-aside", message, utterance=number, path=utterance.kept_at)
+        self._perform(stream.stabilizer.give_up(), self._clock.now_s())
 
     def _note(self, event: str, sample: int, **fields: object) -> None:
         self._events.write(event, to_seconds(sample), **fields)

@@ -24,6 +24,9 @@ from swictation.daemon.engines import Engines
 from swictation.daemon.recognition import Recognition
 from swictation.daemon.stream import Stream
 
+_TOLD_ELSEWHERE = {"placement", "set-aside"}
+"""Faults that `status` shows for as long as they last; a squeeze of the card is none at all."""
+
 
 class Report:
     """Remembers what events tell once, and asks the rest when it is asked."""
@@ -56,7 +59,7 @@ class Report:
         if event == "injected" and fields["outcome"] != CAPTURED:
             self._last_outcome = str(fields["outcome"])
             self._last_reason = str(fields["reason"])
-        elif event == "fault" and fields["kind"] != "placement":  # a squeeze is no error
+        elif event == "fault" and fields["kind"] not in _TOLD_ELSEWHERE:
             self._last_error = str(fields["message"])
 
     def status(self) -> Status:
@@ -83,8 +86,9 @@ class Report:
                 rss_mib=round(worker.rss_mib, 1),
             ),
             queue=Queue(len(stream.utterances), round(stream.backlog_s, 1)),
-            held=Held(len(held), held.reason),
-            loss=Loss(self._recognition.lost_samples + self._ear.dropped_samples),
+            held=Held(len(held), held.reason, len(held.pending)),
+            set_aside=self._recognition.retries.asides if self._recognition.retries else (),
+            loss=Loss(self._recognition.losses.samples + self._ear.dropped_samples),
             latency_ms=Latency(latency.percentile_ms(0.5), latency.percentile_ms(0.95)),
             audio=self._ear.status,
             injector=InjectorStatus(self._injector_name(), self._last_outcome, self._last_reason),

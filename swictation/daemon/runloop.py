@@ -2,15 +2,15 @@
 
 import asyncio
 import logging
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from swictation.clock import Clock
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.inbox import Inbox
 from swictation.daemon.recognition import Recognition
-from swictation.daemon.steward import CardEvent, Steward
 from swictation.events import (
     AudioLost,
+    CardEvent,
     Commanded,
     Composed,
     DetectorFailed,
@@ -23,10 +23,14 @@ from swictation.events import (
     Injected,
     OrderDone,
     PointsFound,
+    RetryNews,
+    RingStrained,
     Scanned,
     SourceEnded,
     SpoolFailed,
+    SpoolRecovered,
     StopRequested,
+    TextDoubted,
     TextHeld,
     ThreadFailed,
     VramRead,
@@ -36,6 +40,9 @@ from swictation.events import (
     WorkerReady,
 )
 from swictation.types import to_seconds
+
+if TYPE_CHECKING:  # only who has a card pays for it
+    from swictation.daemon.steward import Steward
 
 _log = logging.getLogger(__name__)
 
@@ -69,8 +76,8 @@ class Owner(Protocol):
         """A piece was delivered, or not. The owner settles the utterance after its last."""
         ...
 
-    def on_held(self, event: TextHeld | HeldSettled) -> None:
-        """The list of held texts has grown, or shrunk."""
+    def on_held(self, event: TextHeld | TextDoubted | HeldSettled) -> None:
+        """The list of held texts has changed, or nobody knows whether a text has arrived."""
         ...
 
     def on_worker(self, event: WorkerReady | WorkerGone) -> None:
@@ -94,7 +101,7 @@ class RunLoop:
     """Handles one event after the other."""
 
     def __init__(
-        self, inbox: Inbox, events: EventLog, clock: Clock, steward: Steward | None = None
+        self, inbox: Inbox, events: EventLog, clock: Clock, steward: "Steward | None" = None
     ) -> None:
         """`steward`: where an engine on a card is wanted."""
         self._inbox = inbox
@@ -117,7 +124,9 @@ class RunLoop:
         return True
 
     def _look(self, recognition: Recognition, owner: Owner) -> None:
-        """Who shares the card's memory has to know what is going on."""
+        """Who shares the card's memory has to know what is going on, and who waits for quiet."""
+        if recognition.retries:
+            recognition.retries.tend()
         if self._steward:
             recognition.tell_activity(self._steward, is_listening=owner.is_listening)
 
@@ -158,17 +167,25 @@ class RunLoop:
                 self._note_gone(event)
                 recognition.on_worker_gone(event)
                 owner.on_worker(event)
+            case RetryNews():
+                if recognition.retries:
+                    recognition.retries.on_news(event.event)
             case Composed():
                 recognition.on_composed(event)
             case Injected():
                 self._note_injected(event)
                 owner.on_injected(event)
-            case TextHeld() | HeldSettled():
+            case TextHeld() | TextDoubted() | HeldSettled():
                 owner.on_held(event)
             case SourceEnded():
                 owner.on_source_ended(event)
             case SpoolFailed():
                 self._events.fault("spool", f"audio is kept in memory only: {event.reason}")
+            case SpoolRecovered():
+                _log.info("all audio that waits for its text is on disk again")
+                self._events.write("spool", state="recovered")
+            case RingStrained():
+                recognition.on_strain()
             case ThreadFailed():
                 self._events.fault("thread", f"{event.thread} broke off: {event.reason}")
                 owner.on_failure(event)

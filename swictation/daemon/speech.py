@@ -4,12 +4,9 @@ from collections.abc import Callable
 from threading import Event as Flag
 from threading import Thread
 
-import numpy as np
-
 from swictation.audio.framer import Framer
 from swictation.audio.journal import Journal
 from swictation.clock import Clock
-from swictation.errors import AudioLostError
 from swictation.events import (
     AudioLost,
     DetectorFailed,
@@ -127,11 +124,10 @@ class SpeechThread:
 
     def _read(self, first_sample: int, last_sample: int) -> Samples:
         """What was captured; silence in place of what is lost, so that the numbers stay true."""
-        try:
-            return self._journal.read(first_sample, last_sample)
-        except AudioLostError:
-            self._post(AudioLost(first_sample, last_sample))
-            return np.zeros(last_sample - first_sample, np.int16)
+        samples, lost = self._journal.read_what_is_left(first_sample, last_sample)
+        for first, last in lost:
+            self._post(AudioLost(first, last))
+        return samples
 
     def _hear(self, listener: Listener, frames: list[Frame]) -> list[Point]:
         return [point for frame in frames for point in listener.feed(frame)]

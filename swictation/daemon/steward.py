@@ -19,6 +19,7 @@ from swictation.daemon.eventlog import EventLog
 from swictation.daemon.nursing import Nursing
 from swictation.daemon.spare import Spare, State
 from swictation.events import (
+    CardEvent,
     DetectorMoved,
     OrderDone,
     VramRead,
@@ -44,10 +45,6 @@ from swictation.vram.effects import (
 from swictation.vram.manager import AdaptiveMemoryManager
 from swictation.vram.prober import Prober
 from swictation.worker.crew import Crew, Route
-
-CardEvent = (
-    WorkerReady | WorkerAnswered | WorkerFailed | WorkerGone | OrderDone | VramRead | DetectorMoved
-)
 
 _YIELD_S = 0.5
 """For the decode that is under way when the card has to be given back."""
@@ -252,6 +249,14 @@ class Steward:
             is_counted=not request.partial,
         )
         return self._note_route(request, Route(verdict.seat, to_samples(verdict.piece_s)))
+
+    def way_to_card(self, audio_s: float) -> Route | None:
+        """For work that can wait: only where there is room, and nothing is counted."""
+        gpu, now_s = self._crew.gpu, self._clock.now_s()
+        verdict = self.manager.admit(now_s, audio_s, deaths_on_gpu=0, is_counted=False)
+        if verdict.seat != "gpu" or not (gpu and gpu.is_ready):
+            return None
+        return Route("gpu", to_samples(verdict.piece_s))
 
     # --- the parts ---------------------------------------------------------------------------
 

@@ -91,6 +91,8 @@ class Stream:
         self.capture: Capture | None = None
         """The last one that was started."""
         self.blame = Blame()
+        self._kept: set[int] = set()
+        """Utterances whose sound stays, for nobody knows whether their text has arrived."""
         self.utterances: dict[int, Utterance] = {}
         self.heard_sample = 0
         """Where the last dictation ended that was heard to its end."""
@@ -121,7 +123,7 @@ class Stream:
     def start(self) -> None:
         """Start in order: what takes before what gives."""
         if self.spool:
-            self.spool.start(self.journal.read, lambda: self.speech.heard_sample)
+            self.spool.start(self.journal, lambda: self.speech.heard_sample)
         self.delivery.start()
         self.speech.start()
 
@@ -166,9 +168,15 @@ class Stream:
         return utterance
 
     def forget_sound(self, number: int) -> None:
-        """Delete what the spool has of an utterance."""
-        if self.spool:
+        """Delete what the spool has of an utterance, unless the user was told that it is kept."""
+        if self.spool and number not in self._kept:
             self.spool.settle(number)
+
+    def keep_sound(self, number: int) -> str:
+        """Keep an utterance's sound for the user; where that is, or "" if it is not on disk."""
+        self._kept.add(number)
+        path = self.spool.set_aside(number) if self.spool else None
+        return str(path or "")
 
     def keep_unheard(self, sample: int) -> None:
         """Keep what comes from `sample` on, and an utterance that is open there: see the spool."""

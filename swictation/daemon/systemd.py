@@ -4,6 +4,8 @@ import contextlib
 import os
 import socket
 
+from swictation.shown import printable
+
 _SEND_S = 1.0
 """The manager reads its socket all the time; one that does not must not hold us up."""
 
@@ -25,7 +27,7 @@ def notify(state: str) -> None:
 
 def status(text: str) -> None:
     """What `systemctl --user status` shows; never a dictated word."""
-    notify(f"STATUS={' '.join(text.split())}")
+    notify(f"STATUS={printable(' '.join(text.split()))}")
 
 
 def watchdog_interval_s() -> float | None:

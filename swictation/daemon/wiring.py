@@ -4,7 +4,7 @@ import itertools
 import logging
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -22,11 +22,11 @@ from swictation.config.settings import Settings
 from swictation.daemon.delivery import Delivery
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.inbox import Inbox
+from swictation.daemon.retries import Retries
 from swictation.daemon.speech import SpeechThread
 from swictation.daemon.staffing import spare, wants_card
-from swictation.daemon.steward import OnMode, Steward
 from swictation.daemon.stream import Stream
-from swictation.events import SpoolFailed, VramRead
+from swictation.events import RingStrained, SpoolFailed, SpoolRecovered, VramRead
 from swictation.inject.injector import Injector
 from swictation.models.store import ModelLocation
 from swictation.paths import spool_dir
@@ -40,12 +40,10 @@ from swictation.vad.listener import Listener
 from swictation.vad.placed import PlacedDetector, Switch
 from swictation.vad.registry import names as detector_names
 from swictation.vad.silero_cpu import SileroCpu
-from swictation.vram.admission import Admission
-from swictation.vram.breaker import Breaker
-from swictation.vram.manager import AdaptiveMemoryManager
-from swictation.vram.nvml import NvmlProbe
-from swictation.vram.prober import Prober
 from swictation.worker.crew import Crew
+
+if TYPE_CHECKING:
+    from swictation.daemon.steward import OnMode, Steward
 
 _PRIOR_PEAK_MIB, _PRIOR_PEAK_MIB_PER_S = 10.0, 12.0
 """Work of a decode before ten were seen: a guess that is rather too high (docs/vram.md)."""
@@ -121,7 +119,8 @@ class Workshop:
         """Where the detectors of all streams compute, of which one at a time hears."""
         self._numbers = itertools.count(1)
         self._streams = itertools.count()
-        self._folder = self._open_folder() if settings.spool.enabled else None
+        self._folder = SpoolFolder(spool_dir()) if settings.spool.enabled else None
+        self._spool_problem = ""
 
     def close(self) -> None:
         """Give the spool folder back; an empty one is removed."""
@@ -134,10 +133,17 @@ class Workshop:
         crew.has_spare = spare(self.settings) is not None
         return crew
 
-    def steward(self, crew: Crew, on_mode: OnMode) -> Steward | None:
+    def steward(self, crew: Crew, on_mode: "OnMode") -> "Steward | None":
         """Who shares the card's memory; None where no engine is to compute on a card."""
         if crew.gpu is None:
             return None
+        from swictation.daemon.steward import Steward
+        from swictation.vram.admission import Admission
+        from swictation.vram.breaker import Breaker
+        from swictation.vram.manager import AdaptiveMemoryManager
+        from swictation.vram.nvml import NvmlProbe
+        from swictation.vram.prober import Prober
+
         settings = self.settings
         probe = NvmlProbe(settings.vram.gpu, clock=self.clock)
         prober = Prober(
@@ -166,6 +172,19 @@ class Workshop:
             steward.miss_cpu()
         return steward
 
+    def retries(self, stream: Stream, crew: Crew, steward: "Steward | None") -> Retries:
+        """Who tries again what is set aside of `stream`."""
+        return Retries(
+            stream,
+            crew,
+            self.events,
+            self.inbox.post,
+            self._numbers,
+            self.settings.worker,
+            composer=self.composer,
+            card=steward.way_to_card if steward else lambda _: None,
+        )
+
     def stabilizer(self) -> Stabilizer:
         """A fresh commit rule."""
         return stabilizer(self.settings, self._numbers)
@@ -180,7 +199,9 @@ class Workshop:
         """A stream into `sink`; see `Delivery` for the rest."""
         post = self.inbox.post
         spool = self._spool()
-        journal = Journal(read_back=spool.read_back if spool else None)
+        journal = Journal(
+            read_back=spool.read_back if spool else None, on_strain=lambda: post(RingStrained())
+        )
         return Stream(
             journal=journal,
             spool=spool,
@@ -196,13 +217,6 @@ class Workshop:
         detector = PlacedDetector(LastingDetector(SileroCpu, setbacks), self.switch)
         return listener(self.settings, first_sample, first_utterance, detector)
 
-    def _open_folder(self) -> SpoolFolder | None:
-        try:
-            return SpoolFolder(spool_dir())
-        except OSError as error:
-            self.inbox.post(SpoolFailed(f"{spool_dir()}: {error.strerror}"))
-            return None
-
     def _spool(self) -> Spool | None:
         if self._folder is None:
             return None
@@ -210,5 +224,13 @@ class Workshop:
             self._folder,
             next(self._streams),
             self.settings.spool.max_minutes,
-            lambda reason: self.inbox.post(SpoolFailed(reason)),
+            self._on_spool_problem,
         )
+
+    def _on_spool_problem(self, reason: str) -> None:
+        """On the thread of a spool: of several files each has its own, on one disk."""
+        if reason and reason != self._spool_problem:
+            self.inbox.post(SpoolFailed(f"{spool_dir()}: {reason}"))
+        elif not reason:
+            self.inbox.post(SpoolRecovered())
+        self._spool_problem = reason

@@ -1,7 +1,12 @@
-"""Sound that a process left in the spool because it died, or because an engine died on it."""
+"""Sound that a process left in the spool because it died, or because an engine died on it.
+
+Of a living process only what it has set aside: the rest becomes text.
+"""
 
 import contextlib
 import fcntl
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from shlex import quote
@@ -14,6 +19,20 @@ from swictation.types import SAMPLE_RATE_HZ
 
 _WAV_HEADER_BYTES = 44
 _LOCK = "lock"
+_REPAIR = (
+    "python3 -c \"import sys, wave; raw = open(sys.argv[1], 'rb').read()[44:];"
+    " new = wave.open(sys.argv[1], 'wb'); new.setparams((1, 2, 16000, 0, 'NONE', ''));"
+    ' new.writeframes(raw[: len(raw) // 2 * 2]); new.close()" {} && swictation doctor --quick'
+)
+"""Gives a sound another header: what lies behind it has one form, whatever became of the first."""
+
+
+class Unusable(msgspec.Struct, frozen=True):
+    """Something in a spool folder that cannot be transcribed as it is."""
+
+    path: Path
+    why: str
+    remedy: str
 
 
 class Leftover(msgspec.Struct, frozen=True):
@@ -22,31 +41,102 @@ class Leftover(msgspec.Struct, frozen=True):
     path: Path
     utterances: int
     seconds: float
+    sounds: tuple[Path, ...] = ()
+    """Of these utterances; () where that is all there is."""
+    unusable: tuple[Unusable, ...] = ()
 
 
 def leftovers(_: Subject) -> Iterator[Finding]:
-    """Name each folder of a dead process that still holds sound."""
+    """Name each folder of a dead process that still holds sound, and what in it is none."""
     left = find(spool_dir())
     for folder in left:
-        length = f"{folder.seconds / 60:.1f} min" if folder.seconds >= 60 else None
-        length = length or f"{folder.seconds:.1f} s"
-        count = f"{folder.utterances} utterance{'s' if folder.utterances != 1 else ''}"
-        found = f"{length} of sound ({count}) without its text in {folder.path}"
-        place = quote(str(folder.path))
-        remedy = f"swictation transcribe {place}/*.wav && rm -r {place}"
+        if folder.utterances:
+            yield _told(folder)
+        for one in folder.unusable:
+            yield Finding("spool", "warning", f"{one.path} {one.why}", one.remedy)
+    aside = set_aside(spool_dir())
+    for sound in aside:
+        found = (
+            f"{sound.seconds:.1f} s of sound on which the engine died, set aside in {sound.path}"
+        )
+        by_hand = f"swictation transcribe {quote(str(sound.path))}"
+        remedy = "swictation retry" if sound.is_tried_again else by_hand
         yield Finding("spool", "warning", found, remedy)
-    if not left:
+    if not left and not aside:
         yield Finding("spool", "ok", "no sound is left over")
 
 
 def find(root: Path) -> list[Leftover]:
     """The folders of dead processes that hold sound, by name."""
     try:
-        folders = sorted(path for path in root.iterdir() if path.is_dir())
+        folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.is_symlink())
     except OSError:
         return []
     found = (_measured(folder) for folder in folders if not _is_locked(folder))
-    return [leftover for leftover in found if leftover.utterances]
+    return [leftover for leftover in found if leftover.utterances or leftover.unusable]
+
+
+def _told(folder: Leftover) -> Finding:
+    length = f"{folder.seconds / 60:.1f} min" if folder.seconds >= 60 else None
+    length = length or f"{folder.seconds:.1f} s"
+    count = f"{folder.utterances} utterance{'s' if folder.utterances != 1 else ''}"
+    found = f"{length} of sound ({count}) without its text in {folder.path}"
+    place = quote(str(folder.path))
+    sounds, done = f"{place}/*.wav", f"rm -r {place}"
+    if folder.sounds:
+        sounds = " ".join(quote(str(path)) for path in folder.sounds)
+        lines = " ".join(quote(str(path.with_suffix(".jsonl"))) for path in folder.sounds)
+        done = f"rm -f {sounds} {lines}"
+    return Finding("spool", "warning", found, f"swictation transcribe {sounds} && {done}")
+
+
+class SetAside(msgspec.Struct, frozen=True):
+    """A sound that a living process keeps because its engine died on it twice."""
+
+    path: Path
+    seconds: float
+    is_tried_again: bool
+    """Whether that process can be asked to: it is the daemon."""
+
+
+def set_aside(root: Path) -> list[SetAside]:
+    """What living processes have set aside and have no text for, by name."""
+    try:
+        notes = sorted(note for note in root.glob("*/*.jsonl") if _is_locked(note.parent))
+    except OSError:
+        return []
+    return [aside for note in notes if (aside := _set_aside(note))]
+
+
+def _set_aside(note: Path) -> SetAside | None:
+    sound, told = note.with_suffix(".wav"), None
+    try:
+        for line in note.read_bytes().splitlines():
+            with contextlib.suppress(msgspec.DecodeError, UnicodeError):  # it is being written
+                told = msgspec.json.decode(line, type=_Line).last or told
+        size = sound.stat().st_size
+    except OSError:
+        return None
+    if told is None or told.is_offered:
+        return None
+    seconds = max(0, size - _WAV_HEADER_BYTES) / (2 * SAMPLE_RATE_HZ)
+    return SetAside(sound, seconds, told.is_tried_again)
+
+
+class _Told(msgspec.Struct, frozen=True):
+    is_tried_again: bool = False
+    is_offered: bool = False
+
+
+class _Line(msgspec.Struct, frozen=True, rename="kebab"):
+    """Of a spool's notes, the two that say whether a sound is set aside."""
+
+    set_aside: _Told | None = None
+    offered: dict[str, object] | None = None
+
+    @property
+    def last(self) -> _Told | None:
+        return _Told(is_offered=True) if self.offered is not None else self.set_aside
 
 
 def _is_locked(folder: Path) -> bool:
@@ -63,10 +153,48 @@ def _is_locked(folder: Path) -> bool:
 
 def _measured(folder: Path) -> Leftover:
     """By size: the header of a sound whose writer died does not know its length."""
+    sounds: list[Path] = []
+    unusable: list[Unusable] = []
     sizes: list[int] = []
-    with contextlib.suppress(OSError):
-        for sound in folder.glob("*.wav"):
-            with contextlib.suppress(OSError):
-                sizes.append(sound.stat().st_size)
-    seconds = sum(max(0, size - _WAV_HEADER_BYTES) for size in sizes) / (2 * SAMPLE_RATE_HZ)
-    return Leftover(folder, len(sizes), seconds)
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.suffix == ".wav")
+    except OSError:
+        return Leftover(folder, 0, 0.0, unusable=(_foreign(folder),))
+    for path in paths:
+        try:
+            status = path.lstat()
+        except OSError:
+            continue  # it is gone
+        if found := _unusable(path, status):
+            unusable.append(found)
+        else:
+            sounds.append(path)
+            sizes.append(status.st_size - _WAV_HEADER_BYTES)
+    seconds = sum(sizes) / (2 * SAMPLE_RATE_HZ)
+    named = tuple(sounds) if unusable else ()
+    return Leftover(folder, len(sounds), seconds, named, tuple(unusable))
+
+
+def _unusable(path: Path, status: os.stat_result) -> Unusable | None:
+    """Why `path` is no sound that can be transcribed, and what to do; None where it is one."""
+    place = quote(str(path))
+    if stat.S_ISDIR(status.st_mode):
+        return Unusable(path, "is a folder where a sound should be", f"ls -lA {place}")
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a link" if stat.S_ISLNK(status.st_mode) else "no file"
+        return Unusable(path, f"is {kind} where a sound should be: not followed", f"rm {place}")
+    if status.st_size <= _WAV_HEADER_BYTES:
+        return Unusable(path, "holds no sound", f"rm {place}")
+    try:
+        with path.open("rb") as file:
+            header = file.read(_WAV_HEADER_BYTES)
+    except OSError:
+        return _foreign(path)
+    if header[:4] + header[8:16] + header[36:40] != b"RIFFWAVEfmt data":
+        return Unusable(path, "has a damaged header", _REPAIR.format(place))
+    return None
+
+
+def _foreign(path: Path) -> Unusable:
+    remedy = f'sudo chown -R "$(id -u)" {quote(str(path))} && swictation doctor --quick'
+    return Unusable(path, "cannot be read by you", remedy)

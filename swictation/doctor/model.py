@@ -1,15 +1,16 @@
 """The engine that is chosen, the model that it resolves to, and that model's files."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from swictation.asr import registry
 from swictation.config.settings import Settings
 from swictation.doctor.finding import Finding, Subject
 from swictation.errors import ModelError
-from swictation.models import extras, obtaining
+from swictation.models import extras, obtaining, unpacked
 from swictation.models.catalog import CANARY, CATALOG, choose
-from swictation.models.spec import ModelSpec
-from swictation.models.store import ModelLocation, folder_of, verify
+from swictation.models.spec import NEMO, ModelSpec
+from swictation.models.store import ModelLocation, damaged, folder_of, verify
 
 
 def engine(subject: Subject) -> Iterator[Finding]:
@@ -25,7 +26,7 @@ def engine(subject: Subject) -> Iterator[Finding]:
 def model(subject: Subject) -> Iterator[Finding]:
     """Which model `[asr] model` means, and where it is. Raises ModelError."""
     asr = subject.settings.asr
-    subject.model = found = obtaining.find(obtaining.seek(subject.settings))
+    subject.model = found = obtaining.find(obtaining.seek(subject.settings), is_to_load=False)
     if not any(spec.engine == asr.engine for spec in CATALOG):
         yield Finding("model", "ok", f"{asr.model}, which the engine {asr.engine} finds by itself")
         return
@@ -38,16 +39,28 @@ def files(subject: Subject) -> Iterator[Finding]:
     if subject.model is None:
         return
     spec = known(subject.model)
+    given = Path(subject.settings.asr.model).expanduser().absolute()
+    if spec is None and given.name.endswith(NEMO):
+        yield _unpacked_files(given)
+        return
     if spec is None:
         yield Finding("model files", "ok", "a model of your own: no hashes are known")
         return
     if problems := verify(spec):
-        remedy = f"swictation model download --force {spec.name}"
+        remedy = damaged(spec, problems).remedy
         yield Finding("model files", "error", "; ".join(problems), remedy)
         return
     names = ", ".join(file.name for file in spec.files)
     told = "as published" if spec.is_pinned else "as when they were fetched"
     yield Finding("model files", "ok", f"sha256 {told}: {names}")
+
+
+def _unpacked_files(path: Path) -> Finding:
+    """Of the user's own archive: whether its unpacked copy is as it was unpacked."""
+    if problems := unpacked.verify(path):
+        error = unpacked.damaged(path, problems)
+        return Finding("model files", "error", error.message, error.remedy)
+    return Finding("model files", "ok", f"sha256 as when {path.name} was unpacked")
 
 
 def known(location: ModelLocation) -> ModelSpec | None:

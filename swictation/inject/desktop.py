@@ -93,6 +93,11 @@ class DesktopInjector:
         injector = await self._alive()
         return injector is not None and await injector.offer(text)
 
+    async def withdraw(self) -> None:
+        """See `Injector.withdraw`."""
+        if self._current:
+            await self._current.withdraw()
+
     async def flush(self) -> None:
         """See `Injector.flush`."""
         if self._current:

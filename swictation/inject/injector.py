@@ -1,5 +1,6 @@
 """The port of whatever delivers text."""
 
+import asyncio
 from typing import Literal, Protocol
 
 import msgspec
@@ -7,11 +8,17 @@ import msgspec
 OTHER_WINDOW = "another window has the focus"
 """The reason of a refusal: the window that the text was meant for has it no longer."""
 
-Outcome = Literal["confirmed", "typed", "refused", "partial"]
+Outcome = Literal["confirmed", "typed", "refused", "partial", "unproven"]
 
 
-class Injection(msgspec.Struct, frozen=True, gc=False):
-    """What became of a piece of text. What was sent is never sent again."""
+class Injection(msgspec.Struct, frozen=True):
+    """What became of a piece of text. What was sent is never sent again.
+
+    "unproven": the window has been told to take `text[confirmed:sent]` and has not taken it. It
+    may do so at any time, as long as it lives; `text[sent:]` was not sent. `proof` is done when
+    that is decided: True if the window took it, False once it surely never will. Until then
+    nothing else goes to that window, and nothing else is put where it may look for the text.
+    """
 
     outcome: Outcome
     sent: int = 0
@@ -19,7 +26,9 @@ class Injection(msgspec.Struct, frozen=True, gc=False):
     confirmed: int = 0
     """Characters that the target is known to have."""
     reason: str = ""
-    """Why it was refused or stayed partial."""
+    """Why it was refused or stayed partial or unproven."""
+    proof: asyncio.Future[bool] | None = None
+    """With "unproven" only."""
 
 
 class Target(msgspec.Struct, frozen=True, gc=False):
@@ -61,6 +70,15 @@ class Injector(Protocol):
         """
         ...
 
+    async def withdraw(self) -> None:
+        """Take back every text that is unproven, so that it can go elsewhere. Never raises.
+
+        The proofs of what could be taken back are done when this returns: True for what its
+        window took just before, False for the rest, which that window can no longer get. What
+        cannot be taken back (keys in a window's queue) stays unproven.
+        """
+        ...
+
     async def flush(self) -> None:
         """Nothing more will come for now: settle."""
         ...
@@ -70,5 +88,8 @@ class Injector(Protocol):
         ...
 
     async def close(self) -> None:
-        """Give back what was borrowed; `inject` refuses from now on. Never raises."""
+        """Give back what was borrowed; `inject` refuses from now on. Never raises.
+
+        Proofs that are still open are done with False: nothing is on offer any more.
+        """
         ...

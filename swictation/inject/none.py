@@ -21,6 +21,9 @@ class NoneInjector:
         """It has no clipboard."""
         return False
 
+    async def withdraw(self) -> None:
+        """Nothing is ever unproven here."""
+
     async def flush(self) -> None:
         """Nothing to settle."""
 

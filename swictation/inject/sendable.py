@@ -1,6 +1,7 @@
-"""What may never be typed from speech, whatever the method."""
+"""What may never be typed from speech, whatever the method, and in what pieces the rest goes."""
 
 import unicodedata
+from collections.abc import Iterator
 
 _NEVER = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Controls (a newline runs a shell command), surrogates, line and paragraph separators."""
@@ -20,3 +21,21 @@ def unsendable(text: str, allowed: str = "") -> str:
 def for_terminal(text: str) -> str:
     """A line that is pasted or typed into a shell runs: no break ever reaches a terminal."""
     return "".join(" " if character in BREAKS else character for character in text)
+
+
+LONGEST_WORD = 40
+"""Characters between two looks at the focus, at most."""
+
+
+def words(text: str) -> Iterator[str]:
+    """`text` in words, each with the space behind it; those longer than LONGEST_WORD are cut."""
+    at = 0
+    while at < len(text):
+        end = at
+        while end < len(text) and not text[end].isspace():
+            end += 1
+        while end < len(text) and text[end].isspace():
+            end += 1
+        end = min(end, at + LONGEST_WORD)
+        yield text[at:end]
+        at = end

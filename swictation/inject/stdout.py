@@ -38,6 +38,9 @@ class StdoutInjector:
         """It has no clipboard."""
         return False
 
+    async def withdraw(self) -> None:
+        """Nothing is ever unproven here."""
+
     async def flush(self) -> None:
         """End the line."""
         await self.inject("\n")

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from swictation.models import hashes
 from swictation.models.spec import ModelFile
 
 
@@ -12,13 +13,49 @@ def check_sizes(folder: Path, files: Iterable[ModelFile]) -> list[str]:
     return [line for file in files if (line := _size_problem(folder, file))]
 
 
-def check_files(folder: Path, files: Iterable[ModelFile]) -> list[str]:
-    """What is wrong with the files by size and sha256; one line a file. Reads all of them."""
+def check_quickly(folder: Path, files: Iterable[ModelFile]) -> list[str]:
+    """The same, and what is known of the bytes since they were last read; reads nothing."""
+    files = tuple(files)
+    known = hashes.known(folder, (file.name for file in files))
+    return [
+        line
+        for file in files
+        if (line := _size_problem(folder, file) or _hash_problem(file, known.get(file.name)))
+    ]
+
+
+def is_read(folder: Path, files: Iterable[ModelFile]) -> bool:
+    """Whether all files that have a hash are as they were when they were last read."""
+    names = {file.name for file in files if file.sha256}
+    return names == set(hashes.known(folder, names))
+
+
+def check_files(folder: Path, files: Iterable[ModelFile], *, trust_seen: bool = False) -> list[str]:
+    """What is wrong with the files by size and sha256; one line a file.
+
+    Args:
+        folder: where they lie.
+        files: what they should be.
+        trust_seen: a file that has not changed since it was last read is not read again.
+    """
+    files = tuple(files)
+    known = hashes.known(folder, (file.name for file in files)) if trust_seen else {}
+    at_ns = hashes.now_ns()
     problems: list[str] = []
+    fresh: list[ModelFile] = []
     for file in files:
-        line = _size_problem(folder, file) or _hash_problem(folder, file)
+        line = _size_problem(folder, file)
+        if not line and file.sha256 and file.name not in known:
+            try:
+                fresh.append(found := measure(folder / file.name))
+                known[file.name] = found.sha256
+            except OSError as error:
+                line = f"{file.name} cannot be read ({error.strerror})"
+        line = line or _hash_problem(file, known.get(file.name))
         if line:
             problems.append(line)
+    if fresh:
+        hashes.remember(folder, fresh, at_ns)
     return problems
 
 
@@ -41,11 +78,6 @@ def _size_problem(folder: Path, file: ModelFile) -> str:
     return ""
 
 
-def _hash_problem(folder: Path, file: ModelFile) -> str:
-    if not file.sha256:
-        return ""
-    try:
-        digest = measure(folder / file.name).sha256
-    except OSError as error:
-        return f"{file.name} cannot be read ({error.strerror})"
-    return "" if digest == file.sha256 else f"{file.name} has a wrong sha256"
+def _hash_problem(file: ModelFile, digest: str | None) -> str:
+    is_other = digest and file.sha256 and digest != file.sha256
+    return f"{file.name} has a wrong sha256" if is_other else ""

@@ -6,7 +6,8 @@ from typing import Literal
 import msgspec
 
 from swictation.errors import EngineError, ModelError
-from swictation.models import extras, nemo
+from swictation.models import extras, nemo, record
+from swictation.models.checks import measure
 from swictation.models.locking import alone
 from swictation.models.staging import Progress, run_helper, tree_bytes
 
@@ -14,6 +15,7 @@ Half = Literal["fp16", "bf16"]
 
 _MODULE = "swictation.asr.engines.canary.convert"
 _STALL_S = 600.0
+_LOOSE_BYTES = 64 << 20
 """To import torch and to read 4 GB from a slow disk writes nothing."""
 
 
@@ -54,6 +56,7 @@ def convert(folder: Path, name: str, precision: Half, progress: Progress) -> Con
                 env={"CUDA_VISIBLE_DEVICES": ""},
                 what=what,
                 total_bytes=before_bytes // 2,
+                most_bytes=tree_bytes(folder) + before_bytes + _LOOSE_BYTES,
                 base_bytes=tree_bytes(folder),
                 stall_s=_STALL_S,
                 progress=progress,
@@ -71,6 +74,7 @@ def convert(folder: Path, name: str, precision: Half, progress: Progress) -> Con
     if end.returncode or not after.is_file():
         told = end.lines[-1] if end.lines else f"exit status {end.returncode}"
         raise ModelError(f"{what}: {told}")
+    record.add(folder, measure(after))
     return Converted(before, after, before_bytes, after.stat().st_size)
 
 

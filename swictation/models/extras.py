@@ -3,7 +3,6 @@
 import importlib.util
 import shlex
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlparse
@@ -41,6 +40,8 @@ def install_command(extra: Literal["canary"]) -> str:
 
 def _checkout() -> str:
     """The folder that the program is installed from, editably; "" where it is not."""
+    from importlib import metadata  # 20 ms, for what is hardly ever asked
+
     # Not only the first: in the checkout itself there is one more, of the build.
     for found in metadata.distributions(name="swictation"):
         if told := found.read_text("direct_url.json"):

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import msgspec
 
+from swictation.asr import whisper_files
 from swictation.errors import ModelError
-from swictation.models import hub, nemo, record, wheels
+from swictation.models import hashes, hub, nemo, record, wheels
 from swictation.models.checks import check_files, measure
 from swictation.models.locking import alone
 from swictation.models.spec import ModelFile, ModelSpec
@@ -18,6 +19,7 @@ from swictation.models.staging import Progress, Staging
 from swictation.models.store import (
     ModelLocation,
     beside,
+    expected,
     folder_of,
     given_archive,
     location_of,
@@ -141,6 +143,8 @@ def _keep(spec: ModelSpec, folder: Path, commit: str, staging: Staging) -> None:
             if folder != staging.model:
                 (folder / file.name).rename(staging.model / file.name)
         files = _measured(spec, staging.model)
+        if not spec.is_pinned:
+            _check_whisper(spec, staging)
     if spec.archive or not spec.is_pinned:
         fetched = _measured(spec, folder) if spec.archive else files
         record.write(staging.model, record.Record(spec.repo, commit, fetched, files))
@@ -148,12 +152,24 @@ def _keep(spec: ModelSpec, folder: Path, commit: str, staging: Staging) -> None:
 
 def _unpack(spec: ModelSpec, archive: Path, staging: Staging) -> tuple[ModelFile, ...]:
     try:
-        return nemo.unpack(archive, staging.model, staging.progress)
+        return nemo.unpack(archive, staging.model, staging.progress, is_known=spec.is_pinned)
     except ModelError as error:
         staging.clear()  # to go on with it is of no use
         if archive.parent == staging.incoming:
             error.remedy = f"swictation model download {spec.name}; or {error.remedy}"
         raise
+
+
+def _check_whisper(spec: ModelSpec, staging: Staging) -> None:
+    """What no hash vouches for is at least a Whisper's."""
+    try:
+        whisper_files.check(staging.model)
+    except ValueError as error:
+        staging.clear()
+        raise ModelError(
+            f"what came for the model {spec.name} is no Whisper: {error}",
+            f"swictation model download {spec.name}; or take another: swictation model list",
+        ) from error
 
 
 def _measured(spec: ModelSpec, folder: Path) -> tuple[ModelFile, ...]:
@@ -169,6 +185,7 @@ def _move_into_place(spec: ModelSpec, model: Path) -> None:
         folder.rename(old)
     model.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
+    hashes.remember(folder, expected(spec), hashes.now_ns())
 
 
 def _disk_error(spec: ModelSpec, error: OSError) -> ModelError:

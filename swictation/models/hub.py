@@ -1,26 +1,33 @@
 """The first source of a model: the Hugging Face Hub, through its own library.
 
-As a program (`python -m swictation.models.hub CONNECT_S REPO REVISION FOLDER FILE...`) it is the
-helper that fetches, and prints the commit: the library's settings are the environment's (endpoint,
-offline mode, proxies, token). The library's own downloads begin anew in every process; here a file
-grows as `NAME.ETAG.part`, and the next process goes on where this one was killed.
+As a program (`python -m swictation.models.hub CONNECT_S REPO REVISION FOLDER FILE:BYTES...`) it is
+the helper that fetches, and prints the commit: the library's settings are the environment's
+(endpoint, offline mode, proxies, token). The files are those that we name, and none may be larger
+than the bytes told, whatever the hub, its redirects and their headers say. The library's own
+downloads begin anew in every process; here a file grows as `NAME.KEY.part`, and the next process
+goes on where this one was killed.
 """
 
+import hashlib
 import re
-import shutil
 import signal
 import sys
 from pathlib import Path
 from types import TracebackType
 
 from swictation.errors import ModelError
+from swictation.models.checks import measure
+from swictation.models.intake.door import Sink, open_given, pieces_of, receive, shown
 from swictation.models.spec import ModelSpec
 from swictation.models.staging import Staging
 
 CONNECT_S = 3
+_LONGEST_LINE = 300
 _STALL_S = 30.0
 _CHUNK_BYTES = 1 << 20
 """The library writes so much at a time: a hub slower than 35 kB/s is left for the wheels."""
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+"""The hub's ETag of a large file: its content's hash."""
 _COMMIT = re.compile(r"commit ([0-9a-f]{40})")
 
 _ENV = {
@@ -43,12 +50,14 @@ def fetch(spec: ModelSpec, staging: Staging) -> str:
     Raises:
         ModelError: one line saying why not; nothing is known about the files' content.
     """
-    names = [file.name for file in spec.files]
+    limits = {file.name: spec.most_bytes(file) for file in spec.files}
+    wanted = [f"{name}:{most_bytes}" for name, most_bytes in limits.items()]
     end = staging.run(
-        [__name__, str(CONNECT_S), spec.repo, spec.revision, str(staging.incoming), *names],
+        [__name__, str(CONNECT_S), spec.repo, spec.revision, str(staging.incoming), *wanted],
         env=_ENV,
         what=f"fetching {spec.name} from the hub",
         total_bytes=spec.size_bytes,
+        most_bytes=sum(limits.values()),
         stall_s=_STALL_S,
     )
     if end.stalled:
@@ -61,16 +70,18 @@ def fetch(spec: ModelSpec, staging: Staging) -> str:
     return told[1] if told else ""
 
 
-def _copy_from_cache(repo: str, revision: str, folder: Path, names: list[str]) -> str:
+def _copy_from_cache(repo: str, revision: str, folder: Path, limits: dict[str, int]) -> str:
     """The commit of the copies; "" where the cache lacks one."""
     from huggingface_hub import try_to_load_from_cache
 
-    found = [try_to_load_from_cache(repo, name, revision=revision) for name in names]
+    found = [try_to_load_from_cache(repo, name, revision=revision) for name in limits]
     paths = [Path(path) for path in found if isinstance(path, str)]
-    if len(paths) < len(names):
+    if len(paths) < len(limits):
         return ""
-    for name, path in zip(names, paths, strict=True):
-        shutil.copyfile(path, folder / name)
+    for (name, most_bytes), path in zip(limits.items(), paths, strict=True):
+        (folder / name).unlink(missing_ok=True)
+        with open_given(path) as source:
+            receive(pieces_of(source), folder, name, most_bytes)
     return paths[0].parent.name
 
 
@@ -91,7 +102,7 @@ def _probe(repo: str, revision: str, name: str, connect_s: int) -> None:
         raise ModelError(f"HTTP {answer.status_code} for {repo}")
 
 
-def _fetch(repo: str, revision: str, name: str, folder: Path) -> str:
+def _fetch(repo: str, revision: str, name: str, most_bytes: int, folder: Path) -> str:
     """Fetch one file, from where an earlier process was with it; the commit that it is of."""
     from huggingface_hub import (
         constants,
@@ -108,15 +119,22 @@ def _fetch(repo: str, revision: str, name: str, folder: Path) -> str:
     constants.DOWNLOAD_CHUNK_SIZE = _CHUNK_BYTES
     url = hf_hub_url(repo, name, revision=revision)
     told = get_hf_file_metadata(url)
+    size_bytes, etag = told.size, told.etag or ""
+    if size_bytes is not None and not 0 <= size_bytes <= most_bytes:
+        raise ModelError(f"{name} has {size_bytes} bytes there, and may have {most_bytes}")
     done = folder / name
-    if not (done.is_file() and told.size == done.stat().st_size):
+    if not (done.is_file() and size_bytes == done.stat().st_size):
         # The ETag is the content's own: another one is another file.
-        part = folder / f"{name}.{re.sub(r'[^0-9A-Za-z-]', '', told.etag or '')}.part"
-        if told.size and part.is_file() and part.stat().st_size > told.size:
+        part = folder / f"{name}.{hashlib.sha256(etag.encode()).hexdigest()[:16]}.part"
+        most_bytes = most_bytes if size_bytes is None else size_bytes
+        if part.is_file() and part.stat().st_size > most_bytes:
             part.unlink()
-        with part.open("ab", buffering=0) as sink:
+        with Sink(folder, part.name, most_bytes, goes_on=True) as sink:
             headers = build_hf_headers()
-            http_get(url, sink, resume_size=sink.tell(), headers=headers, expected_size=told.size)
+            http_get(url, sink, resume_size=sink.tell(), headers=headers, expected_size=size_bytes)
+        if _SHA256.fullmatch(etag) and measure(part).sha256 != etag:
+            part.unlink()
+            raise ModelError(f"{name} came with other bytes than the hub's own hash tells")
         part.rename(done)
     return told.commit_hash or ""
 
@@ -125,17 +143,19 @@ def _tell_one_line(
     kind: type[BaseException], error: BaseException, _trace: TracebackType | None
 ) -> None:
     first = next(iter(str(error).strip().splitlines()), "")
+    first = shown(first, _LONGEST_LINE)
     sys.stderr.write(f"{kind.__name__}: {first}\n" if first else f"{kind.__name__}\n")
 
 
 def main(arguments: list[str]) -> None:
     """Fetch the files of a repository into a folder; on failure end with one line on stderr."""
     sys.excepthook = _tell_one_line
-    connect_s, repo, revision, folder, *names = arguments
-    commit = _copy_from_cache(repo, revision, Path(folder), names)
+    connect_s, repo, revision, folder, *wanted = arguments
+    limits = {name: int(most) for name, _, most in (each.rpartition(":") for each in wanted)}
+    commit = _copy_from_cache(repo, revision, Path(folder), limits)
     if not commit:
-        _probe(repo, revision, names[0], int(connect_s))
-        commits = {_fetch(repo, revision, name, Path(folder)) for name in names}
+        _probe(repo, revision, next(iter(limits)), int(connect_s))
+        commits = {_fetch(repo, revision, *each, Path(folder)) for each in limits.items()}
         commit = commits.pop() if len(commits) == 1 else ""
     sys.stdout.write(f"commit {commit}\n")
 

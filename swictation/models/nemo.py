@@ -1,40 +1,31 @@
 """NeMo's archives, `.nemo`: a tar of a configuration, weights and the files of a tokenizer.
 
 They are looked at and taken apart here without NeMo or torch. Whatever is wrong with one is told in
-a line, before anything large is written.
+a line, before anything large is written. What is taken: the configuration, the weights, and the
+files that the configuration names as its tokenizers'; all else stays inside.
 """
 
 import errno
-import gzip
-import hashlib
-import lzma
 import re
 import shutil
-import tarfile
-import zlib
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from importlib import metadata
-from pathlib import Path, PurePosixPath
-from typing import Any, cast
+from pathlib import Path
 
+from swictation.asr import canary_config, checkpoint_file
 from swictation.errors import ModelError
+from swictation.models.intake import door, tarball
+from swictation.models.intake.tarball import AGAIN, OTHER
 from swictation.models.spec import ModelFile
 from swictation.models.staging import Progress
 
 CONFIG, WEIGHTS = "model_config.yaml", "model_weights.ckpt"
-CLASS = "EncDecMultiTaskModel"
-"""The one class of NeMo that the engine loads: all Canaries are of it."""
 
 _PINNED_NEMO = "3.0.0"
-_UNUSED = "timestamps_asr_model"
-"""A second model in canary-1b-v2, 2.5 GB for the times of words: never loaded, so not unpacked."""
-_LARGEST_CONFIG_BYTES = 64 << 20
-_COPY_BYTES = 1 << 20
-_OTHER = "take another model: swictation model list"
-_AGAIN = "fetch or copy that file anew"
-_PROMPT = "spl_tokens"
-"""Among the tokenizers of the languages: the one of the prompt."""
+_MOST_WEIGHTS_BYTES = (8 << 30) - 1
+"""All that a tar's own header can say."""
+_MOST_TOKENIZER_BYTES = 8 << 20
 
 
 def check_folder(folder: Path) -> tuple[str, ...]:
@@ -49,74 +40,92 @@ def check_folder(folder: Path) -> tuple[str, ...]:
             f"the model folder {folder} lacks {' and '.join(missing)}",
             "put what the .nemo of a Canary holds there, or give the .nemo itself as [asr] model",
         )
-    return check_config((folder / CONFIG).read_bytes(), folder)
+    with door.open_given(folder / CONFIG) as file:
+        config = check_config(file.read(canary_config.MOST_BYTES + 1), folder)
+    for name in config.files:
+        _check_tokenizer(folder, name)
+    return config.languages
 
 
-def check_config(text: bytes, where: Path) -> tuple[str, ...]:
+def check_config(text: bytes, where: Path) -> canary_config.CanaryConfig:
     """Raise ModelError unless it is the configuration of a Canary that this NeMo can load.
 
     Returns:
-        The languages that have a tokenizer of their own, sorted; () where one tokenizer serves
-        all: only the loaded model can tell then.
+        What is taken of it. Its languages are () where one tokenizer serves all: only the loaded
+        model can tell then.
     """
-    import yaml  # the daemon, which looks for models, has no use for it as a rule
-
     try:
-        told: Any = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError as error:
-        raise ModelError(f"{CONFIG} of {where} is no YAML", _AGAIN) from error
-    config = cast("dict[str, object]", told) if isinstance(told, dict) else {}
-    target = str(config.get("target", ""))
-    if target.rpartition(".")[2] != CLASS:
-        what = f"of the class {target.rpartition('.')[2]}" if target else "of no class"
-        raise ModelError(f"{where} is a model {what}, not {CLASS}: it is no Canary", _OTHER)
-    made_by, have = str(config.get("nemo_version") or ""), nemo_version()
+        config = canary_config.read(text)
+    except canary_config.Refused as error:
+        raise ModelError(
+            f"{CONFIG} of {where} is not a Canary's: {error}", f"{AGAIN}; or {OTHER}"
+        ) from error
+    if not canary_config.is_canary(config.target):
+        name = canary_config.class_name(config.target)
+        what = f"of the class {name}" if config.target else "of no class"
+        raise ModelError(
+            f"{where} is a model {what}, not {canary_config.CLASS} of NeMo's: it is no Canary",
+            OTHER,
+        )
+    made_by, have = config.nemo_version, nemo_version()
     if _release(made_by) > _release(have):
         raise ModelError(
             f"{where} was made by NeMo {made_by}, which is newer than the {have} that loads it",
-            f"update swictation; or {_OTHER}",
+            f"update swictation; or {OTHER}",
         )
-    return _languages(config)
+    return config
 
 
-def _languages(config: dict[str, object]) -> tuple[str, ...]:
-    told = config.get("tokenizer")
-    tokenizer = cast("dict[str, object]", told) if isinstance(told, dict) else {}
-    tables = tokenizer.get("langs")
-    names = map(str, cast("dict[object, object]", tables)) if isinstance(tables, dict) else ()
-    return tuple(sorted(name for name in names if name != _PROMPT))
-
-
-def unpack(path: Path, target: Path, progress: Progress) -> tuple[ModelFile, ...]:
-    """Take the archive apart into the empty folder `target`, hashing on the way.
+def unpack(
+    path: Path, target: Path, progress: Progress, *, is_known: bool = False
+) -> tuple[ModelFile, ...]:
+    """Take what a Canary needs out of the archive into the empty folder `target`.
 
     Args:
         path: the archive. It is only read.
-        target: gets plain files, all below it; nothing that the archive says can change that.
+        target: gets plain files; nothing that the archive says can change that.
         progress: called on this thread, about each megabyte.
+        is_known: its bytes are those that were published. Else the weights are compared to the
+            checksums in them: that a bit is wrong is known from nothing else.
+
+    Returns:
+        The files, hashed on the way.
 
     Raises:
         ModelError: it is not the archive of a Canary, or not a whole one.
         OSError: the disk is full or cannot be written.
     """
-    with _told(path), tarfile.open(path) as archive:
-        members = _members(archive, path, target)
-        _check_members(archive, members, path)
-        total_bytes = sum(member.size for _, member in members)
-        if shutil.disk_usage(target).free < total_bytes:
-            raise OSError(errno.ENOSPC, f"{total_bytes / 1e6:.0f} MB needed", str(target))
-        done_bytes, files = 0, list[ModelFile]()
-        for name, member in members:
-            digest = hashlib.sha256()
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            with (target / name).open("xb") as sink:
-                for piece in _pieces(archive, member):
-                    sink.write(piece)
-                    digest.update(piece)
-                    done_bytes += len(piece)
-                    progress(done_bytes, total_bytes, f"unpacking {path.name}")
-            files.append(ModelFile(name, member.size, digest.hexdigest()))
+    sizes = _needed(path)
+    total_bytes = sum(sizes.values())
+    if shutil.disk_usage(target).free < total_bytes:
+        raise OSError(errno.ENOSPC, f"{total_bytes / 1e6:.0f} MB needed", str(target))
+    files: list[ModelFile] = []
+    done_bytes = 0
+
+    def told(pieces: Iterator[bytes]) -> Iterator[bytes]:
+        nonlocal done_bytes
+        for piece in pieces:
+            yield piece
+            done_bytes += len(piece)
+            progress(done_bytes, total_bytes, f"unpacking {path.name}")
+
+    with closing(tarball.members(path)) as members:
+        for member in members:
+            name = member.name.decode("ascii", "replace")
+            if name in sizes:
+                files.append(door.receive(told(member.pieces()), target, name, sizes[name]))
+    _check_weights(target / WEIGHTS, path, with_crc=not is_known)
     return tuple(files)
+
+
+def strange_copies(folder: Path, files: Iterable[ModelFile]) -> list[str]:
+    """Copies of the weights in the folder that are not among those files; one line each.
+
+    The engine would load them, and nothing says what they should be.
+    """
+    known = {file.name for file in files}
+    copies = sorted(path.name for path in folder.glob("model_weights.*.ckpt"))
+    return [f"{name} is of unknown origin" for name in copies if name not in known]
 
 
 def nemo_version() -> str:
@@ -127,67 +136,51 @@ def nemo_version() -> str:
         return _PINNED_NEMO
 
 
-@contextmanager
-def _told(path: Path) -> Generator[None, None, None]:
-    """What tarfile says of a broken archive, in words for a person."""
+def _needed(path: Path) -> dict[str, int]:
+    """The names and sizes of the members to take, each there once and not too large."""
+    found: dict[str, int] = {}
+    twice: set[str] = set()
+    text = b""
+    with closing(tarball.members(path)) as members:
+        for member in members:
+            name = member.name.decode("ascii", "replace")
+            if not door.is_name(name):
+                continue
+            if name in found:
+                twice.add(name)
+            elif name == CONFIG and member.size_bytes <= canary_config.MOST_BYTES:
+                text = b"".join(member.pieces())
+            found[name] = member.size_bytes
+    if CONFIG not in found:
+        raise ModelError(f"{path} holds no {CONFIG}: it is no NeMo model", OTHER)
+    if found[CONFIG] > canary_config.MOST_BYTES:
+        raise ModelError(f"{CONFIG} of {path} is too large to be one", OTHER)
+    limits = dict.fromkeys(check_config(text, path).files, _MOST_TOKENIZER_BYTES)
+    limits |= {CONFIG: canary_config.MOST_BYTES, WEIGHTS: _MOST_WEIGHTS_BYTES}
+    for name, most_bytes in limits.items():
+        if name not in found:
+            what = "its weights are missing" if name == WEIGHTS else "which its tokenizer needs"
+            raise ModelError(f"{path} holds no {name}: {what}", AGAIN)
+        if name in twice:
+            raise ModelError(f"{path} holds {name} twice: which one counts is not told", OTHER)
+        if found[name] > most_bytes:
+            raise ModelError(f"{name} of {path} is too large to be one", OTHER)
+    return {name: found[name] for name in limits}
+
+
+def _check_weights(weights: Path, archive: Path, *, with_crc: bool) -> None:
     try:
-        yield
-    except tarfile.FilterError as error:
-        raise ModelError(f"{path} would write outside its folder: {error}", _OTHER) from error
-    except (tarfile.ReadError, EOFError) as error:
-        if _is_tar(path):
-            raise ModelError(f"{path} is truncated or damaged", _AGAIN) from error
-        size = path.stat().st_size
-        what = "is no NeMo archive: not a tar" if size else "is empty"
-        raise ModelError(f"{path} {what}", _AGAIN) from error
-    except (tarfile.TarError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
-        raise ModelError(f"{path} is damaged: {error}", _AGAIN) from error
+        checkpoint_file.check(weights, with_crc=with_crc)
+    except ValueError as error:
+        raise ModelError(f"the weights in {archive} cannot be used: {error}", AGAIN) from error
 
 
-def _is_tar(path: Path) -> bool:
-    with path.open("rb") as stream:
-        head = stream.read(512)
-    return head[:2] == b"\x1f\x8b" or head[257:262] == b"ustar"
-
-
-def _members(
-    archive: tarfile.TarFile, path: Path, target: Path
-) -> list[tuple[str, tarfile.TarInfo]]:
-    """The files to write, by their names below the target. Links and devices are refused."""
-    found: dict[str, tarfile.TarInfo] = {}
-    for member in archive.getmembers():
-        name = str(PurePosixPath(member.name))
-        if member.isdir() or PurePosixPath(name).name.startswith(_UNUSED):
-            continue
-        if not member.isfile():
-            raise ModelError(f"{path} holds {name}, which is no plain file", _OTHER)
-        tarfile.data_filter(member, str(target))
-        found[name] = member
-    return list(found.items())
-
-
-def _check_members(
-    archive: tarfile.TarFile, members: list[tuple[str, tarfile.TarInfo]], path: Path
-) -> None:
-    by_name = dict(members)
-    if CONFIG not in by_name:
-        raise ModelError(f"{path} holds no {CONFIG}: it is no NeMo model", _OTHER)
-    if by_name[CONFIG].size > _LARGEST_CONFIG_BYTES:
-        raise ModelError(f"{CONFIG} of {path} is too large to be one", _OTHER)
-    check_config(b"".join(_pieces(archive, by_name[CONFIG])), path)
-    if WEIGHTS not in by_name:
-        raise ModelError(f"{path} holds no {WEIGHTS}: its weights are missing", _AGAIN)
-
-
-def _pieces(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[bytes]:
-    stream = archive.extractfile(member)
-    left_bytes = member.size
-    while stream and left_bytes:
-        piece = stream.read(min(_COPY_BYTES, left_bytes))
-        if not piece:
-            raise tarfile.ReadError("unexpected end of data")
-        left_bytes -= len(piece)
-        yield piece
+def _check_tokenizer(folder: Path, name: str) -> None:
+    path = folder / name
+    if not path.is_file():
+        raise ModelError(f"the model folder {folder} lacks {name} of its tokenizer", AGAIN)
+    if path.stat().st_size > _MOST_TOKENIZER_BYTES:
+        raise ModelError(f"{path} is too large for a tokenizer's file", OTHER)
 
 
 def _release(version: str) -> tuple[int, int, int]:

@@ -16,8 +16,10 @@ from swictation.models.store import (
     ModelLocation,
     folder_of,
     is_path,
+    is_unread,
     locate,
     quick_problems,
+    verify,
 )
 from swictation.vram import asking
 
@@ -71,6 +73,21 @@ def missing(sought: Sought) -> str:
     return spec.name if quick_problems(spec) else ""
 
 
+def unread(sought: Sought) -> str:
+    """What `swictation model verify` has to be told, where something may have changed; "": nothing.
+
+    Raises:
+        ModelError: no model is known by that name, or none for the language.
+    """
+    if sought.engine not in _ENGINES:
+        return ""
+    if is_path(sought.model):
+        path = _path(sought)
+        return str(path) if _is_archive(path) and unpacked.is_unread(path) else ""
+    spec = _spec(sought)
+    return spec.name if is_unread(spec) else ""
+
+
 def need_engine(sought: Sought) -> None:
     """Refuse to fetch gigabytes that nothing here could load. Raises ModelError."""
     if sought.engine == CANARY and not is_path(sought.model) and not extras.has_canary():
@@ -80,8 +97,12 @@ def need_engine(sought: Sought) -> None:
         )
 
 
-def find(sought: Sought) -> ModelLocation:
+def find(sought: Sought, *, is_to_load: bool = True) -> ModelLocation:
     """Where the model is. Another engine than those known finds its own.
+
+    Args:
+        sought: which one.
+        is_to_load: see `store.locate`.
 
     Raises:
         ModelError: it is not there, or does not understand the language: nothing is loaded for
@@ -89,7 +110,7 @@ def find(sought: Sought) -> ModelLocation:
     """
     if sought.engine not in _ENGINES:
         return ModelLocation(sought.model, Path(sought.model))
-    place = locate(sought.model, sought.language, engine=sought.engine)
+    place = locate(sought.model, sought.language, engine=sought.engine, is_to_load=is_to_load)
     if place.languages and sought.language not in place.languages:
         raise _wrong_language(sought, place.languages)
     return msgspec.structs.replace(place, reason=sought.reason)
@@ -101,6 +122,7 @@ def obtain(sought: Sought, progress: Progress) -> ModelLocation:
     Raises:
         ModelError: it is unknown, or cannot be had.
     """
+    _read_again(sought)
     if missing(sought):
         need_engine(sought)
         if is_path(sought.model):
@@ -108,6 +130,16 @@ def obtain(sought: Sought, progress: Progress) -> ModelLocation:
         else:
             download(_spec(sought), progress)
     return find(sought)
+
+
+def _read_again(sought: Sought) -> None:
+    """What may have changed is read; `missing` knows then."""
+    if not unread(sought):
+        return
+    if is_path(sought.model):
+        unpacked.verify(_path(sought), trust_seen=True)
+    else:
+        verify(_spec(sought), trust_seen=True)
 
 
 def for_card(specs: Sequence[ModelSpec], settings: Settings) -> choosing.Choice:

@@ -14,6 +14,7 @@ from typing import Literal
 
 import msgspec
 
+from swictation.asr import canary_config
 from swictation.asr.memory_plan import MemoryPlan
 from swictation.models import extras, figures, nemo
 from swictation.models.catalog import named
@@ -22,6 +23,7 @@ from swictation.models.spec import ModelSpec
 NAME = "plan.json"
 _MODULE = "swictation.asr.engines.canary.plan"
 _LIMIT_S = 180.0
+_MOST_BYTES = 1 << 16
 
 Source = Literal["kept", "computed", "table", "none"]
 """Kept from an earlier time, computed now, from the table of known models, or not known at all."""
@@ -115,7 +117,8 @@ def _compute(folder: Path, buffer_s: float) -> tuple[MemoryPlan, ...] | str:
 
 def _read(folder: Path) -> _Kept | None:
     try:
-        told = msgspec.json.decode((folder / NAME).read_bytes(), type=_Kept)
+        with (folder / NAME).open("rb") as file:
+            told = msgspec.json.decode(file.read(_MOST_BYTES), type=_Kept)
         return told if told.config_sha256 == _config_sha256(folder) else None
     except (OSError, msgspec.DecodeError):
         return None
@@ -127,14 +130,16 @@ def _keep(folder: Path, buffer_s: float, plans: tuple[MemoryPlan, ...]) -> None:
     told = {**(before.plans if before else {}), _key(buffer_s): plans}
     fresh = folder / f".{NAME}.{os.getpid()}"
     try:
-        fresh.write_bytes(msgspec.json.encode(_Kept(_config_sha256(folder), told)))
+        with fresh.open("xb") as file:  # never through a link that the folder came with
+            file.write(msgspec.json.encode(_Kept(_config_sha256(folder), told)))
         fresh.rename(folder / NAME)
     except OSError:
         fresh.unlink(missing_ok=True)
 
 
 def _config_sha256(folder: Path) -> str:
-    return hashlib.sha256((folder / nemo.CONFIG).read_bytes()).hexdigest()
+    with (folder / nemo.CONFIG).open("rb") as file:
+        return hashlib.sha256(file.read(canary_config.MOST_BYTES)).hexdigest()
 
 
 def _key(buffer_s: float) -> str:

@@ -4,13 +4,16 @@ It says what the files were then. For a model whose bytes no other source tells,
 contents of an archive, it is all that later looks can compare with.
 """
 
+import os
 from pathlib import Path
 
 import msgspec
 
+from swictation.models.intake.door import is_name
 from swictation.models.spec import ModelFile
 
 NAME = "record.json"
+_MOST_BYTES = 1 << 20
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -29,12 +32,34 @@ class Record(msgspec.Struct, frozen=True):
 def read(folder: Path) -> Record | None:
     """The record in that folder; None where there is none that can be read."""
     try:
-        return msgspec.json.decode((folder / NAME).read_bytes(), type=Record)
+        with (folder / NAME).open("rb") as file:
+            told = msgspec.json.decode(file.read(_MOST_BYTES), type=Record)
     except (OSError, msgspec.DecodeError):
         return None
+    return told if all(is_name(file.name) for file in told.files) else None
+
+
+def add(folder: Path, file: ModelFile) -> None:
+    """Add a file that was made there later. Where there is no record, nothing tells of any file.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    told = read(folder)
+    if told is None:
+        return
+    files = (*(it for it in told.files if it.name != file.name), file)
+    fresh = folder / f".{NAME}.{os.getpid()}"
+    fresh.unlink(missing_ok=True)
+    with fresh.open("xb") as sink:
+        sink.write(_text(msgspec.structs.replace(told, files=files)))
+    fresh.rename(folder / NAME)
 
 
 def write(folder: Path, record: Record) -> None:
     """Put the record into a folder that nobody looks into yet."""
-    told = msgspec.json.format(msgspec.json.encode(record), indent=1)
-    (folder / NAME).write_bytes(told + b"\n")
+    (folder / NAME).write_bytes(_text(record))
+
+
+def _text(record: Record) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n"

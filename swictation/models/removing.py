@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from swictation.errors import ModelError
-from swictation.models import unpacked
+from swictation.models import hashes, unpacked
 from swictation.models.locking import alone
 from swictation.models.spec import ModelSpec
 from swictation.models.staging import tree_bytes
@@ -34,6 +34,7 @@ def remove(spec: ModelSpec) -> int:
             for it in left:
                 if os.path.isdir(it):
                     shutil.rmtree(it)
+            hashes.forget(folder)
     except BlockingIOError as error:
         raise ModelError(
             f"the model {spec.name} is being downloaded or converted",
@@ -82,6 +83,7 @@ def remove_unpacked(path: Path) -> int:
 
 def _remove_copy(folder: Path) -> None:
     """Under another name first: nobody shall take for whole what is half removed."""
+    hashes.forget(folder)
     if not folder.name.startswith("."):
         folder = folder.rename(folder.with_name(f".{folder.name}.old"))
     shutil.rmtree(folder)

@@ -62,6 +62,10 @@ class ModelSpec(msgspec.Struct, frozen=True):
         """Whether a source outside this machine says what the bytes have to be."""
         return all(file.sha256 for file in self.files)
 
+    def most_bytes(self, file: ModelFile) -> int:
+        """How large that file may be: what a source tells, or else twice what all is about."""
+        return file.size_bytes or 2 * self.size_bytes
+
     @property
     def size_bytes(self) -> int:
         """What is fetched: exactly, or about so much."""

@@ -2,19 +2,30 @@
 
 import errno
 import os
+import resource
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
+
+from swictation.errors import ModelError
+from swictation.models.intake.door import shown
 
 Progress = Callable[[int, int | None, str], None]
 """Called on the downloading thread with (bytes done, bytes in all or None, what is being done)."""
 
 _POLL_S = 0.2
 _WORTH_KEEPING_BYTES = 1 << 20
+_MOST_LOG_BYTES = 1 << 16
+_LONGEST_LINE = 500
+
+
+class TooMuch(ModelError):
+    """A helper has written more than it may."""
 
 
 class HelperEnd(msgspec.Struct, frozen=True):
@@ -92,20 +103,26 @@ class Staging(msgspec.Struct, frozen=True):
         env: Mapping[str, str],
         what: str,
         total_bytes: int,
+        most_bytes: int,
         stall_s: float,
     ) -> HelperEnd:
         """Run `python -m ARGUMENTS`, which writes to `incoming`: see `run_helper`."""
-        return run_helper(
-            arguments,
-            growing=self.incoming,
-            log=self.path / "helper.log",
-            env={**env, "TMPDIR": str(self.incoming)},
-            what=what,
-            total_bytes=total_bytes,
-            stall_s=stall_s,
-            progress=self.progress,
-            lock_fd=self.lock_fd,
-        )
+        try:
+            return run_helper(
+                arguments,
+                growing=self.incoming,
+                log=self.path / "helper.log",
+                env={**env, "TMPDIR": str(self.incoming)},
+                what=what,
+                total_bytes=total_bytes,
+                most_bytes=most_bytes,
+                stall_s=stall_s,
+                progress=self.progress,
+                lock_fd=self.lock_fd,
+            )
+        except TooMuch:
+            self.clear()  # to go on with it is of no use
+            raise
 
 
 def run_helper(
@@ -116,12 +133,15 @@ def run_helper(
     env: Mapping[str, str],
     what: str,
     total_bytes: int,
+    most_bytes: int,
     stall_s: float,
     progress: Progress,
     lock_fd: int,
     base_bytes: int = 0,
 ) -> HelperEnd:
     """Run `python -m ARGUMENTS`, kill it when nothing has been written for `stall_s` seconds.
+
+    It is killed, too, when it has written too much; and no file of its can become so large.
 
     A process can be killed whatever a library waits for; an exception here kills it too.
 
@@ -132,12 +152,14 @@ def run_helper(
         env: on top of this process's environment.
         what: what is being done, for a person.
         total_bytes: what will have been written in the end, about.
+        most_bytes: how large `growing` may become.
         stall_s: how long it may write nothing.
         progress: called on this thread several times a second.
         lock_fd: inherited, so that the lock is held for as long as it may still write.
         base_bytes: what is in `growing` already and is not part of `total_bytes`.
 
     Raises:
+        TooMuch: it wrote more than `most_bytes`.
         OSError: the disk is full, here or in the helper.
     """
     # -P: a pip.py in the working directory is not pip.
@@ -146,8 +168,9 @@ def run_helper(
     def told(seen_bytes: int) -> None:
         progress(min(max(0, seen_bytes - base_bytes), total_bytes), total_bytes, what)
 
+    log.unlink(missing_ok=True)  # a link would be followed
     with (
-        log.open("wb") as output,
+        log.open("xb") as output,
         subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -158,22 +181,36 @@ def run_helper(
         ) as process,
     ):
         try:
-            stalled = _watch(process, growing, stall_s, told)
+            with suppress(ProcessLookupError):  # it has ended already
+                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+            stalled = _watch(process, growing, stall_s, most_bytes, told)
         finally:
             process.kill()
-    text = log.read_text(encoding="utf-8", errors="replace")
+    text = _end_of(log)
     if process.returncode and os.strerror(errno.ENOSPC) in text:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(growing))
-    lines = tuple(line.strip() for line in text.splitlines() if line.strip())
+    lines = tuple(shown(line.strip(), _LONGEST_LINE) for line in text.splitlines() if line.strip())
     return HelperEnd(process.returncode, stalled, lines)
 
 
+def _end_of(log: Path) -> str:
+    with log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _MOST_LOG_BYTES))
+        return file.read(_MOST_LOG_BYTES).decode(errors="replace")
+
+
 def _watch(
-    process: subprocess.Popen[bytes], growing: Path, stall_s: float, told: Callable[[int], None]
+    process: subprocess.Popen[bytes],
+    growing: Path,
+    stall_s: float,
+    most_bytes: int,
+    told: Callable[[int], None],
 ) -> bool:
-    """Whether it was given up."""
+    """Whether it was given up. Raises TooMuch."""
     seen_bytes, still_s = tree_bytes(growing), 0.0
     while still_s < stall_s:
+        if seen_bytes > most_bytes:
+            raise TooMuch(f"more came than the {most_bytes / 1e6:.0f} MB that it may be")
         told(seen_bytes)
         try:
             process.wait(_POLL_S)

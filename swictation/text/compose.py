@@ -3,12 +3,13 @@
 Append-only: nothing typed is ever taken back. So what a later piece may still decide is held
 back: everything before an utterance's first word, and the spaces and end marks (with quotes and
 brackets closed after them) that a piece ends with. All decisions are made on the engine's text
-as if it had come in one piece.
+as if it had come in one piece. Characters that nobody sees are gone before: `text.characters`.
 """
 
 import re
 
 from swictation.config.settings import TextSettings
+from swictation.text.characters import Cleaner
 from swictation.types import Commit
 
 _END = ".?!…。？！"
@@ -17,7 +18,7 @@ _CLOSERS = "\"'“”’«»›‹)\\]}"
 _TAIL_CHARS = 16
 """As much of what is typed as decides how the next utterance is joined."""
 
-_BLANKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
+_BLANKS = re.compile(r"\s+")
 _SECOND_END = re.compile(rf"(?<=[{_END}]) [{_END}]++(?![^\W_])")
 _BLANK_BEFORE_MARK = re.compile(r" (?=[,;:?!…]|\.(?![^\W_]))")
 """A full stop straight before a word is part of it: .5, .NET."""
@@ -87,6 +88,7 @@ class Composer:
         self._settings = settings
         self._is_english = language == "en"
         self._utterance: int | None = None
+        self._cleaner = Cleaner()
         self.restart()
 
     def restart(self) -> None:
@@ -95,10 +97,12 @@ class Composer:
         self._begins_sentence = True
         self._held = ""
         self._has_begun = False
+        self._cleaner.end()
 
     def abandon(self) -> None:
         """Nothing more of this utterance will come; what was typed stays."""
         self._held, self._has_begun, self._utterance = "", False, None
+        self._cleaner.end()
         self._begins_sentence = not self._tail or _SENTENCE_END.search(self._tail) is not None
 
     def follow(self, text: str) -> None:
@@ -114,7 +118,7 @@ class Composer:
         if commit.utterance != self._utterance:
             typed = self._end(joins_next=False)  # of one that never became final
             self._utterance = commit.utterance
-        typed += self._add(commit.text)
+        typed += self._add(self._cleaner.add(commit.text))
         if commit.final:
             typed += self._end(commit.joins_next)
             self._utterance = None
@@ -137,6 +141,7 @@ class Composer:
         """End the utterance: decide on what is held back."""
         text, has_begun = self._held.rstrip(), self._has_begun
         self._held, self._has_begun = "", False
+        self._cleaner.end()
         if not has_begun:
             return ""  # no word in it: nothing but punctuation
         text = _neat(text)

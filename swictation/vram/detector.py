@@ -4,9 +4,9 @@ It frees about 2 MiB, so it is no lever: it follows the card's level because the
 it, and is never a reason to start or to keep a worker.
 """
 
+from swictation.backoff import Backoff
 from swictation.config.settings import VadSettings
 from swictation.types import Seat
-from swictation.vram.backoff import Backoff
 from swictation.vram.effects import PlaceDetector
 from swictation.vram.policy import Level
 

@@ -23,7 +23,8 @@ from swictation.vram.mind import CpuState, Mind
 from swictation.vram.modes import Mode, Modes, why_not_gpu
 from swictation.vram.policy import Decision, Level
 from swictation.vram.readings import FRESH_S
-from swictation.vram.report import Need, Reporter, VramStatus
+from swictation.vram.report import Reporter
+from swictation.vram.status import Need, VramStatus
 
 LEAST_PIECE_S = 4.0
 """Shorter pieces lose more at their seams than the card gains."""

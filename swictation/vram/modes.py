@@ -1,12 +1,9 @@
 """How the daemon serves with less than the card, and why. Pure."""
 
-from typing import Literal
-
 from swictation.vram import loads
 from swictation.vram.mind import Mind
 from swictation.vram.policy import Level
-
-Mode = Literal["", "cpu-engine", "vad-only"]
+from swictation.vram.status import Mode
 
 _BEHIND_S = 60.0
 _CAUGHT_UP_S = 10.0

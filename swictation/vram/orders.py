@@ -1,7 +1,7 @@
 """What a GPU worker is told beside its work, until it has done it. Pure."""
 
+from swictation.backoff import Backoff
 from swictation.types import AllocatorFigures
-from swictation.vram.backoff import Backoff
 from swictation.vram.cache import pays
 from swictation.vram.effects import Order, OrderName
 from swictation.vram.policy import Level

@@ -1,7 +1,7 @@
 """When the GPU worker may be loaded again after it had to go. Pure."""
 
+from swictation.backoff import Backoff
 from swictation.config.settings import VramSettings
-from swictation.vram.backoff import Backoff
 from swictation.vram.policy import Ladder, Level
 
 HELD_S = 900.0

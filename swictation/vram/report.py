@@ -1,95 +1,19 @@
-"""What the memory manager says of itself: `vram` in `swictation status --json`."""
+"""What the memory manager says of itself: see `vram.status`."""
 
 from collections import deque
-from typing import Literal
 
 import msgspec
 
-from swictation.types import Seat, VramSnapshot
-from swictation.vram.breaker import State
+from swictation.types import VramSnapshot
 from swictation.vram.card_worker import CardWorker
 from swictation.vram.detector import DetectorSeat
 from swictation.vram.effects import Effect, Gained, told
 from swictation.vram.mind import Mind
-from swictation.vram.modes import Mode, Modes
+from swictation.vram.modes import Modes
 from swictation.vram.policy import Level
-
-Need = Literal["held", "awaited", "none"]
+from swictation.vram.status import Action, BreakerStatus, DetectorPlace, Need, VramStatus
 
 KEPT_ACTIONS = 20
-
-
-class DetectorPlace(msgspec.Struct, frozen=True):
-    """Where the speech detector should compute, and where it does."""
-
-    wanted: Seat
-    effective: Seat
-    reason: str
-
-
-class BreakerStatus(msgspec.Struct, frozen=True):
-    """Whether the worker on the card is trusted."""
-
-    state: State
-    generation: int
-    failures: int
-    why: str
-    is_banned: bool = False
-    """Too many workers died: until the user resets it, none is tried."""
-
-
-class Action(msgspec.Struct, frozen=True):
-    """Something that was done about the card's memory."""
-
-    ago_s: float
-    what: str
-    reason: str
-    level: str
-    freed_mib: float | None = None
-    """As the driver showed it; None: nothing was to be freed, or it has not shown yet."""
-
-
-class VramStatus(msgspec.Struct, frozen=True):
-    """The card as the manager sees it; None: not known."""
-
-    total_mib: float | None
-    free_mib: float | None
-    ours_mib: float | None
-    others_mib: float | None
-    trouble: str
-    """Why nothing is known, "" if something is."""
-    level: str
-    since_s: float
-    """How long it has been at that level."""
-    thresholds_mib: tuple[float, float, float] | None
-    """MiB in use at which WARNING, CRITICAL and EMERGENCY begin on this card."""
-    predicted_peak_mib: float
-    """What an utterance of 10 s is expected to take."""
-    worker: str
-    tier: str
-    vad_placement: DetectorPlace
-    asr_placement: Seat | None
-    mode: Mode
-    mode_reason: str
-    breaker: BreakerStatus
-    actions: tuple[Action, ...]
-    """The last ones, the newest last."""
-    need: Need = "none"
-    """How it is read: all the time, now and then, or not at all while nobody dictates."""
-    read_ago_s: float | None = None
-    """The age of these figures; None: it was never read."""
-
-
-def steady(vram: VramStatus) -> VramStatus:
-    """The same without what changes all the time."""
-    return msgspec.structs.replace(
-        vram,
-        **dict.fromkeys(("total_mib", "free_mib", "ours_mib", "others_mib", "thresholds_mib")),
-        **dict.fromkeys(("trouble", "mode_reason"), ""),
-        **dict.fromkeys(("since_s", "predicted_peak_mib"), 0.0),
-        actions=(),
-        read_ago_s=None,
-    )
 
 
 class _Noted(msgspec.Struct):

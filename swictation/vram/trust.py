@@ -6,8 +6,8 @@ to transcribe a known sound first, and one that follows a fault has to do so twi
 
 from typing import Literal
 
+from swictation.backoff import Backoff
 from swictation.types import FailureKind
-from swictation.vram.backoff import Backoff
 from swictation.vram.breaker import Breaker
 
 VALIDATION_S = 2.0

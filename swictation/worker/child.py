@@ -2,7 +2,7 @@
 
 One thread that loads an engine and answers in order; another for a detector, if one is wanted. It
 dies with its parent (PR_SET_PDEATHSIG), exits when the channel closes, and never writes dictated
-text anywhere but to the channel.
+text anywhere but to the channel; nobody may read its memory.
 """
 
 import ctypes
@@ -16,6 +16,7 @@ import time
 
 from swictation.asr.registry import loader
 from swictation.errors import SwictationError
+from swictation.hardening import hide_memory, keep_private
 from swictation.vram.failures import classify
 from swictation.worker.channel import encode, receive
 from swictation.worker.decoding import Decoder, decoder_for
@@ -43,6 +44,8 @@ _DOCTOR = "swictation doctor"
 
 def main(channel_fd: int, parent_pid: int, detector_fd: int) -> int:
     """Serve the daemon at the other ends of `channel_fd` and `detector_fd`; the exit status."""
+    keep_private()
+    hide_memory()
     die_with_parent(parent_pid)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the daemon's to answer
     faulthandler.enable()

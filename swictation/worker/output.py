@@ -5,8 +5,11 @@ import contextlib
 import logging
 import os
 
+from swictation.shown import printable
+
 _LOGGED_LINES = 100
 _LINE_CHARACTERS = 300
+_CHUNK_BYTES = 2**16
 _GRACE_S = 1.0
 
 _log = logging.getLogger(__name__)
@@ -43,14 +46,21 @@ class Output:
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(self._ours, "rb", 0)
         )
+        rest = b""
         try:
-            while chunk := await reader.read(2**16):
-                for line in chunk.decode(errors="replace").splitlines():
-                    self._note(line[:_LINE_CHARACTERS].strip())
+            while chunk := await reader.read(_CHUNK_BYTES):
+                *lines, rest = (rest + chunk).split(b"\n")
+                if len(rest) > _CHUNK_BYTES:
+                    lines, rest = [*lines, rest], b""
+                for line in lines:
+                    self._note(line)
         finally:
+            self._note(rest)
             transport.close()
 
-    def _note(self, line: str) -> None:
+    def _note(self, told: bytes) -> None:
+        """What it says is its own: shown so that no terminal obeys it."""
+        line = printable(told.decode(errors="replace").strip(), _LINE_CHARACTERS)
         if not line:
             return
         self._lines += 1

@@ -25,6 +25,7 @@ _ENVIRONMENT = {
     "PYTHONUNBUFFERED": "1",
 }
 _NONE: Mapping[str, str] = {}
+_LEAST_PRIORITY = 19
 
 
 class Ends(NamedTuple):
@@ -94,6 +95,14 @@ async def by_exec(ends: Ends) -> Child:
     channel, detector = ends.channel.fileno(), ends.detector.fileno()
     arguments = (channel, os.getpid(), detector)
     return execute("swictation.worker.child", arguments, (channel, detector), ends.output)
+
+
+async def by_exec_in_the_background(ends: Ends) -> Child:
+    """The same, for work that nobody waits for: whatever else wants the processor comes first."""
+    child = await by_exec(ends)
+    with contextlib.suppress(OSError):  # it may have ended
+        os.setpriority(os.PRIO_PROCESS, child.pid, _LEAST_PRIORITY)
+    return child
 
 
 def execute(

@@ -26,6 +26,7 @@ NAMES = (
     "cuts",
     "detector",
     "desk",
+    "onset",
     "vram",
     "soak",
     "canary.sizes",
@@ -57,19 +58,19 @@ def main(
     own: dict[str, Any] = {}
     chosen = _chosen(names)
     for name in chosen:
-        click.echo(f"{name} ({model}) ...", err=True)
+        click.echo(f"{name} ({model}) ...", err=True)  # noqa: TID251
         try:
             result = importlib.import_module(f"tests.bench.{name}").run(context)
         except MissingCorpus as missing:
-            click.echo(f"skipped: {missing}", err=True)
+            click.echo(f"skipped: {missing}", err=True)  # noqa: TID251
             return
         own[name] = {"machine": machine.describe(), **result}
         if out:
             group, _, part = name.rpartition(".")
             _add(out, group or model, part, own[name])
     if out is None:
-        click.echo(msgspec.json.format(msgspec.json.encode(own), indent=1).decode())
-    click.echo(goals.as_text(goals.judge(model, own, chosen)))
+        click.echo(msgspec.json.format(msgspec.json.encode(own), indent=1).decode())  # noqa: TID251
+    click.echo(goals.as_text(goals.judge(model, own, chosen)))  # noqa: TID251
 
 
 def _chosen(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,24 +8,31 @@ import socket
 import statistics
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
 from typing import Any
 
 import numpy as np
-import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from desktop.daemon import Daemon, Desk
-from tests.bench import product
+from swictation.types import Samples, to_samples
+from tests.bench import product, wakeups
 from tests.bench.context import Context
-from tests.bench.corpus import clips, quiet
+from tests.bench.corpus import clips, joined, quiet, write_wav
 
 _WATCH_S = 20.0
 _LEARNING_S = 4.0
 """Until the energy gate knows the room."""
+_SETTLING_S = 2.0
+_FILE_LEARNING_S = 6.0
+"""With the start of the program."""
+_STARTS = 5
+_NAMED = Path(__file__).with_name("named.py")
 _PRESSES = 12
 _SPOKEN_S = 2.2
 """With what the start of speech needs to be noticed, and the command to start: under 3 s."""
@@ -46,13 +53,7 @@ def run(context: Context) -> dict[str, Any]:
 
 def _measure(desk: Desk, context: Context) -> dict[str, Any]:
     arguments = ("--sink", "none", "--model", context.model)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-        systemd.bind(path := str(desk.folder / "notify"))
-        begun_s = time.monotonic()
-        with Daemon(desk, *arguments, NOTIFY_SOCKET=path):
-            while b"READY=1" not in systemd.recv(4096):
-                pass
-            up_s = time.monotonic() - begun_s
+    ups = [_up(desk, *arguments) for _ in range(_STARTS)]
     begun_s = time.monotonic()
     with Daemon(desk, *arguments) as daemon:
         daemon.wait_ready()
@@ -62,15 +63,17 @@ def _measure(desk: Desk, context: Context) -> dict[str, Any]:
         memory = product.memory(daemon.pid)
         assert memory
         asked = [_timed(lambda: daemon.tell("status", "--json")) for _ in range(5)]
-    with Daemon(desk, *arguments, notes=False) as daemon:
+    with _named(desk, *arguments) as (daemon, names):
         daemon.wait_ready()
-        off = _cost(daemon.pid)
-        silence = _listening(daemon)
+        Event().wait(_SETTLING_S)
+        off = wakeups.watch(daemon.pid, names, _WATCH_S).as_figures()
+        silence = _listening(daemon, names)
     return {
-        "up_s": round(up_s, 2),
+        "up_s": round(statistics.median(ups), 2),
         "ready_s": round(ready_s, 2),
         "off": off,
         "listening_to_silence": silence,
+        "file": {kind: _file(desk, sound, arguments) for kind, sound in _sounds().items()},
         "open_ms": _spread(opened),
         "off_to_text_ms": _spread(finals),
         "status_s": round(statistics.median(asked), 3),
@@ -79,27 +82,41 @@ def _measure(desk: Desk, context: Context) -> dict[str, Any]:
     }
 
 
-def _cost(pid: int) -> dict[str, float]:
-    """Percent of a core and voluntary switches a second, of all threads of the daemon."""
-    process = psutil.Process(pid)
+def _up(desk: Desk, *arguments: str) -> float:
+    """Seconds from the start of the process to its READY."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        path = desk.folder / "notify"
+        path.unlink(missing_ok=True)
+        systemd.bind(str(path))
+        begun_s = time.monotonic()
+        with Daemon(desk, *arguments, NOTIFY_SOCKET=str(path)):
+            while b"READY=1" not in systemd.recv(4096):
+                pass
+            return time.monotonic() - begun_s
 
-    def used() -> tuple[float, int]:
-        cpu = process.cpu_times()
-        switches = sum(
-            int(line.split()[1])
-            for task in Path(f"/proc/{pid}/task").iterdir()
-            for line in (task / "status").read_text().splitlines()
-            if line.startswith("voluntary_ctxt_switches")
-        )
-        return cpu.user + cpu.system, switches
 
-    before, begun_s = used(), time.monotonic()
-    Event().wait(_WATCH_S)
-    after, took_s = used(), time.monotonic() - begun_s
-    return {
-        "cpu_percent": round(100 * (after[0] - before[0]) / took_s, 2),
-        "wakeups_per_s": round((after[1] - before[1]) / took_s, 2),
-    }
+@contextmanager
+def _named(desk: Desk, *arguments: str) -> Iterator[tuple[Daemon, Path]]:
+    """A daemon without readers, and the file with the numbers of its threads."""
+    names = desk.folder / "threads"
+    program = (str(_NAMED), str(names))
+    with Daemon(desk, *arguments, notes=False, program=program) as daemon:
+        yield daemon, names
+
+
+def _sounds() -> dict[str, Samples]:
+    seconds = _FILE_LEARNING_S + _WATCH_S + 5.0
+    spoken = joined(clips("read"))[: to_samples(seconds)]
+    return {"silence": quiet(seconds), "speech": spoken}
+
+
+def _file(desk: Desk, sound: Samples, arguments: tuple[str, ...]) -> dict[str, object]:
+    """A file at the pace of real time."""
+    path = desk.folder / "played.wav"
+    write_wav(path, sound)
+    with _named(desk, "--source", str(path), "--pace", "realtime", *arguments) as (player, names):
+        Event().wait(_FILE_LEARNING_S)
+        return wakeups.watch(player.pid, names, _WATCH_S).as_figures()
 
 
 def _press(daemon: Daemon) -> float:
@@ -119,10 +136,10 @@ def _opened(daemon: Daemon, since: int) -> list[float]:
     return [e["t_s"] for e in daemon.events("microphone")[since:] if e["health"] == "open"]
 
 
-def _listening(daemon: Daemon) -> dict[str, float]:
+def _listening(daemon: Daemon, names: Path) -> dict[str, object]:
     daemon.tell("start")
     Event().wait(_LEARNING_S)
-    found = _cost(daemon.pid)
+    found = wakeups.watch(daemon.pid, names, _WATCH_S).as_figures()
     daemon.tell("stop")
     daemon.wait_idle()
     return found

@@ -11,6 +11,8 @@ from tempfile import TemporaryDirectory
 import msgspec
 import psutil
 
+from swictation.hardening import INSPECT
+
 _MIB = 2**20
 FORBIDDEN_LIBRARIES = ("torch", "onnxruntime", "ctranslate2")
 
@@ -31,7 +33,7 @@ def start(arguments: Sequence[str], core: int | None = None) -> Iterator[subproc
             [sys.executable, "-m", "swictation", *arguments],
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "XDG_STATE_HOME": state},
+            env={**os.environ, "XDG_STATE_HOME": state, INSPECT: "1"},
         )
         if core is not None:
             os.sched_setaffinity(child.pid, {core})  # its worker, started later, inherits it

@@ -164,10 +164,10 @@ def other_weights(folder):
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (spoil_config, "cannot be read"),
+        (spoil_config, "it is no YAML"),
         (no_config, "model_config.yaml is missing"),
         (another_class, "no Canary but EncDecCTCModel"),
-        (newer_nemo, "cannot build"),
+        (newer_nemo, "built by TomorrowsEncoder, which is not part of a Canary"),
         (cut_weights, "damaged"),
         (no_weights, "lacks model_weights.ckpt"),
         (other_weights, "not those of its configuration"),

@@ -63,8 +63,18 @@ class Desk(QuietDesk):
 class Daemon:
     """`swictation run` in a process, started by the constructor."""
 
-    def __init__(self, desk: QuietDesk, *options: str, notes: bool = True, **more: str) -> None:
-        """Without `notes` there are no events: who reads them gets partials, which cost."""
+    def __init__(
+        self,
+        desk: QuietDesk,
+        *options: str,
+        notes: bool = True,
+        program: tuple[str, ...] = ("-m", "swictation"),
+        **more: str,
+    ) -> None:
+        """Without `notes` there are no events: who reads them gets partials, which cost.
+
+        `program`: what Python is told to run.
+        """
         self._environment = desk.environment | more
         self.events_file = desk.folder / "events.jsonl"
         self.events_file.unlink(missing_ok=True)
@@ -72,7 +82,7 @@ class Daemon:
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "swictation", "run", "-v"),
+                    *(sys.executable, *program, "run", "-v"),
                     *(["--events", str(self.events_file)] if notes else []),
                     *options,
                 ],

@@ -14,9 +14,13 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import psutil
+
 FIELDS = Path(__file__).parent / "fields"
 SYSTEM_PYTHON = "/usr/bin/python3"
 KINDS = ("gtk3", "gtk4", "qt6", "tk", "xterm", "chromium")
+ODD_KINDS = ("canvas", "deaf", "xterm-sh")
+"""A Tk canvas and a GTK window that take no text, and a real shell: nothing is to be read."""
 _PROBES = {
     "gtk3": "import gi; gi.require_version('Gtk', '3.0'); from gi.repository import Gtk",
     "gtk4": "import gi; gi.require_version('Gtk', '4.0'); from gi.repository import Gtk",
@@ -26,6 +30,7 @@ _PROBES = {
 
 def why_not(kind: str) -> str:
     """Why this field cannot be shown here, or ""."""
+    kind = {"canvas": "tk", "deaf": "gtk3", "xterm-sh": "xterm"}.get(kind, kind)
     if kind in _PROBES:
         command = [SYSTEM_PYTHON, "-c", _PROBES[kind]]
         done = subprocess.run(
@@ -90,7 +95,7 @@ class Field:
         After a storm of remappings openbox is busy for a while: it binds its keys anew each time.
         """
         start = clicked = time.monotonic()
-        while not (self._server_agrees() and (self.kind == "xterm" or self.focused.is_set())):
+        while not (self._server_agrees() and (self._is_xterm or self.focused.is_set())):
             now = time.monotonic()
             assert now - start < timeout, f"{self.kind} never got the focus: {self.log()}"
             if now - clicked > 2:
@@ -102,6 +107,10 @@ class Field:
         if self.kind == "chromium" and not self._is_settled:
             threading.Event().wait(1.0)  # a new page has the focus a while before it gets keys
         self._is_settled = True
+
+    @property
+    def _is_xterm(self) -> bool:
+        return self.kind.startswith("xterm")
 
     def _server_agrees(self) -> bool:
         # GTK 4 says it a moment before it is so; xterm says when it changes only.
@@ -142,6 +151,30 @@ class Field:
 
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)
+        for page in self._pages():
+            with suppress(psutil.Error):
+                page.resume()
+
+    def freeze_page(self) -> None:
+        """Of a browser the process of the page alone; of others all there is."""
+        for page in self._pages():
+            with suppress(psutil.Error):
+                page.suspend()
+        if self.kind != "chromium":
+            self.freeze()
+
+    def kill(self) -> None:
+        self._signal(signal.SIGKILL)
+
+    def _pages(self) -> list[psutil.Process]:
+        if self.kind != "chromium" or self.process.poll() is not None:
+            return []
+        pages = []
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            with suppress(psutil.Error):
+                if "--type=renderer" in " ".join(child.cmdline()):
+                    pages.append(child)
+        return pages
 
     def stop(self) -> None:
         self.thaw()
@@ -152,6 +185,7 @@ class Field:
             self._signal(signal.SIGKILL)
             self.process.wait()
         if self._server:
+            self._orders.put({})  # whoever waits for an order goes
             self._server.shutdown()
             self._server.server_close()
         if self._socket:
@@ -199,17 +233,24 @@ class Field:
                 self._heard(json.loads(line))
 
     def _command(self) -> list[str]:
-        if self.kind == "xterm":
+        if self._is_xterm:
             program = [SYSTEM_PYTHON, str(FIELDS / "terminal.py")]
+            if self.kind == "xterm-sh":
+                beside = f"{SYSTEM_PYTHON} {FIELDS / 'beside.py'}"
+                program = ["sh", "-c", f"{beside} & exec sh"]
             return [
                 "xterm",
+                "-class",
+                self._environment.get("XTERM_CLASS", "XTerm"),
+                "-name",
+                self._environment.get("XTERM_CLASS", "xterm"),
                 "-u8",
                 "-fa",
                 "DejaVu Sans Mono",
                 "-fs",
                 "9",
                 "-T",
-                "field xterm",
+                f"field {self.kind}",
                 "-e",
                 *program,
             ]

@@ -108,8 +108,8 @@ def _draw(kind: str, runs: int, disturbed: int, seed: int) -> list[Cell]:
 def _draw_wayland(kind: str, runs: int, disturbed: int, seed: int) -> list[Cell]:
     """As `_draw`: keys bring their own layout here, and of the disturbances one is left."""
     dice = random.Random(f"{seed} {kind}")
-    # foot drops what an input method sends while it redraws: the chain never does that.
-    routes = [r for r in wayland_stage.METHODS if (kind, r) != ("foot", "commit")]
+    # A terminal takes text as keys only.
+    routes = [r for r in wayland_stage.METHODS if kind != "foot" or r in ("type", "any")]
     cells = [
         Cell(kind, route, "own", "none", dice.choice(list(TEXTS)))
         for route in routes

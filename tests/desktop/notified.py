@@ -31,5 +31,10 @@ class Notified:
     def summaries(self) -> list[str]:
         return [summary for _, summary, _, _ in self._server.sent]
 
+    @property
+    def all(self) -> list[str]:
+        """Summary and body of each."""
+        return [f"{summary}\n{body}" for _, summary, body, _ in self._server.sent]
+
     def _run(self, coroutine) -> None:
         asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)

@@ -1,6 +1,7 @@
 """The daemon with a microphone and a scripted engine: each word that is spoken, once."""
 
 import asyncio
+import json
 import signal
 import subprocess
 import sys
@@ -237,7 +238,7 @@ def test_text_that_no_window_takes_is_held_until_it_is_cancelled(start, desk, pr
         daemon.wait_event("commit", len(daemon.events("commit")) + 1)
         daemon.tell("cancel")  # held text of one that is over, and perhaps of one that is not
         player.kill()
-    assert daemon.wait_idle()["held"] == {"texts": 0, "reason": ""}
+    assert daemon.wait_idle()["held"] == {"texts": 0, "reason": "", "pending": 0}
     assert eventually(lambda: not list(spool.rglob("*.wav")))
 
 
@@ -279,7 +280,7 @@ def test_a_locked_screen_ends_the_dictation_and_holds_its_text(start, desk, prog
         loop.call_soon_threadsafe(logind.display.lock, False)
         assert eventually(lambda: daemon.swictation("paste-last").returncode == 0, 60)
         assert daemon.log_file.read_text().count(text) == 1
-        assert daemon.status()["held"] == {"texts": 0, "reason": ""}
+        assert daemon.status()["held"] == {"texts": 0, "reason": "", "pending": 0}
 
     asyncio.run(test())
 
@@ -319,3 +320,47 @@ def test_a_reload_in_mid_sentence_costs_no_word(start, desk, program):
     assert "is read again" in daemon.log_file.read_text()
     assert len(spoken_once(program, daemon.committed)) >= 5
     daemon.wait_until(lambda status: status["audio"]["health"] == "open", "kept warm from now on")
+
+
+def spool_check(daemon):
+    """What `doctor` says of the spool: level and remedy of each line."""
+    checks = json.loads(daemon.swictation("doctor", "--quick", "--json").stdout)["checks"]
+    return [(one["level"], one["found"], one["remedy"]) for one in checks if one["name"] == "spool"]
+
+
+def test_what_the_engine_died_on_is_named_everywhere_until_a_retry_brings_it(
+    start, desk, program, spool
+):
+    """Twice, and at each try by itself: utterance 0, which is tried as number -2."""
+    for utterance in (0, -2):
+        program.fault("signal", times=2, utterance=utterance)
+    daemon = start()
+    daemon.wait_ready()
+    dictate(desk, daemon, program)
+    daemon.wait_until(lambda it: it["set_aside"], "set aside")
+    daemon.wait_idle()
+    dictate(desk, daemon, program)
+    status = daemon.wait_until(
+        lambda it: [one["state"] for one in it["set_aside"]] == ["waits"], "it waits"
+    )
+    (aside,) = status["set_aside"]
+    (event,) = [e for e in daemon.events("fault") if e["kind"] == "set-aside"]
+    assert event["path"] == aside["path"]
+    told = daemon.tell("status")
+    assert aside["path"] in told
+    assert "-> swictation retry" in told
+    ((level, found, remedy),) = spool_check(daemon)
+    assert (level, remedy) == ("warning", "swictation retry")
+    assert aside["path"] in found
+
+    assert daemon.tell("retry").startswith("1 text held")
+    status = daemon.status()
+    assert (status["set_aside"], status["held"]["texts"]) == ([], 1)
+    assert aside["path"] not in daemon.tell("status")
+    assert eventually(lambda: spool_check(daemon)[0][0] == "ok", 60)
+    before = daemon.committed
+    daemon.tell("paste-last")
+    assert eventually(lambda: not list(spool.rglob("*.wav")), 60)
+    assert daemon.committed == before, "it was typed, not committed again"
+    text = daemon.log_file.read_text().lower()
+    assert not [word.text for word in program.scene.words if word.text.strip() in text]

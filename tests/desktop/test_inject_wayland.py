@@ -17,10 +17,9 @@ from desktop import sway as compositor
 from desktop.sway import Sway, WaylandField
 from desktop.wayland_stage import Plugged
 from swictation.inject.injector import OTHER_WINDOW, Injection, Target
+from swictation.inject.sendable import LONGEST_WORD
 from swictation.inject.wayland.chain import METHODS, Method
 from swictation.inject.wayland.injector import WaylandInjector
-from swictation.inject.wayland.keyboard import BURST
-from swictation.inject.wtype import WtypeInjector
 
 pytestmark = [
     pytest.mark.desktop,
@@ -36,7 +35,7 @@ TEXTS = {
     "mixed": ("Größe — “naïve” café, 中文字符 Ελληνικά жизнь 😀👍 2 < 3; " * 20)[:1000],
     "many": "".join(chr(0x4E00 + 7 * n) for n in range(300)),
 }
-LONG = "".join(f"{n:05d}" for n in range(400))
+LONG = "".join(f"{n:05d}" for n in range(1600))
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +59,7 @@ def show(sway: Sway) -> Iterator[Callable[[str], WaylandField]]:
     yield start
     for field in shown:
         field.stop()
+    sway.forget_clipboard()
 
 
 def with_injector(
@@ -96,37 +96,31 @@ async def held(field: WaylandField, wanted: str) -> str:
 def test_a_text_arrives_exactly(
     sway: Sway, show: Callable[[str], WaylandField], kind: str, route: Method
 ) -> None:
-    if (kind, route) == ("foot", "commit"):
-        pytest.skip("foot drops what an input method sends while it redraws: the chain pastes")
+    if kind == "foot" and route in ("commit", "paste"):
+        pytest.skip("a terminal takes text as keys only")
     methods = METHODS[:3] if route == "any" else (route,)
 
     async def use(injector: WaylandInjector) -> None:
         field = await asyncio.to_thread(show, kind)
         await target(injector, tells=route == "commit")
-        took_s, sent = 0.0, 0
         for _ in range(RUNS):
             for name, text in TEXTS.items():
                 if kind == "chromium" and route == "type" and max(text) > "\uffff":
                     assert (await injector.inject(text)).outcome == "refused"
                     continue
                 await asyncio.to_thread(field.clear)
-                start_s = time.monotonic()
                 result = await injector.inject(text)
-                sent_s = time.monotonic() - start_s
                 assert await held(field, text) == text, (name, result)
                 assert result.sent == len(text), result
                 if kind != "chromium":  # it answers its input method most times, not always
-                    assert result.outcome == expected(route), result
-                if len(text) == 1000:
-                    took_s, sent = took_s + sent_s, sent + len(text)
-        assert sent / took_s >= 500
+                    assert result.outcome == expected(route, kind), result
 
     with_injector(sway, use, methods)
 
 
-def expected(route: str) -> str:
+def expected(route: str, kind: str = "") -> str:
     """Nobody confirms keys."""
-    return "typed" if route == "type" else "confirmed"
+    return "typed" if route == "type" or kind == "foot" else "confirmed"
 
 
 @pytest.mark.parametrize("route", ["commit", "paste", "type"])
@@ -173,8 +167,7 @@ def test_the_rest_stays_here_when_the_focus_goes_elsewhere(
             field = await asyncio.to_thread(show, "gtk3")
             while (await target(injector)).id == first.id:
                 await asyncio.sleep(0.02)
-            await injector.inject(LONG[:1500])  # spends the budget: the next takes 1.5 s
-            injecting = asyncio.create_task(injector.inject(LONG[:1500]))
+            injecting = asyncio.create_task(injector.inject(LONG))
             await asyncio.sleep(0.5)
             if how == "closed":
                 field.process.kill()
@@ -182,11 +175,10 @@ def test_the_rest_stays_here_when_the_focus_goes_elsewhere(
                 await asyncio.to_thread(sway.message, "focus", "left")
             result = await injecting
             elsewhere = await asyncio.to_thread(under.text)
-            assert result.outcome == "partial"
-            assert 0 < result.sent < 1500
-            assert result.reason == "the focus moved"
+            assert result.outcome == "partial" or not await result.proof
+            assert 0 < result.sent < len(LONG)
             assert elsewhere == "" or elsewhere in LONG
-            assert len(elsewhere) <= BURST
+            assert len(elsewhere) <= LONGEST_WORD
             await asyncio.to_thread(under.clear)
             await asyncio.to_thread(field.stop)
 
@@ -266,7 +258,7 @@ def test_newlines_are_written_where_the_user_allows_them_but_in_a_terminal(
         injector = await WaylandInjector.open(sway.display, METHODS[:3], allow_newlines=True)
         field = await asyncio.to_thread(show, kind)
         await target(injector)
-        assert (await injector.inject("one\ntwo")).outcome == "confirmed"
+        assert (await injector.inject("one\ntwo")).outcome == expected("any", kind)
         assert await held(field, arrives) == arrives
         await injector.close()
 
@@ -372,14 +364,3 @@ def test_a_compositor_that_is_gone_or_hangs_never_blocks_the_run_loop(signal_num
     finally:
         alone.stop()
     assert "wayland" not in [t.name for t in threading.enumerate() if t not in before]
-
-
-def test_wtype_types_as_a_last_resort(sway: Sway, show: Callable[[str], WaylandField]) -> None:
-    injector = WtypeInjector.find(sway.display)
-    if injector is None:
-        pytest.skip("wtype is not installed")
-    field = show("foot")
-    os.environ["XDG_RUNTIME_DIR"] = str(sway.directory)
-    result = asyncio.run(injector.inject(TEXTS["unicode"]))
-    assert result.outcome == "typed"
-    assert field.settles_on(TEXTS["unicode"]) == TEXTS["unicode"]

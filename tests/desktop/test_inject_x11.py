@@ -146,9 +146,20 @@ def test_a_window_that_hangs_under_the_keys_gets_the_part_that_is_told(stage, fi
         injection = inject(stage, LONG, "type")
     finally:
         field.thaw()
-    assert injection.outcome == "partial"
+    assert injection.outcome == "unproven"
     assert injection.reason == "the window does not answer"
     assert field.settles_on("Z" + LONG[: injection.sent]) == "Z" + LONG[: injection.sent]
+
+
+@needs_one
+def test_what_was_not_mapped_is_not_taken_for_mapped(stage, field):
+    """A window that hangs before the first key: the plan for the keymap is not carried out."""
+    field.freeze()
+    refused = inject(stage, "ŵŷŕĝ", "type")
+    assert (refused.outcome, refused.reason) == ("refused", "the window does not answer")
+    field.thaw()
+    assert inject(stage, "ŵŷŕĝ", "type").outcome == "confirmed"
+    assert field.settles_on("ŵŷŕĝ") == "ŵŷŕĝ"
 
 
 @needs_one
@@ -167,8 +178,8 @@ def test_text_stops_where_the_focus_moves(stage, field):
         first = field.settles_on(text)
         second = thief[0].settles_on(text[len(first) :])
         assert first + second == text
-        assert injection.confirmed <= len(first)
-        assert injection.sent - injection.confirmed <= 64
+        assert second == ""
+        assert injection.confirmed == injection.sent
     finally:
         thief[0].stop()
         stage.leave()
@@ -298,7 +309,7 @@ def test_a_server_that_dies_or_hangs_never_blocks(how):
     try:
         text = LONG * 20
         longest_s, injection = asyncio.run(watched(injector.inject(text)))
-        assert injection.outcome == "partial"
+        assert injection.outcome in ("partial", "unproven")
         assert 0 < injection.sent < len(text)
         assert longest_s < 0.5, "the run loop was blocked"
         assert asyncio.run(injector.inject("more")).outcome == "refused"
@@ -307,7 +318,8 @@ def test_a_server_that_dies_or_hangs_never_blocks(how):
             screen.server.send_signal(signal.SIGCONT)
             held = text[: injection.sent]
             assert window.settles_on(held) == held
-            assert asyncio.run(injector.inject("!")).outcome == "confirmed"
+            last = eventually(lambda: asyncio.run(injector.inject("!")).outcome, "confirmed")
+            assert last == "confirmed"
             assert window.settles_on(held + "!") == held + "!"
             screen.server.send_signal(signal.SIGSTOP)
     finally:

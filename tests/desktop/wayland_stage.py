@@ -5,6 +5,9 @@ import subprocess
 import time
 from contextlib import nullcontext
 
+import msgspec
+
+from swictation.inject.injector import Injection
 from swictation.inject.wayland.chain import Method
 from swictation.inject.wayland.connection import Connection
 from swictation.inject.wayland.injector import WaylandInjector
@@ -43,9 +46,16 @@ class WaylandStage:
         field, text = cleared(self, cell.field), TEXTS[cell.text]
         with frozen(field) if cell.disturbance == "frozen" else nullcontext():
             began_s = time.monotonic()
-            injection = asyncio.run(self.injector.inject(text))
+            injection = asyncio.run(self._inject(text))
             took_s = time.monotonic() - began_s
         return Run(cell, injection, held(field, text, injection), took_s)
+
+    async def _inject(self, text: str) -> Injection:
+        injection = await self.injector.inject(text)
+        if injection.proof is None:
+            return injection
+        outcome = "typed" if await injection.proof else "refused"
+        return msgspec.structs.replace(injection, outcome=outcome, proof=None)
 
     def clipboard(self) -> str:
         """What another program would paste."""

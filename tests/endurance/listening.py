@@ -12,6 +12,7 @@ import psutil
 
 from endurance.speech import Speaker, Speech
 from endurance.watch import Course, Watch, of_process
+from swictation.hardening import INSPECT
 from swictation.vram.nvml import NvmlProbe
 
 _PATIENCE_S = 120.0
@@ -57,7 +58,8 @@ def listen(speech: Speech, minutes: float, folder: Path, *, on_card: bool = Fals
     written = folder / "text"
     with ExitStack() as stack:
         out = stack.enter_context(written.open("wb"))
-        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out)
+        env = {**os.environ, INSPECT: "1"}  # else the worker's PSS and files are root's to read
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, env=env)
         stack.callback(child.wait)
         stack.callback(child.kill)
         assert child.stdin is not None

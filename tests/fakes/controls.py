@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from swictation.control.dbus import BusService
 from swictation.control.status import State, Status
-from swictation.errors import InjectError
+from swictation.errors import InjectError, SwictationError
 
 
 class StandIn:
@@ -28,6 +28,7 @@ class StandIn:
             pid=os.getpid(),
         )
         self.held = 0
+        self.retried: int | None = None
         self.with_text: list[int] = []
         self.captured: asyncio.Future[str] | None = None
         self.was_broken_off = asyncio.Event()
@@ -52,6 +53,11 @@ class StandIn:
 
     def cancel(self) -> str:
         return self._go("idle")
+
+    async def retry(self) -> int:
+        if self.retried is None:
+            raise SwictationError("Nothing is set aside.")
+        return self.retried
 
     def reset_card(self) -> str:
         return "cpu"

@@ -14,7 +14,7 @@ import numpy as np
 from fakes.windows import Windows
 from swictation.asr.partials import PartialPacer
 from swictation.asr.stabilizer import Stabilizer
-from swictation.audio.journal import Journal
+from swictation.audio.journal import RING_S, Journal
 from swictation.clock import SimClock
 from swictation.config.settings import TextSettings
 from swictation.daemon.collector import Collector
@@ -27,7 +27,7 @@ from swictation.daemon.recognition import Recognition
 from swictation.daemon.runloop import RunLoop
 from swictation.daemon.speech import SpeechThread
 from swictation.daemon.stream import Stream
-from swictation.events import DictationHeard, Event, PointsFound, WorkerAnswered
+from swictation.events import DictationHeard, Event, PointsFound, RingStrained, WorkerAnswered
 from swictation.text.compose import Composer
 from swictation.types import (
     DecodeRequest,
@@ -53,6 +53,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.asked: list[DecodeRequest] = []
+        self.sent: list[object] = []
         self.cpu = self
         self.wakes = 0
 
@@ -67,6 +68,7 @@ class Engine:
 
     def send(self, request: DecodeRequest, samples: object, route: Route) -> None:
         self.asked.append(request)
+        self.sent.append(samples)
 
     def wake(self) -> None:
         self.wakes += 1
@@ -86,7 +88,7 @@ class _Silence:
 class Dictated:
     """`dictation` is under test; `told` holds what the event log was told."""
 
-    def __init__(self, spool=None) -> None:
+    def __init__(self, spool=None, ring_s=RING_S) -> None:
         self.clock = SimClock(100.0)
         self.engine, self.windows = Engine(), Windows("editor", "chat")
         self.told: list[tuple[str, dict[str, object]]] = []
@@ -94,7 +96,9 @@ class Dictated:
         self._numbers = itertools.count(1)
         events = EventLog(None, self.clock)
         events.tell(lambda event, fields: self.told.append((event, fields)))
-        post, journal = self._posted.append, Journal()
+        post = self._posted.append
+        read_back = spool.read_back if spool else None
+        journal = Journal(ring_s, read_back, lambda: post(RingStrained()))
         self.stream = Stream(
             journal=journal,
             spool=spool,

@@ -1,8 +1,12 @@
-"""Made-up `.nemo` archives: a configuration as NeMo writes it, and random bytes for weights."""
+"""Made-up `.nemo` archives: a configuration as NeMo writes it, and random bytes for weights.
+
+The weights are a zip as torch writes it: stored members, each with its checksum.
+"""
 
 import io
 import random
 import tarfile
+import zipfile
 
 import yaml
 
@@ -10,8 +14,25 @@ from fakes.made_model import sha256
 from swictation.models.spec import ModelFile, ModelSpec
 
 TARGET = "nemo.collections.asr.models.aed_multitask_models.EncDecMultiTaskModel"
-CONFIG = {"target": TARGET, "nemo_version": "2.3.0", "sample_rate": 16000}
-WEIGHTS = random.Random(2).randbytes(3 << 20)
+TOKENIZER = {"type": "bpe", "dir": None, "model_path": "nemo:a1b2_tokenizer.model"}
+CONFIG = {
+    "target": TARGET,
+    "nemo_version": "2.3.0",
+    "sample_rate": 16000,
+    "tokenizer": TOKENIZER,
+}
+
+
+def weights(data, pickle=b"a table", **changed):
+    """A checkpoint; `changed` goes to each member."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", changed.get("compression", zipfile.ZIP_STORED)) as archive:
+        archive.writestr("model_weights/data.pkl", pickle)
+        archive.writestr("model_weights/data/0", data)
+    return made.getvalue()
+
+
+WEIGHTS = weights(random.Random(2).randbytes(3 << 20))
 FILES = {
     "./model_config.yaml": yaml.safe_dump(CONFIG).encode(),
     "./model_weights.ckpt": WEIGHTS,

@@ -10,15 +10,22 @@ from swictation.audio.spoolfile import SpoolFolder
 from swictation.types import to_samples
 
 
+def secured(root):
+    """A folder of the spool, made and locked."""
+    folder = SpoolFolder(root)
+    folder.secure()
+    return folder
+
+
 class Spooled:
     """A journal with its spool, and what the spool complained of."""
 
-    def __init__(self, root, max_minutes=60.0, ring_s=120.0):
-        self.folder = SpoolFolder(root)
+    def __init__(self, root, max_minutes=60.0, ring_s=120.0, is_there=True):
+        self.folder = secured(root) if is_there else SpoolFolder(root)
         self.problems = []
         self.spool = Spool(self.folder, 0, max_minutes, self.problems.append)
         self.journal = Journal(ring_s, self.spool.read_back)
-        self.spool.start(self.journal.read, lambda: self.journal.end_sample)
+        self.spool.start(self.journal, lambda: self.journal.end_sample)
 
     def capture(self, samples):
         at = self.journal.end_sample

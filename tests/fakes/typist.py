@@ -16,7 +16,7 @@ from swictation.types import Commit
 class Typist:
     """`say` commits, `settle` waits until all that was said has been dealt with."""
 
-    def __init__(self, *windows: str, spool=None, max_age_s=30.0, offers=False) -> None:
+    def __init__(self, *windows: str, spool=None, patience_s=60.0, **options: Any) -> None:
         self.windows = Windows(*windows)
         self.clock = SimClock(1000.0)
         self.events: list[Event] = []
@@ -26,8 +26,8 @@ class Typist:
             spool,
             self.events.append,
             self.clock,
-            max_age_s=max_age_s,
-            offers=offers,
+            patience_s=patience_s,
+            **{"max_age_s": 30.0, **options},
         )
         self.delivery.start()
 
@@ -39,6 +39,7 @@ class Typist:
             self.delivery.put(Commit(utterance, piece, final=ends), now_s, now_s)
 
     async def settle(self) -> None:
+        """What would wait for a window is held."""
         await self.delivery.stop()
         self.delivery.start()
 
@@ -46,6 +47,18 @@ class Typist:
         """Say it, and wait for what comes of it."""
         self.say(utterance, *pieces, final=final)
         await self.settle()
+
+    async def until(self, kind: type, count: int = 1) -> Any:
+        """The `count`th event of that kind, when it comes."""
+        while len(found := self.named(kind)) < count:
+            await asyncio.sleep(0)
+        return found[count - 1]
+
+    async def until_waiting(self, count: int = 1) -> None:
+        """Until all is done that needs no window: so many texts are composed, and wait for one."""
+        await self.until(Composed, count)
+        for _ in range(20):
+            await asyncio.sleep(0)
 
     @property
     def field(self) -> str:
@@ -71,7 +84,8 @@ class Typist:
     @property
     def released(self) -> list[tuple[int, ...]]:
         """The utterances of which nothing is held any more, as they were told."""
-        return [event.utterances for event in self.named(HeldSettled)]
+        events = self.named(HeldSettled)
+        return [event.utterances for event in events if event.utterances]
 
     def named(self, kind: type) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]

@@ -1,11 +1,22 @@
 """Windows in memory behind the injector's port: the tests say who has the focus and what fails."""
 
 import asyncio
+import dataclasses
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from swictation.inject.injector import OTHER_WINDOW, Injection, Target
+
+
+@dataclasses.dataclass(eq=False)
+class Waiting:
+    """A text that its window has not taken yet. `is_keys`: it cannot be taken back."""
+
+    window: str
+    text: str
+    proof: asyncio.Future[bool]
+    is_keys: bool
 
 
 class Windows:
@@ -20,7 +31,12 @@ class Windows:
         self.log: list[tuple[str, str]] = []
         """Each delivery: into which window, and what."""
         self.clipboard: str | None = None
+        self.waiting: list[Waiting] = []
+        """What was sent and not taken, in order."""
         self._plans: deque[Injection] = deque()
+        self._is_keys: deque[bool] = deque()
+        self.is_quick = False
+        """Whether a window takes its text just before that is taken back."""
         self._go = asyncio.Event()
         self._go.set()
         self.is_asked = asyncio.Event()
@@ -33,6 +49,23 @@ class Windows:
     def break_off(self, sent: int, reason: str = "the window hung") -> None:
         """The next injection, after that many characters."""
         self._plans.append(Injection("partial", sent=sent, reason=reason))
+
+    def leave(self, sent: int = 1000, confirmed: int = 0, *, is_keys: bool = False) -> None:
+        """The next injection is not taken behind `confirmed`; behind `sent` it is not sent."""
+        self._plans.append(Injection("unproven", sent, confirmed, "it does not read"))
+        self._is_keys.append(is_keys)
+
+    def take(self, at: int = 0) -> None:
+        """The window takes what has waited for it."""
+        one = self.waiting.pop(at)
+        self._write(one.window, one.text)
+        one.proof.set_result(True)
+
+    def die(self, window: str) -> None:
+        """It takes nothing any more."""
+        for one in [one for one in self.waiting if one.window == window]:
+            self.waiting.remove(one)
+            one.proof.set_result(False)
 
     @contextmanager
     def held_up(self) -> Iterator[None]:
@@ -50,29 +83,57 @@ class Windows:
             return Injection("refused", reason="no window has the focus")
         if into is not None and into.id != self.focused:
             return Injection("refused", reason=OTHER_WINDOW)
+        assert self.focused not in {one.window for one in self.waiting}, "it takes this first"
         plan = self._plans.popleft() if self._plans else Injection("typed", sent=len(text))
+        if plan.outcome == "unproven":
+            return self._leave(text, plan)
         sent = text[: plan.sent]
-        if sent:
-            self.fields[self.focused] += sent
-            self.log.append((self.focused, sent))
+        self._write(self.focused, sent)
         return (
             plan if plan.outcome != "partial" else Injection("partial", len(sent), 0, plan.reason)
         )
 
+    def _leave(self, text: str, plan: Injection) -> Injection:
+        is_keys = self._is_keys.popleft()
+        sent, confirmed = min(plan.sent, len(text)), min(plan.confirmed, len(text))
+        self._write(self.focused, text[:confirmed])
+        if confirmed == sent:
+            return Injection("partial", sent, confirmed, plan.reason)
+        proof: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self.waiting.append(Waiting(self.focused, text[confirmed:sent], proof, is_keys))
+        return Injection("unproven", sent, confirmed, plan.reason, proof)
+
+    def _write(self, window: str, text: str) -> None:
+        if text:
+            self.fields[window] += text
+            self.log.append((window, text))
+
     async def offer(self, text: str) -> bool:
         await self._pass()
+        if self.waiting:
+            return False
         self.clipboard = text
         return True
 
     async def focus(self) -> Target | None:
         await self._pass()
-        return Target(self.focused, "") if self.focused else None
+        return Target(self.focused, self.focused) if self.focused else None
+
+    async def withdraw(self) -> None:
+        await self._pass()
+        for one in [one for one in self.waiting if not one.is_keys]:
+            if self.is_quick:
+                self.take(self.waiting.index(one))
+            else:
+                self.waiting.remove(one)
+                one.proof.set_result(False)
 
     async def flush(self) -> None:
         pass
 
     async def close(self) -> None:
-        pass
+        for window in self.fields:
+            self.die(window)
 
     async def _pass(self) -> None:
         if not self._go.is_set():

@@ -99,9 +99,27 @@ def test_a_named_file_that_is_missing_exits_2(swictation, tmp_path):
     assert "no such file" in done.stderr
 
 
-def test_a_file_from_a_pipe_is_checked_too(swictation):
+def test_an_empty_file_by_the_name_of_dev_null_is_ok(swictation):
     done = swictation("check", "/dev/null")
     assert (done.returncode, done.stdout) == (0, "/dev/null: ok\n")
+
+
+def test_a_file_that_others_may_write_exits_2_with_the_command_that_mends_it(swictation, own):
+    own.write_text("")
+    own.chmod(0o666)
+    done = swictation("check")
+    assert (done.returncode, done.stdout) == (2, "")
+    first, remedy, _ = done.stderr.split("\n")
+    assert first.endswith("config.toml: everybody may write there: the configuration is not taken")
+    subprocess.run(["sh", "-c", remedy.removeprefix("  -> ")], check=True)
+    assert swictation("check").returncode == 0
+
+
+def test_a_key_of_a_thousand_parts_is_an_error_of_the_file_and_no_bug(swictation, own):
+    own.write_text("a." * 1200 + "a = 1\n")
+    done = swictation("check")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"swictation: {own}:1: too deeply nested\n")
 
 
 def test_show_prints_what_is_in_force(swictation, own):

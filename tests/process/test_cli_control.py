@@ -14,7 +14,7 @@ import pytest
 from fakes.bus import PrivateBus, until
 from fakes.client import client, run
 from fakes.controls import daemon
-from swictation.control.status import AudioStatus, Degraded, Held
+from swictation.control.status import AudioStatus, Degraded, Held, SetAsideStatus
 from swictation.control.wire import BUS_NAME
 from swictation.errors import NothingRecorded
 
@@ -84,6 +84,39 @@ def test_what_the_daemon_refuses_is_told_with_its_remedy(session_bus: PrivateBus
     run(test)
 
 
+def test_a_retry_says_what_came_of_it(session_bus: PrivateBus):
+    async def test() -> None:
+        async with daemon() as stand_in:
+            told = "swictation: Nothing is set aside.\n"
+            assert await swictation("retry") == (1, "", told)
+            stand_in.retried = 2
+            code, out, err = await swictation("retry")
+            assert (code, err) == (0, "")
+            assert out == "2 texts held; to type them: swictation paste-last\n"
+            stand_in.retried = 0
+            assert (await swictation("retry"))[1] == "there were no words in it\n"
+
+    run(test)
+
+
+def test_what_is_set_aside_is_named_with_its_path(session_bus: PrivateBus):
+    async def test() -> None:
+        async with daemon() as stand_in:
+            one = SetAsideStatus("/spool/000-000003.wav", 4.5, "waits")
+            stand_in.change(set_aside=(one,))
+            _, out, _ = await swictation("status")
+            told = "4.5 s of speech in /spool/000-000003.wav: the engine died on it each time"
+            assert f"set aside   {told}\n  -> swictation retry\n" in out
+            stand_in.change(set_aside=(one,) * 6)
+            _, out, _ = await swictation("status")
+            assert out.count("000-000003.wav") == 4
+            assert "and 2 more, see: swictation doctor" in out
+            _, out, _ = await swictation("status", "--json")
+            assert len(json.loads(out)["set_aside"]) == 6
+
+    run(test)
+
+
 def test_capture_prints_the_utterance_or_ends_with_5(session_bus: PrivateBus):
     async def test() -> None:
         async with daemon() as stand_in:
@@ -115,7 +148,7 @@ def test_a_capture_that_is_interrupted_is_broken_off_in_the_daemon_too(session_b
     run(test)
 
 
-COMMANDS = ("toggle", "start", "stop", "cancel", "capture", "status", "paste-last")
+COMMANDS = ("toggle", "start", "stop", "cancel", "capture", "status", "paste-last", "retry")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

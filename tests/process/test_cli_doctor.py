@@ -219,7 +219,7 @@ def test_sound_of_a_dead_process_is_a_warning(checks, spool, whisper_model):
     file = SpoolFile(folder, "000-000000")
     file.write(numbered(0, 80_000))
     file.finish()
-    file.write_line({"intent": {"n": 1, "text": "marigold"}})
+    file.write_lines([b'{"intent": {"n": 1, "text": "marigold"}}\n'])
     found, code = checks("--quick")
     assert code == 4
     assert "5.0 s of sound (1 utterance)" in found["spool"]["found"]

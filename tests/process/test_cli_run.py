@@ -193,9 +193,11 @@ def test_a_spool_that_vanishes_is_a_warning(program, spool):
     gate = program.gate("gate", utterance=1)
     running = program.start_playing()
     with running.wait_at(gate):
+        running.send(signal.SIGSTOP)  # else it makes it again in between
         shutil.rmtree(spool)
         spool.parent.rmdir()
         spool.parent.write_text("not a folder any more")
+        running.send(signal.SIGCONT)
     done = running.finish()
     assert (done.code, done.out) == (0, program.scene.text + "\n"), done.err
     assert done.is_calm, done.err

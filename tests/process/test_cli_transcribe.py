@@ -14,7 +14,7 @@ from fakes.scripted_engine.sound import make_scene, write_wav
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(60)]
 
-KEYS = ["file", "text", "language", "duration_s", "engine", "segments"]
+KEYS = ["file", "text", "language", "duration_s", "engine", "segments", "left_out"]
 
 
 @pytest.fixture(autouse=True)

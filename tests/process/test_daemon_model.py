@@ -1,6 +1,7 @@
 """A daemon whose model is missing: ready at once, fetching beside, mended when it can be."""
 
 import os
+import shutil
 import signal
 import socket
 
@@ -92,3 +93,19 @@ def test_a_download_that_fails_is_told_and_a_model_that_comes_is_used(
     assert status["models"] == {"tiny.en": "loaded"}
     assert (status["degraded"] or {}).get("mode") != "no engine"
     assert eventually(lambda: daemon.status()["worker"]["state"] == "ready")
+
+
+def test_a_model_that_changed_at_equal_size_is_not_loaded_but_fetched_anew(
+    desk, index, whisper_model
+):
+    folder = desk.folder / "data" / "swictation" / "models" / "whisper" / "tiny.en"
+    shutil.copytree(whisper_model, folder)
+    with (folder / "model.bin").open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        last = file.read(1)
+        file.seek(-1, os.SEEK_END)
+        file.write(bytes([last[0] ^ 1]))
+    with Daemon(desk, "--sink", "none", "--model", "tiny.en") as daemon:
+        with asks_the_index(daemon, index):
+            assert daemon.status()["models"] == {"tiny.en": "loading"}
+        assert "Traceback" not in daemon.log_file.read_text()

@@ -79,7 +79,7 @@ def test_it_is_ready_with_its_engine_and_says_how_it_is(daemon):
     assert set(status["models"].values()) == {"loaded"}
     assert status["worker"]["state"] == "ready"
     assert status["pid"] == daemon.pid
-    assert status["held"] == {"texts": 0, "reason": ""}
+    assert status["held"] == {"texts": 0, "reason": "", "pending": 0}
     assert status["injector"]["name"] == "none"
     assert status["last_error"] is None or "microphone" in status["last_error"]
 
@@ -226,6 +226,31 @@ def test_a_bad_configuration_leaves_the_old_one_and_says_why(daemon, program, ow
     program.prepare()
     daemon.process.send_signal(signal.SIGHUP)
     assert eventually(lambda: "is read again" in whole_log(daemon), 60)
+    assert is_calm(daemon)
+
+
+def test_a_hostile_configuration_is_refused_and_holds_nothing_up(daemon, program, own_folders):
+    path = own_folders / "config" / "swictation" / "config.toml"
+    deep = "a." * 20_000 + "a = 1\n"
+    for told, make in (
+        ("too deeply nested", lambda: path.write_text(deep)),
+        ("above 64 KiB", lambda: os.truncate(path, 2**31)),
+        ("everybody may write there", lambda: path.chmod(0o666)),
+        ("a pipe or a device", lambda: (path.unlink(), os.mkfifo(path))),
+    ):
+        before = len(daemon.events("fault"))
+        make()
+        daemon.process.send_signal(signal.SIGHUP)
+        assert eventually(lambda before=before: len(daemon.events("fault")) > before, 60)
+        assert told in daemon.events("fault")[-1]["message"]
+        assert daemon.status()["engine"] == "scripted"
+    path.unlink()
+    program.prepare()
+    daemon.process.send_signal(signal.SIGHUP)
+    assert eventually(lambda: "is read again" in whole_log(daemon), 60)
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.process.send_signal(signal.SIGTERM)
+    assert daemon.process.wait(30) == 0
     assert is_calm(daemon)
 
 

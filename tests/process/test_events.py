@@ -29,7 +29,7 @@ def keys_of(event: dict) -> set[str]:
         return WORKER[event["state"]]
     if event.get("state") == "stopped":
         return STOPPED
-    extra = {"utterance"} if event.get("kind") == "set-aside" else set()
+    extra = {"utterance", "path"} if event.get("kind") == "set-aside" else set()
     return KEYS[event["event"]] | extra
 
 

@@ -1,5 +1,6 @@
 """An utterance on which the engine always dies is set aside: named, kept, the others arrive."""
 
+import json
 import re
 from pathlib import Path
 
@@ -59,6 +60,8 @@ def test_it_is_set_aside_at_the_second_death_with_an_event_for_each(program):
     assert len(done.problems) == 2
     (fault,) = done.named("fault", kind="set-aside")
     assert fault["utterance"] == 1
+    assert Path(fault["path"]).exists()
+    assert fault["path"] in fault["message"]
     assert done.generations == [1, 2, 3]
     finals = {f["utterance"]: f["text"] for f in done.named("final")}
     assert finals == {0: program.scene.said(0), 1: "", 2: program.scene.said(2)}
@@ -90,6 +93,19 @@ def test_a_poison_file_does_not_stop_the_next_file(program, tmp_path):
     assert done.code == 1
     assert done.out == f"{program.scene.without(0)}\n{program.scene.text}\n"
     assert [told["file"] for told in SET_ASIDE.finditer(done.err)] == [str(program.sound)]
+
+
+def test_the_json_names_what_was_left_out(program):
+    program.fault("signal", times=0, covers=within(program.scene, 1))
+    done = program.run("transcribe", "--json", program.sound)
+    assert done.code == 1
+    record = json.loads(done.out)
+    (left_out,) = record["left_out"]
+    heard = program.scene.heard[1]
+    assert left_out["start_s"] == pytest.approx(heard.first / 16_000, abs=0.06)
+    assert left_out["end_s"] == pytest.approx(heard.last / 16_000, abs=0.06)
+    assert Path(left_out["path"]).exists()
+    assert program.scene.said(1) not in record["text"]
 
 
 def test_without_a_spool_the_range_is_still_named(program, spool):

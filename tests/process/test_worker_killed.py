@@ -1,5 +1,6 @@
 """A worker that is killed from outside, at any moment: the text is the undisturbed run's."""
 
+import asyncio
 import os
 import select
 import signal
@@ -7,7 +8,9 @@ import signal
 import psutil
 import pytest
 
+from fakes.scripted_engine.program import HERE
 from fakes.scripted_engine.sound import make_scene
+from faults import kills
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(60)]
 
@@ -135,3 +138,16 @@ def test_a_limit_below_what_the_engine_needs_does_not_stop_the_work(program):
     done = program.play()
     check_whole(program, done)
     assert not done.named("fault")
+
+
+@pytest.mark.timeout(300)
+def test_of_many_kills_some_in_pairs_no_word_is_unaccounted_for(tmp_path, monkeypatch):
+    """`python -m tests.faults.kills` does the same with hundreds."""
+    monkeypatch.setenv("PYTHONPATH", str(HERE))
+    monkeypatch.syspath_prepend(HERE)
+    toll = asyncio.run(kills.run(kills.plan(20, 6, seed=1), tmp_path))
+    assert toll.is_whole, toll
+    assert toll.kills >= 20
+    assert toll.pairs >= 6
+    assert toll.held
+    assert toll.words == toll.typed + toll.held + toll.set_aside

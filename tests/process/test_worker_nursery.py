@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from fakes.scripted_engine.program import HERE, PATIENCE_S
 from swictation.asr.engine import EngineSpec
 from swictation.config.settings import WorkerSettings
 from swictation.events import WorkerAnswered, WorkerGone, WorkerReady
+from swictation.hardening import INSPECT
 from swictation.types import DecodeRequest
 from swictation.worker.nursery_keeper import Nursery
 from swictation.worker.supervisor import Supervisor
@@ -29,6 +31,12 @@ SILENCE = np.zeros(16_000, np.int16)
 @pytest.fixture(autouse=True)
 def scripted(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", f"{HERE}{os.pathsep}{HERE.parents[1]}")
+
+
+@pytest.fixture
+def inspected(monkeypatch):
+    """What a process holds open can be read without a privilege."""
+    monkeypatch.setenv(INSPECT, "1")
 
 
 class Cradle:
@@ -120,7 +128,7 @@ def test_a_worker_is_forked_and_answers(in_a_cradle):
     in_a_cradle(scene)
 
 
-def test_it_holds_what_an_executed_one_holds_and_nothing_of_the_nursery(in_a_cradle):
+def test_it_holds_what_an_executed_one_holds_and_nothing_of_the_nursery(in_a_cradle, inspected):
     async def scene(cradle):
         forked, wait_for = cradle.supervise()
         await wait_for(WorkerReady)
@@ -141,7 +149,7 @@ def test_it_holds_what_an_executed_one_holds_and_nothing_of_the_nursery(in_a_cra
     in_a_cradle(scene)
 
 
-def test_many_workers_leave_nothing_behind_in_nursery_or_daemon(in_a_cradle):
+def test_many_workers_leave_nothing_behind_in_nursery_or_daemon(in_a_cradle, inspected):
     async def scene(cradle):
         supervisor, wait_for = cradle.supervise()
         held = []
@@ -203,6 +211,24 @@ def test_what_a_dead_worker_has_started_ends_with_it(in_a_cradle):
         await until(lambda: not living("sleep"))
 
     in_a_cradle(scene, {"kind": "leave-a-child"})
+
+
+def test_nobody_reads_the_memory_of_the_nursery_or_of_what_it_forks(
+    in_a_cradle, caplog, monkeypatch
+):
+    monkeypatch.setenv(WAY, "tell-dumpable")
+
+    async def scene(cradle):
+        supervisor, wait_for = cradle.supervise()
+        ready = await wait_for(WorkerReady)
+        for pid in (cradle.nursery.pid, ready.pid):
+            assert resource.prlimit(pid, resource.RLIMIT_CORE) == (0, 0)
+        await answer(supervisor, wait_for)
+        await until(lambda: "worker 1: dumpable: 0" in caplog.messages)
+        assert "nursery: dumpable: 0" in caplog.messages
+
+    caplog.set_level("INFO")
+    in_a_cradle(scene, {"kind": "tell-dumpable"})
 
 
 def test_what_it_prints_is_logged_as_its_own(in_a_cradle, caplog, monkeypatch):

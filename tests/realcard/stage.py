@@ -18,8 +18,8 @@ from swictation.clock import MonotonicClock
 from swictation.config.settings import AsrSettings, Settings, VramSettings, WorkerSettings
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.inbox import Inbox
-from swictation.daemon.steward import CardEvent, Steward
-from swictation.events import VramRead, WorkerAnswered, WorkerGone, WorkerReady
+from swictation.daemon.steward import Steward
+from swictation.events import CardEvent, VramRead, WorkerAnswered, WorkerGone, WorkerReady
 from swictation.types import DecodeRequest, to_samples
 from swictation.vad.placed import Switch
 from swictation.vram.admission import Admission

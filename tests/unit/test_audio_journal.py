@@ -210,6 +210,19 @@ def test_a_file_that_waits_is_released_by_the_end_of_its_dictation(thread):
     waiter.result(5)
 
 
+def test_sound_that_comes_does_not_wake_who_waits_for_room(thread):
+    journal, woken = Journal(RING_S), []
+    fill(journal, LIMIT + 1)
+    waiter = thread.submit(journal.wait_for_room, lambda: woken.append(True) or False)
+    assert waits(waiter)
+    for _ in range(10):
+        journal.append(numbered(0, RING))
+        waits(waiter)
+    journal.settle(journal.end_sample)
+    waiter.result(5)
+    assert len(woken) == 1
+
+
 def test_settling_never_goes_back(thread):
     journal = Journal(RING_S)
     fill(journal, LIMIT + 10)

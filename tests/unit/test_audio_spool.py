@@ -1,3 +1,4 @@
+import os
 import stat
 import time
 import wave
@@ -6,10 +7,9 @@ import numpy as np
 import pytest
 
 from fakes.signals import eventually, numbered
-from fakes.spooled import Spooled
+from fakes.spooled import Spooled, secured
 from swictation.audio.journal import Journal
 from swictation.audio.spool import Spool
-from swictation.audio.spoolfile import SpoolFolder
 from swictation.types import SAMPLE_RATE_HZ, to_samples
 
 pytestmark = pytest.mark.unit
@@ -76,18 +76,21 @@ def test_what_is_still_growing_can_be_read_too(spooled):
 
 
 def test_an_end_that_is_told_while_the_beginning_is_written_cuts_nothing_off(tmp_path):
-    folder, journal = SpoolFolder(tmp_path / "spool"), Journal(120.0)
+    folder, journal = secured(tmp_path / "spool"), Journal(120.0)
     spool = Spool(folder, 0, 60.0, print)
 
-    def read(first, last):
-        if first == 0:
-            journal.append(numbered(SECOND, 2 * SECOND))
-            spool.end(0, 2 * SECOND)
-        return journal.read(first, last)
+    class Ring:
+        ring_start_sample = 0
+
+        def read(self, first, last):
+            if first == 0:
+                journal.append(numbered(SECOND, 2 * SECOND))
+                spool.end(0, 2 * SECOND)
+            return journal.read(first, last)
 
     journal.append(numbered(0, SECOND))
     spool.begin(0, 0)
-    spool.start(read, lambda: journal.end_sample)
+    spool.start(Ring(), lambda: journal.end_sample)
     spool.note(0, "told").result(5)
     assert eventually(lambda: spool.read_back(SECOND, 2 * SECOND) is not None)
     spool.stop()
@@ -196,6 +199,43 @@ def test_what_was_dropped_can_still_be_noted_and_settled(spooled):
     one.spool.settle(0)
     one.spool.settle(1)
     assert eventually(lambda: one.files() == [])
+
+
+@pytest.fixture
+def synced(monkeypatch):
+    """The names of what was synced, in order."""
+    names, really = [], os.fdatasync
+
+    def note(number):
+        names.append(os.path.basename(os.readlink(f"/proc/self/fd/{number}")))
+        really(number)
+
+    monkeypatch.setattr("os.fdatasync", note)
+    return names
+
+
+def test_sound_that_grows_is_synced_again_and_again_and_at_its_end(spooled, synced):
+    """A power cut may cost two seconds of it."""
+    one = spooled()
+    one.spool.begin(0, 0)
+    for _ in range(40):
+        one.capture(SECOND // 10)
+        seen = one.journal.end_sample
+        assert eventually(lambda seen=seen: one.spool.span(0)[1] >= seen)
+    growing = synced.count("000-000000.wav")
+    assert growing >= 2
+    one.spool.end(0, one.journal.end_sample)
+    assert eventually(one.finished)
+    assert eventually(lambda: synced.count("000-000000.wav") > growing)
+
+
+def test_what_is_settled_before_its_turn_costs_no_sync(spooled, synced):
+    one = spooled()
+    before = len(synced)
+    one.spool.begin(0, 0)
+    one.spool.settle(0)
+    assert eventually(lambda: one.spool.span(0) == (0, 0))
+    assert "000-000000.wav" not in synced[before:]
 
 
 def test_an_interrupted_utterance_stays_and_can_be_played(spooled):

@@ -9,7 +9,7 @@ from rich.console import Console
 from fakes.shown_card import CARD
 from swictation.cli.vram_picture import History, picture
 from swictation.control.status import STOPPED, Degraded, Status
-from swictation.vram.report import Action, BreakerStatus, DetectorPlace
+from swictation.vram.status import Action, BreakerStatus, DetectorPlace
 
 pytestmark = pytest.mark.unit
 

@@ -8,6 +8,7 @@ from swictation.control.status import (
     AudioStatus,
     Degraded,
     Held,
+    SetAsideStatus,
     Status,
     WorkerStatus,
     bar_line,
@@ -29,6 +30,7 @@ LISTENING = Status(
     precision="int8",
     worker=WorkerStatus(state="ready", generation=3, pid=77, restarts=2, rss_mib=210.5),
     audio=AudioStatus(source="Built-in", level_dbfs=-30.0, last_block_age_s=0.04, health="ok"),
+    set_aside=(SetAsideStatus("/spool/000-000003.wav", 4.5, "waits"),),
     uptime_s=12.5,
 )
 
@@ -37,12 +39,14 @@ def test_the_keys_of_the_json_are_those_that_others_rely_on():
     read = json.loads(encode(LISTENING))
     assert list(read) == [
         "state", "degraded", "ready", "models", "engine", "model", "model_reason", "device",
-        "precision", "worker", "queue", "held", "loss", "latency_ms", "audio", "injector",
-        "vram", "uptime_s", "last_error", "pid", "version",
+        "precision", "worker", "queue", "held", "set_aside", "loss", "latency_ms", "audio",
+        "injector", "vram", "uptime_s", "last_error", "pid", "version",
     ]  # fmt: skip
     assert list(read["worker"]) == ["state", "generation", "pid", "restarts", "rss_mib"]
     assert list(read["queue"]) == ["utterances", "audio_s"]
-    assert list(read["held"]) == ["texts", "reason"]
+    (aside,) = read["set_aside"]
+    assert aside == {"path": "/spool/000-000003.wav", "audio_s": 4.5, "state": "waits"}
+    assert list(read["held"]) == ["texts", "reason", "pending"]
     assert list(read["loss"]) == ["samples"]
     assert list(read["latency_ms"]) == ["finalisation_p50", "finalisation_p95"]
     assert list(read["audio"]) == ["source", "level_dbfs", "last_block_age_s", "health", "reason"]
@@ -69,6 +73,21 @@ def test_a_bar_gets_waybars_keys():
     assert line["alt"] == "listening"
     assert line["class"] == ["listening"]
     assert line["percentage"] == 100
+
+
+@pytest.mark.parametrize(
+    ("held", "told"),
+    [
+        (Held(1, "screen locked"), "1 text (screen locked)"),
+        (Held(1, "xterm hangs", 1), "1 text (xterm hangs; it may still arrive by itself)"),
+        (
+            Held(3, "xterm hangs", 2),
+            "3 texts (xterm hangs; 2 of them may still arrive by themselves)",
+        ),
+    ],
+)
+def test_what_is_held_is_told_with_what_may_still_arrive(held, told):
+    assert str(held) == told
 
 
 def test_a_bar_shows_degradation_and_what_is_held():

@@ -158,6 +158,22 @@ def test_a_cancel_while_it_types_ends_it():
     typing(test)
 
 
+def test_a_cancel_while_the_window_is_looked_for_types_nothing_at_all():
+    async def test(typist):
+        await typist.hear(0, "One.")
+        typist.windows.refuse()
+        await typist.hear(1, "Two.")
+        with typist.windows.held_up():
+            asked = asyncio.create_task(typist.delivery.paste_last())
+            await typist.windows.is_asked.wait()
+            typist.delivery.drop()
+        with pytest.raises(InjectError, match="cancelled"):
+            await asked
+        assert typist.field == "One."
+
+    typing(test)
+
+
 def test_a_cancel_between_two_held_texts_ends_it():
     async def test(typist):
         typist.windows.refuse(times=2)
@@ -192,3 +208,31 @@ def test_whoever_asked_may_leave():
         assert not typist.named(ThreadFailed)
 
     typing(test)
+
+
+def test_an_offered_text_is_held_in_its_turn_and_typed_when_asked_for():
+    async def test(typist):
+        await typist.hear(1, "One.")
+        typist.delivery.offer(0, " Late.", "it comes late")
+        await typist.hear(2, "Two.")
+        assert (typist.field, typist.held) == ("One. Two.", "Late.")
+        assert typist.delivery.held.reason == "it comes late"
+        assert typist.held_counts == [1]
+        assert typist.windows.clipboard == "Late."
+        assert await typist.delivery.paste_last() == 1
+        assert typist.field == "One. Two. Late."
+        assert typist.released == [(0,)]
+
+    typing(test, offers=True)
+
+
+def test_a_text_that_was_offered_before_a_cancel_is_dropped():
+    async def test(typist):
+        typist.delivery.offer(0, "Late.", "it comes late")
+        typist.delivery.drop()
+        await typist.settle()
+        assert not typist.delivery.held
+        assert typist.windows.clipboard is None
+        assert typist.released == [(0,)], "its sound may go"
+
+    typing(test, offers=True)

@@ -39,7 +39,7 @@ def test_one_sees_and_hears_when_it_begins_and_ends_to_listen():
     assert room.played == ["start", "stop"]
 
 
-@pytest.mark.parametrize("kind", ["microphone", "engine", "audio-lost", "spool", "model"])
+@pytest.mark.parametrize("kind", ["microphone", "engine", "audio-lost", "spool", "model", "doubt"])
 def test_what_degrades_it_is_urgent(kind):
     room = Room()
     room.tell("fault", kind=kind, message="it is amiss")
@@ -65,6 +65,49 @@ def test_held_text_is_told_with_what_to_do_and_never_with_the_text():
     assert "It is on the clipboard" in second[2]
 
 
+def test_each_held_text_is_told_once():
+    room = Room()
+    for count in (1, 1, 2, 2):
+        room.tell("held", count=count, reason="no field", is_on_clipboard=False, pending=0)
+    for count in (1, 0):
+        room.tell("held", count=count, reason="no field", pending=0)
+    room.tell("held", count=1, reason="no field", is_on_clipboard=False, pending=0)
+    assert [summary for _, summary, _, _ in room.shown] == [
+        "A text is held",
+        "2 texts are held",
+        "A text is held",
+    ]
+
+
+def test_a_window_that_has_not_taken_its_text_is_named_once_and_what_becomes_of_it():
+    room = Room()
+    reason = "xterm has not taken a text yet"
+    for count in (1, 2, 3):
+        room.tell("held", count=count, reason=reason, is_on_clipboard=False, pending=1)
+    ((_, summary, body, urgent),) = room.shown
+    assert (summary, urgent) == ("A text is held", True)
+    assert body.startswith("Xterm has not taken a text yet. What you say into it is held as well.")
+    room.tell("held", count=2, reason=reason, pending=0)
+    assert len(room.shown) == 1
+    room.tell("held", count=2, reason=reason, is_on_clipboard=True, pending=0)
+    assert room.shown[1][1] == "2 texts are held"
+    assert "It is on the clipboard" in room.shown[1][2]
+
+
+def test_that_nothing_is_held_any_more_is_told_where_a_window_took_its_time():
+    room = Room()
+    room.tell("held", count=1, reason="it hangs", is_on_clipboard=False, pending=1)
+    room.tell("held", count=0, reason="", pending=0)
+    assert [summary for _, summary, _, _ in room.shown][1:] == ["Nothing is held any more"]
+
+
+def test_what_surely_was_not_taken_is_told_again():
+    room = Room()
+    room.tell("held", count=1, reason="it hangs", is_on_clipboard=False, pending=1)
+    room.tell("held", count=1, reason="xterm did not take it", is_on_clipboard=True, pending=0)
+    assert room.shown[1][2].startswith("Xterm did not take it. It is on the clipboard")
+
+
 def test_text_that_is_no_longer_held_is_no_news():
     room = Room()
     room.tell("held", count=0, reason="")
@@ -85,3 +128,15 @@ def test_either_can_be_switched_off_at_any_time(notifications, sounds):
     room.states("listening")
     room.tell("fault", kind="engine", message="it died")
     assert (len(room.shown), len(room.played)) == (2 * notifications, 2 * sounds)
+
+
+def test_what_is_set_aside_is_told_with_its_place_and_what_to_do():
+    room = Room()
+    message = "the engine died on it twice: its sound is set aside in /spool/1.wav"
+    room.tell("fault", kind="set-aside", message=message, path="/spool/1.wav", utterance=1)
+    ((kind, summary, body, is_urgent),) = room.shown
+    assert (kind, is_urgent) == ("degraded", True)
+    assert "died twice" in summary
+    assert "/spool/1.wav" in body
+    assert body.endswith("swictation retry")
+    assert room.played == ["degraded"]

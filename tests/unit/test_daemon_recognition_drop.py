@@ -138,7 +138,7 @@ def test_held_text_is_cancelled_too_and_its_sound_deleted(tmp_path):
             one.dictation.cancel()
             await one.settle()
             assert one.held == ""
-            assert one.told[-1] == ("held", {"count": 0, "reason": ""})
+            assert one.told[-1] == ("held", {"count": 0, "reason": "", "pending": 0})
             await one.heard()
             assert one.stream.is_done
 

@@ -2,9 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swictation.inject.x11.keymap import Key, Keymap
-from swictation.inject.x11.keysyms import character_of, keysym_of
-from swictation.inject.x11.spares import Change, Spares
+from swictation.inject.x11.keys.keymap import Key, Keymap
+from swictation.inject.x11.keys.keysyms import character_of, keysym_of
+from swictation.inject.x11.keys.spares import Change, Spares
+from swictation.inject.x11.keys.typist import PIECE, WORD, pieces, reach, words
 
 pytestmark = pytest.mark.unit
 
@@ -187,9 +188,11 @@ def test_whoever_was_overwritten_by_another_client_is_placed_again():
 
 def test_a_shortcuts_letter_keeps_its_keycode_for_itself():
     some = spares(10, 11)
-    keycode, changes = some.reserve("v")
+    assert some.reserved("v") is None
+    changes = some.reserve("v")
+    keycode = some.reserved("v")
     assert lives_on(changes) == {keycode: (ord("v"), ord("v"))}
-    assert some.reserve("v") == (keycode, [])
+    assert some.reserve("v") == []
     assert some.capacity == 2
     some.place("ab")
     some.place("cd")
@@ -205,6 +208,58 @@ def test_every_keycode_ever_used_is_given_back_empty():
     assert set(emptied.values()) == {(0, 0)}
     assert set(emptied) == {10, 11, 19}
     assert some.where() == {}
+
+
+@given(
+    st.sets(st.integers(8, 40), min_size=2, max_size=12),
+    st.lists(
+        st.tuples(st.text("abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=9), st.booleans()),
+        max_size=8,
+    ),
+)
+def test_what_a_window_may_have_to_look_up_stays_where_it_is(keycodes, texts):
+    some = spares(*keycodes)
+    pinned = {}
+    for owner, (text, is_read) in enumerate(texts):
+        wanted = "".join(sorted(set(text)))
+        if not some.fits(wanted):
+            assert len(pinned.keys() | set(wanted)) > some.capacity
+            continue
+        some.place(wanted)
+        where = some.where()
+        assert pinned.items() <= where.items()
+        if not is_read:
+            some.pin(owner, wanted)
+            pinned |= {character: where[character] for character in wanted}
+    kept = {key.keycode for key in pinned.values()}
+    assert kept.isdisjoint(lives_on(some.vacate()))
+
+
+def test_a_window_that_has_read_its_keys_frees_their_places():
+    some = spares(10)
+    some.place("ab")
+    some.pin(1, "ab")
+    assert not some.fits("c")
+    with pytest.raises(ValueError, match="no spare keycode"):
+        some.reserve("v")
+    some.unpin(1)
+    assert some.fits("c")
+
+
+@given(st.text(st.sampled_from("ab \t中é"), max_size=300))
+def test_words_and_pieces_are_the_whole_text(text):
+    assert "".join(words(text)) == text
+    assert "".join(pieces(text)) == text
+    assert all(len(word) <= WORD for word in words(text))
+    assert all(len(piece) <= PIECE for piece in pieces(text))
+
+
+def test_a_piece_ends_where_a_word_ends():
+    assert words("one two  three") == ["one ", "two ", " three"]
+    text = "ab cd " * 20
+    assert all(piece.endswith(" ") for piece in pieces(text))
+    assert reach("ab cde fg", 0, lambda c: c == " ", lambda some: len(some) <= 4) == 3
+    assert reach("abcdef", 2, lambda c: False, lambda some: len(some) <= 2) == 4
 
 
 @given(

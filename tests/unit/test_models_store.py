@@ -8,7 +8,12 @@ from swictation.models.store import folder_of, locate, quick_problems, verify
 
 pytestmark = pytest.mark.unit
 
-CONTENT = {"config.json": b"{}", "model.bin": b"weights" * 10, "vocabulary.txt": b"a\nb\n"}
+CONTENT = {
+    "config.json": b"{}",
+    "model.bin": b"weights" * 10,
+    "tokenizer.json": b"{}",
+    "vocabulary.txt": b"a\nb\n",
+}
 SPEC = ModelSpec(
     name="wee",
     engine="whisper",
@@ -79,6 +84,17 @@ def test_only_verify_notices_a_file_of_the_right_size_with_other_bytes():
     assert verify(SPEC) == ["model.bin has a wrong sha256"]
 
 
+def test_a_file_that_the_engine_would_read_and_nobody_published_is_noticed():
+    folder = put(folder_of(SPEC))
+    (folder / "README.txt").write_text("whatever")
+    assert quick_problems(SPEC) == []
+    (folder / "preprocessor_config.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"preprocessor_config\.json is of unknown origin") as told:
+        find()
+    assert told.value.remedy == f"rm {folder}/preprocessor_config.json"
+    assert verify(SPEC) == ["preprocessor_config.json is of unknown origin"]
+
+
 def test_verify_names_every_file_of_a_model_that_is_not_there():
     assert verify(SPEC) == [f"{name} is missing" for name in CONTENT]
 
@@ -100,7 +116,7 @@ def test_a_known_name_wins_over_a_folder_of_that_name(home):
 def test_a_nearly_empty_folder_says_what_it_lacks(home):
     (home / "mine").mkdir()
     (home / "mine/config.json").write_text("{}")
-    with pytest.raises(ModelError, match=r"lacks model\.bin, tokenizer\.json or vocabulary\.txt"):
+    with pytest.raises(ModelError, match=r"lacks model\.bin, tokenizer\.json, vocabulary\.txt or"):
         find("./mine")
 
 

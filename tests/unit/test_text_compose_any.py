@@ -8,6 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from swictation.config.settings import TextSettings
+from swictation.text.characters import cleaned
 from swictation.text.compose import Composer
 from swictation.types import Commit
 
@@ -71,7 +72,7 @@ def test_no_space_is_doubled_leads_or_stands_before_a_mark(commits, text_setting
 @settings(max_examples=200, deadline=None)
 def test_every_word_is_typed_once_and_in_order(commits, text_settings, language):
     said = "".join(text + (" " if final else "") for text, final, _ in commits)
-    assert words(composed(commits, text_settings, language)) == words(said)
+    assert words(composed(commits, text_settings, language)) == words(cleaned(said))
 
 
 @given(

@@ -4,10 +4,8 @@ from typing import Literal
 
 import msgspec
 
-Method = Literal["commit", "paste", "type", "wtype"]
-METHODS: tuple[Method, ...] = ("commit", "paste", "type", "wtype")
-MUTE_LAST: tuple[Method, ...] = ("paste", "type", "commit", "wtype")
-"""For terminals that do not tell what they hold: foot drops 1 in 10, what comes as it redraws."""
+Method = Literal["commit", "paste", "type"]
+METHODS: tuple[Method, ...] = ("commit", "paste", "type")
 
 _TERMINALS = """
 alacritty blackbox com.mitchellh.ghostty com.raggesi.blackbox contour cool-retro-term
@@ -18,7 +16,7 @@ qterminal rio rxvt sakura st-256color terminator terminology termite tilix tilda
 weston-terminal xfce4-terminal yakuake
 """
 TERMINALS = frozenset(_TERMINALS.split())
-"""Where pasting takes Ctrl+Shift+V; names in lower case, as windows give them."""
+"""Names in lower case, as windows give them."""
 
 _CHROMIUM = "brave chrom codium cursor discord edge electron obsidian opera slack teams vivaldi"
 """Parts of the names of what is built on Chromium; and there is Visual Studio Code, `code`."""
@@ -35,8 +33,8 @@ class Situation(msgspec.Struct, frozen=True, gc=False):
     window: bool | None
     """Whether a window has the focus; None where the compositor does not tell."""
     clipboard: bool
+    """Whether it may be used now."""
     keyboard: bool
-    wtype: bool
 
 
 class Plan(msgspec.Struct, frozen=True, gc=False):
@@ -47,22 +45,27 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
 
 
 def plan(situation: Situation, allowed: tuple[Method, ...] = METHODS) -> Plan:
-    """What to try. A later method is tried only if the earlier surely sent nothing."""
+    """What to try. A later method is tried only if the earlier surely sent nothing.
+
+    A terminal gets no paste key: a late one would run a line of somebody else's clipboard. Nor a
+    commit that it does not confirm: foot drops 1 in 10, what comes as it redraws.
+    """
     if situation.field == "secret":
         return Plan((), "a password field has the focus")
-    commits = situation.field in ("answers", "mute")
+    terminal, mute = situation.terminal, situation.field == "mute"
+    commits = situation.field == "answers" or (mute and not terminal)
     if situation.window is False and not commits:
         return Plan((), "no window has the focus")
     able: dict[Method, bool] = {
         "commit": commits,
-        "paste": situation.clipboard and situation.keyboard,
+        "paste": situation.clipboard and situation.keyboard and not terminal,
         "type": situation.keyboard,
-        "wtype": situation.wtype,
     }
-    order = MUTE_LAST if situation.field == "mute" and situation.terminal else METHODS
-    methods: tuple[Method, ...] = tuple(m for m in order if m in allowed and able[m])
+    methods: tuple[Method, ...] = tuple(m for m in METHODS if m in allowed and able[m])
     if methods:
         return Plan(methods)
+    if terminal:
+        return Plan((), "a terminal takes text as keys only, and there is no way to press them")
     if "commit" in allowed and situation.field == "taken":
         return Plan((), "another input method owns the seat")
     return Plan((), "no text field is active" if allowed == ("commit",) else "no way to send text")

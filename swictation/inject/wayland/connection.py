@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 SYNC_S = 2.0
 """A compositor that has not answered for so long hangs."""
+IN_TEXT_S = 10.0
+"""In the middle of a text, where giving up would leave its fate open."""
 QUEUE_CALLS = 16
 
 
@@ -61,6 +63,8 @@ class Connection:
         self._door = threading.Lock()
         self.lost = ""
         """Why it is of no use any more; "" while it lives. Any thread may read it."""
+        self.at_end: Callable[[], None] = lambda: None
+        """Called on the thread when it ends, for whatever reason."""
         self.display: Display
         self._thread = threading.Thread(target=self._run, name="wayland", daemon=True)
 
@@ -205,6 +209,7 @@ class Connection:
             os.read(self._woken, 4096)
 
     def _end(self, reason: str) -> None:
+        self.at_end()
         with self._door:
             self.lost = reason
             for fd in (self._woken, self._wake):

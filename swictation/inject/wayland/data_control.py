@@ -13,6 +13,7 @@ from swictation.inject.wayland.connection import Connection, Timer
 from swictation.inject.wayland.pipes import Receiver, Sender
 from swictation.inject.wayland.protocols import DATA_CONTROL_MANAGERS
 from swictation.inject.wayland.wire import Remote
+from swictation.inject.wayland.witness import Readers, readers_of
 
 TEXT_TYPES = ("text/plain;charset=utf-8", "text/plain", "UTF8_STRING", "TEXT", "STRING")
 HINTS = {"x-kde-passwordManagerHint": b"secret"}
@@ -28,12 +29,19 @@ LATEST_S = 3.0
 """However often somebody reads it: some poll the clipboard all day."""
 PAUSE_S = 0.1
 """Between a reader's end and other content: GTK3 drops what it has read but not yet handled."""
-FETCH_S = 3.0
-AGAIN_S = 1.0
-UNSURE_S = 30.0
 
 Content = dict[str, bytes]
 """By mime type."""
+
+
+@dataclass
+class Reading:
+    """Somebody has asked for content of ours."""
+
+    readers: Readers
+    is_ours: bool
+    """Whether they have it because of our key."""
+    sender: Sender | None = None
 
 
 @dataclass
@@ -41,17 +49,20 @@ class Offered:
     """Content of ours in the clipboard."""
 
     source: Remote
-    readers: list[Sender] = field(default_factory=list[Sender])
+    content: Content
+    readings: list[Reading] = field(default_factory=list[Reading])
     cancelled: bool = False
-    on_ended: Callable[[], None] | None = None
+    judge: Callable[[Readers], bool] | None = None
+    """Tells whether our key has sent a reader; None as long as there is no key."""
+    on_change: Callable[[], None] | None = None
+    """Called when a reading begins or ends, and when it is cancelled."""
     read_s: float = 0.0
-    """When the last reader ended."""
+    """When the last reading began or ended."""
 
-    def ended(self) -> None:
-        """A reader has finished or gone away."""
+    def changed(self) -> None:
         self.read_s = time.monotonic()
-        if self.on_ended is not None:
-            self.on_ended()
+        if self.on_change is not None:
+            self.on_change()
 
 
 class Clipboard:
@@ -64,6 +75,8 @@ class Clipboard:
         self._selection: Remote | None = None
         self._kept: Content | None = None
         """What to give back, while a text or itself given back is in the clipboard."""
+        self._users: Content | None = None
+        """What the user copied last, as far as it could be read."""
         self._offered: Offered | None = None
         self._restore: Timer | None = None
         self._latest_s = 0.0
@@ -82,57 +95,48 @@ class Clipboard:
                 return cls(connection, manager, seat)
         return None
 
-    def lend(self, text: str) -> bool:
-        """Put `text` into the clipboard: False when what is there now could not be kept.
+    @property
+    def types(self) -> list[str]:
+        """Of what is there now."""
+        return sorted(self._types.get(self._selection, [])) if self._selection else []
+
+    def hold(self, content: Content, on_cancelled: Callable[[], None]) -> None:
+        """Put `content` into the clipboard, until somebody else copies."""
+        offered = self._own(content)
+        offered.on_change = lambda: on_cancelled() if offered.cancelled else None
+
+    def lend(self, text: str) -> Offered | None:
+        """Put `text` into the clipboard: None when what is there now could not be kept.
 
         What is there is read unless it is ours. Give back with `give_back_later`.
         """
         self._end_loan()
         self._connection.barrier()
         if self._kept is None or not self._is_ours():
-            self._kept = self._read()
+            self._kept = self._users = self._read()
             if self._kept is None:
-                return False
-        self._own(_content(text))
+                return None
+        offered = self._own(_content(text))
         self._connection.barrier()
-        return True
+        return offered
 
     def keep(self, text: str) -> bool:
         """Put `text` into the clipboard to stay; True when it is there."""
         self._end_loan()
+        if not self._is_ours():
+            self._users = self._read()
         self._kept = _content(text)  # what a later loan gives back
         self._own(self._kept)
         self._connection.barrier()
         self._tell_settled()
         return self._is_ours()
 
-    def wait_fetched(self, since: int) -> bool:
-        """Wait until a reader has the lent text to its end, not counting the `since` first."""
-        offered = self._offered
-        return offered is not None and self._connection.wait(
-            lambda: any(reader.drained for reader in offered.readers[since:]), FETCH_S
-        )
-
-    def wait_again(self, since: int) -> bool:
-        """Wait a little until a second reader has the text to its end."""
-        offered = self._offered
-        return offered is not None and self._connection.wait(
-            lambda: sum(reader.drained for reader in offered.readers[since:]) > 1, AGAIN_S
-        )
-
-    def readers(self) -> int:
-        """How many have asked for the lent text so far."""
-        return 0 if self._offered is None else len(self._offered.readers)
-
-    def give_back_later(self, *, surely: bool = True) -> None:
-        """Restore the old content soon after the last reader; late when one may still come.
-
-        A frozen window reads when it wakes up: it must not find the old content by then.
-        """
-        self._latest_s = time.monotonic() + (LATEST_S if surely else UNSURE_S)
-        self._put_off(RESTORE_S if surely else UNSURE_S)
+    def give_back_later(self, delay_s: float = RESTORE_S) -> None:
+        """Restore the old content that long after the last reading."""
+        self._latest_s = time.monotonic() + delay_s + LATEST_S
+        self._put_off(delay_s)
         if self._offered is not None:
-            self._offered.on_ended = self._put_off
+            self._offered.on_change = lambda: self._put_off(delay_s)
 
     def give_back(self) -> None:
         """Restore the old content now, unless somebody else has taken the clipboard."""
@@ -144,6 +148,20 @@ class Clipboard:
             self._offered = None
         self._tell_settled()
 
+    def legacy(self) -> tuple[Content, list[str]] | None:
+        """What the user copied, while the clipboard is ours, and the types that it has now."""
+        if not self._users or not self._is_ours() or HINTS.keys() & self._users.keys():
+            return None
+        assert self._offered is not None
+        return self._users, sorted(self._offered.content)
+
+    def rescue(self, text: str) -> None:
+        """Restore the old content where another program has taken `text` over to keep it."""
+        self._connection.barrier()
+        now = self._read()
+        if self._kept and now and text.encode() in now.values():
+            self._own(self._kept)
+
     def when_settled(self, call: Callable[[], None]) -> None:
         """Call once nothing is lent any more, at once if so."""
         if self._restore is None:
@@ -151,7 +169,7 @@ class Clipboard:
         else:
             self._settled.append(call)
 
-    def _put_off(self, delay_s: float = RESTORE_S) -> None:
+    def _put_off(self, delay_s: float) -> None:
         self._cancel_restore()
         left_s = max(0.0, self._latest_s - time.monotonic())
         self._restore = self._connection.after(min(delay_s, left_s), self.give_back)
@@ -165,7 +183,7 @@ class Clipboard:
         """Before other content comes: nothing is to be restored, the last reader may finish."""
         self._cancel_restore()
         if self._offered is not None:
-            self._offered.on_ended = None  # a late reader of the text before
+            self._offered.on_change = None  # a late reader of the text before
             pause_s = self._offered.read_s + PAUSE_S - time.monotonic()
             self._connection.wait(lambda: False, pause_s)
 
@@ -177,17 +195,22 @@ class Clipboard:
     def _is_ours(self) -> bool:
         return self._offered is not None and not self._offered.cancelled
 
-    def _own(self, content: Content) -> None:
+    def _own(self, content: Content) -> Offered:
         source = self._manager.create("create_data_source")
-        offered = Offered(source)
+        offered = Offered(source, dict(content))
 
         def send(mime_type: str, fd: int) -> None:
-            data = content.get(mime_type, b"")
-            offered.readers.append(Sender(self._connection, fd, data, over=offered.ended))
+            readers = readers_of(fd)
+            reading = Reading(readers, offered.judge is not None and offered.judge(readers))
+            offered.readings.append(reading)
+            data = offered.content.get(mime_type, b"")
+            reading.sender = Sender(self._connection, fd, data, over=offered.changed)
+            offered.changed()
 
         def cancelled() -> None:
             offered.cancelled = True
             source.send("destroy")
+            offered.changed()
 
         source.on("send", send)
         source.on("cancelled", cancelled)
@@ -195,6 +218,7 @@ class Clipboard:
             source.send("offer", mime_type)
         self._device.send("set_selection", source)
         self._offered = offered
+        return offered
 
     def _read(self) -> Content | None:
         """All that the clipboard has now; None when it cannot be had."""

@@ -2,15 +2,18 @@
 
 import asyncio
 import contextlib
+from concurrent.futures import Future
+
+import msgspec
 
 from swictation.errors import InjectError
-from swictation.inject.injector import OTHER_WINDOW, Injection, Target
+from swictation.inject.injector import Injection, Target
+from swictation.inject.keeper import leave_behind
 from swictation.inject.sendable import BREAKS, unsendable
 from swictation.inject.wayland.chain import METHODS, Method
 from swictation.inject.wayland.connection import Connection, HungError
 from swictation.inject.wayland.session import Delivery, Session
 from swictation.inject.wayland.wire import WireError
-from swictation.inject.wtype import WtypeInjector
 
 OPEN_S = 5.0
 FOCUS_S = 2.5
@@ -26,13 +29,13 @@ class WaylandInjector:
     name = "wayland"
 
     def __init__(
-        self, connection: Connection, session: Session, wtype: WtypeInjector | None, allowed: str
+        self, connection: Connection, session: Session, display: str | None, allowed: str
     ) -> None:
         """Use `open`."""
+        self._display = display
         self._allowed = allowed
         self._connection = connection
         self._session = session
-        self._wtype = wtype
 
     @classmethod
     async def open(
@@ -47,20 +50,17 @@ class WaylandInjector:
         Without `methods` it can only `offer`. Raises InjectError, also where the compositor lacks
         what the methods need.
         """
-        wtype = WtypeInjector.find(display) if "wtype" in methods else None
         connection = Connection(display)
         try:
             await connection.open(OPEN_S)
-            session = await connection.call(
-                lambda: Session(connection, methods, wtype=wtype is not None), OPEN_S
-            )
+            session = await connection.call(lambda: Session(connection, methods), OPEN_S)
         except WireError as error:
             await connection.close()
             raise InjectError(str(error)) from error
         except asyncio.CancelledError:
             await connection.close()
             raise
-        return cls(connection, session, wtype, BREAKS if allow_newlines else "")
+        return cls(connection, session, display, BREAKS if allow_newlines else "")
 
     @property
     def lost(self) -> str:
@@ -84,10 +84,8 @@ class WaylandInjector:
             return self._hung(delivery, error)
         except Exception as error:  # noqa: BLE001 - the port never raises
             return delivery.broken_off(str(error) or type(error).__name__)
-        if result.outcome == "refused" and self._wtype and "wtype" in delivery.plan.methods:
-            if into is None or await self._has_focus(into):
-                return await self._wtype.inject(text)
-            return Injection("refused", reason=OTHER_WINDOW)
+        if delivery.proof is not None:
+            return msgspec.structs.replace(result, proof=_on_this_loop(delivery.proof))
         return result
 
     async def offer(self, text: str) -> bool:
@@ -98,6 +96,11 @@ class WaylandInjector:
             return await self._connection.call(lambda: self._session.offer(text), OFFER_S)
         except Exception:  # noqa: BLE001 - the port never raises
             return False
+
+    async def withdraw(self) -> None:
+        """See `Injector.withdraw`."""
+        with contextlib.suppress(Exception):  # the port never raises; it stays unproven, then
+            await self._connection.call(self._session.withdraw, OFFER_S)
 
     async def flush(self) -> None:
         """Wait until the clipboard is as it was; the thread stays free meanwhile."""
@@ -113,16 +116,37 @@ class WaylandInjector:
             return None
 
     async def close(self) -> None:
-        """Disconnect: the compositor forgets keyboard, input method and clipboard."""
-        await self.flush()
-        await self._connection.close()
+        """Disconnect: the compositor forgets keyboard, input method and clipboard.
 
-    async def _has_focus(self, window: Target) -> bool:
-        focused = await self.focus()
-        return focused is not None and focused.id == window.id
+        What the user had copied is left to a process that stays until something else is copied.
+        """
+        await self.flush()
+        with contextlib.suppress(Exception):  # the port never raises; then it is lost
+            if legacy := await self._connection.call(self._session.legacy, SETTLE_S):
+                content, types = legacy
+                await asyncio.to_thread(
+                    leave_behind, "wayland", content, self._display or "", *types
+                )
+        await self._connection.close()
 
     @staticmethod
     def _hung(delivery: Delivery, error: HungError) -> Injection:
         if error.args[0] == "busy":
             return Injection("refused", reason="the compositor does not answer")
         return delivery.broken_off("the compositor does not answer")
+
+
+def _on_this_loop(proof: Future[bool]) -> asyncio.Future[bool]:
+    loop = asyncio.get_running_loop()
+    here: asyncio.Future[bool] = loop.create_future()
+
+    def tell(taken: bool) -> None:
+        if not here.done():  # nobody waits any more
+            here.set_result(taken)
+
+    def decided(proof: Future[bool]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(tell, proof.result())
+
+    proof.add_done_callback(decided)
+    return here

@@ -5,24 +5,24 @@ that learns afterwards what the field holds. A seat has one input method; where 
 on-screen keyboard) is it already, this one is refused and tries again at the next text.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from swictation.inject.wayland.connection import Connection
+from swictation.inject.sendable import words
+from swictation.inject.wayland.connection import IN_TEXT_S, Connection
 from swictation.inject.wayland.protocols import INPUT_METHOD_MANAGER
 from swictation.inject.wayland.wire import Remote
 
 PASSWORD, PIN = 8, 12
 """Content purposes of text-input-v3."""
-LONGEST_BYTES = 3000
-"""One piece. The protocol ends at 4000; what is sent together has to fit the 4096 bytes that the
-compositor reads at once, or another client may come in between."""
-ANSWER_S = 3.0
-"""A field that can answer may be frozen so long and still be believed."""
+ANSWER_S = 2.0
+"""A field that can answer and has not by then is busy."""
 MUTE_ANSWER_S = 0.5
 """For a field that does not tell what stands in it; some of these never answer."""
 AGREE_S = 0.3
-"""From its first answer to one that has the text; some fields change what they get."""
+"""From one answer to the next, if there is one; some fields change what they get."""
+SHORT = 1000
+"""Characters. A field that tells less than that before its cursor tells all, or a line."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Progress:
     sent: int = 0
     confirmed: int = 0
     reason: str = ""
-    """Why it stopped before its end, or cannot be believed to have arrived."""
+    """Why it stopped before its end."""
 
 
 class InputMethod:
@@ -55,7 +55,10 @@ class InputMethod:
         self._connection = connection
         self._manager = manager
         self._seat = seat
-        self._serial = 0
+        self._serial = self._serial_sent = 0
+        self._changes = 0
+        """How often a field got the focus or lost it."""
+        self._has_talked = False
         self._field: Field | None = None
         self._pending: Field | None = None
         self.taken = False
@@ -80,47 +83,90 @@ class InputMethod:
             self._apply()
             self._connection.barrier()
 
-    def commit(self, text: str, progress: Progress, undisturbed: Callable[[], bool]) -> None:
-        """Give `text` to the field while `undisturbed`; `progress` tells how far it came.
+    def commit(
+        self,
+        text: str,
+        progress: Progress,
+        undisturbed: Callable[[], bool],
+        has_room: Callable[[], bool],
+    ) -> None:
+        """Give `text` to the field word by word while `undisturbed`; `progress` tells how far.
 
-        Raises WireError; `progress` is right even then.
+        A commit goes to the field that has the focus when the compositor comes to it: one word is
+        the most that can be in the wrong one. Raises WireError; `progress` is right even then.
         """
-        for piece in pieces(text):
+        for word in words(text):
+            if not has_room():
+                progress.reason = "the text field does not read what it is sent"
+            elif not self._has_field() or not undisturbed():
+                progress.reason = "the text field lost the focus"
             if progress.reason:
                 return
-            if not undisturbed() or self.field is None or self.field.is_secret:
-                progress.reason = "the text field lost the focus"
-                return
-            known, serial = self.field, self._serial
-            self._remote.send("commit_string", piece)
-            self._remote.send("commit", serial)
-            progress.sent += len(piece)
-            self._connection.barrier()
-            self._confirm(piece, known, serial, progress)
+            focus = self._changes
+            self._serial_sent = self._serial
+            self._remote.send("commit_string", word)
+            self._remote.send("commit", self._serial)
+            progress.sent += len(word)
+            self._connection.barrier(IN_TEXT_S)
+            if focus != self._changes and not self._was_taken(word):
+                progress.sent -= len(word)
 
-    def _confirm(self, piece: str, known: Field, serial: int, progress: Progress) -> None:
-        """Wait for the field's answer: new state, in which `piece` stands if it tells that."""
-        tells = known.before is not None
-        answered = self._connection.wait(
-            lambda: self._serial > serial, ANSWER_S if tells else MUTE_ANSWER_S
-        )
-        if tells and not answered:
-            progress.reason = "the text field has not answered"
-        elif answered and (
-            not tells or self._connection.wait(lambda: self._ends_with(piece), AGREE_S)
-        ):
-            progress.confirmed += len(piece)
+    def wait_answer(self, text: str) -> bool | None:
+        """After `text` was given to the field: whether it says that it has it.
 
-    def _ends_with(self, piece: str) -> bool:
-        """Whether the field says that `piece` stands before its cursor."""
-        field = self.field
-        # Fields tell a window around the cursor, so only what fits there can be compared.
-        tail = "" if field is None or field.before is None else field.before[-len(piece) :]
-        return bool(tail) and piece.endswith(tail)
+        None when it has not said anything by then; False when it says something else. A field that
+        never tells what it holds (Qt's) says it by answering.
+        """
+        wait = self._connection.wait
+        if not wait(self.has_answered, ANSWER_S if self.is_talkative else MUTE_ANSWER_S):
+            return None
+        self._has_talked = True
+        while not self._holds(text):
+            serial = self._serial
+            if not wait(lambda seen=serial: self._serial != seen, AGREE_S):
+                return False
+        return True
+
+    @property
+    def is_talkative(self) -> bool:
+        """Whether the field, as it was or is, tells what it holds or has ever answered."""
+        return self._has_talked or bool(self._field and self._field.before is not None)
+
+    @property
+    def answers(self) -> int:
+        """How often a field has told its state so far; -1 while there is none."""
+        return -1 if self.field is None else self._serial
+
+    def has_answered(self) -> bool:
+        """Whether a field has told its state since the last commit."""
+        return self.field is not None and self._serial > self._serial_sent
+
+    def _has_field(self) -> bool:
+        """Whether there is one that may be written to; some leave and come back at each commit."""
+        self._connection.wait(lambda: self.field is not None, AGREE_S)
+        return self.field is not None and not self.field.is_secret
+
+    def _was_taken(self, word: str) -> bool:
+        """Whether some field has `word`, of which it is not clear in which it went, if in any.
+
+        The focus moved before the compositor came to it. A field that tells says so. One that does
+        not (foot) takes it or drops it: better a word too much there than one lost here.
+        """
+        self._connection.wait(lambda: bool(self.field and self.field.before != ""), AGREE_S)
+        return bool(self.field and self.field.before and self.field.before.endswith(word))
+
+    def _holds(self, text: str) -> bool:
+        """Whether the field says that `text` stands before its cursor; it may tell a part only."""
+        if self.field is None or self.field.before is None:
+            return self.field is not None
+        before = self.field.before
+        if not before or not text.endswith(before):
+            return before.endswith(text)
+        return len(before) >= SHORT or before == text.rpartition("\n")[2]
 
     def _apply(self) -> None:
         self.taken = False
-        self._serial = 0
+        self._serial = self._serial_sent = 0
         self._field = self._pending = None
         self._remote = self._manager.create("get_input_method", self._seat)
         self._remote.on("activate", self._on_activate)
@@ -131,9 +177,12 @@ class InputMethod:
         self._remote.on("unavailable", self._on_unavailable)
 
     def _on_activate(self) -> None:
+        self._changes += 1
+        self._has_talked = False
         self._pending = Field()
 
     def _on_deactivate(self) -> None:
+        self._changes += 1
         self._pending = None
 
     def _on_surrounding(self, text: str, cursor: int, _anchor: int) -> None:
@@ -151,11 +200,3 @@ class InputMethod:
 
     def _on_unavailable(self) -> None:
         self.taken = True
-
-
-def pieces(text: str) -> Iterator[str]:
-    """`text` in pieces of at most LONGEST_BYTES, none of them empty, no character split."""
-    while text:
-        head = text.encode()[:LONGEST_BYTES].decode(errors="ignore")
-        yield head
-        text = text[len(head) :]

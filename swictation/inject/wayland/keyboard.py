@@ -3,27 +3,23 @@
 Keymap and keys travel in one stream, so a client has always read the keymap that a key was meant
 for. It is created when the daemon starts: on a seat without a keyboard clients listen for keys only
 after one has come. What it typed is never confirmed: the protocol has no way back.
+
+A word goes out at once: at most 2700 bytes, and the compositor handles all that lies in its socket,
+up to 4096 bytes, before anything else. So no focus moves within a word.
 """
 
 import os
 import time
 from collections.abc import Callable
 
+from swictation.inject.sendable import words
 from swictation.inject.wayland import keymap
-from swictation.inject.wayland.connection import Connection
+from swictation.inject.wayland.connection import IN_TEXT_S, Connection
 from swictation.inject.wayland.keymap import Layout
 from swictation.inject.wayland.protocols import VIRTUAL_KEYBOARD_MANAGER
 from swictation.inject.wayland.wire import Remote, WireError
 
 XKB_V1 = 1
-BURST = 16
-"""Characters between two looks at where the focus is: so many at most can go astray. Fewer would
-fill a slow window's socket sooner, as each burst takes a buffer of its own there."""
-LONGEST = 1500
-"""Characters at once. The compositor throws a window out that does not read its events when its
-socket is full: 200 kB. Nobody can ask a window how far it has read, so this is a budget: LONGEST
-at once, PER_S more each second."""
-PER_S = 1000
 
 
 class Keyboard:
@@ -33,8 +29,6 @@ class Keyboard:
         self._connection = connection
         self._remote = manager.create("create_virtual_keyboard", seat)
         self._layout = Layout()
-        self._spent = 0.0
-        self._spent_at_s = 0.0
         self._use(self._layout)
 
     @classmethod
@@ -44,23 +38,21 @@ class Keyboard:
         return None if manager is None else cls(connection, manager, seat)
 
     def type(self, text: str, undisturbed: Callable[[], bool]) -> int:
-        """Type `text`; stops early when not `undisturbed`. The number of characters typed.
+        """Type `text` word by word while `undisturbed`. The number of characters typed.
 
-        Raises WireError with the number so far as its `typed`.
+        Raises BrokenOffError with the number so far as its `typed`.
         """
         typed = 0
         try:
             for layout, piece in keymap.plan(text, self._layout):
-                if layout is not self._layout:
-                    self._use(layout)
-                for start in range(0, len(piece), BURST):
+                for word in words(piece):
                     if not undisturbed():
                         return typed
-                    burst = piece[start : start + BURST]
-                    self._spend()
-                    self._strike(burst)
-                    typed += len(burst)
-                    self._connection.barrier()
+                    if layout is not self._layout:
+                        self._use(layout)
+                    self._strike(word)
+                    typed += len(word)
+                    self._connection.barrier(IN_TEXT_S)
         except WireError as error:
             raise BrokenOffError(typed, str(error)) from error
         return typed
@@ -79,15 +71,6 @@ class Keyboard:
         for modifier in reversed(modifiers):
             self._key(modifier, down=False)
         self._modifiers(0)
-
-    def _spend(self) -> None:
-        """Wait until the budget has room for a burst; a short one takes as much room."""
-        now_s = time.monotonic()
-        self._spent = max(0.0, self._spent - (now_s - self._spent_at_s) * PER_S)
-        self._spent_at_s = now_s
-        self._spent += BURST
-        if self._spent > LONGEST:
-            self._connection.wait(lambda: False, (self._spent - LONGEST) / PER_S)
 
     def _strike(self, text: str) -> None:
         held = 0

@@ -28,6 +28,7 @@ class Sender:
         self._rest = memoryview(content)
         self._over = over
         self.drained = False
+        self.is_over = False
         self._proves = False
         with contextlib.suppress(OSError):
             fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, ONE_PAGE)
@@ -37,6 +38,11 @@ class Sender:
             connection.watch(fd, selectors.EVENT_WRITE, self._writable)
         except PermissionError:  # a plain file: always writable, never watchable
             self._end(drained=False)
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the reader has it all or finds it in the pipe."""
+        return self.drained or (not self.is_over and not self._rest)
 
     def _writable(self) -> None:
         try:
@@ -55,7 +61,7 @@ class Sender:
 
     def _end(self, *, drained: bool) -> None:
         os.close(self._fd)
-        self.drained = drained
+        self.drained, self.is_over = drained, True
         self._over()
 
 

@@ -1,11 +1,13 @@
 """Everything bound on one connection, and a text's way through it. For the connection's thread."""
 
+import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from swictation.inject.injector import OTHER_WINDOW, Injection, Target
 from swictation.inject.sendable import for_terminal, unsendable
-from swictation.inject.wayland import keymap
+from swictation.inject.wayland.backlog import Backlog, Pace
 from swictation.inject.wayland.chain import (
     Method,
     Plan,
@@ -15,11 +17,20 @@ from swictation.inject.wayland.chain import (
     plan,
 )
 from swictation.inject.wayland.connection import Connection
-from swictation.inject.wayland.data_control import Clipboard
+from swictation.inject.wayland.data_control import Clipboard, Content
 from swictation.inject.wayland.input_method import InputMethod, Progress
-from swictation.inject.wayland.keyboard import LONGEST, BrokenOffError, Keyboard
+from swictation.inject.wayland.keyboard import BrokenOffError, Keyboard
+from swictation.inject.wayland.paster import Paster
 from swictation.inject.wayland.toplevels import Toplevels, Window
+from swictation.inject.wayland.unproven import Late, Waiting, lost
 from swictation.inject.wayland.wire import WireError
+
+NOT_TAKEN = "the window has not taken the text yet"
+CLOSES_S = 0.5
+"""From a client's end to that of its window."""
+REST_S = 0.15
+RESTS_WITHIN_S = 1.0
+EARLIER = "the window has not taken an earlier text yet"
 
 
 class ElsewhereError(Exception):
@@ -35,6 +46,8 @@ class Delivery:
     """The window that it is meant for; None for whichever has the focus."""
     progress: Progress = field(default_factory=Progress)
     plan: Plan = field(default_factory=lambda: Plan(()))
+    proof: Future[bool] | None = None
+    """Of an outcome that is unproven."""
 
     def broken_off(self, reason: str) -> Injection:
         """What to report when it ends here: refused only if nothing can have arrived."""
@@ -47,18 +60,27 @@ class Delivery:
 class Session:
     """The input method, keyboard, clipboard and windows of a seat, where they are offered."""
 
-    def __init__(self, connection: Connection, allowed: tuple[Method, ...], *, wtype: bool) -> None:
+    def __init__(self, connection: Connection, allowed: tuple[Method, ...]) -> None:
         """Binds all of them. Raises WireError when there is no seat or no answer."""
         if not connection.display.offers("wl_seat"):
             raise WireError("the compositor has no seat")
         self._connection = connection
         self._allowed = allowed
-        self._wtype = wtype
         seat = connection.display.bind_seat()
         self.toplevels = Toplevels.on(connection)
         self.keyboard = Keyboard.on(connection, seat)
         self.clipboard = Clipboard.on(connection, seat)
         self.input_method = InputMethod.on(connection, seat) if "commit" in allowed else None
+        self._backlog = Backlog(connection.display.address())
+        self._waiting = Waiting(connection)
+        self._paster = (
+            Paster(connection, self.clipboard, self.keyboard, self._backlog, self.toplevels)
+            if self.clipboard and self.keyboard
+            else None
+        )
+        if self.toplevels is not None:
+            self.toplevels.on_closed = self._closed
+        connection.at_end = self.close
         connection.barrier()
         if not allowed and self.clipboard is None:
             raise WireError("the compositor has no data control: no clipboard")
@@ -79,6 +101,8 @@ class Session:
 
     def offer(self, text: str) -> bool:
         """Put `text` into the clipboard to stay; False if it is not there."""
+        if self._paster is not None and not self._paster.is_free:
+            return False
         return self.clipboard is not None and self.clipboard.keep(text)
 
     def deliver(self, delivery: Delivery) -> Injection:
@@ -92,12 +116,16 @@ class Session:
     def _deliver(self, delivery: Delivery) -> Injection:
         self._connection.barrier()
         self._check(delivery)
+        self._let_focus_rest()
+        self._check(delivery)
         window = self._window()
         if window is not None and is_terminal(window.app):
             delivery.text = for_terminal(delivery.text)
         if self.input_method is not None:
             self.input_method.retry()
         delivery.plan = plan(self._situation(), self._allowed)
+        if self._waits_for(window):
+            return Injection("refused", reason=EARLIER)
         ways = {"commit": self._commit, "paste": self._paste, "type": self._type}
         reasons = [delivery.plan.reason] if delivery.plan.reason else []
         for method in delivery.plan.methods:
@@ -116,6 +144,47 @@ class Session:
         else:
             self.clipboard.when_settled(lambda: future.set_result(None))
         return future
+
+    def withdraw(self) -> None:
+        """Take back a text that is on offer; what lies in a window's socket cannot be."""
+        if self._paster is not None:
+            self._paster.withdraw()
+
+    def legacy(self) -> tuple[Content, list[str]] | None:
+        """What the user copied, to be kept after our end; None where a key of ours may paste it."""
+        if self.clipboard is None or (self._paster is not None and not self._paster.is_free):
+            return None
+        self.clipboard.give_back()
+        return self.clipboard.legacy()
+
+    def close(self) -> None:
+        """The connection ends: whoever waits for a proof has it, nothing is on offer any more."""
+        self._waiting.close()
+        if self._paster is not None:
+            self._paster.close()
+
+    def _closed(self, window: Window) -> None:
+        self._waiting.window_closed(window)
+        if self._paster is not None:
+            self._paster.window_closed(window)
+
+    def _let_focus_rest(self) -> None:
+        """Qt drops what comes right after the focus. Raises ElsewhereError if that never rests."""
+        toplevels, end_s = self.toplevels, time.monotonic() + RESTS_WITHIN_S
+        while toplevels and (left_s := toplevels.moved_s + REST_S - time.monotonic()) > 0:
+            if time.monotonic() > end_s:
+                raise ElsewhereError
+            self._connection.wait(lambda: False, left_s)
+
+    def _same_focus(self) -> Callable[[], bool]:
+        """Tells whether the focus has not moved since now: not even away and back."""
+        toplevels = self.toplevels
+        moves = toplevels.moves if toplevels else 0
+        return lambda: toplevels is None or toplevels.moves == moves
+
+    def _waits_for(self, window: Window | None) -> bool:
+        """Whether an earlier text is unproven in `window`: what follows must not overtake it."""
+        return self._waiting.has(window) or bool(self._paster and self._paster.holds(window))
 
     def _window(self) -> Window | None:
         return self.toplevels.focused if self.toplevels is not None else None
@@ -144,70 +213,97 @@ class Session:
             field=kind,
             terminal=bool(window and is_terminal(window.app)),
             window=None if self.toplevels is None else window is not None,
-            clipboard=self.clipboard is not None,
+            clipboard=self._paster is not None and self._paster.is_free,
             keyboard=self.keyboard is not None,
-            wtype=self._wtype,
         )
 
     def _commit(self, delivery: Delivery) -> Injection:
-        assert self.input_method is not None
-        progress = delivery.progress
-        at_start = self._window()
+        im, progress, at_start = self.input_method, delivery.progress, self._window()
+        assert im is not None
         self._check(delivery)
-        self.input_method.commit(delivery.text, progress, lambda: self._window() is at_start)
+        if im.field is None:
+            return Injection("refused", reason="the text field lost the focus")
+        pace = Pace(self._connection, self._backlog)
+        im.commit(delivery.text, progress, self._same_focus(), pace.has_room)
+        if not progress.sent:
+            return Injection("refused", reason=progress.reason)
+        pace.look()
+        sent = delivery.text[: progress.sent]
+        is_talkative = im.is_talkative
+        has_it = im.wait_answer(sent)
+        is_silent = has_it is None and is_talkative and self._window() is at_start
+        has_read = pace.wait_read()
+        if self._took_it_along(at_start, pace):
+            return self._unproven(delivery, lost())
+        if not has_read or is_silent:
+            seen = im.answers
+            late = Late(pace, lambda: im.answers > seen and self._window() is at_start)
+            return self._unproven(
+                delivery, self._waiting.add(at_start, late.has_arrived, pace.is_gone)
+            )
+        progress.confirmed = len(sent) if has_it else 0
         if progress.reason:
             return delivery.broken_off(progress.reason)
-        everything = progress.confirmed == len(delivery.text)
-        return Injection("confirmed" if everything else "typed", progress.sent, progress.confirmed)
+        return Injection("confirmed" if has_it else "typed", progress.sent, progress.confirmed)
 
     def _paste(self, delivery: Delivery) -> Injection:
-        assert self.clipboard is not None
-        assert self.keyboard is not None
+        assert self._paster is not None
         length = len(delivery.text)
-        try:
-            if not self.clipboard.lend(delivery.text):
-                return Injection("refused", reason="the clipboard's content cannot be kept")
-            self._check(delivery)
-            before = self.clipboard.readers()
-            window = self._window()
-            app = window.app if window else ""
-            shift = (keymap.SHIFT,) if is_terminal(app) else ()
-            delivery.progress.sent = length
-            self.keyboard.shortcut(keymap.CONTROL, *shift, key=keymap.KEY_V)
-            fetched = self.clipboard.wait_fetched(before)
-            surely = fetched and (not is_chromium(app) or self.clipboard.wait_again(before))
-        except (WireError, ElsewhereError):
-            self.clipboard.give_back_later(surely=delivery.progress.sent == 0)
-            raise
-        self.clipboard.give_back_later(surely=surely)
-        if not fetched:
-            return delivery.broken_off("no window has fetched the text from the clipboard")
-        if not surely:
-            return Injection("typed", sent=length)
-        delivery.progress.confirmed = length
-        return Injection("confirmed", length, length)
+        same_focus = self._same_focus()
+
+        def check() -> None:
+            if not same_focus():
+                raise ElsewhereError
+
+        self._check(delivery)
+        paste = self._paster.paste(delivery.text, self._window(), check)
+        if isinstance(paste, str):
+            return Injection("refused", reason=paste)
+        if paste.is_stray:
+            raise ElsewhereError
+        delivery.progress.sent = length
+        if paste.is_taken:
+            delivery.progress.confirmed = length
+            return Injection("confirmed", length, length)
+        return self._unproven(delivery, paste.proof)
 
     def _type(self, delivery: Delivery) -> Injection:
         assert self.keyboard is not None
-        if len(delivery.text) > LONGEST:
-            return Injection("refused", reason=f"more than {LONGEST} characters to type")
         if unsendable(delivery.text):
             return Injection("refused", reason="a line break would have to be a key")
         self._check(delivery)
         at_start = self._window()
         if at_start and is_chromium(at_start.app) and max(delivery.text) > "\uffff":
             return Injection("refused", reason=f"{at_start.app} takes no such character as a key")
-
+        pace = Pace(self._connection, self._backlog)
+        same_focus = self._same_focus()
         try:
             delivery.progress.sent = self.keyboard.type(
-                delivery.text, lambda: self._window() is at_start
+                delivery.text, lambda: pace.has_room() and same_focus()
             )
         except BrokenOffError as error:
             delivery.progress.sent = error.typed
             raise
+        has_read = pace.wait_read()
+        if self._took_it_along(at_start, pace):
+            return self._unproven(delivery, lost())
+        if not has_read:
+            return self._unproven(delivery, self._waiting.add(at_start, pace.is_read, pace.is_gone))
         if delivery.progress.sent < len(delivery.text):
-            return delivery.broken_off("the focus moved")
+            moved = not same_focus()
+            return delivery.broken_off("the focus moved" if moved else "the window reads nothing")
         return Injection("typed", sent=delivery.progress.sent)
+
+    def _took_it_along(self, window: Window | None, pace: Pace) -> bool:
+        """Whether the window has gone with unread text."""
+        toplevels = self.toplevels
+        if toplevels is None or not pace.has_lost_one:
+            return False
+        return self._connection.wait(lambda: not toplevels.have(window), CLOSES_S)
+
+    def _unproven(self, delivery: Delivery, proof: Future[bool]) -> Injection:
+        delivery.proof = proof
+        return Injection("unproven", sent=delivery.progress.sent, reason=NOT_TAKEN)
 
 
 def _id(window: Window) -> str:

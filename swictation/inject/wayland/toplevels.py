@@ -2,6 +2,8 @@
 
 import itertools
 import struct
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from swictation.inject.wayland.connection import Connection
@@ -28,6 +30,12 @@ class Toplevels:
     def __init__(self, manager: Remote) -> None:
         self._manager = manager
         self._windows: dict[Remote, Window] = {}
+        self.on_closed: Callable[[Window], None] = lambda _: None
+        """Called with a window that is gone."""
+        self.moves = 0
+        """How often the focus has come or gone."""
+        self.moved_s = 0.0
+        """When it last did."""
         manager.on("toplevel", self._on_toplevel)
 
     @classmethod
@@ -41,6 +49,10 @@ class Toplevels:
         """The window with the focus."""
         return next((window for window in self._windows.values() if window.active), None)
 
+    def have(self, window: Window | None) -> bool:
+        """Whether it is there still."""
+        return any(one is window for one in self._windows.values())
+
     def _on_toplevel(self, handle: Remote) -> None:
         window = self._windows[handle] = Window(next(_numbers))
         pending = Window(window.number)
@@ -52,11 +64,15 @@ class Toplevels:
             pending.active = (ACTIVATED,) in struct.iter_unpack("=I", states)
 
         def done() -> None:
+            if window.active != pending.active:
+                self.moves += 1
+                self.moved_s = time.monotonic()
             window.app, window.active = pending.app, pending.active
 
         def closed() -> None:
             del self._windows[handle]
             handle.send("destroy")
+            self.on_closed(window)
 
         handle.on("app_id", app_id)
         handle.on("state", state)

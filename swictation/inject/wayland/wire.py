@@ -11,6 +11,7 @@ with the type checker's strictest rules off.
 import errno
 import os
 import re
+import socket
 import types
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -200,6 +201,12 @@ class Display:
 
     def fileno(self) -> int:
         return self._display.get_fd()
+
+    def address(self) -> str:
+        """The path on which the compositor listens, "" where that is none."""
+        with socket.socket(fileno=os.dup(self.fileno())) as link:
+            name = link.getpeername()
+        return name if isinstance(name, str) else ""
 
     def offers(self, interface: str) -> bool:
         """Whether the compositor has announced the global `interface`."""

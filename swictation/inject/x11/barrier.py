@@ -1,11 +1,12 @@
 """Proofs that somebody else has handled everything that was sent before."""
 
+from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Literal
 
 from Xlib import X
-from Xlib.error import CatchError
+from Xlib.error import CatchError, XError
 from Xlib.protocol import rq
 
 from swictation.inject.x11.connection import Connection
@@ -16,6 +17,7 @@ Crossing = Literal["crossed", "silent", "gone"]
 TIMEOUT_S = 2.5
 WM_TIMEOUT_S = 0.5
 _WM_MISSES = 2
+_FIRST = 0x5717_0000
 
 
 class Barrier:
@@ -27,48 +29,85 @@ class Barrier:
 
     def __init__(self, connection: Connection) -> None:
         self._x = connection
-        self._serial = 0x5717_0000
-        self._last_pong = 0
-        self._watched = 0
-        self._is_gone = False
+        self._serial = _FIRST
+        self._watched: Counter[int] = Counter()
+        self._gone: set[int] = set()
+        self._pongs: dict[int, int] = {}
         self._frame_answers = 0
         self._wm_misses = 0
         connection.on_event(self._handle)
 
-    @contextmanager
-    def listening(self, focus: Focus) -> Generator[None]:
-        """Hear pongs, and at once when the window is destroyed.
+    def watch(self, toplevel: int) -> None:
+        """Hear its pongs, and at once when it is destroyed, until `unwatch`.
 
-        Only for the length of an injection: the root tells of every window that moves, and an
-        idle daemon shall not wake for that. Most clients send their pong to those who selected
+        Only while something is under way: the root tells of every window that moves, and an idle
+        daemon shall not wake for that. Most clients send their pong to those who selected
         SubstructureNotify, Qt to StructureNotify.
         """
-        self._watched, self._is_gone = focus.toplevel, False
-        top = self._x.window(focus.toplevel)
+        self._watched[toplevel] += 1
+        if self._watched[toplevel] > 1:
+            return
+        self._gone.discard(toplevel)
+        top = self._x.window(toplevel)
         self._x.root.change_attributes(event_mask=X.SubstructureNotifyMask | X.StructureNotifyMask)
         top.change_attributes(event_mask=X.StructureNotifyMask, onerror=CatchError())
         try:
+            top.get_attributes()
+        except XError:
+            self._gone.add(toplevel)
+
+    def unwatch(self, toplevel: int) -> None:
+        """Hear it no more, once this was called as often as `watch`."""
+        self._watched[toplevel] -= 1
+        if self._watched[toplevel] > 0:
+            return
+        del self._watched[toplevel]
+        self._gone.discard(toplevel)
+        self._pongs.pop(toplevel, None)
+        top = self._x.window(toplevel)
+        top.change_attributes(event_mask=X.NoEventMask, onerror=CatchError())
+        if not self._watched:
+            self._x.root.change_attributes(event_mask=X.NoEventMask)
+
+    @contextmanager
+    def watching(self, focus: Focus) -> Generator[None]:
+        """`watch` for the length of an injection."""
+        self.watch(focus.toplevel)
+        try:
             yield
         finally:
-            top.change_attributes(event_mask=X.NoEventMask, onerror=CatchError())
-            self._x.root.change_attributes(event_mask=X.NoEventMask)
-            self._watched = 0
+            self.unwatch(focus.toplevel)
+
+    def is_gone(self, focus: Focus) -> bool:
+        """Whether its application window, which is watched, was destroyed."""
+        return focus.toplevel in self._gone
+
+    def ping(self, focus: Focus) -> int:
+        """Ping `focus`, which must answer pings and be watched; the number of the ping."""
+        self._serial += 1
+        top = self._x.window(focus.toplevel)
+        ping = [self._x.atom("_NET_WM_PING"), self._serial, focus.toplevel]
+        self._x.message(top, "WM_PROTOCOLS", ping, to=top)
+        return self._serial
+
+    def has_answered(self, focus: Focus, serial: int) -> bool:
+        """Whether this ping, or a later one, has come back."""
+        return self._pongs.get(focus.toplevel, 0) >= serial
 
     def cross(self, focus: Focus, timeout_s: float = TIMEOUT_S) -> Crossing:
-        """Ping `focus`, which must answer pings, and wait for its pong."""
-        self._serial += 1
-        serial = self._serial
-        top = self._x.window(focus.toplevel)
-        ping = [self._x.atom("_NET_WM_PING"), serial, focus.toplevel]
-        caught = self._x.message(top, "WM_PROTOCOLS", ping, to=top)
+        """Ping `focus` and wait for its pong."""
+        return self.wait(focus, self.ping(focus), timeout_s)
 
-        def gone() -> bool:
-            return self._is_gone or caught.get_error() is not None
+    def wait(self, focus: Focus, serial: int, timeout_s: float = TIMEOUT_S) -> Crossing:
+        """Wait for the pong of a ping."""
 
-        answered = self._x.pump(lambda: self._last_pong == serial or gone(), timeout_s)
-        if self._last_pong == serial:
+        def over() -> bool:
+            return self.has_answered(focus, serial) or self.is_gone(focus)
+
+        ended = self._x.pump(over, timeout_s)
+        if self.has_answered(focus, serial):
             return "crossed"
-        return "gone" if answered else "silent"
+        return "gone" if ended else "silent"
 
     def cross_window_manager(self) -> bool:
         """True once the window manager has handled a remapping: it binds its keys anew."""
@@ -83,11 +122,12 @@ class Barrier:
 
     def _handle(self, event: rq.Event) -> None:
         if event.type == X.ClientMessage and event.client_type == self._x.atom("WM_PROTOCOLS"):
-            data = event.data[1]
-            if data[0] == self._x.atom("_NET_WM_PING"):
-                self._last_pong = int(data[1])
-        elif event.type == X.DestroyNotify and event.window.id == self._watched:
-            self._is_gone = True
+            kind, serial, toplevel = (int(number) for number in event.data[1][:3])
+            ours = _FIRST < serial <= self._serial  # a window manager pings with its clock
+            if kind == self._x.atom("_NET_WM_PING") and toplevel in self._watched and ours:
+                self._pongs[toplevel] = max(serial, self._pongs.get(toplevel, 0))
+        elif event.type == X.DestroyNotify and event.window.id in self._watched:
+            self._gone.add(int(event.window.id))
         elif (
             event.type == X.PropertyNotify
             and event.window == self._x.own

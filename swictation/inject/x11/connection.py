@@ -2,7 +2,8 @@
 
 import select
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ from Xlib import X, Xatom
 from Xlib.display import Display
 from Xlib.error import CatchError, ConnectionClosedError, DisplayError, XError
 from Xlib.protocol import event as xevent
-from Xlib.protocol import rq
+from Xlib.protocol import request, rq
 from Xlib.protocol.request import SetSelectionOwner
 from Xlib.xobject.drawable import Window
 
@@ -70,6 +71,11 @@ class Connection:
     def display(self) -> Display:
         """The raw display, for requests that have no method here."""
         return self._display
+
+    @property
+    def name(self) -> str:
+        """Of the display."""
+        return str(self._display.get_display_name())
 
     @property
     def client_mask(self) -> int:
@@ -137,6 +143,29 @@ class Connection:
         """The window that owns a selection, or 0."""
         owner: Any = self._display.get_selection_owner(selection)  # the stubs say int alone
         return int(getattr(owner, "id", owner))
+
+    @contextmanager
+    def alone(self) -> Generator[None]:
+        """Nobody else is served meanwhile: what is asked inside still holds when it is acted on.
+
+        Never wait inside; a round trip or two is all that the desktop has to stand still for.
+        """
+        self._display.grab_server()
+        try:
+            yield
+        finally:
+            self._display.ungrab_server()
+            self._display.flush()
+
+    def focus_and_mask(self) -> tuple[int, int]:
+        """The window with the keyboard focus (0: none), modifiers and layout; one round trip."""
+        raw = self._display.display
+        focus = request.GetInputFocus(display=raw, defer=True)
+        pointer = request.QueryPointer(display=raw, defer=True, window=self.root)
+        focus.reply()
+        pointer.reply()
+        focused: Any = focus.focus
+        return int(getattr(focused, "id", focused)), int(pointer.mask)
 
     def disown(self, selection: int) -> None:
         """Leave a selection without owner."""

@@ -1,5 +1,6 @@
 """All that the display thread works with, and the choice between typing and pasting."""
 
+from concurrent.futures import Future
 from typing import Literal
 
 from swictation.inject.injector import OTHER_WINDOW, Injection, Target
@@ -8,13 +9,17 @@ from swictation.inject.x11.barrier import Barrier
 from swictation.inject.x11.clipboard import Clipboard
 from swictation.inject.x11.connection import Connection
 from swictation.inject.x11.focus import FOCUS_RETURN_S, MOVED, Focus, read_focus
-from swictation.inject.x11.keyboard import Keyboard
-from swictation.inject.x11.ledger import Halted, Ledger, Refused
+from swictation.inject.x11.keys.keyboard import Keyboard
+from swictation.inject.x11.keys.typist import Typist
+from swictation.inject.x11.keys.unread import UnreadKeys
+from swictation.inject.x11.ledger import Halted, Ledger, Refused, Unproven
 from swictation.inject.x11.paster import Paster
-from swictation.inject.x11.selection import Selections
-from swictation.inject.x11.typist import Typist
+from swictation.inject.x11.selection import Content, Selection
 
 Method = Literal["type", "paste", "either"]
+
+Delivered = tuple[Injection, "Future[bool] | None"]
+"""With the proof of what is unproven."""
 
 MAX_NEWCOMERS = 6
 """Above it a remapping costs the window manager more than a paste."""
@@ -34,12 +39,13 @@ class Desk:
         self.connection = Connection(display_name)
         self._keyboard = Keyboard(self.connection)
         self._barrier = Barrier(self.connection)
-        self._typist = Typist(self.connection, self._keyboard, self._barrier)
+        self._unread = UnreadKeys(self._barrier, self._keyboard.spares)
+        self._typist = Typist(self.connection, self._keyboard, self._barrier, self._unread)
         self._paster = Paster(
             self.connection,
             self._keyboard,
             self._barrier,
-            Selections(self.connection),
+            Selection(self.connection),
             Clipboard(self.connection),
         )
 
@@ -50,6 +56,7 @@ class Desk:
 
     def tend(self) -> None:
         """What is to be done between two injections."""
+        self._unread.tend()
         self._paster.tend()
 
     def target(self) -> Target | None:
@@ -61,28 +68,45 @@ class Desk:
         """Put `text` on the clipboard to stay; False if it cannot be."""
         return self._paster.offer(text)
 
+    def withdraw(self) -> None:
+        """See `Injector.withdraw`."""
+        self._paster.withdraw()
+
     def deliver(
         self, text: str, method: Method, ledger: Ledger, into: Target | None = None
-    ) -> Injection:
+    ) -> Delivered:
         """Deliver `text` to the focused window by `method`; with `into`, only if it is that one."""
+        proof = None
         try:
             focus = self._focus(into)
-            with self._barrier.listening(focus):
-                self._deliver(
-                    for_terminal(text) if focus.is_terminal else text, method, focus, ledger
-                )
+            if reason := self._paster.why_not(focus) or self._unread.why_not(focus):
+                raise Refused(reason)
+            with self._barrier.watching(focus):
+                self._deliver(text, method, focus, ledger)
         except Refused as end:
             reason = OTHER_WINDOW if end.reason == MOVED else end.reason
-            return outcome(text, ledger.read(), reason)
         except Halted as end:
-            return outcome(text, ledger.read(), end.reason)
-        return outcome(text, ledger.read(), "")
+            reason = end.reason
+        except Unproven as end:
+            reason, proof = end.reason, end.proof
+        else:
+            reason = ""
+        return outcome(text, ledger.read(), reason, is_open=proof is not None), proof
 
-    def close(self) -> None:
-        """Give back keycodes and clipboard, and leave."""
-        self._paster.give_back()
-        self._keyboard.give_back()
-        self.connection.close()
+    def close(self) -> Content:
+        """Give back keycodes and clipboard, and leave; what of the clipboard is to outlive it.
+
+        The connection stays open: with it what was given back would go.
+        """
+        kept = self._paster.close()
+        self._unread.close()
+        self._typist.close()
+        return kept
+
+    def abandon(self) -> None:
+        """The display is gone: no text that is unproven will arrive."""
+        self._paster.abandon()
+        self._unread.close()
 
     def _focus(self, into: Target | None) -> Focus:
         """Who gets all of the text: from here on each key asks whether it still has the focus."""
@@ -107,6 +131,9 @@ class Desk:
         return found[-1] if found else None
 
     def _deliver(self, text: str, method: Method, focus: Focus, ledger: Ledger) -> None:
+        if focus.is_terminal:
+            # Between a paste key and its handling another clipboard may come under it, and run.
+            return self._typist.type(for_terminal(text), focus, ledger)
         if method == "type":
             return self._typist.type(text, focus, ledger)
         if method == "either" and prefers_typing(
@@ -130,9 +157,14 @@ class Desk:
             self._paster.paste(text, focus, ledger)
 
 
-def outcome(text: str, counts: tuple[int, int], reason: str) -> Injection:
-    """The port's words for what the ledger says; an empty `reason` means it ran to the end."""
+def outcome(text: str, counts: tuple[int, int], reason: str, *, is_open: bool = False) -> Injection:
+    """The port's words for what the ledger says; an empty `reason` means it ran to the end.
+
+    `is_open`: what was sent and is not confirmed may arrive yet.
+    """
     sent, confirmed = counts
+    if is_open:
+        return Injection("unproven", sent, confirmed, reason)
     if reason and not sent:
         return Injection("refused", reason=reason)
     if reason:

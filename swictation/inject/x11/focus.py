@@ -6,16 +6,15 @@ from Xlib.xobject.drawable import Window
 
 from swictation.inject.injector import Target
 from swictation.inject.x11.connection import Connection
+from swictation.inject.x11.programs import holds_terminal, process_of
 
-# They paste PRIMARY on Shift+Insert, and Control+V is a character to them.
-_PRIMARY_TERMINALS = frozenset({"xterm", "uxterm", "urxvt", "rxvt"})
-_TERMINALS = _PRIMARY_TERMINALS | {
+_TERMINALS = frozenset({
     "alacritty", "com.mitchellh.ghostty", "deepin-terminal", "foot", "ghostty", "gnome-terminal",
     "gnome-terminal-server", "guake", "kgx", "kitty", "konsole", "lxterminal", "mate-terminal",
-    "org.gnome.console", "org.wezfurlong.wezterm", "qterminal", "sakura", "st", "st-256color",
-    "terminator", "terminology", "tilda", "tilix", "wezterm", "wezterm-gui", "xfce4-terminal",
-    "yakuake",
-}  # fmt: skip
+    "org.gnome.console", "org.wezfurlong.wezterm", "qterminal", "rxvt", "sakura", "st",
+    "st-256color", "terminator", "terminology", "tilda", "tilix", "wezterm", "wezterm-gui",
+    "xfce4-terminal", "urxvt", "uxterm", "xterm", "yakuake",
+})  # fmt: skip
 
 _MAX_DEPTH = 32
 
@@ -34,14 +33,13 @@ class Focus(msgspec.Struct, frozen=True):
     answers_ping: bool
     client: int
     """The XID base of the client: all its windows have it."""
+    pid: int = 0
+    """The client's process; 0 if unknown."""
 
     @property
     def is_terminal(self) -> bool:
-        return not _TERMINALS.isdisjoint(self.classes)
-
-    @property
-    def pastes_primary(self) -> bool:
-        return not _PRIMARY_TERMINALS.isdisjoint(self.classes)
+        """By its name, or because it has a pseudo-terminal."""
+        return not _TERMINALS.isdisjoint(self.classes) or holds_terminal(self.pid)
 
     @property
     def target(self) -> Target:
@@ -73,24 +71,26 @@ def read_focus(x: Connection) -> Focus | None:
     return None
 
 
-def has_focus(x: Connection, focus: Focus) -> bool:
-    """True while the same application window has it, be it on another of its own windows."""
+def holder(x: Connection, focus: Focus) -> int | None:
+    """The window that has the focus, if it belongs to the application window of `focus`."""
     focused = x.display.get_input_focus().focus
     if isinstance(focused, int):
-        return False
+        return None
     if focused.id == focus.window:
-        return True
+        return focus.window
     now = read_focus(x)
-    return now is not None and now.toplevel == focus.toplevel
+    return now.window if now and now.toplevel == focus.toplevel else None
 
 
 def _describe(x: Connection, focused: Window, top: Window) -> Focus:
     protocols = x.read(top, "WM_PROTOCOLS")
     names = top.get_wm_class() or ()
+    client = int(focused.id) & ~x.client_mask
     return Focus(
         window=int(focused.id),
         toplevel=int(top.id),
         classes=tuple(name.lower() for name in names),
         answers_ping=protocols is not None and x.atom("_NET_WM_PING") in protocols.numbers,
-        client=int(focused.id) & ~x.client_mask,
+        client=client,
+        pid=process_of(x, client),
     )

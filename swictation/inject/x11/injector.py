@@ -1,8 +1,11 @@
 """The port over X11: typing, pasting, or whichever suits the window and the text."""
 
 import asyncio
+import contextlib
 from concurrent.futures import Future
 from typing import TypeVar
+
+import msgspec
 
 from swictation.errors import InjectError
 from swictation.inject.injector import Injection, Target
@@ -14,7 +17,8 @@ from swictation.inject.x11.thread import DisplayThread
 OPEN_TIMEOUT_S = 3.0
 STALL_S = 4.0
 """Longer than any single wait inside an injection: the server itself hangs then."""
-_CLOSE_S = 1.0
+_CLOSE_S = 4.0
+"""Starting a keeper of the user's clipboard takes the most of it."""
 
 T = TypeVar("T")
 
@@ -24,7 +28,7 @@ class X11Injector:
 
     `method` "either" types where the window proves that it reads the keys and few characters
     are foreign to its layout, else pastes, and types where the clipboard cannot be kept. A
-    second method is tried only while surely nothing has arrived.
+    second method is tried only while surely nothing has arrived. Into terminals all type.
     """
 
     def __init__(
@@ -33,6 +37,7 @@ class X11Injector:
         self._display = display
         self._method: Method = method
         self._allowed = BREAKS if allow_newlines else ""
+        self._proofs: set[asyncio.Future[bool]] = set()
 
     @classmethod
     async def open(
@@ -92,7 +97,10 @@ class X11Injector:
             return outcome(text, ledger.abandon(), self.lost or type(error).__name__)
         if answer is None:
             return outcome(text, ledger.abandon(), "the X server does not answer")
-        return answer
+        injection, proof = answer
+        if proof is None:
+            return injection
+        return msgspec.structs.replace(injection, proof=self._follow(proof))
 
     async def offer(self, text: str) -> bool:
         """See `Injector.offer`."""
@@ -104,6 +112,11 @@ class X11Injector:
             raise
         except Exception:  # noqa: BLE001 - as above; it is not there, then
             return False
+
+    async def withdraw(self) -> None:
+        """See `Injector.withdraw`."""
+        with contextlib.suppress(Exception):  # python-xlib's many errors: it is gone, then
+            await self._answer(self._display.call(lambda desk: desk.withdraw()))
 
     async def flush(self) -> None:
         """Nothing to settle: the clipboard is given back by itself."""
@@ -123,6 +136,22 @@ class X11Injector:
         if not await asyncio.to_thread(self._display.join, _CLOSE_S):
             self._display.sever()
             await asyncio.to_thread(self._display.join, 1.0)
+        for proof in tuple(self._proofs):
+            _decide(proof, False)
+
+    def _follow(self, proof: "Future[bool]") -> "asyncio.Future[bool]":
+        """The display thread's proof as the run loop's."""
+        loop = asyncio.get_running_loop()
+        mine: asyncio.Future[bool] = loop.create_future()
+        self._proofs.add(mine)
+        mine.add_done_callback(self._proofs.discard)
+
+        def tell(decided: "Future[bool]") -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(_decide, mine, decided.result())
+
+        proof.add_done_callback(tell)
+        return mine
 
     async def _answer(self, call: "Future[T]") -> T | None:
         """The call's result, or None if the server stalls."""
@@ -135,6 +164,11 @@ class X11Injector:
             return waiting.result()
         waiting.add_done_callback(_forget)
         return None
+
+
+def _decide(proof: "asyncio.Future[bool]", arrived: bool) -> None:
+    if not proof.done() and not proof.get_loop().is_closed():
+        proof.set_result(arrived)
 
 
 def _forget(future: "asyncio.Future[T]") -> None:

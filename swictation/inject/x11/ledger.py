@@ -1,6 +1,7 @@
 """What one injection has sent, as both threads see it."""
 
 import threading
+from concurrent.futures import Future
 
 
 class Refused(Exception):
@@ -21,6 +22,15 @@ class Halted(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class Unproven(Exception):
+    """It ended in the middle: what is not confirmed waits in the window, for `proof`."""
+
+    def __init__(self, reason: str, proof: "Future[bool]") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.proof = proof
 
 
 class Ledger:

@@ -3,19 +3,21 @@
 import time
 
 import msgspec
-from Xlib import Xatom
 
 from swictation.inject.x11.barrier import Barrier
 from swictation.inject.x11.clipboard import Clipboard
 from swictation.inject.x11.connection import Connection, Property
-from swictation.inject.x11.focus import FOCUS_RETURN_S, MOVED, Focus, has_focus
-from swictation.inject.x11.keyboard import Keyboard
-from swictation.inject.x11.ledger import Halted, Ledger, Refused
-from swictation.inject.x11.selection import Content, Selections
+from swictation.inject.x11.focus import FOCUS_RETURN_S, MOVED, Focus
+from swictation.inject.x11.keys.keyboard import Keyboard
+from swictation.inject.x11.ledger import Ledger, Refused, Unproven
+from swictation.inject.x11.pastekey import PasteKey
+from swictation.inject.x11.programs import is_stopped
+from swictation.inject.x11.selection import HINT, Content, Offer, Selection
+
+NOT_TAKEN = "the window has not taken the text yet"
 
 _FETCH_S = 2.5
-"""A window that hangs for a second still gets its text."""
-_NEXT_CHORD_S = 0.5
+"""A window that hangs for a second still gets its text before anybody is told."""
 _READ_S = 0.05
 _LEARN_S = 0.15
 _AGAIN_S = 1.0
@@ -24,8 +26,7 @@ _QUIET_S = 0.1
 """Chromium asks about 17 times for one paste; the next text waits until it is through."""
 _GIVE_BACK_S = 0.5
 _GIVE_BACK_LATEST_S = 3.0
-_GIVE_BACK_SILENT_S = 10.0
-"""A window that has the key but never asked may still ask when it thaws: for our text, then."""
+_POLL_S = 0.02
 
 _RESERVE_TRIES = 4
 
@@ -41,16 +42,11 @@ class Chord(msgspec.Struct, frozen=True):
 
 
 def chords(focus: Focus, *, has_letter: bool) -> tuple[Chord, ...]:
-    """The shortcuts to try in turn on `focus`.
+    """The shortcuts to try in turn on `focus`, the second once the first is proven spent.
 
     `has_letter` says whether the active layout has a v: Chromium knows no Control+V without one.
-    The second is tried only when the window has proven that it let the first pass; to Tk
-    Shift+Insert means PRIMARY, but it answers no ping and never gets there.
+    To Tk Shift+Insert means PRIMARY, but it answers no ping.
     """
-    if focus.pastes_primary:
-        return (Chord(control=False, shift=True, letter=False),)
-    if focus.is_terminal:
-        return (Chord(control=True, shift=True, letter=True),)
     control_v = Chord(control=True, shift=False, letter=True)
     if has_letter or not focus.answers_ping:
         return (control_v,)
@@ -58,9 +54,8 @@ def chords(focus: Focus, *, has_letter: bool) -> tuple[Chord, ...]:
 
 
 class _Loan(msgspec.Struct):
-    """A selection that is to be given back."""
+    """The clipboard, which is to be given back."""
 
-    selection: int
     old: Content
     reader: int
     """The client that the text is for."""
@@ -69,22 +64,27 @@ class _Loan(msgspec.Struct):
 
 
 class Paster:
-    """Owns the selection, presses the shortcut, and waits for the focused client to fetch."""
+    """Owns the clipboard, presses the shortcut, and waits for the focused client to fetch.
+
+    At most one of its keys is unread anywhere. While one is, the clipboard holds that key's text
+    and nothing else: no other text, and not what was there before.
+    """
 
     def __init__(
         self,
         connection: Connection,
         keyboard: Keyboard,
         barrier: Barrier,
-        selections: Selections,
+        selection: Selection,
         clipboard: Clipboard,
     ) -> None:
         self._x = connection
         self._keyboard = keyboard
         self._barrier = barrier
-        self._selections = selections
+        self._selection = selection
         self._clipboard = clipboard
         self._loan: _Loan | None = None
+        self._key: PasteKey | None = None
         self._reads: dict[tuple[int, tuple[str, ...]], int] = {}
         """How often a client was seen to read one paste."""
 
@@ -92,26 +92,24 @@ class Paster:
         """Paste `text`; returns once the focused client has fetched it.
 
         Raises `Refused` while it has surely not arrived (`try_other` where keys may do),
-        `Halted` after.
+        `Unproven` where it may come yet.
         """
+        if self._key:
+            raise Refused("the clipboard is still another window's", try_other=True)
         payload = self._payload(text)
         self._keyboard.wait_for_release()
         self._keyboard.refresh()
-        selection = Xatom.PRIMARY if focus.pastes_primary else self._x.atom("CLIPBOARD")
         has_letter = self._keyboard.keymap.native("v", self._keyboard.group()) is not None
         shortcuts = chords(focus, has_letter=has_letter)
-        old = self._borrow(selection)
-        if not self._selections.take(selection, payload):
+        old = self._borrow()
+        if not self._selection.take(payload, focus.client):
             raise Refused("the clipboard cannot be owned", try_other=True)
         due_s = time.monotonic() + _GIVE_BACK_S
-        self._loan = _Loan(selection, old, focus.client, due_s, due_s + _GIVE_BACK_LATEST_S)
+        self._loan = _Loan(old, focus.client, due_s, due_s + _GIVE_BACK_LATEST_S)
         try:
             self._before_key(focus)
-            for number, chord in enumerate(shortcuts):
-                last = number == len(shortcuts) - 1
-                keycode = self._letter(focus) if chord.letter else None
-                if self._press(chord, keycode, focus, ledger, len(text), last=last):
-                    self._finish(selection, focus, ledger)
+            for chord in shortcuts:
+                if self._press(chord, focus, ledger, len(text)):
                     return
             raise Refused("the window did not ask for the clipboard", try_other=True)
         except Refused:
@@ -120,27 +118,51 @@ class Paster:
 
     def offer(self, text: str) -> bool:
         """Own the clipboard with `text` until somebody else copies; False if that cannot be."""
-        selection = self._x.atom("CLIPBOARD")
+        if self._key:
+            return False
         try:
             payload = self._payload(text)
         except Refused:
             return False
-        if self._loan and self._loan.selection == selection:
+        if self._loan:
             self._let_read(self._loan)
             self._loan = None
-        return self._selections.take(selection, payload)
+        return self._selection.take(payload)
+
+    def why_not(self, focus: Focus) -> str:
+        """Why nothing may be sent to `focus` now, or "".
+
+        Once somebody else has copied, a key of ours gets that: then only pasting is amiss.
+        """
+        self._tend_key()
+        if self._key is None or not self._key.is_of(focus) or self._selection.offer is None:
+            return ""
+        if not self._key.survived(focus):
+            self._forget_key()
+            return ""
+        return self._key.reason
+
+    def withdraw(self) -> None:
+        """Take the unproven text back, unless it was fetched just now."""
+        self._tend_key()
+        if self._key:
+            self._key.withdraw()
 
     @property
     def due_s(self) -> float | None:
         """When `tend` wants to be called, by the monotonic clock."""
+        if self._key:
+            return self._key.due_s
         return self._loan.due_s if self._loan else None
 
     def tend(self) -> None:
-        """Give the selection back once its time has come and nobody is still reading."""
+        """Give the clipboard back once its time has come and nobody is still reading."""
+        self._tend_key()
         loan, now_s = self._loan, time.monotonic()
-        if loan is None or now_s < loan.due_s:
+        if self._key or loan is None or now_s < loan.due_s:
             return
-        last_s = self._selections.served(loan.selection).asked_s.get(loan.reader, 0.0)
+        offer = self._selection.offer
+        last_s = offer.asked_s.get(loan.reader, 0.0) if offer else 0.0
         if now_s < min(last_s + _GIVE_BACK_S, loan.latest_s):
             loan.due_s = min(last_s + _GIVE_BACK_S, loan.latest_s)
             return
@@ -148,11 +170,54 @@ class Paster:
 
     def give_back(self) -> None:
         """Serve what was there before, unless somebody has copied something meanwhile."""
-        loan, self._loan = self._loan, None
-        if loan is None or not self._selections.owns(loan.selection):
+        if self._key:
             return
-        if not loan.old or not self._selections.take(loan.selection, loan.old):
-            self._selections.drop(loan.selection)
+        loan, self._loan = self._loan, None
+        if loan is None or self._selection.offer is None:
+            return
+        if not loan.old or not self._selection.take(loan.old):
+            self._selection.drop()
+
+    def close(self) -> Content:
+        """Settle; what the user had, if it is this program that still serves it.
+
+        With a key unread there is nothing: whatever came back now would be that key's.
+        """
+        self._tend_key()
+        if self._key:
+            self._key.close()
+            self._key = None
+            return {}
+        self.give_back()
+        offer, hint = self._selection.offer, self._x.atom(HINT)
+        return {} if offer is None or hint in offer.content else offer.content
+
+    def abandon(self) -> None:
+        """The display is gone: nothing unproven will arrive."""
+        if self._key:
+            self._key.decide(False)
+
+    def _tend_key(self) -> None:
+        key = self._key
+        if key is None:
+            return
+        state = key.state()
+        if state == "fetched":
+            if self._finish(key.focus) is None:
+                key.pause()
+                return
+            key.decide(True)
+        if state != "unread":
+            self._forget_key()
+
+    def _forget_key(self) -> None:
+        """It is spent: the clipboard may come back."""
+        key, self._key = self._key, None
+        if key is None:
+            return
+        key.close()
+        if not key.proof.result():
+            self.give_back()
 
     def _payload(self, text: str) -> Content:
         raw = text.encode()
@@ -160,7 +225,7 @@ class Paster:
         value = Property(utf8, 8, raw)
         if not value.fits:
             raise Refused("the text is too long for the clipboard", try_other=True)
-        hint = self._x.atom("x-kde-passwordManagerHint")
+        hint = self._x.atom(HINT)
         plain = {self._x.atom(name): Property(self._x.atom(name), 8, raw) for name in _PLAIN}
         return {
             utf8: value,
@@ -175,13 +240,13 @@ class Paster:
         if native is not None and native.level == 0:
             return native.keycode
         for _ in range(_RESERVE_TRIES):
-            try:
-                keycode, changes = self._keyboard.spares.reserve("v")
-            except ValueError:
-                break
-            if not changes:
+            if keycode := self._keyboard.spares.reserved("v"):
                 return keycode
             self._settle(focus)
+            try:  # only now: a plan that is not carried out would be taken for the keymap
+                changes = self._keyboard.spares.reserve("v")
+            except ValueError:
+                break
             self._keyboard.remap(changes)
             self._barrier.cross_window_manager()
             self._settle(focus)
@@ -194,26 +259,27 @@ class Paster:
         elif self._barrier.cross(focus) != "crossed":
             raise Refused("the window does not answer")
 
-    def _borrow(self, selection: int) -> Content:
+    def _borrow(self) -> Content:
         """What is to be given back later; waits for the readers of the text before."""
         loan = self._loan
-        if loan and loan.selection == selection and self._selections.owns(selection):
+        if loan and self._selection.offer:
             self._let_read(loan)
             return loan.old
-        self.give_back()
-        if self._selections.owns(selection):
-            return self._selections.content(selection)
-        old = self._clipboard.read(selection)
+        self._loan = None
+        if self._selection.offer:
+            return self._selection.offer.content
+        old = self._clipboard.read(self._selection.atom)
         if old is None:
             raise Refused("the clipboard holds what cannot be kept", try_other=True)
         return old
 
     def _let_read(self, loan: _Loan) -> None:
         """Wait until the reader of the text before has done asking."""
-        asked_s = self._selections.served(loan.selection).asked_s
 
         def quiet() -> bool:
-            return time.monotonic() >= asked_s.get(loan.reader, 0.0) + _QUIET_S
+            offer = self._selection.offer
+            last_s = offer.asked_s.get(loan.reader, 0.0) if offer else 0.0
+            return time.monotonic() >= last_s + _QUIET_S
 
         self._x.pump(quiet, 3 * _QUIET_S, poll_s=_QUIET_S / 4)
 
@@ -221,61 +287,76 @@ class Paster:
         """Let those who fetch every new clipboard do so first: that proves no paste."""
         if focus.answers_ping and self._barrier.cross(focus) != "crossed":
             raise Refused("the window does not answer")
-        if not self._x.pump(lambda: has_focus(self._x, focus), FOCUS_RETURN_S, poll_s=0.01):
-            raise Refused(MOVED)
-        if self._keyboard.held():
-            self._keyboard.wait_for_release()
 
-    def _press(
-        self,
-        chord: Chord,
-        keycode: int | None,
-        focus: Focus,
-        ledger: Ledger,
-        characters: int,
-        *,
-        last: bool,
-    ) -> bool:
-        """Press one shortcut; True once the focused client has fetched the text."""
-        loan = self._loan
-        assert loan is not None
-        served = self._selections.served(loan.selection)
-        served.reads.clear()
-        pressed_s = time.monotonic()
-        ledger.claim(characters)
-        if not self._keyboard.paste_chord(
-            control=chord.control, shift=chord.shift, keycode=keycode
-        ):
+    def _press(self, chord: Chord, focus: Focus, ledger: Ledger, characters: int) -> bool:
+        """Press one shortcut; True once the text was fetched, False if the key is spent."""
+        offer = self._selection.offer
+        if offer is None:
+            raise Refused("another program took the clipboard", try_other=True)
+        offer.reads.clear()
+        self._press_keys(chord, focus, ledger, characters)
+        self._key = key = PasteKey(self._x, self._barrier, self._selection, focus)
+
+        def decided() -> bool:
+            return key.state() != "unread" or key.proof.done()
+
+        self._x.pump(decided, _FETCH_S, poll_s=_POLL_S)
+        state = key.state()
+        if state == "fetched":
+            is_proven = self._finish(focus)
+            if is_proven is None:
+                key.pause()
+                raise Unproven("the window stopped while it took the text", key.proof)
+            key.decide(True)
+            self._forget_key()
+            if is_proven:
+                ledger.prove()
+            return True
+        if key.proof.done() or state == "spent":  # by a copy, the window's end, or a pong
+            was_closed = self._barrier.is_gone(focus)
+            was_copied = self._selection.offer is None
+            if state == "spent":
+                self._key = None
+                key.close()
             ledger.withdraw()
+            if was_closed or was_copied:
+                by = "the window was closed" if was_closed else "another program copied meanwhile"
+                raise Refused(by)
+            return False
+        raise Unproven(NOT_TAKEN, key.proof)
+
+    def _press_keys(self, chord: Chord, focus: Focus, ledger: Ledger, characters: int) -> None:
+        keycode = self._letter(focus) if chord.letter else None
+        keys = self._keyboard.paste_chord(control=chord.control, shift=chord.shift, keycode=keycode)
+        if not keys:
             raise Refused("the keyboard lacks the keys to paste", try_other=True)
+        group = self._keyboard.group()
 
-        def fetched() -> bool:
-            return focus.client in served.reads
+        def claim() -> None:
+            ledger.claim(characters)
 
-        if self._x.pump(fetched, _FETCH_S if last else _NEXT_CHORD_S):
-            return True
-        passed = focus.answers_ping and self._barrier.cross(focus) == "crossed"
-        if served.asked_s.get(focus.client, 0.0) >= pressed_s:
-            # It pastes and is slow: another shortcut now would paste the text twice.
-            self._x.pump(fetched, _FETCH_S)
-        if fetched():
-            return True
-        if not passed:
-            loan.due_s = loan.latest_s = time.monotonic() + _GIVE_BACK_SILENT_S
-            moved = not has_focus(self._x, focus)
-            raise Halted(MOVED if moved else "the window did not fetch it")
-        if served.reads:
-            raise Halted("another program fetched it")
-        ledger.withdraw()  # the window let the key pass, and nobody has the text
-        return False
+        answers: list[str] = []
 
-    def _finish(self, selection: int, focus: Focus, ledger: Ledger) -> None:
+        def pressed() -> bool:
+            answers.append(self._keyboard.press([keys], focus, group, claim, caps_lock=True))
+            return answers[-1] != "moved"
+
+        self._x.pump(pressed, FOCUS_RETURN_S, poll_s=0.01)
+        if answers[-1] == "held":
+            self._keyboard.wait_for_release()
+            self._x.pump(pressed, FOCUS_RETURN_S, poll_s=0.01)
+        if answers[-1] != "pressed":
+            reasons = {"moved": MOVED, "held": "a modifier key is held"}
+            raise Refused(reasons.get(answers[-1], "the keyboard layout changed meanwhile"))
+
+    def _finish(self, focus: Focus) -> bool | None:
         """The text was fetched: see it read, as often as this client does for one paste.
 
         Chromium looks at the text once before it reads it for good, and drops the paste if the
-        clipboard changed in between; it keeps asking for targets meanwhile.
+        clipboard changed in between; it keeps asking for targets meanwhile. False if it read
+        less than it used to, None while it has stopped.
         """
-        served = self._selections.served(selection)
+        served = self._selection.offer or Offer({})
         first_s = time.monotonic()
 
         def read_again() -> bool:
@@ -289,14 +370,15 @@ class Paster:
         elif not done:
             done = True
         self._x.pump(lambda: not served.unread, _READ_S)
-        if focus.answers_ping:
-            self._barrier.cross(focus)
+        if focus.answers_ping and self._barrier.cross(focus) == "silent":
+            return None
+        if is_stopped(focus.pid):
+            return None
         if len(self._reads) >= _MAX_HABITS:
             self._reads.clear()
         self._reads[who] = served.reads.get(focus.client, 1)
-        if done:
-            ledger.prove()
         if self._loan:
             wait_s = _GIVE_BACK_S if done else _GIVE_BACK_LATEST_S
             self._loan.due_s = time.monotonic() + wait_s
             self._loan.latest_s = self._loan.due_s + _GIVE_BACK_LATEST_S
+        return done

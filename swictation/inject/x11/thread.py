@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from swictation.errors import InjectError
 from swictation.inject.x11.connection import GONE
 from swictation.inject.x11.desk import Desk
+from swictation.inject.x11.keep import keep
 
 _log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ class DisplayThread:
             self.opened.set_result(None)
             while not self._finished():
                 self._turn(desk)
-            desk.close()
+            keep(desk.connection, desk.close())
         except (*GONE, InjectError) as error:
             reason = "the X server is gone" if self._desk else str(error)
             _log.info("display thread ends: %s", type(error).__name__)
@@ -139,4 +140,5 @@ class DisplayThread:
                 with contextlib.suppress(InvalidStateError):
                     future.set_exception(InjectError(reason))
         if self._desk:
+            self._desk.abandon()
             self._desk.connection.close()

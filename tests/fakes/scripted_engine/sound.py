@@ -144,6 +144,18 @@ def ticking(scene: Scene) -> Scene:
     return replace(scene, words=tuple(words))
 
 
+def repeated(scene: Scene, times: int) -> Scene:
+    """The same sound again and again, each word of it another: w00000, w00001, ..."""
+    samples, length = np.tile(scene.samples, times), len(scene.samples)
+    spans = (
+        (word.first_sample + turn * length, word.last_sample + turn * length)
+        for turn in range(times)
+        for word in scene.words
+    )
+    words = tuple(Word(*span, f" w{number:05d}") for number, span in enumerate(spans))
+    return Scene(samples, words, _heard(samples))
+
+
 def write_wav(path: Path, samples: NDArray[np.int16]) -> Path:
     """16 kHz, mono, int16."""
     with wave.open(str(path), "wb") as file:

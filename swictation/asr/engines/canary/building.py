@@ -6,6 +6,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+from swictation.asr import canary_config
 from swictation.asr.engines.canary.folder import need_config
 from swictation.asr.engines.canary.libraries import app_state, asr_models, omegaconf, torch
 from swictation.errors import EngineError
@@ -32,7 +33,8 @@ def skeleton(folder: Path) -> Any:
         with empty_parameters(), _staying_here():
             model = asr_models.EncDecMultiTaskModel.from_config_dict(config=config)
     except Exception as error:
-        reason = " ".join(str(error).split())[:200].rstrip(".")
+        told = " ".join(str(error).split())[:200].rstrip(".")
+        reason = "".join(char if char.isprintable() else "?" for char in told)
         raise EngineError(
             f"The installed NeMo cannot build the model in {folder}: {reason}.", _ANOTHER
         ) from error
@@ -67,25 +69,22 @@ def empty_parameters() -> Generator[None, None, None]:
 
 
 def _config(folder: Path) -> Any:
-    """The configuration, less what only training and timestamps need."""
+    """What the configuration says of the model's parts: by an allow list, nothing to fill in."""
     try:
-        config = omegaconf.OmegaConf.load(need_config(folder))
-        config = config.get("model", config)
-        target = str(config.get("target", ""))
-    except EngineError:
-        raise
-    except Exception as error:
+        with need_config(folder).open("rb") as file:
+            told = canary_config.read(file.read(canary_config.MOST_BYTES + 1))
+    except canary_config.Refused as error:
         raise EngineError(
-            f"The configuration of the model in {folder} cannot be read.", _ANOTHER
+            f"The configuration of the model in {folder} cannot be used: {error}.", _ANOTHER
         ) from error
-    if not target.endswith("EncDecMultiTaskModel"):
-        kind = target.rpartition(".")[2] or "nothing known"
+    if not canary_config.is_canary(told.target):
+        kind = canary_config.class_name(told.target) if told.target else "nothing known"
         raise EngineError(f"The model in {folder} is no Canary but {kind}.", _ANOTHER)
-    with omegaconf.open_dict(config):
-        config.restore_timestamps_model = False  # 4 GB for canary-1b-v2
+    config = omegaconf.OmegaConf.create(
+        {**told.parts, "target": canary_config.TARGET, "restore_timestamps_model": False}
+    )
+    if "encoder" in config:
         config.encoder.pos_emb_max_len = _POSITIONS
-        for name in ("train_ds", "validation_ds", "test_ds", "spec_augment", "optim"):
-            config.pop(name, None)
     omegaconf.OmegaConf.set_struct(config, True)
     return config
 

@@ -43,8 +43,9 @@ def convert(folder: Path, precision: str) -> Path:
         halves[name] = seen[at]
     target = weights_file(folder, precision)
     partial = target.with_name(f".{target.name}.partial")
+    partial.unlink(missing_ok=True)
     try:
-        with partial.open("wb") as file:
+        with partial.open("xb") as file:  # never through a link that the folder came with
             torch.save(halves, file)
             file.flush()
             os.fsync(file.fileno())

@@ -7,11 +7,11 @@ the host holds the result and one tensor, the device never more than the result.
 
 import ctypes
 import mmap
-import pickle
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from swictation.asr import checkpoint_file
 from swictation.asr.engines.canary.building import skeleton
 from swictation.asr.engines.canary.folder import WEIGHTS, best_weights
 from swictation.asr.engines.canary.libraries import multitask_decoding, torch
@@ -22,6 +22,7 @@ _MADV_DONTNEED = 4
 _MOST_TOKENS_BEYOND = 50
 """Behind a token for each frame. NeMo's own limit let noise be decoded for minutes."""
 _AGAIN = "swictation model verify, then swictation model download --force"
+_LONGEST_REASON = 120
 
 
 def load_model(folder: Path, precision: str, device: str) -> Any:
@@ -44,17 +45,42 @@ def load_model(folder: Path, precision: str, device: str) -> Any:
 def read_weights(path: Path) -> dict[str, Any]:
     """The tensors of a checkpoint, mapped: what is not touched takes no memory.
 
+    Nothing in the file is executed: torch's own unpickler makes tensors, and nothing else.
+
     Raises:
-        EngineError: the file is damaged.
+        EngineError: the file is damaged, or holds something else than plain tensors.
     """
+    again = _AGAIN if path.name == WEIGHTS else "swictation model convert"
     try:
-        weights = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-    except (RuntimeError, ValueError, OSError, EOFError, pickle.UnpicklingError) as error:
-        again = _AGAIN if path.name == WEIGHTS else "swictation model convert"
-        raise EngineError(f"The weights in {path} are damaged.", again) from error
+        checkpoint_file.check(path)
+        weights: Any = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+    except Exception as error:  # a made-up pickle ends torch's reader in any way
+        raise EngineError(f"The weights in {path} are damaged: {_line(error)}.", again) from error
     if not isinstance(weights, dict):
-        raise EngineError(f"The weights in {path} are none: no table of tensors.", _AGAIN)
+        raise EngineError(f"The weights in {path} are none: no table of tensors.", again)
+    for name, tensor in weights.items():  # pyright: ignore[reportUnknownVariableType]
+        if not isinstance(name, str) or not _is_plain(tensor):
+            raise EngineError(f"The weights in {path} are not all plain tensors.", again)
     return weights  # pyright: ignore[reportUnknownVariableType]
+
+
+def _is_plain(tensor: Any) -> bool:
+    """Whether its numbers stand in the file: no other kind, and no view that repeats a few."""
+    return bool(
+        tensor.__class__ in (torch.Tensor, torch.nn.Parameter)
+        and tensor.layout == torch.strided
+        and tensor.device.type == "cpu"
+        and not tensor.is_quantized
+        and tensor.nbytes <= tensor.untyped_storage().nbytes()
+    )
+
+
+def _line(error: Exception) -> str:
+    """The first line of what torch says, without its advice to trust the file."""
+    first = next(iter(str(error).strip().splitlines()), "")
+    told = "".join(char if char.isprintable() else "?" for char in first)
+    told = told.partition(". ")[0].partition(" file in `torch.load`")[0]
+    return told[:_LONGEST_REASON].rstrip(".") or type(error).__name__
 
 
 def cast(tensor: Any, dtype: Any) -> Any:

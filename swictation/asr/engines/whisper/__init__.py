@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 from faster_whisper import WhisperModel  # pyright: ignore[reportMissingTypeStubs]
 
+from swictation.asr import whisper_files
 from swictation.asr.engine import Engine, EngineSpec
 from swictation.asr.engines.whisper import card
 from swictation.asr.engines.whisper.engine import WhisperEngine
@@ -27,6 +28,7 @@ def load(spec: EngineSpec) -> Engine:
     """
     settings = msgspec.convert(spec.options, WhisperSettings)
     try:
+        whisper_files.check(Path(spec.model_path))
         if spec.device == "cuda":
             return card.load(spec, settings)
         return WhisperEngine(_on_processor(spec, settings), spec, settings)

@@ -3,6 +3,7 @@
 Some need the channel to the daemon: it is the only stream socket that a worker has.
 """
 
+import ctypes
 import os
 import signal
 import socket
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from fakes.ledger import Ledger
 
 _MIB = 2**20
+_PR_GET_DUMPABLE = 3
 _held: list[bytearray] = []
 
 
@@ -156,6 +158,12 @@ def _print(mib: float = 4.0, line: str = "nothing to see here", **_: Any) -> Non
     sys.stdout.flush()
 
 
+def tell_dumpable(**_: Any) -> None:
+    """Print what the kernel says of this process's memory, for `run -v` to log."""
+    sys.stdout.write(f"dumpable: {ctypes.CDLL(None).prctl(_PR_GET_DUMPABLE)}\n")
+    sys.stdout.flush()
+
+
 def _grow(mib: int, **_: Any) -> None:
     _held.append(bytearray(b"x") * (mib * _MIB))
 
@@ -210,6 +218,7 @@ _DEEDS: dict[str, Callable[..., None]] = {
     "answer-twice": _answer_twice,
     "late-load-failed": _late_load_failed,
     "print": _print,
+    "tell-dumpable": tell_dumpable,
     "grow": _grow,
     "close-channel": _close_channel,
     "leave-a-child": _leave_a_child,

@@ -6,6 +6,8 @@ import sys
 import threading
 from importlib import import_module
 
+from scripted.faults import tell_dumpable
+
 WAY = "SCRIPTED_NURSERY"
 
 
@@ -23,6 +25,8 @@ def preload() -> None:
             threading.Thread(target=threading.Event().wait, name="stray", daemon=True).start()
         case "print":
             sys.stdout.write("the nursery is at work\n")
+        case "tell-dumpable":
+            tell_dumpable()
         case way if way.startswith("gate:"):
             with open(way.removeprefix("gate:"), "rb") as fifo:
                 fifo.read()

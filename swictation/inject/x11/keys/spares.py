@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
-from swictation.inject.x11.keymap import Key
-from swictation.inject.x11.keysyms import keysym_of
+from swictation.inject.x11.keys.keymap import Key
+from swictation.inject.x11.keys.keysyms import keysym_of
 
 _LEVELS = 2
 
@@ -31,12 +31,26 @@ class Spares:
         self._used: dict[str, int] = {}
         self._reserved: dict[str, int] = {}
         self._ever: set[int] = set()
+        self._pins: dict[int, set[str]] = {}
         self._now = 0
 
     @property
     def capacity(self) -> int:
         """Different characters that can be mapped at once."""
         return _LEVELS * (len(self._keycodes) - len(self._reserved))
+
+    def fits(self, characters: Collection[str]) -> bool:
+        """Whether all of these can be mapped at once, beside those that have to stay."""
+        return len(self._pinned | set(characters)) <= self.capacity
+
+    def pin(self, owner: int, characters: Collection[str]) -> None:
+        """Keep the places of these: `owner` may have to look keys of theirs up yet."""
+        there = self.where()
+        self._pins.setdefault(owner, set()).update(c for c in characters if c in there)
+
+    def unpin(self, owner: int) -> None:
+        """It has handled them, or never will."""
+        self._pins.pop(owner, None)
 
     @property
     def lent(self) -> dict[int, tuple[int, int]]:
@@ -73,52 +87,73 @@ class Spares:
         self._now += 1
         where = self.where()
         newcomers = [c for c in dict.fromkeys(wanted) if c not in where]
-        if len(newcomers) + sum(1 for c in set(wanted) if c in where) > self.capacity:
+        if not self.fits(wanted):
             raise ValueError("more characters than spare keycodes")
         self._used |= dict.fromkeys(wanted, self._now)
         changed: set[int] = set()
         while newcomers:
-            keycode = self._cheapest(changed)
-            stay = [c for c in self._tenants.get(keycode, []) if self._used[c] == self._now]
+            keycode = self._cheapest(changed, self._candidates())
+            tenants = self._tenants.get(keycode, [])
+            stay = [c for c in tenants if self._stays(c)]
             take = newcomers[: _LEVELS - len(stay)]
             del newcomers[: len(take)]
             if not stay and len(take) < _LEVELS:
                 # Half a keycode is wanted: the more recent of the two who live there may stay.
-                old = sorted(self._tenants.get(keycode, []), key=lambda c: self._used[c])
-                stay = old[-1:]
-            self._settle(keycode, [*stay, *take])
+                stay = sorted(tenants, key=lambda c: self._used[c])[-1:]
+            if stay == tenants[1:] and stay and stay[0] in self._pinned:
+                self._settle(keycode, [*take, *stay])  # it stays on its level
+            else:
+                self._settle(keycode, [*stay, *take])
             changed.add(keycode)
         return self._requests(changed)
 
-    def reserve(self, character: str) -> tuple[int, list[Change]]:
+    def reserved(self, character: str) -> int | None:
+        """The keycode that is kept for a shortcut's letter, if there is one."""
+        return self._reserved.get(character)
+
+    def reserve(self, character: str) -> list[Change]:
         """Keep a keycode for a shortcut's letter, on both levels; for good."""
         if character in self._reserved:
-            return self._reserved[character], []
-        if not self.capacity:
-            raise ValueError("no spare keycode")
+            return []
         self._now += 1
-        keycode = self._cheapest(set())
+        free = [k for k in self._candidates() if self._pinned.isdisjoint(self._tenants.get(k, []))]
+        if not free:
+            raise ValueError("no spare keycode")
+        keycode = self._cheapest(set(), free)
         for gone in self._tenants.pop(keycode, []):
             self._used.pop(gone, None)
         self._reserved[character] = keycode
         self._settle(keycode, [character])
-        return keycode, self._requests({keycode})
+        return self._requests({keycode})
 
     def vacate(self) -> list[Change]:
-        """The requests that leave every keycode ever used, and still ours, empty."""
-        mine = self._ever & set(self._keycodes)
+        """The requests that leave every keycode ever used, and still ours, empty.
+
+        But for those that a window may still have to look up.
+        """
+        pinned = {key.keycode for c, key in self.where().items() if c in self._pinned}
+        mine = (self._ever & set(self._keycodes)) - pinned
         self._tenants.clear()
         self._used.clear()
         self._reserved.clear()
         return self._requests(mine)
 
-    def _cheapest(self, changed: set[int]) -> int:
+    @property
+    def _pinned(self) -> set[str]:
+        return set[str]().union(*self._pins.values())
+
+    def _stays(self, character: str) -> bool:
+        return self._used[character] == self._now or character in self._pinned
+
+    def _candidates(self) -> list[int]:
+        reserved = set(self._reserved.values())
+        return [k for k in self._keycodes if k not in reserved and self._room(k)]
+
+    def _cheapest(self, changed: set[int], candidates: Sequence[int]) -> int:
         """The keycode to fill next: room first, then age, then beside what changes anyway.
 
         From the top where all that is equal: xdotool and its like borrow from the bottom.
         """
-        reserved = set(self._reserved.values())
-        candidates = [k for k in self._keycodes if k not in reserved and self._room(k)]
 
         def cost(keycode: int) -> tuple[int, bool, int, int]:
             latest = max((self._used[c] for c in self._tenants.get(keycode, [])), default=0)
@@ -128,8 +163,7 @@ class Spares:
         return min(candidates, key=cost)
 
     def _room(self, keycode: int) -> int:
-        current = [c for c in self._tenants.get(keycode, []) if self._used[c] == self._now]
-        return _LEVELS - len(current)
+        return _LEVELS - sum(1 for c in self._tenants.get(keycode, []) if self._stays(c))
 
     def _run_length(self, keycode: int) -> int:
         return next(len(run) for run in _runs(self._keycodes) if keycode in run)

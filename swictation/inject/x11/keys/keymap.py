@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
-from swictation.inject.x11.keysyms import character_of
+from swictation.inject.x11.keys.keysyms import character_of
 
 SHIFT_L, CONTROL_L, LEVEL3_SHIFT, INSERT = 0xFFE1, 0xFFE3, 0xFE03, 0xFF63
 _SHIFT_R = 0xFFE2

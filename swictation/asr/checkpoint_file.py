@@ -1,0 +1,66 @@
+"""The file of a Canary's weights as torch writes it: a zip of stored members, one of them a pickle.
+
+What is in it is looked at here without torch, and nothing of the pickle is read. So its reader gets
+no more than the file's own bytes, whatever the file says.
+"""
+
+import zipfile
+from io import BufferedReader
+from pathlib import Path
+
+_MOST_MEMBERS = 100_000
+_MOST_LIST_BYTES = 32 << 20
+_MOST_PICKLE_BYTES = 16 << 20
+"""Of the table of tensors: a name and a shape each."""
+_PIECE_BYTES = 1 << 20
+
+
+class _Reader(BufferedReader):
+    """Reads no more at once than the list of a checkpoint's members takes."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > _MOST_LIST_BYTES:
+            raise zipfile.BadZipFile("its list of members is too long")
+        return super().read(_MOST_LIST_BYTES if size is None or size < 0 else size)
+
+
+def check(path: Path, *, with_crc: bool = False) -> None:
+    """Raise ValueError, in one line, unless the file is what torch writes.
+
+    Args:
+        path: a plain file.
+        with_crc: read all of it, and compare it to the checksums in it: a wrong bit is found.
+
+    Raises:
+        ValueError: it is not.
+        OSError: it cannot be read.
+    """
+    try:
+        with _Reader(path.open("rb", buffering=0)) as file, zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+            _check_members(members, path.stat().st_size)
+            if with_crc:
+                _read_all(archive, members)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        raise ValueError("they are truncated or damaged") from error
+
+
+def _check_members(members: list[zipfile.ZipInfo], file_bytes: int) -> None:
+    if len(members) > _MOST_MEMBERS:
+        raise ValueError("they are in too many pieces")
+    if any(it.compress_type != zipfile.ZIP_STORED or it.flag_bits & 1 for it in members):
+        raise ValueError("they are compressed, which torch's never are")
+    if sum(it.file_size for it in members) > file_bytes:
+        raise ValueError("they say that they are larger than their file")
+    pickles = [it for it in members if it.filename.endswith(".pkl")]
+    if len(pickles) != 1 or not pickles[0].filename.endswith("data.pkl"):
+        raise ValueError("they are no table of tensors")
+    if pickles[0].file_size > _MOST_PICKLE_BYTES:
+        raise ValueError("their table of tensors is too long")
+
+
+def _read_all(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> None:
+    for member in members:
+        with archive.open(member) as stream:
+            while stream.read(_PIECE_BYTES):
+                pass

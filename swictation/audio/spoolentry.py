@@ -1,0 +1,150 @@
+"""One utterance in the spool: what it shall look like on disk, and the way there."""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from swictation.audio.spoolfile import SpoolFile
+from swictation.backoff import Backoff
+from swictation.errors import AudioLostError
+from swictation.types import Samples, to_samples
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
+"""Between attempts at what the disk refused."""
+SYNC_EVERY_S = 1.0
+"""By how much a power cut may find the sound on disk behind what was written (docs/adr/0021)."""
+_AT_ONCE = to_samples(10.0)
+
+_log = logging.getLogger(__name__)
+
+
+class Ring(Protocol):
+    """The journal, as far as the spool knows it."""
+
+    @property
+    def ring_start_sample(self) -> int:
+        """The oldest sample in RAM."""
+        ...
+
+    def read(self, first_sample: int, last_sample: int) -> Samples:
+        """Raises AudioLostError."""
+        ...
+
+
+class SpoolEntry:
+    """A wish, which any thread may change under the spool's lock; the spool thread fulfils it."""
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        first_sample: int,
+        captured: Callable[[], int] | None = None,
+    ) -> None:
+        """`captured`: of sound that nobody has heard, where it ends at present."""
+        self._name = name
+        self.first_sample = first_sample
+        self.captured = captured
+        self.last_sample: int | None = None
+        self.lines: list[bytes] = []
+        """All of them: they are written anew where somebody removed the file."""
+        self.waiting: list[Future[None]] = []
+        """Done at the next attempt, whatever comes of it."""
+        self.is_settled = False
+        self.is_set_aside = False
+        # Of the spool thread:
+        self.file = SpoolFile(folder, name)
+        self.is_finished = False
+        self.is_dropped = False
+        """It has no sound on disk and gets none: there was no room, or it is nowhere any more."""
+        self.trouble = ""
+        """Why it is not on disk as it should be."""
+        self.backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
+        self._synced_s = 0.0
+
+    @property
+    def written_sample(self) -> int:
+        """Up to where its sound is on disk."""
+        return self.first_sample + self.file.samples
+
+    @property
+    def is_growing(self) -> bool:
+        """Whether there is sound to be written from time to time."""
+        return self.last_sample is None and not self.is_dropped
+
+    @property
+    def has_work(self) -> bool:
+        """Whether there is something to be done at once."""
+        is_ended = self.last_sample is not None and not self.is_finished and not self.is_dropped
+        return bool(self.is_settled or self.waiting or is_ended or self.has_lines)
+
+    @property
+    def has_lines(self) -> bool:
+        """Whether lines are not written yet."""
+        return not self.is_dropped and self.file.lines_written < len(self.lines)
+
+    def holds(self, first_sample: int, last_sample: int) -> bool:
+        """Whether all of this that belongs to it is on disk."""
+        end = last_sample if self.last_sample is None else min(last_sample, self.last_sample)
+        begins_here = self.first_sample <= first_sample < self.written_sample
+        return begins_here and self.written_sample >= end
+
+    def fulfil(
+        self, ring: Ring, heard: Callable[[], int], lines: list[bytes], now_s: float
+    ) -> bool:
+        """Write what is owed, of sound what is heard; whether any sound was written.
+
+        Raises:
+            OSError: the disk refuses it. It may be called again later.
+        """
+        self.file.write_lines(lines)
+        written, end = self.file.samples, self.last_sample  # told later: the next round's
+        self._write_sound(ring, (self.captured or heard)() if end is None else end)
+        if end is not None and not self.is_finished:
+            # The end is known only when silence has lasted: what was written beyond it goes.
+            self.file.finish(end - self.first_sample)
+            self.is_finished = True
+        elif now_s - self._synced_s >= SYNC_EVERY_S:
+            self._synced_s = now_s
+            self.file.sync()
+        return self.file.samples > written
+
+    def move_to(self, folder: Path) -> None:
+        """Which folder it is may be known only now: a name that was free can be another's."""
+        if not self.file.samples and not self.file.lines_written:
+            self.file.close()
+            self.file = SpoolFile(folder, self._name)
+
+    def begin_anew(self, folder: Path, ring: Ring) -> None:
+        """Its files were removed or cut by somebody: what RAM still has of it is written again."""
+        self.file.close()
+        self.file = SpoolFile(folder, self._name)
+        self.is_finished = False
+        self.first_sample = max(self.first_sample, ring.ring_start_sample)
+        if self.last_sample is not None and self.first_sample >= self.last_sample:
+            self.drop()
+
+    def drop(self) -> None:
+        """Its sound is not on disk any more, and comes there no more."""
+        self.is_dropped = True
+        self.file.samples = 0
+
+    def _write_sound(self, ring: Ring, upto: int) -> None:
+        """What RAM has lost meanwhile is left out at the beginning, and silence behind that."""
+        while (first := self.written_sample) < upto:
+            last = min(upto, first + _AT_ONCE)
+            try:
+                self.file.write(ring.read(first, last))
+                continue
+            except AudioLostError:
+                gone = max(0, min(last, ring.ring_start_sample) - first)
+            if gone:  # else it was overwritten while it was read: look again
+                _log.warning("the spool fell behind the ring: %d samples are missing in it", gone)
+            if self.file.samples:
+                self.file.write(np.zeros(gone, np.int16))
+            else:
+                self.first_sample += gone

@@ -1,0 +1,17 @@
+"""Printing: the only way in which a command writes lines for people, or of JSON."""
+
+from pathlib import Path
+
+import click
+
+from swictation.shown import json_line, printable_lines
+
+
+def echo(text: str | Path = "", *, err: bool = False, nl: bool = True) -> None:
+    """Print on stdout, or on stderr; nothing in it can command the terminal."""
+    click.echo(printable_lines(str(text)), err=err, nl=nl)  # noqa: TID251 - here alone
+
+
+def echo_json(value: object) -> None:
+    """Print one line of JSON."""
+    click.echo(json_line(value))  # noqa: TID251

@@ -1,0 +1,118 @@
+"""Whether a file is its user's alone to write: the file, and every folder on the way to it.
+
+The rule is ssh's: each belongs to the user or to root, and nobody else may write there. A group
+that is the user's alone (umask 002 gives new files to such a group) is nobody else, and in a folder
+with the sticky bit what one owns is one's own.
+"""
+
+import errno
+import grp
+import os
+import pwd
+import shlex
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+_ACCESS_LIST = "system.posix_acl_access"
+_MOST_LINKS = 40
+_UNMAPPED_UID = 65534
+"""In a namespace of users it owns what belongs to somebody outside, such as `/` in a sandbox."""
+
+
+class Fault(NamedTuple):
+    """Why others decide over a file."""
+
+    text: str
+    """Such as "/etc/x: others may write there"."""
+    remedy: str
+
+
+def fault(file: Path) -> Fault | None:
+    """Who else than the user, or root, can write `file` or put another in its place; None: nobody.
+
+    Raises:
+        OSError: it cannot be found out.
+    """
+    for path, status in _way(file):
+        if found := _fault_of(path, status):
+            return found
+    return None
+
+
+def _way(file: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """All that is passed on the way to a file, links and where they lead; the file last."""
+    here, links = Path("/"), 0
+    yield here, here.lstat()
+    left = list(reversed(Path(os.path.abspath(file)).parts[1:]))
+    while left:
+        name = left.pop()
+        if name == "..":
+            here = here.parent
+            continue
+        path = here / name
+        status = path.lstat()
+        yield path, status
+        if not stat.S_ISLNK(status.st_mode):
+            here = path
+            continue
+        links += 1
+        if links > _MOST_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        target = Path(os.readlink(path))
+        here = Path("/") if target.is_absolute() else here
+        left += reversed(target.parts[1:] if target.is_absolute() else target.parts)
+
+
+def _fault_of(path: Path, status: os.stat_result) -> Fault | None:
+    name = shlex.quote(str(path))
+    mode, is_file = status.st_mode, stat.S_ISREG(status.st_mode)
+    mine = {0, os.geteuid(), *(() if is_file else (_UNMAPPED_UID,))}
+    if status.st_uid not in mine:
+        text = f"{path}: belongs to {_user(status.st_uid)}, who may change it at any time"
+        return Fault(text, f"if you trust it: sudo chown {_user(os.geteuid())} {name}")
+    if stat.S_ISLNK(mode) or (stat.S_ISDIR(mode) and mode & stat.S_ISVTX):
+        return None
+    sudo = "" if status.st_uid == os.geteuid() else "sudo "
+    if mode & stat.S_IWOTH:
+        return Fault(f"{path}: everybody may write there", f"{sudo}chmod go-w {name}")
+    if not mode & stat.S_IWGRP:
+        return None
+    if _has_access_list(path):  # its mask is shown where the group's rights are
+        return Fault(f"{path}: an access list lets others write there", f"{sudo}setfacl -b {name}")
+    if not _is_users_alone(status.st_gid):
+        text = f"{path}: the group {_group(status.st_gid)} may write there"
+        return Fault(text, f"{sudo}chmod go-w {name}")
+    return None
+
+
+def _has_access_list(path: Path) -> bool:
+    try:
+        return bool(os.getxattr(path, _ACCESS_LIST))
+    except OSError:  # none, or a file system without
+        return False
+
+
+def _is_users_alone(gid: int) -> bool:
+    """Whether it is a group named as its one member, the user, or root's."""
+    try:
+        group = grp.getgrgid(gid)
+        names = {"root", pwd.getpwuid(os.geteuid()).pw_name}
+    except KeyError:
+        return False
+    return group.gr_name in names and names.issuperset(group.gr_mem)
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _group(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)

@@ -1,0 +1,92 @@
+"""The file of `--events`: it holds what was said, so it is opened for its user's eyes alone."""
+
+import os
+import pwd
+import shlex
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from swictation.errors import UsageError
+
+_FLAGS = os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY
+_DEVICES = {os.makedev(1, 3), os.makedev(1, 7), os.makedev(5, 0)}
+"""/dev/null, /dev/full, and /dev/tty, which leads to one's own terminal."""
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def open_private(path: Path) -> BinaryIO:
+    """Open `path` for writing, empty; a new file gets the mode 0600, whatever the umask.
+
+    What is there already may be a file, a pipe or a terminal (/dev/stdout leads to one), if it is
+    the user's own and nobody else may read it, or /dev/null. Its mode is never changed: somebody
+    may have it open. A link to a file is refused: whoever can make a link there would choose
+    which file is overwritten.
+
+    Raises:
+        UsageError: it is something else, others may read it, or it cannot be written.
+    """
+    try:
+        return _open(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        fd = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return _open_present(path)
+    os.fchmod(fd, 0o600)  # else an umask could lock its owner out
+    return os.fdopen(fd, "wb")
+
+
+def _open_present(path: Path) -> BinaryIO:
+    status = os.stat(path)
+    _refuse(path, status)  # before it is opened: that alone does something to some devices
+    is_file = stat.S_ISREG(status.st_mode)
+    fd = os.open(path, _FLAGS | (os.O_NOFOLLOW if is_file else 0))
+    file = os.fdopen(fd, "wb")
+    try:
+        _refuse(path, os.fstat(fd))
+        if is_file:
+            os.ftruncate(fd, 0)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _refuse(path: Path, status: os.stat_result) -> None:
+    """Raise UsageError unless it may hold what was said."""
+    mode, name = status.st_mode, shlex.quote(str(path))
+    if stat.S_ISCHR(mode) and status.st_rdev in _DEVICES:
+        return
+    if stat.S_ISREG(mode) and path.is_symlink():
+        real = shlex.quote(os.path.realpath(path))
+        raise UsageError(f"{path} is a link, to {real}.", f"name the file itself: --events {real}")
+    if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode) or _is_terminal(status)):
+        what = f"{path} is no file, no pipe and no terminal."
+        raise UsageError(what, "name a file: --events events.jsonl")
+    if status.st_uid != os.geteuid():
+        owner = _user(status.st_uid)
+        raise UsageError(f"{path} is {owner}'s, who could read what you say.", f"rm {name}")
+    # A terminal's group may write to it, by write(1), and not read.
+    readable = stat.S_IRGRP | stat.S_IROTH if stat.S_ISCHR(mode) else _OTHERS
+    if mode & readable:
+        raise UsageError(
+            f"{path} is there, and others may read it: it would hold what you say.",
+            f"chmod 600 {name}",
+        )
+
+
+def _is_terminal(status: os.stat_result) -> bool:
+    """By its number: a terminal of a desktop or of ssh, of the console, or a serial one."""
+    return stat.S_ISCHR(status.st_mode) and os.major(status.st_rdev) in {4, 5, *range(136, 144)}
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"

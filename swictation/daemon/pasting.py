@@ -1,0 +1,126 @@
+"""`paste-last`: the held texts in order, else the last dictation again."""
+
+from collections.abc import Callable
+
+from swictation.daemon.held import HeldTexts
+from swictation.daemon.sender import LOCKED, Sender, Sent
+from swictation.daemon.typed import AGAIN
+from swictation.daemon.unproven import Unproven, is_same
+from swictation.errors import InjectError
+from swictation.events import Event, Injected
+from swictation.inject.injector import Injection, Injector, Target
+
+
+class Pasting:
+    """Types only what is not known to have arrived, and nothing before what may yet arrive."""
+
+    def __init__(
+        self,
+        injector: Injector,
+        sender: Sender,
+        held: HeldTexts,
+        post: Callable[[Event], None],
+        settle: Callable[[frozenset[int]], None],
+    ) -> None:
+        """`settle` is told of which utterances nothing is held any more."""
+        self._injector = injector
+        self._sender = sender
+        self._held = held
+        self._post = post
+        self._settle = settle
+
+    async def paste(self, target: Target | None, epoch: int) -> int:
+        """Type into `target`, which has the focus; how many texts were typed.
+
+        Raises:
+            InjectError: there is none, it cannot be delivered now, or it was cancelled.
+        """
+        if self._sender.is_locked:
+            raise InjectError(f"Nothing is typed: {LOCKED}.")
+        self._sender.look()
+        if not self._held and epoch == self._sender.epoch:
+            return await self._paste_again(target)
+        await self._take_back(target)
+        self._go_on(epoch)
+        count = 0
+        while first := self._held.first:
+            if one := first.unproven or self._sender.blocker(target):
+                raise _not_taken(one, target)
+            text = self._sender.typed.joined(first.utterance, first.text, target)
+            sent = await self._sender.send(first.utterance, 0, text, target, epoch)
+            self._tell(first.utterance, sent)
+            if epoch == self._sender.epoch:
+                self._keep(sent)
+            if sent.unproven:
+                await self._sender.wait_for(target, epoch)
+            self._go_on(epoch)
+            if sent.failed:
+                raise _not_delivered(sent.injection)
+            count += not sent.rest
+        return count
+
+    def _go_on(self, epoch: int) -> None:
+        if epoch != self._sender.epoch:
+            raise InjectError("The held texts were cancelled.")
+
+    async def _take_back(self, target: Target | None) -> None:
+        """What another window has not taken may go to this one."""
+        pending = self._held.pending
+        if target and pending and not any(is_same(one.target, target) for one in pending):
+            await self._injector.withdraw()
+            self._sender.look()
+
+    def _keep(self, sent: Sent) -> None:
+        """Of the first that is held the rest is left: what is sent is never sent again."""
+        first, before = self._held.first, self._held.utterances
+        if first and sent.injection.outcome != "refused":
+            # It may have been sent with another space before it than it is held with.
+            left = len(first.text) if sent.rest and not sent.injection.sent else len(sent.rest)
+            self._held.sent(len(first.text) - left, sent.unproven)
+        self._settle(before - self._held.utterances)
+
+    async def _paste_again(self, target: Target | None) -> int:
+        typed = self._sender.typed
+        text = typed.whole
+        if not text and typed.may_repeat:
+            raise InjectError("There is no text yet.", "dictate something first")
+        if not typed.may_repeat:
+            raise InjectError(
+                "Nothing is held, and the last text is not typed again: "
+                "it did not arrive at once, or nobody knows how much of it did.",
+                "dictate it again",
+            )
+        if one := self._sender.blocker(target):
+            raise _not_taken(one, target)
+        if (stands := typed.before(target)) and not stands.endswith(" "):
+            text = f" {text}"
+        sent = await self._sender.send_again(text, target)
+        self._tell(AGAIN, sent)
+        if sent.unproven:
+            await self._sender.wait_for(target, self._sender.epoch)
+            if not sent.unproven.proof.done():
+                raise _not_taken(sent.unproven, target)
+        if sent.rest or sent.failed:
+            so = "" if sent.injection.sent else "It can be asked for again."
+            raise _not_delivered(sent.injection, so)
+        return 1
+
+    def _tell(self, utterance: int, sent: Sent) -> None:
+        injection = sent.injection
+        self._post(Injected(utterance, 0, False, injection.outcome, injection.reason))
+
+
+def _not_delivered(injection: Injection, so: str = "It is still held.") -> InjectError:
+    return InjectError(
+        f"The text cannot be typed: {injection.reason}. {so}".rstrip(),
+        "put the cursor where it shall go, then: swictation paste-last",
+    )
+
+
+def _not_taken(one: Unproven, target: Target | None) -> InjectError:
+    here = is_same(one.target, target)
+    do = "put the cursor into another window" if here else "close that window"
+    return InjectError(
+        f"{one.window} has not taken a text yet and may still do so: nothing is typed before it.",
+        f"wait until it has, or {do}, then: swictation paste-last",
+    )

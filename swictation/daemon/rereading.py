@@ -1,0 +1,65 @@
+"""The configuration read again beside the run loop: whatever its file is, dictation goes on."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from threading import Thread
+
+from swictation.config.settings import Settings
+from swictation.errors import ConfigError, SwictationError
+
+THREAD = "settings"
+
+_log = logging.getLogger(__name__)
+
+
+class Rereading:
+    """Belongs to the run loop. One reading at a time, on a thread for which nobody ever waits."""
+
+    def __init__(
+        self,
+        load: Callable[[], Settings],
+        on_read: Callable[[Settings | SwictationError], None],
+    ) -> None:
+        """`on_read` is given what `load` returned, or raised."""
+        self._load = load
+        self._on_read = on_read
+        self._is_reading = False
+        self._is_asked_again = False
+        self._is_stopped = False
+
+    def ask(self) -> None:
+        """Read it; what is being read already may be older than the wish, and is read once more."""
+        if self._is_reading:
+            self._is_asked_again = True
+            return
+        self._is_reading = True
+        loop = asyncio.get_running_loop()
+        Thread(target=self._read, args=(loop,), name=THREAD, daemon=True).start()
+
+    def stop(self) -> None:
+        """Nobody wants to know any more; a file system that hangs is left to hang."""
+        self._is_stopped = True
+
+    def _read(self, loop: asyncio.AbstractEventLoop) -> None:
+        """On the thread."""
+        try:
+            found: Settings | SwictationError = self._load()
+        except SwictationError as error:
+            found = error
+        except Exception as error:  # noqa: BLE001 - it must be told, and the old settings serve
+            _log.info("unexpected", exc_info=error)
+            found = ConfigError(f"it cannot be read: {type(error).__name__}; this is a bug")
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the daemon has ended
+            loop.call_soon_threadsafe(self._take, found)
+
+    def _take(self, found: Settings | SwictationError) -> None:
+        self._is_reading = False
+        if self._is_stopped:
+            return
+        if self._is_asked_again:
+            self._is_asked_again = False
+            self.ask()
+        else:
+            self._on_read(found)

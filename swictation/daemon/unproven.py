@@ -1,0 +1,61 @@
+"""A text that its window has been told to take and has not taken yet."""
+
+import asyncio
+
+import msgspec
+
+from swictation.inject.injector import Outcome, Target
+
+
+class Unproven(msgspec.Struct, frozen=True, eq=False):
+    """What may still arrive by itself, in which window, and what will tell."""
+
+    proof: asyncio.Future[bool]
+    target: Target | None
+    """None where it is not known which window has it."""
+    utterance: int
+    number: int
+    """Of its piece; 0: it was asked for."""
+    text: str
+    dictation: int
+    before: object
+    """What was typed last when it was sent."""
+    since_s: float
+
+    @property
+    def window(self) -> str:
+        """Which window it is, for people."""
+        return (self.target.app if self.target else "") or "the window"
+
+    @property
+    def verdict(self) -> bool | None:
+        """Whether the window took it, once the proof is done; None if that will never be known."""
+        if self.proof.cancelled() or self.proof.exception():
+            return None
+        return self.proof.result()
+
+    @property
+    def outcome(self) -> Outcome:
+        """What has become of it, once the proof is done."""
+        outcomes: dict[bool | None, Outcome] = {True: "confirmed", False: "refused"}
+        return outcomes.get(self.verdict, "partial")
+
+    @property
+    def wait(self) -> str:
+        """Why it is held, and all that follows it."""
+        return f"{self.window} has not taken a text yet"
+
+    @property
+    def end(self) -> str:
+        """Why the rest is held, and it as well if it has not arrived, once that is decided."""
+        did = "did not take a text" if self.verdict is False else "took a text too late"
+        return f"{self.window} {did}"
+
+    def is_in_the_way_of(self, target: Target | None) -> bool:
+        """Whether nothing may be sent to `target` before it; where either is unknown, it is."""
+        return self.target is None or target is None or self.target.id == target.id
+
+
+def is_same(one: Target | None, other: Target | None) -> bool:
+    """Whether both are known, and the same window."""
+    return one is not None and other is not None and one.id == other.id

@@ -1,0 +1,32 @@
+"""What a process does at its start, so that what is said in it stays in it."""
+
+import contextlib
+import ctypes
+import os
+import resource
+from pathlib import Path
+
+INSPECT = "SWICTATION_INSPECT"
+"""Set to anything it leaves workers open to their user's debuggers and profilers."""
+_PR_SET_DUMPABLE = 4
+_NOTHING = "0"
+
+
+def keep_private() -> None:
+    """No core dump of this process or of what it starts, and new files for its user alone."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # The limit is for files. A program that takes dumps through a pipe (/proc/sys/kernel/
+    # core_pattern) gets one in any case: of no memory at all.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/coredump_filter").write_text(_NOTHING)
+    os.umask(os.umask(0o777) | 0o077)
+
+
+def hide_memory() -> None:
+    """Let no other process of the user read this one's memory; lasts until an exec.
+
+    Not for the daemon: a desktop's portals look into /proc/PID of who calls them, which is closed
+    then. So is PSS and the list of open files; RSS, CPU time, signals and pidfds are as before.
+    """
+    if not os.environ.get(INSPECT):
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0)

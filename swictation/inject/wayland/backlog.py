@@ -1,0 +1,198 @@
+"""How much of what the compositor sent is still unread in its clients' sockets: sock_diag(7).
+
+No protocol tells whether a window reads its events. The kernel does, for all to see: a stopped or
+busy window is one whose socket does not drain. Kernels without CONFIG_UNIX_DIAG do not tell.
+"""
+
+import contextlib
+import math
+import os
+import socket
+import struct
+import time
+
+from swictation.inject.wayland.connection import Connection
+
+LARGEST = 48 * 1024
+"""Of one client's unread memory, with more to come from others than us."""
+BLIND_PIECES = 40
+"""So many pieces of a text go out where the kernel does not tell what is read."""
+TAKES_S = 2.0
+"""A window that has not read its events for so long is busy."""
+POLL_S = 0.01
+
+Unread = dict[int, int]
+"""Bytes of memory that what one client has not read takes up, by the socket's inode."""
+
+_SOCK_DIAG = 4
+_DIAG_BY_FAMILY = 20
+_DONE, _ERROR = 3, 2
+_REQUEST_DUMP = 0x301
+_SHOW_NAME, _SHOW_PEER, _SHOW_RQLEN = 0x1, 0x4, 0x10
+_NAME, _PEER, _RQLEN, _SHUTDOWN = 0, 2, 4, 6
+_ESTABLISHED = 1
+_ANSWER_S = 0.5
+
+
+class Backlog:
+    """Looks at the clients of one compositor. For one thread."""
+
+    def __init__(self, address: str) -> None:
+        """`address`: the path of the socket on which the compositor listens."""
+        self._address = address.encode()
+        self._peers: dict[int, int] = {}
+
+    def unread(self) -> Unread | None:
+        """All clients, those that have read everything with 0; None where it cannot be had."""
+        try:
+            with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as link:
+                link.settimeout(_ANSWER_S)
+                link.send(_request())
+                found = self._receive(link)
+        except (OSError, struct.error):
+            return None
+        return found or None
+
+    def owners(self, sockets: set[int]) -> frozenset[int]:
+        """The processes at the other end of `sockets`, by what the last look has shown."""
+        wanted = {f"socket:[{self._peers[one]}]" for one in sockets if one in self._peers}
+        return holders(wanted)
+
+    def _receive(self, link: socket.socket) -> Unread:
+        found: Unread = {}
+        self._peers = {}
+        while True:
+            data, at = link.recv(1 << 18), 0
+            while at < len(data):
+                length, kind = struct.unpack_from("=IH", data, at)
+                if kind in (_DONE, _ERROR):
+                    return found
+                self._note(data[at + 16 : at + length], found)
+                at += (length + 3) & ~3
+
+    def _note(self, message: bytes, found: Unread) -> None:
+        state, inode = struct.unpack_from("=xxBxI", message)
+        parts = dict(_attributes(message[16:]))
+        is_alive = state == _ESTABLISHED and not any(parts.get(_SHUTDOWN, b""))
+        if is_alive and parts.get(_NAME, b"").rstrip(b"\0") == self._address:
+            found[inode] = struct.unpack("=II", parts[_RQLEN])[1]
+            if _PEER in parts:
+                self._peers[inode] = struct.unpack("=I", parts[_PEER])[0]
+
+
+class Pace:
+    """Keeps what a window may have unread within what the compositor bears. For one text.
+
+    A client whose socket is full is thrown out: 208 KiB, of which each piece takes at least 2.
+    """
+
+    def __init__(self, connection: Connection, backlog: Backlog) -> None:
+        self._connection = connection
+        self._backlog = backlog
+        self._before = backlog.unread()
+        self._left = BLIND_PIECES
+        self._waiting: set[int] = set()
+        self._last: Unread = {}
+        self.has_lost_one = False
+        """Whether a client that had something unread has left."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it is known what has been read."""
+        return self._before is not None
+
+    def has_room(self) -> bool:
+        """Wait a little until another piece may be sent: False when there is no room for it."""
+        if not self.is_known:
+            self._left -= 1
+            return self._left >= 0
+        return self._shrinks_to(LARGEST)
+
+    def look(self) -> None:
+        """Note who has something unread."""
+        self._grown()
+
+    def wait_read(self) -> bool:
+        """Wait a little until all that was sent is read; True also where that is not known."""
+        if self._shrinks_to(0):
+            return True
+        self._waiting = set(self._grown())
+        return not self._waiting
+
+    def is_read(self) -> bool:
+        """Whether what `wait_read` has found unread is read by now."""
+        unread = self._backlog.unread() or {}
+        return all(unread.get(one) == 0 for one in self._waiting)
+
+    def is_gone(self) -> bool:
+        """Whether it never will be: who had it unread has left."""
+        unread = self._backlog.unread()
+        return unread is not None and not self._waiting.issubset(unread)
+
+    def _grown(self) -> Unread:
+        if self._before is None:
+            return {}
+        now = self._backlog.unread() or {}
+        self.has_lost_one |= any(one in self._before and one not in now for one in self._last)
+        self._last = grown(self._before, now)
+        return self._last
+
+    def _shrinks_to(self, size: int) -> bool:
+        """Wait until no window has more than that unread; for as long as it gets less."""
+        least, since_s = math.inf, time.monotonic()
+        while (largest := max(self._grown().values(), default=0)) > size:
+            now_s = time.monotonic()
+            if largest < least:
+                least, since_s = largest, now_s
+            if now_s - since_s > TAKES_S:
+                return False
+            self._connection.wait(lambda: False, POLL_S)
+        return True
+
+
+def grown(before: Unread | None, now: Unread | None) -> Unread:
+    """Those that have more to read `now`."""
+    before = before or {}
+    return {one: size for one, size in (now or {}).items() if size > before.get(one, 0)}
+
+
+def holders(wanted: set[str]) -> frozenset[int]:
+    """The processes, but this one, that have one of the files open: "pipe:[7]", "socket:[8]"."""
+    return frozenset(pid for pid in _processes() if wanted and _has_open(pid, wanted))
+
+
+def _processes() -> list[int]:
+    own = os.getpid()
+    return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != own]
+
+
+def _has_open(pid: int, wanted: set[str]) -> bool:
+    with contextlib.suppress(OSError):  # it has ended, or belongs to somebody else
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                if os.readlink(f"/proc/{pid}/fd/{name}") in wanted and _reads(pid, name):
+                    return True
+    return False
+
+
+def _reads(pid: int, fd: str) -> bool:
+    """Whether it is open for reading: the compositor has the pipe's other end for a moment."""
+    with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as lines:
+        flags = next(line for line in lines if line.startswith("flags:"))
+    return int(flags.split()[1], 8) & os.O_ACCMODE != os.O_WRONLY
+
+
+def _request() -> bytes:
+    shown = _SHOW_NAME | _SHOW_PEER | _SHOW_RQLEN
+    body = struct.pack("=BBHIII8x", socket.AF_UNIX, 0, 0, 0xFFFFFFFF, 0, shown)
+    return struct.pack("=IHHII", 16 + len(body), _DIAG_BY_FAMILY, _REQUEST_DUMP, 1, 0) + body
+
+
+def _attributes(data: bytes) -> list[tuple[int, bytes]]:
+    found: list[tuple[int, bytes]] = []
+    at = 0
+    while at + 4 <= len(data):
+        length, kind = struct.unpack_from("=HH", data, at)
+        found.append((kind, data[at + 4 : at + length]))
+        at += max(4, (length + 3) & ~3)
+    return found

@@ -1,0 +1,245 @@
+"""Text through the clipboard: on offer, then the paste key, then kept for it until it is spent.
+
+A key in a busy window's queue is bound to no content: it pastes what is there when the window comes
+to it. So while a key is unproven its text stays, nothing else is put under it, and the old content
+comes back only when the key is proven spent or its window is gone.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from swictation.inject.wayland import keymap
+from swictation.inject.wayland.backlog import TAKES_S, Backlog
+from swictation.inject.wayland.chain import is_chromium
+from swictation.inject.wayland.connection import IN_TEXT_S, Connection
+from swictation.inject.wayland.data_control import Clipboard, Offered, Reading
+from swictation.inject.wayland.keyboard import Keyboard
+from swictation.inject.wayland.toplevels import Toplevels, Window
+from swictation.inject.wayland.unproven import is_same, new_proof
+from swictation.inject.wayland.wire import WireError
+from swictation.inject.wayland.witness import Key, Watchers
+
+QUIET_S = 0.04
+"""Those that read all new content have done so when nobody has for so long."""
+QUIET_WITHIN_S = 0.4
+AFTER_EMPTY_S = 2.0
+"""From the reading of a withdrawn text to other content: some look first and then read."""
+LATE_S = 10.0
+"""A window that has read the key from its socket has handled it by then."""
+LOOK_S = 0.5
+
+
+@dataclass
+class Paste:
+    """A text on offer for a key that has been pressed."""
+
+    offered: Offered
+    window: Window | None
+    key: Key
+    needed: int
+    """Readings to the end that prove it."""
+    proof: Future[bool] = field(default_factory=new_proof)
+    is_stray: bool = False
+    """Whether the focus moved as the key was pressed, so that it may be another window's."""
+    withdrawn_at: int | None = None
+    """How many readings had begun when the text was taken back."""
+    read_s: float | None = None
+    """When the window was seen to have read the key."""
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether the window has the text."""
+        readings = self._readings[: self.withdrawn_at]
+        ended = [r for r in readings if r.is_ours and r.sender and r.sender.drained]
+        return len(ended) >= self.needed
+
+    @property
+    def is_being_read(self) -> bool:
+        """Whether the window holds a pipe that has not ended: what is in it cannot be had back."""
+        return any(r.is_ours and r.sender and not r.sender.is_over for r in self._readings)
+
+    @property
+    def is_in_the_pipe(self) -> bool:
+        """Whether the window will have the text as long as it lives, even without us."""
+        readings = self._readings[: self.withdrawn_at]
+        written = [r for r in readings if r.is_ours and r.sender and r.sender.is_written]
+        return len(written) >= self.needed
+
+    @property
+    def has_read_nothing(self) -> bool:
+        """Whether the window has read the clipboard after the text was taken back."""
+        at = self.withdrawn_at
+        return at is not None and any(r.is_ours for r in self._readings[at:])
+
+    @property
+    def _readings(self) -> list[Reading]:
+        return self.offered.readings
+
+    def take_back(self) -> None:
+        """Who reads from now on gets nothing."""
+        self.offered.content.clear()
+        self.withdrawn_at = len(self.offered.readings)
+        self.decide(taken=False)
+
+    def decide(self, *, taken: bool) -> None:
+        """Once: later decisions change nothing."""
+        if not self.proof.done():
+            self.proof.set_result(taken)
+
+
+class Paster:
+    """One paste at a time. For the connection's thread."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        clipboard: Clipboard,
+        keyboard: Keyboard,
+        backlog: Backlog,
+        toplevels: Toplevels | None,
+    ) -> None:
+        self._toplevels = toplevels
+        self._connection = connection
+        self._clipboard = clipboard
+        self._keyboard = keyboard
+        self._backlog = backlog
+        self._watchers = Watchers()
+        self._paste: Paste | None = None
+        """The last one, until its key is proven spent or gone."""
+
+    @property
+    def is_free(self) -> bool:
+        """Whether other content may be put into the clipboard: no key of ours may find it."""
+        return self._paste is None
+
+    def paste(self, text: str, window: Window | None, check: Callable[[], None]) -> Paste | str:
+        """Offer `text`, press the key, wait a little for the window to take it.
+
+        The paste, whose proof may be open; a reason when nothing was pressed. Raises what `check`,
+        called right before the key, raises, and WireError.
+        """
+        if not self.is_free:
+            return "an earlier text is still on offer in the clipboard"
+        offered = self._clipboard.lend(text)
+        if offered is None:
+            return "the clipboard's content cannot be kept"
+        try:
+            self._let_others_read(offered)
+            if offered.cancelled:
+                self._clipboard.rescue(text)
+                return "another program takes the clipboard over"
+            check()
+        except BaseException:
+            self._clipboard.give_back_later()
+            raise
+        return self._press(offered, window)
+
+    def withdraw(self) -> None:
+        """Nobody can get the text from now on; not while the window is reading it."""
+        paste = self._paste
+        if paste is not None:
+            self._connection.wait(lambda: not paste.is_being_read, TAKES_S)
+            if not paste.is_being_read and not paste.proof.done():
+                paste.take_back()
+
+    def holds(self, window: Window | None) -> bool:
+        """Whether a text waits for `window`, or may."""
+        paste = self._paste
+        return paste is not None and not paste.proof.done() and is_same(paste.window, window)
+
+    def window_closed(self, window: Window) -> None:
+        """A key in its queue went with it."""
+        if self._paste is not None and self._paste.window is window:
+            self._end(self._paste, taken=False, delay_s=0.0)
+
+    def close(self) -> None:
+        """The connection is about to end, or has: nothing is on offer any more."""
+        if self._paste is not None:
+            self._paste.decide(taken=self._paste.is_in_the_pipe)
+
+    def _let_others_read(self, offered: Offered) -> None:
+        """Before there is a key: who reads now does so unasked."""
+        began_s = offered.read_s = time.monotonic()
+        while not offered.cancelled:
+            until_s = min(offered.read_s + QUIET_S, began_s + QUIET_WITHIN_S)
+            left_s = until_s - time.monotonic()
+            if left_s <= 0:
+                break
+            self._connection.wait(lambda: offered.cancelled, left_s)
+        for reading in offered.readings:
+            self._watchers.meet(reading.readers)
+
+    def _press(self, offered: Offered, window: Window | None) -> Paste:
+        needed = 2 if window and is_chromium(window.app) else 1
+        paste = Paste(offered, window, Key(self._backlog, self._watchers), needed)
+        offered.judge = paste.key.is_answered_by
+        offered.on_change = lambda: self._changed(paste)
+        self._paste = paste
+        moves = self._moves()
+        self._keyboard.shortcut(keymap.CONTROL, key=keymap.KEY_V)
+        with contextlib.suppress(WireError):  # the key may be on its way all the same
+            self._connection.barrier(IN_TEXT_S)
+            paste.key.passed_on()
+            if self._moves() == moves:
+                self._connection.wait(paste.proof.done, TAKES_S)
+            else:
+                self._strayed(paste)
+        self._look(paste)
+        return paste
+
+    def _moves(self) -> int:
+        return self._toplevels.moves if self._toplevels is not None else 0
+
+    def _strayed(self, paste: Paste) -> None:
+        """The key may have gone to another window: nobody has asked for the text, nobody gets it.
+
+        The compositor handles key and barrier at once, so it is known before a window can ask.
+        """
+        assert self._toplevels is not None
+        paste.window = self._toplevels.focused
+        paste.is_stray = True
+        paste.take_back()
+
+    def _look(self, paste: Paste) -> None:
+        if paste is not self._paste:
+            return
+        if self._is_spent(paste):
+            self._end(paste, taken=False, delay_s=0.0)
+        else:
+            self._connection.after(LOOK_S, lambda: self._look(paste))
+
+    def _changed(self, paste: Paste) -> None:
+        if paste is not self._paste:
+            return
+        if paste.is_taken:
+            self._end(paste, taken=True)
+        elif paste.offered.cancelled and not paste.is_being_read:
+            paste.decide(taken=False)
+        elif paste.has_read_nothing:
+            self._end(paste, taken=False, delay_s=AFTER_EMPTY_S)
+
+    def _end(self, paste: Paste, *, taken: bool, delay_s: float | None = None) -> None:
+        self._paste = None
+        paste.decide(taken=taken)
+        if delay_s == 0.0:
+            self._clipboard.give_back()
+        elif delay_s is None:
+            self._clipboard.give_back_later()
+        else:
+            self._clipboard.give_back_later(delay_s)
+
+    def _is_spent(self, paste: Paste) -> bool:
+        """Whether the window has read the key long ago and asked for nothing, as far as one sees.
+
+        So does one that lost the focus meanwhile. Where the key never was seen waiting, only the
+        window's end tells.
+        """
+        if not paste.key.was_unread or paste.key.unread_in() or paste.is_being_read:
+            paste.read_s = None
+            return False
+        now_s = time.monotonic()
+        paste.read_s = paste.read_s or now_s
+        return now_s - paste.read_s > LATE_S

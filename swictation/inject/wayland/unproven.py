@@ -1,0 +1,112 @@
+"""Texts that lie unread in a window's socket: looked after until it has read them or is gone."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from swictation.inject.wayland.backlog import Pace
+from swictation.inject.wayland.connection import Connection
+from swictation.inject.wayland.toplevels import Window
+
+LOOK_S = 0.1
+SAYS_S = 1.0
+"""A field that has read what was sent to it, and has the focus, says so by then."""
+
+
+def new_proof() -> Future[bool]:
+    """One that nobody can cancel: whether a text arrives does not depend on who waits for it."""
+    proof: Future[bool] = Future()
+    proof.set_running_or_notify_cancel()
+    return proof
+
+
+def lost() -> Future[bool]:
+    """The proof of a text that is known not to have arrived."""
+    proof = new_proof()
+    proof.set_result(False)
+    return proof
+
+
+@dataclass
+class Unproven:
+    """A text that was sent to `window`."""
+
+    window: Window | None
+    has_arrived: Callable[[], bool]
+    is_gone: Callable[[], bool]
+    proof: Future[bool] = field(default_factory=new_proof)
+
+
+class Waiting:
+    """All of them. For the connection's thread."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._texts: list[Unproven] = []
+
+    def add(
+        self, window: Window | None, has_arrived: Callable[[], bool], is_gone: Callable[[], bool]
+    ) -> Future[bool]:
+        """The proof of a text: true once it `has_arrived`, false once who had it unread `is_gone`.
+
+        The window's end decides as well.
+        """
+        text = Unproven(window, has_arrived, is_gone)
+        if not self._texts:
+            self._connection.after(LOOK_S, self._look)
+        self._texts.append(text)
+        return text.proof
+
+    def has(self, window: Window | None) -> bool:
+        """Whether there is one for `window`, or may be."""
+        return any(is_same(text.window, window) for text in self._texts)
+
+    def window_closed(self, window: Window) -> None:
+        """It takes nothing any more."""
+        for text in [text for text in self._texts if text.window is window]:
+            self._decide(text, arrived=text.has_arrived())
+
+    def close(self) -> None:
+        """The connection is about to end, or has."""
+        for text in list(self._texts):
+            self._decide(text, arrived=False)
+
+    def _look(self) -> None:
+        for text in list(self._texts):
+            arrived = text.has_arrived()
+            if arrived or text.is_gone():
+                self._decide(text, arrived=arrived)
+        if self._texts:
+            self._connection.after(LOOK_S, self._look)
+
+    def _decide(self, text: Unproven, *, arrived: bool) -> None:
+        self._texts.remove(text)
+        text.proof.set_result(arrived)
+
+
+class Late:
+    """Tells when a field has what was committed, after it did not say so in time."""
+
+    def __init__(self, pace: Pace, has_answered: Callable[[], bool]) -> None:
+        """`has_answered`: whether it has said anything since now, and has the focus."""
+        self._pace = pace
+        self._has_answered = has_answered
+        self._was_waiting = not pace.is_read()
+        self._read_s: float | None = None
+
+    def has_arrived(self) -> bool:
+        """Whether the field has answered; or read all that lay in its socket, a while ago.
+
+        One that loses the focus meanwhile says no more.
+        """
+        if not self._pace.is_read():
+            return False
+        self._read_s = self._read_s or time.monotonic()
+        is_long_ago = self._was_waiting and time.monotonic() - self._read_s > SAYS_S
+        return is_long_ago or self._has_answered()
+
+
+def is_same(one: Window | None, other: Window | None) -> bool:
+    """Whether they are, or may be: a compositor need not tell."""
+    return one is None or other is None or one is other

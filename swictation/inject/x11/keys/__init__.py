@@ -1,0 +1,1 @@
+"""Keys: what types a character on this keyboard, and who has handled what was typed."""

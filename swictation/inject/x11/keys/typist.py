@@ -1,0 +1,301 @@
+"""Types a text with real key events, in pieces whose arrival the target proves."""
+
+import re
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from swictation.inject.x11.barrier import TIMEOUT_S, Barrier
+from swictation.inject.x11.connection import Connection
+from swictation.inject.x11.focus import FOCUS_RETURN_S, MOVED, Focus
+from swictation.inject.x11.keys.keyboard import Keyboard, Press
+from swictation.inject.x11.keys.keymap import Key
+from swictation.inject.x11.keys.unread import UnreadKeys
+from swictation.inject.x11.ledger import Halted, Ledger, Refused, Unproven
+from swictation.inject.x11.programs import process_of, times_slept
+
+PIECE = 64
+"""Characters between two proofs."""
+
+WORD = 48
+"""The most that is pressed at once, between two looks at the focus."""
+
+_WORD = re.compile(rf"\s?\S{{1,{WORD - 2}}}\s?|\s{{1,{WORD}}}")
+_REMAP_TRIES = 4
+_TIMED_REMAP_S = 0.15
+_TIMED_PIECE_S = 0.01
+_RELEASE_S = 1.0
+_SWITCHED = "the keyboard layout changed meanwhile"
+_SILENT = "the window does not answer"
+_CLOSED = "the window was closed"
+
+
+class _Blind(msgspec.Struct):
+    """Who was typed to and cannot say that it has handled the keys."""
+
+    focus: Focus
+    slept: int = 0
+    """How often it had gone to sleep when it was last sent a message."""
+    left: int = 2
+    """How often it has to go to sleep yet."""
+
+
+class Typist:
+    """Native keys where the active layout has them, spare keycodes for the rest.
+
+    Clients read the keymap when they *handle* its change, not when it is made: a keycode that is
+    remapped under an unread key becomes another letter. So nothing is remapped before the target
+    has proven that it read every key, and nothing typed before it has seen the new map. Where it
+    cannot prove that, keycodes that were typed stay as they are.
+    """
+
+    def __init__(
+        self, connection: Connection, keyboard: Keyboard, barrier: Barrier, unread: UnreadKeys
+    ) -> None:
+        self._x = connection
+        self._keyboard = keyboard
+        self._barrier = barrier
+        self._unread = unread
+        self._blind: dict[int, _Blind] = {}
+        """Who answers no pings and was typed foreign characters."""
+
+    def newcomers(self, text: str) -> int:
+        """How many characters would have to be mapped first."""
+        self._keyboard.refresh()
+        group = self._keyboard.group()
+        keymap, there = self._keyboard.keymap, self._keyboard.spares.where()
+        return sum(1 for c in set(text) if not keymap.native(c, group) and c not in there)
+
+    def type(self, text: str, focus: Focus, ledger: Ledger) -> None:
+        """Type all of `text`; `ledger` says how far it came.
+
+        Raises `Refused` before anything is sent, `Halted` after, `Unproven` where it may have
+        been handled.
+        """
+        self._ready()
+        start = 0
+        while start < len(text):
+            self._release()
+            self._keyboard.refresh()
+            group = self._keyboard.group()
+            end = self._reach(text, start, group)
+            if end == start and self._wait_for_spares(text[start], group):
+                continue
+            if end == start:
+                self._stop(ledger, "the keyboard has no spare key for this text", try_other=True)
+            self._map(text[start:end], group, focus, ledger)
+            for piece in pieces(text[start:end]):
+                self._send(piece, group, focus, ledger)
+            start = end
+
+    def close(self) -> None:
+        """Leave the spare keycodes empty, but for those that a window has yet to look up."""
+        for client in self._blind:
+            self._keyboard.spares.unpin(client)
+        self._blind.clear()
+        self._keyboard.give_back()
+
+    def _ready(self) -> None:
+        self._keyboard.wait_for_release()
+        if self._keyboard.caps_lock():
+            raise Refused("CapsLock is on", try_other=True)
+
+    def _release(self) -> None:
+        """Let go the keycodes of those who cannot say that they have handled their keys.
+
+        Once they are gone; a terminal also once it has gone to sleep anew after each of two
+        messages: it does that when it has handled all there is.
+        """
+        for client, blind in list(self._blind.items()):
+            pid = blind.focus.pid
+            is_gone = process_of(self._x, client) != pid
+            is_asleep, slept = times_slept(pid)
+            if blind.focus.is_terminal and is_asleep and slept > blind.slept:
+                blind.left -= 1
+                self._wake(blind)
+            if is_gone or not blind.left:
+                del self._blind[client]
+                self._keyboard.spares.unpin(client)
+
+    def _wait_for_spares(self, character: str, group: int) -> bool:
+        """Whether a terminal has handled its keys, so that there is room for `character`."""
+        if not self._blind:
+            return False
+
+        def has_room() -> bool:
+            self._release()
+            return self._keyboard.spares.fits(self._foreign(character, group))
+
+        return self._x.pump(has_room, _RELEASE_S, poll_s=0.02)
+
+    def _map(self, text: str, group: int, focus: Focus, ledger: Ledger) -> None:
+        """Put what the layout lacks on spare keycodes, and see that all have noticed."""
+        foreign = self._foreign(text, group)
+        for _ in range(_REMAP_TRIES):
+            if not self._keyboard.spares.fits(foreign):
+                break
+            if self._keyboard.spares.where().keys() >= set(foreign):
+                self._keyboard.spares.place(foreign)  # they were used now
+                return
+            self._prove(focus, ledger, _TIMED_REMAP_S)
+            # Only now: a plan that is not carried out would be taken for the keymap.
+            self._keyboard.remap(self._keyboard.spares.place(foreign))
+            self._barrier.cross_window_manager()
+            self._prove(focus, ledger, _TIMED_REMAP_S)
+            self._keyboard.refresh()  # another client may want the same keycodes
+        else:
+            if self._keyboard.spares.where().keys() >= set(foreign):
+                return
+        self._stop(ledger, "another program takes the spare keys")
+
+    def _send(self, text: str, group: int, focus: Focus, ledger: Ledger) -> None:
+        before = self._keyboard.keymap
+        keys = self._keys(text, group)
+        if len(keys) < len(text):
+            self._stop(ledger, _SWITCHED)
+        foreign = "".join(self._foreign(text, group))
+        try:
+            answer = self._press_words(text, keys, focus, group, ledger)
+        finally:
+            self._keep(focus, foreign)
+        self._cross_sent(focus, ledger, foreign)
+        if answer != "pressed":
+            moved = MOVED if answer == "moved" else _SWITCHED
+            self._stop(ledger, "a modifier key is held" if answer == "held" else moved)
+        if self._keyboard.refresh() and not before.agrees(self._keyboard.keymap, keys):
+            raise Halted(_SWITCHED)
+        if self._keyboard.held():
+            raise Halted("a modifier key was pressed while typing")
+
+    def _press_words(
+        self, text: str, keys: list[Key], focus: Focus, group: int, ledger: Ledger
+    ) -> Press:
+        at = 0
+        for word in words(text):
+            answer = self._press(keys[at : at + len(word)], focus, group, ledger)
+            if answer != "pressed":
+                return answer
+            at += len(word)
+        return "pressed"
+
+    def _press(self, keys: list[Key], focus: Focus, group: int, ledger: Ledger) -> Press:
+        """Press one word's keys; waits a while for the focus and for modifiers."""
+        chords = self._keyboard.chords_of(keys)
+        answers: list[Press] = []
+
+        def pressed() -> bool:
+            answers.append(
+                self._keyboard.press(chords, focus, group, lambda: ledger.claim(len(keys)))
+            )
+            return answers[-1] != "moved"
+
+        self._x.pump(pressed, FOCUS_RETURN_S, poll_s=0.01)
+        if answers[-1] == "held":
+            try:
+                self._keyboard.wait_for_release()
+            except Refused:
+                return "held"
+            self._x.pump(pressed, FOCUS_RETURN_S, poll_s=0.01)
+        return answers[-1]
+
+    def _cross_sent(self, focus: Focus, ledger: Ledger, foreign: str) -> None:
+        """See that the target has handled what was sent since the last proof."""
+        sent, confirmed = ledger.read()
+        if sent == confirmed:
+            return
+        if not focus.answers_ping:
+            self._wait_blindly(_TIMED_PIECE_S)
+            return
+        ping = self._barrier.ping(focus)
+        crossing = self._barrier.wait(focus, ping)
+        if crossing == "gone":
+            ledger.withdraw()  # with the window
+            raise Halted(_CLOSED)
+        if crossing == "silent":
+            raise Unproven(_SILENT, self._unread.add(focus, ping, foreign))
+        ledger.prove()
+
+    def _prove(self, focus: Focus, ledger: Ledger, blind_s: float) -> None:
+        """Wait until the target has handled a remapping; `blind_s` where it cannot say."""
+        if not focus.answers_ping:
+            return self._wait_blindly(blind_s)
+        crossing = self._barrier.cross(focus, TIMEOUT_S)
+        if crossing != "crossed":
+            self._stop(ledger, _CLOSED if crossing == "gone" else _SILENT)
+        return None
+
+    def _wait_blindly(self, duration_s: float) -> None:
+        self._x.sync()
+        self._x.pump(lambda: False, duration_s)
+
+    def _keep(self, focus: Focus, foreign: str) -> None:
+        """These keycodes stay as they are while `focus`, which cannot tell, may look them up."""
+        if foreign and not focus.answers_ping:
+            self._keyboard.spares.pin(focus.client, foreign)
+            self._blind[focus.client] = _Blind(focus)
+            self._wake(self._blind[focus.client])
+
+    def _wake(self, blind: "_Blind") -> None:
+        """Send it a message that means nothing, and remember how often it had slept before."""
+        blind.slept = times_slept(blind.focus.pid)[1]
+        top = self._x.window(blind.focus.toplevel)
+        self._x.message(top, "SWICTATION_NOTHING", [], to=top)
+        self._x.dispatch()
+
+    def _stop(self, ledger: Ledger, reason: str, *, try_other: bool = False) -> None:
+        """End here: a refusal if nothing was sent yet."""
+        sent, _ = ledger.read()
+        raise Halted(reason) if sent else Refused(reason, try_other=try_other)
+
+    def _keys(self, text: str, group: int) -> list[Key]:
+        spare: Mapping[str, Key] = self._keyboard.spares.where()
+        found = [self._keyboard.keymap.native(c, group) or spare.get(c) for c in text]
+        return [key for key in found if key is not None]
+
+    def _foreign(self, text: str, group: int) -> list[str]:
+        """What the active layout lacks."""
+        return [c for c in text if not self._keyboard.keymap.native(c, group)]
+
+    def _reach(self, text: str, start: int, group: int) -> int:
+        """The end of the longest piece, whole words, whose foreign characters can be mapped."""
+        return reach(
+            text,
+            start,
+            lambda c: self._keyboard.keymap.native(c, group) is not None,
+            self._keyboard.spares.fits,
+        )
+
+
+def words(text: str) -> list[str]:
+    """`text` in words, each with the blank behind it; what has none is cut at `WORD`."""
+    return _WORD.findall(text)
+
+
+def pieces(text: str) -> list[str]:
+    """`text` in pieces of whole words, as long as `PIECE` or little longer."""
+    found = [""]
+    for word in words(text):
+        if len(found[-1]) + len(word) > PIECE and found[-1]:
+            found.append("")
+        found[-1] += word
+    return [piece for piece in found if piece]
+
+
+def reach(
+    text: str,
+    start: int,
+    is_native: Callable[[str], bool],
+    fits: Callable[[set[str]], bool],
+) -> int:
+    """Where the piece from `start` ends: before the word that does not fit, or in it if it must."""
+    foreign: set[str] = set()
+    at, boundary = start, start
+    for word in words(text[start:]):
+        for character in word:
+            if not is_native(character):
+                foreign.add(character)
+                if not fits(foreign):
+                    return boundary if boundary > start else at
+            at += 1
+        boundary = at
+    return at

@@ -1,0 +1,63 @@
+"""Windows that were typed into and have not said that they handled the keys."""
+
+from concurrent.futures import Future
+
+import msgspec
+
+from swictation.inject.x11.barrier import Barrier
+from swictation.inject.x11.focus import Focus
+from swictation.inject.x11.keys.spares import Spares
+
+_MOST = 16
+"""Windows that hang at the same time; each is watched."""
+
+
+class _Wait(msgspec.Struct):
+    focus: Focus
+    ping: int
+    proof: "Future[bool]"
+
+
+class UnreadKeys:
+    """Keys cannot be taken back: each window's wait for its pong, or for its end.
+
+    Meanwhile the spare keycodes among them stay as they are.
+    """
+
+    def __init__(self, barrier: Barrier, spares: Spares) -> None:
+        self._barrier = barrier
+        self._spares = spares
+        self._waits: dict[int, _Wait] = {}
+
+    def add(self, focus: Focus, ping: int, characters: str) -> "Future[bool]":
+        """`focus` has not answered `ping`, which is behind keys of these; the proof."""
+        self._barrier.watch(focus.toplevel)
+        self._spares.pin(focus.client, characters)
+        wait = self._waits[focus.client] = _Wait(focus, ping, Future())
+        return wait.proof
+
+    def why_not(self, focus: Focus) -> str:
+        """Why nothing may be sent to `focus` now, or ""."""
+        self.tend()
+        if focus.client in self._waits:
+            return "the window has not handled the keys before yet"
+        return "too many windows hang" if len(self._waits) >= _MOST else ""
+
+    def tend(self) -> None:
+        """See who has answered, and who is gone."""
+        for wait in list(self._waits.values()):
+            arrived = self._barrier.has_answered(wait.focus, wait.ping)
+            if arrived or self._barrier.is_gone(wait.focus):
+                self._decide(wait, arrived)
+
+    def close(self) -> None:
+        """Nobody looks any more."""
+        for wait in list(self._waits.values()):
+            wait.proof.set_result(False)
+        self._waits.clear()
+
+    def _decide(self, wait: _Wait, arrived: bool) -> None:
+        del self._waits[wait.focus.client]
+        self._spares.unpin(wait.focus.client)
+        self._barrier.unwatch(wait.focus.toplevel)
+        wait.proof.set_result(arrived)

@@ -1,0 +1,167 @@
+"""A paste key that was pressed and may still wait in a window."""
+
+import time
+from concurrent.futures import Future
+from typing import Literal
+
+from swictation.inject.x11.barrier import Barrier
+from swictation.inject.x11.connection import Connection
+from swictation.inject.x11.focus import Focus
+from swictation.inject.x11.programs import answers_for_itself, is_stopped, process_of
+from swictation.inject.x11.selection import Selection
+
+State = Literal["unread", "fetched", "spent"]
+
+_GRACE_S = 0.3
+"""Between a window's pong and its asking for the text: measured in docs/injection.md."""
+_QUIET_S = 0.5
+"""So long after its last refusal a window asks no more for the same key."""
+_POLL_S = 2.0
+"""How often it is asked whether a program lives whose window is gone: nothing tells that."""
+
+
+class PasteKey:
+    """Bound to the client that got it, and to the text that is on offer for that client.
+
+    It is spent without an arrival once that is proven: the client is gone; it asked after the
+    text was withdrawn; or a window that handles pings and keys alike answered a ping behind the
+    key, and after a pause another one, and never asked. Time alone proves nothing.
+    """
+
+    def __init__(self, x: Connection, barrier: Barrier, selection: Selection, focus: Focus) -> None:
+        self._x = x
+        self._barrier = barrier
+        self._selection = selection
+        self.focus = focus
+        self.proof: Future[bool] = Future()
+        self._ping: int | None
+        self._proves: bool | None = None
+        self._grace_s: float | None = None
+        self._is_last_ping = False
+        self._asked_s = float("-inf")
+        self._is_orphan = False
+        self._paused_s: float | None = None
+        self._round_s = time.monotonic()
+        barrier.watch(focus.toplevel)
+        self._ping = barrier.ping(focus) if focus.answers_ping else None
+
+    def state(self) -> State:
+        """How it stands now. Decides the proof where the text can no longer be had."""
+        offer = self._selection.offer
+        if self.has_read and not self._is_paused():
+            return "fetched"
+        if offer is None:
+            self.decide(False)  # somebody else has copied: the key gets that
+        if offer and offer.denied_s and time.monotonic() >= offer.denied_s + _QUIET_S:
+            return "spent"
+        if self._barrier.is_gone(self.focus):
+            self.withdraw()
+            return "spent" if self._has_ended() else "unread"
+        return "spent" if self._has_passed() else "unread"
+
+    @property
+    def has_read(self) -> bool:
+        """Whether its client was given the text, so that it cannot be taken back."""
+        offer = self._selection.offer
+        return not self.proof.done() and offer is not None and self.focus.client in offer.reads
+
+    def pause(self) -> None:
+        """Its client stopped in the middle of the reading: "fetched" again once it goes on."""
+        self._paused_s = time.monotonic() + _POLL_S
+        if self.focus.answers_ping:
+            self._ping = self._barrier.ping(self.focus)
+
+    @property
+    def due_s(self) -> float | None:
+        """When `state` may change without an event."""
+        offer = self._selection.offer
+        if offer and offer.denied_s:
+            return offer.denied_s + _QUIET_S
+        if self._is_orphan:
+            return self._asked_s + _POLL_S
+        return self._paused_s or self._grace_s
+
+    @property
+    def reason(self) -> str:
+        """Why its program gets no other text."""
+        if self.proof.done():
+            return "the window may still have a paste key to handle"
+        return "the window has not taken the text before yet"
+
+    def is_of(self, focus: Focus) -> bool:
+        """Whether `focus` belongs to the program that has the key."""
+        return focus.client == self.focus.client or focus.toplevel == self.focus.toplevel
+
+    def survived(self, focus: Focus) -> bool:
+        """Whether it may still be handled, after another window of its program was asked.
+
+        A program that answers there has long handled what came before its window was destroyed.
+        """
+        if not self._is_orphan or not focus.answers_ping or focus.toplevel == self.focus.toplevel:
+            return True
+        with self._barrier.watching(focus):
+            return self._barrier.cross(focus) != "crossed"
+
+    def withdraw(self) -> None:
+        """Its client gets the text no more, unless it has been given it."""
+        if not self.proof.done() and (not self.has_read or self._barrier.is_gone(self.focus)):
+            if self._selection.offer:
+                self._selection.offer.is_withdrawn = True
+            self.decide(False)
+
+    def decide(self, arrived: bool) -> None:
+        """Say what became of the text, unless that was said."""
+        if not self.proof.done():
+            self.proof.set_result(arrived)
+
+    def close(self) -> None:
+        """It is spent, or nobody looks after it any more."""
+        self.decide(False)
+        self._barrier.unwatch(self.focus.toplevel)
+
+    def _is_paused(self) -> bool:
+        if self._paused_s is None:
+            return False
+        if self._ping is not None:
+            is_awake = self._barrier.has_answered(self.focus, self._ping)
+        else:
+            is_awake = time.monotonic() >= self._paused_s
+        if not is_awake or is_stopped(self.focus.pid):
+            self._paused_s = time.monotonic() + _POLL_S
+            return True
+        self._paused_s = None
+        return False
+
+    def _has_ended(self) -> bool:
+        """Whether the program, whose window is gone, is gone too. Its number may be another's."""
+        self._is_orphan = True
+        if time.monotonic() >= self._asked_s + _POLL_S:
+            self._asked_s = time.monotonic()
+            pid = self.focus.pid
+            self._is_orphan = pid != 0 and process_of(self._x, self.focus.client) == pid
+        return not self._is_orphan
+
+    def _has_passed(self) -> bool:
+        """Whether the window let the key pass, as its pongs prove.
+
+        Two, with a pause between, and it asked for nothing meanwhile: some ask in several steps,
+        and some answer a ping as they read it and handle the key after.
+        """
+        if self._ping is None or not self._barrier.has_answered(self.focus, self._ping):
+            return False
+        if self._proves is None:
+            self._proves = answers_for_itself(self.focus.pid)
+        if not self._proves:
+            return False
+        now_s = time.monotonic()
+        if self._is_last_ping:
+            offer = self._selection.offer
+            if offer is None or offer.asked_s.get(self.focus.client, 0.0) < self._round_s:
+                return True
+            self._is_last_ping = False
+        if self._grace_s is None:
+            self._round_s, self._grace_s = now_s, now_s + _GRACE_S
+        elif now_s >= self._grace_s:
+            self._grace_s, self._is_last_ping = None, True
+            self._ping = self._barrier.ping(self.focus)
+        return False

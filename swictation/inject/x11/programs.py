@@ -1,0 +1,102 @@
+"""The program behind a window: the server knows its process, /proc knows the rest.
+
+What cannot be looked at (another user's, another machine's) counts as unknown, and unknown as no
+proof.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from Xlib.error import XError
+
+from swictation.inject.x11.connection import Connection
+
+_PID_MASK = 2
+_PROC = Path("/proc")
+
+_TOOLKITS = ("libgtk-3.so", "libgtk-4.so", "libQt5Gui.so", "libQt6Gui.so")
+"""They handle one event after the other, pings among them, in one thread."""
+
+_ENGINES = ("libxul.so", "libwebkit", "libjavascriptcore", "WebEngine", "libcef.so", "libjvm.so")
+"""Where a page, or another thread, handles the key, and the ping is answered elsewhere."""
+
+_CHILDREN = ("--type=", "-contentproc", "WebKitWebProcess", "QtWebEngineProcess")
+"""How browsers name the processes that handle the keys of their pages."""
+
+
+def process_of(x: Connection, client: int) -> int:
+    """The process of a client, given by its XID base; 0 if it is gone or unknown."""
+    if not x.display.has_extension("X-Resource"):
+        return 0
+    with suppress(XError):
+        for known in x.display.res_query_client_ids([{"client": client, "mask": _PID_MASK}]).ids:
+            return int(known.value[0])
+    return 0
+
+
+def holds_terminal(pid: int) -> bool:
+    """Whether it has the master of a pseudo-terminal: then it is a terminal."""
+    with suppress(OSError):
+        for entry in (_PROC / str(pid) / "fd").iterdir():
+            with suppress(OSError):
+                if entry.readlink().name == "ptmx":
+                    return True
+    return False
+
+
+def answers_for_itself(pid: int) -> bool:
+    """Whether its pong proves that it has handled the keys before the ping."""
+    try:
+        mapped = (_PROC / str(pid) / "maps").read_text(errors="replace")
+    except OSError:
+        return False
+    if any(name in mapped for name in _ENGINES) or not any(name in mapped for name in _TOOLKITS):
+        return False
+    return not any(_pages(pid))
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether it, or the process of a page of it, was stopped from outside."""
+    return any(_status(each).get("State", "").startswith("T") for each in (pid, *_pages(pid)))
+
+
+def times_slept(pid: int) -> tuple[bool, int]:
+    """Whether it sleeps, and how often it has gone to sleep by itself; (False, 0) if unknown.
+
+    A terminal that has done so again since a key came has waited for its next event, so it has
+    handled all before. A program that is stopped does not go to sleep.
+    """
+    told = _status(pid)
+    is_asleep = told.get("State", "").startswith("S")
+    return is_asleep, int(told.get("voluntary_ctxt_switches", "0"))
+
+
+def _status(pid: int) -> dict[str, str]:
+    try:
+        lines = (_PROC / str(pid) / "status").read_text().splitlines()
+    except OSError:
+        return {}
+    parts = [line.partition(":") for line in lines]
+    return {name: value.strip() for name, _, value in parts}
+
+
+def _pages(pid: int) -> Iterator[int]:
+    """Its children of which a browser has one for each page, and theirs."""
+    for child in _children(pid):
+        if any(name in _command(child) for name in _CHILDREN):
+            yield child
+            yield from _pages(child)
+
+
+def _children(pid: int) -> Iterator[int]:
+    with suppress(OSError):
+        for task in (_PROC / str(pid) / "task").iterdir():
+            with suppress(OSError):
+                yield from (int(child) for child in (task / "children").read_text().split())
+
+
+def _command(pid: int) -> str:
+    with suppress(OSError):
+        return (_PROC / str(pid) / "cmdline").read_text(errors="replace")
+    return ""

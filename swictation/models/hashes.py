@@ -1,0 +1,99 @@
+"""What a file's hash was when it was last read: not to read gigabytes anew at each start.
+
+A file counts as unchanged while its size, its inode and both of its times are what they were. The
+time of the inode's own change (ctime) is set by the kernel at every write, also where a program
+sets the other back. A copy, a restored backup or a move to another disk changes them, too: then the
+file is read once and remembered. The note lies beside the model's folder; without it, or where it
+cannot be written, files are read each time.
+"""
+
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from swictation.models.spec import ModelFile
+
+_TICK_NS = 50_000_000
+"""Two writes within one tick of the kernel's clock leave the same time: so young a file is not
+remembered."""
+_MOST_BYTES = 1 << 20
+
+
+class _Seen(msgspec.Struct, frozen=True):
+    size_bytes: int
+    inode: int
+    device: int
+    mtime_ns: int
+    ctime_ns: int
+    sha256: str
+
+
+def known(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """The hashes, by name, of those files that are as they were when they were last read."""
+    told = _read(folder)
+    return {
+        name: seen.sha256
+        for name in names
+        if (seen := told.get(name)) and seen == _look(folder / name, seen.sha256)
+    }
+
+
+def now_ns() -> int:
+    """The clock that a file's times are of."""
+    return time.clock_gettime_ns(time.CLOCK_REALTIME)
+
+
+def remember(folder: Path, files: Iterable[ModelFile], at_ns: int) -> None:
+    """Note that these files had these hashes at `at_ns`, or later, if they are as they were then.
+
+    Where it cannot be noted, nothing happens. What has been noted of other files stays.
+    """
+    fresh = {file.name: _look(folder / file.name, file.sha256) for file in files}
+    kept = _read(folder)
+    for name, seen in fresh.items():
+        kept.pop(name, None)
+        if seen and at_ns - seen.ctime_ns > _TICK_NS:
+            kept[name] = seen
+    path = _path(folder)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_bytes(msgspec.json.encode(kept))
+        partial.rename(path)
+    except OSError:
+        _drop(partial)
+
+
+def forget(folder: Path) -> None:
+    """Take the note away, as the folder is."""
+    _drop(_path(folder))
+
+
+def _look(path: Path, sha256: str) -> _Seen | None:
+    try:
+        told = path.stat()
+    except OSError:
+        return None
+    times = (told.st_mtime_ns, told.st_ctime_ns)
+    return _Seen(told.st_size, told.st_ino, told.st_dev, *times, sha256)
+
+
+def _read(folder: Path) -> dict[str, _Seen]:
+    try:
+        with _path(folder).open("rb") as file:
+            return msgspec.json.decode(file.read(_MOST_BYTES), type=dict[str, _Seen])
+    except (OSError, msgspec.DecodeError):
+        return {}
+
+
+def _drop(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        return
+
+
+def _path(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.hashes")

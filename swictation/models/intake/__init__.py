@@ -1,0 +1,1 @@
+"""How anything of a model that comes from outside gets onto the disk."""

@@ -1,0 +1,111 @@
+"""The one door: whatever an archive, a wheel or a hub sends gets onto the disk through it.
+
+What comes in is a file that was asked for, under the name that we gave it, plain and new, in a
+folder of ours, and no larger than it may be. Nothing that the sender says can change that.
+"""
+
+import hashlib
+import io
+import os
+import re
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, BinaryIO
+
+from swictation.errors import ModelError
+from swictation.models.spec import ModelFile
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+COPY_BYTES = 1 << 20
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
+_LONGEST_SHOWN = 60
+
+
+def is_name(name: str) -> bool:
+    """Whether `name` may be a file's: plain ASCII, no folder, not hidden."""
+    return _NAME.fullmatch(name) is not None
+
+
+def shown(name: bytes | str, longest: int = _LONGEST_SHOWN) -> str:
+    """A stranger's words, fit for a terminal: one line, short, what does not print escaped."""
+    told = name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else name
+    told = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in told)
+    return told if len(told) <= longest else f"{told[:longest]}..."
+
+
+def open_given(path: Path) -> BinaryIO:
+    """A file that the user has named, for reading: a pipe or a device blocks nobody.
+
+    Raises:
+        ModelError: it is no plain file.
+        OSError: it cannot be read.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise ModelError(f"{path} is no plain file", "give the path of a file")
+    return os.fdopen(fd, "rb")
+
+
+class Sink(io.FileIO):
+    """The file `name` in `folder`, for writing up to `most_bytes`.
+
+    Args:
+        folder: ours.
+        name: the one that we know it by, never one that was sent.
+        most_bytes: larger it may not become.
+        goes_on: it may be there, and grows on; else it must be new.
+
+    Raises:
+        ModelError: `name` is no file's name, or something else than a plain file is there.
+        OSError: it cannot be made.
+    """
+
+    def __init__(self, folder: Path, name: str, most_bytes: int, *, goes_on: bool = False) -> None:
+        if not is_name(name):
+            raise ModelError(f"{shown(name)} is no name for a model's file")
+        how = os.O_APPEND if goes_on else os.O_EXCL
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | how
+        fd = os.open(folder / name, flags, 0o644)
+        told = os.fstat(fd)
+        if not stat.S_ISREG(told.st_mode) or told.st_nlink != 1:
+            os.close(fd)
+            raise ModelError(f"{folder / name} is no plain file of ours")
+        super().__init__(fd, "ab" if goes_on else "wb")
+        self._file = name
+        self._most_bytes = most_bytes
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        """All of `data`. Raises ModelError: it would become too large."""
+        left = memoryview(data).cast("B")
+        length = len(left)
+        if self.tell() + length > self._most_bytes:
+            raise ModelError(f"{self._file} is larger than the {self._most_bytes} bytes it may be")
+        while left:
+            left = left[super().write(left) or 0 :]
+        return length
+
+
+def receive(
+    pieces: Iterable[bytes], folder: Path, name: str, most_bytes: int, *, goes_on: bool = False
+) -> ModelFile:
+    """Write the pieces to the file `name` in `folder`: see `Sink`.
+
+    Returns:
+        What was written this time: its size, and its hash.
+    """
+    digest, size_bytes = hashlib.sha256(), 0
+    with Sink(folder, name, most_bytes, goes_on=goes_on) as sink:
+        for piece in pieces:
+            sink.write(piece)
+            digest.update(piece)
+            size_bytes += len(piece)
+    return ModelFile(name, size_bytes, digest.hexdigest())
+
+
+def pieces_of(stream: IO[bytes]) -> Iterable[bytes]:
+    """The stream to its end, a megabyte at a time."""
+    return iter(lambda: stream.read(COPY_BYTES), b"")

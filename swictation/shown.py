@@ -1,0 +1,51 @@
+"""Foreign text as a terminal or a log may show it: what others named cannot command it.
+
+A process, a microphone, a file and a window choose their names themselves. Of each character that
+is no letter, digit, sign or space its code is shown: controls, which a terminal obeys, and marks
+of direction, which reorder the rest of the line.
+"""
+
+import re
+
+import msgspec
+
+_CUT = "..."
+
+
+def printable(text: str, limit: int = 0) -> str:
+    """`text` on one line; with `limit` no more than that many of its characters."""
+    cut = bool(limit) and len(text) > limit
+    shown = text[:limit] if cut else text
+    if not shown.isprintable():
+        shown = "".join(char if char.isprintable() else _code(char) for char in shown)
+    return shown + _CUT if cut else shown
+
+
+def printable_lines(text: str) -> str:
+    """The same, but for line feeds."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def json_line(value: object) -> str:
+    """A value as JSON in which all that is not printable is escaped, as JSON does it."""
+    return json_escaped(msgspec.json.encode(value).decode())
+
+
+def json_escaped(told: str) -> str:
+    """The same of what is JSON already."""
+    return told if told.isprintable() else re.sub(r"[^ -~]", _json_code, told)
+
+
+def _code(char: str) -> str:
+    code = ord(char)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _json_code(match: re.Match[str]) -> str:
+    char = match[0]
+    if char.isprintable() or char in "\n\t\r":  # between its parts; within text they are escaped
+        return char
+    units = char.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))

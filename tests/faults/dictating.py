@@ -1,0 +1,171 @@
+"""A daemon's dictation, all of it real but microphone, bus and window: a scene is its sound."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+from typing import Any, Self
+
+import msgspec
+import numpy as np
+
+from fakes.scripted_engine.program import NO_NURSERY
+from fakes.scripted_engine.sound import Scene
+from fakes.windows import Windows
+from swictation.clock import MonotonicClock
+from swictation.config.settings import AsrSettings, Settings, WorkerSettings
+from swictation.daemon.collector import Collector
+from swictation.daemon.degraded import Degradations
+from swictation.daemon.dictation import Dictation
+from swictation.daemon.engines import Engines
+from swictation.daemon.eventlog import EventLog
+from swictation.daemon.recognition import Recognition
+from swictation.daemon.runloop import RunLoop
+from swictation.daemon.wiring import Workshop
+from swictation.events import StopRequested
+
+_BLOCK = 1600
+_WORD = re.compile(r"w\d{5}")
+
+
+class Played:
+    """A source that gives a scene as fast as it is taken, then waits as a microphone does."""
+
+    can_wait = True
+    name = "scene"
+
+    def __init__(self, samples: Any) -> None:
+        self._samples = samples
+
+    def run(self, deliver: Callable[[Any], None], stop: Event) -> None:
+        for first in range(0, len(self._samples), _BLOCK):
+            if stop.is_set():
+                return
+            deliver(self._samples[first : first + _BLOCK])
+        stop.wait()
+
+
+class Dictating:
+    """A context: the daemon's parts at work on a scripted engine."""
+
+    def __init__(
+        self,
+        folder: Path,
+        scene: Scene,
+        faults: list[dict[str, Any]],
+        settings: Callable[[Path], Settings] | None = None,
+    ) -> None:
+        """`settings`: of the manifest; None: an engine on the processor alone."""
+        self.scene = scene
+        self.sound = scene.samples
+        self.manifest = folder / "manifest.json"
+        self._settings = (settings or _settings)(self.manifest)
+        words = [word._asdict() for word in scene.words]
+        script = {"words": words, "faults": faults, "card": {}}
+        self.manifest.write_bytes(msgspec.json.encode(script))
+        self.seen: list[tuple[str, dict[str, object]]] = []
+        self.windows = Windows("editor")
+        self._news = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        clock, settings = MonotonicClock(), self._settings
+        self.events = EventLog(None, clock)
+        self.events.tell(self._note)
+        self.shop = Workshop(settings, self.events, clock)
+        degradations = Degradations(clock)
+        self.engines = Engines(self.shop, degradations, self.events, lambda: None)
+        self.stream = self.shop.stream(self.windows, offers=True)
+        collector = Collector(self.shop.composer(), self.shop.inbox.post)
+        crew = self.engines.crew
+        self.retries = self.shop.retries(self.stream, crew, self.engines.steward)
+        self.recognition = Recognition(
+            self.stream, crew, self.events, clock, collector, self.retries
+        )
+        self.dictation = Dictation(
+            self.stream,
+            self.recognition,
+            collector,
+            crew,
+            self.events,
+            clock,
+            self.shop.inbox.post,
+            lambda: Played(self.sound),
+            self.shop.stabilizer,
+            degradations,
+            self.engines.fall_back,
+        )
+        self.engines.serve(self.recognition)
+        self.stream.start()
+        self.engines.start()
+        runloop = RunLoop(self.shop.inbox, self.events, clock, self.engines.steward)
+        self._running = asyncio.create_task(runloop.run(self.recognition, self.dictation))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.shop.inbox.post(StopRequested("the test is over"))
+        if not await self._running:
+            self.dictation.abandon()
+        await self.retries.stop()
+        await self.engines.stop_fetching()
+        await self.stream.stop()
+        await self.engines.stop()
+        self.shop.close()
+        self.events.close()
+
+    @property
+    def typed(self) -> list[str]:
+        """The words in the window, in order."""
+        return _WORD.findall(self.windows.fields["editor"].lower())
+
+    @property
+    def held(self) -> list[str]:
+        """The words that wait for `paste-last`."""
+        return _WORD.findall(self.stream.delivery.held.whole.lower())
+
+    def told(self, event: str, **fields: object) -> list[dict[str, object]]:
+        """The events of that name with these fields."""
+        return [f for name, f in self.seen if name == event and fields.items() <= f.items()]
+
+    async def until(self, is_so: Callable[[], bool], patience_s: float = 60.0) -> None:
+        """Wait until it is so; looked at after each event."""
+        async with asyncio.timeout(patience_s):
+            while not is_so():
+                self._news.clear()
+                await self._news.wait()
+
+    async def load_card(self) -> None:
+        """Have the engine on the card serve: it is loaded while somebody dictates, here in vain."""
+        self.sound = np.zeros(_BLOCK, np.int16)
+        self.dictation.start()
+        await self.until(lambda: self.engines.crew.seat == "gpu")
+        self.dictation.stop()
+        await self.until(lambda: self.dictation.state == "idle")
+        self.sound = self.scene.samples
+
+    async def eventually(self, is_so: Callable[[], bool]) -> None:
+        """Wait until the spool has made it so on disk, which nothing tells."""
+        async with asyncio.timeout(60.0):
+            while not is_so():
+                await asyncio.sleep(0.01)
+
+    async def dictate(self, patience_s: float = 60.0) -> None:
+        """Say the scene, once more if need be, and wait until all of it is dealt with."""
+        begun = len(self.told("speech_ended"))
+        self.dictation.start()
+        all_said = begun + len(self.scene.heard)
+        await self.until(lambda: len(self.told("speech_ended")) >= all_said, patience_s)
+        self.dictation.stop()
+        await self.until(lambda: self.dictation.state == "idle", patience_s)
+
+    def _note(self, event: str, fields: dict[str, object]) -> None:
+        self.seen.append((event, dict(fields)))
+        self._news.set()
+
+
+def _settings(manifest: Path) -> Settings:
+    asr = AsrSettings(engine="scripted", model=str(manifest), device="cpu", partials="off")
+    return Settings(
+        asr=asr,
+        worker=WorkerSettings(hang_min_s=20.0, nursery_min_available_mib=NO_NURSERY),
+    )

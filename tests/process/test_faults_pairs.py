@@ -1,0 +1,375 @@
+"""A dictation whose engine dies twice on an utterance: its words are never silently missing."""
+
+import asyncio
+import logging
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fakes.scripted_engine.program import HERE
+from fakes.scripted_engine.sound import make_scene, repeated
+from faults.cell import settings_for
+from faults.dictating import Dictating
+from swictation.config.settings import FeedbackSettings
+from swictation.daemon.feedback import Feedback
+from swictation.doctor.leftovers import find, set_aside
+from swictation.errors import SwictationError
+from swictation.paths import spool_dir
+
+pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+
+SCENE = (1, 2, 1)
+FULL_MIB, FREE_MIB = 3900.0, 400.0
+
+
+class Shown:
+    """What notifications said."""
+
+    def __init__(self):
+        self.notices = []
+
+    def notify(self, kind, summary, body="", urgent=False):
+        self.notices.append(f"{summary}: {body}")
+
+    def play(self, cue):
+        pass
+
+
+@pytest.fixture
+def dictating(tmp_path, monkeypatch):
+    """`dictating(test, faults)`: `test(desk)` beside a daemon's dictation; `deaths`: see `dies`."""
+    monkeypatch.setenv("PYTHONPATH", str(HERE))
+    monkeypatch.syspath_prepend(HERE)
+    scene = repeated(make_scene(*SCENE), 1)
+
+    def run(test, *faults, settings=None, **deaths):
+        faults = [*faults, *(dies(scene, int(n[1:]), times) for n, times in deaths.items())]
+
+        async def whole():
+            async with Dictating(tmp_path, scene, faults, settings) as desk:
+                await test(desk)
+
+        asyncio.run(whole())
+
+    return run
+
+
+def dies(scene, utterance, times, **fields):
+    """The engine dies of an utterance so many times (0: always)."""
+    covers = scene.heard[utterance].first + 8000
+    return {"kind": "signal", "covers": covers, "times": times, **fields}
+
+
+def said(desk, *utterances):
+    """The words of these utterances."""
+    return [word for n in utterances for word in desk.scene.said(n).split()]
+
+
+def states(desk):
+    """What became of what was set aside, in order."""
+    return [fields["state"] for fields in desk.told("retry")]
+
+
+async def all_tried(desk, state):
+    await desk.until(lambda: state in states(desk))
+
+
+def test_it_is_named_at_once_tried_by_itself_and_offered(dictating):
+    """Into the held list, not into the window where other words stand by now; then it is over."""
+
+    async def test(desk):
+        shown = Shown()
+        desk.events.tell(Feedback(shown, shown, FeedbackSettings()).on_event)
+        speaking = asyncio.create_task(desk.dictate())
+        await desk.until(lambda: bool(desk.told("fault", kind="set-aside")))
+        (told,) = desk.told("fault", kind="set-aside")
+        (named,) = desk.retries.asides
+        assert named.path == told["path"]
+        assert Path(named.path).is_relative_to(spool_dir())
+        assert told["path"] in told["message"]
+        await speaking
+        await desk.until(lambda: bool(desk.held))
+        assert states(desk) == ["begun", "offered"]
+        assert (desk.typed, desk.held) == (said(desk, 0, 2), said(desk, 1))
+        notices = [notice for notice in shown.notices if "died twice" in notice]
+        assert len(notices) == 1
+        assert told["path"] in notices[0]
+        assert not desk.retries.asides
+        await desk.eventually(lambda: not set_aside(spool_dir()))
+        assert await desk.dictation.paste_last() == 1
+        assert desk.typed == said(desk, 0, 2, 1)
+        await desk.eventually(lambda: not Path(told["path"]).exists())
+
+    dictating(test, u1=2)
+
+
+def test_doctor_names_what_the_living_daemon_has_set_aside(dictating):
+    async def test(desk):
+        await desk.dictate()
+        await all_tried(desk, "failed")
+        (found,) = set_aside(spool_dir())
+        (named,) = desk.retries.asides
+        assert (str(found.path), found.is_tried_again) == (named.path, True)
+        assert found.seconds == pytest.approx(named.audio_s, abs=0.5)
+
+    dictating(test, u1=3)
+
+
+def test_it_is_tried_once_more_when_the_engine_has_served_other_work(dictating):
+    async def test(desk):
+        await desk.dictate()
+        await all_tried(desk, "failed")
+        assert [aside.state for aside in desk.retries.asides] == ["pending"]
+        await desk.dictate()
+        await desk.until(lambda: bool(desk.held))
+        assert states(desk) == ["begun", "failed", "begun", "offered"]
+        assert desk.held == said(desk, 1)
+
+    dictating(test, u1=3)
+
+
+def test_then_it_waits_for_the_user(dictating):
+    async def test(desk):
+        await desk.dictate()
+        await all_tried(desk, "failed")
+        await desk.dictate()
+        await all_tried(desk, "waits")
+        await desk.dictate()
+        await desk.dictate()
+        assert states(desk).count("begun") == 2
+        assert [aside.state for aside in desk.retries.asides] == ["waits"]
+        assert await desk.dictation.retry() == 1
+        await desk.until(lambda: bool(desk.held))
+        assert desk.held == said(desk, 1)
+        assert not desk.retries.asides
+        with pytest.raises(SwictationError, match="Nothing is set aside"):
+            await desk.dictation.retry()
+
+    dictating(test, u1=4)
+
+
+def test_sound_that_kills_every_engine_costs_four_workers_and_nobody_else(dictating, caplog):
+    async def test(desk):
+        caplog.set_level(logging.DEBUG)
+        await desk.dictate()
+        await all_tried(desk, "failed")
+        for _ in range(3):
+            await desk.dictate()
+        await all_tried(desk, "waits")
+        assert len(desk.told("fault", kind="worker")) == 2
+        assert states(desk) == ["begun", "failed", "begun", "waits"]
+        assert desk.typed == said(desk, 0, 2)
+        assert not desk.held
+        (named,) = desk.retries.asides
+        with pytest.raises(SwictationError) as told:
+            await desk.dictation.retry()
+        assert named.path in told.value.message
+        assert told.value.remedy == f"swictation transcribe {named.path}"
+        assert len(desk.told("fault", kind="worker")) == 2, "the one that serves lives on"
+        assert not [word for word in said(desk, 0, 1, 2) if word in caplog.text]
+
+    dictating(test, u1=0)
+
+
+def test_two_utterances_are_each_tried_and_one_that_is_poison_takes_none_along(dictating):
+    async def test(desk):
+        await desk.dictate()
+        await all_tried(desk, "offered")
+        await all_tried(desk, "failed")
+        assert desk.typed == said(desk, 1)
+        assert desk.held == said(desk, 2)
+        (left,) = desk.retries.asides
+        assert left.path.endswith("-000000.wav")
+
+    dictating(test, u0=0, u2=2)
+
+
+def test_what_was_typed_of_it_is_not_offered_again(dictating):
+    async def test(desk):
+        await desk.dictate()
+        await all_tried(desk, "offered")
+        typed = [word for word in said(desk, 1) if word in desk.typed]
+        assert 0 < len(typed) < len(said(desk, 1))
+        assert typed + desk.held == [word.strip(".").lower() for word in said(desk, 1)]
+
+    dictating(test, {"kind": "signal", "utterance": 1, "forced": True, "times": 2})
+
+
+@pytest.mark.parametrize("deaths", [1, 2])
+def test_a_worker_that_is_killed_before_it_is_asked_does_not_count(dictating, deaths):
+    loads = [{"kind": "signal", "on": "load", "generation": 4 + n} for n in range(deaths)]
+
+    async def test(desk):
+        await desk.dictate()
+        await all_tried(desk, "offered")
+        assert states(desk) == ["begun", "offered"]
+        assert desk.held == said(desk, 1)
+
+    dictating(test, *loads, u1=2)
+
+
+def test_workers_that_are_killed_at_each_load_are_not_started_for_ever(dictating):
+    loads = [{"kind": "signal", "on": "load", "generation": 4 + n} for n in range(3)]
+
+    async def test(desk):
+        await desk.dictate()
+        await all_tried(desk, "failed")
+        await desk.dictate()
+        await all_tried(desk, "offered")
+        assert desk.held == said(desk, 1)
+
+    dictating(test, *loads, u1=2)
+
+
+def test_a_retry_disturbs_nobody_who_dictates_meanwhile(dictating, tmp_path):
+    """It hangs; what is said is typed all the same, by the worker that serves."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+
+    async def test(desk):
+        await desk.dictate()
+        await all_tried(desk, "begun")
+        fd = await asyncio.to_thread(os.open, gate, os.O_WRONLY)
+        try:
+            pid = desk.retries._own.pid
+            assert os.getpriority(os.PRIO_PROCESS, pid) == 19
+            served = len(desk.told("final"))
+            await desk.dictate()
+            assert len(desk.told("final")) == served + 3
+            assert states(desk) == ["begun"]
+            os.kill(pid, signal.SIGKILL)
+        finally:
+            os.close(fd)
+        await all_tried(desk, "failed")
+        assert len(desk.told("fault", kind="worker")) == 2
+
+    scene = repeated(make_scene(*SCENE), 1)
+    at_gate = dies(scene, 1, 1, generation=4) | {"kind": "gate", "args": {"path": str(gate)}}
+    dictating(test, at_gate, u1=2)
+
+
+def test_what_is_cancelled_is_not_tried_and_its_sound_goes(dictating):
+    async def test(desk):
+        await desk.dictate()
+        await all_tried(desk, "failed")
+        (named,) = desk.retries.asides
+        desk.dictation.cancel()
+        assert not desk.retries.asides
+        await desk.eventually(lambda: not Path(named.path).exists())
+        await desk.dictate()
+        assert not desk.held
+        assert states(desk) == ["begun", "failed", "cancelled"]
+
+    dictating(test, u1=3)
+
+
+def test_sound_that_the_user_has_taken_is_named_no_more(dictating):
+    async def test(desk):
+        await desk.dictate()
+        await all_tried(desk, "failed")
+        (named,) = desk.retries.asides
+        Path(named.path).unlink()
+        assert not desk.retries.asides
+        await desk.dictate()
+        assert states(desk) == ["begun", "failed", "gone"]
+
+    dictating(test, u1=3)
+
+
+def test_what_can_no_longer_be_read_is_left_to_the_user(dictating):
+    """What is on disk of it stays there, and `doctor` says how to transcribe it by hand."""
+
+    async def test(desk):
+        await desk.dictate()
+        await all_tried(desk, "failed")
+        (named,) = desk.retries.asides
+        desk.stream.journal._ring = np.zeros(16_000, np.int16)  # so it has to be read from disk
+        Path(named.path).write_bytes(b"RIFF")
+        with pytest.raises(SwictationError, match="still set aside"):
+            await desk.dictation.retry()
+        assert states(desk)[-1] == "left"
+        assert not desk.retries.asides
+        assert Path(named.path).exists()
+        await desk.eventually(lambda: [a.is_tried_again for a in set_aside(spool_dir())] == [False])
+
+    dictating(test, u1=3)
+
+
+def test_at_the_end_its_sound_stays_and_the_next_doctor_names_it(dictating):
+    async def test(desk):
+        await desk.dictate()
+        await all_tried(desk, "failed")
+
+    dictating(test, u1=3)
+    (left,) = find(spool_dir())
+    assert left.utterances == 1
+    assert not set_aside(spool_dir())
+
+
+def test_an_end_does_not_wait_for_a_retry_that_hangs(dictating):
+    scene = repeated(make_scene(*SCENE), 1)
+    hangs = dies(scene, 1, 1, generation=4) | {"kind": "hang"}
+
+    async def test(desk):
+        await desk.dictate()
+        await desk.eventually(lambda: desk.retries._own.is_ready)
+        assert states(desk) == ["begun"]
+
+    dictating(test, hangs, u1=2)
+    assert len(find(spool_dir())) == 1
+
+
+def test_without_a_spool_it_is_tried_from_memory(dictating, monkeypatch):
+    monkeypatch.setattr("swictation.daemon.wiring.SpoolFolder", _no_folder)
+
+    async def test(desk):
+        await desk.dictate()
+        await all_tried(desk, "offered")
+        (told,) = desk.told("fault", kind="set-aside")
+        assert told["path"] == ""
+        assert desk.held == said(desk, 1)
+
+    dictating(test, u1=2)
+
+
+def _no_folder(_):
+    raise OSError(28, "No space left on device")
+
+
+def test_the_other_engine_is_tried_where_there_is_one(dictating, card, monkeypatch):
+    """Of two seats: what always kills the one on the processor, the one on the card transcribes."""
+    for name, value in card.env().items():
+        monkeypatch.setenv(name, value)
+    scene = repeated(make_scene(*SCENE), 1)
+
+    async def test(desk):
+        card.set_hidden(FULL_MIB)  # so the processor serves
+        await desk.dictate()
+        await all_tried(desk, "failed")
+        card.set_hidden(FREE_MIB)
+        await desk.load_card()
+        await desk.dictate()
+        await all_tried(desk, "offered")
+        assert desk.held == said(desk, 1)
+        assert desk.engines.crew.gpu.starts == 1
+
+    dictating(test, dies(scene, 1, 0, device="cpu"), settings=settings_for)
+
+
+def test_both_workers_killed_at_once_cost_no_word(dictating, card, monkeypatch):
+    for name, value in card.env().items():
+        monkeypatch.setenv(name, value)
+    scene = repeated(make_scene(*SCENE), 1)
+    faults = [dies(scene, 1, 2, device=device) for device in ("cuda", "cpu")]
+
+    async def test(desk):
+        card.set_hidden(FREE_MIB)
+        await desk.load_card()
+        await desk.dictate()
+        await desk.until(lambda: bool(desk.held) or len(desk.typed) == len(desk.scene.words))
+        assert sorted(desk.typed + desk.held) == sorted(said(desk, 0, 1, 2))
+
+    dictating(test, *faults, settings=settings_for)
