@@ -15,8 +15,10 @@ from swictation.config.load import Loaded, load
 from swictation.config.render import render, render_defaults
 from swictation.config.settings import Settings
 from swictation.control.status import count
+from swictation.errors import ConfigError, ModelError
 from swictation.models import extras
-from swictation.models.catalog import CANARY
+from swictation.models.catalog import CANARY, CATALOG, choose
+from swictation.models.store import is_path
 
 
 @click.group(cls=Group)
@@ -32,6 +34,7 @@ def check(file: Path | None) -> None:
     Every mistake is told at once, with its line.
     """
     loaded = _load(file, registry.names())
+    _need_model(loaded)
     if loaded.path is None:
         own = paths.config_file()
         folder, name = shlex.quote(str(own.parent)), shlex.quote(str(own))
@@ -41,6 +44,18 @@ def check(file: Path | None) -> None:
     else:
         echo(f"{loaded.path}: {_verdict(loaded)}")
     _note_uninstalled(loaded.settings)
+
+
+def _need_model(loaded: Loaded) -> None:
+    """Raises ConfigError: there is no such model, or it does not understand the language."""
+    asr = loaded.settings.asr
+    if asr.engine not in {spec.engine for spec in CATALOG} or is_path(asr.model):
+        return
+    try:
+        choose(asr.model, asr.language, engine=asr.engine)
+    except ModelError as error:
+        where = loaded.path or "the defaults"
+        raise ConfigError(f"{where}: [asr]: {error.message}", error.remedy) from error
 
 
 def _verdict(loaded: Loaded) -> str:

@@ -142,3 +142,20 @@ def test_show_defaults_prints_the_commented_file_even_when_ones_own_is_broken(sw
 
 def test_path_prints_where_the_file_belongs(swictation, home):
     assert swictation("path").stdout == f"{home}/swictation/config.toml\n"
+
+
+@pytest.mark.parametrize(
+    ("asr", "words"),
+    [
+        ('model = "bse"', "did you mean base?"),
+        ('language = "xx"', "understands the language 'xx'"),
+        ('model = "tiny.en"\nlanguage = "de"', "understands 'en' only"),
+    ],
+)
+def test_a_model_or_language_that_no_engine_has_is_an_error_of_the_file(
+    swictation, own, asr, words
+):
+    own.write_text(f"[asr]\n{asr}\n")
+    done = swictation("check")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
