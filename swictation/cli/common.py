@@ -1,6 +1,7 @@
 """What several commands share: configuration, model, and how an outcome is told."""
 
 import functools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +28,7 @@ from swictation.types import to_seconds
 from swictation.vram import asking
 
 _CARD_LIMIT_S = 10.0
+_CODE = re.compile(r"[a-z]{2,3}")
 
 config_option = click.option(
     "--config",
@@ -105,9 +107,11 @@ def settings_from(config: Path | None, wishes: Wishes = _NO_WISHES) -> Settings:
 
 
 def _code(language: str) -> str:
-    """Raises UsageError."""
+    """Its code; one that we do not know may be one that a model knows. Raises UsageError."""
     if code := language_code(language):
         return code
+    if _CODE.fullmatch(language):
+        return language
     meant = closest_language(language) or "en, or de, fr, es ..."
     raise UsageError(f"No engine knows the language {language!r}.", f"try: --language {meant}")
 
