@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=$(JOBS)
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.core
-	@$(BIN)/swictation run --listen
+	@$(BIN)/swictation run --listen || :  # it has said why
 
 test: $(VENV)/.dev
 	@$(BIN)/swictation model download --quiet tiny.en

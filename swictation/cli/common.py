@@ -19,6 +19,7 @@ from swictation.config.settings import Settings
 from swictation.daemon.staffing import understudy, wants_card
 from swictation.daemon.stream import Outcome, SetAside
 from swictation.errors import InjectError, ModelError, SwictationError, UsageError
+from swictation.languages import closest_language, language_code
 from swictation.models.catalog import CANARY, named
 from swictation.models.obtaining import obtain, seek
 from swictation.models.spec import NEMO
@@ -27,8 +28,7 @@ from swictation.types import to_seconds
 from swictation.vram import asking
 
 _CARD_LIMIT_S = 10.0
-
-_LANGUAGE = re.compile(r"[a-z]{2,3}")
+_CODE = re.compile(r"[a-z]{2,3}")
 
 config_option = click.option(
     "--config",
@@ -89,10 +89,8 @@ def settings_from(config: Path | None, wishes: Wishes = _NO_WISHES) -> Settings:
     loaded = load(config)
     for warning in loaded.warnings:
         echo(f"swictation: {warning}", err=True)
-    if wishes.language and not _LANGUAGE.fullmatch(wishes.language):
-        raise UsageError(
-            f"{wishes.language!r} is no language code.", "try: --language en, or de, fr, es ..."
-        )
+    if wishes.language:
+        wishes = msgspec.structs.replace(wishes, language=_code(wishes.language))
     settings = loaded.settings
     owner = _engine_of(wishes.model)
     engine = wishes.engine or owner
@@ -106,6 +104,16 @@ def settings_from(config: Path | None, wishes: Wishes = _NO_WISHES) -> Settings:
     told = {name: wish for name in names if (wish := getattr(wishes, name))}
     settings = _with(settings, "asr", **told)
     return _with(settings, "canary", precision=wishes.precision) if wishes.precision else settings
+
+
+def _code(language: str) -> str:
+    """Its code; one that we do not know may be one that a model knows. Raises UsageError."""
+    if code := language_code(language):
+        return code
+    if _CODE.fullmatch(language):
+        return language
+    meant = closest_language(language) or "en, or de, fr, es ..."
+    raise UsageError(f"No engine knows the language {language!r}.", f"try: --language {meant}")
 
 
 def obtain_for_files(settings: Settings, wishes: Wishes) -> tuple[Settings, ModelLocation]:

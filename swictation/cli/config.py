@@ -9,15 +9,19 @@ import click
 from swictation import paths
 from swictation.asr import registry
 from swictation.cli.echo import echo
+from swictation.cli.groups import Group
 from swictation.cli.main import typeable
 from swictation.config.load import Loaded, load
 from swictation.config.render import render, render_defaults
 from swictation.config.settings import Settings
+from swictation.control.status import count
+from swictation.errors import ConfigError, ModelError
 from swictation.models import extras
-from swictation.models.catalog import CANARY
+from swictation.models.catalog import CANARY, CATALOG, choose
+from swictation.models.store import is_path
 
 
-@click.group()
+@click.group(cls=Group)
 def config() -> None:
     """Check and show the configuration."""
 
@@ -25,8 +29,12 @@ def config() -> None:
 @config.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 def check(file: Path | None) -> None:
-    """Check FILE, or your own configuration; every mistake is told at once."""
+    """Check FILE, or your own configuration.
+
+    Every mistake is told at once, with its line.
+    """
     loaded = _load(file, registry.names())
+    _need_model(loaded)
     if loaded.path is None:
         own = paths.config_file()
         folder, name = shlex.quote(str(own.parent)), shlex.quote(str(own))
@@ -34,8 +42,27 @@ def check(file: Path | None) -> None:
         make_one = f"mkdir -p {folder} && swictation config show --defaults > {name}"
         echo(f"  -> to make one: {typeable(make_one)}")
     else:
-        echo(f"{loaded.path}: ok")
+        echo(f"{loaded.path}: {_verdict(loaded)}")
     _note_uninstalled(loaded.settings)
+
+
+def _need_model(loaded: Loaded) -> None:
+    """Raises ConfigError: there is no such model, or it does not understand the language."""
+    asr = loaded.settings.asr
+    if asr.engine not in {spec.engine for spec in CATALOG} or is_path(asr.model):
+        return
+    try:
+        choose(asr.model, asr.language, engine=asr.engine)
+    except ModelError as error:
+        where = loaded.path or "the defaults"
+        raise ConfigError(f"{where}: [asr]: {error.message}", error.remedy) from error
+
+
+def _verdict(loaded: Loaded) -> str:
+    """A file with warnings can be used, but does not do all that its author meant."""
+    if not loaded.warnings:
+        return "ok"
+    return f"it can be used, with {count(len(loaded.warnings), 'warning')} (above)"
 
 
 @config.command()

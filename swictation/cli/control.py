@@ -4,9 +4,10 @@ import sys
 
 import click
 
+from swictation.cli.daemon import call
 from swictation.cli.echo import echo
+from swictation.cli.groups import Group
 from swictation.cli.main import typeable
-from swictation.control.client import call
 from swictation.control.status import count
 from swictation.hardening import hide_memory
 from swictation.text.characters import cleaned
@@ -60,9 +61,9 @@ def paste_last() -> None:
 
 @click.command()
 def retry() -> None:
-    """Try once more what is set aside: speech on which the engine died.
+    """Try speech again on which the engine died.
 
-    What comes of it is held, for paste-last.
+    The daemon names what it has set aside. What comes of it is held, for paste-last.
     """
     came = call("Retry", limit_s=None)
     assert isinstance(came, int), "the daemon's interface says so"
@@ -73,9 +74,9 @@ def retry() -> None:
         echo("there were no words in it")
 
 
-@click.group()
+@click.group(cls=Group)
 def record() -> None:
-    """The same as start, stop, toggle and cancel, by the names other programs use."""
+    """start, stop, toggle and cancel, as other programs name them."""
 
 
 for _command in (start, stop, toggle, cancel):

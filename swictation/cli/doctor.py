@@ -31,7 +31,7 @@ _INDENT = " " * (_LEVEL_WIDTH + _NAME_WIDTH + 4)
     help="Configuration file instead of the default one (see: swictation config path).",
 )
 def doctor(as_json: bool, quick: bool, config: Path | None) -> int:
-    """Check everything that a dictation needs, and say how to mend what is not well.
+    """Check all that dictation needs, and say how to fix it.
 
     The exit code is 0 when all is well, 4 when there are warnings, 1 when there are errors.
     """

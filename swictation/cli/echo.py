@@ -14,4 +14,4 @@ def echo(text: str | Path = "", *, err: bool = False, nl: bool = True) -> None:
 
 def echo_json(value: object) -> None:
     """Print one line of JSON."""
-    click.echo(json_line(value))  # noqa: TID251
+    click.echo(json_line(value).encode())  # noqa: TID251 - JSON is UTF-8

@@ -1,18 +1,20 @@
 """The command `swictation`: commands are loaded when called, errors are told to a person."""
 
 import errno
+import locale
 import logging
 import os
 import re
 import shutil
 import sys
+from io import TextIOWrapper
 from typing import Any, NoReturn
 
 import click
 
 from swictation import __version__
 from swictation.cli.echo import echo
-from swictation.cli.lazy import lazy_group
+from swictation.cli.groups import lazy_group
 from swictation.errors import (
     ConfigError,
     Interrupted,
@@ -29,7 +31,7 @@ EXIT_NOT_RUNNING = 3
 EXIT_NOTHING_RECORDED = 5
 EXIT_INTERRUPTED = 130
 
-_CALL = re.compile(r"(?<![\w/.-])swictation (?=[a-z])")
+_CALL = re.compile(r"(?<![\w/.-])swictation (?=[a-z]|--)")
 
 _log = logging.getLogger(__name__)
 
@@ -55,9 +57,24 @@ _COMMANDS = {
 
 
 @click.command(cls=lazy_group(_COMMANDS), context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="swictation")
+@click.version_option(__version__, "-V", "--version", prog_name="swictation")
 def cli() -> None:
     """Speak, and the words appear. A spoken word is never lost."""
+
+
+def _need_utf8() -> None:
+    """Start again in UTF-8 mode where the locale has another encoding.
+
+    Names of files are bytes; libraries of C++ take them as UTF-8 whatever the locale says. What is
+    printed stays in the terminal's own encoding.
+    """
+    if sys.getfilesystemencoding() != "utf-8":
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+    encoding = None if os.environ.get("PYTHONIOENCODING") else locale.getencoding()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
 
 
 def _need_stdout() -> None:
@@ -115,6 +132,7 @@ def typeable(remedy: str) -> str:
 def main(args: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with a code of docs/cli.md."""
     _need_stdout()
+    _need_utf8()
     keep_private()
     try:
         result: Any = cli.main(args=args, prog_name="swictation", standalone_mode=False)

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from swictation.cli.echo import echo
+from swictation.cli.groups import Group
 from swictation.cli.meter import Meter
 from swictation.cli.model_list import list_
 from swictation.config.load import load
@@ -42,7 +43,7 @@ _engine = click.option(
 _name = click.argument("name", default=AUTO)
 
 
-@click.group()
+@click.group(cls=Group)
 def model() -> None:
     """Fetch, list, check, convert and remove the speech models.
 
@@ -80,10 +81,11 @@ def _spec(context: click.Context, name: str, language: str, engine: str) -> Mode
 def download(
     context: click.Context, name: str, language: str, engine: str, quiet: bool, force: bool
 ) -> None:
-    """Fetch the model NAME; every file is checked by its hash, where a source tells it.
+    """Download the model NAME, or unpack a .nemo of your own.
 
-    Nothing is done when the model is already there. What an interrupted download had already is
-    gone on with. The path of a `.nemo` of your own in place of NAME: it is unpacked.
+    Every file is checked by its hash, where a source tells it. Nothing is done when the model is
+    already there. Interrupted downloads resume. With the path of a `.nemo` in place of NAME,
+    that file is unpacked.
     """
     if is_path(name, _catalog(context)):
         there, place, told = _unpack(Path(name).expanduser().absolute(), quiet=quiet)
@@ -178,9 +180,10 @@ def _verify_unpacked(path: Path) -> None:
 @click.option("--precision", type=click.Choice(["fp16", "bf16"]), default="fp16", show_default=True)
 @click.pass_context
 def convert_(context: click.Context, name: str, precision: Half) -> None:
-    """Write a copy of a Canary's weights in half precision, once: later loads need half of all.
+    """Convert a Canary's weights to half precision.
 
-    NAME may be a folder or a `.nemo` of your own, too.
+    The copy is kept beside the model: later loads read half as much and need half the memory.
+    NAME may also be a folder or a `.nemo` of your own.
     """
     place = _canary(context, name)
     meter = Meter(quiet=False)
@@ -201,6 +204,11 @@ def _canary(context: click.Context, name: str) -> ModelLocation:
             _unpack(given, quiet=False)
         return locate(name, "en", catalog, CANARY)
     known = named(name, catalog)
+    if known and known.engine != CANARY:
+        raise ModelError(
+            f"{known.name} needs no conversion: the engine {known.engine} converts while it loads.",
+            f"swictation model list   (shows the models of {CANARY}, which can be converted)",
+        )
     language = known.languages[0] if known else "en"
     return locate(name, language, catalog, CANARY)
 
@@ -209,10 +217,10 @@ def _canary(context: click.Context, name: str) -> ModelLocation:
 @click.argument("name")
 @click.pass_context
 def remove_(context: click.Context, name: str) -> None:
-    """Remove the model NAME from this machine, and what an interrupted download left of it.
+    """Remove the model NAME from this machine.
 
-    The path of a `.nemo` of your own in place of NAME: what was unpacked of it is removed, and the
-    file itself is kept.
+    What an interrupted download left of it goes, too. With the path of a `.nemo` of your own, what
+    was unpacked of it is removed and the file itself is kept.
     """
     catalog = _catalog(context)
     if is_path(name, catalog):

@@ -55,7 +55,7 @@ class _Row(msgspec.Struct, frozen=True):
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line and model.")
 @click.pass_context
 def list_(context: click.Context, as_json: bool) -> None:
-    """List the models known by name, and what fits this machine's graphics card.
+    """List the known models, and which fit the graphics card.
 
     The card is asked for the memory it has, unless it sleeps.
     """

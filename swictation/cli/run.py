@@ -84,7 +84,7 @@ def run(
     config: Path | None,
     verbose: bool,
 ) -> int:
-    """Listen to the microphone, and type what is said into the focused window.
+    """Listen to the microphone and type what is said.
 
     It waits for a hotkey or for `swictation toggle`, and runs until Ctrl-C. A file as --source
     needs neither desktop nor sound server; at its end everything is delivered.

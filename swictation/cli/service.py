@@ -3,6 +3,7 @@
 import click
 
 from swictation.cli.echo import echo
+from swictation.cli.groups import Group
 from swictation.cli.main import EXIT_NOT_RUNNING, typeable
 from swictation.service import files, installer, state
 from swictation.service.installer import DISPLAYS, Installed
@@ -10,17 +11,18 @@ from swictation.service.state import ServiceState
 from swictation.service.systemctl import need
 
 
-@click.group()
+@click.group(cls=Group)
 def service() -> None:
-    """Let the daemon start with your session: install, remove, status."""
+    """The service that starts with your desktop."""
 
 
 @service.command()
 @click.option("--no-start", is_flag=True, help="Install and enable it, but do not start it now.")
 def install(no_start: bool) -> None:
-    """Write the unit and the D-Bus file, enable the service and start it.
+    """Install, enable and start the service.
 
-    Done again, for instance after an update, it changes only what is different.
+    Writes the systemd unit and the D-Bus file. Run it again after an update: it changes only
+    what is different.
     """
     done = installer.install(start=not no_start)
     for path in done.written:
@@ -49,7 +51,10 @@ def remove() -> None:
 
 @service.command()
 def status() -> int:
-    """Tell whether the service is installed, enabled and running; exit code 3 if it is not."""
+    """Tell whether it is installed, enabled and running.
+
+    The exit code is 3 if it does not run.
+    """
     need()
     now = state.read()
     if not now.is_installed:

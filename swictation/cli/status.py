@@ -9,10 +9,10 @@ import sys
 import click
 import msgspec
 
+from swictation.cli.daemon import call
 from swictation.cli.echo import echo, echo_json
 from swictation.cli.main import typeable
 from swictation.control.card import memory, placements
-from swictation.control.client import call
 from swictation.control.follow import follow
 from swictation.control.status import (
     STOPPED,

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from pathlib import Path
 
 import click
@@ -16,6 +15,7 @@ from swictation.cli.common import (
     verbose_option,
     wishes,
 )
+from swictation.cli.echo import echo_json
 from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell
 from swictation.config.settings import Settings
 from swictation.daemon.files import FileSession, file_source, injector
@@ -24,7 +24,6 @@ from swictation.daemon.stream import Outcome
 from swictation.errors import SwictationError
 from swictation.hardening import hide_memory
 from swictation.models.store import ModelLocation
-from swictation.shown import json_line
 
 
 @click.command()
@@ -89,5 +88,4 @@ def _print_json(name: str, outcome: Outcome, settings: Settings, session: FileSe
         "segments": outcome.segments,
         "left_out": outcome.set_aside,
     }
-    sys.stdout.write(json_line(record) + "\n")
-    sys.stdout.flush()
+    echo_json(record)

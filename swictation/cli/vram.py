@@ -2,7 +2,7 @@
 
 import click
 
-from swictation.cli.lazy import lazy_group
+from swictation.cli.groups import lazy_group
 
 _COMMANDS = {
     "watch": "swictation.cli.vram_watch:watch",

@@ -2,13 +2,15 @@
 
 import click
 
+from swictation.cli.daemon import call
 from swictation.cli.echo import echo
-from swictation.control.client import call
 
 
 @click.command()
 def reset() -> None:
-    """Forget what keeps the engine off the card: three dead workers, cool-downs, pauses.
+    """Let the engine try the GPU again.
+
+    Forgets what keeps it off: three dead workers, cool-downs, pauses.
 
     Prints where speech is transcribed at present: gpu, cpu, or none. The card is used again once
     it has room and has proved itself.

@@ -27,7 +27,9 @@ from swictation.vram.simulate.trace import SHIPPED, read
     help="Draw the memory by owner, levels and placements over time.",
 )
 def simulate(trace: str, config: Path | None, *, as_json: bool, plot: Path | None) -> None:
-    """Play TRACE to the daemon's own memory manager and print each of its decisions.
+    """Replay TRACE through the memory manager.
+
+    Each of its decisions is printed, as the daemon would make them.
 
     TRACE is a file, plain or gzipped, or the name of a shipped one. Each line is a JSON object:
     t_s, total_mib, free_mib and ours_mib; what is neither free nor ours is taken by other

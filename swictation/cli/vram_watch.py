@@ -23,9 +23,10 @@ _EVERY_S = 1.0
 @click.command()
 @click.option("--once", is_flag=True, help="Show this moment and end.")
 def watch(once: bool) -> None:
-    """Show who holds the card's memory, its level, and what is done about it; ends with Ctrl-C.
+    """Show who holds the GPU's memory, until Ctrl-C.
 
-    It asks the daemon and never the card, so it keeps no card awake.
+    Also the level of use and what is done about it. It asks the daemon and never the card, so it
+    keeps no card awake.
     """
     console = Console(highlight=False)
     if once:

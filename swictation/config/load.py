@@ -14,13 +14,16 @@ from swictation.config.depth import too_deep
 from swictation.config.file import read
 from swictation.config.render import Kind, closest, shortened, toml_key, toml_value
 from swictation.config.rules import RULES, Key, Rule
-from swictation.config.settings import Settings
+from swictation.config.settings import AsrSettings, Settings
 from swictation.errors import ConfigError
+from swictation.languages import closest_language, language_code
 
 _MAX_ROWS_OF_A_STATEMENT = 25
 _MAX_TOLD = 100
 """Findings of a file: to look for what was meant takes time, and nobody reads thousands."""
+_LANGUAGE = ("asr", "language")
 _ENGINE_KEYS = ("engine", "cpu_engine")
+_CODE = re.compile(r"[a-z]{2,3}")
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -176,11 +179,12 @@ class _Check:
             return cls()
         types = {field.name: field.type for field in msgspec.structs.fields(cls)}
         good: dict[str, Any] = {}
-        for key, value in cast(dict[str, Any], given).items():
+        for key, raw in cast(dict[str, Any], given).items():
             if key not in types:
                 text = f"unknown key {_shown_key((name, key))}{self._key_meant(key, name)}"
                 self.warnings.append(_Finding((name, key), text))
                 continue
+            value = self._language(raw) if (name, key) == _LANGUAGE else raw
             kind = Kind.of(types[key])
             if fault := kind.fault(value, example=getattr(cls(), key)):
                 shown = f"{_shown_key((name, key))} = {shortened(toml_value(value))}"
@@ -189,6 +193,23 @@ class _Check:
             else:
                 good[key] = msgspec.convert(value, types[key])
         return cls(**good)
+
+    def _language(self, value: object) -> object:
+        """The code of a language that is written in another way.
+
+        A code that we do not know may be one that an engine knows.
+        """
+        if not isinstance(value, str) or not value:
+            return value
+        if code := language_code(value):
+            return code
+        if _CODE.fullmatch(value):
+            return value
+        meant = closest_language(value)
+        hint = f": did you mean {toml_value(meant)}?" if meant else ""
+        shown = f"{_shown_key(_LANGUAGE)} = {shortened(toml_value(value))}"
+        self.errors.append(_Finding(_LANGUAGE, f"{shown}: there is no such language{hint}"))
+        return AsrSettings().language
 
     def _check_engines(self, engines: Collection[str]) -> None:
         for key in _ENGINE_KEYS:

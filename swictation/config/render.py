@@ -131,9 +131,22 @@ class Kind(msgspec.Struct, frozen=True):
         return f"must be one of {self.limits}{hint}"
 
 
-def closest(word: str, known: Collection[str], likeness: float = 0.6) -> str:
+_SYNONYMS = {
+    "gpu": ("cuda", "gpu"),
+    "nvidia": ("cuda", "gpu"),
+    "processor": ("cpu",),
+    "mic": ("audio",),
+    "microphone": ("audio",),
+    "typing": ("inject",),
+}
+"""Words for something that the settings name otherwise."""
+
+
+def closest(word: str, known: Collection[str], likeness: float = 0.7) -> str:
     """What a misspelt or half-written word was probably meant to be, or ""."""
     plain = word.lower().replace("-", "_").strip()
+    if synonym := next((name for name in _SYNONYMS.get(plain, ()) if name in known), ""):
+        return synonym
     found = difflib.get_close_matches(plain, known, n=1, cutoff=likeness)
     begun = [name for name in known if len(plain) > 2 and name.startswith(plain)]
     return next(iter(found + begun), "")

@@ -66,7 +66,7 @@ class Fetching:
     async def _have(self, before: asyncio.Task[None] | None) -> None:
         if before:
             await asyncio.gather(before, return_exceptions=True)
-        retry_s = FIRST_RETRY_S
+        retry_s, told = FIRST_RETRY_S, ""
         while True:
             try:
                 sought = await self._seek()
@@ -80,9 +80,12 @@ class Fetching:
                 self._on_there(model)
                 return
             except SwictationError as error:
-                self._on_problem(error)
+                problem = error
             except OSError as error:
-                self._on_problem(ModelError(f"The model cannot be looked for: {error}."))
+                problem = ModelError(f"The model cannot be looked for: {error}.")
+            if problem.message != told:  # the same again is no news
+                self._on_problem(problem)
+                told = problem.message
             await asyncio.sleep(retry_s)
             retry_s = min(2 * retry_s, LONGEST_RETRY_S)
 

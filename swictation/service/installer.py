@@ -7,6 +7,7 @@ from shlex import quote
 
 import msgspec
 
+from swictation.build import was_updated_under
 from swictation.errors import ServiceError
 from swictation.service import files, state
 from swictation.service.systemctl import need, properties, reload_bus, slowly, systemctl, unit_path
@@ -35,7 +36,7 @@ class Installed(msgspec.Struct, frozen=True):
     imported: tuple[str, ...]
     """Variables of this desktop that systemd has been told."""
     is_restarted: bool = False
-    """It ran before, with files that are no longer the same."""
+    """It ran before, with files or code that are no longer the same."""
 
     @property
     def is_with_desktop(self) -> bool:
@@ -44,6 +45,8 @@ class Installed(msgspec.Struct, frozen=True):
 
 def install(*, start: bool) -> Installed:
     """Write both files, enable the unit, and start it; done again, it changes nothing.
+
+    A daemon that runs is restarted if its files are others now, or its code was updated.
 
     Raises ServiceError: no systemd, files that cannot be written, or a daemon that does not
     start. What has been done by then stays, so that it can be looked at.
@@ -62,7 +65,8 @@ def install(*, start: bool) -> Installed:
     _need_loaded()
     # Anew: the target may be another one than last time.
     systemctl("reenable", files.UNIT)
-    is_restarted = bool(written) and state.read().is_active
+    now = state.read()
+    is_restarted = now.is_active and (bool(written) or was_updated_under(now.pid))
     if start:
         _start("restart" if is_restarted else "start")
     return Installed(written, target, imported, start and is_restarted)

@@ -17,6 +17,7 @@ import time
 from swictation.asr.registry import loader
 from swictation.errors import SwictationError
 from swictation.hardening import hide_memory, keep_private
+from swictation.types import Capabilities
 from swictation.vram.failures import classify
 from swictation.worker.channel import encode, receive
 from swictation.worker.decoding import Decoder, decoder_for
@@ -40,6 +41,7 @@ _EXIT_PROTOCOL = 2
 _EXIT_BROKEN = 3
 _SHOWN_LANGUAGES = 10
 _DOCTOR = "swictation doctor"
+_ENGINE_CONTRACT = "what an engine has to offer: swictation/asr/engine.py"
 
 
 def main(channel_fd: int, parent_pid: int, detector_fd: int) -> int:
@@ -88,7 +90,11 @@ def _load(sock: socket.socket, order: Load) -> Decoder | None:
         _send(sock, told)
         return None
     load_s = time.monotonic() - begun_s
-    caps = engine.capabilities
+    caps = getattr(engine, "capabilities", None)
+    if not isinstance(caps, Capabilities):
+        message = f"The engine {order.spec.engine} does not say what it can do: it is not made for "
+        _send(sock, LoadFailed(f"{message}this version.", _ENGINE_CONTRACT))
+        return None
     if caps.languages and order.spec.language not in caps.languages:
         known = ", ".join(caps.languages[:_SHOWN_LANGUAGES])
         message = f"The model {order.spec.model} speaks {known}, not {order.spec.language!r}."

@@ -4,11 +4,13 @@ Which of them is asked is a policy's business; here it is carried out.
 """
 
 import itertools
+import os
 from collections.abc import Callable
 from typing import Literal
 
 import msgspec
 
+from swictation.build import was_updated_under
 from swictation.config.settings import WorkerSettings
 from swictation.errors import SwictationError, WorkerError
 from swictation.events import Event, WorkerGone
@@ -161,6 +163,11 @@ def gave_up(reason: str, error: SwictationError | None) -> SwictationError:
     """What to tell a user when no worker can be kept alive."""
     if error:
         return error
+    if was_updated_under(os.getpid()):
+        return WorkerError(
+            "swictation was updated while it ran, and its new engine does not fit the old daemon.",
+            "systemctl --user restart swictation",
+        )
     return WorkerError(
         f"The speech engine keeps dying ({reason}), so nothing can be transcribed.",
         "swictation doctor",

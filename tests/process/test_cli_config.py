@@ -51,7 +51,7 @@ def test_without_a_file_check_says_that_the_defaults_hold_and_how_to_make_one(sw
 def test_a_good_file_is_ok_and_its_unknown_keys_warn_on_stderr(swictation, own):
     own.write_text("[vad]\nhang_over = 1\n")
     done = swictation("check")
-    assert (done.returncode, done.stdout) == (0, f"{own}: ok\n")
+    assert (done.returncode, done.stdout) == (0, f"{own}: it can be used, with 1 warning (above)\n")
     expected = f"warning: {own}:2: unknown key [vad] hang_over: did you mean 'hang_over_s'?\n"
     assert done.stderr == expected
 
@@ -142,3 +142,20 @@ def test_show_defaults_prints_the_commented_file_even_when_ones_own_is_broken(sw
 
 def test_path_prints_where_the_file_belongs(swictation, home):
     assert swictation("path").stdout == f"{home}/swictation/config.toml\n"
+
+
+@pytest.mark.parametrize(
+    ("asr", "words"),
+    [
+        ('model = "bse"', "did you mean base?"),
+        ('language = "xx"', "understands the language 'xx'"),
+        ('model = "tiny.en"\nlanguage = "de"', "understands 'en' only"),
+    ],
+)
+def test_a_model_or_language_that_no_engine_has_is_an_error_of_the_file(
+    swictation, own, asr, words
+):
+    own.write_text(f"[asr]\n{asr}\n")
+    done = swictation("check")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr

@@ -139,7 +139,7 @@ def test_convert_without_the_engine_says_how_to_install_it(swictation, tmp_path)
     ("arguments", "words"),
     [
         (("convert", "canary-1b-flash"), "is not on this machine yet"),
-        (("convert", "tiny.en"), "is a model of the engine whisper, not of canary"),
+        (("convert", "tiny.en"), "needs no conversion"),
         (("remove", "canary-1b-flash"), "nothing to remove"),
         (("remove", "canary-2b"), "there is no model 'canary-2b'"),
         (("verify", "canary-1b-v2", "--language", "zh"), "understands other languages, not 'zh'"),

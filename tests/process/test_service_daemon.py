@@ -153,6 +153,15 @@ def test_a_configuration_that_cannot_be_used_is_told_and_not_tried_again(manager
     assert manager.run("swictation", "service", "install").returncode == 1
     assert manager.show(UNIT, "NRestarts") == "0"
     assert "config.toml:2: [vad] threshold = 7" in said(manager)
+    for command in ("toggle", "status"):
+        done = manager.run("swictation", command)
+        assert done.returncode == 3
+        assert "The service failed: " in done.stderr
+        assert "config.toml:2: [vad] threshold = 7" in done.stderr
+        assert "systemctl --user restart swictation" in done.stderr
+    configure(manager, chain=["none"])
+    manager.systemctl("restart", UNIT)
+    assert manager.run("swictation", "toggle").returncode == 0
 
 
 def test_a_second_one_refuses_to_start(manager):

@@ -93,7 +93,7 @@ def test_a_named_file_that_is_missing_is_an_error_that_says_how_to_make_one(file
         ("[audio]\ndevice = 3", '2: [audio] device = 3: must be text in quotes, such as "default"'),
         ("[audio]\ndevice = ''", '2: [audio] device = "": must not be empty'),
         ('[audio]\ndevice = "a\\nb"', '2: [audio] device = "a\\u000ab": must be on one line'),
-        ("[asr]\nlanguage = 'English'", '2: [asr] language = "English": must look like "en"'),
+        ("[asr]\nlanguage = 'Klingon'", '2: [asr] language = "Klingon": there is no such language'),
         (
             "[asr]\npartials = 'of'",
             '2: [asr] partials = "of": must be one of "auto", "on", "off": did you mean "off"?',
@@ -358,4 +358,18 @@ def test_a_file_that_may_not_be_read_is_told_so(file):
     file.write_text("")
     file.chmod(0)
     with pytest.raises(ConfigError, match="you may not read it"):
+        load(file)
+
+
+@pytest.mark.parametrize("written", ["deu", "DE", "de-AT", "German", "deutsch"])
+def test_a_language_is_understood_as_people_write_it(tmp_path, written):
+    file = tmp_path / "config.toml"
+    file.write_text(f'[asr]\nlanguage = "{written}"\n')
+    assert load(file).settings.asr.language == "de"
+
+
+def test_a_word_that_names_no_language_is_an_error_with_its_line_and_what_was_meant(tmp_path):
+    file = tmp_path / "config.toml"
+    file.write_text('[asr]\nlanguage = "germn"\n')
+    with pytest.raises(ConfigError, match=r"toml:2: .*no such language: did you mean \"de\""):
         load(file)

@@ -1,0 +1,31 @@
+"""Whether this program was changed on disk while one of its processes runs."""
+
+import os
+from pathlib import Path
+
+import psutil
+
+_ROOT = Path(__file__).parent
+
+
+def was_updated_under(pid: int) -> bool:
+    """Whether a module was written after that process began; False where there is none.
+
+    A worker that starts then has other code than its daemon. Installing and checking out both
+    write files anew, so their times tell.
+    """
+    try:
+        return _changed_s() > psutil.Process(pid).create_time()
+    except psutil.Error:
+        return False
+
+
+def _changed_s() -> float:
+    """When a module was written last, in seconds since the epoch."""
+    times = [
+        os.stat(os.path.join(folder, name)).st_mtime
+        for folder, _, names in os.walk(_ROOT)
+        for name in names
+        if name.endswith(".py")
+    ]
+    return max(times, default=0.0)
