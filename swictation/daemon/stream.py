@@ -122,6 +122,15 @@ class Stream:
             )
         )
 
+    @property
+    def at_the_end(self) -> str:
+        """What becomes of the sound that waits for its text if it ends now, in words."""
+        if self.spool is None:
+            return "the sound is lost, for there is no spool"
+        if trouble := self.spool.trouble:
+            return f"the sound is lost where it is not on disk: {trouble}"
+        return "the sound is kept"
+
     def start(self) -> None:
         """Start in order: what takes before what gives."""
         if self.spool:
