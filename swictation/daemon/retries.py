@@ -104,7 +104,7 @@ class Retries:
         return tuple(
             SetAsideStatus(one.path, round(one.seconds, 1), self._state(one))
             for one in self._asides.values()
-            if not one.is_gone()
+            if not self._is_gone(one)
         )
 
     def add(self, number: int, typed: str, seats: set[Seat]) -> None:
@@ -337,8 +337,11 @@ class Retries:
 
     def _forget_gone(self) -> None:
         for one in list(self._asides.values()):
-            if one.is_gone() and not (self._try and self._try.aside is one):
+            if self._is_gone(one) and not (self._try and self._try.aside is one):
                 self._forget(one, "gone")
+
+    def _is_gone(self, one: Aside) -> bool:
+        return one.is_gone(self._stream.journal.ring_start_sample)
 
     def _leave_lost(self) -> None:
         """What is in memory alone is told when it is overwritten; none of it can be tried then."""

@@ -1,11 +1,14 @@
 """Where the sound is on which an engine died twice, and when it goes: never before its text."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from faults.pairs import all_tried, said, states
+from swictation.daemon.aside import Aside
+from swictation.daemon.stream import Utterance
 from swictation.doctor.leftovers import find, set_aside
 from swictation.errors import SwictationError
 from swictation.events import WorkerReady
@@ -155,3 +158,26 @@ def test_without_a_disk_it_is_tried_from_memory(dictating, bad_disk):
         assert desk.held == said(desk, 1)
 
     dictating(test, u1=2)
+
+
+def test_it_is_written_again_when_its_folder_was_removed(dictating):
+    """Nobody took it: who removes all of the spool removes what is being said as well."""
+
+    async def test(desk):
+        await desk.dictate()
+        await all_tried(desk, "failed")
+        (named,) = desk.retries.asides
+        shutil.rmtree(spool_dir())
+        assert desk.retries.asides == (named,)
+        await desk.dictate()
+        await desk.until(lambda: bool(desk.held))
+        assert desk.held == said(desk, 1)
+        await desk.eventually(lambda: Path(named.path).exists())
+
+    dictating(test, u1=3)
+
+
+def test_a_disk_that_does_not_tell_has_taken_nothing():
+    where = "/" + 300 * "x"  # which the file system refuses to look for
+    one = Aside(1, Utterance(0, 0, 16_000, kept_at=where), "", set(), lambda: where)
+    assert not one.is_gone(16_000)
