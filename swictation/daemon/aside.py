@@ -1,6 +1,6 @@
 """An utterance that is set aside: what is known of it, and whether it is to be tried."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from shlex import quote
 
@@ -23,6 +23,8 @@ class Aside(msgspec.Struct):
     """What the engine had brought of it, in its own words."""
     seats: set[Seat]
     """Where it was tried."""
+    where: Callable[[], str]
+    """Tells where its sound is; "" while it is not on disk."""
     tries: int = 0
     is_served: bool = False
     """Whether the engine has served other work since the last try."""
@@ -31,6 +33,7 @@ class Aside(msgspec.Struct):
     state: str = ""
     """What became of it last, as the event `retry` says."""
     was_on_disk: bool = False
+    _folder: tuple[int, int] | None = None
 
     @property
     def is_due(self) -> bool:
@@ -44,13 +47,19 @@ class Aside(msgspec.Struct):
 
     @property
     def path(self) -> str:
-        """Where its sound is; "" where that is in memory alone."""
+        """Where its sound is; "" where that is in memory alone. A disk may have room later."""
+        self.utterance.kept_at = self.utterance.kept_at or self.where()
         return self.utterance.kept_at
 
     @property
     def is_on_disk(self) -> bool:
-        """Whether there is any of it."""
-        return bool(self.path) and Path(self.path).exists()
+        """Whether there is any of it. What a disk in trouble does not tell is taken to be there."""
+        try:
+            return bool(self.path) and bool(Path(self.path).lstat())
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True
 
     @property
     def seconds(self) -> float:
@@ -67,10 +76,25 @@ class Aside(msgspec.Struct):
         self.tries += 1
         self.is_served = self.is_wished = False
 
-    def is_gone(self) -> bool:
-        """Whether its sound was on disk and is no more: somebody took it, or it had to go."""
-        self.was_on_disk = self.was_on_disk or self.is_on_disk
-        return self.was_on_disk and not self.is_on_disk
+    def is_gone(self, ring_start_sample: int) -> bool:
+        """Whether its sound was on disk and is no more: somebody took it, or it had to go.
+
+        If all of its folder went, it is not while RAM holds it: the spool writes it again.
+        """
+        if self.is_on_disk:
+            self.was_on_disk, self._folder = True, _identity(self.path)
+            return False
+        is_in_ram = self.utterance.first_sample >= ring_start_sample
+        return self.was_on_disk and (not is_in_ram or self._folder == _identity(self.path))
+
+
+def _identity(sound: str) -> tuple[int, int] | None:
+    """Which folder that sound lies in: another of that name has another lock."""
+    try:
+        status = Path(sound).with_name("lock").lstat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_ctime_ns
 
 
 def still_aside(left: Iterable[Aside]) -> SwictationError:
