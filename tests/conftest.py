@@ -14,8 +14,9 @@ import pytest
 from canary.choice import choose, is_wanted
 from fakes.bus import PrivateBus
 from fakes.nvml import card as nvml
-from fakes.scripted_engine.program import Program
+from fakes.scripted_engine.program import HERE, Program
 from fakes.scripted_engine.sound import make_scene
+from faults.pairs import Pairs
 from swictation import paths
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # onnxruntime's; some tests import it
@@ -215,3 +216,11 @@ def _end(processes: set[psutil.Process]) -> list[str]:
         process.kill()
     psutil.wait_procs(alive, timeout=_LAST_BREATH_S)
     return names
+
+
+@pytest.fixture
+def dictating(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pairs:
+    """A daemon's dictation on whose words engines die."""
+    monkeypatch.setenv("PYTHONPATH", str(HERE))
+    monkeypatch.syspath_prepend(HERE)
+    return Pairs(tmp_path)

@@ -102,7 +102,7 @@ class Recording:
     def hand_to(self, listener: TakeBlock) -> None:
         """Give `listener` what there is, and each block that comes, until it has enough."""
         with self._arrived:
-            self._listener = listener
+            self._listener, self._failure = listener, None
             while self._blocks:
                 if self._hand(self._blocks.popleft(), listener):
                     break

@@ -346,7 +346,7 @@ class Spool:
 
     def _tell(self) -> None:
         """Say once that it fails, and once that all is on disk again."""
-        trouble = self._trouble
+        trouble = self.trouble
         if trouble and not self._problem:
             self._problem = trouble
             self._on_problem(trouble)
@@ -355,8 +355,8 @@ class Spool:
             self._on_problem("")
 
     @property
-    def _trouble(self) -> str:
-        """Why something is not on disk at present."""
+    def trouble(self) -> str:
+        """Why something is not on disk at present, or ""."""
         with self._changed:
             unsettled = [kept.trouble for kept in self._kept.values() if not kept.is_settled]
         return self._folder_trouble or next(filter(None, unsettled), "")
@@ -364,7 +364,7 @@ class Spool:
     @property
     def _needs_proof(self) -> bool:
         """Whether nothing is amiss any more, and nothing was written since that tells so."""
-        return bool(self._problem) and not self._is_proven and not self._trouble
+        return bool(self._problem) and not self._is_proven and not self.trouble
 
     def _bound(self) -> None:
         with self._changed:

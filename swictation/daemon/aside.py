@@ -1,6 +1,6 @@
 """An utterance that is set aside: what is known of it, and whether it is to be tried."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from shlex import quote
 
@@ -23,6 +23,8 @@ class Aside(msgspec.Struct):
     """What the engine had brought of it, in its own words."""
     seats: set[Seat]
     """Where it was tried."""
+    where: Callable[[], str]
+    """Tells where its sound is; "" while it is not on disk."""
     tries: int = 0
     is_served: bool = False
     """Whether the engine has served other work since the last try."""
@@ -44,7 +46,8 @@ class Aside(msgspec.Struct):
 
     @property
     def path(self) -> str:
-        """Where its sound is; "" where that is in memory alone."""
+        """Where its sound is; "" where that is in memory alone. A disk may have room later."""
+        self.utterance.kept_at = self.utterance.kept_at or self.where()
         return self.utterance.kept_at
 
     @property

@@ -75,7 +75,7 @@ class Capture:
     def _deliver(self, samples: Samples) -> None:
         """A file waits while more than a minute is unsettled: it must not outrun the engine."""
         if self._source.can_wait:
-            self._journal.wait_for_room(self._is_over.is_set)
+            self._journal.wait_for_room(self._stop.is_set)  # set before the journal wakes it
         with self._alone:
             if not self._is_over.is_set():
                 self._journal.append(samples)

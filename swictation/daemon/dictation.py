@@ -252,19 +252,22 @@ class Dictation:
         self._stream.delivery.abandon()
         count = len(self._stream.utterances)
         if count:
-            self._events.fault("stopped", f"{count} utterances are not transcribed; sound is kept")
+            told = f"{count} utterances are not transcribed; {self._stream.at_the_end}"
+            self._events.fault("stopped", told)
         if self.degradations.has(AUDIO_ONLY):
-            self._events.fault("stopped", "what nobody heard is kept, see: swictation doctor")
+            told = f"nobody heard all of it; {self._stream.at_the_end}, see: swictation doctor"
+            self._events.fault("stopped", told)
         return count
 
     def say_what_is_held(self) -> None:
         """At the end: held text is lost with this process, its sound is not."""
         if count := len(self._stream.delivery.held):
             texts = "1 held text was" if count == 1 else f"{count} held texts were"
-            message = f"{texts} not typed; the sound is kept, see: swictation doctor"
+            message = f"{texts} not typed; {self._stream.at_the_end}, see: swictation doctor"
             self._events.fault("stopped", message)
         if self._recognition.retries and (asides := self._recognition.retries.asides):
-            message = f"{count_of(len(asides), 'utterance')} set aside; see: swictation doctor"
+            count = count_of(len(asides), "utterance")
+            message = f"{count} set aside; {self._stream.at_the_end}, see: swictation doctor"
             self._events.fault("stopped", message)
 
     # --- the parts ---------------------------------------------------------------------------

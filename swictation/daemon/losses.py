@@ -43,7 +43,7 @@ class Losses:
         for (first, last), on_disk in self._needed():
             if first < begins:
                 is_strained = True
-                for gap in _without((first, min(last, begins)), on_disk):
+                for gap in without((first, min(last, begins)), on_disk):
                     self.add(*gap)
         if self.is_losing and not is_strained:
             self.is_losing = False
@@ -90,10 +90,10 @@ def _with(spans: list[Span], new: Span) -> list[Span]:
     return out
 
 
-def _without(span: Span, other: Span) -> list[Span]:
+def without(span: Span, other: Span) -> list[Span]:
     """What of `span` does not lie in `other`."""
     (first, last), (begin, end) = span, other
     if begin >= end:
-        return [span]
+        begin = end = last
     parts = [(first, min(last, begin)), (max(first, end), last)]
     return [part for part in parts if part[0] < part[1]]

@@ -80,10 +80,10 @@ class Playing:
 
     def abandon(self) -> None:
         """The grace is over: what is not decoded stays in the spool. Raises `Interrupted`."""
-        count = len(self._stream.utterances)
-        self._events.fault("stopped", f"{count} utterances are not transcribed; sound is kept")
+        count, sound = len(self._stream.utterances), self._stream.at_the_end
+        self._events.fault("stopped", f"{count} utterances are not transcribed; {sound}")
         raise Interrupted(
-            f"Stopped with {count} utterance(s) not transcribed; the sound is kept.",
+            f"Stopped with {count} utterance(s) not transcribed; {sound}.",
             "where it is: swictation doctor",
         )
 

@@ -361,8 +361,9 @@ class Recognition:
         stream, retries = self._stream, self.retries
         utterance = stream.utterances[number]
         utterance.is_set_aside = True
-        if stream.spool and (path := stream.spool.set_aside(number)):
-            utterance.kept_at = str(path)
+        stream.aside.add(number)
+        utterance.kept_at = stream.kept_at(number)
+        if stream.spool:
             stream.spool.note(number, "set-aside", is_tried_again=retries is not None)
         if retries:
             retries.add(number, stream.stabilizer.committed, seats)

@@ -8,6 +8,7 @@ offered (held), never typed by itself: other words stand in the window by now.
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -18,6 +19,7 @@ from swictation.config.settings import WorkerSettings
 from swictation.control.status import SetAsideStatus
 from swictation.daemon.aside import Aside, still_aside
 from swictation.daemon.eventlog import EventLog
+from swictation.daemon.losses import without
 from swictation.daemon.stream import Stream
 from swictation.errors import AudioLostError, SwictationError
 from swictation.events import (
@@ -109,7 +111,9 @@ class Retries:
         """An utterance is set aside; `typed` of it has been brought, it died on `seats`."""
         if len(self._asides) >= _MOST:
             self._leave(next(iter(self._asides)))
-        self._asides[number] = Aside(number, self._stream.utterances[number], typed, seats)
+        stream = self._stream
+        where = partial(stream.kept_at, number)
+        self._asides[number] = Aside(number, stream.utterances[number], typed, seats, where)
         if "gpu" in seats:
             self._is_card_well = False
 
@@ -128,6 +132,7 @@ class Retries:
         if self._try:
             return
         self._forget_gone()
+        self._leave_lost()
         due = [one for one in self._asides.values() if one.is_due and self._may_try(one)]
         for one in due:
             if worker := self._worker_for(one):
@@ -177,7 +182,8 @@ class Retries:
         """Of the worker of its own."""
         match event:
             case WorkerReady() if self._try and self._try.worker is self._own:
-                self._send(self._try)
+                if self._own.is_ready:  # else it is gone again, which is the next news
+                    self._send(self._try)
             case WorkerAnswered():
                 self.on_answer(event)
             case WorkerFailed():
@@ -301,6 +307,7 @@ class Retries:
         if self._stream.spool:  # its sound goes when the text is typed, or cancelled
             self._stream.spool.note(one.number, "offered")
         self._asides.pop(one.number, None)
+        self._stream.aside.discard(one.number)
         self._stream.delivery.offer(one.number, text, LATE)
         self._note(one, "offered")
         self._end_try("its text is there")
@@ -321,6 +328,7 @@ class Retries:
 
     def _forget(self, one: Aside, state: str) -> None:
         self._asides.pop(one.number, None)
+        self._stream.aside.discard(one.number)
         self._stream.forget_sound(one.number)
         self._note(one, state)
         if self._try and self._try.aside is one:
@@ -331,6 +339,16 @@ class Retries:
         for one in list(self._asides.values()):
             if one.is_gone() and not (self._try and self._try.aside is one):
                 self._forget(one, "gone")
+
+    def _leave_lost(self) -> None:
+        """What is in memory alone is told when it is overwritten; none of it can be tried then."""
+        begins, spool = self._stream.journal.ring_start_sample, self._stream.spool
+        for one in list(self._asides.values()):
+            first, last = one.utterance.first_sample, min(begins, one.utterance.last_sample)
+            if gaps := without((first, last), spool.span(one.number) if spool else (0, 0)):
+                for gap in gaps:
+                    self._post(AudioLost(*gap))
+                self._leave(one.number)
 
     def _end_try(self, reason: str) -> None:
         tried, self._try = self._try, None

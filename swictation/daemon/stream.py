@@ -93,6 +93,8 @@ class Stream:
         self.blame = Blame()
         self._kept: set[int] = set()
         """Utterances whose sound stays, for nobody knows whether their text has arrived."""
+        self.aside: set[int] = set()
+        """Utterances that are set aside: their sound stays until they are dealt with."""
         self.utterances: dict[int, Utterance] = {}
         self.heard_sample = 0
         """Where the last dictation ended that was heard to its end."""
@@ -119,6 +121,15 @@ class Stream:
                 for each in self.utterances.values()
             )
         )
+
+    @property
+    def at_the_end(self) -> str:
+        """What becomes of the sound that waits for its text if it ends now, in words."""
+        if self.spool is None:
+            return "the sound is lost, for there is no spool"
+        if trouble := self.spool.trouble:
+            return f"the sound is lost where it is not on disk: {trouble}"
+        return "the sound is kept"
 
     def start(self) -> None:
         """Start in order: what takes before what gives."""
@@ -162,19 +173,27 @@ class Stream:
     def settle(self, number: int, *, keeps_sound: bool) -> Utterance:
         """Its text has arrived, is held, or it is set aside: forget it, and its sound with it."""
         utterance = self.utterances.pop(number)
-        if not keeps_sound and not utterance.is_set_aside:
+        if not keeps_sound:
             self.forget_sound(number)
         self.settle_silence(self.speech.heard_sample)
         return utterance
 
     def forget_sound(self, number: int) -> None:
-        """Delete what the spool has of an utterance, unless the user was told that it is kept."""
-        if self.spool and number not in self._kept:
+        """Delete what the spool has of an utterance, unless some of it is still to become text.
+
+        Nor is it deleted where the user was told that it is kept.
+        """
+        needed = self._kept | self.aside | self.delivery.held.utterances
+        if self.spool and number not in needed:
             self.spool.settle(number)
 
     def keep_sound(self, number: int) -> str:
         """Keep an utterance's sound for the user; where that is, or "" if it is not on disk."""
         self._kept.add(number)
+        return self.kept_at(number)
+
+    def kept_at(self, number: int) -> str:
+        """Where the sound is of one that is kept; "" while it is not on disk."""
         path = self.spool.set_aside(number) if self.spool else None
         return str(path or "")
 

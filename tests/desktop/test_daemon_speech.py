@@ -197,7 +197,7 @@ def test_what_cannot_be_decoded_in_time_stays_in_the_spool_and_is_counted(
     assert not worker.is_running() or worker.status() == "zombie"
     count = len(daemon.events("speech_started"))
     (fault,) = [event for event in daemon.events("fault") if event["kind"] == "stopped"]
-    assert fault["message"] == f"{count} utterances are not transcribed; sound is kept"
+    assert fault["message"] == f"{count} utterances are not transcribed; the sound is kept"
     assert len(list(spool.rglob("*.wav"))) == count
     assert daemon.committed == ""
     assert "spool" in daemon.swictation("doctor", "--quick").stdout

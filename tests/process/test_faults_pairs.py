@@ -6,13 +6,11 @@ import os
 import signal
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from fakes.scripted_engine.program import HERE
 from fakes.scripted_engine.sound import make_scene, repeated
 from faults.cell import settings_for
-from faults.dictating import Dictating
+from faults.pairs import SCENE, all_tried, dies, said, states
 from swictation.config.settings import FeedbackSettings
 from swictation.daemon.feedback import Feedback
 from swictation.doctor.leftovers import find, set_aside
@@ -21,7 +19,6 @@ from swictation.paths import spool_dir
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
 
-SCENE = (1, 2, 1)
 FULL_MIB, FREE_MIB = 3900.0, 400.0
 
 
@@ -36,45 +33,6 @@ class Shown:
 
     def play(self, cue):
         pass
-
-
-@pytest.fixture
-def dictating(tmp_path, monkeypatch):
-    """`dictating(test, faults)`: `test(desk)` beside a daemon's dictation; `deaths`: see `dies`."""
-    monkeypatch.setenv("PYTHONPATH", str(HERE))
-    monkeypatch.syspath_prepend(HERE)
-    scene = repeated(make_scene(*SCENE), 1)
-
-    def run(test, *faults, settings=None, **deaths):
-        faults = [*faults, *(dies(scene, int(n[1:]), times) for n, times in deaths.items())]
-
-        async def whole():
-            async with Dictating(tmp_path, scene, faults, settings) as desk:
-                await test(desk)
-
-        asyncio.run(whole())
-
-    return run
-
-
-def dies(scene, utterance, times, **fields):
-    """The engine dies of an utterance so many times (0: always)."""
-    covers = scene.heard[utterance].first + 8000
-    return {"kind": "signal", "covers": covers, "times": times, **fields}
-
-
-def said(desk, *utterances):
-    """The words of these utterances."""
-    return [word for n in utterances for word in desk.scene.said(n).split()]
-
-
-def states(desk):
-    """What became of what was set aside, in order."""
-    return [fields["state"] for fields in desk.told("retry")]
-
-
-async def all_tried(desk, state):
-    await desk.until(lambda: state in states(desk))
 
 
 def test_it_is_named_at_once_tried_by_itself_and_offered(dictating):
@@ -251,64 +209,6 @@ def test_a_retry_disturbs_nobody_who_dictates_meanwhile(dictating, tmp_path):
     dictating(test, at_gate, u1=2)
 
 
-def test_what_is_cancelled_is_not_tried_and_its_sound_goes(dictating):
-    async def test(desk):
-        await desk.dictate()
-        await all_tried(desk, "failed")
-        (named,) = desk.retries.asides
-        desk.dictation.cancel()
-        assert not desk.retries.asides
-        await desk.eventually(lambda: not Path(named.path).exists())
-        await desk.dictate()
-        assert not desk.held
-        assert states(desk) == ["begun", "failed", "cancelled"]
-
-    dictating(test, u1=3)
-
-
-def test_sound_that_the_user_has_taken_is_named_no_more(dictating):
-    async def test(desk):
-        await desk.dictate()
-        await all_tried(desk, "failed")
-        (named,) = desk.retries.asides
-        Path(named.path).unlink()
-        assert not desk.retries.asides
-        await desk.dictate()
-        assert states(desk) == ["begun", "failed", "gone"]
-
-    dictating(test, u1=3)
-
-
-def test_what_can_no_longer_be_read_is_left_to_the_user(dictating):
-    """What is on disk of it stays there, and `doctor` says how to transcribe it by hand."""
-
-    async def test(desk):
-        await desk.dictate()
-        await all_tried(desk, "failed")
-        (named,) = desk.retries.asides
-        desk.stream.journal._ring = np.zeros(16_000, np.int16)  # so it has to be read from disk
-        Path(named.path).write_bytes(b"RIFF")
-        with pytest.raises(SwictationError, match="still set aside"):
-            await desk.dictation.retry()
-        assert states(desk)[-1] == "left"
-        assert not desk.retries.asides
-        assert Path(named.path).exists()
-        await desk.eventually(lambda: [a.is_tried_again for a in set_aside(spool_dir())] == [False])
-
-    dictating(test, u1=3)
-
-
-def test_at_the_end_its_sound_stays_and_the_next_doctor_names_it(dictating):
-    async def test(desk):
-        await desk.dictate()
-        await all_tried(desk, "failed")
-
-    dictating(test, u1=3)
-    (left,) = find(spool_dir())
-    assert left.utterances == 1
-    assert not set_aside(spool_dir())
-
-
 def test_an_end_does_not_wait_for_a_retry_that_hangs(dictating):
     scene = repeated(make_scene(*SCENE), 1)
     hangs = dies(scene, 1, 1, generation=4) | {"kind": "hang"}
@@ -320,23 +220,6 @@ def test_an_end_does_not_wait_for_a_retry_that_hangs(dictating):
 
     dictating(test, hangs, u1=2)
     assert len(find(spool_dir())) == 1
-
-
-def test_without_a_spool_it_is_tried_from_memory(dictating, monkeypatch):
-    monkeypatch.setattr("swictation.daemon.wiring.SpoolFolder", _no_folder)
-
-    async def test(desk):
-        await desk.dictate()
-        await all_tried(desk, "offered")
-        (told,) = desk.told("fault", kind="set-aside")
-        assert told["path"] == ""
-        assert desk.held == said(desk, 1)
-
-    dictating(test, u1=2)
-
-
-def _no_folder(_):
-    raise OSError(28, "No space left on device")
 
 
 def test_the_other_engine_is_tried_where_there_is_one(dictating, card, monkeypatch):

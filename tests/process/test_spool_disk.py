@@ -216,6 +216,20 @@ def test_without_any_place_for_a_lock_it_starts_and_warns(home, disk, program, t
             assert "no lock can be had at" in daemon.log()
 
 
+def test_what_an_end_costs_while_it_is_full_is_told(home, disk, program):
+    gate = program.gate("gate")
+    program.set("worker", hang_min_s=100.0)
+    disk.fill()
+    running = program.start_playing()
+    with running.wait_at(gate):
+        running.wait_for("speech_ended", utterance=1)
+        running.send(signal.SIGTERM)
+        done = running.finish()
+    assert done.code == 130
+    assert "kept" not in done.err.splitlines()[-2]
+    assert "the sound is lost where it is not on disk: no space left on device" in done.err
+
+
 class Removed:
     """Somebody removes the folder with all that is in it."""
 
