@@ -39,7 +39,7 @@ class Pasting:
             raise InjectError(f"Nothing is typed: {LOCKED}.")
         self._sender.look()
         if not self._held and epoch == self._sender.epoch:
-            return await self._paste_again(target)
+            return await self._paste_again(target, epoch)
         await self._take_back(target)
         self._go_on(epoch)
         count = 0
@@ -79,7 +79,7 @@ class Pasting:
             self._held.sent(len(first.text) - left, sent.unproven)
         self._settle(before - self._held.utterances)
 
-    async def _paste_again(self, target: Target | None) -> int:
+    async def _paste_again(self, target: Target | None, epoch: int) -> int:
         typed = self._sender.typed
         text = typed.whole
         if not text and typed.may_repeat:
@@ -94,10 +94,10 @@ class Pasting:
             raise _not_taken(one, target)
         if (stands := typed.before(target)) and not stands.endswith(" "):
             text = f" {text}"
-        sent = await self._sender.send_again(text, target)
+        sent = await self._sender.send_again(text, target, epoch)
         self._tell(AGAIN, sent)
         if sent.unproven:
-            await self._sender.wait_for(target, self._sender.epoch)
+            await self._sender.wait_for(target, epoch)
             if not sent.unproven.proof.done():
                 raise _not_taken(sent.unproven, target)
         if sent.rest or sent.failed:

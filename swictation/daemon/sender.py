@@ -120,12 +120,20 @@ class Sender:
         else:
             injection = await self._injector.inject(text, target)
         self._note_done(utterance, number, injection.outcome)
-        return self._account(utterance, number, text, target, injection)
+        sent = self._account(utterance, number, text, target, injection)
+        return await self._unless_cancelled(sent, epoch)
 
-    async def send_again(self, text: str, target: Target | None) -> Sent:
+    async def send_again(self, text: str, target: Target | None, epoch: int) -> Sent:
         """Send what has arrived before: no utterance's sound waits for it."""
         injection = await self._injector.inject(text, target)
-        return self._account(AGAIN, 0, text, target, injection)
+        sent = self._account(AGAIN, 0, text, target, injection)
+        return await self._unless_cancelled(sent, epoch)
+
+    async def _unless_cancelled(self, sent: Sent, epoch: int) -> Sent:
+        """Take back what was cancelled while it was sent: `cancel` could not know of it yet."""
+        if sent.unproven and epoch != self.epoch:
+            await self._injector.withdraw()
+        return sent
 
     async def wait_for(self, target: Target | None, epoch: int) -> None:
         """Until nothing stands in the way of `target`; not beyond patience, nor while others wait.

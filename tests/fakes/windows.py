@@ -41,6 +41,8 @@ class Windows:
         self._go.set()
         self.is_asked = asyncio.Event()
         """Set while somebody waits behind `held_up`."""
+        self.is_injecting = False
+        """Whether that is an injection."""
 
     def refuse(self, reason: str = "no field has the focus", times: int = 1) -> None:
         """The next injections."""
@@ -77,8 +79,16 @@ class Windows:
             self.is_asked.clear()
             self._go.set()
 
+    def answer(self) -> None:
+        """Let go on who waits behind `held_up`, and hold up who asks next."""
+        self.is_asked.clear()
+        self._go.set()
+        self._go.clear()
+
     async def inject(self, text: str, into: Target | None = None) -> Injection:
+        self.is_injecting = True
         await self._pass()
+        self.is_injecting = False
         if self.focused is None:
             return Injection("refused", reason="no window has the focus")
         if into is not None and into.id != self.focused:
