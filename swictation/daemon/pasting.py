@@ -8,7 +8,7 @@ from swictation.daemon.typed import AGAIN
 from swictation.daemon.unproven import Unproven, is_same
 from swictation.errors import InjectError
 from swictation.events import Event, Injected
-from swictation.inject.injector import Injection, Injector, Target
+from swictation.inject.injector import Injector, Target
 
 
 class Pasting:
@@ -55,7 +55,7 @@ class Pasting:
                 await self._sender.wait_for(target, epoch)
             self._go_on(epoch)
             if sent.failed:
-                raise _not_delivered(sent.injection)
+                raise _not_delivered(sent)
             count += not sent.rest
         return count
 
@@ -101,8 +101,7 @@ class Pasting:
             if not sent.unproven.proof.done():
                 raise _not_taken(sent.unproven, target)
         if sent.rest or sent.failed:
-            so = "" if sent.injection.sent else "It can be asked for again."
-            raise _not_delivered(sent.injection, so)
+            raise _not_delivered(sent, "" if sent.injection.sent else "It can be asked for again.")
         return 1
 
     def _tell(self, utterance: int, sent: Sent) -> None:
@@ -110,10 +109,13 @@ class Pasting:
         self._post(Injected(utterance, 0, False, injection.outcome, injection.reason))
 
 
-def _not_delivered(injection: Injection, so: str = "It is still held.") -> InjectError:
+def _not_delivered(sent: Sent, so: str = "It is still held.") -> InjectError:
+    if (one := sent.unproven) and one.verdict is None:
+        what = f"Nobody knows whether all of the text has arrived: {one.end}."
+        return InjectError(f"{what} It is not typed again.", "look at that window")
     return InjectError(
-        f"The text cannot be typed: {injection.reason}. {so}".rstrip(),
-        "put the cursor where it shall go, then: swictation paste-last",
+        f"The text cannot be typed: {sent.injection.reason}. {so}".rstrip(),
+        "put the cursor where it is to go, then: swictation paste-last",
     )
 
 

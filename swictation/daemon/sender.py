@@ -168,8 +168,6 @@ class Sender:
             self._note_done(one.utterance, one.number, one.outcome)
         if one.verdict:
             self.typed.note_late(one)
-        elif one.verdict is None:
-            self._doubt(one.utterance, one.text, "the proof was lost")
         self._on_decided(one)
 
     def _note_done(self, utterance: int, number: int, outcome: str) -> None:
@@ -189,7 +187,7 @@ class Sender:
             self.typed.note(target, utterance, text[:sent])  # it is joined as if it stood there
             if sent:
                 self.typed.doubt()
-            is_doubtful = self._doubt(utterance, open_text, injection.reason)
+            is_doubtful = self.doubt(utterance, open_text, injection.reason)
             return Sent(injection, rest, is_doubtful=is_doubtful)
         self.typed.note(target, utterance, text[:confirmed])
         self.typed.doubt()
@@ -207,7 +205,8 @@ class Sender:
         injection.proof.add_done_callback(lambda _: self.look())
         return Sent(injection, rest, one)
 
-    def _doubt(self, utterance: int, text: str, reason: str) -> bool:
+    def doubt(self, utterance: int, text: str, reason: str) -> bool:
+        """Tell that nobody will know whether `text` has arrived; whether there are words in it."""
         is_doubtful = has_words(text) and utterance != AGAIN
         if is_doubtful:
             self._post(TextDoubted(utterance, reason))

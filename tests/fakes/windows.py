@@ -33,6 +33,8 @@ class Windows:
         self.clipboard: str | None = None
         self.waiting: list[Waiting] = []
         """What was sent and not taken, in order."""
+        self.doubted = ""
+        """What nobody knows of whether it was taken; here it was not."""
         self._plans: deque[Injection] = deque()
         self._is_keys: deque[bool] = deque()
         self.is_quick = False
@@ -68,6 +70,13 @@ class Windows:
         for one in [one for one in self.waiting if one.window == window]:
             self.waiting.remove(one)
             one.proof.set_result(False)
+
+    def lose(self) -> None:
+        """Nobody will know any more whether what has waited is taken."""
+        while self.waiting:
+            one = self.waiting.pop(0)
+            self.doubted += one.text
+            one.proof.set_result(None)
 
     @contextmanager
     def held_up(self) -> Iterator[None]:
@@ -142,8 +151,10 @@ class Windows:
         pass
 
     async def close(self) -> None:
-        for window in self.fields:
-            self.die(window)
+        for one in [one for one in self.waiting if not one.is_keys]:
+            self.waiting.remove(one)
+            one.proof.set_result(False)
+        self.lose()
 
     async def _pass(self) -> None:
         if not self._go.is_set():
