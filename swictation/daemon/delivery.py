@@ -290,14 +290,17 @@ class Delivery:
             self._post(TextHeld(len(held), held.reason, is_offered, len(held.pending)))
 
     def _on_decided(self, one: Unproven) -> None:
-        """It has arrived after all, or never will."""
+        """It has arrived after all, or never will, or nobody can know."""
         if not self.held.decide(one):
             self._composed_for = None  # it was cancelled: nothing was composed to follow it
             return
+        is_doubtful = one.verdict is None and self._sender.doubt(one.utterance, one.text, one.end)
         for number, case in self._cases.items():
             never_came = one.verdict is False and number == one.utterance
             if never_came or case.held_for == one.wait:
                 case.held_for = one.end
+            if is_doubtful and number == one.utterance:
+                case.doubt = one.end
         if one.verdict is False:
             self._composed_for = None
         reason = "" if one.verdict else one.end

@@ -85,7 +85,7 @@ class HeldTexts:
         self._pieces[:0] = left
 
     def decide(self, one: Unproven) -> bool:
-        """It arrived and leaves the list, or is held like any other.
+        """It leaves the list if it arrived, or may have, else it is held like any other.
 
         Returns:
             Whether it was in the list.

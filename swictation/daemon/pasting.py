@@ -8,7 +8,7 @@ from swictation.daemon.typed import AGAIN
 from swictation.daemon.unproven import Unproven, is_same
 from swictation.errors import InjectError
 from swictation.events import Event, Injected
-from swictation.inject.injector import Injection, Injector, Target
+from swictation.inject.injector import Injector, Target
 
 
 class Pasting:
@@ -39,7 +39,7 @@ class Pasting:
             raise InjectError(f"Nothing is typed: {LOCKED}.")
         self._sender.look()
         if not self._held and epoch == self._sender.epoch:
-            return await self._paste_again(target)
+            return await self._paste_again(target, epoch)
         await self._take_back(target)
         self._go_on(epoch)
         count = 0
@@ -55,7 +55,7 @@ class Pasting:
                 await self._sender.wait_for(target, epoch)
             self._go_on(epoch)
             if sent.failed:
-                raise _not_delivered(sent.injection)
+                raise _not_delivered(sent)
             count += not sent.rest
         return count
 
@@ -79,7 +79,7 @@ class Pasting:
             self._held.sent(len(first.text) - left, sent.unproven)
         self._settle(before - self._held.utterances)
 
-    async def _paste_again(self, target: Target | None) -> int:
+    async def _paste_again(self, target: Target | None, epoch: int) -> int:
         typed = self._sender.typed
         text = typed.whole
         if not text and typed.may_repeat:
@@ -94,15 +94,14 @@ class Pasting:
             raise _not_taken(one, target)
         if (stands := typed.before(target)) and not stands.endswith(" "):
             text = f" {text}"
-        sent = await self._sender.send_again(text, target)
+        sent = await self._sender.send_again(text, target, epoch)
         self._tell(AGAIN, sent)
         if sent.unproven:
-            await self._sender.wait_for(target, self._sender.epoch)
+            await self._sender.wait_for(target, epoch)
             if not sent.unproven.proof.done():
                 raise _not_taken(sent.unproven, target)
         if sent.rest or sent.failed:
-            so = "" if sent.injection.sent else "It can be asked for again."
-            raise _not_delivered(sent.injection, so)
+            raise _not_delivered(sent, "" if sent.injection.sent else "It can be asked for again.")
         return 1
 
     def _tell(self, utterance: int, sent: Sent) -> None:
@@ -110,10 +109,13 @@ class Pasting:
         self._post(Injected(utterance, 0, False, injection.outcome, injection.reason))
 
 
-def _not_delivered(injection: Injection, so: str = "It is still held.") -> InjectError:
+def _not_delivered(sent: Sent, so: str = "It is still held.") -> InjectError:
+    if (one := sent.unproven) and one.verdict is None:
+        what = f"Nobody knows whether all of the text has arrived: {one.end}."
+        return InjectError(f"{what} It is not typed again.", "look at that window")
     return InjectError(
-        f"The text cannot be typed: {injection.reason}. {so}".rstrip(),
-        "put the cursor where it shall go, then: swictation paste-last",
+        f"The text cannot be typed: {sent.injection.reason}. {so}".rstrip(),
+        "put the cursor where it is to go, then: swictation paste-last",
     )
 
 

@@ -120,12 +120,20 @@ class Sender:
         else:
             injection = await self._injector.inject(text, target)
         self._note_done(utterance, number, injection.outcome)
-        return self._account(utterance, number, text, target, injection)
+        sent = self._account(utterance, number, text, target, injection)
+        return await self._unless_cancelled(sent, epoch)
 
-    async def send_again(self, text: str, target: Target | None) -> Sent:
+    async def send_again(self, text: str, target: Target | None, epoch: int) -> Sent:
         """Send what has arrived before: no utterance's sound waits for it."""
         injection = await self._injector.inject(text, target)
-        return self._account(AGAIN, 0, text, target, injection)
+        sent = self._account(AGAIN, 0, text, target, injection)
+        return await self._unless_cancelled(sent, epoch)
+
+    async def _unless_cancelled(self, sent: Sent, epoch: int) -> Sent:
+        """Take back what was cancelled while it was sent: `cancel` could not know of it yet."""
+        if sent.unproven and epoch != self.epoch:
+            await self._injector.withdraw()
+        return sent
 
     async def wait_for(self, target: Target | None, epoch: int) -> None:
         """Until nothing stands in the way of `target`; not beyond patience, nor while others wait.
@@ -160,8 +168,6 @@ class Sender:
             self._note_done(one.utterance, one.number, one.outcome)
         if one.verdict:
             self.typed.note_late(one)
-        elif one.verdict is None:
-            self._doubt(one.utterance, one.text, "the proof was lost")
         self._on_decided(one)
 
     def _note_done(self, utterance: int, number: int, outcome: str) -> None:
@@ -181,7 +187,7 @@ class Sender:
             self.typed.note(target, utterance, text[:sent])  # it is joined as if it stood there
             if sent:
                 self.typed.doubt()
-            is_doubtful = self._doubt(utterance, open_text, injection.reason)
+            is_doubtful = self.doubt(utterance, open_text, injection.reason)
             return Sent(injection, rest, is_doubtful=is_doubtful)
         self.typed.note(target, utterance, text[:confirmed])
         self.typed.doubt()
@@ -199,7 +205,8 @@ class Sender:
         injection.proof.add_done_callback(lambda _: self.look())
         return Sent(injection, rest, one)
 
-    def _doubt(self, utterance: int, text: str, reason: str) -> bool:
+    def doubt(self, utterance: int, text: str, reason: str) -> bool:
+        """Tell that nobody will know whether `text` has arrived; whether there are words in it."""
         is_doubtful = has_words(text) and utterance != AGAIN
         if is_doubtful:
             self._post(TextDoubted(utterance, reason))

@@ -48,8 +48,9 @@ class Unproven(msgspec.Struct, frozen=True, eq=False):
     @property
     def end(self) -> str:
         """Why the rest is held, and it as well if it has not arrived, once that is decided."""
-        did = "did not take a text" if self.verdict is False else "took a text too late"
-        return f"{self.window} {did}"
+        if self.verdict is None:
+            return f"{self.window} may or may not have taken a text"
+        return f"{self.window} {'took a text too late' if self.verdict else 'did not take a text'}"
 
     def is_in_the_way_of(self, target: Target | None) -> bool:
         """Whether nothing may be sent to `target` before it; where either is unknown, it is."""

@@ -33,6 +33,8 @@ class Windows:
         self.clipboard: str | None = None
         self.waiting: list[Waiting] = []
         """What was sent and not taken, in order."""
+        self.doubted = ""
+        """What nobody knows of whether it was taken; here it was not."""
         self._plans: deque[Injection] = deque()
         self._is_keys: deque[bool] = deque()
         self.is_quick = False
@@ -41,6 +43,8 @@ class Windows:
         self._go.set()
         self.is_asked = asyncio.Event()
         """Set while somebody waits behind `held_up`."""
+        self.is_injecting = False
+        """Whether that is an injection."""
 
     def refuse(self, reason: str = "no field has the focus", times: int = 1) -> None:
         """The next injections."""
@@ -67,6 +71,13 @@ class Windows:
             self.waiting.remove(one)
             one.proof.set_result(False)
 
+    def lose(self) -> None:
+        """Nobody will know any more whether what has waited is taken."""
+        while self.waiting:
+            one = self.waiting.pop(0)
+            self.doubted += one.text
+            one.proof.set_result(None)
+
     @contextmanager
     def held_up(self) -> Iterator[None]:
         """Nothing is answered meanwhile."""
@@ -77,8 +88,16 @@ class Windows:
             self.is_asked.clear()
             self._go.set()
 
+    def answer(self) -> None:
+        """Let go on who waits behind `held_up`, and hold up who asks next."""
+        self.is_asked.clear()
+        self._go.set()
+        self._go.clear()
+
     async def inject(self, text: str, into: Target | None = None) -> Injection:
+        self.is_injecting = True
         await self._pass()
+        self.is_injecting = False
         if self.focused is None:
             return Injection("refused", reason="no window has the focus")
         if into is not None and into.id != self.focused:
@@ -132,8 +151,10 @@ class Windows:
         pass
 
     async def close(self) -> None:
-        for window in self.fields:
-            self.die(window)
+        for one in [one for one in self.waiting if not one.is_keys]:
+            self.waiting.remove(one)
+            one.proof.set_result(False)
+        self.lose()
 
     async def _pass(self) -> None:
         if not self._go.is_set():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fakes.typist import Typist
 from swictation.errors import InjectError
-from swictation.events import Composed, HeldSettled, Injected, ThreadFailed
+from swictation.events import Composed, HeldSettled, Injected, TextDoubted, ThreadFailed
 
 pytestmark = pytest.mark.unit
 
@@ -161,8 +161,11 @@ def test_each_letter_arrives_once_unless_it_was_cancelled(steps):
     every = set("".join(story.said.values()))
     log = story.typist.windows.log
     assert len(story.delivered) == len(set(story.delivered)), log
-    # Keys cannot be taken back: what was cancelled may arrive, what was not must.
-    assert every - story.cancelled <= set(story.delivered) <= every, log
+    # Keys cannot be taken back: what was cancelled may arrive, what was not must, or be doubted.
+    doubted = every & set(story.typist.windows.doubted) - story.cancelled
+    assert every - story.cancelled - doubted <= set(story.delivered) <= every - doubted, log
+    told = {event.utterance for event in story.typist.named(TextDoubted)}
+    assert {number for number, said in story.said.items() if doubted & set(said)} <= told
     for letters in story.said.values():
         arrived = "".join(letter for letter in story.delivered if letter in letters)
         assert arrived == "".join(sorted(arrived)), "within an utterance nothing is out of order"
