@@ -132,8 +132,9 @@ class Windows:
         pass
 
     async def close(self) -> None:
-        for window in self.fields:
-            self.die(window)
+        for one in self.waiting:
+            one.proof.set_result(None if one.is_keys else False)
+        self.waiting.clear()
 
     async def _pass(self) -> None:
         if not self._go.is_set():

@@ -137,7 +137,7 @@ class X11Injector:
             self._display.sever()
             await asyncio.to_thread(self._display.join, 1.0)
         for proof in tuple(self._proofs):
-            _decide(proof, False)
+            _decide(proof, None)  # the thread hangs and said nothing
 
     def _follow(self, proof: "Future[bool | None]") -> "asyncio.Future[bool | None]":
         """The display thread's proof as the run loop's."""
