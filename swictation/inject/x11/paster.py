@@ -28,6 +28,8 @@ _QUIET_S = 0.1
 _GIVE_BACK_S = 0.5
 _GIVE_BACK_LATEST_S = 3.0
 _POLL_S = 0.02
+_UNASKED_S = 0.15
+"""Who reads each new clipboard does so by then; measured in docs/injection.md."""
 
 _RESERVE_TRIES = 4
 
@@ -86,7 +88,7 @@ class Paster:
         has_letter = self._keyboard.keymap.native("v", self._keyboard.group()) is not None
         shortcuts = chords(focus, has_letter=has_letter)
         old = self._borrow()
-        if not self._selection.take(payload, focus.client):
+        if not self._selection.take(payload, focus.client, focus.pid):
             raise Refused("the clipboard cannot be owned", try_other=True)
         due_s = time.monotonic() + _GIVE_BACK_S
         self._loan = _Loan(old, focus.client, due_s, due_s + _GIVE_BACK_LATEST_S)
@@ -110,7 +112,7 @@ class Paster:
         except Refused:
             return False
         if self._loan:
-            self._let_read(self._loan)
+            self._let_read(self._loan.reader)
             self._loan = None
         return self._selection.take(payload)
 
@@ -263,7 +265,7 @@ class Paster:
         """What is to be given back later; waits for the readers of the text before."""
         loan = self._loan
         if loan and self._selection.offer:
-            self._let_read(loan)
+            self._let_read(loan.reader)
             return loan.old
         self._loan = None
         if self._selection.offer:
@@ -273,20 +275,25 @@ class Paster:
             raise Refused("the clipboard holds what cannot be kept", try_other=True)
         return old
 
-    def _let_read(self, loan: _Loan) -> None:
-        """Wait until the reader of the text before has done asking."""
+    def _let_read(self, reader: int, least_s: float = 0.0) -> None:
+        """Wait until `reader` has done asking, at least `least_s`."""
+        first_s = time.monotonic() + least_s
 
         def quiet() -> bool:
             offer = self._selection.offer
-            last_s = offer.asked_s.get(loan.reader, 0.0) if offer else 0.0
-            return time.monotonic() >= last_s + _QUIET_S
+            last_s = offer.asked_s.get(reader, 0.0) if offer else 0.0
+            return time.monotonic() >= max(first_s, last_s + _QUIET_S)
 
         self._x.pump(quiet, 3 * _QUIET_S, poll_s=_QUIET_S / 4)
 
     def _before_key(self, focus: Focus) -> None:
-        """Let those who fetch every new clipboard do so first: that proves no paste."""
-        if focus.answers_ping and self._barrier.cross(focus) != "crossed":
+        """Let it read the new clipboard first, if it reads each: then reading proves no paste."""
+        if not focus.answers_ping:
+            self._let_read(focus.client, _UNASKED_S)
+        elif self._barrier.cross(focus) != "crossed":
             raise Refused("the window does not answer")
+        if self._selection.offer and focus.client in self._selection.offer.reads:
+            raise Refused("the window reads all that is copied", try_other=True)
 
     def _press(self, chord: Chord, focus: Focus, ledger: Ledger, characters: int) -> bool:
         """Press one shortcut; True once the text was fetched, False if the key is spent."""
