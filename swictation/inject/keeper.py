@@ -5,15 +5,17 @@ somebody else copies or the session ends, as xclip does. Only what the user copi
 it, never a dictated text.
 """
 
-import contextlib
 import os
-import resource
+import select
 import shutil
 import subprocess
 import sys
+import time
 from importlib import import_module
 
 import msgspec
+
+from swictation.hardening import hide_memory, keep_private
 
 Kept = dict[str, bytes]
 """A value for each MIME type (X11: target)."""
@@ -22,6 +24,8 @@ _SERVERS = {"x11": "swictation.inject.x11.keep", "wayland": "swictation.inject.w
 """Where `serve(kept, ready, *arguments)` of a session is. It returns when it is over."""
 
 _START_S = 3.0
+_BARE_S = 1.0
+"""Of it, kept for a start without a scope where systemd hangs."""
 _SCOPE = ("systemd-run", "--user", "--scope", "--collect", "--quiet", "--")
 """A service's processes end with it; one in a scope of its own does not."""
 
@@ -36,17 +40,19 @@ def leave_behind(session: str, kept: Kept, *arguments: str) -> bool:
     if "INVOCATION_ID" in os.environ and shutil.which(_SCOPE[0]):
         commands.insert(0, (*_SCOPE, *command))
     content = msgspec.msgpack.encode(kept)
-    return any(_starts(each, content) for each in commands)
+    end_s = time.monotonic() + _START_S
+    ends_s = (end_s - _BARE_S, end_s)[-len(commands) :]
+    return any(_starts(*each, content) for each in zip(commands, ends_s, strict=True))
 
 
-def _starts(command: tuple[str, ...], content: bytes) -> bool:
+def _starts(command: tuple[str, ...], end_s: float, content: bytes) -> bool:
     try:
         done = subprocess.run(
             command,
             input=content,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            timeout=_START_S,
+            timeout=max(0.0, end_s - time.monotonic()),
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
@@ -55,8 +61,12 @@ def _starts(command: tuple[str, ...], content: bytes) -> bool:
 
 
 def main(arguments: list[str]) -> int:
-    """Read the content, let a child serve it; 0 as soon as it does, 1 if it cannot."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    """Read the content, let a child serve it; 0 as soon as it does, 1 if it cannot.
+
+    The child ends once nobody waits for it any more: another keeper may have been started since.
+    """
+    keep_private()
+    hide_memory()
     session, *others = arguments
     kept = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Kept)
     read, write = os.pipe()
@@ -70,15 +80,23 @@ def main(arguments: list[str]) -> int:
     for standard in (0, 1, 2):
         os.dup2(null, standard)
     try:
-        import_module(_SERVERS[session]).serve(kept, lambda: _tell(write), *others)
+        server = import_module(_SERVERS[session])
+        if _is_awaited(write):
+            server.serve(kept, lambda: _tell(write), *others)
     except Exception:  # noqa: BLE001 - the session has ended: there is nobody to tell
         return 1
     return 0
 
 
+def _is_awaited(write: int) -> bool:
+    poll = select.poll()
+    poll.register(write, 0)
+    return not poll.poll(0)
+
+
 def _tell(write: int) -> None:
-    with contextlib.suppress(OSError):  # who started it has given up
-        os.write(write, b"1")
+    """Raises `BrokenPipeError` where nobody waits: then the clipboard is given up again."""
+    os.write(write, b"1")
     os.close(write)
 
 

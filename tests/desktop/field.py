@@ -21,6 +21,8 @@ SYSTEM_PYTHON = "/usr/bin/python3"
 KINDS = ("gtk3", "gtk4", "qt6", "tk", "xterm", "chromium")
 ODD_KINDS = ("canvas", "deaf", "xterm-sh")
 """A Tk canvas and a GTK window that take no text, and a real shell: nothing is to be read."""
+OWN = ("qt6", "raw")
+"""They need packages of ours."""
 _PROBES = {
     "gtk3": "import gi; gi.require_version('Gtk', '3.0'); from gi.repository import Gtk",
     "gtk4": "import gi; gi.require_version('Gtk', '4.0'); from gi.repository import Gtk",
@@ -254,7 +256,7 @@ class Field:
                 "-e",
                 *program,
             ]
-        python = str(Path(os.sys.executable)) if self.kind == "qt6" else SYSTEM_PYTHON
+        python = str(Path(os.sys.executable)) if self.kind in OWN else SYSTEM_PYTHON
         return [python, str(FIELDS / f"{self.kind}.py")]
 
     def _browser(self) -> list[str]:

@@ -1,15 +1,21 @@
 """What the user had copied outlives the daemon that served it meanwhile."""
 
 import asyncio
+import signal
 import stat
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 from Xlib import X, display
 from Xlib.protocol import event
 
 from swictation.inject.x11.injector import X11Injector
+from swictation.inject.x11.thread import DisplayThread
 
 from . import x11
 from .cells import eventually
@@ -102,10 +108,58 @@ def test_a_clipboard_manager_is_asked_first(screen):
         manager.close()
 
 
+def test_it_is_left_in_time_where_manager_and_systemd_hang(screen, tmp_path, monkeypatch):
+    program = tmp_path / "systemd-run"
+    program.write_text("#!/bin/sh\nexec sleep 100\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("INVOCATION_ID", "1")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    manager = Manager(screen.name, answers=False)
+    ended = []
+    sever = DisplayThread.sever
+    monkeypatch.setattr(DisplayThread, "sever", lambda thread: (ended.append(1), sever(thread)))
+    try:
+        paste_and_close(screen)
+        assert not ended, "the display was severed before the clipboard was left to anybody"
+        assert clipboard(screen) == OLD
+    finally:
+        manager.close()
+
+
+def test_a_keeper_that_nobody_waits_for_takes_nothing(screen):
+    with copied(screen, OLD) as owner:
+        window = display.Display(screen.name)
+        owns = window.get_selection_owner(window.intern_atom("CLIPBOARD")).id
+        screen.server.send_signal(signal.SIGSTOP)
+        command = [sys.executable, "-m", "swictation.inject.keeper", "x11", screen.name, str(owns)]
+        started = psutil.Popen(command, stdin=subprocess.PIPE)
+        try:
+            started.stdin.write(msgspec.msgpack.encode({"UTF8_STRING": b"kept"}))
+            started.stdin.close()
+            assert eventually(lambda: str(len(started.children())), "1") == "1"
+            (late,) = started.children()
+        finally:
+            started.kill()  # as one does who waits no longer
+            started.wait()
+            screen.server.send_signal(signal.SIGCONT)
+        late.wait(10)
+        window.close()
+        owner.kill()
+        assert eventually(lambda: clipboard(screen), "") == ""
+
+
+def test_a_keeper_is_as_private_as_a_worker(screen):
+    paste_and_close(screen)
+    (mine,) = keepers(screen)
+    assert Path(f"/proc/{mine.pid}/coredump_filter").read_text().strip("0\n") == ""
+    assert "Umask:\t0077" in Path(f"/proc/{mine.pid}/status").read_text()
+
+
 class Manager:
     """Says that it has saved what it is asked to, and notes the targets."""
 
-    def __init__(self, name):
+    def __init__(self, name, *, answers=True):
+        self._answers = answers
         self._display = display.Display(name)
         self.asked = set()
         self._selection = self._display.intern_atom("CLIPBOARD_MANAGER")
@@ -126,7 +180,7 @@ class Manager:
 
     def _run(self):
         while (happened := self._display.next_event()).type != X.SelectionClear:
-            if happened.type != X.SelectionRequest:
+            if happened.type != X.SelectionRequest or not self._answers:
                 continue
             wish = happened.requestor.get_full_property(happened.property, X.AnyPropertyType)
             self.asked |= {self._display.get_atom_name(atom) for atom in wish.value}

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 
 import pytest
 
-from swictation.inject.x11.injector import X11Injector
-
 from . import x11
 from .cells import Stage, eventually, stages_for_many
 from .field import Field, why_not
@@ -351,28 +349,6 @@ def test_a_terminal_is_told_by_what_it_does(stage):
         assert field.settles_on("typed here") == "typed here"
     finally:
         field.stop()
-
-
-def test_nothing_is_left_to_a_key_that_waits_when_the_daemon_ends():
-    screen = x11.Screen()
-    field = Field("tk", screen.environment)
-    try:
-        field.wait_focused()
-
-        async def scene():
-            injector = await X11Injector.open(screen.name)
-            with copied(screen, OLD):
-                field.freeze()
-                injection = await unproven(injector, "dictated")
-                await injector.close()
-                assert injection.proof.result() is False
-            field.thaw()
-
-        asyncio.run(scene())
-        assert field.settles_on("") == ""
-    finally:
-        field.stop()
-        screen.close()
 
 
 @contextmanager

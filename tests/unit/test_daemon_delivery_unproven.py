@@ -198,7 +198,7 @@ def test_what_waited_for_what_never_came_is_a_beginning_of_its_own():
     typing(test)
 
 
-def test_closing_the_injector_leaves_it_held():
+def test_closing_the_injector_leaves_held_what_was_on_offer():
     async def test(typist):
         typist.windows.leave()
         await typist.hear(0, "One.")
@@ -206,6 +206,17 @@ def test_closing_the_injector_leaves_it_held():
         await typist.until(TextHeld, 2)
         assert typist.held == "One."
         assert not typist.delivery.held.pending
+
+    typing(test)
+
+
+def test_closing_the_injector_leaves_keys_in_doubt():
+    async def test(typist):
+        typist.windows.leave(is_keys=True)
+        await typist.hear(0, "One.")
+        await typist.windows.close()
+        await typist.until(TextDoubted, 1)
+        assert (typist.field, typist.held) == ("", "")
 
     typing(test)
 

@@ -1,6 +1,9 @@
 """One X display, for one thread: typed calls, event handlers and waits with a deadline."""
 
+import os
 import select
+import socket
+import struct
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -21,6 +24,10 @@ Handler = Callable[[rq.Event], None]
 
 GONE = (OSError, ConnectionClosedError)
 """What a call raises once the server is gone."""
+
+_CREDENTIALS = struct.Struct("3i")
+_END_MS = 1000
+"""A server that ends closes its connections a moment before."""
 
 _MAX_PROPERTY_BYTES = 200_000
 """Fits one request: the core protocol's limit is 256 KiB and python-xlib knows no longer one."""
@@ -55,6 +62,7 @@ class Connection:
         except (DisplayError, OSError, ValueError, OverflowError) as error:
             raise InjectError(f"no X server: {error}", "start it, or set DISPLAY") from error
         self._display.set_error_handler(_ignore)
+        self._server = _server_of(self._display)
         self._handlers: list[Handler] = []
         self._atoms: dict[str, int] = {}
         self.beats = 0
@@ -216,6 +224,14 @@ class Connection:
     def fileno(self) -> int:
         return self._display.fileno()
 
+    def has_ended(self) -> bool:
+        """Whether the server's process is gone, and all windows with it; False if unknown."""
+        if self._server is None:
+            return False
+        poll = select.poll()
+        poll.register(self._server, select.POLLIN)
+        return bool(poll.poll(_END_MS))
+
     def sever(self) -> None:
         """From any thread: end a wait for a server that hangs. The owner sees a closed display."""
         try:
@@ -224,10 +240,23 @@ class Connection:
             return
 
     def close(self) -> None:
+        if self._server is not None:
+            os.close(self._server)
+            self._server = None
         try:
             self._display.close()
         except GONE:
             return
+
+
+def _server_of(display: Display) -> int | None:
+    """A pidfd of the server's process, or None on another machine or in another container."""
+    link: socket.socket = display.display.socket
+    try:
+        credentials = link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        return os.pidfd_open(_CREDENTIALS.unpack(credentials)[0])
+    except (OSError, OverflowError, struct.error):
+        return None
 
 
 def _ignore(error: XError, _request: rq.Request | None) -> None:

@@ -99,14 +99,14 @@ class Desk:
         The connection stays open: with it what was given back would go.
         """
         kept = self._paster.close()
-        self._unread.close()
+        self._unread.close(None)
         self._typist.close()
         return kept
 
     def abandon(self) -> None:
-        """The display is gone: no text that is unproven will arrive."""
+        """The display is gone; its windows too, but if it was we who left."""
         self._paster.abandon()
-        self._unread.close()
+        self._unread.close(False if self.connection.has_ended() else None)
 
     def _focus(self, into: Target | None) -> Focus:
         """Who gets all of the text: from here on each key asks whether it still has the focus."""
@@ -143,7 +143,8 @@ class Desk:
         try:
             self._paster.paste(text, focus, ledger)
         except Refused as refused:
-            if method == "paste" or not refused.try_other:
+            # Who takes no paste and cannot say that it has handled keys may swallow those too.
+            if method == "paste" or not refused.try_other or not focus.answers_ping:
                 raise
             self._typist.type(text, focus, ledger)
         return None

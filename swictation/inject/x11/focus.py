@@ -5,16 +5,9 @@ from Xlib.error import XError
 from Xlib.xobject.drawable import Window
 
 from swictation.inject.injector import Target
+from swictation.inject.terminals import TERMINALS, holds_terminal
 from swictation.inject.x11.connection import Connection
-from swictation.inject.x11.programs import holds_terminal, process_of
-
-_TERMINALS = frozenset({
-    "alacritty", "com.mitchellh.ghostty", "deepin-terminal", "foot", "ghostty", "gnome-terminal",
-    "gnome-terminal-server", "guake", "kgx", "kitty", "konsole", "lxterminal", "mate-terminal",
-    "org.gnome.console", "org.wezfurlong.wezterm", "qterminal", "rxvt", "sakura", "st",
-    "st-256color", "terminator", "terminology", "tilda", "tilix", "wezterm", "wezterm-gui",
-    "xfce4-terminal", "urxvt", "uxterm", "xterm", "yakuake",
-})  # fmt: skip
+from swictation.inject.x11.programs import process_of
 
 _MAX_DEPTH = 32
 
@@ -35,11 +28,8 @@ class Focus(msgspec.Struct, frozen=True):
     """The XID base of the client: all its windows have it."""
     pid: int = 0
     """The client's process; 0 if unknown."""
-
-    @property
-    def is_terminal(self) -> bool:
-        """By its name, or because it has a pseudo-terminal."""
-        return not _TERMINALS.isdisjoint(self.classes) or holds_terminal(self.pid)
+    is_terminal: bool = False
+    """By its name, or because it has a pseudo-terminal."""
 
     @property
     def target(self) -> Target:
@@ -84,13 +74,15 @@ def holder(x: Connection, focus: Focus) -> int | None:
 
 def _describe(x: Connection, focused: Window, top: Window) -> Focus:
     protocols = x.read(top, "WM_PROTOCOLS")
-    names = top.get_wm_class() or ()
+    classes = tuple(name.lower() for name in top.get_wm_class() or ())
     client = int(focused.id) & ~x.client_mask
+    pid = process_of(x, client)
     return Focus(
         window=int(focused.id),
         toplevel=int(top.id),
-        classes=tuple(name.lower() for name in names),
+        classes=classes,
         answers_ping=protocols is not None and x.atom("_NET_WM_PING") in protocols.numbers,
         client=client,
-        pid=process_of(x, client),
+        pid=pid,
+        is_terminal=not TERMINALS.isdisjoint(classes) or holds_terminal(pid),
     )

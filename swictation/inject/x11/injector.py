@@ -17,8 +17,8 @@ from swictation.inject.x11.thread import DisplayThread
 OPEN_TIMEOUT_S = 3.0
 STALL_S = 4.0
 """Longer than any single wait inside an injection: the server itself hangs then."""
-_CLOSE_S = 4.0
-"""Starting a keeper of the user's clipboard takes the most of it."""
+_CLOSE_S = 4.5
+"""A clipboard manager is given 1 s of it, the start of a keeper 3 s."""
 
 T = TypeVar("T")
 
@@ -132,12 +132,16 @@ class X11Injector:
 
     async def close(self) -> None:
         """See `Injector.close`; a server that hangs is left behind."""
+        beats = self._display.beats
         self._display.close()
-        if not await asyncio.to_thread(self._display.join, _CLOSE_S):
-            self._display.sever()
-            await asyncio.to_thread(self._display.join, 1.0)
+        while not await asyncio.to_thread(self._display.join, _CLOSE_S):
+            if beats == self._display.beats:
+                self._display.sever()
+                await asyncio.to_thread(self._display.join, 1.0)
+                break
+            beats = self._display.beats
         for proof in tuple(self._proofs):
-            _decide(proof, False)
+            _decide(proof, None)  # the thread hangs and said nothing
 
     def _follow(self, proof: "Future[bool | None]") -> "asyncio.Future[bool | None]":
         """The display thread's proof as the run loop's."""

@@ -8,7 +8,7 @@ from swictation.inject.x11.barrier import Barrier
 from swictation.inject.x11.connection import Connection
 from swictation.inject.x11.focus import Focus
 from swictation.inject.x11.programs import answers_for_itself, is_stopped, process_of
-from swictation.inject.x11.selection import Selection
+from swictation.inject.x11.selection import Offer, Selection
 
 State = Literal["unread", "fetched", "spent"]
 
@@ -28,10 +28,14 @@ class PasteKey:
     key, and after a pause another one, and never asked. Time alone proves nothing.
     """
 
-    def __init__(self, x: Connection, barrier: Barrier, selection: Selection, focus: Focus) -> None:
+    def __init__(
+        self, x: Connection, barrier: Barrier, selection: Selection, offer: Offer, focus: Focus
+    ) -> None:
         self._x = x
         self._barrier = barrier
         self._selection = selection
+        self.offer = offer
+        """What was given to its client stays given, whoever copies after."""
         self.focus = focus
         self.proof: Future[bool | None] = Future()
         self._ping: int | None
@@ -47,23 +51,29 @@ class PasteKey:
 
     def state(self) -> State:
         """How it stands now. Decides the proof where the text can no longer be had."""
-        offer = self._selection.offer
-        if self.has_read and not self._is_paused():
-            return "fetched"
-        if offer is None:
-            self.decide(False)  # somebody else has copied: the key gets that
-        if offer and offer.denied_s and time.monotonic() >= offer.denied_s + _QUIET_S:
+        is_gone = self._barrier.is_gone(self.focus)
+        if self.has_read and not self.proof.done():
+            if not ((self._paused_s and is_gone) or self._is_paused()):
+                return "fetched"
+        elif self.was_copied:
+            self.decide(False)  # the key gets what was copied
+        denied_s = self.offer.denied_s
+        if denied_s and time.monotonic() >= denied_s + _QUIET_S:
             return "spent"
-        if self._barrier.is_gone(self.focus):
+        if is_gone:
             self.withdraw()
             return "spent" if self._has_ended() else "unread"
-        return "spent" if self._has_passed() else "unread"
+        return "spent" if not self.has_read and self._has_passed() else "unread"
 
     @property
     def has_read(self) -> bool:
         """Whether its client was given the text, so that it cannot be taken back."""
-        offer = self._selection.offer
-        return not self.proof.done() and offer is not None and self.focus.client in offer.reads
+        return self.focus.client in self.offer.reads
+
+    @property
+    def was_copied(self) -> bool:
+        """Whether somebody else owns the clipboard, so that the key gets that."""
+        return self._selection.offer is not self.offer
 
     def pause(self) -> None:
         """Its client stopped in the middle of the reading: "fetched" again once it goes on."""
@@ -74,9 +84,8 @@ class PasteKey:
     @property
     def due_s(self) -> float | None:
         """When `state` may change without an event."""
-        offer = self._selection.offer
-        if offer and offer.denied_s:
-            return offer.denied_s + _QUIET_S
+        if self.offer.denied_s:
+            return self.offer.denied_s + _QUIET_S
         if self._is_orphan:
             return self._asked_s + _POLL_S
         return self._paused_s or self._grace_s
@@ -104,19 +113,22 @@ class PasteKey:
 
     def withdraw(self) -> None:
         """Its client gets the text no more, unless it has been given it."""
-        if not self.proof.done() and (not self.has_read or self._barrier.is_gone(self.focus)):
-            if self._selection.offer:
-                self._selection.offer.is_withdrawn = True
-            self.decide(False)
+        if not self.has_read or self._barrier.is_gone(self.focus):
+            self.offer.is_withdrawn = True
+            self.give_up()
 
-    def decide(self, arrived: bool) -> None:
+    def decide(self, arrived: bool | None) -> None:
         """Say what became of the text, unless that was said."""
         if not self.proof.done():
             self.proof.set_result(arrived)
 
+    def give_up(self) -> None:
+        """The text is on offer no more; what its client was given, nobody knows to be used."""
+        self.decide(None if self.has_read else False)
+
     def close(self) -> None:
         """It is spent, or nobody looks after it any more."""
-        self.decide(False)
+        self.give_up()
         self._barrier.unwatch(self.focus.toplevel)
 
     def _is_paused(self) -> bool:
@@ -155,8 +167,8 @@ class PasteKey:
             return False
         now_s = time.monotonic()
         if self._is_last_ping:
-            offer = self._selection.offer
-            if offer is None or offer.asked_s.get(self.focus.client, 0.0) < self._round_s:
+            asked_s = self.offer.asked_s.get(self.focus.client, 0.0)
+            if self.was_copied or asked_s < self._round_s:
                 return True
             self._is_last_ping = False
         if self._grace_s is None:

@@ -8,11 +8,12 @@ from swictation.inject.x11.barrier import Barrier
 from swictation.inject.x11.clipboard import Clipboard
 from swictation.inject.x11.connection import Connection, Property
 from swictation.inject.x11.focus import FOCUS_RETURN_S, MOVED, Focus
+from swictation.inject.x11.keys.chords import Chord, chords
 from swictation.inject.x11.keys.keyboard import Keyboard
 from swictation.inject.x11.ledger import Ledger, Refused, Unproven
 from swictation.inject.x11.pastekey import PasteKey
 from swictation.inject.x11.programs import is_stopped
-from swictation.inject.x11.selection import HINT, Content, Offer, Selection
+from swictation.inject.x11.selection import HINT, Content, Selection
 
 NOT_TAKEN = "the window has not taken the text yet"
 
@@ -27,30 +28,12 @@ _QUIET_S = 0.1
 _GIVE_BACK_S = 0.5
 _GIVE_BACK_LATEST_S = 3.0
 _POLL_S = 0.02
+_UNASKED_S = 0.15
+"""Who reads each new clipboard does so by then; measured in docs/injection.md."""
 
 _RESERVE_TRIES = 4
 
 _PLAIN = ("text/plain;charset=utf-8", "text/plain")
-
-
-class Chord(msgspec.Struct, frozen=True):
-    """A paste shortcut; without `letter` it is the Insert key."""
-
-    control: bool
-    shift: bool
-    letter: bool
-
-
-def chords(focus: Focus, *, has_letter: bool) -> tuple[Chord, ...]:
-    """The shortcuts to try in turn on `focus`, the second once the first is proven spent.
-
-    `has_letter` says whether the active layout has a v: Chromium knows no Control+V without one.
-    To Tk Shift+Insert means PRIMARY, but it answers no ping.
-    """
-    control_v = Chord(control=True, shift=False, letter=True)
-    if has_letter or not focus.answers_ping:
-        return (control_v,)
-    return (Chord(control=False, shift=True, letter=False), control_v)
 
 
 class _Loan(msgspec.Struct):
@@ -67,7 +50,8 @@ class Paster:
     """Owns the clipboard, presses the shortcut, and waits for the focused client to fetch.
 
     At most one of its keys is unread anywhere. While one is, the clipboard holds that key's text
-    and nothing else: no other text, and not what was there before.
+    and nothing else: no other text, and not what was there before. But once somebody else has
+    copied, that key gets the user's clipboard, and other windows their texts.
     """
 
     def __init__(
@@ -85,6 +69,8 @@ class Paster:
         self._clipboard = clipboard
         self._loan: _Loan | None = None
         self._key: PasteKey | None = None
+        self._copied: list[PasteKey] = []
+        """Keys whose text made way for somebody else's copy; their windows get nothing."""
         self._reads: dict[tuple[int, tuple[str, ...]], int] = {}
         """How often a client was seen to read one paste."""
 
@@ -94,7 +80,7 @@ class Paster:
         Raises `Refused` while it has surely not arrived (`try_other` where keys may do),
         `Unproven` where it may come yet.
         """
-        if self._key:
+        if self._key or any(key.is_of(focus) for key in self._copied):
             raise Refused("the clipboard is still another window's", try_other=True)
         payload = self._payload(text)
         self._keyboard.wait_for_release()
@@ -102,7 +88,7 @@ class Paster:
         has_letter = self._keyboard.keymap.native("v", self._keyboard.group()) is not None
         shortcuts = chords(focus, has_letter=has_letter)
         old = self._borrow()
-        if not self._selection.take(payload, focus.client):
+        if not self._selection.take(payload, focus.client, focus.pid):
             raise Refused("the clipboard cannot be owned", try_other=True)
         due_s = time.monotonic() + _GIVE_BACK_S
         self._loan = _Loan(old, focus.client, due_s, due_s + _GIVE_BACK_LATEST_S)
@@ -118,29 +104,33 @@ class Paster:
 
     def offer(self, text: str) -> bool:
         """Own the clipboard with `text` until somebody else copies; False if that cannot be."""
-        if self._key:
+        self._tend_key()
+        if self._key or self._copied:
             return False
         try:
             payload = self._payload(text)
         except Refused:
             return False
         if self._loan:
-            self._let_read(self._loan)
+            self._let_read(self._loan.reader)
             self._loan = None
         return self._selection.take(payload)
 
     def why_not(self, focus: Focus) -> str:
         """Why nothing may be sent to `focus` now, or "".
 
-        Once somebody else has copied, a key of ours gets that: then only pasting is amiss.
+        Once somebody else has copied, a key of ours gets that: then only pasting is amiss, where
+        a window can say that it has handled what it is typed.
         """
         self._tend_key()
-        if self._key is None or not self._key.is_of(focus) or self._selection.offer is None:
-            return ""
-        if not self._key.survived(focus):
-            self._forget_key()
-            return ""
-        return self._key.reason
+        for key in [*self._copied, self._key]:
+            if key is None or not key.is_of(focus):
+                continue
+            if not key.survived(focus):
+                self._forget(key)
+            elif key is self._key or not focus.answers_ping:
+                return key.reason
+        return ""
 
     def withdraw(self) -> None:
         """Take the unproven text back, unless it was fetched just now."""
@@ -151,9 +141,12 @@ class Paster:
     @property
     def due_s(self) -> float | None:
         """When `tend` wants to be called, by the monotonic clock."""
+        dues_s = [key.due_s for key in self._copied]
         if self._key:
-            return self._key.due_s
-        return self._loan.due_s if self._loan else None
+            dues_s.append(self._key.due_s)
+        elif self._loan:
+            dues_s.append(self._loan.due_s)
+        return min((due_s for due_s in dues_s if due_s is not None), default=None)
 
     def tend(self) -> None:
         """Give the clipboard back once its time has come and nobody is still reading."""
@@ -184,6 +177,8 @@ class Paster:
         With a key unread there is nothing: whatever came back now would be that key's.
         """
         self._tend_key()
+        for key in list(self._copied):
+            self._forget(key)
         if self._key:
             self._key.close()
             self._key = None
@@ -193,29 +188,36 @@ class Paster:
         return {} if offer is None or hint in offer.content else offer.content
 
     def abandon(self) -> None:
-        """The display is gone: nothing unproven will arrive."""
+        """The display is gone: nothing is on offer any more."""
         if self._key:
-            self._key.decide(False)
+            self._key.give_up()
 
     def _tend_key(self) -> None:
+        for copied in list(self._copied):
+            if copied.state() == "spent":
+                self._forget(copied)
         key = self._key
         if key is None:
             return
         state = key.state()
         if state == "fetched":
-            if self._finish(key.focus) is None:
+            if self._finish(key) is None:
                 key.pause()
                 return
             key.decide(True)
         if state != "unread":
-            self._forget_key()
+            self._forget(key)
+        elif key.was_copied and not key.has_read:
+            self._key = None
+            self._copied.append(key)
 
-    def _forget_key(self) -> None:
+    def _forget(self, key: PasteKey) -> None:
         """It is spent: the clipboard may come back."""
-        key, self._key = self._key, None
-        if key is None:
-            return
         key.close()
+        if key in self._copied:
+            self._copied.remove(key)
+            return
+        self._key = None
         if not key.proof.result():
             self.give_back()
 
@@ -263,7 +265,7 @@ class Paster:
         """What is to be given back later; waits for the readers of the text before."""
         loan = self._loan
         if loan and self._selection.offer:
-            self._let_read(loan)
+            self._let_read(loan.reader)
             return loan.old
         self._loan = None
         if self._selection.offer:
@@ -273,20 +275,25 @@ class Paster:
             raise Refused("the clipboard holds what cannot be kept", try_other=True)
         return old
 
-    def _let_read(self, loan: _Loan) -> None:
-        """Wait until the reader of the text before has done asking."""
+    def _let_read(self, reader: int, least_s: float = 0.0) -> None:
+        """Wait until `reader` has done asking, at least `least_s`."""
+        first_s = time.monotonic() + least_s
 
         def quiet() -> bool:
             offer = self._selection.offer
-            last_s = offer.asked_s.get(loan.reader, 0.0) if offer else 0.0
-            return time.monotonic() >= last_s + _QUIET_S
+            last_s = offer.asked_s.get(reader, 0.0) if offer else 0.0
+            return time.monotonic() >= max(first_s, last_s + _QUIET_S)
 
         self._x.pump(quiet, 3 * _QUIET_S, poll_s=_QUIET_S / 4)
 
     def _before_key(self, focus: Focus) -> None:
-        """Let those who fetch every new clipboard do so first: that proves no paste."""
-        if focus.answers_ping and self._barrier.cross(focus) != "crossed":
+        """Let it read the new clipboard first, if it reads each: then reading proves no paste."""
+        if not focus.answers_ping:
+            self._let_read(focus.client, _UNASKED_S)
+        elif self._barrier.cross(focus) != "crossed":
             raise Refused("the window does not answer")
+        if self._selection.offer and focus.client in self._selection.offer.reads:
+            raise Refused("the window reads all that is copied", try_other=True)
 
     def _press(self, chord: Chord, focus: Focus, ledger: Ledger, characters: int) -> bool:
         """Press one shortcut; True once the text was fetched, False if the key is spent."""
@@ -295,7 +302,7 @@ class Paster:
             raise Refused("another program took the clipboard", try_other=True)
         offer.reads.clear()
         self._press_keys(chord, focus, ledger, characters)
-        self._key = key = PasteKey(self._x, self._barrier, self._selection, focus)
+        self._key = key = PasteKey(self._x, self._barrier, self._selection, offer, focus)
 
         def decided() -> bool:
             return key.state() != "unread" or key.proof.done()
@@ -303,18 +310,18 @@ class Paster:
         self._x.pump(decided, _FETCH_S, poll_s=_POLL_S)
         state = key.state()
         if state == "fetched":
-            is_proven = self._finish(focus)
+            is_proven = self._finish(key)
             if is_proven is None:
                 key.pause()
                 raise Unproven("the window stopped while it took the text", key.proof)
             key.decide(True)
-            self._forget_key()
+            self._forget(key)
             if is_proven:
                 ledger.prove()
             return True
         if key.proof.done() or state == "spent":  # by a copy, the window's end, or a pong
             was_closed = self._barrier.is_gone(focus)
-            was_copied = self._selection.offer is None
+            was_copied = key.was_copied
             if state == "spent":
                 self._key = None
                 key.close()
@@ -349,14 +356,14 @@ class Paster:
             reasons = {"moved": MOVED, "held": "a modifier key is held"}
             raise Refused(reasons.get(answers[-1], "the keyboard layout changed meanwhile"))
 
-    def _finish(self, focus: Focus) -> bool | None:
+    def _finish(self, key: PasteKey) -> bool | None:
         """The text was fetched: see it read, as often as this client does for one paste.
 
         Chromium looks at the text once before it reads it for good, and drops the paste if the
         clipboard changed in between; it keeps asking for targets meanwhile. False if it read
         less than it used to, None while it has stopped.
         """
-        served = self._selection.offer or Offer({})
+        served, focus = key.offer, key.focus
         first_s = time.monotonic()
 
         def read_again() -> bool:

@@ -35,16 +35,6 @@ def process_of(x: Connection, client: int) -> int:
     return 0
 
 
-def holds_terminal(pid: int) -> bool:
-    """Whether it has the master of a pseudo-terminal: then it is a terminal."""
-    with suppress(OSError):
-        for entry in (_PROC / str(pid) / "fd").iterdir():
-            with suppress(OSError):
-                if entry.readlink().name == "ptmx":
-                    return True
-    return False
-
-
 def answers_for_itself(pid: int) -> bool:
     """Whether its pong proves that it has handled the keys before the ping."""
     try:

@@ -11,6 +11,7 @@ from Xlib.protocol import rq
 from Xlib.xobject.drawable import Window
 
 from swictation.inject.x11.connection import Connection, Property
+from swictation.inject.x11.programs import process_of
 
 _MAX_UNREAD = 256
 """Some poll the clipboard all day and never delete what they read."""
@@ -27,7 +28,10 @@ class Offer(msgspec.Struct):
 
     content: Content
     reader: int | None = None
-    """The one client (its XID base) that it is for; None: everybody."""
+    """The one client (its XID base) that it is for, with all connections of its process; None:
+    everybody."""
+    pid: int = 0
+    """The reader's process; 0 if unknown."""
     since: int = X.CurrentTime
     is_withdrawn: bool = False
     """Its reader gets it no more; the list of targets stays, so that the refusal is seen."""
@@ -37,6 +41,8 @@ class Offer(msgspec.Struct):
     """When each client asked last, be it for the list of targets."""
     denied_s: float = 0.0
     """When its reader was last refused a value that it would have got."""
+    names: dict[int, int] = msgspec.field(default_factory=dict[int, int])
+    """Under which client each one counts: all of the reader's process as the reader."""
     unread: set[tuple[int, int]] = msgspec.field(default_factory=set[tuple[int, int]])
     """Windows and properties with a value that its reader has not deleted yet."""
 
@@ -57,14 +63,14 @@ class Selection:
         """None while somebody else owns it, or nobody."""
         connection.on_event(self._handle)
 
-    def take(self, content: Content, reader: int | None = None) -> bool:
+    def take(self, content: Content, reader: int | None = None, pid: int = 0) -> bool:
         """Own it with `content` for `reader`; False if the server would not have it.
 
         To all others there is nothing but the hint: a key that waits in another window, a
         clipboard history and the user's own paste get none of a text that is for one window.
         """
         stamp = self._x.server_time()
-        self.offer = Offer(content, reader, stamp)
+        self.offer = Offer(content, reader, pid, stamp)
         self._x.own.set_selection_owner(self.atom, stamp)
         if not self.owns():
             self.offer = None
@@ -128,11 +134,21 @@ class Selection:
         self._x.write(requestor, prop, Property(wish.kind, 32, tuple(answered)))
         return True
 
+    def _client(self, requestor: Window, offer: Offer) -> int:
+        """Who asks. Some programs paste over a connection of its own."""
+        client = int(requestor.id) & ~self._x.client_mask
+        if offer.reader is None or not offer.pid:
+            return client
+        if client not in offer.names:
+            is_same = client == offer.reader or process_of(self._x, client) == offer.pid
+            offer.names[client] = offer.reader if is_same else client
+        return offer.names[client]
+
     def _convert(self, requestor: Window, target: int, prop: int) -> bool:
         offer = self.offer
         if offer is None:
             return False
-        client = int(requestor.id) & ~self._x.client_mask
+        client = self._client(requestor, offer)
         offer.asked_s[client] = time.monotonic()
         hint = self._x.atom(HINT)
         shown = [t for t in offer.content if t == hint or offer.is_for(client)]

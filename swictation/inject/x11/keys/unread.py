@@ -8,9 +8,6 @@ from swictation.inject.x11.barrier import Barrier
 from swictation.inject.x11.focus import Focus
 from swictation.inject.x11.keys.spares import Spares
 
-_MOST = 16
-"""Windows that hang at the same time; each is watched."""
-
 
 class _Wait(msgspec.Struct):
     focus: Focus
@@ -41,7 +38,7 @@ class UnreadKeys:
         self.tend()
         if focus.client in self._waits:
             return "the window has not handled the keys before yet"
-        return "too many windows hang" if len(self._waits) >= _MOST else ""
+        return ""
 
     def tend(self) -> None:
         """See who has answered, and who is gone."""
@@ -50,10 +47,10 @@ class UnreadKeys:
             if arrived or self._barrier.is_gone(wait.focus):
                 self._decide(wait, arrived)
 
-    def close(self) -> None:
-        """Nobody looks any more."""
+    def close(self, arrived: bool | None) -> None:
+        """Nobody looks any more; `arrived`: False if all windows are gone too, else None."""
         for wait in list(self._waits.values()):
-            wait.proof.set_result(False)
+            wait.proof.set_result(arrived)
         self._waits.clear()
 
     def _decide(self, wait: _Wait, arrived: bool) -> None:

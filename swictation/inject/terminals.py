@@ -1,0 +1,28 @@
+"""What is a terminal: it takes text as keys only, never by a paste key."""
+
+from contextlib import suppress
+from pathlib import Path
+
+_NAMES = """
+alacritty blackbox com.mitchellh.ghostty com.raggesi.blackbox contour cool-retro-term
+deepin-terminal eterm foot footclient ghostty gnome-terminal gnome-terminal-server guake havoc kgx
+kitty konsole lxterminal mate-terminal mlterm org.codeberg.dnkl.foot
+org.contourterminal.contour org.gnome.console org.gnome.ptyxis org.gnome.terminal org.kde.konsole
+org.kde.yakuake org.wezfurlong.wezterm ptyxis qterminal rio rxvt sakura st st-256color terminator
+terminology termite tilda tilix urxvt uxterm wezterm wezterm-gui weston-terminal xfce4-terminal
+xterm yakuake
+"""
+TERMINALS = frozenset(_NAMES.split())
+"""Names in lower case, as windows give them."""
+
+_PROC = Path("/proc")
+
+
+def holds_terminal(pid: int) -> bool:
+    """Whether it has the master of a pseudo-terminal: then it is a terminal."""
+    with suppress(OSError):
+        for entry in (_PROC / str(pid) / "fd").iterdir():
+            with suppress(OSError):
+                if entry.readlink().name == "ptmx":
+                    return True
+    return False
