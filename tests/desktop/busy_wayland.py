@@ -105,6 +105,10 @@ class Desk:
             assert time.monotonic() < deadline_s
             threading.Event().wait(0.05)
 
+    def press_another_keyboard(self) -> None:
+        """Once: all windows get its keymap, and then ours."""
+        self._plugged.press()
+
     def pasted(self) -> str:
         """What another program would paste."""
         try:

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
@@ -255,3 +255,55 @@ def test_minutes_of_speech_into_a_stopped_window_do_not_kill_it(desk: Desk) -> N
 
     for kind in ("foot", "gtk4"):
         asyncio.run(use(kind, METHODS))
+
+
+async def beside_a_stopped_one(
+    desk: Desk, methods: tuple[Method, ...], use: Callable[..., Awaitable[None]]
+) -> None:
+    """Call `use` with a stopped gtk3 in the background and a gtk4 that has the focus."""
+    stopped = await asyncio.to_thread(shown, desk, "gtk3")
+    await asyncio.to_thread(desk.copy)
+    injector = await WaylandInjector.open(desk.sway.display, methods)
+    beneath = await focused(injector, tells=False)
+    field = await asyncio.to_thread(WaylandField, "gtk4", desk.sway)
+    try:
+        await asyncio.to_thread(field.wait_focused)
+        while (await focused(injector, tells=False)).id == beneath.id:
+            await asyncio.sleep(0.05)
+        stopped.freeze()
+        await use(injector, stopped, field)
+    finally:
+        stopped.thaw()
+        await injector.close()
+        await asyncio.to_thread(field.stop)
+
+
+@pytest.mark.parametrize("way", ["type", "paste"])
+def test_what_another_window_has_unread_decides_nothing(desk: Desk, way: Method) -> None:
+    texts = ("plain ", "naïve — ☃ ", "日本 ŧł ", "зима ")
+
+    async def use(injector: WaylandInjector, _: WaylandField, field: WaylandField) -> None:
+        for text in texts:
+            await asyncio.to_thread(desk.press_another_keyboard)
+            result = await injector.inject(text)
+            assert result.outcome == ("typed" if way == "type" else "confirmed"), text
+        assert await asyncio.to_thread(field.settles_on, "".join(texts)) == "".join(texts)
+
+    asyncio.run(beside_a_stopped_one(desk, (way,), use))
+
+
+@pytest.mark.parametrize("way", ["type", "commit"])
+def test_another_stopped_window_that_is_killed_takes_no_text_along(desk: Desk, way: Method) -> None:
+    async def use(injector: WaylandInjector, stopped: WaylandField, field: WaylandField) -> None:
+        await focused(injector, tells=way == "commit")
+        field.freeze()
+        result = await injector.inject("naïve — ☃ ")
+        assert result.outcome == "unproven"
+        assert result.proof
+        await asyncio.to_thread(stopped.process.kill)
+        await asyncio.to_thread(stopped.process.wait)
+        field.thaw()
+        assert await asyncio.wait_for(result.proof, 20) is True
+        assert await asyncio.to_thread(field.settles_on, "naïve — ☃ ") == "naïve — ☃ "
+
+    asyncio.run(beside_a_stopped_one(desk, (way,), use))

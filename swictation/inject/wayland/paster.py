@@ -131,6 +131,7 @@ class Paster:
             if offered.cancelled:
                 self._clipboard.rescue(text)
                 return "another program takes the clipboard over"
+            self._keyboard.come_forward()
             check()
         except BaseException:
             self._clipboard.give_back_later()
@@ -182,11 +183,11 @@ class Paster:
         self._keyboard.shortcut(keymap.CONTROL, key=keymap.KEY_V)
         with contextlib.suppress(WireError):  # the key may be on its way all the same
             self._connection.barrier(IN_TEXT_S)
-            paste.key.passed_on()
-            if self._moves() == moves:
-                self._connection.wait(paste.proof.done, TAKES_S)
-            else:
+            if self._moves() != moves:
                 self._strayed(paste)
+            self._connection.barrier(IN_TEXT_S)  # the compositor serves its clients in turn
+            paste.key.passed_on()
+            self._connection.wait(paste.proof.done, TAKES_S)
         self._look(paste)
         return paste
 

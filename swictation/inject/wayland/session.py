@@ -22,7 +22,7 @@ from swictation.inject.wayland.input_method import InputMethod, Progress
 from swictation.inject.wayland.keyboard import BrokenOffError, Keyboard
 from swictation.inject.wayland.paster import Paster
 from swictation.inject.wayland.toplevels import Toplevels, Window
-from swictation.inject.wayland.unproven import Late, Waiting, lost
+from swictation.inject.wayland.unproven import Late, Waiting, decided
 from swictation.inject.wayland.wire import WireError
 
 NOT_TAKEN = "the window has not taken the text yet"
@@ -159,7 +159,7 @@ class Session:
 
     def close(self) -> None:
         """The connection ends: whoever waits for a proof has it, nothing is on offer any more."""
-        self._waiting.close()
+        self._waiting.close(windows_live=self._backlog.is_listened_to())
         if self._paster is not None:
             self._paster.close()
 
@@ -224,23 +224,20 @@ class Session:
         if im.field is None:
             return Injection("refused", reason="the text field lost the focus")
         pace = Pace(self._connection, self._backlog)
-        im.commit(delivery.text, progress, self._same_focus(), pace.has_room)
+        im.commit(delivery.text, progress, self._same_focus(), pace)
         if not progress.sent:
             return Injection("refused", reason=progress.reason)
-        pace.look()
         sent = delivery.text[: progress.sent]
         is_talkative = im.is_talkative
         has_it = im.wait_answer(sent)
         is_silent = has_it is None and is_talkative and self._window() is at_start
         has_read = pace.wait_read()
         if self._took_it_along(at_start, pace):
-            return self._unproven(delivery, lost())
+            return self._unproven(delivery, decided(arrived=False))
         if not has_read or is_silent:
             seen = im.answers
             late = Late(pace, lambda: im.answers > seen and self._window() is at_start)
-            return self._unproven(
-                delivery, self._waiting.add(at_start, late.has_arrived, pace.is_gone)
-            )
+            return self._unproven(delivery, self._waiting.add(at_start, late.has_arrived, pace))
         progress.confirmed = len(sent) if has_it else 0
         if progress.reason:
             return delivery.broken_off(progress.reason)
@@ -275,20 +272,19 @@ class Session:
         at_start = self._window()
         if at_start and is_chromium(at_start.app) and max(delivery.text) > "\uffff":
             return Injection("refused", reason=f"{at_start.app} takes no such character as a key")
+        self.keyboard.come_forward()
         pace = Pace(self._connection, self._backlog)
         same_focus = self._same_focus()
         try:
-            delivery.progress.sent = self.keyboard.type(
-                delivery.text, lambda: pace.has_room() and same_focus()
-            )
+            delivery.progress.sent = self.keyboard.type(delivery.text, same_focus, pace)
         except BrokenOffError as error:
             delivery.progress.sent = error.typed
             raise
         has_read = pace.wait_read()
         if self._took_it_along(at_start, pace):
-            return self._unproven(delivery, lost())
+            return self._unproven(delivery, decided(arrived=False))
         if not has_read:
-            return self._unproven(delivery, self._waiting.add(at_start, pace.is_read, pace.is_gone))
+            return self._unproven(delivery, self._waiting.add(at_start, pace.is_read, pace))
         if delivery.progress.sent < len(delivery.text):
             moved = not same_focus()
             return delivery.broken_off("the focus moved" if moved else "the window reads nothing")
