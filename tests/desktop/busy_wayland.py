@@ -73,7 +73,7 @@ class Speaker:
         if getattr(injection, "proof", None) is not None:
             await asyncio.wait([injection.proof], timeout=PATIENCE_S)
 
-    async def account(self, within_s: float = 30.0) -> Account:
+    async def account(self, within_s: float = 60.0) -> Account:
         """Once all proofs are there."""
         account = Account()
         for text, injection in self._open:

@@ -44,7 +44,7 @@ class Backlog:
         self._peers: dict[int, int] = {}
 
     def unread(self) -> Unread | None:
-        """All clients, those that have read everything with 0; None where it cannot be had."""
+        """All clients, those that have read everything with 0; None if it cannot be had now."""
         try:
             with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as link:
                 link.settimeout(_ANSWER_S)
@@ -52,19 +52,7 @@ class Backlog:
                 found = self._receive(link)
         except (OSError, struct.error):
             return None
-        return found or None
-
-    def is_listened_to(self) -> bool:
-        """Whether the compositor lives."""
-        try:
-            with socket.socket(socket.AF_UNIX) as link:
-                link.settimeout(_ANSWER_S)
-                link.connect(self._address)
-        except (ConnectionRefusedError, FileNotFoundError):
-            return False
-        except OSError:
-            return True
-        return True
+        return found
 
     def owners(self, sockets: set[int]) -> frozenset[int]:
         """The processes at the other end of `sockets`, by what the last look has shown."""
@@ -78,7 +66,9 @@ class Backlog:
             data, at = link.recv(1 << 18), 0
             while at < len(data):
                 length, kind = struct.unpack_from("=IH", data, at)
-                if kind in (_DONE, _ERROR):
+                if kind == _ERROR:
+                    raise OSError("the kernel does not tell")
+                if kind == _DONE:
                     return found
                 self._note(data[at + 16 : at + length], found)
                 at += (length + 3) & ~3
@@ -113,7 +103,7 @@ class Pace:
     @property
     def is_known(self) -> bool:
         """Whether it is known what has been read."""
-        return self._before is not None
+        return bool(self._before)  # we are one of them ourselves
 
     def has_room(self) -> bool:
         """Wait a little until another piece may be sent: False when there is no room for it."""
@@ -127,7 +117,7 @@ class Pace:
 
         Only the window with the focus gets it. What all get, a keymap, is not sent in between.
         """
-        if self._before is None:
+        if not self.is_known:
             return
         self._connection.barrier(IN_TEXT_S)  # the compositor serves its clients in turn
         before = self._last
@@ -149,15 +139,19 @@ class Pace:
     def is_gone(self) -> bool:
         """Whether it never will be: who had it unread has left."""
         unread = self._backlog.unread()
-        return unread is not None and not any(unread.get(one) for one in self._watched)
+        if unread is None or self._watched.issubset(unread):
+            return False
+        return not any(unread.get(one) for one in self._watched)
 
     def is_surely_unread(self) -> bool:
         """Whether something lies unread, or did as its reader left, and it is certain where."""
         return len(self._watched) == 1 and not self.is_read()
 
     def _look(self) -> Unread:
-        self._last = self._backlog.unread() or {}
-        self.has_lost_one |= not self._watched.issubset(self._last)
+        now = self._backlog.unread()
+        if now is not None:
+            self.has_lost_one |= any(self._last.get(o) and o not in now for o in self._watched)
+            self._last = now
         return self._last
 
     def _grown(self) -> Unread:

@@ -159,7 +159,7 @@ class Session:
 
     def close(self) -> None:
         """The connection ends: whoever waits for a proof has it, nothing is on offer any more."""
-        self._waiting.close(windows_live=self._backlog.is_listened_to())
+        self._waiting.close()
         if self._paster is not None:
             self._paster.close()
 

@@ -67,13 +67,13 @@ class Waiting:
         for text in [text for text in self._texts if text.window is window]:
             self._decide(text)
 
-    def close(self, *, windows_live: bool) -> None:
+    def close(self) -> None:
         """The connection is about to end, or has: what a window has unread it may still take."""
         for text in list(self._texts):
-            if windows_live and not text.pace.is_gone() and not text.has_arrived():
-                self._tell(text, arrived=None)
-            else:
+            if text.has_arrived() or text.pace.is_gone():
                 self._decide(text)
+            else:
+                self._tell(text, arrived=None)
 
     def _look(self) -> None:
         for text in list(self._texts):
