@@ -401,3 +401,31 @@ def test_no_proof_stays_open_when_the_thread_is_stuck(desk: Desk, way: Method) -
         stuck.set()
 
     asyncio.run(use())
+
+
+def test_a_terminal_by_another_name_gets_no_paste_key(desk: Desk) -> None:
+    async def use() -> None:
+        first = await asyncio.to_thread(shown, desk, "gtk4")
+        await asyncio.to_thread(desk.copy)
+        injector = await WaylandInjector.open(desk.sway.display, ("paste", "type"))
+        beneath = await focused(injector, tells=False)
+        foot = await asyncio.to_thread(WaylandField, "foot", desk.sway, "--app-id=x")
+        try:
+            await asyncio.to_thread(foot.wait_focused)
+            while (await focused(injector, tells=False)).id == beneath.id:
+                await asyncio.sleep(0.05)
+            for _ in range(5):
+                await asyncio.to_thread(desk.press_another_keyboard)
+                assert (await injector.inject("word ")).outcome == "typed"
+            assert await asyncio.to_thread(foot.settles_on, "word " * 5) == "word " * 5
+            await asyncio.to_thread(desk.sway.message, "focus", "left")
+            while (await focused(injector, tells=False)).id != beneath.id:
+                await asyncio.sleep(0.05)
+            await asyncio.to_thread(desk.press_another_keyboard)
+            assert (await injector.inject("word ")).outcome == "confirmed"
+            assert await asyncio.to_thread(first.settles_on, "word ") == "word "
+        finally:
+            await injector.close()
+            await asyncio.to_thread(foot.stop)
+
+    asyncio.run(use())

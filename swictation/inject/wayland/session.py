@@ -13,7 +13,6 @@ from swictation.inject.wayland.chain import (
     Plan,
     Situation,
     is_chromium,
-    is_terminal,
     plan,
 )
 from swictation.inject.wayland.connection import Connection
@@ -21,6 +20,7 @@ from swictation.inject.wayland.data_control import Clipboard, Content
 from swictation.inject.wayland.input_method import InputMethod, Progress
 from swictation.inject.wayland.keyboard import BrokenOffError, Keyboard
 from swictation.inject.wayland.paster import Paster
+from swictation.inject.wayland.terminal import TerminalSense
 from swictation.inject.wayland.toplevels import Toplevels, Window
 from swictation.inject.wayland.unproven import Late, Waiting, decided
 from swictation.inject.wayland.wire import WireError
@@ -72,6 +72,7 @@ class Session:
         self.clipboard = Clipboard.on(connection, seat)
         self.input_method = InputMethod.on(connection, seat) if "commit" in allowed else None
         self._backlog = Backlog(connection.display.address())
+        self._terminals = TerminalSense(connection, self._backlog, self.keyboard)
         self._waiting = Waiting(connection)
         self._paster = (
             Paster(connection, self.clipboard, self.keyboard, self._backlog, self.toplevels)
@@ -119,13 +120,15 @@ class Session:
         self._let_focus_rest()
         self._check(delivery)
         window = self._window()
-        if window is not None and is_terminal(window.app):
-            delivery.text = for_terminal(delivery.text)
-        if self.input_method is not None:
-            self.input_method.retry()
-        delivery.plan = plan(self._situation(), self._allowed)
         if self._waits_for(window):
             return Injection("refused", reason=EARLIER)
+        if self.input_method is not None:
+            self.input_method.retry()
+        is_terminal = self._terminals.has_focus(window)
+        self._check(delivery)
+        if is_terminal:
+            delivery.text = for_terminal(delivery.text)
+        delivery.plan = plan(self._situation(is_terminal=is_terminal), self._allowed)
         ways = {"commit": self._commit, "paste": self._paste, "type": self._type}
         reasons = [delivery.plan.reason] if delivery.plan.reason else []
         for method in delivery.plan.methods:
@@ -197,7 +200,7 @@ class Session:
         if window is None or _id(window) != delivery.into.id:
             raise ElsewhereError
 
-    def _situation(self) -> Situation:
+    def _situation(self, *, is_terminal: bool) -> Situation:
         im = self.input_method
         if im is None:
             kind = "unsupported"
@@ -211,7 +214,7 @@ class Session:
         window = self._window()
         return Situation(
             field=kind,
-            terminal=bool(window and is_terminal(window.app)),
+            terminal=is_terminal,
             window=None if self.toplevels is None else window is not None,
             clipboard=self._paster is not None and self._paster.is_free,
             keyboard=self.keyboard is not None,
