@@ -73,7 +73,7 @@ class Speaker:
         if getattr(injection, "proof", None) is not None:
             await asyncio.wait([injection.proof], timeout=PATIENCE_S)
 
-    async def account(self, within_s: float = 30.0) -> Account:
+    async def account(self, within_s: float = 60.0) -> Account:
         """Once all proofs are there."""
         account = Account()
         for text, injection in self._open:
@@ -104,6 +104,10 @@ class Desk:
         while self.pasted() != self.old:
             assert time.monotonic() < deadline_s
             threading.Event().wait(0.05)
+
+    def press_another_keyboard(self) -> None:
+        """Once: all windows get its keymap, and then ours."""
+        self._plugged.press()
 
     def pasted(self) -> str:
         """What another program would paste."""

@@ -165,6 +165,14 @@ class Field:
         if self.kind != "chromium":
             self.freeze()
 
+    def thaw_all_but_page(self) -> None:
+        """Of a browser: it reads what its window gets."""
+        pages = self._pages()
+        browser = psutil.Process(self.process.pid)
+        for process in {browser, *browser.children(recursive=True)}.difference(pages):
+            with suppress(psutil.Error):
+                process.resume()
+
     def kill(self) -> None:
         self._signal(signal.SIGKILL)
 

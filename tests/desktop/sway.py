@@ -147,8 +147,10 @@ def end(process: subprocess.Popen[bytes]) -> None:
 class WaylandField(Field):
     """A field that talks Wayland, and foot, which talks nothing else."""
 
-    def __init__(self, kind: str, sway: Sway) -> None:
+    def __init__(self, kind: str, sway: Sway, *options: str) -> None:
+        """`options`: of foot."""
         self._sway = sway
+        self._options = options
         super().__init__(kind, os.environ | sway.environment)
 
     def wait_focused(self, timeout: float = 30) -> None:
@@ -173,7 +175,7 @@ class WaylandField(Field):
 
     def _command(self) -> list[str]:
         if self.kind == "foot":
-            return ["foot", SYSTEM_PYTHON, str(FIELDS / "terminal.py")]
+            return ["foot", *self._options, SYSTEM_PYTHON, str(FIELDS / "terminal.py")]
         if self.kind in ("password", "deaf"):
             return [SYSTEM_PYTHON, str(Path(__file__).with_name(f"{self.kind}_field.py"))]
         return super()._command()

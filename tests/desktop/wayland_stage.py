@@ -95,6 +95,10 @@ class Plugged:
         self._device = Keyboard.on(self._keyboard, self._keyboard.display.bind_seat())
         self._keyboard.barrier()
 
+    def press(self) -> None:
+        """As the user does on it: all windows get its keymap."""
+        asyncio.run(self._keyboard.call(self._device.come_forward, 5))
+
     def __exit__(self, *_: object) -> None:
         asyncio.run(self._keyboard.close())
         self._sway.stop()

@@ -5,7 +5,8 @@ import itertools
 import msgspec
 import pytest
 
-from swictation.inject.wayland.chain import Plan, Situation, is_chromium, is_terminal, plan
+from swictation.inject.wayland.chain import Plan, Situation, is_chromium, plan
+from swictation.inject.wayland.terminal import is_terminal
 
 pytestmark = pytest.mark.unit
 

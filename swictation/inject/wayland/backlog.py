@@ -10,8 +10,9 @@ import os
 import socket
 import struct
 import time
+from collections.abc import Callable
 
-from swictation.inject.wayland.connection import Connection
+from swictation.inject.wayland.connection import IN_TEXT_S, Connection
 
 LARGEST = 48 * 1024
 """Of one client's unread memory, with more to come from others than us."""
@@ -43,7 +44,7 @@ class Backlog:
         self._peers: dict[int, int] = {}
 
     def unread(self) -> Unread | None:
-        """All clients, those that have read everything with 0; None where it cannot be had."""
+        """All clients, those that have read everything with 0; None if it cannot be had now."""
         try:
             with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as link:
                 link.settimeout(_ANSWER_S)
@@ -51,7 +52,7 @@ class Backlog:
                 found = self._receive(link)
         except (OSError, struct.error):
             return None
-        return found or None
+        return found
 
     def owners(self, sockets: set[int]) -> frozenset[int]:
         """The processes at the other end of `sockets`, by what the last look has shown."""
@@ -65,7 +66,9 @@ class Backlog:
             data, at = link.recv(1 << 18), 0
             while at < len(data):
                 length, kind = struct.unpack_from("=IH", data, at)
-                if kind in (_DONE, _ERROR):
+                if kind == _ERROR:
+                    raise OSError("the kernel does not tell")
+                if kind == _DONE:
                     return found
                 self._note(data[at + 16 : at + length], found)
                 at += (length + 3) & ~3
@@ -90,57 +93,77 @@ class Pace:
         self._connection = connection
         self._backlog = backlog
         self._before = backlog.unread()
+        self._last = self._before or {}
         self._left = BLIND_PIECES
-        self._waiting: set[int] = set()
-        self._last: Unread = {}
+        self._watched: set[int] = set()
+        """The sockets in which a piece was seen: the window's, hardly ever another one as well."""
         self.has_lost_one = False
-        """Whether a client that had something unread has left."""
+        """Whether a client that may have had a piece unread has left."""
 
     @property
     def is_known(self) -> bool:
         """Whether it is known what has been read."""
-        return self._before is not None
+        return bool(self._before)  # we are one of them ourselves
 
     def has_room(self) -> bool:
         """Wait a little until another piece may be sent: False when there is no room for it."""
         if not self.is_known:
             self._left -= 1
             return self._left >= 0
-        return self._shrinks_to(LARGEST)
+        return self._shrinks_to(LARGEST, self._grown)
 
-    def look(self) -> None:
-        """Note who has something unread."""
-        self._grown()
+    def sent(self) -> None:
+        """Right after a piece for which there was room: see where it lies. Raises WireError.
+
+        Only the window with the focus gets it. What all get, a keymap, is not sent in between.
+        """
+        if not self.is_known:
+            return
+        self._connection.barrier(IN_TEXT_S)  # the compositor serves its clients in turn
+        before = self._last
+        now = self._look()
+        self.has_lost_one |= not before.keys() <= now.keys()
+        reached = set(grown(before, now))
+        if reached:
+            self._watched = self._watched & reached or self._watched | reached
 
     def wait_read(self) -> bool:
         """Wait a little until all that was sent is read; True also where that is not known."""
-        if self._shrinks_to(0):
-            return True
-        self._waiting = set(self._grown())
-        return not self._waiting
+        return self._shrinks_to(0, self._unread_pieces)
 
     def is_read(self) -> bool:
-        """Whether what `wait_read` has found unread is read by now."""
+        """Whether all that was sent is read by now."""
         unread = self._backlog.unread() or {}
-        return all(unread.get(one) == 0 for one in self._waiting)
+        return all(unread.get(one) == 0 for one in self._watched)
 
     def is_gone(self) -> bool:
         """Whether it never will be: who had it unread has left."""
         unread = self._backlog.unread()
-        return unread is not None and not self._waiting.issubset(unread)
+        if unread is None or self._watched.issubset(unread):
+            return False
+        return not any(unread.get(one) for one in self._watched)
 
-    def _grown(self) -> Unread:
-        if self._before is None:
-            return {}
-        now = self._backlog.unread() or {}
-        self.has_lost_one |= any(one in self._before and one not in now for one in self._last)
-        self._last = grown(self._before, now)
+    def is_surely_unread(self) -> bool:
+        """Whether something lies unread, or did as its reader left, and it is certain where."""
+        return len(self._watched) == 1 and not self.is_read()
+
+    def _look(self) -> Unread:
+        now = self._backlog.unread()
+        if now is not None:
+            self.has_lost_one |= any(self._last.get(o) and o not in now for o in self._watched)
+            self._last = now
         return self._last
 
-    def _shrinks_to(self, size: int) -> bool:
-        """Wait until no window has more than that unread; for as long as it gets less."""
+    def _grown(self) -> Unread:
+        return grown(self._before, self._look())
+
+    def _unread_pieces(self) -> Unread:
+        return {one: size for one, size in self._look().items() if one in self._watched}
+
+    def _shrinks_to(self, size: int, unread: Callable[[], Unread]) -> bool:
+        """Wait until nobody has more than that unread; for as long as it gets less."""
         least, since_s = math.inf, time.monotonic()
-        while (largest := max(self._grown().values(), default=0)) > size:
+        while (largest := max(unread().values(), default=0)) > size:
             now_s = time.monotonic()
             if largest < least:
                 least, since_s = largest, now_s

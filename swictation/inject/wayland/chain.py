@@ -7,17 +7,6 @@ import msgspec
 Method = Literal["commit", "paste", "type"]
 METHODS: tuple[Method, ...] = ("commit", "paste", "type")
 
-_TERMINALS = """
-alacritty blackbox com.mitchellh.ghostty com.raggesi.blackbox contour cool-retro-term
-deepin-terminal eterm foot footclient ghostty gnome-terminal-server guake havoc kgx kitty konsole
-lxterminal mate-terminal mlterm org.codeberg.dnkl.foot org.contourterminal.contour org.gnome.console
-org.gnome.ptyxis org.gnome.terminal org.kde.konsole org.kde.yakuake org.wezfurlong.wezterm ptyxis
-qterminal rio rxvt sakura st-256color terminator terminology termite tilix tilda urxvt wezterm
-weston-terminal xfce4-terminal yakuake
-"""
-TERMINALS = frozenset(_TERMINALS.split())
-"""Names in lower case, as windows give them."""
-
 _CHROMIUM = "brave chrom codium cursor discord edge electron obsidian opera slack teams vivaldi"
 """Parts of the names of what is built on Chromium; and there is Visual Studio Code, `code`."""
 
@@ -69,11 +58,6 @@ def plan(situation: Situation, allowed: tuple[Method, ...] = METHODS) -> Plan:
     if "commit" in allowed and situation.field == "taken":
         return Plan((), "another input method owns the seat")
     return Plan((), "no text field is active" if allowed == ("commit",) else "no way to send text")
-
-
-def is_terminal(app: str) -> bool:
-    """By the window's name for its application."""
-    return app.lower() in TERMINALS
 
 
 def is_chromium(app: str) -> bool:

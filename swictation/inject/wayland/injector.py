@@ -19,6 +19,8 @@ OPEN_S = 5.0
 FOCUS_S = 2.5
 OFFER_S = 3.0
 SETTLE_S = 2.0
+TELL_S = 0.5
+"""The proofs of a thread that has ended are on their way."""
 DELIVER_S = 15.0
 """The thread gives up earlier by itself; this is for a thread that is stuck."""
 
@@ -36,6 +38,7 @@ class WaylandInjector:
         self._allowed = allowed
         self._connection = connection
         self._session = session
+        self._unproven: set[asyncio.Future[bool | None]] = set()
 
     @classmethod
     async def open(
@@ -85,7 +88,10 @@ class WaylandInjector:
         except Exception as error:  # noqa: BLE001 - the port never raises
             return delivery.broken_off(str(error) or type(error).__name__)
         if delivery.proof is not None:
-            return msgspec.structs.replace(result, proof=_on_this_loop(delivery.proof))
+            proof = _on_this_loop(delivery.proof)
+            self._unproven.add(proof)
+            proof.add_done_callback(self._unproven.discard)
+            return msgspec.structs.replace(result, proof=proof)
         return result
 
     async def offer(self, text: str) -> bool:
@@ -128,6 +134,14 @@ class WaylandInjector:
                     leave_behind, "wayland", content, self._display or "", *types
                 )
         await self._connection.close()
+        await self._tell_all()
+
+    async def _tell_all(self) -> None:
+        """No proof stays open, even if the thread is stuck: then nobody can know."""
+        if self._unproven:
+            await asyncio.wait(self._unproven, timeout=TELL_S)
+        for proof in list(self._unproven):
+            proof.set_result(None)
 
     @staticmethod
     def _hung(delivery: Delivery, error: HungError) -> Injection:

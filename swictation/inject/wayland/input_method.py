@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from swictation.inject.sendable import words
+from swictation.inject.wayland.backlog import Pace
 from swictation.inject.wayland.connection import IN_TEXT_S, Connection
 from swictation.inject.wayland.protocols import INPUT_METHOD_MANAGER
 from swictation.inject.wayland.wire import Remote
@@ -88,7 +89,7 @@ class InputMethod:
         text: str,
         progress: Progress,
         undisturbed: Callable[[], bool],
-        has_room: Callable[[], bool],
+        pace: Pace,
     ) -> None:
         """Give `text` to the field word by word while `undisturbed`; `progress` tells how far.
 
@@ -96,7 +97,7 @@ class InputMethod:
         the most that can be in the wrong one. Raises WireError; `progress` is right even then.
         """
         for word in words(text):
-            if not has_room():
+            if not pace.has_room():
                 progress.reason = "the text field does not read what it is sent"
             elif not self._has_field() or not undisturbed():
                 progress.reason = "the text field lost the focus"
@@ -108,6 +109,7 @@ class InputMethod:
             self._remote.send("commit", self._serial)
             progress.sent += len(word)
             self._connection.barrier(IN_TEXT_S)
+            pace.sent()
             if focus != self._changes and not self._was_taken(word):
                 progress.sent -= len(word)
 

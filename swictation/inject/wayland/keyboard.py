@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from swictation.inject.sendable import words
 from swictation.inject.wayland import keymap
+from swictation.inject.wayland.backlog import Pace
 from swictation.inject.wayland.connection import IN_TEXT_S, Connection
 from swictation.inject.wayland.keymap import Layout
 from swictation.inject.wayland.protocols import VIRTUAL_KEYBOARD_MANAGER
@@ -37,7 +38,17 @@ class Keyboard:
         manager = connection.bind(VIRTUAL_KEYBOARD_MANAGER)
         return None if manager is None else cls(connection, manager, seat)
 
-    def type(self, text: str, undisturbed: Callable[[], bool]) -> int:
+    def come_forward(self) -> None:
+        """Be the seat's keyboard, whichever the user has pressed last. Raises WireError.
+
+        All windows get our keymap now rather than with the first key, which only one gets.
+        """
+        self._modifiers(keymap.SHIFT_MODIFIER)
+        self._modifiers(0)
+        self._connection.barrier(IN_TEXT_S)
+        self._connection.barrier(IN_TEXT_S)  # the compositor serves its clients in turn
+
+    def type(self, text: str, undisturbed: Callable[[], bool], pace: Pace) -> int:
         """Type `text` word by word while `undisturbed`. The number of characters typed.
 
         Raises BrokenOffError with the number so far as its `typed`.
@@ -46,13 +57,16 @@ class Keyboard:
         try:
             for layout, piece in keymap.plan(text, self._layout):
                 for word in words(piece):
-                    if not undisturbed():
-                        return typed
                     if layout is not self._layout:
                         self._use(layout)
+                        self._connection.barrier(IN_TEXT_S)
+                        self._connection.barrier(IN_TEXT_S)
+                    if not pace.has_room() or not undisturbed():
+                        return typed
                     self._strike(word)
                     typed += len(word)
                     self._connection.barrier(IN_TEXT_S)
+                    pace.sent()
         except WireError as error:
             raise BrokenOffError(typed, str(error)) from error
         return typed

@@ -27,9 +27,8 @@ QUIET_S = 0.04
 QUIET_WITHIN_S = 0.4
 AFTER_EMPTY_S = 2.0
 """From the reading of a withdrawn text to other content: some look first and then read."""
-LATE_S = 10.0
-"""A window that has read the key from its socket has handled it by then."""
-LOOK_S = 0.5
+GIVES_UP_S = 30.0
+"""After so long the text is withdrawn, so that it can go elsewhere: the key is unread still."""
 
 
 @dataclass
@@ -41,13 +40,13 @@ class Paste:
     key: Key
     needed: int
     """Readings to the end that prove it."""
+    before: int
+    """How many readings had begun when the key was pressed."""
     proof: Future[bool | None] = field(default_factory=new_proof)
     is_stray: bool = False
     """Whether the focus moved as the key was pressed, so that it may be another window's."""
     withdrawn_at: int | None = None
     """How many readings had begun when the text was taken back."""
-    read_s: float | None = None
-    """When the window was seen to have read the key."""
 
     @property
     def is_taken(self) -> bool:
@@ -85,9 +84,10 @@ class Paste:
         self.decide(taken=False)
 
     def decide(self, *, taken: bool) -> None:
-        """Once: later decisions change nothing."""
+        """Once: later decisions change nothing. Not taken, unless by somebody who is not seen."""
         if not self.proof.done():
-            self.proof.set_result(taken)
+            is_unseen = any(not reading.readers for reading in self._readings[self.before :])
+            self.proof.set_result(taken or (None if is_unseen else False))
 
 
 class Paster:
@@ -131,6 +131,7 @@ class Paster:
             if offered.cancelled:
                 self._clipboard.rescue(text)
                 return "another program takes the clipboard over"
+            self._keyboard.come_forward()
             check()
         except BaseException:
             self._clipboard.give_back_later()
@@ -142,8 +143,7 @@ class Paster:
         paste = self._paste
         if paste is not None:
             self._connection.wait(lambda: not paste.is_being_read, TAKES_S)
-            if not paste.is_being_read and not paste.proof.done():
-                paste.take_back()
+            self._take_back(paste)
 
     def holds(self, window: Window | None) -> bool:
         """Whether a text waits for `window`, or may."""
@@ -174,7 +174,8 @@ class Paster:
 
     def _press(self, offered: Offered, window: Window | None) -> Paste:
         needed = 2 if window and is_chromium(window.app) else 1
-        paste = Paste(offered, window, Key(self._backlog, self._watchers), needed)
+        key, before = Key(self._backlog, self._watchers), len(offered.readings)
+        paste = Paste(offered, window, key, needed, before)
         offered.judge = paste.key.is_answered_by
         offered.on_change = lambda: self._changed(paste)
         self._paste = paste
@@ -182,12 +183,12 @@ class Paster:
         self._keyboard.shortcut(keymap.CONTROL, key=keymap.KEY_V)
         with contextlib.suppress(WireError):  # the key may be on its way all the same
             self._connection.barrier(IN_TEXT_S)
-            paste.key.passed_on()
-            if self._moves() == moves:
-                self._connection.wait(paste.proof.done, TAKES_S)
-            else:
+            if self._moves() != moves:
                 self._strayed(paste)
-        self._look(paste)
+            self._connection.barrier(IN_TEXT_S)  # the compositor serves its clients in turn
+            paste.key.passed_on()
+            self._connection.wait(paste.proof.done, TAKES_S)
+        self._connection.after(GIVES_UP_S, lambda: self._give_up(paste))
         return paste
 
     def _moves(self) -> int:
@@ -203,13 +204,15 @@ class Paster:
         paste.is_stray = True
         paste.take_back()
 
-    def _look(self, paste: Paste) -> None:
-        if paste is not self._paste:
-            return
-        if self._is_spent(paste):
-            self._end(paste, taken=False, delay_s=0.0)
-        else:
-            self._connection.after(LOOK_S, lambda: self._look(paste))
+    def _give_up(self, paste: Paste) -> None:
+        self._take_back(paste)
+        if not paste.proof.done():  # it is being read
+            self._connection.after(GIVES_UP_S, lambda: self._give_up(paste))
+
+    @staticmethod
+    def _take_back(paste: Paste) -> None:
+        if not paste.is_being_read and not paste.proof.done():
+            paste.take_back()
 
     def _changed(self, paste: Paste) -> None:
         if paste is not self._paste:
@@ -230,16 +233,3 @@ class Paster:
             self._clipboard.give_back_later()
         else:
             self._clipboard.give_back_later(delay_s)
-
-    def _is_spent(self, paste: Paste) -> bool:
-        """Whether the window has read the key long ago and asked for nothing, as far as one sees.
-
-        So does one that lost the focus meanwhile. Where the key never was seen waiting, only the
-        window's end tells.
-        """
-        if not paste.key.was_unread or paste.key.unread_in() or paste.is_being_read:
-            paste.read_s = None
-            return False
-        now_s = time.monotonic()
-        paste.read_s = paste.read_s or now_s
-        return now_s - paste.read_s > LATE_S

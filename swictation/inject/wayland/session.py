@@ -13,7 +13,6 @@ from swictation.inject.wayland.chain import (
     Plan,
     Situation,
     is_chromium,
-    is_terminal,
     plan,
 )
 from swictation.inject.wayland.connection import Connection
@@ -21,8 +20,9 @@ from swictation.inject.wayland.data_control import Clipboard, Content
 from swictation.inject.wayland.input_method import InputMethod, Progress
 from swictation.inject.wayland.keyboard import BrokenOffError, Keyboard
 from swictation.inject.wayland.paster import Paster
+from swictation.inject.wayland.terminal import TerminalSense
 from swictation.inject.wayland.toplevels import Toplevels, Window
-from swictation.inject.wayland.unproven import Late, Waiting, lost
+from swictation.inject.wayland.unproven import Late, Waiting, decided
 from swictation.inject.wayland.wire import WireError
 
 NOT_TAKEN = "the window has not taken the text yet"
@@ -72,6 +72,7 @@ class Session:
         self.clipboard = Clipboard.on(connection, seat)
         self.input_method = InputMethod.on(connection, seat) if "commit" in allowed else None
         self._backlog = Backlog(connection.display.address())
+        self._terminals = TerminalSense(connection, self._backlog, self.keyboard)
         self._waiting = Waiting(connection)
         self._paster = (
             Paster(connection, self.clipboard, self.keyboard, self._backlog, self.toplevels)
@@ -119,13 +120,15 @@ class Session:
         self._let_focus_rest()
         self._check(delivery)
         window = self._window()
-        if window is not None and is_terminal(window.app):
-            delivery.text = for_terminal(delivery.text)
-        if self.input_method is not None:
-            self.input_method.retry()
-        delivery.plan = plan(self._situation(), self._allowed)
         if self._waits_for(window):
             return Injection("refused", reason=EARLIER)
+        if self.input_method is not None:
+            self.input_method.retry()
+        is_terminal = self._terminals.has_focus(window)
+        self._check(delivery)
+        if is_terminal:
+            delivery.text = for_terminal(delivery.text)
+        delivery.plan = plan(self._situation(is_terminal=is_terminal), self._allowed)
         ways = {"commit": self._commit, "paste": self._paste, "type": self._type}
         reasons = [delivery.plan.reason] if delivery.plan.reason else []
         for method in delivery.plan.methods:
@@ -197,7 +200,7 @@ class Session:
         if window is None or _id(window) != delivery.into.id:
             raise ElsewhereError
 
-    def _situation(self) -> Situation:
+    def _situation(self, *, is_terminal: bool) -> Situation:
         im = self.input_method
         if im is None:
             kind = "unsupported"
@@ -211,7 +214,7 @@ class Session:
         window = self._window()
         return Situation(
             field=kind,
-            terminal=bool(window and is_terminal(window.app)),
+            terminal=is_terminal,
             window=None if self.toplevels is None else window is not None,
             clipboard=self._paster is not None and self._paster.is_free,
             keyboard=self.keyboard is not None,
@@ -224,23 +227,20 @@ class Session:
         if im.field is None:
             return Injection("refused", reason="the text field lost the focus")
         pace = Pace(self._connection, self._backlog)
-        im.commit(delivery.text, progress, self._same_focus(), pace.has_room)
+        im.commit(delivery.text, progress, self._same_focus(), pace)
         if not progress.sent:
             return Injection("refused", reason=progress.reason)
-        pace.look()
         sent = delivery.text[: progress.sent]
         is_talkative = im.is_talkative
         has_it = im.wait_answer(sent)
         is_silent = has_it is None and is_talkative and self._window() is at_start
         has_read = pace.wait_read()
         if self._took_it_along(at_start, pace):
-            return self._unproven(delivery, lost())
+            return self._unproven(delivery, decided(arrived=False))
         if not has_read or is_silent:
             seen = im.answers
             late = Late(pace, lambda: im.answers > seen and self._window() is at_start)
-            return self._unproven(
-                delivery, self._waiting.add(at_start, late.has_arrived, pace.is_gone)
-            )
+            return self._unproven(delivery, self._waiting.add(at_start, late.has_arrived, pace))
         progress.confirmed = len(sent) if has_it else 0
         if progress.reason:
             return delivery.broken_off(progress.reason)
@@ -275,20 +275,19 @@ class Session:
         at_start = self._window()
         if at_start and is_chromium(at_start.app) and max(delivery.text) > "\uffff":
             return Injection("refused", reason=f"{at_start.app} takes no such character as a key")
+        self.keyboard.come_forward()
         pace = Pace(self._connection, self._backlog)
         same_focus = self._same_focus()
         try:
-            delivery.progress.sent = self.keyboard.type(
-                delivery.text, lambda: pace.has_room() and same_focus()
-            )
+            delivery.progress.sent = self.keyboard.type(delivery.text, same_focus, pace)
         except BrokenOffError as error:
             delivery.progress.sent = error.typed
             raise
         has_read = pace.wait_read()
         if self._took_it_along(at_start, pace):
-            return self._unproven(delivery, lost())
+            return self._unproven(delivery, decided(arrived=False))
         if not has_read:
-            return self._unproven(delivery, self._waiting.add(at_start, pace.is_read, pace.is_gone))
+            return self._unproven(delivery, self._waiting.add(at_start, pace.is_read, pace))
         if delivery.progress.sent < len(delivery.text):
             moved = not same_focus()
             return delivery.broken_off("the focus moved" if moved else "the window reads nothing")

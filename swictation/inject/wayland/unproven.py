@@ -21,10 +21,10 @@ def new_proof() -> Future[bool | None]:
     return proof
 
 
-def lost() -> Future[bool | None]:
-    """The proof of a text that is known not to have arrived."""
+def decided(arrived: bool | None) -> Future[bool | None]:
+    """The proof of a text of which is known whether it has arrived, or that nobody can know."""
     proof = new_proof()
-    proof.set_result(False)
+    proof.set_result(arrived)
     return proof
 
 
@@ -34,7 +34,7 @@ class Unproven:
 
     window: Window | None
     has_arrived: Callable[[], bool]
-    is_gone: Callable[[], bool]
+    pace: Pace
     proof: Future[bool | None] = field(default_factory=new_proof)
 
 
@@ -46,13 +46,13 @@ class Waiting:
         self._texts: list[Unproven] = []
 
     def add(
-        self, window: Window | None, has_arrived: Callable[[], bool], is_gone: Callable[[], bool]
+        self, window: Window | None, has_arrived: Callable[[], bool], pace: Pace
     ) -> Future[bool | None]:
-        """The proof of a text: true once it `has_arrived`, false once who had it unread `is_gone`.
+        """The proof of a text: true once it `has_arrived`, false once who had it unread is gone.
 
         The window's end decides as well.
         """
-        text = Unproven(window, has_arrived, is_gone)
+        text = Unproven(window, has_arrived, pace)
         if not self._texts:
             self._connection.after(LOOK_S, self._look)
         self._texts.append(text)
@@ -65,22 +65,31 @@ class Waiting:
     def window_closed(self, window: Window) -> None:
         """It takes nothing any more."""
         for text in [text for text in self._texts if text.window is window]:
-            self._decide(text, arrived=text.has_arrived())
+            self._decide(text)
 
     def close(self) -> None:
-        """The connection is about to end, or has."""
+        """The connection is about to end, or has: what a window has unread it may still take."""
         for text in list(self._texts):
-            self._decide(text, arrived=False)
+            if text.has_arrived() or text.pace.is_gone():
+                self._decide(text)
+            else:
+                self._tell(text, arrived=None)
 
     def _look(self) -> None:
         for text in list(self._texts):
-            arrived = text.has_arrived()
-            if arrived or text.is_gone():
-                self._decide(text, arrived=arrived)
+            if text.has_arrived() or text.pace.is_gone():
+                self._decide(text)
         if self._texts:
             self._connection.after(LOOK_S, self._look)
 
-    def _decide(self, text: Unproven, *, arrived: bool) -> None:
+    def _decide(self, text: Unproven) -> None:
+        """Nobody reads any more."""
+        if text.has_arrived():
+            self._tell(text, arrived=True)
+        else:
+            self._tell(text, arrived=False if text.pace.is_surely_unread() else None)
+
+    def _tell(self, text: Unproven, *, arrived: bool | None) -> None:
         self._texts.remove(text)
         text.proof.set_result(arrived)
 

@@ -62,11 +62,6 @@ class Key:
         """Right after the compositor has sent it to the window: see where it waits."""
         self._waiting = grown(self._before, self._backlog.unread())
 
-    @property
-    def was_unread(self) -> bool:
-        """Whether it was ever seen waiting in a socket."""
-        return bool(self._waiting)
-
     def unread_in(self) -> set[int]:
         """The sockets in which it may still wait."""
         now = self._backlog.unread() or {}

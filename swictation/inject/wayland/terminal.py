@@ -1,0 +1,64 @@
+"""Whether a terminal has the focus: by its name, and by who wakes up when something is sent to it.
+
+A window may call itself as it likes (`foot --app-id=x`), and no protocol tells whose it is. But who
+holds the master of a pseudo-terminal can be seen, and so can who runs as the focused window is told
+something. Where neither can, the name alone decides.
+"""
+
+from contextlib import suppress
+from pathlib import Path
+
+from swictation.inject.terminals import TERMINALS, holds_terminal
+from swictation.inject.wayland.backlog import POLL_S, Backlog, grown
+from swictation.inject.wayland.connection import Connection
+from swictation.inject.wayland.keyboard import Keyboard
+from swictation.inject.wayland.toplevels import Window
+
+READS_S = 0.05
+
+
+def is_terminal(app: str) -> bool:
+    """By the window's name for its application."""
+    return app.lower() in TERMINALS
+
+
+class TerminalSense:
+    """For the connection's thread."""
+
+    def __init__(self, connection: Connection, backlog: Backlog, keyboard: Keyboard | None) -> None:
+        self._connection = connection
+        self._backlog = backlog
+        self._keyboard = keyboard
+
+    def has_focus(self, window: Window | None) -> bool:
+        """Whether `window`, which has it, is or may be a terminal. Raises WireError."""
+        if window is not None and is_terminal(window.app):
+            return True
+        unread = self._backlog.unread() or {}
+        holding = {pid for pid in self._backlog.owners(set(unread)) if holds_terminal(pid)}
+        if not holding or self._keyboard is None:
+            return False
+        self._send(self._keyboard)  # wakes all that have another keyboard's keymap
+        before = {pid: _turns(pid) for pid in holding}
+        late = self._send(self._keyboard)
+        return any(pid in late or _turns(pid) != before[pid] for pid in holding)
+
+    def _send(self, keyboard: Keyboard) -> frozenset[int]:
+        """Tell the focused window something without effect; who has not read it soon."""
+        before = self._backlog.unread()
+        keyboard.come_forward()
+        for _ in range(int(READS_S / POLL_S)):
+            if not grown(before, self._backlog.unread()):
+                break
+            self._connection.wait(lambda: False, POLL_S)
+        return self._backlog.owners(set(grown(before, self._backlog.unread())))
+
+
+def _turns(pid: int) -> int:
+    """How often its threads have come to run."""
+    turns = 0
+    with suppress(OSError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(OSError, ValueError, IndexError):
+                turns += int((thread / "schedstat").read_text().split()[2])
+    return turns
