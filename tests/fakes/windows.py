@@ -151,9 +151,10 @@ class Windows:
         pass
 
     async def close(self) -> None:
-        for one in self.waiting:
-            one.proof.set_result(None if one.is_keys else False)
-        self.waiting.clear()
+        for one in [one for one in self.waiting if not one.is_keys]:
+            self.waiting.remove(one)
+            one.proof.set_result(False)
+        self.lose()
 
     async def _pass(self) -> None:
         if not self._go.is_set():
