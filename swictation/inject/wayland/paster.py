@@ -84,10 +84,10 @@ class Paste:
         self.decide(taken=False)
 
     def decide(self, *, taken: bool) -> None:
-        """Once: later decisions change nothing. Not taken, unless by somebody who is not seen."""
+        """Once. Nobody knows what somebody has who is not seen, or whom our end cuts off."""
         if not self.proof.done():
             is_unseen = any(not reading.readers for reading in self._readings[self.before :])
-            self.proof.set_result(taken or (None if is_unseen else False))
+            self.proof.set_result(taken or (None if is_unseen or self.is_being_read else False))
 
 
 class Paster:
