@@ -165,6 +165,15 @@ class Desk:
         self._plugged.__exit__()
 
 
+def shown(desk: Desk, kind: str) -> WaylandField:
+    """Skips the test where there is no such field."""
+    import pytest
+
+    if reason := why_not(kind):
+        pytest.skip(reason)
+    return desk.field(kind)
+
+
 async def focused(injector: WaylandInjector, *, tells: bool) -> Target:
     """The focused window, once its text field is known if it `tells`."""
     async with asyncio.timeout(20):

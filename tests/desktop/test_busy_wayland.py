@@ -1,22 +1,20 @@
 """Windows under sway that are stopped, closed or left while they are spoken to."""
 
 import asyncio
-import contextlib
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from desktop import busy_wayland, cells
 from desktop import field as fields
 from desktop import sway as compositor
-from desktop.busy_wayland import Desk, Speaker, focused
+from desktop.busy_wayland import Desk, Speaker, focused, shown
 from desktop.sway import WaylandField, end
 from swictation.inject.injector import Injection
 from swictation.inject.wayland import paster
 from swictation.inject.wayland.chain import METHODS, Method
 from swictation.inject.wayland.injector import WaylandInjector
-from swictation.inject.wayland.wire import WireError
 
 pytestmark = [
     pytest.mark.desktop,
@@ -32,12 +30,6 @@ def desk() -> Iterator[Desk]:
     desk = Desk()  # a Chromium that starts after an input method has ended shows no window
     yield desk
     desk.close()
-
-
-def shown(desk: Desk, kind: str) -> WaylandField:
-    if reason := fields.why_not(kind):
-        pytest.skip(reason)
-    return desk.field(kind)
 
 
 @pytest.mark.parametrize(
@@ -150,32 +142,6 @@ def test_a_key_without_a_fetch_keeps_the_clipboard_until_its_window_is_gone(
     on_two_windows(desk, use, ("paste", "type"))
 
 
-def test_a_page_that_stands_still_gets_the_text_or_nothing(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(paster, "GIVES_UP_S", 14.0)
-
-    async def use() -> None:
-        field = await asyncio.to_thread(shown, desk, "chromium")
-        await asyncio.to_thread(desk.copy)
-        injector = await WaylandInjector.open(desk.sway.display, ("paste",))
-        into = await focused(injector, tells=False)
-        field.freeze()
-        sent = await injector.inject("said once ", into)
-        field.thaw_all_but_page()
-        assert sent.proof
-        assert await asyncio.wait_for(sent.proof, 30) is False
-        assert await asyncio.to_thread(desk.pasted) == ""
-        field.thaw()
-        assert await asyncio.to_thread(field.settles_on, "", 3.0) == ""
-        assert desk.pasted() in ("", desk.old)
-        await asyncio.to_thread(field.stop)
-        assert await asyncio.to_thread(desk.pasted_in_the_end) == desk.old
-        await injector.close()
-
-    asyncio.run(use())
-
-
 def test_a_text_that_is_withdrawn_goes_elsewhere_and_never_to_its_window(desk: Desk) -> None:
     async def use(
         injector: WaylandInjector, sent: Injection, first: WaylandField, second: WaylandField
@@ -216,7 +182,7 @@ def test_a_window_that_takes_no_paste_key_has_not_taken_the_text(desk: Desk) -> 
         window = await asyncio.to_thread(shown, desk, "gtk3")
         await asyncio.to_thread(desk.copy)
         deaf = await asyncio.to_thread(WaylandField, "deaf", desk.sway)
-        injector = await WaylandInjector.open(desk.sway.display, ("paste",))
+        injector = await WaylandInjector.open(desk.sway.display, ("paste", "type"))
         with desk.managers("watched"):
             await asyncio.to_thread(deaf.wait_focused)
             into = await focused(injector, tells=False)
@@ -225,8 +191,11 @@ def test_a_window_that_takes_no_paste_key_has_not_taken_the_text(desk: Desk) -> 
             assert await asyncio.to_thread(desk.pasted) == "one"
             assert sent.proof
             assert not sent.proof.done()
+            await injector.withdraw()
+            assert sent.proof.result() is False
+            # Keys that it reads and drops would prove nothing.
+            assert (await injector.inject("two", into)).outcome == "refused"
             await asyncio.to_thread(deaf.stop)
-            assert not await asyncio.wait_for(sent.proof, 10)
             assert await asyncio.to_thread(desk.pasted_in_the_end) == desk.old
         await injector.close()
         assert window.text() == ""
@@ -291,141 +260,3 @@ def test_minutes_of_speech_into_a_stopped_window_do_not_kill_it(desk: Desk) -> N
 
     for kind in ("foot", "gtk4"):
         asyncio.run(use(kind, METHODS))
-
-
-async def beside_a_stopped_one(
-    desk: Desk, methods: tuple[Method, ...], use: Callable[..., Awaitable[None]]
-) -> None:
-    """Call `use` with a stopped gtk3 in the background and a gtk4 that has the focus."""
-    stopped = await asyncio.to_thread(shown, desk, "gtk3")
-    await asyncio.to_thread(desk.copy)
-    injector = await WaylandInjector.open(desk.sway.display, methods)
-    beneath = await focused(injector, tells=False)
-    field = await asyncio.to_thread(WaylandField, "gtk4", desk.sway)
-    try:
-        await asyncio.to_thread(field.wait_focused)
-        while (await focused(injector, tells=False)).id == beneath.id:
-            await asyncio.sleep(0.05)
-        stopped.freeze()
-        await use(injector, stopped, field)
-    finally:
-        stopped.thaw()
-        await injector.close()
-        await asyncio.to_thread(field.stop)
-
-
-@pytest.mark.parametrize("way", ["type", "paste"])
-def test_what_another_window_has_unread_decides_nothing(desk: Desk, way: Method) -> None:
-    texts = ("plain ", "naïve — ☃ ", "日本 ŧł ", "зима ")
-
-    async def use(injector: WaylandInjector, _: WaylandField, field: WaylandField) -> None:
-        for text in texts:
-            await asyncio.to_thread(desk.press_another_keyboard)
-            result = await injector.inject(text)
-            assert result.outcome == ("typed" if way == "type" else "confirmed"), text
-        assert await asyncio.to_thread(field.settles_on, "".join(texts)) == "".join(texts)
-
-    asyncio.run(beside_a_stopped_one(desk, (way,), use))
-
-
-@pytest.mark.parametrize("way", ["type", "commit"])
-def test_another_stopped_window_that_is_killed_takes_no_text_along(desk: Desk, way: Method) -> None:
-    async def use(injector: WaylandInjector, stopped: WaylandField, field: WaylandField) -> None:
-        await focused(injector, tells=way == "commit")
-        field.freeze()
-        result = await injector.inject("naïve — ☃ ")
-        assert result.outcome == "unproven"
-        assert result.proof
-        await asyncio.to_thread(stopped.process.kill)
-        await asyncio.to_thread(stopped.process.wait)
-        field.thaw()
-        assert await asyncio.wait_for(result.proof, 20) is True
-        assert await asyncio.to_thread(field.settles_on, "naïve — ☃ ") == "naïve — ☃ "
-
-    asyncio.run(beside_a_stopped_one(desk, (way,), use))
-
-
-@pytest.mark.parametrize("way", ["type", "commit", "paste"])
-def test_what_lies_unread_as_our_connection_ends_is_told_as_far_as_one_can_know(
-    desk: Desk, way: Method
-) -> None:
-    async def use() -> None:
-        window = await asyncio.to_thread(shown, desk, "gtk4")
-        injector = await WaylandInjector.open(desk.sway.display, (way,))
-        into = await focused(injector, tells=way == "commit")
-        window.freeze()
-        sent = await injector.inject("said once ", into)
-        assert sent.outcome == "unproven"
-        await injector.close()
-        assert sent.proof
-        assert sent.proof.done()
-        assert sent.proof.result() is (False if way == "paste" else None)
-        window.thaw()
-        expected = "" if way == "paste" else "said once "
-        assert await asyncio.to_thread(window.settles_on, expected) == expected
-
-    asyncio.run(use())
-
-
-def test_what_a_window_had_unread_has_not_arrived_when_the_compositor_dies(desk: Desk) -> None:
-    async def use() -> None:
-        window = await asyncio.to_thread(shown, desk, "gtk4")
-        injector = await WaylandInjector.open(desk.sway.display, ("type",))
-        into = await focused(injector, tells=False)
-        window.freeze()
-        sent = await injector.inject("said once ", into)
-        desk.sway.process.kill()
-        desk.sway.process.wait()
-        assert sent.proof
-        assert not await asyncio.wait_for(sent.proof, 10)
-        await injector.close()
-
-    asyncio.run(use())
-
-
-@pytest.mark.parametrize("way", ["type", "paste"])
-def test_no_proof_stays_open_when_the_thread_is_stuck(desk: Desk, way: Method) -> None:
-    async def use() -> None:
-        window = await asyncio.to_thread(shown, desk, "gtk4")
-        injector = await WaylandInjector.open(desk.sway.display, (way,))
-        into = await focused(injector, tells=False)
-        window.freeze()
-        sent = await injector.inject("said once ", into)
-        assert sent.proof
-        stuck = threading.Event()
-        with contextlib.suppress(WireError):  # it is stuck
-            await injector._connection.call(lambda: stuck.wait(60), 0.1)
-        await injector.close()
-        assert sent.proof.done()
-        assert not sent.proof.result()
-        stuck.set()
-
-    asyncio.run(use())
-
-
-def test_a_terminal_by_another_name_gets_no_paste_key(desk: Desk) -> None:
-    async def use() -> None:
-        first = await asyncio.to_thread(shown, desk, "gtk4")
-        await asyncio.to_thread(desk.copy)
-        injector = await WaylandInjector.open(desk.sway.display, ("paste", "type"))
-        beneath = await focused(injector, tells=False)
-        foot = await asyncio.to_thread(WaylandField, "foot", desk.sway, "--app-id=x")
-        try:
-            await asyncio.to_thread(foot.wait_focused)
-            while (await focused(injector, tells=False)).id == beneath.id:
-                await asyncio.sleep(0.05)
-            for _ in range(5):
-                await asyncio.to_thread(desk.press_another_keyboard)
-                assert (await injector.inject("word ")).outcome == "typed"
-            assert await asyncio.to_thread(foot.settles_on, "word " * 5) == "word " * 5
-            await asyncio.to_thread(desk.sway.message, "focus", "left")
-            while (await focused(injector, tells=False)).id != beneath.id:
-                await asyncio.sleep(0.05)
-            await asyncio.to_thread(desk.press_another_keyboard)
-            assert (await injector.inject("word ")).outcome == "confirmed"
-            assert await asyncio.to_thread(first.settles_on, "word ") == "word "
-        finally:
-            await injector.close()
-            await asyncio.to_thread(foot.stop)
-
-    asyncio.run(use())

@@ -77,8 +77,8 @@ def test_what_a_client_has_not_read_is_seen_until_it_has_or_leaves(
     link.close()
 
 
-def test_an_address_at_which_nobody_listens_tells_nothing(tmp_path: Path) -> None:
-    assert Backlog(str(tmp_path / "nothing")).unread() is None
+def test_an_address_at_which_nobody_listens_has_no_clients(tmp_path: Path) -> None:
+    assert Backlog(str(tmp_path / "nothing")).unread() == {}
 
 
 class Reader:
@@ -145,7 +145,7 @@ def test_while_the_key_lies_unread_only_its_window_can_have_it(
         key = Key(backlog, Watchers())
         link.sendall(b"key")
         key.passed_on()
-        assert key.was_unread
+        assert key.unread_in()
         assert not key.is_answered_by(readers_of(other.fd))
         assert key.is_answered_by(frozenset({client.process.pid}))
         client.read(3)

@@ -31,6 +31,8 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
 
     methods: tuple[Method, ...]
     reason: str = ""
+    is_blind: bool = False
+    """Whether keys are all that is left for a window that tells nothing and is no terminal."""
 
 
 def plan(situation: Situation, allowed: tuple[Method, ...] = METHODS) -> Plan:
@@ -52,7 +54,8 @@ def plan(situation: Situation, allowed: tuple[Method, ...] = METHODS) -> Plan:
     }
     methods: tuple[Method, ...] = tuple(m for m in METHODS if m in allowed and able[m])
     if methods:
-        return Plan(methods)
+        tells = terminal or commits or "paste" not in allowed
+        return Plan(methods, is_blind=not tells)
     if terminal:
         return Plan((), "a terminal takes text as keys only, and there is no way to press them")
     if "commit" in allowed and situation.field == "taken":

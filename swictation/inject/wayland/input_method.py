@@ -7,6 +7,7 @@ on-screen keyboard) is it already, this one is refused and tries again at the ne
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from swictation.inject.sendable import words
 from swictation.inject.wayland.backlog import Pace
@@ -60,6 +61,8 @@ class InputMethod:
         self._changes = 0
         """How often a field got the focus or lost it."""
         self._has_talked = False
+        self._told_first: str | None = None
+        """What stood in the field as it got the focus."""
         self._field: Field | None = None
         self._pending: Field | None = None
         self.taken = False
@@ -96,6 +99,7 @@ class InputMethod:
         A commit goes to the field that has the focus when the compositor comes to it: one word is
         the most that can be in the wrong one. Raises WireError; `progress` is right even then.
         """
+        stood = self.field.before if self.field else None
         for word in words(text):
             if not pace.has_room():
                 progress.reason = "the text field does not read what it is sent"
@@ -110,7 +114,11 @@ class InputMethod:
             progress.sent += len(word)
             self._connection.barrier(IN_TEXT_S)
             pace.sent()
-            if focus != self._changes and not self._was_taken(word):
+            if focus == self._changes:
+                continue
+            here = partial(self._has_come, text[: progress.sent], stood)
+            there = partial(self._has_come, word)
+            if not self._connection.wait(here if undisturbed() else there, AGREE_S):
                 progress.sent -= len(word)
 
     def wait_answer(self, text: str) -> bool | None:
@@ -148,14 +156,15 @@ class InputMethod:
         self._connection.wait(lambda: self.field is not None, AGREE_S)
         return self.field is not None and not self.field.is_secret
 
-    def _was_taken(self, word: str) -> bool:
-        """Whether some field has `word`, of which it is not clear in which it went, if in any.
+    def _has_come(self, text: str, stood: str | None = None) -> bool:
+        """Whether the field says that `text` has come to what `stood` in it, or what it told first.
 
-        The focus moved before the compositor came to it. A field that tells says so. One that does
-        not (foot) takes it or drops it: better a word too much there than one lost here.
+        For a commit of which it is not clear in which field it went, if in any: the focus moved
+        before the compositor came to it. A field that does not tell (foot) takes it or drops it:
+        better a word too much there than one lost here.
         """
-        self._connection.wait(lambda: bool(self.field and self.field.before != ""), AGREE_S)
-        return bool(self.field and self.field.before and self.field.before.endswith(word))
+        before = self._told_first if stood is None else stood
+        return self.field is not None and has_come(text, before, self.field.before)
 
     def _holds(self, text: str) -> bool:
         """Whether the field says that `text` stands before its cursor; it may tell a part only."""
@@ -181,6 +190,7 @@ class InputMethod:
     def _on_activate(self) -> None:
         self._changes += 1
         self._has_talked = False
+        self._told_first = None
         self._pending = Field()
 
     def _on_deactivate(self) -> None:
@@ -199,6 +209,17 @@ class InputMethod:
     def _on_done(self) -> None:
         self._serial += 1
         self._field = self._pending
+        if self._field and self._told_first is None:
+            self._told_first = self._field.before
 
     def _on_unavailable(self) -> None:
         self.taken = True
+
+
+def has_come(text: str, stood: str | None, stands: str | None) -> bool:
+    """Whether `text` is the difference between two tellings; of a long text fields tell the end."""
+    if stood is None or stands is None:
+        return False
+    if len(stands) < SHORT:
+        return stands == stood + text
+    return stands != stood and (stood + text).endswith(stands)

@@ -84,10 +84,10 @@ class Paste:
         self.decide(taken=False)
 
     def decide(self, *, taken: bool) -> None:
-        """Once: later decisions change nothing. Not taken, unless by somebody who is not seen."""
+        """Once. Nobody knows what somebody has who is not seen, or whom our end cuts off."""
         if not self.proof.done():
             is_unseen = any(not reading.readers for reading in self._readings[self.before :])
-            self.proof.set_result(taken or (None if is_unseen else False))
+            self.proof.set_result(taken or (None if is_unseen or self.is_being_read else False))
 
 
 class Paster:
@@ -146,9 +146,15 @@ class Paster:
             self._take_back(paste)
 
     def holds(self, window: Window | None) -> bool:
-        """Whether a text waits for `window`, or may."""
+        """Whether a text waits for `window`, or may; or the key of one that was taken back.
+
+        It may be a window that takes no text at all: keys would be lost there without a trace.
+        """
         paste = self._paste
-        return paste is not None and not paste.proof.done() and is_same(paste.window, window)
+        if paste is None or not is_same(paste.window, window):
+            return False
+        has_key = window is not None and not paste.offered.cancelled
+        return has_key or not paste.proof.done()
 
     def window_closed(self, window: Window) -> None:
         """A key in its queue went with it."""

@@ -26,6 +26,7 @@ from swictation.inject.wayland.unproven import Late, Waiting, decided
 from swictation.inject.wayland.wire import WireError
 
 NOT_TAKEN = "the window has not taken the text yet"
+BLIND = "the window does not tell what it takes, nor the system what it reads"
 CLOSES_S = 0.5
 """From a client's end to that of its window."""
 REST_S = 0.15
@@ -227,7 +228,12 @@ class Session:
         if im.field is None:
             return Injection("refused", reason="the text field lost the focus")
         pace = Pace(self._connection, self._backlog)
-        im.commit(delivery.text, progress, self._same_focus(), pace)
+        try:
+            im.commit(delivery.text, progress, self._same_focus(), pace)
+        except WireError:
+            if pace.is_read():
+                raise
+            return self._unproven(delivery, decided(arrived=None))
         if not progress.sent:
             return Injection("refused", reason=progress.reason)
         sent = delivery.text[: progress.sent]
@@ -277,12 +283,16 @@ class Session:
             return Injection("refused", reason=f"{at_start.app} takes no such character as a key")
         self.keyboard.come_forward()
         pace = Pace(self._connection, self._backlog)
+        if not pace.is_known and delivery.plan.is_blind:
+            return Injection("refused", reason=BLIND)
         same_focus = self._same_focus()
         try:
             delivery.progress.sent = self.keyboard.type(delivery.text, same_focus, pace)
         except BrokenOffError as error:
             delivery.progress.sent = error.typed
-            raise
+            if pace.is_read():
+                raise
+            return self._unproven(delivery, decided(arrived=None))
         has_read = pace.wait_read()
         if self._took_it_along(at_start, pace):
             return self._unproven(delivery, decided(arrived=False))
