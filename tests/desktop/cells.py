@@ -116,7 +116,7 @@ def pairwise(seed: int, axes: tuple[tuple[str, ...], ...] = AXES) -> list[Cell]:
         return set(itertools.combinations(enumerate(values), 2))
 
     while pairs:
-        (a, x), (b, y) = min(pairs, key=lambda _: dice.random())
+        (a, x), (b, y) = dice.choice(sorted(pairs))  # a set has another order in each process
         candidates = []
         for _ in range(30):
             values = [dice.choice(axis) for axis in axes]
