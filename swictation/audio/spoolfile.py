@@ -112,6 +112,17 @@ class SpoolFile:
             return False
         return not self._lines_bytes or _has(self.lines, self._lines_bytes)
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the sound is no longer there; a disk that does not answer tells nothing."""
+        try:
+            self.sound.lstat()
+        except FileNotFoundError:
+            return True
+        except OSError:
+            pass
+        return False
+
     def write(self, samples: Samples) -> None:
         """Append int16 samples. If that fails, what there was room for is written."""
         file = self._file = self._file or self._begin()

@@ -1,7 +1,6 @@
 """An utterance that is set aside: what is known of it, and whether it is to be tried."""
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from shlex import quote
 
 import msgspec
@@ -32,7 +31,8 @@ class Aside(msgspec.Struct):
     """Whether the user asked for a try."""
     state: str = ""
     """What became of it last, as the event `retry` says."""
-    was_on_disk: bool = False
+    is_gone: bool = False
+    """Whether its sound was on disk and is no more."""
 
     @property
     def is_due(self) -> bool:
@@ -51,11 +51,6 @@ class Aside(msgspec.Struct):
         return self.utterance.kept_at
 
     @property
-    def is_on_disk(self) -> bool:
-        """Whether there is any of it."""
-        return bool(self.path) and Path(self.path).exists()
-
-    @property
     def seconds(self) -> float:
         """Its length."""
         return to_seconds(max(0, self.utterance.last_sample - self.utterance.first_sample))
@@ -69,11 +64,6 @@ class Aside(msgspec.Struct):
         """It was tried, and in vain."""
         self.tries += 1
         self.is_served = self.is_wished = False
-
-    def is_gone(self) -> bool:
-        """Whether its sound was on disk and is no more: somebody took it, or it had to go."""
-        self.was_on_disk = self.was_on_disk or self.is_on_disk
-        return self.was_on_disk and not self.is_on_disk
 
 
 def still_aside(left: Iterable[Aside]) -> SwictationError:

@@ -104,7 +104,6 @@ class Retries:
         return tuple(
             SetAsideStatus(one.path, round(one.seconds, 1), self._state(one))
             for one in self._asides.values()
-            if not one.is_gone()
         )
 
     def add(self, number: int, typed: str, seats: set[Seat]) -> None:
@@ -207,6 +206,11 @@ class Retries:
         self._fail(self._try.aside)
         return True
 
+    def on_sound_gone(self, number: int) -> None:
+        """What was set aside is on disk no more; a try that goes on has its sound already."""
+        if one := self._asides.get(number):
+            one.is_gone = True
+
     def on_gone(self, event: WorkerGone) -> None:
         """One of those that serve."""
         if self._try and self._try.worker is not self._own:
@@ -272,7 +276,7 @@ class Retries:
         try:
             samples = self._stream.journal.read(request.first_sample, request.last_sample)
         except AudioLostError:
-            if not tried.aside.is_on_disk:
+            if not self._has_on_disk(tried.aside.number):
                 self._post(AudioLost(request.first_sample, request.last_sample))
             self._leave(tried.aside.number)
             self._end_try("its sound cannot be read")
@@ -337,7 +341,7 @@ class Retries:
 
     def _forget_gone(self) -> None:
         for one in list(self._asides.values()):
-            if one.is_gone() and not (self._try and self._try.aside is one):
+            if one.is_gone and not (self._try and self._try.aside is one):
                 self._forget(one, "gone")
 
     def _leave_lost(self) -> None:
@@ -349,6 +353,11 @@ class Retries:
                 for gap in gaps:
                     self._post(AudioLost(*gap))
                 self._leave(one.number)
+
+    def _has_on_disk(self, number: int) -> bool:
+        """Whether there is any of it, as far as the spool knows."""
+        first, last = self._stream.spool.span(number) if self._stream.spool else (0, 0)
+        return first < last
 
     def _end_try(self, reason: str) -> None:
         tried, self._try = self._try, None
