@@ -1,5 +1,6 @@
 """An utterance that is set aside: what is known of it, and whether it is to be tried."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from shlex import quote
 
@@ -66,8 +67,32 @@ class Aside(msgspec.Struct):
         self.is_served = self.is_wished = False
 
 
+class Wishes:
+    """Those who wait for a try that they asked for."""
+
+    def __init__(self) -> None:
+        self._open: list[asyncio.Future[None]] = []
+
+    def add(self) -> asyncio.Future[None]:
+        """Done when all that was wished for is tried."""
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._open.append(over)
+        return over
+
+    def answer(self, error: SwictationError | None = None) -> None:
+        """It is over for all of them."""
+        answered, self._open = self._open, []
+        for over in answered:
+            if over.done():  # who wished for it has left
+                continue
+            if error:
+                over.set_exception(error)
+            else:
+                over.set_result(None)
+
+
 def still_aside(left: Iterable[Aside]) -> SwictationError:
-    """What to tell whoever wished for a try that brought nothing."""
+    """What to tell somebody who wished for a try that brought nothing."""
     asides = list(left)
     paths = [one.path for one in asides if one.path]
     count = "1 utterance is" if len(asides) == 1 else f"{len(asides)} utterances are"
