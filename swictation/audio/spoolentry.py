@@ -56,7 +56,7 @@ class SpoolEntry:
         self.captured = captured
         self.last_sample: int | None = None
         self.lines: list[bytes] = []
-        """All of them: they are written anew where somebody removed the file."""
+        """All of them: they are written again where somebody removed the file."""
         self.waiting: list[Future[None]] = []
         """Done at the next attempt, whatever comes of it."""
         self.is_settled = False

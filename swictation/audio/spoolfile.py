@@ -23,7 +23,7 @@ from swictation.paths import make_private
 from swictation.types import SAMPLE_RATE_HZ, Samples
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_LOCK = "lock"
+LOCK = "lock"
 _PROBE_BYTES = 2**20
 """As much as half a minute of sound: what has room for that has room for the next utterance."""
 HEADER_BYTES = 44
@@ -56,7 +56,7 @@ class SpoolFolder:
         """
         lock, self._lock = self._lock, None
         if lock:
-            if _is_at(lock.fileno(), self.path / _LOCK):
+            if _is_at(lock.fileno(), self.path / LOCK):
                 self._lock = lock
                 return
             lock.close()
@@ -83,7 +83,7 @@ class SpoolFolder:
             return
         with lock, contextlib.suppress(OSError):
             if _is_empty(self.path):
-                (self.path / _LOCK).unlink(missing_ok=True)
+                (self.path / LOCK).unlink(missing_ok=True)
                 self.path.rmdir()
 
 
@@ -278,7 +278,7 @@ def _locked(folder: Path, *, is_fresh: bool = False) -> IO[bytes] | None:
     make_private(folder.parent)
     make_private(folder)
     with contextlib.ExitStack() as undo:
-        lock = undo.enter_context(_create(folder / _LOCK))
+        lock = undo.enter_context(_create(folder / LOCK))
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -290,7 +290,7 @@ def _locked(folder: Path, *, is_fresh: bool = False) -> IO[bytes] | None:
 
 
 def _is_empty(folder: Path) -> bool:
-    return all(child.name == _LOCK for child in folder.iterdir())
+    return all(child.name == LOCK for child in folder.iterdir())
 
 
 def _sync_folder(folder: Path) -> None:
