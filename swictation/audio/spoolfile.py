@@ -11,15 +11,16 @@ import errno
 import fcntl
 import itertools
 import os
+import re
 import struct
 import tempfile
 import wave
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
 
 import numpy as np
 
-from swictation.paths import make_private
+from swictation.paths import make_private, spool_dir
 from swictation.types import SAMPLE_RATE_HZ, Samples
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -28,6 +29,7 @@ _PROBE_BYTES = 2**20
 """As much as half a minute of sound: what has room for that has room for the next utterance."""
 HEADER_BYTES = 44
 _SAMPLE_BYTES = 2
+_NAME = re.compile(r"\d{3}-(\d{6}|unheard-\d+)\.wav")
 _UNFINISHED_SAMPLES = 2**30
 """The length in the header until the end is known: readers take what is there."""
 _CANNOT_SYNC = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
@@ -215,6 +217,16 @@ def read_samples(path: Path, first: int, count: int) -> Samples | None:
     except (OSError, wave.Error, EOFError):
         return None
     return sound if len(sound) == count else None
+
+
+def has_lost_header(path: Path, file: BinaryIO) -> bool:
+    """Whether it is a sound of the spool whose header is damaged: behind it lie bare samples."""
+    folder = path.absolute().parent
+    if folder.parent != spool_dir() or not _NAME.fullmatch(path.name) or not path.is_file():
+        return False
+    header = file.read(HEADER_BYTES)
+    file.seek(0)
+    return header[:4] + header[8:16] + header[36:40] != b"RIFFWAVEfmt data"
 
 
 class _CutShort(Exception):
