@@ -175,6 +175,15 @@ class SpoolRecovered(msgspec.Struct, frozen=True):
     """The spool can be written again; all that RAM still had of what it lacked is on disk."""
 
 
+class SoundGone(msgspec.Struct, frozen=True):
+    """The sound of an utterance that was set aside is on disk no more: it was taken, or had to go.
+
+    It had to where there was no room for it.
+    """
+
+    utterance: int
+
+
 class Composed(msgspec.Struct, frozen=True):
     """A commit has become the text that is to be delivered as piece `number`; perhaps none."""
 
@@ -254,6 +263,7 @@ Event = (
     | RingStrained
     | SpoolFailed
     | SpoolRecovered
+    | SoundGone
     | Composed
     | Injected
     | TextHeld

@@ -7,6 +7,7 @@ waits for them without a limit.
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from threading import Condition, Thread
@@ -16,6 +17,7 @@ import msgspec
 
 from swictation.audio import portaudio, soundserver
 from swictation.audio.recording import Recording
+from swictation.backoff import Backoff
 from swictation.errors import AudioError
 
 Health = Literal["closed", "open", "silent", "absent"]
@@ -57,8 +59,7 @@ class Keeper:
         self._recording: Recording | None = None
         self._has_failed = False
         self._is_stale = False
-        self._retry_s = _FIRST_RETRY_S
-        self._retry_at_s = 0.0
+        self._backoff = Backoff(_FIRST_RETRY_S, _LONGEST_RETRY_S)
         self._asked_s = 0.0
         self._source = ""
         self._told = MicrophoneState("closed")
@@ -74,7 +75,7 @@ class Keeper:
         with self._changed:
             self._is_listening = True
             self._has_failed = False
-            self._retry_at_s = 0.0
+            self._backoff.until_s = -math.inf
             if self._recording:
                 self._recording.keep_all()
             self._changed.notify_all()
@@ -143,7 +144,7 @@ class Keeper:
             if recording is None:
                 if self._is_wanted():
                     self._open()
-                elif self._is_amiss():
+                elif self._has_told_trouble():
                     self._tell(MicrophoneState("closed", self._source))
             elif recording.has_ended or not self._is_wanted():
                 self._shut(recording)
@@ -157,7 +158,7 @@ class Keeper:
     def _is_wanted(self) -> bool:
         return self._is_listening or self._warm_s is not None
 
-    def _is_amiss(self) -> bool:
+    def _has_told_trouble(self) -> bool:
         """Whether it was last told that no sound comes: nobody needs to know that for long."""
         return self._told.health in {"absent", "silent"}
 
@@ -167,15 +168,16 @@ class Keeper:
         if self._is_closing:
             return True
         if recording is None:
-            is_due = time.monotonic() >= self._retry_at_s
-            return is_due if self._is_wanted() else self._is_amiss()
+            is_due = self._backoff.is_over(time.monotonic())
+            return is_due if self._is_wanted() else self._has_told_trouble()
         if recording.is_closed:
             return not self._is_listening  # else its listener still takes what it has
         return recording.has_ended or not self._is_wanted()
 
     def _rest_s(self) -> float | None:
         if self._recording is None:
-            return max(0.0, self._retry_at_s - time.monotonic()) if self._is_wanted() else None
+            rest_s = max(0.0, self._backoff.until_s - time.monotonic())
+            return rest_s if self._is_wanted() else None
         return None if self._recording.is_closed else _WATCH_S
 
     def _open(self) -> None:
@@ -185,15 +187,15 @@ class Keeper:
             recording = Recording(self._device, self._wake)
         except AudioError as error:
             self._is_stale = True
-            self._retry_at_s = time.monotonic() + self._retry_s
-            self._retry_s = min(2 * self._retry_s, _LONGEST_RETRY_S)
+            self._backoff.failed(time.monotonic())
             self._tell(MicrophoneState("absent", reason=error.message))
             with self._changed:
                 self._has_failed = True
                 self._changed.notify_all()
             return
         self._is_stale = False
-        self._retry_s, self._asked_s = _FIRST_RETRY_S, 0.0
+        self._backoff.succeeded()
+        self._asked_s = 0.0
         self._source = self._source or recording.name
         self._tell(MicrophoneState("open", self._source))
         with self._changed:

@@ -8,7 +8,6 @@ What the disk refuses, and what somebody removes, stays a wish and is tried agai
 grow to 10 s, until it is as it should be (docs/adr/0021).
 """
 
-import contextlib
 import errno
 import logging
 import math
@@ -21,15 +20,19 @@ from threading import Condition, Thread
 import msgspec
 import numpy as np
 
-from swictation.audio.spoolentry import FIRST_PAUSE_S, LONGEST_PAUSE_S, Ring, SpoolEntry
+from swictation.audio.spoolentry import (
+    FIRST_PAUSE_S,
+    LONGEST_PAUSE_S,
+    Ring,
+    SpoolEntry,
+    answer,
+    beyond,
+)
 from swictation.audio.spoolfile import SpoolFolder, read_samples
 from swictation.backoff import Backoff
 from swictation.clock import MonotonicClock
 from swictation.types import Samples, to_samples
 
-_BEHIND_S = 0.25
-_LOOK_EVERY_S = 5.0
-"""How often it looks whether what lies finished on disk is still there."""
 _STOP_S = 2.0
 """For what is owed at the end, to a disk that may not answer."""
 
@@ -48,12 +51,17 @@ class Spool:
         stream: int,
         max_minutes: float,
         on_problem: Callable[[str], None],
+        on_gone: Callable[[int], None] = lambda _: None,
+        on_failure: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`on_problem`: told why not all can be written; with "", that all of it is again."""
+        """Called on its thread: `on_problem` with why not all can be written, or "" once it is.
+
+        `on_gone`: with what was set aside and is on disk no more; `on_failure`: with a bug's kind.
+        """
         self._folder = folder
         self._stream = stream
         self._max_samples = to_samples(max_minutes * 60.0)
-        self._on_problem = on_problem
+        self._on_problem, self._on_gone, self._on_failure = on_problem, on_gone, on_failure
         self._clock = MonotonicClock()
         self._changed = Condition()
         self._kept: dict[int, SpoolEntry] = {}
@@ -147,8 +155,8 @@ class Spool:
             kept = self._kept.get(utterance)
             if kept is None:
                 return None
-            kept.is_set_aside = True
-            return None if kept.is_dropped or self._is_refused(kept) else kept.file.sound
+            kept.is_set_aside = not kept.is_dropped
+            return kept.file.sound if kept.is_set_aside and not self._is_refused(kept) else None
 
     def span(self, utterance: int) -> tuple[int, int]:
         """Which samples of it are on disk, from the first to the one behind the last."""
@@ -159,9 +167,8 @@ class Spool:
     @property
     def unheard_span(self) -> tuple[int, int]:
         """The same of what nobody has heard."""
-        with self._changed:
-            unheard = [k for k in self._kept.values() if k.captured and not k.is_settled]
-            return (unheard[-1].first_sample, unheard[-1].written_sample) if unheard else (0, 0)
+        unheard = [k for k in self._entries if k.captured and not k.is_settled]
+        return (unheard[-1].first_sample, unheard[-1].written_sample) if unheard else (0, 0)
 
     def read_back(self, first_sample: int, last_sample: int) -> Samples | None:
         """Samples of one utterance from disk, or None where they are not all there."""
@@ -174,7 +181,7 @@ class Spool:
             path, begins = kept.file.sound, kept.first_sample
             count = min(last_sample, kept.written_sample) - first_sample
         sound = read_samples(path, first_sample - begins, count)
-        if sound is None or kept.first_sample != begins:  # it was begun anew meanwhile
+        if sound is None or kept.first_sample != begins:  # it was begun again meanwhile
             return None
         out = np.zeros(last_sample - first_sample, np.int16)
         out[:count] = sound
@@ -192,12 +199,25 @@ class Spool:
             self._kept[number] = SpoolEntry(self._folder.path, name, first_sample, captured)
             self._changed.notify_all()
 
+    @property
+    def _entries(self) -> list[SpoolEntry]:
+        with self._changed:
+            return list(self._kept.values())
+
     def _is_refused(self, kept: SpoolEntry) -> bool:
         return bool(kept.trouble or self._folder_trouble)
 
     # --- the thread --------------------------------------------------------------------------
 
     def _run(self) -> None:
+        try:
+            self._work()
+        except Exception as failure:  # noqa: BLE001 - the run loop must hear what ends it
+            self._on_failure(type(failure).__name__)
+            for kept in self._entries:
+                answer(kept.waiting)
+
+    def _work(self) -> None:
         self._secure_folder()
         is_last_round = False
         while not is_last_round:
@@ -215,7 +235,9 @@ class Spool:
                 self._serve(number, kept, is_settled)
             self._prove()
             self._bound()
-        self._close_files()
+            self._tell_gone()
+        for kept in self._entries:
+            kept.close()
 
     def _wait(self) -> None:
         """Until there is something to be done."""
@@ -225,23 +247,13 @@ class Spool:
 
     def _pause_s(self) -> float:
         """How long there is nothing to be done, as things are."""
-        now_s = self._clock.now_s()
-        pauses_s = [math.inf]
+        now_s, refused = self._clock.now_s(), bool(self._folder_trouble)
         if self._is_stopping:
             return 0.0
-        if self._folder_trouble or self._needs_proof:
+        pauses_s = [k.pause_s(now_s, self._served_s, refused) for k in self._kept.values()]
+        if refused or self._needs_proof:
             pauses_s.append(self._backoff.until_s - now_s)
-        for kept in self._kept.values():
-            if kept.waiting:
-                return 0.0
-            if kept.trouble:
-                pauses_s.append(kept.backoff.until_s - now_s)
-            elif kept.has_work and not (self._folder_trouble and not kept.is_settled):
-                return 0.0
-            elif not self._folder_trouble:
-                every_s = _BEHIND_S if kept.is_growing else _LOOK_EVERY_S
-                pauses_s.append(self._served_s + every_s - now_s)
-        return min(pauses_s)
+        return min(pauses_s, default=math.inf)
 
     def _secure_folder(self) -> None:
         now_s = self._clock.now_s()
@@ -267,18 +279,16 @@ class Spool:
                 self._delete(number, kept)
             elif kept.is_dropped:
                 kept.trouble = ""  # there is nothing left to try
-            elif kept.backoff.is_over(self._clock.now_s()):
+            elif not self._folder_trouble and kept.backoff.is_over(self._clock.now_s()):
                 self._fulfil(kept, lines)
         finally:
-            for written in waiting:
-                if written.set_running_or_notify_cancel():
-                    written.set_result(None)
+            answer(waiting)
 
     def _fulfil(self, kept: SpoolEntry, lines: list[bytes]) -> None:
-        if self._folder_trouble:
-            return
         try:
             self._look(kept)
+            if kept.is_dropped:
+                return
             now_s = self._clock.now_s()
             self._is_proven |= kept.fulfil(self._ring, self._heard, lines, now_s)
         except OSError as error:
@@ -291,10 +301,21 @@ class Spool:
         """Raises OSError where its files are not as they were left."""
         if kept.file.sound.parent != self._folder.path:
             kept.move_to(self._folder.path)
-        if not kept.file.is_whole:
+        if kept.is_taken:
             with self._changed:
-                kept.begin_anew(self._folder.path, self._ring)
+                kept.drop()
+        elif not kept.file.is_whole:
+            with self._changed:
+                kept.begin_again(self._folder.path, self._ring)
             raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    def _tell_gone(self) -> None:
+        """Say once of what was set aside that it is on disk no more: it was taken, or had to go."""
+        with self._changed:
+            gone = [(n, k) for n, k in self._kept.items() if k.is_set_aside and k.is_dropped]
+        for number, kept in gone:
+            kept.is_set_aside = False
+            self._on_gone(number)
 
     def _delete(self, number: int, kept: SpoolEntry) -> None:
         """What cannot be deleted is tried again; that is no trouble for others."""
@@ -319,17 +340,16 @@ class Spool:
         backoff.failed(self._clock.now_s())
 
     def _went_well(self, kept: SpoolEntry) -> None:
-        was_amiss, kept.trouble = bool(kept.trouble), ""
-        if was_amiss:
+        was_refused, kept.trouble = bool(kept.trouble), ""
+        if was_refused:
             kept.backoff.succeeded()
             self._hurry()
 
     def _hurry(self) -> None:
         """Something works again: try all that was refused at once."""
-        with self._changed:
-            for kept in self._kept.values():
-                kept.backoff.until_s = -math.inf
-            self._backoff.until_s = -math.inf
+        for kept in self._entries:
+            kept.backoff.until_s = -math.inf
+        self._backoff.until_s = -math.inf
 
     def _prove(self) -> None:
         """Try the disk, while nothing has been written to it that tells whether it works."""
@@ -357,24 +377,16 @@ class Spool:
     @property
     def trouble(self) -> str:
         """Why something is not on disk at present, or ""."""
-        with self._changed:
-            unsettled = [kept.trouble for kept in self._kept.values() if not kept.is_settled]
+        unsettled = (kept.trouble for kept in self._entries if not kept.is_settled)
         return self._folder_trouble or next(filter(None, unsettled), "")
 
     @property
     def _needs_proof(self) -> bool:
-        """Whether nothing is amiss any more, and nothing was written since that tells so."""
+        """Whether nothing is wrong any more, and nothing was written since that tells so."""
         return bool(self._problem) and not self._is_proven and not self.trouble
 
     def _bound(self) -> None:
-        with self._changed:
-            finished = [k for k in self._kept.values() if k.is_finished and not k.is_dropped]
-        finished.sort(key=lambda kept: kept.is_set_aside)  # what the user was told of goes last
-        excess = sum(kept.file.samples for kept in finished) - self._max_samples
-        for kept in finished:
-            if excess <= 0 or kept.trouble:
-                return
-            excess -= kept.file.samples
+        for kept in beyond(self._max_samples, self._entries):
             with self._changed:
                 kept.drop()
             try:
@@ -382,15 +394,6 @@ class Spool:
             except OSError as error:
                 _log.warning("%s cannot be deleted: %s", kept.file.sound, _reason(error))
             _log.warning("the spool is full ([spool] max_minutes): the oldest audio was dropped")
-
-    def _close_files(self) -> None:
-        """Give the files that are still growing the length that they have."""
-        with self._changed:
-            kept = list(self._kept.values())
-        for one in kept:
-            with contextlib.suppress(OSError):
-                one.file.finish()
-            one.file.close()
 
 
 def _reason(error: OSError) -> str:

@@ -1,7 +1,9 @@
-"""One utterance in the spool: what it shall look like on disk, and the way there."""
+"""One utterance in the spool: what it should look like on disk, and the way there."""
 
+import contextlib
 import logging
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +19,9 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
 """Between attempts at what the disk refused."""
 SYNC_EVERY_S = 1.0
 """By how much a power cut may find the sound on disk behind what was written (docs/adr/0021)."""
+_BEHIND_S = 0.25
+_LOOK_EVERY_S = 5.0
+"""How often to look whether what lies finished on disk is still there."""
 _AT_ONCE = to_samples(10.0)
 
 _log = logging.getLogger(__name__)
@@ -51,11 +56,12 @@ class SpoolEntry:
         self.captured = captured
         self.last_sample: int | None = None
         self.lines: list[bytes] = []
-        """All of them: they are written anew where somebody removed the file."""
+        """All of them: they are written again where somebody removed the file."""
         self.waiting: list[Future[None]] = []
         """Done at the next attempt, whatever comes of it."""
         self.is_settled = False
         self.is_set_aside = False
+        """Whether the user was told where its sound is."""
         # Of the spool thread:
         self.file = SpoolFile(folder, name)
         self.is_finished = False
@@ -87,11 +93,31 @@ class SpoolEntry:
         """Whether lines are not written yet."""
         return not self.is_dropped and self.file.lines_written < len(self.lines)
 
+    def pause_s(self, now_s: float, served_s: float, is_refused: bool) -> float:
+        """How long there is nothing to be done, as things are; last it was looked at `served_s`.
+
+        `is_refused`: the folder itself is, so that there is nothing to do but to delete.
+        """
+        if self.waiting:
+            return 0.0
+        if self.trouble:
+            return self.backoff.until_s - now_s
+        if self.has_work and (self.is_settled or not is_refused):
+            return 0.0
+        if is_refused:
+            return math.inf
+        return served_s + (_BEHIND_S if self.is_growing else _LOOK_EVERY_S) - now_s
+
     def holds(self, first_sample: int, last_sample: int) -> bool:
         """Whether all of this that belongs to it is on disk."""
         end = last_sample if self.last_sample is None else min(last_sample, self.last_sample)
         begins_here = self.first_sample <= first_sample < self.written_sample
         return begins_here and self.written_sample >= end
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether its sound lay on disk for the user, who has taken it."""
+        return self.is_set_aside and self.is_finished and self.file.is_gone
 
     def fulfil(
         self, ring: Ring, heard: Callable[[], int], lines: list[bytes], now_s: float
@@ -119,7 +145,7 @@ class SpoolEntry:
             self.file.close()
             self.file = SpoolFile(folder, self._name)
 
-    def begin_anew(self, folder: Path, ring: Ring) -> None:
+    def begin_again(self, folder: Path, ring: Ring) -> None:
         """Its files were removed or cut by somebody: what RAM still has of it is written again."""
         self.file.close()
         self.file = SpoolFile(folder, self._name)
@@ -132,6 +158,12 @@ class SpoolEntry:
         """Its sound is not on disk any more, and comes there no more."""
         self.is_dropped = True
         self.file.samples = 0
+
+    def close(self) -> None:
+        """Give a file that is still growing the length that it has."""
+        with contextlib.suppress(OSError):
+            self.file.finish()
+        self.file.close()
 
     def _write_sound(self, ring: Ring, upto: int) -> None:
         """What RAM has lost meanwhile is left out at the beginning, and silence behind that."""
@@ -148,3 +180,22 @@ class SpoolEntry:
                 self.file.write(np.zeros(gone, np.int16))
             else:
                 self.first_sample += gone
+
+
+def answer(waiting: Iterable[Future[None]]) -> None:
+    """Let go on who waits for it, if they still do."""
+    for written in waiting:
+        if written.set_running_or_notify_cancel():
+            written.set_result(None)
+
+
+def beyond(most_samples: int, entries: Iterable[SpoolEntry]) -> Iterator[SpoolEntry]:
+    """Which have to go so that no more is kept: the oldest, what the user was told of last."""
+    finished = [kept for kept in entries if kept.is_finished and not kept.is_dropped]
+    finished.sort(key=lambda kept: kept.is_set_aside)
+    excess = sum(kept.file.samples for kept in finished) - most_samples
+    for kept in finished:
+        if excess <= 0 or kept.trouble:
+            return
+        excess -= kept.file.samples
+        yield kept

@@ -11,23 +11,25 @@ import errno
 import fcntl
 import itertools
 import os
+import re
 import struct
 import tempfile
 import wave
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
 
 import numpy as np
 
-from swictation.paths import make_private
+from swictation.paths import make_private, spool_dir
 from swictation.types import SAMPLE_RATE_HZ, Samples
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_LOCK = "lock"
+LOCK = "lock"
 _PROBE_BYTES = 2**20
 """As much as half a minute of sound: what has room for that has room for the next utterance."""
 HEADER_BYTES = 44
 _SAMPLE_BYTES = 2
+_NAME = re.compile(r"\d{3}-(\d{6}|unheard-\d+)\.wav")
 _UNFINISHED_SAMPLES = 2**30
 """The length in the header until the end is known: readers take what is there."""
 _CANNOT_SYNC = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
@@ -56,7 +58,7 @@ class SpoolFolder:
         """
         lock, self._lock = self._lock, None
         if lock:
-            if _is_at(lock.fileno(), self.path / _LOCK):
+            if _is_at(lock.fileno(), self.path / LOCK):
                 self._lock = lock
                 return
             lock.close()
@@ -83,7 +85,7 @@ class SpoolFolder:
             return
         with lock, contextlib.suppress(OSError):
             if _is_empty(self.path):
-                (self.path / _LOCK).unlink(missing_ok=True)
+                (self.path / LOCK).unlink(missing_ok=True)
                 self.path.rmdir()
 
 
@@ -104,6 +106,7 @@ class SpoolFile:
         self._is_entry_synced = False
         self._file: IO[bytes] | None = None
         self._identity: tuple[int, int] | None = None
+        self._lock: tuple[int, int] | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -111,6 +114,21 @@ class SpoolFile:
         if self._identity and not _has(self.sound, self._sound_bytes, self._identity):
             return False
         return not self._lines_bytes or _has(self.lines, self._lines_bytes)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the sound was taken out of its folder.
+
+        A disk that does not answer tells nothing. A folder that was removed as a whole, and made
+        again since, never held it.
+        """
+        try:
+            self.sound.lstat()
+        except FileNotFoundError:
+            return self._lock == _lock_identity(self.sound.parent) is not None
+        except OSError:
+            pass
+        return False
 
     def write(self, samples: Samples) -> None:
         """Append int16 samples. If that fails, what there was room for is written."""
@@ -179,6 +197,7 @@ class SpoolFile:
             _write_all(file, 0, _header(_UNFINISHED_SAMPLES))
             status = os.fstat(file.fileno())
             self._identity = status.st_dev, status.st_ino
+            self._lock = _lock_identity(self.sound.parent)
             undo.pop_all()
             return file
 
@@ -204,6 +223,16 @@ def read_samples(path: Path, first: int, count: int) -> Samples | None:
     except (OSError, wave.Error, EOFError):
         return None
     return sound if len(sound) == count else None
+
+
+def has_lost_header(path: Path, file: BinaryIO) -> bool:
+    """Whether it is a sound of the spool whose header is damaged: behind it lie bare samples."""
+    folder = path.absolute().parent
+    if folder.parent != spool_dir() or not _NAME.fullmatch(path.name) or not path.is_file():
+        return False
+    header = file.read(HEADER_BYTES)
+    file.seek(0)
+    return header[:4] + header[8:16] + header[36:40] != b"RIFFWAVEfmt data"
 
 
 class _CutShort(Exception):
@@ -252,6 +281,15 @@ def _has(path: Path, size: int, identity: tuple[int, int] | None = None) -> bool
     return is_same and status.st_size >= size
 
 
+def _lock_identity(folder: Path) -> tuple[int, int] | None:
+    """Of the folder's lock, or None: another folder of that name has another."""
+    try:
+        status = (folder / LOCK).lstat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_ctime_ns
+
+
 def _is_at(number: int, path: Path) -> bool:
     """Whether the open file `number` is the one at `path`."""
     status = os.fstat(number)
@@ -267,7 +305,7 @@ def _locked(folder: Path, *, is_fresh: bool = False) -> IO[bytes] | None:
     make_private(folder.parent)
     make_private(folder)
     with contextlib.ExitStack() as undo:
-        lock = undo.enter_context(_create(folder / _LOCK))
+        lock = undo.enter_context(_create(folder / LOCK))
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -279,7 +317,7 @@ def _locked(folder: Path, *, is_fresh: bool = False) -> IO[bytes] | None:
 
 
 def _is_empty(folder: Path) -> bool:
-    return all(child.name == _LOCK for child in folder.iterdir())
+    return all(child.name == LOCK for child in folder.iterdir())
 
 
 def _sync_folder(folder: Path) -> None:

@@ -12,6 +12,7 @@ from av.audio.resampler import AudioResampler
 from av.container import InputContainer
 
 from swictation.audio.source import BLOCK_SAMPLES, Deliver
+from swictation.audio.spoolfile import HEADER_BYTES, has_lost_header
 from swictation.clock import Clock, MonotonicClock
 from swictation.errors import AudioError
 from swictation.types import SAMPLE_RATE_HZ, Samples, to_seconds
@@ -59,6 +60,9 @@ class FileSource:
 
 def _blocks(path: Path) -> Iterator[Samples]:
     with _open(path) as file:
+        if has_lost_header(path, file):
+            yield from _bare(file)
+            return
         try:
             # A file object, never a name: FFmpeg would take some names for network addresses.
             with av.open(file, mode="r", metadata_errors="replace") as container:
@@ -68,6 +72,13 @@ def _blocks(path: Path) -> Iterator[Samples]:
         except (av.error.FFmpegError, OSError, UnicodeError) as error:
             reason = getattr(error, "strerror", "") or type(error).__name__
             raise AudioError(f"{path} cannot be decoded: {reason}.", _FORMATS_HINT) from error
+
+
+def _bare(file: BinaryIO) -> Iterator[Samples]:
+    """What the spool writes behind a header."""
+    file.seek(HEADER_BYTES)
+    while data := file.read(2 * BLOCK_SAMPLES):
+        yield np.frombuffer(data[: len(data) // 2 * 2], np.int16)
 
 
 def _decoded(path: Path, container: InputContainer) -> Iterator[Samples]:

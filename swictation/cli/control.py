@@ -8,6 +8,7 @@ from swictation.cli.daemon import call
 from swictation.cli.echo import echo
 from swictation.cli.groups import Group
 from swictation.cli.main import typeable
+from swictation.control.client import other_version
 from swictation.control.status import count
 from swictation.hardening import hide_memory
 from swictation.text.characters import cleaned
@@ -53,10 +54,17 @@ def capture() -> None:
 @click.command(name="paste-last")
 def paste_last() -> None:
     """Type the texts that are held, else the last one."""
-    typed = call("PasteLast", limit_s=None)
-    assert isinstance(typed, int), "the daemon's interface says so"
+    typed = _number("PasteLast")
     none = "typed nothing: what was held has arrived by itself"
     echo(f"typed {count(typed, 'text')}" if typed else none)
+
+
+def _number(method: str) -> int:
+    """What the daemon answers to `method`, which may take its time."""
+    answer = call(method, limit_s=None)
+    if not isinstance(answer, int):
+        raise other_version()
+    return answer
 
 
 @click.command()
@@ -65,8 +73,7 @@ def retry() -> None:
 
     The daemon names what it has set aside. What comes of it is held, for paste-last.
     """
-    came = call("Retry", limit_s=None)
-    assert isinstance(came, int), "the daemon's interface says so"
+    came = _number("Retry")
     if came:
         it = "it" if came == 1 else "them"
         echo(f"{count(came, 'text')} held; to type {it}: {typeable('swictation paste-last')}")

@@ -13,6 +13,7 @@ from swictation.cli.daemon import call
 from swictation.cli.echo import echo, echo_json
 from swictation.cli.main import typeable
 from swictation.control.card import memory, placements
+from swictation.control.client import other_version
 from swictation.control.follow import follow
 from swictation.control.status import (
     STOPPED,
@@ -23,7 +24,7 @@ from swictation.control.status import (
     decode,
     serving,
 )
-from swictation.errors import ControlError, UsageError
+from swictation.errors import UsageError
 from swictation.shown import json_escaped
 
 _LABEL_WIDTH = len("last error")
@@ -71,9 +72,7 @@ def _read(told: str) -> Status:
     try:
         return decode(told)
     except msgspec.DecodeError as error:
-        raise ControlError(
-            "The running daemon is of another version.", "systemctl --user restart swictation"
-        ) from error
+        raise other_version() from error
 
 
 def lines(now: Status) -> list[tuple[str, str]]:

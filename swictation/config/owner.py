@@ -73,8 +73,8 @@ def _fault_of(path: Path, status: os.stat_result) -> Fault | None:
     mode, is_file = status.st_mode, stat.S_ISREG(status.st_mode)
     mine = {0, os.geteuid(), *(() if is_file else (_UNMAPPED_UID,))}
     if status.st_uid not in mine:
-        text = f"{path}: belongs to {_user(status.st_uid)}, who may change it at any time"
-        return Fault(text, f"if you trust it: sudo chown {_user(os.geteuid())} {name}")
+        text = f"{path}: belongs to {user_name(status.st_uid)}, who may change it at any time"
+        return Fault(text, f"if you trust it: sudo chown {user_name(os.geteuid())} {name}")
     if stat.S_ISLNK(mode) or (stat.S_ISDIR(mode) and mode & stat.S_ISVTX):
         return None
     sudo = "" if status.st_uid == os.geteuid() else "sudo "
@@ -117,7 +117,8 @@ def _is_users_alone(gid: int) -> bool:
     return group.gr_name in names and names.issuperset(group.gr_mem)
 
 
-def _user(uid: int) -> str:
+def user_name(uid: int) -> str:
+    """Of that user; where there is none of it, the number."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

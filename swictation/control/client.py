@@ -90,6 +90,13 @@ async def ask(
     return answer[0] if answer else None
 
 
+def other_version() -> ControlError:
+    """What to raise where the answer is not what this version expects."""
+    return ControlError(
+        "The running daemon is of another version.", "systemctl --user restart swictation"
+    )
+
+
 def _read(error: DBusError) -> ControlError:
     if error.type in _ABSENT:
         return NotRunning("The daemon is not running.", _REMEDY)

@@ -1,7 +1,7 @@
 """An utterance that is set aside: what is known of it, and whether it is to be tried."""
 
+import asyncio
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from shlex import quote
 
 import msgspec
@@ -32,8 +32,8 @@ class Aside(msgspec.Struct):
     """Whether the user asked for a try."""
     state: str = ""
     """What became of it last, as the event `retry` says."""
-    was_on_disk: bool = False
-    _folder: tuple[int, int] | None = None
+    is_gone: bool = False
+    """Whether its sound was on disk and is no more."""
 
     @property
     def is_due(self) -> bool:
@@ -52,16 +52,6 @@ class Aside(msgspec.Struct):
         return self.utterance.kept_at
 
     @property
-    def is_on_disk(self) -> bool:
-        """Whether there is any of it. What a disk in trouble does not tell is taken to be there."""
-        try:
-            return bool(self.path) and bool(Path(self.path).lstat())
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        except OSError:
-            return True
-
-    @property
     def seconds(self) -> float:
         """Its length."""
         return to_seconds(max(0, self.utterance.last_sample - self.utterance.first_sample))
@@ -76,29 +66,33 @@ class Aside(msgspec.Struct):
         self.tries += 1
         self.is_served = self.is_wished = False
 
-    def is_gone(self, ring_start_sample: int) -> bool:
-        """Whether its sound was on disk and is no more: somebody took it, or it had to go.
 
-        If all of its folder went, it is not while RAM holds it: the spool writes it again.
-        """
-        if self.is_on_disk:
-            self.was_on_disk, self._folder = True, _identity(self.path)
-            return False
-        is_in_ram = self.utterance.first_sample >= ring_start_sample
-        return self.was_on_disk and (not is_in_ram or self._folder == _identity(self.path))
+class Wishes:
+    """Those who wait for a try that they asked for."""
 
+    def __init__(self) -> None:
+        self._open: list[asyncio.Future[None]] = []
 
-def _identity(sound: str) -> tuple[int, int] | None:
-    """Which folder that sound lies in: another of that name has another lock."""
-    try:
-        status = Path(sound).with_name("lock").lstat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_ctime_ns
+    def add(self) -> asyncio.Future[None]:
+        """Done when all that was wished for is tried."""
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._open.append(over)
+        return over
+
+    def answer(self, error: SwictationError | None = None) -> None:
+        """It is over for all of them."""
+        answered, self._open = self._open, []
+        for over in answered:
+            if over.done():  # who wished for it has left
+                continue
+            if error:
+                over.set_exception(error)
+            else:
+                over.set_result(None)
 
 
 def still_aside(left: Iterable[Aside]) -> SwictationError:
-    """What to tell whoever wished for a try that brought nothing."""
+    """What to tell somebody who wished for a try that brought nothing."""
     asides = list(left)
     paths = [one.path for one in asides if one.path]
     count = "1 utterance is" if len(asides) == 1 else f"{len(asides)} utterances are"

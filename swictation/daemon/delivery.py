@@ -230,7 +230,7 @@ class Delivery:
         return sent.injection
 
     def _as_before(self, case: _Case, utterance: int) -> Injection:
-        """Nothing is amiss with a piece without text, but perhaps with what came before it."""
+        """Nothing is wrong with a piece without text, but perhaps with what came before it."""
         if case.held_for:
             return Injection("refused", reason=case.held_for)
         if utterance in {one.utterance for one in self.held.pending}:
@@ -316,7 +316,7 @@ class Delivery:
         try:
             count = await self._pasting.paste(target, epoch)
         except InjectError as error:
-            if not asked.done():  # whoever asked may have left
+            if not asked.done():  # who asked may have left
                 asked.set_exception(error)
             return
         if is_held:

@@ -7,13 +7,13 @@ import asyncio
 import contextlib
 import errno
 import os
-import pwd
 import select
 import shlex
 import stat
 from pathlib import Path
 from typing import BinaryIO
 
+from swictation.config.owner import user_name
 from swictation.errors import UsageError
 
 _FLAGS = os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY
@@ -99,7 +99,7 @@ def open_private(path: Path) -> BinaryIO:
 
     What is there already may be a file, a pipe or a terminal (/dev/stdout leads to one), if it is
     the user's own and nobody else may read it, or /dev/null. Its mode is never changed: somebody
-    may have it open. A link to a file is refused: whoever can make a link there would choose
+    may have it open. A link to a file is refused: somebody who can make a link there would choose
     which file is overwritten.
 
     Raises:
@@ -148,7 +148,7 @@ def _refuse(path: Path, status: os.stat_result) -> None:
         what = f"{path} is no file, no pipe and no terminal."
         raise UsageError(what, "name a file: --events events.jsonl")
     if status.st_uid != os.geteuid():
-        owner = _user(status.st_uid)
+        owner = user_name(status.st_uid)
         raise UsageError(f"{path} is {owner}'s, who could read what you say.", f"rm {name}")
     # A terminal's group may write to it, by write(1), and not read.
     readable = stat.S_IRGRP | stat.S_IROTH if stat.S_ISCHR(mode) else _OTHERS
@@ -162,10 +162,3 @@ def _refuse(path: Path, status: os.stat_result) -> None:
 def _is_terminal(status: os.stat_result) -> bool:
     """By its number: a terminal of a desktop or of ssh, of the console, or a serial one."""
     return stat.S_ISCHR(status.st_mode) and os.major(status.st_rdev) in {4, 5, *range(136, 144)}
-
-
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"user {uid}"

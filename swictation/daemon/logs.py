@@ -20,7 +20,7 @@ def set_up(*, verbose: bool) -> None:
 
 
 class Formatter(logging.Formatter):
-    """One line a record, but for a traceback; whoever named what it tells of commands nothing."""
+    """One line a record, but for a traceback; no name in it can start a line."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         return printable(super().formatMessage(record), _LINE_CHARACTERS)

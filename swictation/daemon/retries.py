@@ -12,12 +12,13 @@ from functools import partial
 from typing import Literal
 
 import msgspec
-import psutil
 
 from swictation.asr.alignment import has_words
+from swictation.audio.journal import Span
+from swictation.backoff import Backoff
 from swictation.config.settings import WorkerSettings
 from swictation.control.status import SetAsideStatus
-from swictation.daemon.aside import Aside, still_aside
+from swictation.daemon.aside import Aside, Wishes, still_aside
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.losses import without
 from swictation.daemon.stream import Stream
@@ -44,13 +45,12 @@ _STARTS = 3
 _MOST = 500
 """Are tried and shown; what is older stays on disk, where `doctor` finds it."""
 _LOOK_AGAIN_S = 5.0
+_LONGEST_PAUSE_S = 300.0
+"""Between tries for which no worker could be had; the first pause is as above."""
 _QUIET_S = 10.0
 """Without speech for so long a worker that serves may be asked, though a microphone is open."""
-_SIZE_MIB, _SIZE_FACTOR, _SPARE_MIB = 500.0, 1.25, 256.0
-"""Of a worker beside the one that serves: as large as that, or this where there is none."""
 _PATIENCE = 6.0
 """Nobody waits for it, and it has the least of the processor."""
-_MIB = 2**20
 
 _log = logging.getLogger(__name__)
 
@@ -94,9 +94,10 @@ class Retries:
         self._is_card_well = False
         """Whether the engine on the card has served since it last died of such a sound."""
         self._now_s = asyncio.get_running_loop().time
+        self._backoff = Backoff(_LOOK_AGAIN_S, _LONGEST_PAUSE_S)
         self._spoken_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._wishes: list[asyncio.Future[None]] = []
+        self._wishes = Wishes()
 
     @property
     def asides(self) -> tuple[SetAsideStatus, ...]:
@@ -104,7 +105,6 @@ class Retries:
         return tuple(
             SetAsideStatus(one.path, round(one.seconds, 1), self._state(one))
             for one in self._asides.values()
-            if not self._is_gone(one)
         )
 
     def add(self, number: int, typed: str, seats: set[Seat]) -> None:
@@ -135,6 +135,8 @@ class Retries:
         self._leave_lost()
         due = [one for one in self._asides.values() if one.is_due and self._may_try(one)]
         for one in due:
+            if not one.is_wished and not self._backoff.is_over(self._now_s()):
+                continue
             if worker := self._worker_for(one):
                 self._begin(one, worker)
                 return
@@ -155,8 +157,7 @@ class Retries:
             raise SwictationError("Nothing is set aside.")
         for one in wished:
             one.is_wished = True
-        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._wishes.append(over)
+        over = self._wishes.add()
         self.tend()
         await over
         if left := [one for one in wished if not one.is_settled]:
@@ -181,8 +182,8 @@ class Retries:
     def on_news(self, event: WorkerReady | WorkerAnswered | WorkerFailed | WorkerGone) -> None:
         """Of the worker of its own."""
         match event:
-            case WorkerReady() if self._try and self._try.worker is self._own:
-                if self._own.is_ready:  # else it is gone again, which is the next news
+            case WorkerReady():  # or it is gone again, which is the next news
+                if self._try and self._try.worker is self._own and self._own.is_ready:
                     self._send(self._try)
             case WorkerAnswered():
                 self.on_answer(event)
@@ -190,8 +191,6 @@ class Retries:
                 self.on_failed(event)
             case WorkerGone():
                 self._on_gone(event, self._own)
-            case _:
-                pass
 
     def on_answer(self, event: WorkerAnswered) -> bool:
         """Whether that was an answer to what is tried."""
@@ -204,8 +203,14 @@ class Retries:
         """Whether that says that the card had no room for what is tried."""
         if self._try is None or self._try.request.number != event.number:
             return False
-        self._fail(self._try.aside)
+        self._is_card_well = False  # until it has served again
+        self._postpone(self._try.aside)
         return True
+
+    def on_sound_gone(self, number: int) -> None:
+        """What was set aside is on disk no more; a try that goes on has its sound already."""
+        if one := self._asides.get(number):
+            one.is_gone = True
 
     def on_gone(self, event: WorkerGone) -> None:
         """One of those that serve."""
@@ -230,17 +235,13 @@ class Retries:
             return card if is_quiet else None
         if not crew.cpu.ready_spec:
             return None
-        if one.is_wished or self._has_room():
+        if one.is_wished or self._crew.has_room:
             return self._own
         return crew.cpu if is_quiet and crew.cpu.is_ready else None
 
     def _is_quiet(self) -> bool:
         """Whether nobody will miss a worker that serves, for the time of a decode."""
         return self._stream.is_done or self._now_s() - self._spoken_s >= _QUIET_S
-
-    def _has_room(self) -> bool:
-        size_mib = _SIZE_FACTOR * (self._crew.cpu.rss_mib or _SIZE_MIB)
-        return psutil.virtual_memory().available >= (size_mib + _SPARE_MIB) * _MIB
 
     def _begin(self, one: Aside, worker: Supervisor) -> None:
         said = one.utterance
@@ -272,13 +273,17 @@ class Retries:
         try:
             samples = self._stream.journal.read(request.first_sample, request.last_sample)
         except AudioLostError:
-            if not tried.aside.is_on_disk:
-                self._post(AudioLost(request.first_sample, request.last_sample))
+            lost, on_disk = (
+                (request.first_sample, request.last_sample),
+                self._span(tried.aside.number),
+            )
+            for gap in without(lost, on_disk):
+                self._post(AudioLost(*gap))
             self._leave(tried.aside.number)
             self._end_try("its sound cannot be read")
-            self._fulfil()
             return
         route = self._card(request.duration_s) if tried.worker is self._crew.gpu else None
+        self._backoff.succeeded()
         tried.worker.send(request, samples, route.piece_samples if route else 0)
 
     def _on_gone(self, event: WorkerGone, worker: Supervisor) -> None:
@@ -294,7 +299,7 @@ class Retries:
         elif event.is_fault and tried.starts < _STARTS and not event.error:
             self._start_own(tried)
         elif event.is_fault:
-            self._fail(tried.aside)
+            self._postpone(tried.aside)
 
     def _bring(self, one: Aside, hypothesis: Hypothesis) -> None:
         """Offer what came; where there are no words in it nothing is missed."""
@@ -311,7 +316,6 @@ class Retries:
         self._stream.delivery.offer(one.number, text, LATE)
         self._note(one, "offered")
         self._end_try("its text is there")
-        self._fulfil()
 
     def _leave(self, number: int) -> None:
         """To the user, with what is on disk of it: `doctor` names it, it is tried no more."""
@@ -321,10 +325,19 @@ class Retries:
         self._note(left, "left")
 
     def _fail(self, one: Aside) -> None:
+        """The engine died on it."""
         one.failed()
-        self._note(one, "waits" if one.waits else "failed")
+        self._end_in_vain(one, "waits" if one.waits else "failed")
+
+    def _postpone(self, one: Aside) -> None:
+        """Nobody could decode it: that says nothing of its sound, and counts as no try."""
+        one.is_wished = False
+        self._backoff.failed(self._now_s())
+        self._end_in_vain(one, "postponed")
+
+    def _end_in_vain(self, one: Aside, state: str) -> None:
+        self._note(one, state)
         self._end_try("it failed")
-        self._fulfil()
 
     def _forget(self, one: Aside, state: str) -> None:
         self._asides.pop(one.number, None)
@@ -337,39 +350,34 @@ class Retries:
 
     def _forget_gone(self) -> None:
         for one in list(self._asides.values()):
-            if self._is_gone(one) and not (self._try and self._try.aside is one):
+            if one.is_gone and not (self._try and self._try.aside is one):
                 self._forget(one, "gone")
-
-    def _is_gone(self, one: Aside) -> bool:
-        return one.is_gone(self._stream.journal.ring_start_sample)
 
     def _leave_lost(self) -> None:
         """What is in memory alone is told when it is overwritten; none of it can be tried then."""
-        begins, spool = self._stream.journal.ring_start_sample, self._stream.spool
+        begins = self._stream.journal.ring_start_sample
         for one in list(self._asides.values()):
             first, last = one.utterance.first_sample, min(begins, one.utterance.last_sample)
-            if gaps := without((first, last), spool.span(one.number) if spool else (0, 0)):
+            if gaps := without((first, last), self._span(one.number)):
                 for gap in gaps:
                     self._post(AudioLost(*gap))
                 self._leave(one.number)
+
+    def _span(self, number: int) -> Span:
+        """Which samples of it are on disk, as far as the spool knows."""
+        return self._stream.spool.span(number) if self._stream.spool else (0, 0)
 
     def _end_try(self, reason: str) -> None:
         tried, self._try = self._try, None
         if tried and tried.worker is self._own:
             self._own.release(reason, 0.0)
+        self._fulfil()
 
     def _fulfil(self, error: SwictationError | None = None) -> None:
         """Answer those who wished for a try, once all they wished for is tried."""
         if any(one.is_wished for one in self._asides.values()):
             return
-        wishes, self._wishes = self._wishes, []
-        for over in wishes:
-            if over.done():  # whoever wished for it has left
-                continue
-            if error:
-                over.set_exception(error)
-            else:
-                over.set_result(None)
+        self._wishes.answer(error)
 
     def _state(self, one: Aside) -> Literal["tried", "pending", "waits"]:
         if self._try and self._try.aside is one:

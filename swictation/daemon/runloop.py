@@ -26,6 +26,7 @@ from swictation.events import (
     RetryNews,
     RingStrained,
     Scanned,
+    SoundGone,
     SourceEnded,
     SpoolFailed,
     SpoolRecovered,
@@ -184,6 +185,9 @@ class RunLoop:
             case SpoolRecovered():
                 _log.info("all audio that waits for its text is on disk again")
                 self._events.write("spool", state="recovered")
+            case SoundGone():
+                if recognition.retries:
+                    recognition.retries.on_sound_gone(event.utterance)
             case RingStrained():
                 recognition.on_strain()
             case ThreadFailed():

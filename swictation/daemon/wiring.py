@@ -26,7 +26,14 @@ from swictation.daemon.retries import Retries
 from swictation.daemon.speech import SpeechThread
 from swictation.daemon.staffing import spare, wants_card
 from swictation.daemon.stream import Stream
-from swictation.events import RingStrained, SpoolFailed, SpoolRecovered, VramRead
+from swictation.events import (
+    RingStrained,
+    SoundGone,
+    SpoolFailed,
+    SpoolRecovered,
+    ThreadFailed,
+    VramRead,
+)
 from swictation.inject.injector import Injector
 from swictation.models.store import ModelLocation
 from swictation.paths import spool_dir
@@ -225,6 +232,8 @@ class Workshop:
             next(self._streams),
             self.settings.spool.max_minutes,
             self._on_spool_problem,
+            lambda utterance: self.inbox.post(SoundGone(utterance)),
+            lambda kind: self.inbox.post(ThreadFailed("spool", kind)),
         )
 
     def _on_spool_problem(self, reason: str) -> None:

@@ -13,18 +13,10 @@ from shlex import quote
 
 import msgspec
 
+from swictation.audio.spoolfile import HEADER_BYTES, LOCK
 from swictation.doctor.finding import Finding, Subject
 from swictation.paths import spool_dir
 from swictation.types import SAMPLE_RATE_HZ
-
-_WAV_HEADER_BYTES = 44
-_LOCK = "lock"
-_REPAIR = (
-    "python3 -c \"import sys, wave; raw = open(sys.argv[1], 'rb').read()[44:];"
-    " new = wave.open(sys.argv[1], 'wb'); new.setparams((1, 2, 16000, 0, 'NONE', ''));"
-    ' new.writeframes(raw[: len(raw) // 2 * 2]); new.close()" {} && swictation doctor --quick'
-)
-"""Gives a sound another header: what lies behind it has one form, whatever became of the first."""
 
 
 class Unusable(msgspec.Struct, frozen=True):
@@ -119,7 +111,7 @@ def _set_aside(note: Path) -> SetAside | None:
         return None
     if told is None or told.is_offered:
         return None
-    seconds = max(0, size - _WAV_HEADER_BYTES) / (2 * SAMPLE_RATE_HZ)
+    seconds = max(0, size - HEADER_BYTES) / (2 * SAMPLE_RATE_HZ)
     return SetAside(sound, seconds, told.is_tried_again)
 
 
@@ -142,7 +134,7 @@ class _Line(msgspec.Struct, frozen=True, rename="kebab"):
 def _is_locked(folder: Path) -> bool:
     """Whether a living process holds the folder; a folder without a lock has no owner."""
     try:
-        with (folder / _LOCK).open("rb") as lock:
+        with (folder / LOCK).open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -169,7 +161,7 @@ def _measured(folder: Path) -> Leftover:
             unusable.append(found)
         else:
             sounds.append(path)
-            sizes.append(status.st_size - _WAV_HEADER_BYTES)
+            sizes.append(status.st_size - HEADER_BYTES)
     seconds = sum(sizes) / (2 * SAMPLE_RATE_HZ)
     named = tuple(sounds) if unusable else ()
     return Leftover(folder, len(sounds), seconds, named, tuple(unusable))
@@ -183,15 +175,12 @@ def _unusable(path: Path, status: os.stat_result) -> Unusable | None:
     if not stat.S_ISREG(status.st_mode):
         kind = "a link" if stat.S_ISLNK(status.st_mode) else "no file"
         return Unusable(path, f"is {kind} where a sound should be: not followed", f"rm {place}")
-    if status.st_size <= _WAV_HEADER_BYTES:
+    if status.st_size <= HEADER_BYTES:
         return Unusable(path, "holds no sound", f"rm {place}")
     try:
-        with path.open("rb") as file:
-            header = file.read(_WAV_HEADER_BYTES)
+        path.open("rb").close()
     except OSError:
         return _foreign(path)
-    if header[:4] + header[8:16] + header[36:40] != b"RIFFWAVEfmt data":
-        return Unusable(path, "has a damaged header", _REPAIR.format(place))
     return None
 
 

@@ -8,13 +8,8 @@ from swictation.models import hashes
 from swictation.models.spec import ModelFile
 
 
-def check_sizes(folder: Path, files: Iterable[ModelFile]) -> list[str]:
-    """What is wrong with the files by presence and size; one line a file."""
-    return [line for file in files if (line := _size_problem(folder, file))]
-
-
 def check_quickly(folder: Path, files: Iterable[ModelFile]) -> list[str]:
-    """The same, and what is known of the bytes since they were last read; reads nothing."""
+    """What is wrong by size, and by what is known of the bytes from earlier; reads nothing."""
     files = tuple(files)
     known = hashes.known(folder, (file.name for file in files))
     return [

@@ -1,4 +1,4 @@
-"""What a file's hash was when it was last read: not to read gigabytes anew at each start.
+"""What a file's hash was when it was last read: not to read gigabytes again at each start.
 
 A file counts as unchanged while its size, its inode and both of its times are what they were. The
 time of the inode's own change (ctime) is set by the kernel at every write, also where a program

@@ -4,7 +4,7 @@ As a program (`python -m swictation.models.hub CONNECT_S REPO REVISION FOLDER FI
 the helper that fetches, and prints the commit: the library's settings are the environment's
 (endpoint, offline mode, proxies, token). The files are those that we name, and none may be larger
 than the bytes told, whatever the hub, its redirects and their headers say. The library's own
-downloads begin anew in every process; here a file grows as `NAME.KEY.part`, and the next process
+downloads begin again in every process; here a file grows as `NAME.KEY.part`, and the next process
 goes on where this one was killed.
 """
 

@@ -11,14 +11,7 @@ from swictation.types import AllocatorFigures, FailureKind, Seat, Tier, VramSnap
 from swictation.vram import stops, work
 from swictation.vram.admission import Admission
 from swictation.vram.breaker import Breaker
-from swictation.vram.effects import (
-    Effect,
-    Foreseen,
-    LevelChanged,
-    PlaceAsr,
-    StopGpu,
-    Verdict,
-)
+from swictation.vram.effects import Effect, Foreseen, LevelChanged, PlaceAsr, StopGpu, Verdict
 from swictation.vram.mind import CpuState, Mind
 from swictation.vram.modes import Mode, Modes, why_not_gpu
 from swictation.vram.policy import Decision, Level

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Literal
 
 import msgspec
+import psutil
 
 from swictation.build import was_updated_under
 from swictation.config.settings import WorkerSettings
@@ -20,6 +21,10 @@ from swictation.worker.supervisor import Supervisor
 
 _IMPORT_SHARE = 0.75
 """Of the time that a worker's start may take: in what is left it is begun by exec."""
+
+_SIZE_MIB, _SIZE_FACTOR, _SPARE_MIB = 500.0, 1.25, 256.0
+"""Of a worker beside the one that serves: as large as that, or this where there is none."""
+_MIB = 2**20
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -120,6 +125,12 @@ class Crew:
     def is_bloated(self) -> bool:
         """Whether the worker on the processor has outgrown its limit."""
         return self.cpu.is_bloated
+
+    @property
+    def has_room(self) -> bool:
+        """Whether there is memory for one more worker on the processor."""
+        size_mib = _SIZE_FACTOR * (self.cpu.rss_mib or _SIZE_MIB)
+        return psutil.virtual_memory().available >= (size_mib + _SPARE_MIB) * _MIB
 
     @property
     def pids(self) -> list[int]:

@@ -32,6 +32,7 @@ from desktop.notified import Notified
 from desktop.x11 import Screen
 from fakes.scripted_engine.program import Program
 from fakes.scripted_engine.sound import make_scene, ticking
+from fakes.words import is_dealt_out
 from swictation.types import SAMPLE_RATE_HZ
 
 MOMENTS = {"speech": ("speech_started", 1), "commit": ("commit", 1), "next": ("speech_started", 2)}
@@ -73,15 +74,15 @@ class Ending:
 
     @property
     def faults(self) -> list[str]:
-        said, there = self.composed.split(), [*self.field.split(), *self.pasted.split()]
-        lost, odd = Counter(said) - Counter(there), Counter(there) - Counter(said)
-        _rejoin(lost, odd)
+        said, field, pasted = self.composed.split(), self.field.split(), self.pasted.split()
+        there = Counter(field) + Counter(pasted)
+        lost, odd = Counter(said) - there, there - Counter(said)
         told = "\n".join(self.notices)
         found = {
             "nothing was said": not said,
             f"in neither window: {sorted(lost.elements())}": lost,
             f"too much: {sorted(odd.elements())}": odd,
-            "not in order": not (_in_order(said, self.field) and _in_order(said, self.pasted)),
+            "not in order": not (lost or odd or is_dealt_out(said, field, pasted)),
             "a command was run": self.has_run,
             "the clipboard was typed": self.old.strip() in f"{self.field} {self.pasted}",
             "held, and no reason given": self.held and not self.reason,
@@ -93,24 +94,6 @@ class Ending:
             "a bug": "Traceback" in self.log or "this is a bug" in self.log,
         }
         return [what for what, is_so in found.items() if is_so]
-
-
-def _rejoin(lost: Counter[str], odd: Counter[str]) -> None:
-    """A word of which each window has a part is not lost."""
-    for word in list(lost):
-        for at in range(1, len(word)):
-            if odd[word[:at]] and odd[word[at:]]:
-                odd.subtract((word[:at], word[at:]))
-                lost.subtract((word,))
-                break
-    for counter in (lost, odd):
-        for word in [word for word in counter if not counter[word]]:
-            del counter[word]
-
-
-def _in_order(said: list[str], text: str) -> bool:
-    places = [said.index(word) for word in text.split() if word in said]
-    return places == sorted(places)
 
 
 def every() -> list[Cell]:

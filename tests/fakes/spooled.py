@@ -22,8 +22,9 @@ class Spooled:
 
     def __init__(self, root, max_minutes=60.0, ring_s=120.0, is_there=True):
         self.folder = secured(root) if is_there else SpoolFolder(root)
-        self.problems = []
-        self.spool = Spool(self.folder, 0, max_minutes, self.problems.append)
+        self.problems, self.gone, self.failures = [], [], []
+        told = (self.problems.append, self.gone.append, self.failures.append)
+        self.spool = Spool(self.folder, 0, max_minutes, *told)
         self.journal = Journal(ring_s, self.spool.read_back)
         self.spool.start(self.journal, lambda: self.journal.end_sample)
 

@@ -29,6 +29,11 @@ _BLOCK = 1600
 _WORD = re.compile(r"w\d{5}")
 
 
+def words_in(text: str) -> list[str]:
+    """The words of a scene in it."""
+    return _WORD.findall(text.lower())
+
+
 class Played:
     """A source that gives a scene as fast as it is taken, then waits as a microphone does."""
 
@@ -116,12 +121,12 @@ class Dictating:
     @property
     def typed(self) -> list[str]:
         """The words in the window, in order."""
-        return _WORD.findall(self.windows.fields["editor"].lower())
+        return words_in(self.windows.fields["editor"])
 
     @property
     def held(self) -> list[str]:
         """The words that wait for `paste-last`."""
-        return _WORD.findall(self.stream.delivery.held.whole.lower())
+        return words_in(self.stream.delivery.held.whole)
 
     def told(self, event: str, **fields: object) -> list[dict[str, object]]:
         """The events of that name with these fields."""

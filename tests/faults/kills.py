@@ -23,7 +23,7 @@ from typing import Any
 
 from fakes.scripted_engine.program import HERE
 from fakes.scripted_engine.sound import Scene, make_scene, repeated
-from faults.dictating import Dictating
+from faults.dictating import Dictating, words_in
 from swictation.doctor.leftovers import set_aside
 from swictation.paths import spool_dir
 
@@ -115,10 +115,6 @@ def _is_anything_due(desk: Dictating) -> bool:
     return any(one.is_due for one in desk.retries._asides.values())
 
 
-def _told_by_doctor() -> set[str]:
-    return {str(found.path) for found in set_aside(spool_dir())}
-
-
 def _named_by_doctor() -> set[str]:
     return {str(found.path) for found in set_aside(spool_dir())}
 
@@ -130,8 +126,9 @@ def _named(desk: Dictating) -> set[str]:
 
 def _toll(desk: Dictating, seconds: float) -> Toll:
     typed, held = Counter(desk.typed), Counter(desk.held)
-    numbers = [int(Path(path).stem.rpartition("-")[2]) for path in _named(desk)]
-    kept = {word for n in numbers for word in desk.scene.said(n).split()} - typed.keys()
+    asides = desk.retries._asides.values()
+    brought = {word for one in asides for word in words_in(one.typed)}
+    kept = {word for one in asides for word in words_in(desk.scene.said(one.number))} - brought
     words = {word.text.strip() for word in desk.scene.words}
     everywhere = typed + held
     states = Counter(str(fields["state"]) for fields in desk.told("retry"))

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+from dbus_fast.aio import MessageBus
+from dbus_fast.service import ServiceInterface, method
 
 from fakes.bus import PrivateBus, until
 from fakes.client import client, run
 from fakes.controls import daemon
 from swictation.control.status import AudioStatus, Degraded, Held, SetAsideStatus
-from swictation.control.wire import BUS_NAME
+from swictation.control.wire import BUS_NAME, INTERFACE, PATH
 from swictation.errors import NothingRecorded
 
 pytestmark = pytest.mark.process
@@ -318,5 +320,35 @@ def test_a_daemon_of_an_unknown_version_is_named_so(session_bus: PrivateBus):
             code, _, err = await swictation("status")
             assert code == 1
             assert "another version" in err
+
+    run(test)
+
+
+class _Stranger(ServiceInterface):
+    """A daemon whose methods answer something else."""
+
+    def __init__(self) -> None:
+        super().__init__(INTERFACE)
+
+    @method(name="PasteLast")
+    def paste_last(self) -> "s":  # noqa: F821 - a D-Bus signature
+        return "two"
+
+    @method(name="Retry")
+    def retry(self) -> "":  # noqa: F722 - a D-Bus signature
+        pass
+
+
+@pytest.mark.parametrize("command", ["paste-last", "retry"])
+def test_an_answer_that_is_no_number_is_another_version(session_bus: PrivateBus, command: str):
+    async def test() -> None:
+        bus = await MessageBus(bus_address=session_bus.address).connect()
+        bus.export(PATH, _Stranger())
+        await bus.request_name(BUS_NAME)
+        code, out, err = await swictation(command)
+        bus.disconnect()
+        assert (code, out) == (1, "")
+        assert "another version" in err
+        assert "Traceback" not in err
 
     run(test)

@@ -1,14 +1,14 @@
 """Where the sound is on which an engine died twice, and when it goes: never before its text."""
 
+import os
 import shutil
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from faults.pairs import all_tried, said, states
-from swictation.daemon.aside import Aside
-from swictation.daemon.stream import Utterance
 from swictation.doctor.leftovers import find, set_aside
 from swictation.errors import SwictationError
 from swictation.events import WorkerReady
@@ -43,11 +43,34 @@ def test_sound_that_the_user_has_taken_is_named_no_more(dictating):
         await all_tried(desk, "failed")
         (named,) = desk.retries.asides
         Path(named.path).unlink()
-        assert not desk.retries.asides
+        await desk.until(lambda: not desk.retries.asides)
         await desk.dictate()
+        assert not Path(named.path).exists()
         assert states(desk) == ["begun", "failed", "gone"]
 
     dictating(test, u1=3)
+
+
+def test_the_run_loop_never_asks_the_disk_for_it(dictating, monkeypatch):
+    """A disk that does not answer would hold up all that is dictated."""
+    asked = []
+    real = os.stat
+
+    def stat(path, *args, **options):
+        if threading.current_thread() is threading.main_thread() and ".wav" in str(path):
+            asked.append(path)
+        return real(path, *args, **options)
+
+    async def test(desk):
+        monkeypatch.setattr(os, "stat", stat)
+        await desk.dictate()
+        await all_tried(desk, "failed")
+        await desk.dictate()
+        await all_tried(desk, "waits")
+        assert desk.retries.asides
+        assert not asked
+
+    dictating(test, u1=4)
 
 
 def test_what_is_cancelled_is_not_tried_and_its_sound_goes(dictating):
@@ -175,9 +198,3 @@ def test_it_is_written_again_when_its_folder_was_removed(dictating):
         await desk.eventually(lambda: Path(named.path).exists())
 
     dictating(test, u1=3)
-
-
-def test_a_disk_that_does_not_tell_has_taken_nothing():
-    where = "/" + 300 * "x"  # which the file system refuses to look for
-    one = Aside(1, Utterance(0, 0, 16_000, kept_at=where), "", set(), lambda: where)
-    assert not one.is_gone(16_000)

@@ -11,10 +11,12 @@ import pytest
 from fakes.scripted_engine.sound import make_scene, repeated
 from faults.cell import settings_for
 from faults.pairs import SCENE, all_tried, dies, said, states
+from swictation.backoff import Backoff
 from swictation.config.settings import FeedbackSettings
 from swictation.daemon.feedback import Feedback
 from swictation.doctor.leftovers import find, set_aside
 from swictation.errors import SwictationError
+from swictation.events import WorkerFailed
 from swictation.paths import spool_dir
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
@@ -174,12 +176,56 @@ def test_workers_that_are_killed_at_each_load_are_not_started_for_ever(dictating
 
     async def test(desk):
         await desk.dictate()
-        await all_tried(desk, "failed")
+        await all_tried(desk, "postponed")
+        assert not desk.held
+        await all_tried(desk, "offered")
+        assert states(desk) == ["begun", "postponed", "begun", "offered"]
+        assert desk.held == said(desk, 1)
+
+    dictating(test, *loads, u1=2)
+
+
+def test_tries_that_nobody_was_asked_for_use_up_none(dictating):
+    """Killed at each load, as an OOM killer does: once it is over the sound is tried."""
+    loads = [{"kind": "signal", "on": "load", "generation": 4 + n} for n in range(6)]
+
+    async def test(desk):
         await desk.dictate()
+        desk.retries._backoff = Backoff(0.1, 0.1)
+        await desk.until(lambda: states(desk).count("postponed") == 2)
+        assert [aside.state for aside in desk.retries.asides] == ["pending"]
         await all_tried(desk, "offered")
         assert desk.held == said(desk, 1)
 
     dictating(test, *loads, u1=2)
+
+
+def test_who_wishes_for_a_try_that_nobody_can_make_is_told(dictating):
+    loads = [{"kind": "signal", "on": "load", "generation": 5 + n} for n in range(3)]
+
+    async def test(desk):
+        await desk.dictate()
+        await all_tried(desk, "failed")
+        with pytest.raises(SwictationError, match="still set aside"):
+            await desk.dictation.retry()
+        assert states(desk)[-1] == "postponed"
+        (named,) = desk.retries.asides
+        assert named.state == "pending"
+
+    dictating(test, *loads, u1=3)
+
+
+def test_a_card_without_room_uses_up_no_try(dictating):
+    async def test(desk):
+        await desk.dictate()
+        await all_tried(desk, "failed")
+        (aside,) = desk.retries._asides.values()
+        desk.retries._begin(aside, desk.engines.crew.cpu)
+        number = desk.retries._try.request.number
+        assert desk.retries.on_failed(WorkerFailed(9, number, "oom"))
+        assert (aside.tries, states(desk)[-1]) == (1, "postponed")
+
+    dictating(test, u1=3)
 
 
 def test_a_retry_disturbs_nobody_who_dictates_meanwhile(dictating, tmp_path):

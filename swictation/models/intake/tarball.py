@@ -19,7 +19,7 @@ import msgspec
 from swictation.errors import ModelError
 from swictation.models.intake.door import COPY_BYTES, open_given, shown
 
-AGAIN = "fetch or copy that file anew"
+AGAIN = "fetch or copy that file again"
 OTHER = "take another model: swictation model list"
 
 _BLOCK = 512
