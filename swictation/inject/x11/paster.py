@@ -7,8 +7,8 @@ import msgspec
 from swictation.inject.x11.barrier import Barrier
 from swictation.inject.x11.clipboard import Clipboard
 from swictation.inject.x11.connection import Connection, Property
-from swictation.inject.x11.focus import FOCUS_RETURN_S, MOVED, Focus
-from swictation.inject.x11.keys.keyboard import Keyboard
+from swictation.inject.x11.focus import Focus
+from swictation.inject.x11.keys.keyboard import WHY_NOT, Keyboard
 from swictation.inject.x11.ledger import Ledger, Refused, Unproven
 from swictation.inject.x11.pastekey import PasteKey
 from swictation.inject.x11.programs import is_stopped
@@ -335,19 +335,9 @@ class Paster:
         def claim() -> None:
             ledger.claim(characters)
 
-        answers: list[str] = []
-
-        def pressed() -> bool:
-            answers.append(self._keyboard.press([keys], focus, group, claim, caps_lock=True))
-            return answers[-1] != "moved"
-
-        self._x.pump(pressed, FOCUS_RETURN_S, poll_s=0.01)
-        if answers[-1] == "held":
-            self._keyboard.wait_for_release()
-            self._x.pump(pressed, FOCUS_RETURN_S, poll_s=0.01)
-        if answers[-1] != "pressed":
-            reasons = {"moved": MOVED, "held": "a modifier key is held"}
-            raise Refused(reasons.get(answers[-1], "the keyboard layout changed meanwhile"))
+        answer = self._keyboard.press_soon([keys], focus, group, claim, caps_lock=True)
+        if answer != "pressed":
+            raise Refused(WHY_NOT[answer])
 
     def _finish(self, focus: Focus) -> bool | None:
         """The text was fetched: see it read, as often as this client does for one paste.
