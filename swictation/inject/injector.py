@@ -16,8 +16,9 @@ class Injection(msgspec.Struct, frozen=True):
 
     "unproven": the window has been told to take `text[confirmed:sent]` and has not taken it. It
     may do so at any time, as long as it lives; `text[sent:]` was not sent. `proof` is done when
-    that is decided: True if the window took it, False once it surely never will. Until then
-    nothing else goes to that window, and nothing else is put where it may look for the text.
+    that is decided: True if the window took it, False once it surely never will, cancelled if that
+    will never be known. Until then nothing else goes to that window, and nothing else is put where
+    it may look for the text.
     """
 
     outcome: Outcome

@@ -148,7 +148,10 @@ class X11Injector:
 
         def tell(decided: "Future[bool]") -> None:
             with contextlib.suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(_decide, mine, decided.result())
+                if decided.cancelled():
+                    loop.call_soon_threadsafe(mine.cancel)
+                else:
+                    loop.call_soon_threadsafe(_decide, mine, decided.result())
 
         proof.add_done_callback(tell)
         return mine

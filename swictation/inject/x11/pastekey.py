@@ -7,7 +7,12 @@ from typing import Literal
 from swictation.inject.x11.barrier import Barrier
 from swictation.inject.x11.connection import Connection
 from swictation.inject.x11.focus import Focus
-from swictation.inject.x11.programs import answers_for_itself, is_stopped, process_of
+from swictation.inject.x11.programs import (
+    answers_for_itself,
+    is_busy,
+    is_stopped,
+    process_of,
+)
 from swictation.inject.x11.selection import Selection
 
 State = Literal["unread", "fetched", "spent"]
@@ -71,6 +76,20 @@ class PasteKey:
         if self.focus.answers_ping:
             self._ping = self._barrier.ping(self.focus)
 
+    def reads_on(self) -> bool:
+        """Whether its client, which was given the text, may not be through with it.
+
+        Some read the text as they look at the key and once more as they handle it: Chromium, whose
+        page may be busy in between. After a second reading, or the pong of a window that proves
+        what it handles, only a stop stands in the way.
+        """
+        pid, offer = self.focus.pid, self._selection.offer
+        if is_stopped(pid):
+            return True
+        if offer is None or offer.reads.get(self.focus.client, 0) > 1:
+            return False
+        return not (self.focus.answers_ping and self._proves_keys()) and is_busy(pid)
+
     @property
     def due_s(self) -> float | None:
         """When `state` may change without an event."""
@@ -109,10 +128,17 @@ class PasteKey:
                 self._selection.offer.is_withdrawn = True
             self.decide(False)
 
-    def decide(self, arrived: bool) -> None:
-        """Say what became of the text, unless that was said."""
-        if not self.proof.done():
+    def decide(self, arrived: bool | None) -> None:
+        """Say what became of the text, unless that was said; None if that will never be known."""
+        if arrived is None:
+            self.proof.cancel()
+        elif not self.proof.done():
             self.proof.set_result(arrived)
+
+    @property
+    def has_arrived(self) -> bool:
+        """Whether the text may be in the window, once the proof is done."""
+        return self.proof.cancelled() or self.proof.result()
 
     def close(self) -> None:
         """It is spent, or nobody looks after it any more."""
@@ -126,7 +152,7 @@ class PasteKey:
             is_awake = self._barrier.has_answered(self.focus, self._ping)
         else:
             is_awake = time.monotonic() >= self._paused_s
-        if not is_awake or is_stopped(self.focus.pid):
+        if not is_awake or self.reads_on():
             self._paused_s = time.monotonic() + _POLL_S
             return True
         self._paused_s = None
@@ -141,6 +167,12 @@ class PasteKey:
             self._is_orphan = pid != 0 and process_of(self._x, self.focus.client) == pid
         return not self._is_orphan
 
+    def _proves_keys(self) -> bool:
+        """Whether its pongs prove that it has handled the keys before."""
+        if self._proves is None:
+            self._proves = answers_for_itself(self.focus.pid)
+        return self._proves
+
     def _has_passed(self) -> bool:
         """Whether the window let the key pass, as its pongs prove.
 
@@ -149,9 +181,7 @@ class PasteKey:
         """
         if self._ping is None or not self._barrier.has_answered(self.focus, self._ping):
             return False
-        if self._proves is None:
-            self._proves = answers_for_itself(self.focus.pid)
-        if not self._proves:
+        if not self._proves_keys():
             return False
         now_s = time.monotonic()
         if self._is_last_ping:

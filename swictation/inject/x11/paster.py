@@ -9,12 +9,14 @@ from swictation.inject.x11.clipboard import Clipboard
 from swictation.inject.x11.connection import Connection, Property
 from swictation.inject.x11.focus import Focus
 from swictation.inject.x11.keys.keyboard import WHY_NOT, Keyboard
-from swictation.inject.x11.ledger import Ledger, Refused, Unproven
+from swictation.inject.x11.ledger import Halted, Ledger, Refused, Unproven
 from swictation.inject.x11.pastekey import PasteKey
-from swictation.inject.x11.programs import is_stopped
+from swictation.inject.x11.programs import has_pages
 from swictation.inject.x11.selection import HINT, Content, Offer, Selection
 
 NOT_TAKEN = "the window has not taken the text yet"
+_TAKING = "the window stopped while it took the text"
+_LOOKED = "the window looked at the text and may not have taken it"
 
 _FETCH_S = 2.5
 """A window that hangs for a second still gets its text before anybody is told."""
@@ -92,7 +94,7 @@ class Paster:
         """Paste `text`; returns once the focused client has fetched it.
 
         Raises `Refused` while it has surely not arrived (`try_other` where keys may do),
-        `Unproven` where it may come yet.
+        `Unproven` where it may come yet, `Halted` where nobody will ever know.
         """
         if self._key:
             raise Refused("the clipboard is still another window's", try_other=True)
@@ -203,10 +205,11 @@ class Paster:
             return
         state = key.state()
         if state == "fetched":
-            if self._finish(key.focus) is None:
+            is_proven = self._finish(key)
+            if is_proven is None:
                 key.pause()
                 return
-            key.decide(True)
+            key.decide(True if is_proven else None)
         if state != "unread":
             self._forget_key()
 
@@ -216,7 +219,7 @@ class Paster:
         if key is None:
             return
         key.close()
-        if not key.proof.result():
+        if not key.has_arrived:
             self.give_back()
 
     def _payload(self, text: str) -> Content:
@@ -303,14 +306,15 @@ class Paster:
         self._x.pump(decided, _FETCH_S, poll_s=_POLL_S)
         state = key.state()
         if state == "fetched":
-            is_proven = self._finish(focus)
+            is_proven = self._finish(key)
             if is_proven is None:
                 key.pause()
-                raise Unproven("the window stopped while it took the text", key.proof)
-            key.decide(True)
+                raise Unproven(_TAKING, key.proof)
+            key.decide(True if is_proven else None)
             self._forget_key()
-            if is_proven:
-                ledger.prove()
+            if not is_proven:
+                raise Halted(_LOOKED)
+            ledger.prove()
             return True
         if key.proof.done() or state == "spent":  # by a copy, the window's end, or a pong
             was_closed = self._barrier.is_gone(focus)
@@ -339,13 +343,15 @@ class Paster:
         if answer != "pressed":
             raise Refused(WHY_NOT[answer])
 
-    def _finish(self, focus: Focus) -> bool | None:
-        """The text was fetched: see it read, as often as this client does for one paste.
+    def _finish(self, key: PasteKey) -> bool | None:
+        """The text was fetched: see it read, as often as the client of `key` does for one paste.
 
         Chromium looks at the text once before it reads it for good, and drops the paste if the
-        clipboard changed in between; it keeps asking for targets meanwhile. False if it read
-        less than it used to, None while it has stopped.
+        clipboard changed in between; it keeps asking for targets meanwhile. So one reading is
+        no habit where pages are. False if it read less than it used to, None while it has
+        stopped or is busy.
         """
+        focus = key.focus
         served = self._selection.offer or Offer({})
         first_s = time.monotonic()
 
@@ -362,13 +368,19 @@ class Paster:
         self._x.pump(lambda: not served.unread, _READ_S)
         if focus.answers_ping and self._barrier.cross(focus) == "silent":
             return None
-        if is_stopped(focus.pid):
+        if not self._x.pump(lambda: not key.reads_on(), _AGAIN_S, poll_s=_POLL_S):
             return None
-        if len(self._reads) >= _MAX_HABITS:
-            self._reads.clear()
-        self._reads[who] = served.reads.get(focus.client, 1)
+        done = done or read_again()
+        self._learn(who, served.reads.get(focus.client, 1), focus.pid)
         if self._loan:
             wait_s = _GIVE_BACK_S if done else _GIVE_BACK_LATEST_S
             self._loan.due_s = time.monotonic() + wait_s
             self._loan.latest_s = self._loan.due_s + _GIVE_BACK_LATEST_S
         return done
+
+    def _learn(self, who: tuple[int, tuple[str, ...]], reads: int, pid: int) -> None:
+        if reads == 1 and has_pages(pid):
+            return
+        if len(self._reads) >= _MAX_HABITS:
+            self._reads.clear()
+        self._reads[who] = reads

@@ -53,12 +53,18 @@ def answers_for_itself(pid: int) -> bool:
         return False
     if any(name in mapped for name in _ENGINES) or not any(name in mapped for name in _TOOLKITS):
         return False
-    return not any(_pages(pid))
+    return not has_pages(pid)
 
 
 def is_stopped(pid: int) -> bool:
     """Whether it, or the process of a page of it, was stopped from outside."""
     return any(_status(each).get("State", "").startswith("T") for each in (pid, *_pages(pid)))
+
+
+def is_busy(pid: int) -> bool:
+    """Whether it, or the process of a page of it, is not waiting for anything just now."""
+    states = (_status(each).get("State", "S") for each in (pid, *_pages(pid)))
+    return any(state.startswith(("R", "D", "T", "t")) for state in states)
 
 
 def times_slept(pid: int) -> tuple[bool, int]:
@@ -79,6 +85,11 @@ def _status(pid: int) -> dict[str, str]:
         return {}
     parts = [line.partition(":") for line in lines]
     return {name: value.strip() for name, _, value in parts}
+
+
+def has_pages(pid: int) -> bool:
+    """Whether it is of the kind of a browser."""
+    return any(_pages(pid))
 
 
 def _pages(pid: int) -> Iterator[int]:
