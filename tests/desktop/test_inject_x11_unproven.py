@@ -255,42 +255,6 @@ def test_a_page_that_hangs_is_not_proven_by_its_browser(stage):
     assert eventually(stage.clipboard, OLD) == OLD
 
 
-def test_a_program_that_thinks_between_two_looks_gets_the_text_at_both(stage):
-    """No stop, no pong: that it has looked once does not say that it is through."""
-    field = field_of(stage, "tktwice")
-
-    async def scene():
-        injection = await unproven(pasting(stage), "for both looks")
-        assert await decided(injection.proof) is True
-
-    asyncio.run(scene())
-    assert field.settles_on("for both looks") == "for both looks"
-    assert eventually(stage.clipboard, OLD) == OLD
-
-
-@pytest.mark.parametrize("order", ["think-at-key", "think-at-paste"])
-def test_a_look_of_the_browser_does_not_count_for_its_page(stage, order):
-    """It looks at the text before its busy page has handled the key; some pastes it then drops."""
-    field = field_of(stage, "chromium")
-    field.do(order)
-
-    async def scene():
-        arrived = ""
-        for text in ("one ", "two "):
-            injection = await pasting(stage).inject(text)
-            if injection.proof:
-                await asyncio.wait({injection.proof}, timeout=GUARD_S)
-                taken = not injection.proof.cancelled() and injection.proof.result()
-            else:
-                taken = injection.outcome == "confirmed"
-            arrived += text if taken else ""
-        return arrived
-
-    arrived = asyncio.run(scene())
-    assert eventually(stage.clipboard, OLD) == OLD
-    assert field.settles_on(arrived, 2) == arrived
-
-
 def test_who_copies_meanwhile_keeps_what_he_copied(stage):
     field = field_of(stage, "tk")
 

@@ -28,6 +28,7 @@ _QUIET_S = 0.1
 """Chromium asks about 17 times for one paste; the next text waits until it is through."""
 _GIVE_BACK_S = 0.5
 _GIVE_BACK_LATEST_S = 3.0
+_LATE_S = 5.0
 _POLL_S = 0.02
 
 _RESERVE_TRIES = 4
@@ -87,6 +88,8 @@ class Paster:
         self._clipboard = clipboard
         self._loan: _Loan | None = None
         self._key: PasteKey | None = None
+        self._passed = 0
+        """Who let the key before pass, as its pongs prove; some handle it later all the same."""
         self._reads: dict[tuple[int, tuple[str, ...]], int] = {}
         """How often a client was seen to read one paste."""
 
@@ -176,9 +179,11 @@ class Paster:
             return
         loan, self._loan = self._loan, None
         if loan is None or self._selection.offer is None:
-            return
+            return  # the user's own copy is not for us to keep back
         if not loan.old or not self._selection.take(loan.old):
             self._selection.drop()
+        elif self._passed:
+            self._selection.bar(self._passed, _LATE_S)
 
     def close(self) -> Content:
         """Settle; what the user had, if it is this program that still serves it.
@@ -211,6 +216,7 @@ class Paster:
                 return
             key.decide(True if is_proven else None)
         if state != "unread":
+            self._passed = key.focus.client if state == "spent" else 0
             self._forget_key()
 
     def _forget_key(self) -> None:
@@ -288,8 +294,12 @@ class Paster:
 
     def _before_key(self, focus: Focus) -> None:
         """Let those who fetch every new clipboard do so first: that proves no paste."""
-        if focus.answers_ping and self._barrier.cross(focus) != "crossed":
-            raise Refused("the window does not answer")
+        if not focus.answers_ping:
+            return
+        self._settle(focus)
+        if self._loan and self._selection.offer and focus.client in self._selection.offer.asked_s:
+            self._let_read(self._loan)
+            self._settle(focus)
 
     def _press(self, chord: Chord, focus: Focus, ledger: Ledger, characters: int) -> bool:
         """Press one shortcut; True once the text was fetched, False if the key is spent."""
@@ -297,6 +307,7 @@ class Paster:
         if offer is None:
             raise Refused("another program took the clipboard", try_other=True)
         offer.reads.clear()
+        self._passed = 0
         self._press_keys(chord, focus, ledger, characters)
         self._key = key = PasteKey(self._x, self._barrier, self._selection, focus)
 
@@ -320,6 +331,7 @@ class Paster:
             was_closed = self._barrier.is_gone(focus)
             was_copied = self._selection.offer is None
             if state == "spent":
+                self._passed = focus.client
                 self._key = None
                 key.close()
             ledger.withdraw()

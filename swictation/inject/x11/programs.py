@@ -21,6 +21,9 @@ _TOOLKITS = ("libgtk-3.so", "libgtk-4.so", "libQt5Gui.so", "libQt6Gui.so")
 _ENGINES = ("libxul.so", "libwebkit", "libjavascriptcore", "WebEngine", "libcef.so", "libjvm.so")
 """Where a page, or another thread, handles the key, and the ping is answered elsewhere."""
 
+_INPUT_METHODS = ("ibus", "fcitx", "im-xim.so")
+"""They have the key first, in another process, and bring it back after the ping was answered."""
+
 _CHILDREN = ("--type=", "-contentproc", "WebKitWebProcess", "QtWebEngineProcess")
 """How browsers name the processes that handle the keys of their pages."""
 
@@ -36,12 +39,16 @@ def process_of(x: Connection, client: int) -> int:
 
 
 def holds_terminal(pid: int) -> bool:
-    """Whether it has the master of a pseudo-terminal: then it is a terminal."""
-    with suppress(OSError):
-        for entry in (_PROC / str(pid) / "fd").iterdir():
-            with suppress(OSError):
-                if entry.readlink().name == "ptmx":
-                    return True
+    """Whether it has the master of a pseudo-terminal: then it is a terminal.
+
+    Editors that are browsers underneath have it in a process beside their pages.
+    """
+    for each in (pid, *_pages(pid)):
+        with suppress(OSError):
+            for entry in (_PROC / str(each) / "fd").iterdir():
+                with suppress(OSError):
+                    if entry.readlink().name == "ptmx":
+                        return True
     return False
 
 
@@ -51,7 +58,9 @@ def answers_for_itself(pid: int) -> bool:
         mapped = (_PROC / str(pid) / "maps").read_text(errors="replace")
     except OSError:
         return False
-    if any(name in mapped for name in _ENGINES) or not any(name in mapped for name in _TOOLKITS):
+    if any(name in mapped for name in (*_ENGINES, *_INPUT_METHODS)) or not any(
+        name in mapped for name in _TOOLKITS
+    ):
         return False
     return not has_pages(pid)
 

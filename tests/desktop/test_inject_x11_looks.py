@@ -1,0 +1,88 @@
+"""Programs that look at the clipboard when nobody expects it: a look proves no arrival."""
+
+import asyncio
+
+import pytest
+
+from . import x11
+from .cells import Stage, eventually, stages_for_many
+from .test_inject_x11_unproven import GUARD_S, OLD, copied, decided, field_of, pasting, unproven
+
+pytestmark = [
+    pytest.mark.desktop,
+    pytest.mark.skipif(bool(x11.missing()), reason=f"{x11.missing()} is not installed"),
+]
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind():
+    """The stage outlives a test: what it leaves is looked for when it is taken down."""
+
+
+@pytest.fixture(scope="module")
+def stages():
+    with stages_for_many() as stage:
+        yield stage
+
+
+@pytest.fixture
+def stage(stages):
+    stage = stages(Stage)
+    stage.layout("us")
+    with copied(stage.screen, OLD):
+        yield stage
+    stage.leave()
+
+
+def test_a_program_that_thinks_between_two_looks_gets_the_text_at_both(stage):
+    """No stop, no pong: that it has looked once does not say that it is through."""
+    field = field_of(stage, "tktwice")
+
+    async def scene():
+        injection = await unproven(pasting(stage), "for both looks")
+        assert await decided(injection.proof) is True
+
+    asyncio.run(scene())
+    assert field.settles_on("for both looks") == "for both looks"
+    assert eventually(stage.clipboard, OLD) == OLD
+
+
+@pytest.mark.parametrize("order", ["think-at-key", "think-at-paste"])
+def test_a_look_of_the_browser_does_not_count_for_its_page(stage, order):
+    """It looks at the text before its busy page has handled the key; some pastes it then drops."""
+    field = field_of(stage, "chromium")
+    field.do(order)
+
+    async def scene():
+        arrived = ""
+        for text in ("one ", "two "):
+            injection = await pasting(stage).inject(text)
+            if injection.proof:
+                await asyncio.wait({injection.proof}, timeout=GUARD_S)
+                taken = not injection.proof.cancelled() and injection.proof.result()
+            else:
+                taken = injection.outcome == "confirmed"
+            arrived += text if taken else ""
+        return arrived
+
+    arrived = asyncio.run(scene())
+    assert eventually(stage.clipboard, OLD) == OLD
+    assert field.settles_on(arrived, 2) == arrived
+
+
+def test_who_reads_each_new_clipboard_has_not_pasted_by_that(stage):
+    field_of(stage, "watcher")
+    injection = asyncio.run(pasting(stage).inject("for nobody"))
+    assert injection.outcome == "refused"
+    assert injection.reason == "the window did not ask for the clipboard"
+    assert eventually(stage.clipboard, OLD) == OLD
+
+
+def test_who_pastes_late_gets_nothing_that_was_copied(stage):
+    """It answered two pings, with a pause between, before it looked."""
+    field = field_of(stage, "late")
+    injection = asyncio.run(pasting(stage).inject("for nobody"))
+    assert injection.outcome == "refused"
+    assert eventually(lambda: field.do("pastes"), "1") == "1"
+    assert field.text() == ""
+    assert eventually(stage.clipboard, OLD) == OLD
