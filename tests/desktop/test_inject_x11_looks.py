@@ -4,9 +4,20 @@ import asyncio
 
 import pytest
 
+from swictation.inject.x11.injector import X11Injector
+
 from . import x11
 from .cells import Stage, eventually, stages_for_many
-from .test_inject_x11_unproven import GUARD_S, OLD, copied, decided, field_of, pasting, unproven
+from .test_inject_x11_unproven import (
+    GUARD_S,
+    OLD,
+    copied,
+    decided,
+    field_of,
+    frozen_at_the_key,
+    pasting,
+    unproven,
+)
 
 pytestmark = [
     pytest.mark.desktop,
@@ -86,3 +97,49 @@ def test_who_pastes_late_gets_nothing_that_was_copied(stage):
     assert eventually(lambda: field.do("pastes"), "1") == "1"
     assert field.text() == ""
     assert eventually(stage.clipboard, OLD) == OLD
+
+
+@pytest.mark.parametrize("kind", ["tk", "gtk3"])
+def test_a_key_that_outlived_its_daemon_takes_no_text_of_the_next(stage, kind):
+    """Two keys would make the window paste the next text twice."""
+    field = field_of(stage, kind)
+
+    async def scene():
+        first = await X11Injector.open(stage.screen.name, "paste")
+        with frozen_at_the_key(first, field):
+            await unproven(first, "before. ")
+        await first.close()
+        refused = await stage.injector.inject("twice. ") if kind == "tk" else None
+        paste = await pasting(stage).inject("twice. ")
+        assert (paste.outcome, paste.sent) == ("refused", 0)
+        field.thaw()
+        if kind == "gtk3":
+            assert (await pasting(stage).inject("after")).outcome == "confirmed"
+        return "after" if refused is None else "twice. "
+
+    wanted = asyncio.run(scene())
+    assert field.settles_on(wanted) == wanted
+
+
+def test_a_pong_that_comes_during_a_look_is_looked_at(stage):
+    """It was seen with the next event, up to a minute later."""
+    field = field_of(stage, "gtk3")
+
+    async def scene():
+        field.freeze()
+        injection = await stage.injector.sharing("type").inject("typed")
+        assert injection.outcome == "unproven"
+        desk = stage.injector._display._desk
+        tend, wait = desk.tend, next(iter(desk._unread._waits.values()))
+
+        def tend_and_hear():
+            desk.tend = tend
+            tend()
+            field.thaw()
+            desk.connection.pump(lambda: desk._barrier.has_answered(wait.focus, wait.ping), GUARD_S)
+
+        desk.tend = tend_and_hear
+        await asyncio.wrap_future(stage.injector._display.call(lambda _: None))
+        assert await asyncio.wait_for(injection.proof, GUARD_S / 2) is True
+
+    asyncio.run(scene())

@@ -119,7 +119,7 @@ def test_a_text_waits_alone_for_the_window_it_is_for(stage, kind):
 
     async def scene():
         injector = pasting(stage)
-        with frozen_at_the_key(stage, field):
+        with frozen_at_the_key(stage.injector, field):
             injection = await unproven(injector, "first ")
         assert clipboard(stage.screen) == "", "neither the old clipboard nor the text is anybody's"
         for text in ("second", "third"):
@@ -144,7 +144,7 @@ def test_what_is_taken_back_goes_elsewhere_and_nowhere_else(stage, kind):
 
     async def scene():
         injector = pasting(stage)
-        with frozen_at_the_key(stage, field):
+        with frozen_at_the_key(stage.injector, field):
             injection = await unproven(injector, "taken back")
         await injector.withdraw()
         assert injection.proof.done()
@@ -169,7 +169,7 @@ def test_a_window_that_ends_never_took_it(stage, kind):
 
     async def scene():
         injector = pasting(stage)
-        with frozen_at_the_key(stage, field):
+        with frozen_at_the_key(stage.injector, field):
             injection = await unproven(injector, "lost")
         field.kill()
         assert await decided(injection.proof) is False
@@ -184,7 +184,7 @@ def test_a_window_that_is_destroyed_while_its_program_lives_gets_nothing_any_mor
 
     async def scene():
         injector = pasting(stage)
-        with frozen_at_the_key(stage, field):
+        with frozen_at_the_key(stage.injector, field):
             injection = await unproven(injector, "lost")
         stage.screen.run("xdotool", "getwindowfocus", "windowclose")
         assert await decided(injection.proof) is False
@@ -208,7 +208,7 @@ def test_a_late_pong_that_nothing_followed_proves_it_too(stage):
 
     async def scene():
         injector = pasting(stage)
-        with frozen_at_the_key(stage, field):
+        with frozen_at_the_key(stage.injector, field):
             injection = await unproven(injector, "for nobody")
         field.thaw()
         assert await decided(injection.proof) is False
@@ -260,7 +260,7 @@ def test_who_copies_meanwhile_keeps_what_he_copied(stage):
 
     async def scene():
         injector = pasting(stage)
-        with frozen_at_the_key(stage, field):
+        with frozen_at_the_key(stage.injector, field):
             injection = await unproven(injector, "lost")
         with copied(stage.screen, "the user's new copy"):
             assert await decided(injection.proof) is False
@@ -376,9 +376,9 @@ def test_nothing_is_left_to_a_key_that_waits_when_the_daemon_ends():
 
 
 @contextmanager
-def frozen_at_the_key(stage, field):
+def frozen_at_the_key(injector, field):
     """The window stops as soon as the server has the paste key: it pinged fine before."""
-    desk = stage.injector._display._desk
+    desk = injector._display._desk
     press = desk._keyboard.press
 
     def pressing(*arguments, **options):

@@ -59,6 +59,8 @@ class Connection:
         self._atoms: dict[str, int] = {}
         self.beats = 0
         """Grows while the server answers; another thread may look at it."""
+        self.handled = 0
+        """Events so far."""
         if not self._display.query_extension("XTEST"):
             self.close()
             raise InjectError("the X server lacks XTEST: keys cannot be pressed")
@@ -192,6 +194,7 @@ class Connection:
         self._display.flush()
         while self._display.pending_events():
             event = self._display.next_event()
+            self.handled += 1
             for handler in tuple(self._handlers):
                 handler(event)
 

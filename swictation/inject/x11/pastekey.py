@@ -7,6 +7,7 @@ from typing import Literal
 from swictation.inject.x11.barrier import Barrier
 from swictation.inject.x11.connection import Connection
 from swictation.inject.x11.focus import Focus
+from swictation.inject.x11.marks import GRACE_S, Marks
 from swictation.inject.x11.programs import (
     answers_for_itself,
     is_busy,
@@ -17,8 +18,6 @@ from swictation.inject.x11.selection import Selection
 
 State = Literal["unread", "fetched", "spent"]
 
-_GRACE_S = 0.3
-"""Between a window's pong and its asking for the text: measured in docs/injection.md."""
 _QUIET_S = 0.5
 """So long after its last refusal a window asks no more for the same key."""
 _POLL_S = 2.0
@@ -33,8 +32,11 @@ class PasteKey:
     key, and after a pause another one, and never asked. Time alone proves nothing.
     """
 
-    def __init__(self, x: Connection, barrier: Barrier, selection: Selection, focus: Focus) -> None:
+    def __init__(
+        self, x: Connection, barrier: Barrier, selection: Selection, focus: Focus, marks: Marks
+    ) -> None:
         self._x = x
+        self._marks = marks
         self._barrier = barrier
         self._selection = selection
         self.focus = focus
@@ -140,9 +142,11 @@ class PasteKey:
         """Whether the text may be in the window, once the proof is done."""
         return self.proof.cancelled() or self.proof.result()
 
-    def close(self) -> None:
-        """It is spent, or nobody looks after it any more."""
+    def close(self, *, is_spent: bool = True) -> None:
+        """It is spent, or nobody looks after it any more: then its mark stays."""
         self.decide(False)
+        if is_spent:
+            self._marks.remove(self.focus)
         self._barrier.unwatch(self.focus.toplevel)
 
     def _is_paused(self) -> bool:
@@ -190,7 +194,7 @@ class PasteKey:
                 return True
             self._is_last_ping = False
         if self._grace_s is None:
-            self._round_s, self._grace_s = now_s, now_s + _GRACE_S
+            self._round_s, self._grace_s = now_s, now_s + GRACE_S
         elif now_s >= self._grace_s:
             self._grace_s, self._is_last_ping = None, True
             self._ping = self._barrier.ping(self.focus)

@@ -10,6 +10,7 @@ from swictation.inject.x11.connection import Connection, Property
 from swictation.inject.x11.focus import Focus
 from swictation.inject.x11.keys.keyboard import WHY_NOT, Keyboard
 from swictation.inject.x11.ledger import Halted, Ledger, Refused, Unproven
+from swictation.inject.x11.marks import Marks
 from swictation.inject.x11.pastekey import PasteKey
 from swictation.inject.x11.programs import has_pages
 from swictation.inject.x11.selection import HINT, Content, Offer, Selection
@@ -86,6 +87,7 @@ class Paster:
         self._barrier = barrier
         self._selection = selection
         self._clipboard = clipboard
+        self._marks = Marks(connection, barrier)
         self._loan: _Loan | None = None
         self._key: PasteKey | None = None
         self._passed = 0
@@ -99,8 +101,8 @@ class Paster:
         Raises `Refused` while it has surely not arrived (`try_other` where keys may do),
         `Unproven` where it may come yet, `Halted` where nobody will ever know.
         """
-        if self._key:
-            raise Refused("the clipboard is still another window's", try_other=True)
+        if self._key or self._marks.is_left(focus):
+            raise Refused("a paste key from before may still wait in a window", try_other=True)
         payload = self._payload(text)
         self._keyboard.wait_for_release()
         self._keyboard.refresh()
@@ -156,9 +158,8 @@ class Paster:
     @property
     def due_s(self) -> float | None:
         """When `tend` wants to be called, by the monotonic clock."""
-        if self._key:
-            return self._key.due_s
-        return self._loan.due_s if self._loan else None
+        loan_s = self._loan.due_s if self._loan else None
+        return self._key.due_s if self._key else loan_s
 
     def tend(self) -> None:
         """Give the clipboard back once its time has come and nobody is still reading."""
@@ -179,7 +180,7 @@ class Paster:
             return
         loan, self._loan = self._loan, None
         if loan is None or self._selection.offer is None:
-            return  # the user's own copy is not for us to keep back
+            return
         if not loan.old or not self._selection.take(loan.old):
             self._selection.drop()
         elif self._passed:
@@ -192,7 +193,7 @@ class Paster:
         """
         self._tend_key()
         if self._key:
-            self._key.close()
+            self._key.close(is_spent=False)
             self._key = None
             return {}
         self.give_back()
@@ -309,7 +310,7 @@ class Paster:
         offer.reads.clear()
         self._passed = 0
         self._press_keys(chord, focus, ledger, characters)
-        self._key = key = PasteKey(self._x, self._barrier, self._selection, focus)
+        self._key = key = PasteKey(self._x, self._barrier, self._selection, focus, self._marks)
 
         def decided() -> bool:
             return key.state() != "unread" or key.proof.done()
@@ -350,6 +351,7 @@ class Paster:
 
         def claim() -> None:
             ledger.claim(characters)
+            self._marks.put(focus)
 
         answer = self._keyboard.press_soon([keys], focus, group, claim, caps_lock=True)
         if answer != "pressed":
