@@ -3,6 +3,8 @@
 from contextlib import suppress
 from pathlib import Path
 
+from swictation.inject.pages import pages_of
+
 _NAMES = """
 alacritty blackbox com.mitchellh.ghostty com.raggesi.blackbox contour cool-retro-term
 deepin-terminal eterm foot footclient ghostty gnome-terminal gnome-terminal-server guake havoc kgx
@@ -19,10 +21,14 @@ _PROC = Path("/proc")
 
 
 def holds_terminal(pid: int) -> bool:
-    """Whether it has the master of a pseudo-terminal: then it is a terminal."""
-    with suppress(OSError):
-        for entry in (_PROC / str(pid) / "fd").iterdir():
-            with suppress(OSError):
-                if entry.readlink().name == "ptmx":
-                    return True
+    """Whether it has the master of a pseudo-terminal: then it is a terminal.
+
+    Editors that are browsers underneath have it in a process beside their pages.
+    """
+    for each in (pid, *pages_of(pid)):
+        with suppress(OSError):
+            for entry in (_PROC / str(each) / "fd").iterdir():
+                with suppress(OSError):
+                    if entry.readlink().name == "ptmx":
+                        return True
     return False

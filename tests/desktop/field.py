@@ -32,7 +32,14 @@ _PROBES = {
 
 def why_not(kind: str) -> str:
     """Why this field cannot be shown here, or ""."""
-    kind = {"canvas": "tk", "deaf": "gtk3", "xterm-sh": "xterm"}.get(kind, kind)
+    kind = {
+        "canvas": "tk",
+        "tktwice": "tk",
+        "watcher": "gtk4",
+        "late": "gtk3",
+        "deaf": "gtk3",
+        "xterm-sh": "xterm",
+    }.get(kind, kind)
     if kind in _PROBES:
         command = [SYSTEM_PYTHON, "-c", _PROBES[kind]]
         done = subprocess.run(
@@ -136,6 +143,10 @@ class Field:
 
     def clear(self) -> None:
         assert self._order("clear") == ""
+
+    def do(self, order: str) -> str:
+        """Something that only this kind of field knows."""
+        return self._order(order)
 
     def settles_on(self, wanted: str, quiet: float = 0.7) -> str:
         """What it holds: as soon as that is `wanted`, else when it stays the same for a while."""

@@ -117,7 +117,7 @@ def test_a_text_waits_alone_for_the_window_it_is_for(stage, kind):
 
     async def scene():
         injector = pasting(stage)
-        with frozen_at_the_key(stage, field):
+        with frozen_at_the_key(stage.injector, field):
             injection = await unproven(injector, "first ")
         assert clipboard(stage.screen) == "", "neither the old clipboard nor the text is anybody's"
         for text in ("second", "third"):
@@ -142,7 +142,7 @@ def test_what_is_taken_back_goes_elsewhere_and_nowhere_else(stage, kind):
 
     async def scene():
         injector = pasting(stage)
-        with frozen_at_the_key(stage, field):
+        with frozen_at_the_key(stage.injector, field):
             injection = await unproven(injector, "taken back")
         await injector.withdraw()
         assert injection.proof.done()
@@ -167,7 +167,7 @@ def test_a_window_that_ends_never_took_it(stage, kind):
 
     async def scene():
         injector = pasting(stage)
-        with frozen_at_the_key(stage, field):
+        with frozen_at_the_key(stage.injector, field):
             injection = await unproven(injector, "lost")
         field.kill()
         assert await decided(injection.proof) is False
@@ -182,7 +182,7 @@ def test_a_window_that_is_destroyed_while_its_program_lives_gets_nothing_any_mor
 
     async def scene():
         injector = pasting(stage)
-        with frozen_at_the_key(stage, field):
+        with frozen_at_the_key(stage.injector, field):
             injection = await unproven(injector, "lost")
         stage.screen.run("xdotool", "getwindowfocus", "windowclose")
         assert await decided(injection.proof) is False
@@ -206,7 +206,7 @@ def test_a_late_pong_that_nothing_followed_proves_it_too(stage):
 
     async def scene():
         injector = pasting(stage)
-        with frozen_at_the_key(stage, field):
+        with frozen_at_the_key(stage.injector, field):
             injection = await unproven(injector, "for nobody")
         field.thaw()
         assert await decided(injection.proof) is False
@@ -258,7 +258,7 @@ def test_who_copies_meanwhile_keeps_what_he_copied(stage):
 
     async def scene():
         injector = pasting(stage)
-        with frozen_at_the_key(stage, field):
+        with frozen_at_the_key(stage.injector, field):
             injection = await unproven(injector, "lost")
         with copied(stage.screen, "the user's new copy"):
             assert await decided(injection.proof) is False
@@ -352,9 +352,9 @@ def test_a_terminal_is_told_by_what_it_does(stage):
 
 
 @contextmanager
-def frozen_at_the_key(stage, field):
+def frozen_at_the_key(injector, field):
     """The window stops as soon as the server has the paste key: it pinged fine before."""
-    desk = stage.injector._display._desk
+    desk = injector._display._desk
     press = desk._keyboard.press
 
     def pressing(*arguments, **options):

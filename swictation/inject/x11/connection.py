@@ -67,6 +67,8 @@ class Connection:
         self._atoms: dict[str, int] = {}
         self.beats = 0
         """Grows while the server answers; another thread may look at it."""
+        self.handled = 0
+        """Events so far, whoever asked for them."""
         if not self._display.query_extension("XTEST"):
             self.close()
             raise InjectError("the X server lacks XTEST: keys cannot be pressed")
@@ -191,20 +193,18 @@ class Connection:
         self.beats += 1
         self.dispatch()
 
-    def dispatch(self) -> bool:
-        """Send what is queued and handle the events that are here; whether there were any.
+    def dispatch(self) -> None:
+        """Send what is queued and handle the events that are here.
 
         Ends with a look into the socket: python-xlib may read events into its own queue during
         any call, and a select after that would wait for what has come already.
         """
         self._display.flush()
-        had_any = False
         while self._display.pending_events():
-            had_any = True
             event = self._display.next_event()
+            self.handled += 1
             for handler in tuple(self._handlers):
                 handler(event)
-        return had_any
 
     def pump(self, done: Callable[[], bool], timeout_s: float, poll_s: float = 1.0) -> bool:
         """Handle events until `done`, at most `timeout_s`; False if it never came true.

@@ -7,13 +7,17 @@ from typing import Literal
 from swictation.inject.x11.barrier import Barrier
 from swictation.inject.x11.connection import Connection
 from swictation.inject.x11.focus import Focus
-from swictation.inject.x11.programs import answers_for_itself, is_stopped, process_of
+from swictation.inject.x11.marks import GRACE_S
+from swictation.inject.x11.programs import (
+    answers_for_itself,
+    is_busy,
+    is_stopped,
+    process_of,
+)
 from swictation.inject.x11.selection import Offer, Selection
 
 State = Literal["unread", "fetched", "spent"]
 
-_GRACE_S = 0.3
-"""Between a window's pong and its asking for the text: measured in docs/injection.md."""
 _QUIET_S = 0.5
 """So long after its last refusal a window asks no more for the same key."""
 _POLL_S = 2.0
@@ -81,6 +85,20 @@ class PasteKey:
         if self.focus.answers_ping:
             self._ping = self._barrier.ping(self.focus)
 
+    def reads_on(self) -> bool:
+        """Whether its client, which was given the text, may not be through with it.
+
+        Some read the text as they look at the key and once more as they handle it: Chromium, whose
+        page may be busy in between. After a second reading, or the pong of a window that proves
+        what it handles, only a stop stands in the way.
+        """
+        pid = self.focus.pid
+        if is_stopped(pid):
+            return True
+        if self.offer.reads.get(self.focus.client, 0) > 1:
+            return False
+        return not (self.focus.answers_ping and self._proves_keys()) and is_busy(pid)
+
     @property
     def due_s(self) -> float | None:
         """When `state` may change without an event."""
@@ -138,7 +156,7 @@ class PasteKey:
             is_awake = self._barrier.has_answered(self.focus, self._ping)
         else:
             is_awake = time.monotonic() >= self._paused_s
-        if not is_awake or is_stopped(self.focus.pid):
+        if not is_awake or self.reads_on():
             self._paused_s = time.monotonic() + _POLL_S
             return True
         self._paused_s = None
@@ -153,6 +171,12 @@ class PasteKey:
             self._is_orphan = pid != 0 and process_of(self._x, self.focus.client) == pid
         return not self._is_orphan
 
+    def _proves_keys(self) -> bool:
+        """Whether its pongs prove that it has handled the keys before."""
+        if self._proves is None:
+            self._proves = answers_for_itself(self.focus.pid)
+        return self._proves
+
     def _has_passed(self) -> bool:
         """Whether the window let the key pass, as its pongs prove.
 
@@ -161,9 +185,7 @@ class PasteKey:
         """
         if self._ping is None or not self._barrier.has_answered(self.focus, self._ping):
             return False
-        if self._proves is None:
-            self._proves = answers_for_itself(self.focus.pid)
-        if not self._proves:
+        if not self._proves_keys():
             return False
         now_s = time.monotonic()
         if self._is_last_ping:
@@ -172,7 +194,7 @@ class PasteKey:
                 return True
             self._is_last_ping = False
         if self._grace_s is None:
-            self._round_s, self._grace_s = now_s, now_s + _GRACE_S
+            self._round_s, self._grace_s = now_s, now_s + GRACE_S
         elif now_s >= self._grace_s:
             self._grace_s, self._is_last_ping = None, True
             self._ping = self._barrier.ping(self.focus)

@@ -7,26 +7,26 @@ import msgspec
 from swictation.inject.x11.barrier import Barrier
 from swictation.inject.x11.clipboard import Clipboard
 from swictation.inject.x11.connection import Connection, Property
-from swictation.inject.x11.focus import FOCUS_RETURN_S, MOVED, Focus
+from swictation.inject.x11.focus import Focus
+from swictation.inject.x11.habits import Habits
 from swictation.inject.x11.keys.chords import Chord, chords
-from swictation.inject.x11.keys.keyboard import Keyboard
-from swictation.inject.x11.ledger import Ledger, Refused, Unproven
+from swictation.inject.x11.keys.keyboard import WHY_NOT, Keyboard
+from swictation.inject.x11.ledger import Halted, Ledger, Refused, Unproven
+from swictation.inject.x11.marks import Marks
 from swictation.inject.x11.pastekey import PasteKey
-from swictation.inject.x11.programs import is_stopped
 from swictation.inject.x11.selection import HINT, Content, Selection
 
 NOT_TAKEN = "the window has not taken the text yet"
+_TAKING = "the window stopped while it took the text"
+_LOOKED = "the window looked at the text and may not have taken it"
 
 _FETCH_S = 2.5
 """A window that hangs for a second still gets its text before anybody is told."""
-_READ_S = 0.05
-_LEARN_S = 0.15
-_AGAIN_S = 1.0
-_MAX_HABITS = 64
 _QUIET_S = 0.1
 """Chromium asks about 17 times for one paste; the next text waits until it is through."""
 _GIVE_BACK_S = 0.5
 _GIVE_BACK_LATEST_S = 3.0
+_LATE_S = 5.0
 _POLL_S = 0.02
 _UNASKED_S = 0.15
 """Who reads each new clipboard does so by then; measured in docs/injection.md."""
@@ -67,21 +67,25 @@ class Paster:
         self._barrier = barrier
         self._selection = selection
         self._clipboard = clipboard
+        self._marks = Marks(connection, barrier)
         self._loan: _Loan | None = None
         self._key: PasteKey | None = None
         self._copied: list[PasteKey] = []
         """Keys whose text made way for somebody else's copy; their windows get nothing."""
-        self._reads: dict[tuple[int, tuple[str, ...]], int] = {}
-        """How often a client was seen to read one paste."""
+        self._passed = 0
+        """Who let the key before pass, as its pongs prove; some handle it later all the same."""
+        self._habits = Habits(connection, barrier)
 
     def paste(self, text: str, focus: Focus, ledger: Ledger) -> None:
         """Paste `text`; returns once the focused client has fetched it.
 
         Raises `Refused` while it has surely not arrived (`try_other` where keys may do),
-        `Unproven` where it may come yet.
+        `Unproven` where it may come yet, `Halted` where nobody will ever know.
         """
         if self._key or any(key.is_of(focus) for key in self._copied):
             raise Refused("the clipboard is still another window's", try_other=True)
+        if self._marks.is_left(focus):
+            raise Refused("a paste key from before may still wait in the window", try_other=True)
         payload = self._payload(text)
         self._keyboard.wait_for_release()
         self._keyboard.refresh()
@@ -170,15 +174,19 @@ class Paster:
             return
         if not loan.old or not self._selection.take(loan.old):
             self._selection.drop()
+        elif self._passed:
+            self._selection.bar(self._passed, _LATE_S)
 
     def close(self) -> Content:
         """Settle; what the user had, if it is this program that still serves it.
 
-        With a key unread there is nothing: whatever came back now would be that key's.
+        With a key unread there is nothing: whatever came back now would be that key's. Marks of
+        unread keys stay, for the next daemon.
         """
         self._tend_key()
-        for key in list(self._copied):
-            self._forget(key)
+        for copied in self._copied:
+            copied.close()
+        self._copied.clear()
         if self._key:
             self._key.close()
             self._key = None
@@ -201,11 +209,13 @@ class Paster:
             return
         state = key.state()
         if state == "fetched":
-            if self._finish(key) is None:
+            is_proven = self._finish(key)
+            if is_proven is None:
                 key.pause()
                 return
-            key.decide(True)
+            key.decide(True if is_proven else None)
         if state != "unread":
+            self._passed = key.focus.client if state == "spent" else 0
             self._forget(key)
         elif key.was_copied and not key.has_read:
             self._key = None
@@ -214,11 +224,12 @@ class Paster:
     def _forget(self, key: PasteKey) -> None:
         """It is spent: the clipboard may come back."""
         key.close()
+        self._marks.remove(key.focus)
         if key in self._copied:
             self._copied.remove(key)
             return
         self._key = None
-        if not key.proof.result():
+        if key.proof.result() is False:
             self.give_back()
 
     def _payload(self, text: str) -> Content:
@@ -257,7 +268,7 @@ class Paster:
 
     def _settle(self, focus: Focus) -> None:
         if not focus.answers_ping:
-            self._x.pump(lambda: False, 0.15)
+            self._x.pump(lambda: False, _UNASKED_S)
         elif self._barrier.cross(focus) != "crossed":
             raise Refused("the window does not answer")
 
@@ -275,24 +286,24 @@ class Paster:
             raise Refused("the clipboard holds what cannot be kept", try_other=True)
         return old
 
-    def _let_read(self, reader: int, least_s: float = 0.0) -> None:
-        """Wait until `reader` has done asking, at least `least_s`."""
-        first_s = time.monotonic() + least_s
+    def _let_read(self, reader: int) -> None:
+        """Wait until `reader` has done asking."""
 
         def quiet() -> bool:
             offer = self._selection.offer
             last_s = offer.asked_s.get(reader, 0.0) if offer else 0.0
-            return time.monotonic() >= max(first_s, last_s + _QUIET_S)
+            return time.monotonic() >= last_s + _QUIET_S
 
         self._x.pump(quiet, 3 * _QUIET_S, poll_s=_QUIET_S / 4)
 
     def _before_key(self, focus: Focus) -> None:
         """Let it read the new clipboard first, if it reads each: then reading proves no paste."""
-        if not focus.answers_ping:
-            self._let_read(focus.client, _UNASKED_S)
-        elif self._barrier.cross(focus) != "crossed":
-            raise Refused("the window does not answer")
-        if self._selection.offer and focus.client in self._selection.offer.reads:
+        self._settle(focus)
+        offer = self._selection.offer
+        if offer and focus.client in offer.asked_s:
+            self._let_read(focus.client)
+            self._settle(focus)
+        if offer and focus.client in offer.reads:
             raise Refused("the window reads all that is copied", try_other=True)
 
     def _press(self, chord: Chord, focus: Focus, ledger: Ledger, characters: int) -> bool:
@@ -301,6 +312,7 @@ class Paster:
         if offer is None:
             raise Refused("another program took the clipboard", try_other=True)
         offer.reads.clear()
+        self._passed = 0
         self._press_keys(chord, focus, ledger, characters)
         self._key = key = PasteKey(self._x, self._barrier, self._selection, offer, focus)
 
@@ -313,18 +325,21 @@ class Paster:
             is_proven = self._finish(key)
             if is_proven is None:
                 key.pause()
-                raise Unproven("the window stopped while it took the text", key.proof)
-            key.decide(True)
+                raise Unproven(_TAKING, key.proof)
+            key.decide(True if is_proven else None)
             self._forget(key)
-            if is_proven:
-                ledger.prove()
+            if not is_proven:
+                raise Halted(_LOOKED)
+            ledger.prove()
             return True
         if key.proof.done() or state == "spent":  # by a copy, the window's end, or a pong
             was_closed = self._barrier.is_gone(focus)
             was_copied = key.was_copied
             if state == "spent":
+                self._passed = focus.client
                 self._key = None
                 key.close()
+                self._marks.remove(focus)
             ledger.withdraw()
             if was_closed or was_copied:
                 by = "the window was closed" if was_closed else "another program copied meanwhile"
@@ -341,51 +356,17 @@ class Paster:
 
         def claim() -> None:
             ledger.claim(characters)
+            self._marks.put(focus)
 
-        answers: list[str] = []
-
-        def pressed() -> bool:
-            answers.append(self._keyboard.press([keys], focus, group, claim, caps_lock=True))
-            return answers[-1] != "moved"
-
-        self._x.pump(pressed, FOCUS_RETURN_S, poll_s=0.01)
-        if answers[-1] == "held":
-            self._keyboard.wait_for_release()
-            self._x.pump(pressed, FOCUS_RETURN_S, poll_s=0.01)
-        if answers[-1] != "pressed":
-            reasons = {"moved": MOVED, "held": "a modifier key is held"}
-            raise Refused(reasons.get(answers[-1], "the keyboard layout changed meanwhile"))
+        answer = self._keyboard.press_soon([keys], focus, group, claim, caps_lock=True)
+        if answer != "pressed":
+            raise Refused(WHY_NOT[answer])
 
     def _finish(self, key: PasteKey) -> bool | None:
-        """The text was fetched: see it read, as often as this client does for one paste.
-
-        Chromium looks at the text once before it reads it for good, and drops the paste if the
-        clipboard changed in between; it keeps asking for targets meanwhile. False if it read
-        less than it used to, None while it has stopped.
-        """
-        served, focus = key.offer, key.focus
-        first_s = time.monotonic()
-
-        def read_again() -> bool:
-            return served.reads.get(focus.client, 0) > 1
-
-        who = (focus.client, focus.classes)
-        habit = self._reads.get(who, 0)
-        done = habit == 1 or self._x.pump(read_again, _AGAIN_S if habit else _LEARN_S)
-        if not done and (habit or served.asked_s.get(focus.client, 0.0) > first_s):
-            done = self._x.pump(read_again, _AGAIN_S)
-        elif not done:
-            done = True
-        self._x.pump(lambda: not served.unread, _READ_S)
-        if focus.answers_ping and self._barrier.cross(focus) == "silent":
-            return None
-        if is_stopped(focus.pid):
-            return None
-        if len(self._reads) >= _MAX_HABITS:
-            self._reads.clear()
-        self._reads[who] = served.reads.get(focus.client, 1)
-        if self._loan:
-            wait_s = _GIVE_BACK_S if done else _GIVE_BACK_LATEST_S
+        """The text was fetched: see it read; the answer is that of `Habits.finish`."""
+        is_proven = self._habits.finish(key)
+        if self._loan and is_proven is not None:
+            wait_s = _GIVE_BACK_S if is_proven else _GIVE_BACK_LATEST_S
             self._loan.due_s = time.monotonic() + wait_s
             self._loan.latest_s = self._loan.due_s + _GIVE_BACK_LATEST_S
-        return done
+        return is_proven

@@ -4,12 +4,12 @@ What cannot be looked at (another user's, another machine's) counts as unknown, 
 proof.
 """
 
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from Xlib.error import XError
 
+from swictation.inject.pages import has_pages, pages_of
 from swictation.inject.x11.connection import Connection
 
 _PID_MASK = 2
@@ -21,8 +21,8 @@ _TOOLKITS = ("libgtk-3.so", "libgtk-4.so", "libQt5Gui.so", "libQt6Gui.so")
 _ENGINES = ("libxul.so", "libwebkit", "libjavascriptcore", "WebEngine", "libcef.so", "libjvm.so")
 """Where a page, or another thread, handles the key, and the ping is answered elsewhere."""
 
-_CHILDREN = ("--type=", "-contentproc", "WebKitWebProcess", "QtWebEngineProcess")
-"""How browsers name the processes that handle the keys of their pages."""
+_INPUT_METHODS = ("ibus", "fcitx", "im-xim.so")
+"""They have the key first, in another process, and bring it back after the ping was answered."""
 
 
 def process_of(x: Connection, client: int) -> int:
@@ -41,14 +41,22 @@ def answers_for_itself(pid: int) -> bool:
         mapped = (_PROC / str(pid) / "maps").read_text(errors="replace")
     except OSError:
         return False
-    if any(name in mapped for name in _ENGINES) or not any(name in mapped for name in _TOOLKITS):
+    if any(name in mapped for name in (*_ENGINES, *_INPUT_METHODS)) or not any(
+        name in mapped for name in _TOOLKITS
+    ):
         return False
-    return not any(_pages(pid))
+    return not has_pages(pid)
 
 
 def is_stopped(pid: int) -> bool:
     """Whether it, or the process of a page of it, was stopped from outside."""
-    return any(_status(each).get("State", "").startswith("T") for each in (pid, *_pages(pid)))
+    return any(_status(each).get("State", "").startswith("T") for each in (pid, *pages_of(pid)))
+
+
+def is_busy(pid: int) -> bool:
+    """Whether it, or the process of a page of it, is not waiting for anything just now."""
+    states = (_status(each).get("State", "S") for each in (pid, *pages_of(pid)))
+    return any(state.startswith(("R", "D", "T", "t")) for state in states)
 
 
 def times_slept(pid: int) -> tuple[bool, int]:
@@ -69,24 +77,3 @@ def _status(pid: int) -> dict[str, str]:
         return {}
     parts = [line.partition(":") for line in lines]
     return {name: value.strip() for name, _, value in parts}
-
-
-def _pages(pid: int) -> Iterator[int]:
-    """Its children of which a browser has one for each page, and theirs."""
-    for child in _children(pid):
-        if any(name in _command(child) for name in _CHILDREN):
-            yield child
-            yield from _pages(child)
-
-
-def _children(pid: int) -> Iterator[int]:
-    with suppress(OSError):
-        for task in (_PROC / str(pid) / "task").iterdir():
-            with suppress(OSError):
-                yield from (int(child) for child in (task / "children").read_text().split())
-
-
-def _command(pid: int) -> str:
-    with suppress(OSError):
-        return (_PROC / str(pid) / "cmdline").read_text(errors="replace")
-    return ""

@@ -33,6 +33,9 @@ class Offer(msgspec.Struct):
     pid: int = 0
     """The reader's process; 0 if unknown."""
     since: int = X.CurrentTime
+    barred: int | None = None
+    """A client that gets none of it until `barred_until_s`: it may yet handle a key of ours."""
+    barred_until_s: float = 0.0
     is_withdrawn: bool = False
     """Its reader gets it no more; the list of targets stays, so that the refusal is seen."""
     reads: dict[int, int] = msgspec.field(default_factory=dict[int, int])
@@ -47,6 +50,8 @@ class Offer(msgspec.Struct):
     """Windows and properties with a value that its reader has not deleted yet."""
 
     def is_for(self, client: int) -> bool:
+        if client == self.barred and time.monotonic() < self.barred_until_s:
+            return False
         return self.reader is None or self.reader == client
 
 
@@ -75,6 +80,11 @@ class Selection:
         if not self.owns():
             self.offer = None
         return self.offer is not None
+
+    def bar(self, client: int, duration_s: float) -> None:
+        """Keep back what is on offer now from one client for a while."""
+        if self.offer:
+            self.offer.barred, self.offer.barred_until_s = client, time.monotonic() + duration_s
 
     def owns(self) -> bool:
         return self._x.owner_of(self.atom) == int(self._x.own.id)

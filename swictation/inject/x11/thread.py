@@ -101,9 +101,11 @@ class DisplayThread:
 
     def _turn(self, desk: Desk) -> None:
         """Wait for something to do, and do it."""
-        desk.tend()
-        while desk.connection.dispatch():  # what came in may have decided something
+        seen = -1
+        while seen != desk.connection.handled:  # what came in may have decided something
+            seen = desk.connection.handled
             desk.tend()
+            desk.connection.dispatch()
         due_s = desk.due_s
         wait_s = _IDLE_S if due_s is None else max(0.0, due_s - time.monotonic())
         ready, _, _ = select.select([desk.connection.fileno(), self._wake], [], [], wait_s)

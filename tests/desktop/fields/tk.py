@@ -27,4 +27,5 @@ text.bind("<FocusOut>", lambda _: link.say(event="blur"))
 text.focus_force()
 link.start()
 poll()
-root.mainloop()
+if __name__ == "__main__":
+    root.mainloop()

@@ -8,7 +8,8 @@ from Xlib import X
 from Xlib.protocol import rq
 
 from swictation.inject.x11.connection import Connection
-from swictation.inject.x11.focus import Focus, holder
+from swictation.inject.x11.focus import FOCUS_RETURN_S, MOVED, Focus, holder
+from swictation.inject.x11.keys.grabs import GRABBED, Grabs
 from swictation.inject.x11.keys.keymap import CONTROL_L, INSERT, SHIFT_L, Key, Keymap
 from swictation.inject.x11.keys.spares import Change, Spares
 from swictation.inject.x11.ledger import Refused
@@ -20,8 +21,15 @@ _POLL_S = 0.01
 """No event tells that another window's client saw a modifier go up."""
 
 
-Press = Literal["pressed", "moved", "held", "switched"]
-"""What became of keys: pressed; else the focus, a modifier or the layout forbade it."""
+Press = Literal["pressed", "moved", "grabbed", "held", "switched"]
+"""What became of keys: pressed; else the focus, a grab, a modifier or the layout forbade it."""
+
+WHY_NOT: dict[Press, str] = {
+    "moved": MOVED,
+    "grabbed": GRABBED,
+    "held": "a modifier key is held",
+    "switched": "the keyboard layout changed meanwhile",
+}
 
 _FAKE_INPUT = struct.Struct("=BBHBB30x")
 
@@ -43,6 +51,7 @@ class Keyboard:
     def __init__(self, connection: Connection) -> None:
         self._x = connection
         self.spares = Spares()
+        self._grabs = Grabs(connection)
         self._changed = False
         self._opcode = int(connection.display.display.get_extension_major("XTEST"))
         connection.on_event(self._handle)
@@ -73,6 +82,7 @@ class Keyboard:
 
     def wait_for_release(self) -> None:
         """Wait for the hotkey's own modifiers. Raises `Refused` if they stay down."""
+        self._grabs.forget()
         if not self._x.pump(lambda: not self.held(), HELD_TIMEOUT_S, poll_s=_POLL_S):
             raise Refused("a modifier key is held")
 
@@ -94,6 +104,36 @@ class Keyboard:
         held += [self.keymap.keycode_of(SHIFT_L)] if shift else []
         chord = [*held, keycode or self.keymap.keycode_of(INSERT)]
         return [] if None in chord else [code for code in chord if code is not None]
+
+    def press_soon(
+        self,
+        chords: Sequence[Sequence[int]],
+        focus: Focus,
+        group: int,
+        claim: Callable[[], None],
+        *,
+        caps_lock: bool = False,
+    ) -> Press:
+        """`press`, once the focus, a grab and modifiers allow it; waits a while for each."""
+        answers: list[Press] = []
+
+        def pressed(*, has_lasted: bool = False) -> bool:
+            answer = self.press(chords, focus, group, claim, caps_lock=caps_lock)
+            if answer == "grabbed" and self._grabs.are_own(focus, has_lasted=has_lasted):
+                answer = self.press(chords, focus, group, claim, caps_lock=caps_lock)
+            answers.append(answer)
+            return answer not in {"moved", "grabbed"}
+
+        self._x.pump(pressed, FOCUS_RETURN_S, poll_s=_POLL_S)
+        if answers[-1] == "held":
+            try:
+                self.wait_for_release()
+            except Refused:
+                return "held"
+            self._x.pump(pressed, FOCUS_RETURN_S, poll_s=_POLL_S)
+        if answers[-1] == "grabbed":
+            pressed(has_lasted=True)
+        return answers[-1]
 
     def press(
         self,
@@ -117,6 +157,8 @@ class Keyboard:
                 focused, mask = self._x.focus_and_mask()
                 if focused != window:
                     return "moved"
+                if self._grabs.forbid(focus):
+                    return "grabbed"
                 if mask & bad:
                     return "held"
                 if _group(mask) != group:

@@ -7,8 +7,8 @@ import msgspec
 
 from swictation.inject.x11.barrier import TIMEOUT_S, Barrier
 from swictation.inject.x11.connection import Connection
-from swictation.inject.x11.focus import FOCUS_RETURN_S, MOVED, Focus
-from swictation.inject.x11.keys.keyboard import Keyboard, Press
+from swictation.inject.x11.focus import Focus
+from swictation.inject.x11.keys.keyboard import WHY_NOT, Keyboard, Press
 from swictation.inject.x11.keys.keymap import Key
 from swictation.inject.x11.keys.unread import UnreadKeys
 from swictation.inject.x11.ledger import Halted, Ledger, Refused, Unproven
@@ -25,7 +25,6 @@ _REMAP_TRIES = 4
 _TIMED_REMAP_S = 0.15
 _TIMED_PIECE_S = 0.01
 _RELEASE_S = 1.0
-_SWITCHED = "the keyboard layout changed meanwhile"
 _SILENT = "the window does not answer"
 _CLOSED = "the window was closed"
 
@@ -152,7 +151,7 @@ class Typist:
         before = self._keyboard.keymap
         keys = self._keys(text, group)
         if len(keys) < len(text):
-            self._stop(ledger, _SWITCHED)
+            self._stop(ledger, WHY_NOT["switched"])
         foreign = "".join(self._foreign(text, group))
         try:
             answer = self._press_words(text, keys, focus, group, ledger)
@@ -160,10 +159,9 @@ class Typist:
             self._keep(focus, foreign)
         self._cross_sent(focus, ledger, foreign)
         if answer != "pressed":
-            moved = MOVED if answer == "moved" else _SWITCHED
-            self._stop(ledger, "a modifier key is held" if answer == "held" else moved)
+            self._stop(ledger, WHY_NOT[answer])
         if self._keyboard.refresh() and not before.agrees(self._keyboard.keymap, keys):
-            raise Halted(_SWITCHED)
+            raise Halted(WHY_NOT["switched"])
         if self._keyboard.held():
             raise Halted("a modifier key was pressed while typing")
 
@@ -179,24 +177,9 @@ class Typist:
         return "pressed"
 
     def _press(self, keys: list[Key], focus: Focus, group: int, ledger: Ledger) -> Press:
-        """Press one word's keys; waits a while for the focus and for modifiers."""
+        """Press one word's keys."""
         chords = self._keyboard.chords_of(keys)
-        answers: list[Press] = []
-
-        def pressed() -> bool:
-            answers.append(
-                self._keyboard.press(chords, focus, group, lambda: ledger.claim(len(keys)))
-            )
-            return answers[-1] != "moved"
-
-        self._x.pump(pressed, FOCUS_RETURN_S, poll_s=0.01)
-        if answers[-1] == "held":
-            try:
-                self._keyboard.wait_for_release()
-            except Refused:
-                return "held"
-            self._x.pump(pressed, FOCUS_RETURN_S, poll_s=0.01)
-        return answers[-1]
+        return self._keyboard.press_soon(chords, focus, group, lambda: ledger.claim(len(keys)))
 
     def _cross_sent(self, focus: Focus, ledger: Ledger, foreign: str) -> None:
         """See that the target has handled what was sent since the last proof."""

@@ -1,0 +1,63 @@
+"""How often each client reads the text for one paste: when it is through with it."""
+
+import time
+
+from swictation.inject.pages import has_pages
+from swictation.inject.x11.barrier import Barrier
+from swictation.inject.x11.connection import Connection
+from swictation.inject.x11.pastekey import PasteKey
+
+_READ_S = 0.05
+_LEARN_S = 0.15
+_AGAIN_S = 1.0
+_POLL_S = 0.02
+_MAX_HABITS = 64
+
+
+class Habits:
+    """For the display thread.
+
+    Chromium looks at the text once before it reads it for good, and drops the paste if the
+    clipboard changed in between; it keeps asking for targets meanwhile. So one reading is no
+    habit where pages are.
+    """
+
+    def __init__(self, connection: Connection, barrier: Barrier) -> None:
+        self._x = connection
+        self._barrier = barrier
+        self._reads: dict[tuple[int, tuple[str, ...]], int] = {}
+        """How often a client was seen to read one paste."""
+
+    def finish(self, key: PasteKey) -> bool | None:
+        """See the text read, as often as the client of `key`, which fetched it, does for one paste.
+
+        False if it read less than it used to, None while it has stopped or is busy.
+        """
+        served, focus = key.offer, key.focus
+        first_s = time.monotonic()
+
+        def read_again() -> bool:
+            return served.reads.get(focus.client, 0) > 1
+
+        who = (focus.client, focus.classes)
+        habit = self._reads.get(who, 0)
+        done = habit == 1 or self._x.pump(read_again, _AGAIN_S if habit else _LEARN_S)
+        if not done and (habit or served.asked_s.get(focus.client, 0.0) > first_s):
+            done = self._x.pump(read_again, _AGAIN_S)
+        elif not done:
+            done = True
+        self._x.pump(lambda: not served.unread, _READ_S)
+        if focus.answers_ping and self._barrier.cross(focus) == "silent":
+            return None
+        if not self._x.pump(lambda: not key.reads_on(), _AGAIN_S, poll_s=_POLL_S):
+            return None
+        done = done or read_again()
+        self._learn(who, served.reads.get(focus.client, 1), focus.pid)
+        return done
+
+    def _learn(self, who: tuple[int, tuple[str, ...]], reads: int, pid: int) -> None:
+        if reads == 1 and has_pages(pid):
+            return
+        if len(self._reads) >= _MAX_HABITS:
+            self._reads.clear()
+        self._reads[who] = reads
