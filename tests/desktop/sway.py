@@ -174,7 +174,7 @@ class WaylandField(Field):
     def _command(self) -> list[str]:
         if self.kind == "foot":
             return ["foot", SYSTEM_PYTHON, str(FIELDS / "terminal.py")]
-        if self.kind in ("password", "deaf"):
+        if self.kind in ("password", "deaf", "hanging"):
             return [SYSTEM_PYTHON, str(Path(__file__).with_name(f"{self.kind}_field.py"))]
         return super()._command()
 

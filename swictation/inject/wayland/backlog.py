@@ -10,16 +10,21 @@ import os
 import socket
 import struct
 import time
+from collections.abc import Callable
 
 from swictation.inject.wayland.connection import Connection
 
 LARGEST = 48 * 1024
 """Of one client's unread memory, with more to come from others than us."""
+BETWEEN_LOOKS = 4
+"""Pieces that go out between two looks: each takes 9 KiB at most, and a look takes 1 ms."""
 BLIND_PIECES = 40
 """So many pieces of a text go out where the kernel does not tell what is read."""
 TAKES_S = 2.0
 """A window that has not read its events for so long is busy."""
 POLL_S = 0.01
+STILL_S = 0.1
+"""Who has read nothing for so long may be another window: it is looked into."""
 
 Unread = dict[int, int]
 """Bytes of memory that what one client has not read takes up, by the socket's inode."""
@@ -84,15 +89,25 @@ class Pace:
     """Keeps what a window may have unread within what the compositor bears. For one text.
 
     A client whose socket is full is thrown out: 208 KiB, of which each piece takes at least 2.
+
+    Others get events as well: a keymap, for one, goes to all clients of the seat. Of those that do
+    not read, only the window with the focus has more unread after a `nudge`, which presses nothing.
     """
 
-    def __init__(self, connection: Connection, backlog: Backlog) -> None:
+    def __init__(
+        self, connection: Connection, backlog: Backlog, nudge: Callable[[], bool] = lambda: False
+    ) -> None:
+        """`nudge` sends the window that is written to something; False if that cannot be done."""
         self._connection = connection
         self._backlog = backlog
+        self._nudge = nudge
         self._before = backlog.unread()
         self._left = BLIND_PIECES
+        self._unlooked = BETWEEN_LOOKS - 1
         self._waiting: set[int] = set()
-        self._last: Unread = {}
+        self._unread: Unread = {}
+        self._suspects: set[int] = set()
+        self._others: set[int] = set()
         self.has_lost_one = False
         """Whether a client that had something unread has left."""
 
@@ -106,6 +121,10 @@ class Pace:
         if not self.is_known:
             self._left -= 1
             return self._left >= 0
+        if self._unlooked < BETWEEN_LOOKS:
+            self._unlooked += 1
+            return True
+        self._unlooked = 1
         return self._shrinks_to(LARGEST)
 
     def look(self) -> None:
@@ -130,20 +149,35 @@ class Pace:
         return unread is not None and not self._waiting.issubset(unread)
 
     def _grown(self) -> Unread:
-        if self._before is None:
-            return {}
-        now = self._backlog.unread() or {}
-        self.has_lost_one |= any(one in self._before and one not in now for one in self._last)
-        self._last = grown(self._before, now)
-        return self._last
+        """Those that may have it unread: they had more to read than before, and still have some."""
+        now = self._backlog.unread()
+        if self._before is None or now is None:
+            return self._unread
+        self.has_lost_one |= any(one in self._before and one not in now for one in self._suspects)
+        self._suspects |= grown(self._before, now).keys() - self._others
+        self._unread = {one: now[one] for one in self._suspects if now.get(one)}
+        self._suspects = set(self._unread)
+        return self._unread
+
+    def _leave_out_others(self) -> None:
+        before = self._grown()
+        if before and self._nudge():
+            after = self._grown()
+            self._others |= {one for one, size in before.items() if after.get(one) == size}
+            self._suspects -= self._others
 
     def _shrinks_to(self, size: int) -> bool:
         """Wait until no window has more than that unread; for as long as it gets less."""
         least, since_s = math.inf, time.monotonic()
+        is_sorted = False
         while (largest := max(self._grown().values(), default=0)) > size:
             now_s = time.monotonic()
             if largest < least:
                 least, since_s = largest, now_s
+            if now_s - since_s > STILL_S and not is_sorted:
+                is_sorted = True
+                self._leave_out_others()
+                continue
             if now_s - since_s > TAKES_S:
                 return False
             self._connection.wait(lambda: False, POLL_S)

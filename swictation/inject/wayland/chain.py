@@ -12,11 +12,11 @@ alacritty blackbox com.mitchellh.ghostty com.raggesi.blackbox contour cool-retro
 deepin-terminal eterm foot footclient ghostty gnome-terminal-server guake havoc kgx kitty konsole
 lxterminal mate-terminal mlterm org.codeberg.dnkl.foot org.contourterminal.contour org.gnome.console
 org.gnome.ptyxis org.gnome.terminal org.kde.konsole org.kde.yakuake org.wezfurlong.wezterm ptyxis
-qterminal rio rxvt sakura st-256color terminator terminology termite tilix tilda urxvt wezterm
-weston-terminal xfce4-terminal yakuake
+qterminal rio rxvt sakura st st-256color terminator terminology termite tilix tilda urxvt uxterm
+wezterm wezterm-gui weston-terminal xfce4-terminal xterm yakuake
 """
 TERMINALS = frozenset(_TERMINALS.split())
-"""Names in lower case, as windows give them."""
+"""Names in lower case, as windows give them; X11's under Xwayland are among them."""
 
 _CHROMIUM = "brave chrom codium cursor discord edge electron obsidian opera slack teams vivaldi"
 """Parts of the names of what is built on Chromium; and there is Visual Studio Code, `code`."""

@@ -13,7 +13,7 @@ from swictation.inject.wayland.connection import IN_TEXT_S, Connection
 from swictation.inject.wayland.protocols import INPUT_METHOD_MANAGER
 from swictation.inject.wayland.wire import Remote
 
-PASSWORD, PIN = 8, 12
+PASSWORD, PIN, TERMINAL = 8, 12, 13
 """Content purposes of text-input-v3."""
 ANSWER_S = 2.0
 """A field that can answer and has not by then is busy."""
@@ -36,6 +36,10 @@ class Field:
     @property
     def is_secret(self) -> bool:
         return self.purpose in (PASSWORD, PIN)
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.purpose == TERMINAL
 
 
 @dataclass

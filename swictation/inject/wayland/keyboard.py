@@ -57,6 +57,24 @@ class Keyboard:
             raise BrokenOffError(typed, str(error)) from error
         return typed
 
+    def nudge(self) -> None:
+        """Have the seat use this keyboard, and the window with the focus hear of it: no key.
+
+        Level3 changes no letter that is not pressed meanwhile. Raises WireError.
+        """
+        self._modifiers(keymap.LEVEL3_MODIFIER)
+        self._modifiers(0)
+        self._connection.barrier()
+
+    def announce(self) -> None:
+        """Have all clients of the seat hear of this keyboard: a keymap that differs. WireError."""
+        self.nudge()
+        one, other = "éß"
+        self._use(
+            self._layout.with_characters((other if self._layout.others[-1:] == (one,) else one,))
+        )
+        self._connection.barrier()
+
     def shortcut(self, *modifiers: int, key: int) -> None:
         """Press `key` with Control or Shift held: queued, not yet sent."""
         masks = {

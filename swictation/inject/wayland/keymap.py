@@ -13,7 +13,7 @@ shortcut of ours is on it."""
 POSITIONS = (*range(2, 14), *range(16, 28), *range(30, 42), *range(43, 47), *range(48, 54), 86)
 LEVEL_MODIFIERS = (0x00, 0x01, 0x80, 0x81)
 """Plain, Shift, Level3 (Mod5), both."""
-CONTROL_MODIFIER, SHIFT_MODIFIER = 0x04, 0x01
+CONTROL_MODIFIER, SHIFT_MODIFIER, LEVEL3_MODIFIER = 0x04, 0x01, 0x80
 
 ASCII = tuple(map(chr, range(0x20, 0x7F)))
 OTHERS = len(POSITIONS) * len(LEVEL_MODIFIERS) - (len(ASCII) - 1)

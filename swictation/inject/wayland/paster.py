@@ -28,7 +28,7 @@ QUIET_WITHIN_S = 0.4
 AFTER_EMPTY_S = 2.0
 """From the reading of a withdrawn text to other content: some look first and then read."""
 LATE_S = 10.0
-"""A window that has read the key from its socket has handled it by then."""
+"""A window that has read the key from its socket and reads on has handled it by then."""
 LOOK_S = 0.5
 
 
@@ -48,6 +48,8 @@ class Paste:
     """How many readings had begun when the text was taken back."""
     read_s: float | None = None
     """When the window was seen to have read the key."""
+    is_asked: bool = False
+    """Whether the window has been sent something since."""
 
     @property
     def is_taken(self) -> bool:
@@ -127,6 +129,7 @@ class Paster:
         if offered is None:
             return "the clipboard's content cannot be kept"
         try:
+            self._keyboard.nudge()  # a keymap goes to all clients; who has the key is seen later
             self._let_others_read(offered)
             if offered.cancelled:
                 self._clipboard.rescue(text)
@@ -234,12 +237,20 @@ class Paster:
     def _is_spent(self, paste: Paste) -> bool:
         """Whether the window has read the key long ago and asked for nothing, as far as one sees.
 
-        So does one that lost the focus meanwhile. Where the key never was seen waiting, only the
-        window's end tells.
+        So does one that lost the focus meanwhile. It may have read the key and hang before it comes
+        to it: then it does not read what is sent to it now. Where the key never was seen waiting,
+        only the window's end tells.
         """
         if not paste.key.was_unread or paste.key.unread_in() or paste.is_being_read:
             paste.read_s = None
             return False
         now_s = time.monotonic()
         paste.read_s = paste.read_s or now_s
-        return now_s - paste.read_s > LATE_S
+        if now_s - paste.read_s <= LATE_S:
+            return False
+        if paste.is_asked:
+            return paste.key.is_all_read()
+        paste.is_asked = True
+        with contextlib.suppress(WireError):  # a timer calls this
+            self._keyboard.announce()
+        return False

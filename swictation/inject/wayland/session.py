@@ -119,11 +119,12 @@ class Session:
         self._let_focus_rest()
         self._check(delivery)
         window = self._window()
-        if window is not None and is_terminal(window.app):
-            delivery.text = for_terminal(delivery.text)
         if self.input_method is not None:
             self.input_method.retry()
-        delivery.plan = plan(self._situation(), self._allowed)
+        situation = self._situation()
+        if situation.terminal:
+            delivery.text = for_terminal(delivery.text)
+        delivery.plan = plan(situation, self._allowed)
         if self._waits_for(window):
             return Injection("refused", reason=EARLIER)
         ways = {"commit": self._commit, "paste": self._paste, "type": self._type}
@@ -211,7 +212,9 @@ class Session:
         window = self._window()
         return Situation(
             field=kind,
-            terminal=bool(window and is_terminal(window.app)),
+            terminal=bool(
+                (window and is_terminal(window.app)) or (im and im.field and im.field.is_terminal)
+            ),
             window=None if self.toplevels is None else window is not None,
             clipboard=self._paster is not None and self._paster.is_free,
             keyboard=self.keyboard is not None,
@@ -223,7 +226,7 @@ class Session:
         self._check(delivery)
         if im.field is None:
             return Injection("refused", reason="the text field lost the focus")
-        pace = Pace(self._connection, self._backlog)
+        pace = self._pace()
         im.commit(delivery.text, progress, self._same_focus(), pace.has_room)
         if not progress.sent:
             return Injection("refused", reason=progress.reason)
@@ -275,7 +278,7 @@ class Session:
         at_start = self._window()
         if at_start and is_chromium(at_start.app) and max(delivery.text) > "\uffff":
             return Injection("refused", reason=f"{at_start.app} takes no such character as a key")
-        pace = Pace(self._connection, self._backlog)
+        pace = self._pace()
         same_focus = self._same_focus()
         try:
             delivery.progress.sent = self.keyboard.type(
@@ -293,6 +296,18 @@ class Session:
             moved = not same_focus()
             return delivery.broken_off("the focus moved" if moved else "the window reads nothing")
         return Injection("typed", sent=delivery.progress.sent)
+
+    def _pace(self) -> Pace:
+        """For a text to the window that has the focus now."""
+        keyboard, same_focus = self.keyboard, self._same_focus()
+
+        def nudge() -> bool:
+            if keyboard is None or not same_focus():
+                return False
+            keyboard.nudge()
+            return same_focus()
+
+        return Pace(self._connection, self._backlog, nudge)
 
     def _took_it_along(self, window: Window | None, pace: Pace) -> bool:
         """Whether the window has gone with unread text."""

@@ -57,20 +57,33 @@ class Key:
         self._pressed = int(time.clock_gettime(time.CLOCK_BOOTTIME) * _TICKS_PER_S)
         self._before = backlog.unread()
         self._waiting: Unread = {}
+        self._sockets: frozenset[int] = frozenset()
+        self.was_unread = False
+        """Whether it was ever seen waiting in a socket."""
 
     def passed_on(self) -> None:
         """Right after the compositor has sent it to the window: see where it waits."""
-        self._waiting = grown(self._before, self._backlog.unread())
-
-    @property
-    def was_unread(self) -> bool:
-        """Whether it was ever seen waiting in a socket."""
-        return bool(self._waiting)
+        before = self._before or {}
+        more = grown(before, self._backlog.unread())
+        self._waiting = {one: size - before.get(one, 0) for one, size in more.items()}
+        self._sockets = frozenset(more)
+        self.was_unread = bool(more)
 
     def unread_in(self) -> set[int]:
-        """The sockets in which it may still wait."""
-        now = self._backlog.unread() or {}
-        return {one for one, size in self._waiting.items() if now.get(one, 0) >= size}
+        """The sockets in which it may still wait.
+
+        It was the last thing in there: it has been read once less is left than it takes.
+        """
+        now = self._backlog.unread()
+        if now is not None:
+            kept = {one: size for one, size in self._waiting.items() if now.get(one, 0) >= size}
+            self._waiting = kept
+        return set(self._waiting)
+
+    def is_all_read(self) -> bool:
+        """Whether nothing at all waits where it was seen waiting."""
+        now = self._backlog.unread()
+        return now is not None and not any(now.get(one) for one in self._sockets)
 
     def is_answered_by(self, readers: Readers) -> bool:
         """Whether `readers` read because of this key, as far as can be seen.
