@@ -32,7 +32,7 @@ _PROBES = {
 
 def why_not(kind: str) -> str:
     """Why this field cannot be shown here, or ""."""
-    kind = {"canvas": "tk", "deaf": "gtk3", "xterm-sh": "xterm"}.get(kind, kind)
+    kind = {"canvas": "tk", "deaf": "gtk3", "hanging": "gtk3", "xterm-sh": "xterm"}.get(kind, kind)
     if kind in _PROBES:
         command = [SYSTEM_PYTHON, "-c", _PROBES[kind]]
         done = subprocess.run(

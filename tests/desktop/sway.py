@@ -176,7 +176,7 @@ class WaylandField(Field):
     def _command(self) -> list[str]:
         if self.kind == "foot":
             return ["foot", *self._options, SYSTEM_PYTHON, str(FIELDS / "terminal.py")]
-        if self.kind in ("password", "deaf"):
+        if self.kind in ("password", "deaf", "hanging"):
             return [SYSTEM_PYTHON, str(Path(__file__).with_name(f"{self.kind}_field.py"))]
         return super()._command()
 

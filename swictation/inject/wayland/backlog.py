@@ -16,6 +16,10 @@ from swictation.inject.wayland.connection import IN_TEXT_S, Connection
 
 LARGEST = 48 * 1024
 """Of one client's unread memory, with more to come from others than us."""
+LARGEST_PIECE = 9 * 1024
+"""Of one client's memory, for one word."""
+BETWEEN_LOOKS = 4
+"""So many pieces go out at most before it is looked where they lie."""
 BLIND_PIECES = 40
 """So many pieces of a text go out where the kernel does not tell what is read."""
 TAKES_S = 2.0
@@ -95,6 +99,7 @@ class Pace:
         self._before = backlog.unread()
         self._last = self._before or {}
         self._left = BLIND_PIECES
+        self._room = self._unseen = 0
         self._watched: set[int] = set()
         """The sockets in which a piece was seen: the window's, hardly ever another one as well."""
         self.has_lost_one = False
@@ -110,16 +115,41 @@ class Pace:
         if not self.is_known:
             self._left -= 1
             return self._left >= 0
-        return self._shrinks_to(LARGEST, self._grown)
+        if not self._room and self._shrinks_to(LARGEST - LARGEST_PIECE, self._grown):
+            self._room = 1
+        return self._room > 0
 
     def sent(self) -> None:
-        """Right after a piece for which there was room: see where it lies. Raises WireError.
-
-        Only the window with the focus gets it. What all get, a keymap, is not sent in between.
-        """
+        """Right after a piece for which there was room. Raises WireError."""
         if not self.is_known:
             return
-        self._connection.barrier(IN_TEXT_S)  # the compositor serves its clients in turn
+        self._unseen += 1
+        self._room -= 1
+        if not self._room:
+            self.see()
+
+    def see(self) -> None:
+        """See where the last pieces lie; after the very last one, too. Raises WireError.
+
+        Only the window with the focus gets them. What all get is sent `aside`.
+        """
+        if self._unseen:
+            self._connection.barrier(IN_TEXT_S)  # the compositor serves its clients in turn
+            self._find()
+            largest = max(grown(self._before, self._last).values(), default=0)
+            self._room = min(BETWEEN_LOOKS, max(0, LARGEST - largest) // LARGEST_PIECE)
+
+    def aside(self, send: Callable[[], None]) -> None:
+        """Have sent what all clients get, a keymap, so that it counts as no piece: WireError."""
+        self.see()
+        send()
+        self._connection.barrier(IN_TEXT_S)
+        self._connection.barrier(IN_TEXT_S)
+        self._look()
+        self._room = 0
+
+    def _find(self) -> None:
+        self._unseen = 0
         before = self._last
         now = self._look()
         self.has_lost_one |= not before.keys() <= now.keys()
@@ -133,6 +163,8 @@ class Pace:
 
     def is_read(self) -> bool:
         """Whether all that was sent is read by now."""
+        if self._unseen:  # the connection broke
+            self._find()
         unread = self._backlog.unread() or {}
         return all(unread.get(one) == 0 for one in self._watched)
 

@@ -10,7 +10,8 @@ up to 4096 bytes, before anything else. So no focus moves within a word.
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from swictation.inject.sendable import words
 from swictation.inject.wayland import keymap
@@ -55,18 +56,16 @@ class Keyboard:
         """
         typed = 0
         try:
-            for layout, piece in keymap.plan(text, self._layout):
-                for word in words(piece):
-                    if layout is not self._layout:
-                        self._use(layout)
-                        self._connection.barrier(IN_TEXT_S)
-                        self._connection.barrier(IN_TEXT_S)
-                    if not pace.has_room() or not undisturbed():
-                        return typed
-                    self._strike(word)
-                    typed += len(word)
-                    self._connection.barrier(IN_TEXT_S)
-                    pace.sent()
+            for layout, word in self._plan(text):
+                if layout is not self._layout:
+                    pace.aside(partial(self._use, layout))
+                if not pace.has_room() or not undisturbed():
+                    break
+                self._strike(word)
+                typed += len(word)
+                self._connection.barrier(IN_TEXT_S)
+                pace.sent()
+            pace.see()
         except WireError as error:
             raise BrokenOffError(typed, str(error)) from error
         return typed
@@ -85,6 +84,11 @@ class Keyboard:
         for modifier in reversed(modifiers):
             self._key(modifier, down=False)
         self._modifiers(0)
+
+    def _plan(self, text: str) -> Iterator[tuple[Layout, str]]:
+        for layout, piece in keymap.plan(text, self._layout):
+            for word in words(piece):
+                yield layout, word
 
     def _strike(self, text: str) -> None:
         held = 0

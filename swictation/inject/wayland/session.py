@@ -125,7 +125,7 @@ class Session:
             return Injection("refused", reason=EARLIER)
         if self.input_method is not None:
             self.input_method.retry()
-        is_terminal = self._terminals.has_focus(window)
+        is_terminal = self._is_terminal(window)
         self._check(delivery)
         if is_terminal:
             delivery.text = for_terminal(delivery.text)
@@ -200,6 +200,10 @@ class Session:
         window = self._window()
         if window is None or _id(window) != delivery.into.id:
             raise ElsewhereError
+
+    def _is_terminal(self, window: Window | None) -> bool:
+        field = self.input_method and self.input_method.field
+        return bool(field and field.is_terminal) or self._terminals.has_focus(window)
 
     def _situation(self, *, is_terminal: bool) -> Situation:
         im = self.input_method
