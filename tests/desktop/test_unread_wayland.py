@@ -12,6 +12,7 @@ import pytest
 from desktop import sway as compositor
 from desktop.busy_wayland import Desk, focused, shown
 from desktop.sway import WaylandField
+from swictation.inject.wayland import injector as port
 from swictation.inject.wayland import paster
 from swictation.inject.wayland.backlog import Backlog
 from swictation.inject.wayland.chain import Method
@@ -240,6 +241,26 @@ def test_keys_are_no_way_out_where_neither_window_nor_kernel_tells(
         monkeypatch.undo()
         os.killpg(owner.pid, 18)
         assert await asyncio.to_thread(field.settles_on, "one ") == "one "
+        await injector.close()
+
+    asyncio.run(use())
+
+
+def test_a_text_that_takes_too_long_is_cut_where_it_says(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "word " * 1000
+    monkeypatch.setattr(port, "DELIVER_S", 0.3 - len(text) / 500)
+
+    async def use() -> None:
+        window = await asyncio.to_thread(shown, desk, "gtk3")
+        injector = await WaylandInjector.open(desk.sway.display, ("type",))
+        into = await focused(injector, tells=False)
+        sent = await injector.inject(text, into)
+        assert sent.outcome == "partial"
+        assert 0 < sent.sent < len(text)
+        arrived = text[: sent.sent]
+        assert await asyncio.to_thread(window.settles_on, arrived, 1.5) == arrived
         await injector.close()
 
     asyncio.run(use())

@@ -20,6 +20,8 @@ BLIND_PIECES = 40
 """So many pieces of a text go out where the kernel does not tell what is read."""
 TAKES_S = 2.0
 """A window that has not read its events for so long is busy."""
+LONGEST_S = 5.0
+"""And so is one that reads them, but is not done after so long."""
 POLL_S = 0.01
 
 Unread = dict[int, int]
@@ -161,13 +163,13 @@ class Pace:
         return {one: size for one, size in self._look().items() if one in self._watched}
 
     def _shrinks_to(self, size: int, unread: Callable[[], Unread]) -> bool:
-        """Wait until nobody has more than that unread; for as long as it gets less."""
-        least, since_s = math.inf, time.monotonic()
+        """Wait until nobody has more than that unread; as long as it gets less, within limits."""
+        least, since_s = math.inf, (began_s := time.monotonic())
         while (largest := max(unread().values(), default=0)) > size:
             now_s = time.monotonic()
             if largest < least:
                 least, since_s = largest, now_s
-            if now_s - since_s > TAKES_S:
+            if now_s - since_s > TAKES_S or now_s - began_s > LONGEST_S:
                 return False
             self._connection.wait(lambda: False, POLL_S)
         return True
