@@ -12,6 +12,7 @@ import pytest
 from desktop import sway as compositor
 from desktop.busy_wayland import Desk, focused, shown
 from desktop.sway import WaylandField
+from swictation.inject.wayland import injector as port
 from swictation.inject.wayland import paster
 from swictation.inject.wayland.backlog import LARGEST, Backlog
 from swictation.inject.wayland.chain import Method
@@ -257,6 +258,26 @@ def test_no_more_waits_in_a_window_than_the_compositor_bears(desk: Desk, way: Me
         assert sent.outcome == "unproven"
         assert sent.sent
         assert max((backlog.unread() or {0: 0}).values()) <= LARGEST
+        await injector.close()
+
+    asyncio.run(use())
+
+
+def test_a_text_that_takes_too_long_is_cut_where_it_says(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "word " * 2000
+    monkeypatch.setattr(port, "DELIVER_S", 1.0 - len(text) / 500)
+
+    async def use() -> None:
+        window = await asyncio.to_thread(shown, desk, "gtk3")
+        injector = await WaylandInjector.open(desk.sway.display, ("type",))
+        into = await focused(injector, tells=False)
+        sent = await injector.inject(text, into)
+        assert sent.outcome in ("partial", "refused")  # refused where its time was over before
+        assert sent.sent < len(text)
+        arrived = text[: sent.sent]
+        assert await asyncio.to_thread(window.settles_on, arrived, 1.5) == arrived
         await injector.close()
 
     asyncio.run(use())

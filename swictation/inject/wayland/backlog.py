@@ -24,6 +24,8 @@ BLIND_PIECES = 40
 """So many pieces of a text go out where the kernel does not tell what is read."""
 TAKES_S = 2.0
 """A window that has not read its events for so long is busy."""
+LONGEST_S = 5.0
+"""And so is one that reads them, but is not done after so long."""
 POLL_S = 0.01
 
 Unread = dict[int, int]
@@ -133,11 +135,18 @@ class Pace:
 
         Only the window with the focus gets them. What all get is sent `aside`.
         """
-        if self._unseen:
-            self._connection.barrier(IN_TEXT_S)  # the compositor serves its clients in turn
-            self._find()
-            largest = max(grown(self._before, self._last).values(), default=0)
-            self._room = min(BETWEEN_LOOKS, max(0, LARGEST - largest) // LARGEST_PIECE)
+        if not self._unseen:
+            return
+        self._connection.barrier(IN_TEXT_S)  # the compositor serves its clients in turn
+        before = self._last
+        now = self._look()
+        self._unseen = 0
+        self.has_lost_one |= not before.keys() <= now.keys()
+        reached = set(grown(before, now))
+        if reached:
+            self._watched = self._watched & reached or self._watched | reached
+        largest = max(grown(self._before, now).values(), default=0)
+        self._room = min(BETWEEN_LOOKS, max(0, LARGEST - largest) // LARGEST_PIECE)
 
     def aside(self, send: Callable[[], None]) -> None:
         """Have sent what all clients get, a keymap, so that it counts as no piece: WireError."""
@@ -148,23 +157,12 @@ class Pace:
         self._look()
         self._room = 0
 
-    def _find(self) -> None:
-        self._unseen = 0
-        before = self._last
-        now = self._look()
-        self.has_lost_one |= not before.keys() <= now.keys()
-        reached = set(grown(before, now))
-        if reached:
-            self._watched = self._watched & reached or self._watched | reached
-
     def wait_read(self) -> bool:
         """Wait a little until all that was sent is read; True also where that is not known."""
         return self._shrinks_to(0, self._unread_pieces)
 
     def is_read(self) -> bool:
         """Whether all that was sent is read by now."""
-        if self._unseen:  # the connection broke
-            self._find()
         unread = self._backlog.unread() or {}
         return all(unread.get(one) == 0 for one in self._watched)
 
@@ -193,13 +191,13 @@ class Pace:
         return {one: size for one, size in self._look().items() if one in self._watched}
 
     def _shrinks_to(self, size: int, unread: Callable[[], Unread]) -> bool:
-        """Wait until nobody has more than that unread; for as long as it gets less."""
-        least, since_s = math.inf, time.monotonic()
+        """Wait until nobody has more than that unread; as long as it gets less, within limits."""
+        least, since_s = math.inf, (began_s := time.monotonic())
         while (largest := max(unread().values(), default=0)) > size:
             now_s = time.monotonic()
             if largest < least:
                 least, since_s = largest, now_s
-            if now_s - since_s > TAKES_S:
+            if now_s - since_s > TAKES_S or now_s - began_s > LONGEST_S:
                 return False
             self._connection.wait(lambda: False, POLL_S)
         return True

@@ -17,9 +17,10 @@ from swictation.inject.sendable import words
 from swictation.inject.wayland import keymap
 from swictation.inject.wayland.backlog import Pace
 from swictation.inject.wayland.connection import IN_TEXT_S, Connection
+from swictation.inject.wayland.input_method import Progress
 from swictation.inject.wayland.keymap import Layout
 from swictation.inject.wayland.protocols import VIRTUAL_KEYBOARD_MANAGER
-from swictation.inject.wayland.wire import Remote, WireError
+from swictation.inject.wayland.wire import Remote
 
 XKB_V1 = 1
 
@@ -49,26 +50,23 @@ class Keyboard:
         self._connection.barrier(IN_TEXT_S)
         self._connection.barrier(IN_TEXT_S)  # the compositor serves its clients in turn
 
-    def type(self, text: str, undisturbed: Callable[[], bool], pace: Pace) -> int:
-        """Type `text` word by word while `undisturbed`. The number of characters typed.
+    def type(
+        self, text: str, progress: Progress, undisturbed: Callable[[], bool], pace: Pace
+    ) -> None:
+        """Type `text` word by word while `undisturbed`; `progress` tells how far.
 
-        Raises BrokenOffError with the number so far as its `typed`.
+        Raises WireError; `progress` is right even then.
         """
-        typed = 0
-        try:
-            for layout, word in self._plan(text):
-                if layout is not self._layout:
-                    pace.aside(partial(self._use, layout))
-                if not pace.has_room() or not undisturbed():
-                    break
-                self._strike(word)
-                typed += len(word)
-                self._connection.barrier(IN_TEXT_S)
-                pace.sent()
-            pace.see()
-        except WireError as error:
-            raise BrokenOffError(typed, str(error)) from error
-        return typed
+        for layout, word in self._plan(text):
+            if layout is not self._layout:
+                pace.aside(partial(self._use, layout))
+            if not pace.has_room() or not undisturbed():
+                break
+            self._strike(word)
+            progress.sent += len(word)
+            self._connection.barrier(IN_TEXT_S)
+            pace.sent()
+        pace.see()
 
     def shortcut(self, *modifiers: int, key: int) -> None:
         """Press `key` with Control or Shift held: queued, not yet sent."""
@@ -118,11 +116,3 @@ class Keyboard:
 
     def _modifiers(self, mask: int) -> None:
         self._remote.send("modifiers", mask, 0, 0, 0)
-
-
-class BrokenOffError(WireError):
-    """The connection failed while keys were on their way."""
-
-    def __init__(self, typed: int, reason: str) -> None:
-        super().__init__(reason)
-        self.typed = typed
