@@ -8,6 +8,7 @@ A word goes out at once: at most 2700 bytes, and the compositor handles all that
 up to 4096 bytes, before anything else. So no focus moves within a word.
 """
 
+import hashlib
 import os
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from swictation.inject.wayland.protocols import VIRTUAL_KEYBOARD_MANAGER
 from swictation.inject.wayland.wire import Remote, WireError
 
 XKB_V1 = 1
+_HAS_KEYBOARD = 2
 
 
 class Keyboard:
@@ -27,9 +29,12 @@ class Keyboard:
 
     def __init__(self, connection: Connection, manager: Remote, seat: Remote) -> None:
         self._connection = connection
+        self._heard = Heard(seat)
         self._remote = manager.create("create_virtual_keyboard", seat)
+        self._ours = b""
+        """What is heard of the keymap that was sent last."""
         self._layout = Layout()
-        self._use(self._layout)
+        self._send(self._layout)
 
     @classmethod
     def on(cls, connection: Connection, seat: Remote) -> "Keyboard | None":
@@ -44,18 +49,28 @@ class Keyboard:
         """
         typed = 0
         try:
+            self.take_up()
             for layout, piece in keymap.plan(text, self._layout):
                 for word in words(piece):
-                    if not undisturbed():
-                        return typed
                     if layout is not self._layout:
                         self._use(layout)
+                    if not undisturbed():
+                        return typed
                     self._strike(word)
                     typed += len(word)
                     self._connection.barrier(IN_TEXT_S)
         except WireError as error:
             raise BrokenOffError(typed, str(error)) from error
         return typed
+
+    def take_up(self) -> None:
+        """Have the seat use this keyboard, with its keymap: sway gives it the user's at a reload.
+
+        Raises WireError.
+        """
+        self.nudge()
+        if not self._ours or self._heard.keymap != self._ours:
+            self._use(self._layout)
 
     def nudge(self) -> None:
         """Have the seat use this keyboard, and the window with the focus hear of it: no key.
@@ -67,13 +82,10 @@ class Keyboard:
         self._connection.barrier()
 
     def announce(self) -> None:
-        """Have all clients of the seat hear of this keyboard: a keymap that differs. WireError."""
+        """Have all clients of the seat hear of it: of a keymap that differs. Raises WireError."""
         self.nudge()
-        one, other = "éß"
-        self._use(
-            self._layout.with_characters((other if self._layout.others[-1:] == (one,) else one,))
-        )
-        self._connection.barrier()
+        last = "ß" if self._layout.others[-1:] == ("é",) else "é"
+        self._use(self._layout.with_characters((last,)))
 
     def shortcut(self, *modifiers: int, key: int) -> None:
         """Press `key` with Control or Shift held: queued, not yet sent."""
@@ -103,6 +115,11 @@ class Keyboard:
             self._modifiers(0)
 
     def _use(self, layout: Layout) -> None:
+        self._send(layout)
+        self.nudge()
+        self._ours = self._heard.keymap
+
+    def _send(self, layout: Layout) -> None:
         content = layout.xkb()
         fd = os.memfd_create("keymap", os.MFD_CLOEXEC)
         try:
@@ -118,6 +135,29 @@ class Keyboard:
 
     def _modifiers(self, mask: int) -> None:
         self._remote.send("modifiers", mask, 0, 0, 0)
+
+
+class Heard:
+    """What keymap a client of the seat hears of, as a digest; b"" while there is none."""
+
+    def __init__(self, seat: Remote) -> None:
+        self.keymap = b""
+        self._keyboard: Remote | None = None
+        self._seat = seat
+        seat.on("capabilities", self._on_capabilities)
+
+    def _on_capabilities(self, has: int) -> None:
+        if has & _HAS_KEYBOARD and self._keyboard is None:
+            self._keyboard = self._seat.create("get_keyboard")
+            self._keyboard.on("keymap", self._on_keymap)
+
+    def _on_keymap(self, _format: int, fd: int, size: int) -> None:
+        try:
+            self.keymap = hashlib.sha256(os.pread(fd, size, 0)).digest()
+        except OSError:
+            self.keymap = b""
+        finally:
+            os.close(fd)
 
 
 class BrokenOffError(WireError):

@@ -129,7 +129,7 @@ class Paster:
         if offered is None:
             return "the clipboard's content cannot be kept"
         try:
-            self._keyboard.nudge()  # a keymap goes to all clients; who has the key is seen later
+            self._keyboard.take_up()  # a keymap goes to all clients; who has the key is seen later
             self._let_others_read(offered)
             if offered.cancelled:
                 self._clipboard.rescue(text)
