@@ -25,6 +25,7 @@ output HEADLESS-1 resolution 1024x768
 default_border none
 focus_on_window_activation focus
 xwayland disable
+swaybg_command -
 """
 
 

@@ -174,3 +174,27 @@ def test_a_window_that_hangs_over_a_key_it_has_read_never_gets_the_old_clipboard
         assert await asyncio.to_thread(desk.pasted_in_the_end) == desk.old
 
     with_injector(desk.sway, use, ("paste",))
+
+
+@pytest.mark.parametrize(("kind", "route"), [("foot", "type"), ("gtk4", "type"), ("gtk3", "paste")])
+def test_a_reload_of_sway_takes_no_letter_from_us(desk, show, kind, route):
+    sway = desk.sway
+    field = show(kind)
+
+    async def use(injector: WaylandInjector) -> None:
+        into = await target(injector)
+        said = ""
+        for number in range(3):
+            said += f"word{number} — é "
+            await injector.inject(f"word{number} — é ", into)
+            assert await asyncio.to_thread(field.settles_on, said) == said
+            await asyncio.to_thread(sway.message, "reload")
+
+    config = sway.directory / "config"
+    before = config.read_text()
+    config.write_text(f"{before}\ninput * xkb_layout ru\n")
+    try:
+        with_injector(sway, use, (route,))
+    finally:
+        config.write_text(before)
+        sway.message("reload")
