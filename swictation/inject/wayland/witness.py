@@ -19,7 +19,8 @@ Readers = frozenset[int]
 
 def readers_of(fd: int) -> Readers:
     """Who will get what is written into the pipe `fd`; empty where that cannot be seen."""
-    return holders({f"pipe:[{os.fstat(fd).st_ino}]"})
+    wanted = {f"pipe:[{os.fstat(fd).st_ino}]"}
+    return holders(wanted) or holders(wanted)  # one that hands it to its child slips through once
 
 
 class Watchers:
