@@ -107,7 +107,6 @@ class Pace:
         self._waiting: set[int] = set()
         self._unread: Unread = {}
         self._suspects: set[int] = set()
-        self._others: set[int] = set()
         self.has_lost_one = False
         """Whether a client that had something unread has left."""
 
@@ -132,7 +131,11 @@ class Pace:
         self._grown()
 
     def wait_read(self) -> bool:
-        """Wait a little until all that was sent is read; True also where that is not known."""
+        """Wait a little until all that was sent is read; True also where that is not known.
+
+        Raises WireError.
+        """
+        self._connection.sent_out()
         if self._shrinks_to(0):
             return True
         self._waiting = set(self._grown())
@@ -154,7 +157,7 @@ class Pace:
         if self._before is None or now is None:
             return self._unread
         self.has_lost_one |= any(one in self._before and one not in now for one in self._suspects)
-        self._suspects |= grown(self._before, now).keys() - self._others
+        self._suspects |= grown(self._before, now).keys()
         self._unread = {one: now[one] for one in self._suspects if now.get(one)}
         self._suspects = set(self._unread)
         return self._unread
@@ -163,8 +166,9 @@ class Pace:
         before = self._grown()
         if before and self._nudge():
             after = self._grown()
-            self._others |= {one for one, size in before.items() if after.get(one) == size}
-            self._suspects -= self._others
+            others = {one: size for one, size in before.items() if after.get(one) == size}
+            self._before = (self._before or {}) | others
+            self._suspects -= others.keys()
 
     def _shrinks_to(self, size: int) -> bool:
         """Wait until no window has more than that unread; for as long as it gets less."""

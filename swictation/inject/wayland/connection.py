@@ -124,6 +124,15 @@ class Connection:
         if not answered:
             raise HungError("the compositor does not answer")
 
+    def sent_out(self) -> None:
+        """Return when the events of what came before lie in the clients' sockets. Raises WireError.
+
+        The compositor sends to one client after the other, to us perhaps first; but to all of them
+        before it looks at the next request.
+        """
+        self.barrier()
+        self.barrier()
+
     def wait(self, condition: Callable[[], bool], timeout_s: float) -> bool:
         """Handle events until `condition` holds: False when it does not within `timeout_s`."""
         deadline_s = time.monotonic() + timeout_s

@@ -79,7 +79,7 @@ class Keyboard:
         """
         self._modifiers(keymap.LEVEL3_MODIFIER)
         self._modifiers(0)
-        self._connection.barrier()
+        self._connection.sent_out()
 
     def announce(self) -> None:
         """Have all clients of the seat hear of it: of a keymap that differs. Raises WireError."""

@@ -185,11 +185,13 @@ class Paster:
         self._keyboard.shortcut(keymap.CONTROL, key=keymap.KEY_V)
         with contextlib.suppress(WireError):  # the key may be on its way all the same
             self._connection.barrier(IN_TEXT_S)
-            paste.key.passed_on()
-            if self._moves() == moves:
-                self._connection.wait(paste.proof.done, TAKES_S)
-            else:
+            has_strayed = self._moves() != moves
+            if has_strayed:
                 self._strayed(paste)
+            self._connection.sent_out()
+            paste.key.passed_on()
+            if not has_strayed:
+                self._connection.wait(paste.proof.done, TAKES_S)
         self._look(paste)
         return paste
 
