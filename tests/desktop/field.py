@@ -38,6 +38,7 @@ def why_not(kind: str) -> str:
         "watcher": "gtk4",
         "late": "gtk3",
         "deaf": "gtk3",
+        "hanging": "gtk3",
         "xterm-sh": "xterm",
     }.get(kind, kind)
     if kind in _PROBES:

@@ -25,6 +25,7 @@ output HEADLESS-1 resolution 1024x768
 default_border none
 focus_on_window_activation focus
 xwayland disable
+swaybg_command -
 """
 
 
@@ -176,7 +177,7 @@ class WaylandField(Field):
     def _command(self) -> list[str]:
         if self.kind == "foot":
             return ["foot", *self._options, SYSTEM_PYTHON, str(FIELDS / "terminal.py")]
-        if self.kind in ("password", "deaf"):
+        if self.kind in ("password", "deaf", "hanging"):
             return [SYSTEM_PYTHON, str(Path(__file__).with_name(f"{self.kind}_field.py"))]
         return super()._command()
 

@@ -12,8 +12,9 @@ import pytest
 from desktop import sway as compositor
 from desktop.busy_wayland import Desk, focused, shown
 from desktop.sway import WaylandField
+from swictation.inject.wayland import injector as port
 from swictation.inject.wayland import paster
-from swictation.inject.wayland.backlog import Backlog
+from swictation.inject.wayland.backlog import LARGEST, Backlog
 from swictation.inject.wayland.chain import Method
 from swictation.inject.wayland.injector import WaylandInjector
 from swictation.inject.wayland.wire import WireError
@@ -240,6 +241,43 @@ def test_keys_are_no_way_out_where_neither_window_nor_kernel_tells(
         monkeypatch.undo()
         os.killpg(owner.pid, 18)
         assert await asyncio.to_thread(field.settles_on, "one ") == "one "
+        await injector.close()
+
+    asyncio.run(use())
+
+
+@pytest.mark.parametrize("way", ["type", "commit"])
+def test_no_more_waits_in_a_window_than_the_compositor_bears(desk: Desk, way: Method) -> None:
+    async def use() -> None:
+        window = await asyncio.to_thread(shown, desk, "gtk4")
+        injector = await WaylandInjector.open(desk.sway.display, (way,))
+        into = await focused(injector, tells=way == "commit")
+        window.freeze()
+        sent = await injector.inject(("aB" * 19 + "é ") * 100, into)
+        backlog = Backlog(injector._connection.display.address())
+        assert sent.outcome == "unproven"
+        assert sent.sent
+        assert max((backlog.unread() or {0: 0}).values()) <= LARGEST
+        await injector.close()
+
+    asyncio.run(use())
+
+
+def test_a_text_that_takes_too_long_is_cut_where_it_says(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "word " * 2000
+    monkeypatch.setattr(port, "DELIVER_S", 1.0 - len(text) / 500)
+
+    async def use() -> None:
+        window = await asyncio.to_thread(shown, desk, "gtk3")
+        injector = await WaylandInjector.open(desk.sway.display, ("type",))
+        into = await focused(injector, tells=False)
+        sent = await injector.inject(text, into)
+        assert sent.outcome in ("partial", "refused")  # refused where its time was over before
+        assert sent.sent < len(text)
+        arrived = text[: sent.sent]
+        assert await asyncio.to_thread(window.settles_on, arrived, 1.5) == arrived
         await injector.close()
 
     asyncio.run(use())

@@ -153,3 +153,25 @@ def test_while_the_key_lies_unread_only_its_window_can_have_it(
         assert key.is_answered_by(readers_of(other.fd))
     client.end()
     link.close()
+
+
+def test_a_key_behind_a_backlog_waits_until_less_is_left_than_it_takes(
+    server: socket.socket, tmp_path: Path
+) -> None:
+    client = Client(tmp_path / "socket")
+    link, _ = server.accept()
+    backlog = Backlog(str(tmp_path / "socket"))
+    if backlog.unread() is None:
+        pytest.skip("this kernel does not tell (CONFIG_UNIX_DIAG)")
+    link.sendall(b"earlier")
+    key = Key(backlog, Watchers())
+    link.sendall(b"key")
+    key.passed_on()
+    client.read(7)
+    assert key.unread_in()
+    client.read(3)
+    assert not key.unread_in()
+    link.sendall(b"later")
+    assert not key.unread_in()
+    client.end()
+    link.close()

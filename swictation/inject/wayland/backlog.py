@@ -16,10 +16,16 @@ from swictation.inject.wayland.connection import IN_TEXT_S, Connection
 
 LARGEST = 48 * 1024
 """Of one client's unread memory, with more to come from others than us."""
+LARGEST_PIECE = 9 * 1024
+"""Of one client's memory, for one word."""
+BETWEEN_LOOKS = 4
+"""So many pieces go out at most before it is looked where they lie."""
 BLIND_PIECES = 40
 """So many pieces of a text go out where the kernel does not tell what is read."""
 TAKES_S = 2.0
 """A window that has not read its events for so long is busy."""
+LONGEST_S = 5.0
+"""And so is one that reads them, but is not done after so long."""
 POLL_S = 0.01
 
 Unread = dict[int, int]
@@ -95,6 +101,7 @@ class Pace:
         self._before = backlog.unread()
         self._last = self._before or {}
         self._left = BLIND_PIECES
+        self._room = self._unseen = 0
         self._watched: set[int] = set()
         """The sockets in which a piece was seen: the window's, hardly ever another one as well."""
         self.has_lost_one = False
@@ -110,22 +117,45 @@ class Pace:
         if not self.is_known:
             self._left -= 1
             return self._left >= 0
-        return self._shrinks_to(LARGEST, self._grown)
+        if not self._room and self._shrinks_to(LARGEST - LARGEST_PIECE, self._grown):
+            self._room = 1
+        return self._room > 0
 
     def sent(self) -> None:
-        """Right after a piece for which there was room: see where it lies. Raises WireError.
-
-        Only the window with the focus gets it. What all get, a keymap, is not sent in between.
-        """
+        """Right after a piece for which there was room. Raises WireError."""
         if not self.is_known:
+            return
+        self._unseen += 1
+        self._room -= 1
+        if not self._room:
+            self.see()
+
+    def see(self) -> None:
+        """See where the last pieces lie; after the very last one, too. Raises WireError.
+
+        Only the window with the focus gets them. What all get is sent `aside`.
+        """
+        if not self._unseen:
             return
         self._connection.barrier(IN_TEXT_S)  # the compositor serves its clients in turn
         before = self._last
         now = self._look()
+        self._unseen = 0
         self.has_lost_one |= not before.keys() <= now.keys()
         reached = set(grown(before, now))
         if reached:
             self._watched = self._watched & reached or self._watched | reached
+        largest = max(grown(self._before, now).values(), default=0)
+        self._room = min(BETWEEN_LOOKS, max(0, LARGEST - largest) // LARGEST_PIECE)
+
+    def aside(self, send: Callable[[], None]) -> None:
+        """Have sent what all clients get, a keymap, so that it counts as no piece: WireError."""
+        self.see()
+        send()
+        self._connection.barrier(IN_TEXT_S)
+        self._connection.barrier(IN_TEXT_S)
+        self._look()
+        self._room = 0
 
     def wait_read(self) -> bool:
         """Wait a little until all that was sent is read; True also where that is not known."""
@@ -161,13 +191,13 @@ class Pace:
         return {one: size for one, size in self._look().items() if one in self._watched}
 
     def _shrinks_to(self, size: int, unread: Callable[[], Unread]) -> bool:
-        """Wait until nobody has more than that unread; for as long as it gets less."""
-        least, since_s = math.inf, time.monotonic()
+        """Wait until nobody has more than that unread; as long as it gets less, within limits."""
+        least, since_s = math.inf, (began_s := time.monotonic())
         while (largest := max(unread().values(), default=0)) > size:
             now_s = time.monotonic()
             if largest < least:
                 least, since_s = largest, now_s
-            if now_s - since_s > TAKES_S:
+            if now_s - since_s > TAKES_S or now_s - began_s > LONGEST_S:
                 return False
             self._connection.wait(lambda: False, POLL_S)
         return True

@@ -221,13 +221,14 @@ class Clipboard:
         return offered
 
     def _read(self) -> Content | None:
-        """All that the clipboard has now; None when it cannot be had."""
-        if self._selection is None:
+        """All that the clipboard has now; None when it cannot be had, or is replaced meanwhile."""
+        selection = self._selection
+        if selection is None:
             return {}
         receivers: dict[str, Receiver] = {}
-        for mime_type in self._types[self._selection]:
+        for mime_type in self._types[selection]:
             receiver = receivers[mime_type] = Receiver(self._connection, LARGEST)
-            self._selection.send("receive", mime_type, receiver.remote_fd)
+            selection.send("receive", mime_type, receiver.remote_fd)
             receiver.close_remote()
         self._connection.wait(lambda: all(r.over for r in receivers.values()), READ_S)
         content: Content = {}
@@ -236,6 +237,8 @@ class Clipboard:
             if receiver.content is None:
                 return None
             content[mime_type] = receiver.content
+        if self._selection is not selection:
+            return None
         return content if sum(map(len, content.values())) <= LARGEST else None
 
     def _on_offer(self, offer: Remote) -> None:

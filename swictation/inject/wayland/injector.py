@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from concurrent.futures import Future
 
 import msgspec
@@ -13,6 +14,7 @@ from swictation.inject.sendable import BREAKS, unsendable
 from swictation.inject.wayland.chain import METHODS, Method
 from swictation.inject.wayland.connection import Connection, HungError
 from swictation.inject.wayland.session import Delivery, Session
+from swictation.inject.wayland.unproven import decided
 from swictation.inject.wayland.wire import WireError
 
 OPEN_S = 5.0
@@ -21,8 +23,10 @@ OFFER_S = 3.0
 SETTLE_S = 2.0
 TELL_S = 0.5
 """The proofs of a thread that has ended are on their way."""
-DELIVER_S = 15.0
-"""The thread gives up earlier by itself; this is for a thread that is stuck."""
+DELIVER_S = 10.0
+"""After so long the thread breaks a text off."""
+STUCK_S = 20.0
+"""A thread that has not done so for so long is stuck."""
 
 
 class WaylandInjector:
@@ -77,11 +81,11 @@ class WaylandInjector:
         reason = unsendable(text, self._allowed)
         if reason:
             return Injection("refused", reason=reason)
-        delivery = Delivery(text, into)
-        deadline_s = DELIVER_S + len(text) / 500
+        limit_s = DELIVER_S + len(text) / 500
+        delivery = Delivery(text, into, time.monotonic() + limit_s)
         try:
             result = await self._connection.call(
-                lambda: self._session.deliver(delivery), deadline_s
+                lambda: self._session.deliver(delivery), limit_s + STUCK_S
             )
         except HungError as error:
             return self._hung(delivery, error)
@@ -145,9 +149,13 @@ class WaylandInjector:
 
     @staticmethod
     def _hung(delivery: Delivery, error: HungError) -> Injection:
+        reason = "the compositor does not answer"
         if error.args[0] == "busy":
-            return Injection("refused", reason="the compositor does not answer")
-        return delivery.broken_off("the compositor does not answer")
+            return Injection("refused", reason=reason)
+        if error.args[0] == "stuck":  # the text is anywhere
+            proof = _on_this_loop(decided(arrived=None))
+            return Injection("unproven", sent=len(delivery.text), reason=reason, proof=proof)
+        return delivery.broken_off(reason)
 
 
 def _on_this_loop(proof: Future[bool | None]) -> asyncio.Future[bool | None]:

@@ -15,7 +15,7 @@ from swictation.inject.wayland.connection import IN_TEXT_S, Connection
 from swictation.inject.wayland.protocols import INPUT_METHOD_MANAGER
 from swictation.inject.wayland.wire import Remote
 
-PASSWORD, PIN = 8, 12
+PASSWORD, PIN, TERMINAL = 8, 12, 13
 """Content purposes of text-input-v3."""
 ANSWER_S = 2.0
 """A field that can answer and has not by then is busy."""
@@ -38,6 +38,10 @@ class Field:
     @property
     def is_secret(self) -> bool:
         return self.purpose in (PASSWORD, PIN)
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.purpose == TERMINAL
 
 
 @dataclass
@@ -106,7 +110,7 @@ class InputMethod:
             elif not self._has_field() or not undisturbed():
                 progress.reason = "the text field lost the focus"
             if progress.reason:
-                return
+                break
             focus = self._changes
             self._serial_sent = self._serial
             self._remote.send("commit_string", word)
@@ -120,6 +124,7 @@ class InputMethod:
             there = partial(self._has_come, word)
             if not self._connection.wait(here if undisturbed() else there, AGREE_S):
                 progress.sent -= len(word)
+        pace.see()
 
     def wait_answer(self, text: str) -> bool | None:
         """After `text` was given to the field: whether it says that it has it.

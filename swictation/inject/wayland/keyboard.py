@@ -8,19 +8,23 @@ A word goes out at once: at most 2700 bytes, and the compositor handles all that
 up to 4096 bytes, before anything else. So no focus moves within a word.
 """
 
+import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from swictation.inject.sendable import words
 from swictation.inject.wayland import keymap
 from swictation.inject.wayland.backlog import Pace
 from swictation.inject.wayland.connection import IN_TEXT_S, Connection
+from swictation.inject.wayland.input_method import Progress
 from swictation.inject.wayland.keymap import Layout
 from swictation.inject.wayland.protocols import VIRTUAL_KEYBOARD_MANAGER
-from swictation.inject.wayland.wire import Remote, WireError
+from swictation.inject.wayland.wire import Remote
 
 XKB_V1 = 1
+_HAS_KEYBOARD = 2
 
 
 class Keyboard:
@@ -28,9 +32,12 @@ class Keyboard:
 
     def __init__(self, connection: Connection, manager: Remote, seat: Remote) -> None:
         self._connection = connection
+        self._heard = Heard(seat)
         self._remote = manager.create("create_virtual_keyboard", seat)
+        self._ours = b""
+        """What is heard of the keymap that was sent last."""
         self._layout = Layout()
-        self._use(self._layout)
+        self._send(self._layout)
 
     @classmethod
     def on(cls, connection: Connection, seat: Remote) -> "Keyboard | None":
@@ -41,35 +48,31 @@ class Keyboard:
     def come_forward(self) -> None:
         """Be the seat's keyboard, whichever the user has pressed last. Raises WireError.
 
-        All windows get our keymap now rather than with the first key, which only one gets.
+        All windows get our keymap now rather than with the first key, which only one gets; once
+        more where sway, at a reload, has given this keyboard the user's.
         """
-        self._modifiers(keymap.SHIFT_MODIFIER)
-        self._modifiers(0)
-        self._connection.barrier(IN_TEXT_S)
+        self._nudge()
+        if not self._ours or self._heard.keymap != self._ours:
+            self._use(self._layout)
         self._connection.barrier(IN_TEXT_S)  # the compositor serves its clients in turn
 
-    def type(self, text: str, undisturbed: Callable[[], bool], pace: Pace) -> int:
-        """Type `text` word by word while `undisturbed`. The number of characters typed.
+    def type(
+        self, text: str, progress: Progress, undisturbed: Callable[[], bool], pace: Pace
+    ) -> None:
+        """Type `text` word by word while `undisturbed`; `progress` tells how far.
 
-        Raises BrokenOffError with the number so far as its `typed`.
+        Raises WireError; `progress` is right even then.
         """
-        typed = 0
-        try:
-            for layout, piece in keymap.plan(text, self._layout):
-                for word in words(piece):
-                    if layout is not self._layout:
-                        self._use(layout)
-                        self._connection.barrier(IN_TEXT_S)
-                        self._connection.barrier(IN_TEXT_S)
-                    if not pace.has_room() or not undisturbed():
-                        return typed
-                    self._strike(word)
-                    typed += len(word)
-                    self._connection.barrier(IN_TEXT_S)
-                    pace.sent()
-        except WireError as error:
-            raise BrokenOffError(typed, str(error)) from error
-        return typed
+        for layout, word in self._plan(text):
+            if layout is not self._layout:
+                pace.aside(partial(self._use, layout))
+            if not pace.has_room() or not undisturbed():
+                break
+            self._strike(word)
+            progress.sent += len(word)
+            self._connection.barrier(IN_TEXT_S)
+            pace.sent()
+        pace.see()
 
     def shortcut(self, *modifiers: int, key: int) -> None:
         """Press `key` with Control or Shift held: queued, not yet sent."""
@@ -86,6 +89,11 @@ class Keyboard:
             self._key(modifier, down=False)
         self._modifiers(0)
 
+    def _plan(self, text: str) -> Iterator[tuple[Layout, str]]:
+        for layout, piece in keymap.plan(text, self._layout):
+            for word in words(piece):
+                yield layout, word
+
     def _strike(self, text: str) -> None:
         held = 0
         for character in text:
@@ -98,7 +106,18 @@ class Keyboard:
         if held:
             self._modifiers(0)
 
+    def _nudge(self) -> None:
+        """Have the seat use this keyboard without a key."""
+        self._modifiers(keymap.SHIFT_MODIFIER)
+        self._modifiers(0)
+        self._connection.barrier(IN_TEXT_S)
+
     def _use(self, layout: Layout) -> None:
+        self._send(layout)
+        self._nudge()
+        self._ours = self._heard.keymap
+
+    def _send(self, layout: Layout) -> None:
         content = layout.xkb()
         fd = os.memfd_create("keymap", os.MFD_CLOEXEC)
         try:
@@ -116,9 +135,24 @@ class Keyboard:
         self._remote.send("modifiers", mask, 0, 0, 0)
 
 
-class BrokenOffError(WireError):
-    """The connection failed while keys were on their way."""
+class Heard:
+    """What keymap a client of the seat hears of, as a digest; b"" while there is none."""
 
-    def __init__(self, typed: int, reason: str) -> None:
-        super().__init__(reason)
-        self.typed = typed
+    def __init__(self, seat: Remote) -> None:
+        self.keymap = b""
+        self._keyboard: Remote | None = None
+        self._seat = seat
+        seat.on("capabilities", self._on_capabilities)
+
+    def _on_capabilities(self, has: int) -> None:
+        if has & _HAS_KEYBOARD and self._keyboard is None:
+            self._keyboard = self._seat.create("get_keyboard")
+            self._keyboard.on("keymap", self._on_keymap)
+
+    def _on_keymap(self, _format: int, fd: int, size: int) -> None:
+        try:
+            self.keymap = hashlib.sha256(os.pread(fd, size, 0)).digest()
+        except OSError:
+            self.keymap = b""
+        finally:
+            os.close(fd)

@@ -86,7 +86,8 @@ class Paste:
     def decide(self, *, taken: bool) -> None:
         """Once. Nobody knows what somebody has who is not seen, or whom our end cuts off."""
         if not self.proof.done():
-            is_unseen = any(not reading.readers for reading in self._readings[self.before :])
+            asked = self._readings[self.before :]
+            is_unseen = any(not r.readers and r.sender and r.sender.is_written for r in asked)
             self.proof.set_result(taken or (None if is_unseen or self.is_being_read else False))
 
 

@@ -1,5 +1,6 @@
 """Everything bound on one connection, and a text's way through it. For the connection's thread."""
 
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -18,7 +19,7 @@ from swictation.inject.wayland.chain import (
 from swictation.inject.wayland.connection import Connection
 from swictation.inject.wayland.data_control import Clipboard, Content
 from swictation.inject.wayland.input_method import InputMethod, Progress
-from swictation.inject.wayland.keyboard import BrokenOffError, Keyboard
+from swictation.inject.wayland.keyboard import Keyboard
 from swictation.inject.wayland.paster import Paster
 from swictation.inject.wayland.terminal import TerminalSense
 from swictation.inject.wayland.toplevels import Toplevels, Window
@@ -45,6 +46,8 @@ class Delivery:
     text: str
     into: Target | None = None
     """The window that it is meant for; None for whichever has the focus."""
+    until_s: float = math.inf
+    """No word is sent later: a window that reads slowly must not hold up what comes next."""
     progress: Progress = field(default_factory=Progress)
     plan: Plan = field(default_factory=lambda: Plan(()))
     proof: Future[bool | None] | None = None
@@ -119,14 +122,16 @@ class Session:
         self._connection.barrier()
         self._check(delivery)
         self._let_focus_rest()
+        if self.input_method is not None:
+            self.input_method.retry()
         self._check(delivery)
         window = self._window()
         if self._waits_for(window):
             return Injection("refused", reason=EARLIER)
-        if self.input_method is not None:
-            self.input_method.retry()
-        is_terminal = self._terminals.has_focus(window)
-        self._check(delivery)
+        same_focus = self._same_focus()
+        is_terminal = self._is_terminal(window)
+        if not same_focus():
+            raise ElsewhereError
         if is_terminal:
             delivery.text = for_terminal(delivery.text)
         delivery.plan = plan(self._situation(is_terminal=is_terminal), self._allowed)
@@ -186,6 +191,10 @@ class Session:
         moves = toplevels.moves if toplevels else 0
         return lambda: toplevels is None or toplevels.moves == moves
 
+    def _undisturbed(self, delivery: Delivery) -> Callable[[], bool]:
+        same_focus = self._same_focus()
+        return lambda: same_focus() and time.monotonic() < delivery.until_s
+
     def _waits_for(self, window: Window | None) -> bool:
         """Whether an earlier text is unproven in `window`: what follows must not overtake it."""
         return self._waiting.has(window) or bool(self._paster and self._paster.holds(window))
@@ -200,6 +209,10 @@ class Session:
         window = self._window()
         if window is None or _id(window) != delivery.into.id:
             raise ElsewhereError
+
+    def _is_terminal(self, window: Window | None) -> bool:
+        field = self.input_method and self.input_method.field
+        return bool(field and field.is_terminal) or self._terminals.has_focus(window)
 
     def _situation(self, *, is_terminal: bool) -> Situation:
         im = self.input_method
@@ -229,11 +242,11 @@ class Session:
             return Injection("refused", reason="the text field lost the focus")
         pace = Pace(self._connection, self._backlog)
         try:
-            im.commit(delivery.text, progress, self._same_focus(), pace)
+            im.commit(delivery.text, progress, self._undisturbed(delivery), pace)
         except WireError:
-            if pace.is_read():
+            if not delivery.progress.sent:
                 raise
-            return self._unproven(delivery, decided(arrived=None))
+            return self._unproven(delivery, decided(arrived=None))  # its last word lies anywhere
         if not progress.sent:
             return Injection("refused", reason=progress.reason)
         sent = delivery.text[: progress.sent]
@@ -277,22 +290,21 @@ class Session:
         assert self.keyboard is not None
         if unsendable(delivery.text):
             return Injection("refused", reason="a line break would have to be a key")
+        self.keyboard.come_forward()
         self._check(delivery)
         at_start = self._window()
         if at_start and is_chromium(at_start.app) and max(delivery.text) > "\uffff":
             return Injection("refused", reason=f"{at_start.app} takes no such character as a key")
-        self.keyboard.come_forward()
         pace = Pace(self._connection, self._backlog)
         if not pace.is_known and delivery.plan.is_blind:
             return Injection("refused", reason=BLIND)
-        same_focus = self._same_focus()
+        same_focus, undisturbed = self._same_focus(), self._undisturbed(delivery)
         try:
-            delivery.progress.sent = self.keyboard.type(delivery.text, same_focus, pace)
-        except BrokenOffError as error:
-            delivery.progress.sent = error.typed
-            if pace.is_read():
+            self.keyboard.type(delivery.text, delivery.progress, undisturbed, pace)
+        except WireError:
+            if not delivery.progress.sent:
                 raise
-            return self._unproven(delivery, decided(arrived=None))
+            return self._unproven(delivery, decided(arrived=None))  # its last word lies anywhere
         has_read = pace.wait_read()
         if self._took_it_along(at_start, pace):
             return self._unproven(delivery, decided(arrived=False))

@@ -65,11 +65,12 @@ class Toplevels:
 
         def done() -> None:
             if window.active != pending.active:
-                self.moves += 1
-                self.moved_s = time.monotonic()
+                self._moved()
             window.app, window.active = pending.app, pending.active
 
         def closed() -> None:
+            if window.active:
+                self._moved()
             del self._windows[handle]
             handle.send("destroy")
             self.on_closed(window)
@@ -78,3 +79,7 @@ class Toplevels:
         handle.on("state", state)
         handle.on("done", done)
         handle.on("closed", closed)
+
+    def _moved(self) -> None:
+        self.moves += 1
+        self.moved_s = time.monotonic()

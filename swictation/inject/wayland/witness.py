@@ -19,7 +19,8 @@ Readers = frozenset[int]
 
 def readers_of(fd: int) -> Readers:
     """Who will get what is written into the pipe `fd`; empty where that cannot be seen."""
-    return holders({f"pipe:[{os.fstat(fd).st_ino}]"})
+    wanted = {f"pipe:[{os.fstat(fd).st_ino}]"}
+    return holders(wanted) or holders(wanted)  # one that hands it to its child slips through once
 
 
 class Watchers:
@@ -60,12 +61,20 @@ class Key:
 
     def passed_on(self) -> None:
         """Right after the compositor has sent it to the window: see where it waits."""
-        self._waiting = grown(self._before, self._backlog.unread())
+        before = self._before or {}
+        more = grown(before, self._backlog.unread())
+        self._waiting = {one: size - before.get(one, 0) for one, size in more.items()}
 
     def unread_in(self) -> set[int]:
-        """The sockets in which it may still wait."""
-        now = self._backlog.unread() or {}
-        return {one for one, size in self._waiting.items() if now.get(one, 0) >= size}
+        """The sockets in which it may still wait.
+
+        It was the last thing in there: it has been read once less is left than it takes.
+        """
+        now = self._backlog.unread()
+        if now is not None:
+            kept = {one: size for one, size in self._waiting.items() if now.get(one, 0) >= size}
+            self._waiting = kept
+        return set(self._waiting)
 
     def is_answered_by(self, readers: Readers) -> bool:
         """Whether `readers` read because of this key, as far as can be seen.
