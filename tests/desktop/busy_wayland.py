@@ -15,6 +15,7 @@ import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing.util import Finalize
 
 from desktop.cells import pairwise
 from desktop.field import why_not
@@ -255,7 +256,9 @@ _kind = ""
 
 def _work(job: tuple[tuple[str, ...], int]) -> tuple[tuple[str, ...], str]:
     global _desk
-    _desk = _desk or Desk()
+    if _desk is None:
+        _desk = Desk()
+        Finalize(None, _desk.close, exitpriority=1)
     return job[0], fault(_desk, *job)
 
 
