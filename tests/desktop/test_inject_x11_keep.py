@@ -194,3 +194,13 @@ class Manager:
                 )
             )
             self._display.flush()
+
+
+def test_what_was_copied_before_a_text_was_offered_is_back_after_our_end(screen):
+    injector = asyncio.run(X11Injector.open(screen.name))
+    with copied(screen, OLD):
+        assert asyncio.run(injector.offer("held"))
+        assert asyncio.run(injector.offer("held and more"))
+    assert clipboard(screen) == "held and more"
+    asyncio.run(injector.close())
+    assert eventually(lambda: clipboard(screen), OLD) == OLD

@@ -68,6 +68,8 @@ class Paster:
         self._selection = selection
         self._clipboard = clipboard
         self._marks = Marks(connection, barrier)
+        self._users: Content = {}
+        """What the user had copied before a text was offered."""
         self._loan: _Loan | None = None
         self._key: PasteKey | None = None
         self._copied: list[PasteKey] = []
@@ -117,7 +119,10 @@ class Paster:
             return False
         if self._loan:
             self._let_read(self._loan.reader)
+            self._note_users(self._loan.old)
             self._loan = None
+        elif self._selection.offer is None:
+            self._note_users(self._clipboard.read(self._selection.atom) or {})
         return self._selection.take(payload)
 
     def why_not(self, focus: Focus) -> str:
@@ -193,7 +198,14 @@ class Paster:
             return {}
         self.give_back()
         offer, hint = self._selection.offer, self._x.atom(HINT)
-        return {} if offer is None or hint in offer.content else offer.content
+        if offer is None:
+            return {}
+        return self._users if hint in offer.content else offer.content
+
+    def _note_users(self, content: Content) -> None:
+        """What is to outlive a text that is offered, and us; a text of ours is not."""
+        if self._x.atom(HINT) not in content:
+            self._users = content
 
     def abandon(self) -> None:
         """The display is gone: nothing is on offer any more."""
