@@ -20,14 +20,13 @@ from typing import IO, BinaryIO
 
 import numpy as np
 
+from swictation.audio.spoolnames import HEADER_BYTES, LOCK
 from swictation.paths import make_private, spool_dir
 from swictation.types import SAMPLE_RATE_HZ, Samples
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-LOCK = "lock"
 _PROBE_BYTES = 2**20
 """As much as half a minute of sound: what has room for that has room for the next utterance."""
-HEADER_BYTES = 44
 _SAMPLE_BYTES = 2
 _NAME = re.compile(r"\d{3}-(\d{6}|unheard-\d+)\.wav")
 _UNFINISHED_SAMPLES = 2**30

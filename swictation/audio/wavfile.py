@@ -12,7 +12,8 @@ from av.audio.resampler import AudioResampler
 from av.container import InputContainer
 
 from swictation.audio.source import BLOCK_SAMPLES, Deliver
-from swictation.audio.spoolfile import HEADER_BYTES, has_lost_header
+from swictation.audio.spoolfile import has_lost_header
+from swictation.audio.spoolnames import HEADER_BYTES
 from swictation.clock import Clock, MonotonicClock
 from swictation.errors import AudioError
 from swictation.types import SAMPLE_RATE_HZ, Samples, to_seconds

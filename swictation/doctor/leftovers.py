@@ -13,7 +13,7 @@ from shlex import quote
 
 import msgspec
 
-from swictation.audio.spoolfile import HEADER_BYTES, LOCK
+from swictation.audio.spoolnames import HEADER_BYTES, LOCK
 from swictation.doctor.finding import Finding, Subject
 from swictation.paths import spool_dir
 from swictation.types import SAMPLE_RATE_HZ

@@ -82,15 +82,15 @@ def test_a_canvas_swallows_nothing_after_a_copy_either():
         asyncio.run(scene())
 
 
-def test_a_window_without_pings_waits_for_the_clipboard_that_is_another_windows():
+def test_a_window_without_pings_is_typed_into_while_the_clipboard_is_another_windows():
     with shown("canvas") as (stage, _):
 
         async def scene():
             await unproven(stage.injector, "eighteen words")
             with beside(stage, "tk") as entry:
-                refused = await stage.injector.inject("more")
-                assert (refused.outcome, refused.sent) == ("refused", 0)
-                assert entry.settles_on("") == ""
+                typed = await stage.injector.inject("more")
+                assert (typed.outcome, typed.sent) == ("typed", 4)
+                assert entry.settles_on("more") == "more"
 
         asyncio.run(scene())
 

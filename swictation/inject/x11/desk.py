@@ -143,8 +143,10 @@ class Desk:
         try:
             self._paster.paste(text, focus, ledger)
         except Refused as refused:
-            # Who takes no paste and cannot say that it has handled keys may swallow those too.
-            if method == "paste" or not refused.try_other or not focus.answers_ping:
+            # Who takes no paste and cannot say that it has handled keys may swallow those too. But
+            # where another window has the clipboard, keys are the only way to this one.
+            is_blind = not focus.answers_ping and not self._paster.is_bound
+            if method == "paste" or not refused.try_other or is_blind:
                 raise
             self._typist.type(text, focus, ledger)
         return None

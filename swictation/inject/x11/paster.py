@@ -125,6 +125,11 @@ class Paster:
             self._note_users(self._clipboard.read(self._selection.atom) or {})
         return self._selection.take(payload)
 
+    @property
+    def is_bound(self) -> bool:
+        """Whether a key is unread somewhere, so that nothing else can be pasted."""
+        return bool(self._key or self._copied)
+
     def why_not(self, focus: Focus) -> str:
         """Why nothing may be sent to `focus` now, or "".
 
