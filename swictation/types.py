@@ -178,7 +178,7 @@ class Tier(msgspec.Struct, frozen=True, gc=False):
 
 
 FailureKind = Literal["oom", "fatal", "crash", "hang", "lost", "other"]
-"""What befell a unit of work on a device: see `vram.failures`."""
+"""What happened to a unit of work on a device: see `vram.failures`."""
 
 
 class Chunking(msgspec.Struct, frozen=True, gc=False):

@@ -43,7 +43,7 @@ _NOT_STDOUT = UsageError(
     "A service cannot write to stdout: the journal would keep every word.",
     "leave out --sink stdout, and stdout in [inject] chain",
 )
-_LISTENING = "Listening: put the cursor where the words shall go, and speak. Ctrl-C ends it."
+_LISTENING = "Listening: put the cursor where the text should appear, and speak. Ctrl-C ends it."
 _LISTENING_HERE = "Listening: speak, and the words come here. Ctrl-C ends it."
 _WAITING = "Ready. It listens when you press its key, or type: swictation toggle\nCtrl-C ends it."
 

@@ -73,7 +73,7 @@ def load(path: Path | None, engines: Collection[str] = ()) -> Loaded:
         again = f"swictation config check {shlex.quote(str(path)) if path else ''}".rstrip()
         raise ConfigError(
             "\n".join([f"the configuration has {count}:", *told, *also]),
-            f"mend it, then type: {again}",
+            f"fix it, then type: {again}",
         )
     return Loaded(check.settings, tuple(_told(file, check.warnings, lines)), file)
 

@@ -56,7 +56,7 @@ def selftest(subject: Subject) -> Iterator[Finding]:
     yield Finding("detector", "ok", found)
     if subject.model is None:
         remedy = "mend the model first; then: swictation doctor"
-        yield Finding("self-test", "warning", "not tried, for want of a model", remedy)
+        yield Finding("self-test", "warning", "skipped: no model", remedy)
         return
     asr = msgspec.structs.replace(subject.settings.asr, language=_LANGUAGE)
     spec = wiring.engine_spec(msgspec.structs.replace(subject.settings, asr=asr), subject.model)

@@ -50,7 +50,7 @@ class ModelSpec(msgspec.Struct, frozen=True):
     revision: str = "main"
     """Commit of the repository that the files are of."""
     about_bytes: int = 0
-    """About how much is fetched, for want of exact sizes."""
+    """About how much is fetched, where no exact sizes are known."""
 
     @property
     def archive(self) -> ModelFile | None:

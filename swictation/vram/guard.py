@@ -57,7 +57,7 @@ class CUDAMemoryGuard:
     """Round units of work on one device. Used on one thread; units may overlap, and do not nest.
 
     An allocator that cannot be read is reported as such, `report.figures is None`: then nothing is
-    measured, collected at points or called a leak, and no unit is refused for want of room.
+    measured, collected at points or called a leak, and no unit is refused because there is no room.
     """
 
     def __init__(

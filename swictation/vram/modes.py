@@ -23,7 +23,7 @@ class Modes:
         self._wanted_since_s: float | None = None
 
     def sent_elsewhere(self, now_s: float) -> None:
-        """A request was refused by the card for want of room."""
+        """A request was refused by the card because there is no room."""
         self._elsewhere_s = now_s
 
     def is_elsewhere(self, now_s: float) -> bool:

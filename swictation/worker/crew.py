@@ -33,7 +33,7 @@ class Route(msgspec.Struct, frozen=True):
     seat: Seat | None
     """None: nowhere yet, it is asked again when something has changed."""
     piece_samples: int = 0
-    """Decode it in pieces of at most that length, for want of memory; 0: whole."""
+    """Decode it in pieces of at most that length, where memory is short; 0: whole."""
 
 
 class Crew:

@@ -28,7 +28,7 @@ class Decode(msgspec.Struct, frozen=True, tag=True):
     request: DecodeRequest
     pcm: bytes
     piece_samples: int = 0
-    """Decode it in pieces of at most that length, for want of memory; 0: whole."""
+    """Decode it in pieces of at most that length, where memory is short; 0: whole."""
 
 
 class Order(msgspec.Struct, frozen=True, tag=True):

@@ -67,7 +67,7 @@ def test_a_bad_file_exits_2_with_all_its_errors_and_no_traceback(swictation, tmp
         "(seconds of silence that end an utterance)",
         f'{file}:4: [asr] partials = "of": must be one of "auto", "on", "off": '
         'did you mean "off"? (tentative text for display; auto: only while somebody reads it)',
-        f"  -> mend it, then type: swictation config check '{file}'",
+        f"  -> fix it, then type: swictation config check '{file}'",
         "",
     ]
 

@@ -77,7 +77,7 @@ class WhisperEngine:
         self._prompt.append(token("<|notimestamps|>"))
         self.beam = beam_for(settings.beam, spec.model, spec.model_path)
         self.is_greedy = False
-        """Whether one hypothesis at a time is followed, for want of memory."""
+        """Whether one hypothesis at a time is followed, where memory is short."""
         self.capabilities = Capabilities(
             device="cpu",
             languages=_languages(self._tokenizer) if is_multilingual else ("en",),
