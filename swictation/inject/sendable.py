@@ -1,7 +1,7 @@
 """What may never be typed from speech, whatever the method, and in what pieces the rest goes."""
 
+import re
 import unicodedata
-from collections.abc import Iterator
 
 _NEVER = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Controls (a newline runs a shell command), surrogates, line and paragraph separators."""
@@ -26,16 +26,9 @@ def for_terminal(text: str) -> str:
 LONGEST_WORD = 40
 """Characters between two looks at the focus, at most."""
 
+_WORD = re.compile(rf"\s?\S{{1,{LONGEST_WORD - 2}}}\s?|\s{{1,{LONGEST_WORD}}}")
 
-def words(text: str) -> Iterator[str]:
-    """`text` in words, each with the space behind it; those longer than LONGEST_WORD are cut."""
-    at = 0
-    while at < len(text):
-        end = at
-        while end < len(text) and not text[end].isspace():
-            end += 1
-        while end < len(text) and text[end].isspace():
-            end += 1
-        end = min(end, at + LONGEST_WORD)
-        yield text[at:end]
-        at = end
+
+def words(text: str) -> list[str]:
+    """`text` in words, each with the blank behind it; what has none is cut at LONGEST_WORD."""
+    return _WORD.findall(text)

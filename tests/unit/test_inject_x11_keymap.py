@@ -2,10 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from swictation.inject.sendable import LONGEST_WORD, words
 from swictation.inject.x11.keys.keymap import Key, Keymap
 from swictation.inject.x11.keys.keysyms import character_of, keysym_of
 from swictation.inject.x11.keys.spares import Change, Spares
-from swictation.inject.x11.keys.typist import PIECE, WORD, pieces, reach, words
+from swictation.inject.x11.keys.typist import PIECE, pieces, reach
 
 pytestmark = pytest.mark.unit
 
@@ -250,7 +251,7 @@ def test_a_window_that_has_read_its_keys_frees_their_places():
 def test_words_and_pieces_are_the_whole_text(text):
     assert "".join(words(text)) == text
     assert "".join(pieces(text)) == text
-    assert all(len(word) <= WORD for word in words(text))
+    assert all(len(word) <= LONGEST_WORD for word in words(text))
     assert all(len(piece) <= PIECE for piece in pieces(text))
 
 

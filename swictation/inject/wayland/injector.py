@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import time
-from concurrent.futures import Future
 
 import msgspec
 
 from swictation.errors import InjectError
 from swictation.inject.injector import Injection, Target
 from swictation.inject.keeper import leave_behind
+from swictation.inject.proofs import OpenProofs
 from swictation.inject.sendable import BREAKS, unsendable
 from swictation.inject.wayland.chain import METHODS, Method
 from swictation.inject.wayland.connection import Connection, HungError
@@ -42,7 +42,7 @@ class WaylandInjector:
         self._allowed = allowed
         self._connection = connection
         self._session = session
-        self._unproven: set[asyncio.Future[bool | None]] = set()
+        self._proofs = OpenProofs()
 
     @classmethod
     async def open(
@@ -92,10 +92,7 @@ class WaylandInjector:
         except Exception as error:  # noqa: BLE001 - the port never raises
             return delivery.broken_off(str(error) or type(error).__name__)
         if delivery.proof is not None:
-            proof = _on_this_loop(delivery.proof)
-            self._unproven.add(proof)
-            proof.add_done_callback(self._unproven.discard)
-            return msgspec.structs.replace(result, proof=proof)
+            return msgspec.structs.replace(result, proof=self._proofs.follow(delivery.proof))
         return result
 
     async def offer(self, text: str) -> bool:
@@ -138,37 +135,13 @@ class WaylandInjector:
                     leave_behind, "wayland", content, self._display or "", *types
                 )
         await self._connection.close()
-        await self._tell_all()
+        await self._proofs.settle(TELL_S)
 
-    async def _tell_all(self) -> None:
-        """No proof stays open, even if the thread is stuck: then nobody can know."""
-        if self._unproven:
-            await asyncio.wait(self._unproven, timeout=TELL_S)
-        for proof in list(self._unproven):
-            proof.set_result(None)
-
-    @staticmethod
-    def _hung(delivery: Delivery, error: HungError) -> Injection:
+    def _hung(self, delivery: Delivery, error: HungError) -> Injection:
         reason = "the compositor does not answer"
         if error.args[0] == "busy":
             return Injection("refused", reason=reason)
         if error.args[0] == "stuck":  # the text is anywhere
-            proof = _on_this_loop(decided(arrived=None))
+            proof = self._proofs.follow(decided(arrived=None))
             return Injection("unproven", sent=len(delivery.text), reason=reason, proof=proof)
         return delivery.broken_off(reason)
-
-
-def _on_this_loop(proof: Future[bool | None]) -> asyncio.Future[bool | None]:
-    loop = asyncio.get_running_loop()
-    here: asyncio.Future[bool | None] = loop.create_future()
-
-    def tell(taken: bool | None) -> None:
-        if not here.done():  # nobody waits any more
-            here.set_result(taken)
-
-    def decided(proof: Future[bool | None]) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(tell, proof.result())
-
-    proof.add_done_callback(decided)
-    return here

@@ -18,7 +18,7 @@ from swictation.inject.wayland.connection import IN_TEXT_S, Connection
 from swictation.inject.wayland.data_control import Clipboard, Offered, Reading
 from swictation.inject.wayland.keyboard import Keyboard
 from swictation.inject.wayland.toplevels import Toplevels, Window
-from swictation.inject.wayland.unproven import is_same, new_proof
+from swictation.inject.wayland.unproven import may_be_same, new_proof
 from swictation.inject.wayland.wire import WireError
 from swictation.inject.wayland.witness import Key, Watchers
 
@@ -152,7 +152,7 @@ class Paster:
         It may be a window that takes no text at all: keys would be lost there without a trace.
         """
         paste = self._paste
-        if paste is None or not is_same(paste.window, window):
+        if paste is None or not may_be_same(paste.window, window):
             return False
         has_key = window is not None and not paste.offered.cancelled
         return has_key or not paste.proof.done()

@@ -60,7 +60,7 @@ class Waiting:
 
     def has(self, window: Window | None) -> bool:
         """Whether there is one for `window`, or may be."""
-        return any(is_same(text.window, window) for text in self._texts)
+        return any(may_be_same(text.window, window) for text in self._texts)
 
     def window_closed(self, window: Window) -> None:
         """It takes nothing any more."""
@@ -116,6 +116,6 @@ class Late:
         return is_long_ago or self._has_answered()
 
 
-def is_same(one: Window | None, other: Window | None) -> bool:
+def may_be_same(one: Window | None, other: Window | None) -> bool:
     """Whether they are, or may be: a compositor need not tell."""
     return one is None or other is None or one is other

@@ -9,6 +9,7 @@ import msgspec
 
 from swictation.errors import InjectError
 from swictation.inject.injector import Injection, Target
+from swictation.inject.proofs import OpenProofs
 from swictation.inject.sendable import BREAKS, unsendable
 from swictation.inject.x11.desk import Method, outcome
 from swictation.inject.x11.ledger import Ledger
@@ -17,6 +18,7 @@ from swictation.inject.x11.thread import DisplayThread
 OPEN_TIMEOUT_S = 3.0
 STALL_S = 4.0
 """Longer than any single wait inside an injection: the server itself hangs then."""
+_TELL_S = 1.0
 _CLOSE_S = 4.5
 """A clipboard manager is given 1 s of it, the start of a keeper 3 s."""
 
@@ -37,7 +39,7 @@ class X11Injector:
         self._display = display
         self._method: Method = method
         self._allowed = BREAKS if allow_newlines else ""
-        self._proofs: set[asyncio.Future[bool | None]] = set()
+        self._proofs = OpenProofs()
 
     @classmethod
     async def open(
@@ -100,7 +102,7 @@ class X11Injector:
         injection, proof = answer
         if proof is None:
             return injection
-        return msgspec.structs.replace(injection, proof=self._follow(proof))
+        return msgspec.structs.replace(injection, proof=self._proofs.follow(proof))
 
     async def offer(self, text: str) -> bool:
         """See `Injector.offer`."""
@@ -140,22 +142,7 @@ class X11Injector:
                 await asyncio.to_thread(self._display.join, 1.0)
                 break
             beats = self._display.beats
-        for proof in tuple(self._proofs):
-            _decide(proof, None)  # the thread hangs and said nothing
-
-    def _follow(self, proof: "Future[bool | None]") -> "asyncio.Future[bool | None]":
-        """The display thread's proof as the run loop's."""
-        loop = asyncio.get_running_loop()
-        mine: asyncio.Future[bool | None] = loop.create_future()
-        self._proofs.add(mine)
-        mine.add_done_callback(self._proofs.discard)
-
-        def tell(decided: "Future[bool | None]") -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(_decide, mine, decided.result())
-
-        proof.add_done_callback(tell)
-        return mine
+        await self._proofs.settle(_TELL_S)
 
     async def _answer(self, call: "Future[T]") -> T | None:
         """The call's result, or None if the server stalls."""
@@ -168,11 +155,6 @@ class X11Injector:
             return waiting.result()
         waiting.add_done_callback(_forget)
         return None
-
-
-def _decide(proof: "asyncio.Future[bool | None]", arrived: bool | None) -> None:
-    if not proof.done() and not proof.get_loop().is_closed():
-        proof.set_result(arrived)
 
 
 def _forget(future: "asyncio.Future[T]") -> None:

@@ -128,7 +128,7 @@ class Paster:
     @property
     def is_bound(self) -> bool:
         """Whether a key is unread somewhere, so that nothing else can be pasted."""
-        return bool(self._key or self._copied)
+        return self._key is not None
 
     def why_not(self, focus: Focus) -> str:
         """Why nothing may be sent to `focus` now, or "".

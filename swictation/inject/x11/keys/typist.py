@@ -1,10 +1,10 @@
 """Types a text with real key events, in pieces whose arrival the target proves."""
 
-import re
 from collections.abc import Callable, Mapping
 
 import msgspec
 
+from swictation.inject.sendable import words
 from swictation.inject.x11.barrier import TIMEOUT_S, Barrier
 from swictation.inject.x11.connection import Connection
 from swictation.inject.x11.focus import Focus
@@ -17,10 +17,6 @@ from swictation.inject.x11.programs import process_of, times_slept
 PIECE = 64
 """Characters between two proofs."""
 
-WORD = 48
-"""The most that is pressed at once, between two looks at the focus."""
-
-_WORD = re.compile(rf"\s?\S{{1,{WORD - 2}}}\s?|\s{{1,{WORD}}}")
 _REMAP_TRIES = 4
 _TIMED_REMAP_S = 0.15
 _TIMED_PIECE_S = 0.01
@@ -247,11 +243,6 @@ class Typist:
             lambda c: self._keyboard.keymap.native(c, group) is not None,
             self._keyboard.spares.fits,
         )
-
-
-def words(text: str) -> list[str]:
-    """`text` in words, each with the blank behind it; what has none is cut at `WORD`."""
-    return _WORD.findall(text)
 
 
 def pieces(text: str) -> list[str]:

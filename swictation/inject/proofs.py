@@ -1,0 +1,38 @@
+"""Proofs that the thread of a display decides, for those who wait on the run loop."""
+
+import asyncio
+import contextlib
+from concurrent.futures import Future
+
+
+class OpenProofs:
+    """What has become of texts that were unproven; see `Injection.proof`. For the run loop."""
+
+    def __init__(self) -> None:
+        self._open: set[asyncio.Future[bool | None]] = set()
+
+    def follow(self, proof: "Future[bool | None]") -> "asyncio.Future[bool | None]":
+        """The thread's `proof` as one of the running loop."""
+        loop = asyncio.get_running_loop()
+        mine: asyncio.Future[bool | None] = loop.create_future()
+        self._open.add(mine)
+        mine.add_done_callback(self._open.discard)
+
+        def tell(decided: "Future[bool | None]") -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(_decide, mine, decided.result())
+
+        proof.add_done_callback(tell)
+        return mine
+
+    async def settle(self, within_s: float) -> None:
+        """Give the thread so long; what it has not decided by then, nobody can know."""
+        if self._open:
+            await asyncio.wait(self._open, timeout=within_s)
+        for proof in tuple(self._open):
+            _decide(proof, None)
+
+
+def _decide(proof: "asyncio.Future[bool | None]", arrived: bool | None) -> None:
+    if not proof.done() and not proof.get_loop().is_closed():
+        proof.set_result(arrived)
