@@ -71,8 +71,8 @@ def _open(path: Path) -> IO[bytes]:
 
 def _already_running(lock: IO[bytes]) -> AlreadyRunning:
     holder = lock.read().decode(errors="replace").strip() if lock.writable() else ""
-    who, kill = (f" (process {holder})", f"; or: kill {holder}") if holder.isdigit() else ("", "")
+    who, kill = (f" (process {holder})", f"kill {holder}; or ") if holder.isdigit() else ("", "")
     return AlreadyRunning(
         f"swictation is already running{who}: a second one would type every word twice.",
-        f"to stop that one: systemctl --user stop swictation{kill}",
+        f"to stop that one: {kill}where it is a service: systemctl --user stop swictation",
     )

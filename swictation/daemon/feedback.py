@@ -1,5 +1,6 @@
 """How one knows that it listens: a notification and a sound for what happens. Never any text."""
 
+import logging
 from typing import Protocol
 
 from swictation.config.settings import FeedbackSettings
@@ -10,6 +11,8 @@ _URGENT_FAULTS = {
     *("placement", "doubt"),
 }
 
+
+_log = logging.getLogger(__name__)
 
 _Held = tuple[int, str, int]
 """How many texts are held, why, and how many of them may still arrive by themselves."""
@@ -35,6 +38,8 @@ class Feedback:
         self._cues = cues
         self.settings = settings
         self._listens = False
+        self._told: set[str] = set()
+        """The faults of this dictation."""
         self._held: _Held = (0, "", 0)
 
     def on_event(self, event: str, fields: dict[str, object]) -> None:
@@ -47,20 +52,27 @@ class Feedback:
             case "fault" if fields["kind"] == "set-aside":
                 self._on_set_aside(str(fields["path"]))
             case "fault" if fields["kind"] in _URGENT_FAULTS:
-                self._show("degraded", str(fields["message"]), urgent=True)
-                self._play("degraded")
+                self._on_fault(str(fields["message"]))
             case _:
                 pass
 
     def _on_state(self, state: str) -> None:
         listens = state == "listening"
         if listens and not self._listens:
+            self._told.clear()
             self._show("start", "Listening")
             self._play("start")
         elif self._listens and not listens:
             self._show("stop", "Stopped listening")
             self._play("stop")
         self._listens = listens
+
+    def _on_fault(self, message: str) -> None:
+        """The same again is no news before the next dictation: an engine may die each second."""
+        if message not in self._told:
+            self._told.add(message)
+            self._show("degraded", message, urgent=True)
+            self._play("degraded")
 
     def _on_held(self, fields: dict[str, object]) -> None:
         """Each text is told once; those behind one that a window has not taken with that one."""
@@ -80,7 +92,8 @@ class Feedback:
 
     def _tell_held(self, count: int, reason: str, fields: dict[str, object], pending: int) -> None:
         texts = "A text is" if count == 1 else f"{count} texts are"
-        body = f"{reason}. {_what_to_do(fields, pending)}"
+        body = f"{reason}. {_what_to_do(fields, pending, count)}"
+        _log.warning("%s held: %s", texts.lower(), body)  # seen where nothing shows notifications
         self._show("held", f"{texts} held", body[0].upper() + body[1:], urgent=True)
 
     def _on_set_aside(self, path: str) -> None:
@@ -98,9 +111,10 @@ class Feedback:
             self._cues.play(cue)
 
 
-def _what_to_do(fields: dict[str, object], pending: int) -> str:
+def _what_to_do(fields: dict[str, object], pending: int, count: int) -> str:
     if pending:
         so = "What you say into it is held as well."
         return f"{so} Wait, or put the cursor into another window, then: swictation paste-last."
-    where = "It is on the clipboard; or: " if fields.get("is_on_clipboard") else ""
-    return f"{where}swictation paste-last types it where the cursor is."
+    they, them = ("It is", "it") if count == 1 else ("They are", "them")
+    where = f"{they} on the clipboard; or: " if fields.get("is_on_clipboard") else ""
+    return f"{where}swictation paste-last types {them} where the cursor is."

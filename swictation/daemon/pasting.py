@@ -86,8 +86,8 @@ class Pasting:
             raise InjectError("There is no text yet.", "dictate something first")
         if not typed.may_repeat:
             raise InjectError(
-                "Nothing is held, and the last text is not typed again: "
-                "it did not arrive at once, or nobody knows how much of it did.",
+                "Nothing is held, and the last dictation is not typed again: "
+                "some of it arrived late, or may not have arrived.",
                 "dictate it again",
             )
         if one := self._sender.blocker(target):

@@ -1,5 +1,7 @@
 """What was typed last, and where: what follows is joined to it, and `paste-last` repeats it."""
 
+import re
+
 import msgspec
 
 from swictation.daemon.unproven import Unproven, is_same
@@ -8,6 +10,8 @@ from swictation.inject.injector import Target
 AGAIN = -1
 """In place of an utterance: text that was typed once more."""
 _NO_DICTATION = -1
+_LONE_MARK = re.compile(r"^\s*[.,;:!?\u2026\u3001\u3002\uff01\uff0c\uff1f]+(?=\s|$)")
+"""The end of a sentence that stands elsewhere: no text begins with it."""
 
 
 class _Typed(msgspec.Struct, frozen=True, eq=False):
@@ -68,7 +72,7 @@ class LastTyped:
         """`text` as it follows what was typed last, if that stands in the same window."""
         stands = self.before(target)
         if not stands:
-            return text.lstrip()
+            return _LONE_MARK.sub("", text).lstrip()
         if self.last and self.last.utterance == utterance:
             return text
         space = "" if stands.endswith(" ") else " "  # one may have left on its own

@@ -11,7 +11,7 @@ from swictation.control.status import Status, decode
 from swictation.control.wire import session_address
 from swictation.doctor.finding import Finding, Subject
 from swictation.errors import BusError, ControlError, NotRunning
-from swictation.service import files
+from swictation.service import files, systemctl
 
 _ANSWER_S = 2.0
 _RESTART = "systemctl --user restart swictation"
@@ -73,7 +73,10 @@ async def _daemon() -> Finding:
 
 
 def _absent() -> Finding:
-    is_installed = files.unit_file().exists()
-    start = "systemctl --user start swictation"
-    remedy = start if is_installed else "swictation service install"
+    if systemctl.trouble():
+        remedy = "in a terminal of your desktop: swictation run"
+    elif files.unit_file().exists():
+        remedy = "systemctl --user start swictation"
+    else:
+        remedy = "swictation service install"
     return Finding("daemon", "warning", "not running: a hotkey has nobody to call", remedy)

@@ -236,3 +236,16 @@ def test_a_text_that_was_offered_before_a_cancel_is_dropped():
         assert typist.released == [(0,)], "its sound may go"
 
     typing(test, offers=True)
+
+
+def test_the_end_of_a_sentence_that_stands_elsewhere_begins_no_text():
+    async def test(typist):
+        typist.say(0, "Hello", final=False)
+        await typist.settle()
+        typist.windows.refuse()
+        await typist.hear(0, ". And more.")
+        typist.windows.focused = "chat"
+        await typist.delivery.paste_last()
+        assert typist.windows.fields == {"editor": "Hello", "chat": "And more."}
+
+    typing(test, "editor", "chat")

@@ -62,7 +62,7 @@ def test_held_text_is_told_with_what_to_do_and_never_with_the_text():
     assert (kind, summary, urgent) == ("held", "A text is held", True)
     assert body.startswith("The screen is locked. swictation paste-last")
     assert second[1] == "2 texts are held"
-    assert "It is on the clipboard" in second[2]
+    assert "They are on the clipboard" in second[2]
 
 
 def test_each_held_text_is_told_once():
@@ -91,7 +91,7 @@ def test_a_window_that_has_not_taken_its_text_is_named_once_and_what_becomes_of_
     assert len(room.shown) == 1
     room.tell("held", count=2, reason=reason, is_on_clipboard=True, pending=0)
     assert room.shown[1][1] == "2 texts are held"
-    assert "It is on the clipboard" in room.shown[1][2]
+    assert "They are on the clipboard" in room.shown[1][2]
 
 
 def test_that_nothing_is_held_any_more_is_told_where_a_window_took_its_time():
@@ -140,3 +140,16 @@ def test_what_is_set_aside_is_told_with_its_place_and_what_to_do():
     assert "/spool/1.wav" in body
     assert body.endswith("swictation retry")
     assert room.played == ["degraded"]
+
+
+def test_the_same_fault_again_is_no_news_before_the_next_dictation():
+    room = Room()
+    for _ in range(3):
+        room.tell("fault", kind="engine", message="it keeps dying")
+    room.states("listening")
+    room.tell("fault", kind="engine", message="it keeps dying")
+    assert [summary for _, summary, _, _ in room.shown] == [
+        "it keeps dying",
+        "Listening",
+        "it keeps dying",
+    ]
