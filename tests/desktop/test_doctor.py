@@ -13,6 +13,7 @@ from desktop import sway, x11
 from desktop.sound import VirtualMicrophone
 from fakes.bus import PrivateBus
 from fakes.signals import noise
+from swictation.service import systemctl
 
 pytestmark = pytest.mark.desktop
 
@@ -151,7 +152,11 @@ def test_without_a_daemon_on_the_bus_one_is_told_how_to_start_it(look, bus):
     assert found["session bus"]["level"] == "ok"
     assert found["session bus"]["found"] == bus.address
     assert found["daemon"]["level"] == "warning"
-    assert found["daemon"]["remedy"] == "swictation service install"
+    assert found["daemon"]["remedy"] == (
+        "in a terminal of your desktop: swictation run"
+        if systemctl.trouble()
+        else "swictation service install"
+    )
 
 
 def test_a_daemon_that_answers_is_fine(look, bus, daemon):

@@ -158,8 +158,7 @@ def test_when_nobody_has_dictated_for_long_it_ends_after_its_worker(play):
         await sitting.watch.until("card", action="asr", to="gpu")
         nursery = psutil.Process(sitting.nursery.pid)
         steward = sitting.session._steward
-        sitting.source.play()
-        await sitting.watch.until("final", utterance=2)
+        await sitting.end()  # before that the session itself says how busy it is
         steward.look(is_listening=False, is_busy=False, backlog_s=0.0)
         await sitting.watch.until("card", action="stop")
         await sitting.session._crew.gpu.ended()
