@@ -24,7 +24,7 @@ from .field import KINDS, ODD_KINDS, Field, why_not
 
 MOMENTS = ("before", "key", "typing", "page")
 """The stop comes before the first text, as its keys are pressed, later, or to the page alone."""
-STOPS_S = ("1", "3", "8", "20")
+STOPS_S = ("1", "3", "8", "20", "60")
 ROUTES = ("either", "type", "paste")
 ENDS = ("thawed", "withdrawn", "killed")
 """It goes on; the text is taken back before; or it never goes on."""
