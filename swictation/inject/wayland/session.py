@@ -253,11 +253,13 @@ class Session:
         is_talkative = im.is_talkative
         has_it = im.wait_answer(sent)
         is_silent = has_it is None and is_talkative and self._window() is at_start
+        answers = im.answers
         has_read = pace.wait_read()
         if self._took_it_along(at_start, pace):
             return self._unproven(delivery, decided(arrived=False))
         if not has_read or is_silent:
-            seen = im.answers
+            # An answer from before all was read may be one to the first words.
+            seen = answers if has_read else im.answers
             late = Late(pace, lambda: im.answers > seen and self._window() is at_start)
             return self._unproven(delivery, self._waiting.add(at_start, late.has_arrived, pace))
         progress.confirmed = len(sent) if has_it else 0
