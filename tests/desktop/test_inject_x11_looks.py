@@ -58,6 +58,16 @@ def test_a_program_that_thinks_between_two_looks_gets_the_text_at_both(stage):
     assert eventually(stage.clipboard, OLD) == OLD
 
 
+@pytest.mark.parametrize("layout", ["us", "ru"])
+def test_a_browser_has_what_it_pastes_under_any_layout(stage, layout):
+    """Without a v on the layout it gets Shift+Insert, at which nothing but its page reads."""
+    field = field_of(stage, "chromium")
+    stage.layout(layout)
+    for text in ("one ", "and two "):
+        assert asyncio.run(pasting(stage).inject(text)).outcome == "confirmed"
+    assert field.settles_on("one and two ") == "one and two "
+
+
 @pytest.mark.parametrize("order", ["think-at-key", "think-at-paste"])
 def test_a_look_of_the_browser_does_not_count_for_its_page(stage, order):
     """It looks at the text before its busy page has handled the key; some pastes it then drops."""

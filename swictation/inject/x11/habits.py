@@ -17,16 +17,16 @@ _MAX_HABITS = 64
 class Habits:
     """For the display thread.
 
-    Chromium looks at the text once before it reads it for good, and drops the paste if the
-    clipboard changed in between; it keeps asking for targets meanwhile. So one reading is no
-    habit where pages are.
+    At Control+V Chromium looks at the text once before its page reads it for good, and drops the
+    paste if the clipboard changed in between; it keeps asking for targets meanwhile. So there one
+    reading is no habit where pages are. Shift+Insert is left to the page, which reads once.
     """
 
     def __init__(self, connection: Connection, barrier: Barrier) -> None:
         self._x = connection
         self._barrier = barrier
-        self._reads: dict[tuple[int, tuple[str, ...]], int] = {}
-        """How often a client was seen to read one paste."""
+        self._reads: dict[tuple[int, tuple[str, ...], bool], int] = {}
+        """How often a client was seen to read one paste, by Control+V and by Shift+Insert."""
 
     def finish(self, key: PasteKey) -> bool | None:
         """See the text read, as often as the client of `key`, which fetched it, does for one paste.
@@ -39,10 +39,11 @@ class Habits:
         def read_again() -> bool:
             return served.reads.get(focus.client, 0) > 1
 
-        who = (focus.client, focus.classes)
+        who = (focus.client, focus.classes, key.is_letter)
         habit = self._reads.get(who, 0)
         done = habit == 1 or self._x.pump(read_again, _AGAIN_S if habit else _LEARN_S)
-        if not done and (habit or served.asked_s.get(focus.client, 0.0) > first_s):
+        asks_on = key.is_letter and served.asked_s.get(focus.client, 0.0) > first_s
+        if not done and (habit or asks_on):
             done = self._x.pump(read_again, _AGAIN_S)
         elif not done:
             done = True
@@ -55,8 +56,9 @@ class Habits:
         self._learn(who, served.reads.get(focus.client, 1), focus.pid)
         return done
 
-    def _learn(self, who: tuple[int, tuple[str, ...]], reads: int, pid: int) -> None:
-        if reads == 1 and has_pages(pid):
+    def _learn(self, who: tuple[int, tuple[str, ...], bool], reads: int, pid: int) -> None:
+        *_, is_letter = who
+        if reads == 1 and is_letter and has_pages(pid):
             return
         if len(self._reads) >= _MAX_HABITS:
             self._reads.clear()

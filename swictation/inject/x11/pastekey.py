@@ -33,14 +33,23 @@ class PasteKey:
     """
 
     def __init__(
-        self, x: Connection, barrier: Barrier, selection: Selection, offer: Offer, focus: Focus
+        self,
+        x: Connection,
+        barrier: Barrier,
+        selection: Selection,
+        offer: Offer,
+        focus: Focus,
+        *,
+        is_letter: bool,
     ) -> None:
+        """`is_letter`: it is a Control+V, and no Shift+Insert."""
         self._x = x
         self._barrier = barrier
         self._selection = selection
         self.offer = offer
         """What was given to its client stays given, whoever copies after."""
         self.focus = focus
+        self.is_letter = is_letter
         self.proof: Future[bool | None] = Future()
         self._ping: int | None
         self._proves: bool | None = None

@@ -331,7 +331,9 @@ class Paster:
         offer.reads.clear()
         self._passed = 0
         self._press_keys(chord, focus, ledger, characters)
-        self._key = key = PasteKey(self._x, self._barrier, self._selection, offer, focus)
+        self._key = key = PasteKey(
+            self._x, self._barrier, self._selection, offer, focus, is_letter=chord.letter
+        )
 
         def decided() -> bool:
             return key.state() != "unread" or key.proof.done()
