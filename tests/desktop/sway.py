@@ -3,6 +3,7 @@
 As root everything inside runs as nobody, so that no account has to be made.
 """
 
+import contextlib
 import json
 import os
 import select
@@ -97,6 +98,11 @@ class Sway:
         """`swaymsg`'s answer."""
         return json.loads(self.output("swaymsg", "-r", *command) or "null")
 
+    def focus(self, pid: int) -> None:
+        """Give the focus to a window of that process, if there is one."""
+        with contextlib.suppress(subprocess.CalledProcessError):
+            self.message(f"[pid={pid}]", "focus")
+
     def focused(self) -> dict[str, Any] | None:
         """The focused window's node in sway's tree."""
         nodes = [self.message("-t", "get_tree")]
@@ -157,7 +163,11 @@ class WaylandField(Field):
     def wait_focused(self, timeout: float = 30) -> None:
         # foot's program hears of changes of the focus only, and foot has it before that.
         deadline = time.monotonic() + timeout
+        look_s = time.monotonic() + 3
         while not self._has_focus():
+            if time.monotonic() > look_s:  # a new window is not always given it: one clicks then
+                self._sway.focus(self.process.pid)
+                look_s += 1
             assert time.monotonic() < deadline, f"{self.kind} never got the focus: {self.log()}"
             threading.Event().wait(0.05)
         if self.kind == "chromium":
