@@ -112,6 +112,8 @@ def test_a_text_arrives_exactly(
                 result = await injector.inject(text)
                 assert await held(field, text) == text, (name, result)
                 assert result.sent == len(text), result
+                if result.proof is not None:  # a browser that is slow to take what it has read
+                    assert await asyncio.wait_for(result.proof, 60) is not False
                 if kind != "chromium":  # it answers its input method most times, not always
                     assert result.outcome == expected(route, kind), result
 
