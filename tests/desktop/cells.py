@@ -88,8 +88,12 @@ class Run:
             return f"partial, but not this part: {told}"
         if outcome == "refused" and "takes no such character" in self.injection.reason:
             return ""
-        if self.cell.disturbance == "capslock" and self.cell.route == "type":
+        # A terminal is typed into, whatever the route; then that storm may take its spare keys.
+        is_typed = self.cell.route == "type" or self.cell.field == "xterm"
+        if self.cell.disturbance == "capslock" and is_typed:
             return "" if outcome == "refused" else f"typed under CapsLock: {told}"
+        if is_typed and self.cell.disturbance == "storm" and outcome == "refused":
+            return "" if "takes the spare keys" in self.injection.reason else told
         return f"should have arrived: {told}"
 
 
