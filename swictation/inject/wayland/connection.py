@@ -112,13 +112,21 @@ class Connection:
 
     # --- for the thread itself
 
-    def barrier(self, timeout_s: float = SYNC_S) -> None:
+    def barrier(
+        self, timeout_s: float = SYNC_S, at_pass: Callable[[], None] = lambda: None
+    ) -> None:
         """Return when the compositor has handled all requests so far, and all events before that.
 
-        Raises HungError after `timeout_s`, WireError when the connection breaks.
+        `at_pass` is called between these events and later ones, which may be handled before this
+        returns. Raises HungError after `timeout_s`, WireError when the connection breaks.
         """
         passed: list[bool] = []
-        callback = self.display.sync(lambda: passed.append(True))
+
+        def note() -> None:
+            passed.append(True)
+            at_pass()
+
+        callback = self.display.sync(note)
         answered = self.wait(lambda: bool(passed), timeout_s)
         callback.forget()
         if not answered:

@@ -13,6 +13,7 @@ from swictation.inject.sendable import words
 from swictation.inject.wayland.backlog import Pace
 from swictation.inject.wayland.connection import IN_TEXT_S, Connection
 from swictation.inject.wayland.protocols import INPUT_METHOD_MANAGER
+from swictation.inject.wayland.unproven import SAYS_S
 from swictation.inject.wayland.wire import Remote
 
 PASSWORD, PIN, TERMINAL = 8, 12, 13
@@ -116,13 +117,13 @@ class InputMethod:
             self._remote.send("commit_string", word)
             self._remote.send("commit", self._serial)
             progress.sent += len(word)
-            self._connection.barrier(IN_TEXT_S)
+            handled_at = self._changes_when_handled()
             pace.sent()
-            if focus == self._changes:
+            if focus == handled_at:
                 continue
             here = partial(self._has_come, text[: progress.sent], stood)
             there = partial(self._has_come, word)
-            if not self._connection.wait(here if undisturbed() else there, AGREE_S):
+            if not self._is_seen(here if undisturbed() else there, pace):
                 progress.sent -= len(word)
         pace.see()
 
@@ -160,6 +161,20 @@ class InputMethod:
         """Whether there is one that may be written to; some leave and come back at each commit."""
         self._connection.wait(lambda: self.field is not None, AGREE_S)
         return self.field is not None and not self.field.is_secret
+
+    def _changes_when_handled(self) -> int:
+        """As the compositor was through with our requests; by now it may be more. WireError."""
+        changes: list[int] = []
+        self._connection.barrier(IN_TEXT_S, lambda: changes.append(self._changes))
+        return changes[0]
+
+    def _is_seen(self, has_come: Callable[[], bool], pace: Pace) -> bool:
+        """Whether a field says so by the time when it must have read what it was sent."""
+        if self._connection.wait(has_come, AGREE_S):
+            return True
+        pace.see()
+        pace.wait_read()
+        return self._connection.wait(has_come, SAYS_S)
 
     def _has_come(self, text: str, stood: str | None = None) -> bool:
         """Whether the field says that `text` has come to what `stood` in it, or what it told first.
