@@ -28,7 +28,7 @@ from swictation.events import (
     TextHeld,
     ThreadFailed,
 )
-from swictation.inject.injector import OTHER_WINDOW, Injection, Injector, Target
+from swictation.inject.injector import OTHER_WINDOW, Focused, Injection, Injector, Unknown
 from swictation.text.compose import Composer
 from swictation.types import Commit
 
@@ -46,7 +46,7 @@ class _Piece(msgspec.Struct, frozen=True):
 class _Case(msgspec.Struct):
     """An utterance that is being delivered."""
 
-    target: Target | None = None
+    target: Focused = Unknown()
     has_begun: bool = False
     held_for: str = ""
     """Why it is held, and all that follows of it; "" while it is not."""
@@ -93,7 +93,7 @@ class Delivery:
         self._queue: asyncio.Queue[Callable[[], Awaitable[None]] | None] = asyncio.Queue()
         self._numbers = 0
         self._cases: dict[int, _Case] = {}
-        self._composed_for: Target | None = None
+        self._composed_for: Focused | None = None
         """The window whose text the composer goes on with; None while that must be found out."""
         self._rewritten: Composer | None = None
         self._task: asyncio.Task[None] | None = None
@@ -205,6 +205,8 @@ class Delivery:
         """The utterance's first words: from now on it belongs to the window that has the focus."""
         case.has_begun = True
         case.target = await self._injector.focus()
+        if isinstance(case.target, Unknown) and self._composed_for:
+            return  # the text goes on where it was
         if not is_same(case.target, self._composed_for):
             self._composer.follow(self._sender.typed.before(case.target))
         self._composed_for = case.target

@@ -6,7 +6,15 @@ from collections.abc import Awaitable, Callable
 
 from swictation.clock import Clock, MonotonicClock
 from swictation.errors import InjectError
-from swictation.inject.injector import Injection, Injector, Target
+from swictation.inject.injector import (
+    OTHER_WINDOW,
+    Focused,
+    Injection,
+    Injector,
+    InjectorCapabilities,
+    NoWindow,
+    Target,
+)
 
 CLIPBOARD = "clipboard"
 """In a chain: texts that cannot be typed may go to the clipboard. It is no way to type."""
@@ -65,6 +73,11 @@ class DesktopInjector:
         return self._current.lost
 
     @property
+    def capabilities(self) -> InjectorCapabilities:
+        """Of the one in use; of none while there is none."""
+        return self._current.capabilities if self._current else InjectorCapabilities()
+
+    @property
     def why(self) -> str:
         """What those of the chain that were tried in vain said, as "name: reason; ..."."""
         told = {name: why for name, why in self._failures.items() if name != CLIPBOARD}
@@ -75,7 +88,10 @@ class DesktopInjector:
         injector = await self._alive()
         if injector is None:
             return Injection("refused", reason=self.lost)
-        if self._way != CLIPBOARD:
+        is_unknown = into is not None and not injector.capabilities.knows_focus
+        if self._way != CLIPBOARD and is_unknown:  # it has replaced one that could tell
+            injection = Injection("refused", reason=OTHER_WINDOW)
+        elif self._way != CLIPBOARD:
             injection = await injector.inject(text, into)
         elif self._ways != [CLIPBOARD]:
             injection = Injection("refused", reason=self.why)
@@ -91,7 +107,9 @@ class DesktopInjector:
         if CLIPBOARD not in self._chain:
             return False
         injector = await self._alive()
-        return injector is not None and await injector.offer(text)
+        if injector is None or not injector.capabilities.clipboard:
+            return False
+        return await injector.offer(text)
 
     async def withdraw(self) -> None:
         """See `Injector.withdraw`."""
@@ -103,10 +121,10 @@ class DesktopInjector:
         if self._current:
             await self._current.flush()
 
-    async def focus(self) -> Target | None:
+    async def focus(self) -> Focused:
         """See `Injector.focus`."""
         injector = await self._alive()
-        return await injector.focus() if injector else None
+        return await injector.focus() if injector else NoWindow()
 
     async def close(self) -> None:
         """See `Injector.close`."""

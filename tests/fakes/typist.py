@@ -16,8 +16,15 @@ from swictation.types import Commit
 class Typist:
     """`say` commits, `settle` waits until all that was said has been dealt with."""
 
-    def __init__(self, *windows: str, spool=None, patience_s=60.0, **options: Any) -> None:
-        self.windows = Windows(*windows)
+    def __init__(
+        self,
+        *windows: str,
+        spool=None,
+        patience_s=60.0,
+        knows_focus=True,
+        **options: Any,
+    ) -> None:
+        self.windows = Windows(*windows, knows_focus=knows_focus)
         self.clock = SimClock(1000.0)
         self.events: list[Event] = []
         self.delivery = Delivery(

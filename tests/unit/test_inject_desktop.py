@@ -8,7 +8,11 @@ import pytest
 from swictation.clock import SimClock
 from swictation.errors import InjectError
 from swictation.inject.desktop import DesktopInjector
-from swictation.inject.injector import Injection, Target
+from swictation.inject.injector import (
+    Injection,
+    NoWindow,
+    Target,
+)
 from swictation.inject.none import NoneInjector
 from swictation.inject.stdout import StdoutInjector
 
@@ -66,7 +70,7 @@ def test_without_any_all_is_refused_with_what_each_said():
     async def use():
         await bench.injector.start()
         assert bench.injector.name == ""
-        assert await bench.injector.focus() is None
+        assert await bench.injector.focus() == NoWindow()
         assert not await bench.injector.offer("x")
         told = "wayland: no wayland here; x11: no x11 here"
         assert await bench.injector.inject("x") == Injection("refused", reason=told)
