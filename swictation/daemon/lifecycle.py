@@ -26,7 +26,6 @@ from swictation.daemon.ear import Ear
 from swictation.daemon.engines import Engines
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.feedback import Feedback
-from swictation.daemon.injectors import injector_opener
 from swictation.daemon.leaks import name_leaks
 from swictation.daemon.panel import Panel
 from swictation.daemon.recognition import Recognition
@@ -38,6 +37,7 @@ from swictation.daemon.watchdog import INTERVAL_S, Watchdog
 from swictation.errors import BusError, SwictationError
 from swictation.events import StopRequested, ThreadFailed
 from swictation.inject.desktop import CLIPBOARD, DesktopInjector
+from swictation.inject.registry import openers
 from swictation.paths import daemon_lock_files
 
 _log = logging.getLogger(__name__)
@@ -135,7 +135,7 @@ class Daemon:
         crew = self._engines.crew
         chain = self._options.chain or settings.inject.chain
         self._injector = DesktopInjector(
-            injector_opener(settings), chain, on_change=self._on_injector
+            openers(chain, settings.inject), on_change=self._on_injector
         )
         self._stream = shop.stream(
             self._injector,

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from swictation.clock import Clock, MonotonicClock
 from swictation.errors import InjectError
@@ -25,27 +25,25 @@ _NOWHERE = "nowhere to deliver text"
 class DesktopInjector:
     """Opens the chain's injectors in order, keeps the first that opens, replaces it when lost.
 
-    `open` gets a name of the chain and raises InjectError where that does not work here. While
+    `openers` are the chain: each raises InjectError where its injector does not work here. While
     there is none, all text is refused and another try is made every `retry_s`, in the background
     and before an injection. All methods belong to the run loop.
     """
 
     def __init__(
         self,
-        open: Callable[[str], Awaitable[Injector]],
-        chain: tuple[str, ...],
+        openers: Mapping[str, Callable[[], Awaitable[Injector]]],
         retry_s: float = 5.0,
         *,
         on_change: Callable[[], None] = lambda: None,
         clock: Clock | None = None,
     ) -> None:
-        self._open = open
-        self._chain = chain
+        self._openers = openers
         self._retry_s = retry_s
         self._on_change = on_change
         self._clock = clock or MonotonicClock()
-        self._ways = [name for name in chain if name != CLIPBOARD]
-        if CLIPBOARD in chain:
+        self._ways = [name for name in openers if name != CLIPBOARD]
+        if CLIPBOARD in openers:
             self._ways.append(CLIPBOARD)
         self._current: Injector | None = None
         self._way = ""
@@ -104,7 +102,7 @@ class DesktopInjector:
 
     async def offer(self, text: str) -> bool:
         """See `Injector.offer`; False where the chain does not name the clipboard."""
-        if CLIPBOARD not in self._chain:
+        if CLIPBOARD not in self._openers:
             return False
         injector = await self._alive()
         if injector is None or not injector.capabilities.clipboard:
@@ -160,7 +158,7 @@ class DesktopInjector:
             failures: dict[str, str] = {}
             for way in self._ways:
                 try:
-                    self._current = await self._open(way)
+                    self._current = await self._openers[way]()
                 except InjectError as error:
                     failures[way] = error.message
                 except OSError as error:

@@ -9,6 +9,7 @@ from swictation.clock import SimClock
 from swictation.config.settings import TextSettings
 from swictation.daemon.delivery import Delivery
 from swictation.events import Composed, Event, HeldSettled, Injected, TextHeld
+from swictation.inject.injector import Injector
 from swictation.text.compose import Composer
 from swictation.types import Commit
 
@@ -22,13 +23,14 @@ class Typist:
         spool=None,
         patience_s=60.0,
         knows_focus=True,
+        injector: Injector | None = None,
         **options: Any,
     ) -> None:
         self.windows = Windows(*windows, knows_focus=knows_focus)
         self.clock = SimClock(1000.0)
         self.events: list[Event] = []
         self.delivery = Delivery(
-            self.windows,
+            injector or self.windows,
             Composer(TextSettings(), "en"),
             spool,
             self.events.append,

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from functools import partial
 
 import pytest
 
@@ -26,7 +27,10 @@ class Bench:
         self.works, self.asked, self.changes = works, [], 0
         self.clock = SimClock()
         self.injector = DesktopInjector(
-            self.open, chain, retry_s=5.0, on_change=self.changed, clock=self.clock
+            {name: partial(self.open, name) for name in chain},
+            retry_s=5.0,
+            on_change=self.changed,
+            clock=self.clock,
         )
 
     async def open(self, name):
