@@ -142,7 +142,7 @@ class Daemon:
             max_age_s=settings.inject.max_age_s,
             offers=CLIPBOARD in chain,
         )
-        collector = Collector(shop.composer(), shop.inbox.post)
+        collector = Collector(shop.text_pipeline(), shop.inbox.post)
         self._retries = shop.retries(self._stream, crew, self._engines.steward)
         self._recognition = Recognition(self._stream, crew, events, clock, collector, self._retries)
         self._dictation = Dictation(
@@ -287,7 +287,7 @@ class Daemon:
             _log.warning("[asr] takes effect after: systemctl --user restart swictation")
             self._settings = settings = msgspec.structs.replace(settings, asr=old.asr)
         self._workshop.settings = self._report.settings = settings
-        self._stream.delivery.rewrite(self._workshop.composer())
+        self._stream.delivery.rewrite(self._workshop.text_pipeline())
         self._feedback.settings = settings.feedback
         if old.audio != settings.audio:
             self._ear.change(settings, is_listening=self._dictation.state == "listening")

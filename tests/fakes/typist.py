@@ -1,7 +1,7 @@
 """A delivery on windows in memory: what is said into it arrives, or is held."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from fakes.windows import Windows
@@ -11,6 +11,8 @@ from swictation.daemon.delivery import Delivery
 from swictation.events import Composed, Event, HeldSettled, Injected, TextHeld
 from swictation.inject.injector import Injector
 from swictation.text.compose import Composer
+from swictation.text.pipeline import TextPipeline
+from swictation.text.stage import TextStage
 from swictation.types import Commit
 
 
@@ -23,15 +25,17 @@ class Typist:
         spool=None,
         patience_s=60.0,
         knows_focus=True,
+        keys=False,
+        stages: Sequence[TextStage] = (),
         injector: Injector | None = None,
         **options: Any,
     ) -> None:
-        self.windows = Windows(*windows, knows_focus=knows_focus)
+        self.windows = Windows(*windows, knows_focus=knows_focus, keys=keys)
         self.clock = SimClock(1000.0)
         self.events: list[Event] = []
         self.delivery = Delivery(
             injector or self.windows,
-            Composer(TextSettings(), "en"),
+            TextPipeline(Composer(TextSettings(), "en"), stages),
             spool,
             self.events.append,
             self.clock,

@@ -1,9 +1,11 @@
-"""Delivery by injectors that cannot tell who has the focus."""
+"""Delivery by injectors that cannot tell who has the focus, or cannot press keys."""
 
 import pytest
 
 from fakes.typist import typing
 from fakes.windows import Windows
+from swictation.events import Composed
+from swictation.text.stage import Insert, Key
 
 pytestmark = pytest.mark.unit
 
@@ -91,3 +93,57 @@ def test_without_a_window_a_text_begins_afresh():
         assert typist.held == "Good-bye."
 
     typing(test)
+
+
+# --- keys
+
+
+class NewLine:
+    """A stage that makes "newline" a key."""
+
+    def feed(self, item):
+        if isinstance(item, Key) or "newline" not in item.text:
+            return [item]
+        before, _, behind = item.text.partition("newline")
+        return [Insert(before), Key("enter"), Insert(behind)]
+
+    def finish(self, *, joins_next):
+        return []
+
+    def abandon(self):
+        pass
+
+
+@pytest.mark.parametrize(("keys", "between"), [(True, "\n"), (False, " ")])
+def test_a_key_is_sent_or_a_blank_where_none_can_be(keys, between):
+    async def test(typist):
+        await typist.hear(0, " Hello there. newline how are you?")
+        await typist.hear(1, "Fine.")
+        assert typist.field == typist.composed == f"Hello there.{between}How are you? Fine."
+        assert typist.outcomes == ["typed"] * 4
+
+    typing(test, stages=[NewLine()], keys=keys)
+
+
+def test_a_key_keeps_its_place_among_what_is_held():
+    async def test(typist):
+        typist.windows.refuse()
+        await typist.hear(0, "One. newline two.")
+        assert typist.held == "One.\nTwo."
+        assert [event.text for event in typist.named(Composed)] == ["One.\nTwo."]
+        await typist.delivery.paste_last()
+        assert typist.field == "One.\nTwo."
+
+    typing(test, stages=[NewLine()], keys=True)
+
+
+def test_a_key_that_comes_late_for_its_window_is_dropped():
+    async def test(typist):
+        await typist.hear(0, "One", final=False)
+        typist.windows.focused = "chat"
+        await typist.hear(0, "newline")
+        assert typist.windows.fields == {"editor": "One", "chat": ""}
+        assert typist.held == ""
+        assert typist.named(Composed)[-1].text == "\n"
+
+    typing(test, "editor", "chat", stages=[NewLine()], keys=True)
