@@ -21,7 +21,7 @@ def chain_fault(chain: Iterable[str]) -> str:
     if unknown is None:
         return ""
     meant = closest(unknown, known)
-    hint = f": did you mean {toml_value(meant)}?" if meant else ""
+    hint = f": did you mean {toml_value(meant)}?" if meant else ", or an installed plug-in's name"
     choices = ", ".join(map(toml_value, known))
     return f"{shortened(toml_value(unknown))} must be one of {choices}{hint}"
 

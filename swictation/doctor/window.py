@@ -45,7 +45,7 @@ def judge(
         found = f"{system}: text reaches windows of X11 programs only{reasons}"
         return Finding("window", "warning", found, _OTHER_SESSION)
     if name in _NO_WINDOW:
-        return Finding("window", "ok", f"[inject] chain = {name}: no window is typed into")
+        return Finding("window", "ok", f"[inject] chain = {name}: no window is typed into{reasons}")
     because = f"since not by {', nor by '.join(said)}" if said else "the first of [inject] chain"
     unsure = "" if can.knows_focus else _UNSURE
     return Finding("window", "ok", f"{system}: text goes by {name}, {because}{unsure}")

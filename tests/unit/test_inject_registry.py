@@ -80,6 +80,7 @@ def test_an_unknown_name_is_an_error_that_says_which_there_are(name):
     with pytest.raises(ConfigError) as raised:
         openers(("none", name), SETTINGS)
     assert f'"{name}" must be one of "wayland", "x11"' in raised.value.message
+    assert "plug-in" in raised.value.message or "did you mean" in raised.value.message
     assert raised.value.remedy
 
 
@@ -122,6 +123,15 @@ def test_without_its_package_the_name_is_refused_with_its_line(tmp_path):
     with pytest.raises(ConfigError) as raised:
         load(file)
     assert 'config.toml:3: [inject] chain = ["paper", "x11"]: "paper" must' in raised.value.message
+
+
+@pytest.mark.usefixtures("plug_in")
+def test_the_doctor_tells_why_a_plug_in_is_not_used(monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    settings = Settings(inject=InjectSettings(chain=("absent", "none")))
+    (found,) = window(Subject(settings=settings))
+    assert found.found.endswith("absent: no paper here")
 
 
 @pytest.mark.usefixtures("plug_in")
