@@ -24,6 +24,7 @@ from swictation.cli.common import (
 )
 from swictation.cli.echo import echo
 from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell, typeable
+from swictation.config.injectors import NEED_DISPLAY
 from swictation.config.settings import Settings
 from swictation.daemon.logs import set_up
 from swictation.daemon.systemd import is_unit
@@ -163,10 +164,14 @@ def _chain(settings: Settings, sink: Sink) -> tuple[str, ...]:
     if is_unit():
         if "stdout" in wanted:
             raise _NOT_STDOUT
-    elif sink == "auto" and not (os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY")):
+    elif NEED_DISPLAY.issuperset(wanted) and sink == "auto" and not _has_display():
         tell(_NO_DESKTOP)
         return ("stdout",)
     return wanted
+
+
+def _has_display() -> bool:
+    return bool(os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY"))
 
 
 def _has_no_microphone() -> bool:

@@ -12,6 +12,7 @@ import msgspec
 from swictation import paths
 from swictation.config.depth import too_deep
 from swictation.config.file import read
+from swictation.config.injectors import chain_fault
 from swictation.config.render import Kind, closest, shortened, toml_key, toml_value
 from swictation.config.rules import RULES, Key, Rule
 from swictation.config.settings import AsrSettings, Settings
@@ -22,6 +23,7 @@ _MAX_ROWS_OF_A_STATEMENT = 25
 _MAX_TOLD = 100
 """Findings of a file: to look for what was meant takes time, and nobody reads thousands."""
 _LANGUAGE = ("asr", "language")
+_CHAIN = ("inject", "chain")
 _ENGINE_KEYS = ("engine", "cpu_engine")
 _CODE = re.compile(r"[a-z]{2,3}")
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
@@ -164,6 +166,9 @@ class _Check:
             name: self._table(name, cls) for name, cls in self._tables.items()
         }
         self.settings = Settings(**values)
+        if fault := chain_fault(self.settings.inject.chain):
+            shown = shortened(toml_value(self.settings.inject.chain))
+            self.errors.append(_Finding(_CHAIN, f"{_shown_key(_CHAIN)} = {shown}: {fault}"))
         if engines:
             self._check_engines(engines)
         bad = {finding.key for finding in self.errors}

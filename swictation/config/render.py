@@ -39,7 +39,6 @@ class Kind(msgspec.Struct, frozen=True):
     base: Any
     """bool, int, float, str, tuple, or None for a choice."""
     choices: tuple[str, ...]
-    """Of a choice, or of each item of a tuple."""
     numbers: tuple[type, ...]
     """Of a tuple of fixed length: the type of each item, int or float."""
     metas: tuple[msgspec.Meta, ...]
@@ -52,8 +51,7 @@ class Kind(msgspec.Struct, frozen=True):
         choices, numbers = get_args(bare), ()
         if get_origin(bare) is tuple:
             base, inside = tuple, get_args(bare)
-            is_open = inside[1:] == (...,)
-            choices, numbers = (get_args(inside[0]), ()) if is_open else ((), inside)
+            choices, numbers = (), () if inside[1:] == (...,) else inside
         return cls(annotation, base, choices, numbers, tuple(metas))
 
     @property
@@ -101,11 +99,7 @@ class Kind(msgspec.Struct, frozen=True):
         if self.base is tuple:
             if not isinstance(value, list):
                 return f"must be a list, such as {example}"
-            items = cast(list[object], value)
-            wrong = [item for item in items if item not in self.choices]
-            if not wrong:
-                return "must not be empty"
-            return f"{shortened(toml_value(wrong[0]))} {self._no_choice(wrong[0])}"
+            return f"must hold texts in quotes, such as {example}" if value else "must not be empty"
         if self.choices:
             return self._no_choice(value)
         if self.base is bool:

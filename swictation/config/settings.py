@@ -10,8 +10,6 @@ from msgspec import Meta, field
 
 from swictation.types import Language
 
-InjectorName = Literal["wayland", "x11", "x11-type", "x11-paste", "clipboard", "stdout", "none"]
-
 
 class AudioSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the sound comes from."""
@@ -172,8 +170,12 @@ class InjectSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the text goes."""
 
     chain: Annotated[
-        tuple[InjectorName, ...],
-        Meta(min_length=1, description="ways to deliver text: the first that works here is used"),
+        tuple[str, ...],
+        Meta(
+            min_length=1,
+            description="ways to deliver text, the first that works here is used: wayland, x11, "
+            "x11-type, x11-paste, clipboard, stdout, none, or the name of a plug-in",
+        ),
     ] = ("wayland", "x11", "clipboard")
     allow_newlines: Annotated[
         bool, Meta(description="type line breaks, which in a shell run the command")

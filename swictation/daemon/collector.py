@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from swictation.events import Composed, Event, Injected
-from swictation.text.compose import Composer
+from swictation.text.pipeline import TextPipeline, as_text
 from swictation.types import Commit
 
 CAPTURED = "captured"
@@ -13,8 +13,8 @@ CAPTURED = "captured"
 class Collector:
     """Composes the commits of captured utterances, each capture a text of its own."""
 
-    def __init__(self, composer: Composer, post: Callable[[Event], None]) -> None:
-        self._composer = composer
+    def __init__(self, pipeline: TextPipeline, post: Callable[[Event], None]) -> None:
+        self._pipeline = pipeline
         self._post = post
         self.number = 0
         """Of the last capture that was begun, from 1."""
@@ -22,10 +22,10 @@ class Collector:
     def begin(self) -> None:
         """Another capture: nothing stands before its text."""
         self.number += 1
-        self._composer.restart()
+        self._pipeline.follow("")
 
     def put(self, commit: Commit, capture: int, due_s: float) -> None:
         """Take a commit whose text was known at `due_s`; nobody waits for an earlier capture's."""
-        text = self._composer.append(commit) if capture == self.number else ""
+        text = as_text(self._pipeline.feed(commit)) if capture == self.number else ""
         self._post(Composed(commit, 0, text, due_s))
         self._post(Injected(commit.utterance, 0, commit.final, CAPTURED, ""))

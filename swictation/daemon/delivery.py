@@ -28,8 +28,9 @@ from swictation.events import (
     TextHeld,
     ThreadFailed,
 )
-from swictation.inject.injector import OTHER_WINDOW, Injection, Injector, Target
-from swictation.text.compose import Composer
+from swictation.inject.injector import OTHER_WINDOW, Focused, Injection, Injector, Unknown
+from swictation.text.pipeline import TextPipeline
+from swictation.text.stage import Insert, Item
 from swictation.types import Commit
 
 TOO_OLD = "it was spoken too long ago"
@@ -46,7 +47,7 @@ class _Piece(msgspec.Struct, frozen=True):
 class _Case(msgspec.Struct):
     """An utterance that is being delivered."""
 
-    target: Target | None = None
+    target: Focused = Unknown()
     has_begun: bool = False
     held_for: str = ""
     """Why it is held, and all that follows of it; "" while it is not."""
@@ -63,7 +64,7 @@ class Delivery:
     def __init__(
         self,
         injector: Injector,
-        composer: Composer,
+        pipeline: TextPipeline,
         spool: Spool | None,
         post: Callable[[Event], None],
         clock: Clock,
@@ -76,7 +77,7 @@ class Delivery:
 
         Args:
             injector: where the text goes.
-            composer: joins the pieces.
+            pipeline: makes of commits what is sent.
             spool: where the lines are written, if anywhere.
             post: takes `Composed`, `Injected`, `TextHeld`, `TextDoubted` and `HeldSettled`.
             clock: tells the age of a piece.
@@ -85,7 +86,7 @@ class Delivery:
             patience_s: how long text waits for a window to take what came before it.
         """
         self._injector = injector
-        self._composer = composer
+        self._pipeline = pipeline
         self._post = post
         self._clock = clock
         self._max_age_s = max_age_s
@@ -93,9 +94,9 @@ class Delivery:
         self._queue: asyncio.Queue[Callable[[], Awaitable[None]] | None] = asyncio.Queue()
         self._numbers = 0
         self._cases: dict[int, _Case] = {}
-        self._composed_for: Target | None = None
-        """The window whose text the composer goes on with; None while that must be found out."""
-        self._rewritten: Composer | None = None
+        self._composed_for: Focused | None = None
+        """The window whose text is gone on with; None while that must be found out."""
+        self._rewritten: TextPipeline | None = None
         self._task: asyncio.Task[None] | None = None
         self._sender = Sender(injector, spool, post, clock, self._on_decided, patience_s)
         self.held = HeldTexts()
@@ -131,9 +132,9 @@ class Delivery:
         if self._task:
             self._task.cancel()
 
-    def rewrite(self, composer: Composer) -> None:
-        """Join by other rules from the next utterance on: one that has begun keeps its own."""
-        self._rewritten = composer
+    def rewrite(self, pipeline: TextPipeline) -> None:
+        """Go by other rules from the next utterance on: one that has begun keeps its own."""
+        self._rewritten = pipeline
 
     def put(self, commit: Commit, heard_s: float, due_s: float) -> None:
         """Queue a commit whose sound came in at `heard_s` and whose text was known at `due_s`."""
@@ -153,7 +154,7 @@ class Delivery:
     def drop(self) -> None:
         """Deliver nothing of what waits or is held, and take back what a window has not taken."""
         self._cases.clear()
-        self._composer.abandon()
+        self._pipeline.abandon()
         self._composed_for = None
         if self._sender.cancel():
             self._queue.put_nowait(self._injector.withdraw)
@@ -185,15 +186,16 @@ class Delivery:
         if not self._is_wanted(piece):
             return
         if self._rewritten and not self._cases:
-            self._composer, self._rewritten, self._composed_for = self._rewritten, None, None
+            self._pipeline, self._rewritten, self._composed_for = self._rewritten, None, None
         case = self._cases.setdefault(commit.utterance, _Case())
         if not case.has_begun and has_words(commit.text):
             await self._begin(case)
             if not self._is_wanted(piece):
                 return
-        text = self._composer.append(commit)
+        items = self._pipeline.feed(commit)
+        text = "".join(map(self._sendable, items))
         self._post(Composed(commit, piece.number, text, piece.due_s))
-        injection = await self._deliver(case, piece, text)
+        injection = await self._deliver_all(case, piece, items)
         if commit.final:
             self._cases.pop(commit.utterance, None)
         self._tell(commit.utterance, piece.number, injection, is_last=commit.final)
@@ -205,14 +207,29 @@ class Delivery:
         """The utterance's first words: from now on it belongs to the window that has the focus."""
         case.has_begun = True
         case.target = await self._injector.focus()
+        if isinstance(case.target, Unknown) and self._composed_for:
+            return  # the text goes on where it was
         if not is_same(case.target, self._composed_for):
-            self._composer.follow(self._sender.typed.before(case.target))
+            self._pipeline.follow(self._sender.typed.before(case.target))
         self._composed_for = case.target
+
+    async def _deliver_all(self, case: _Case, piece: _Piece, items: list[Item]) -> Injection:
+        """Each by itself, in order; what became of the last."""
+        if not items:
+            return self._as_before(case, piece.commit.utterance)
+        for item in items[:-1]:
+            injection = await self._deliver(case, piece, self._sendable(item))
+            self._tell(piece.commit.utterance, piece.number, injection)
+        return await self._deliver(case, piece, self._sendable(items[-1]))
+
+    def _sendable(self, item: Item) -> str:
+        """Where no key can be pressed, a blank keeps apart what stands before and behind it."""
+        if isinstance(item, Insert) or self._injector.capabilities.keys:
+            return item.text
+        return " "
 
     async def _deliver(self, case: _Case, piece: _Piece, text: str) -> Injection:
         utterance = piece.commit.utterance
-        if not text:
-            return self._as_before(case, utterance)
         while (sent := await self._send(case, piece, text)).unproven:
             await self._hold_unproven(piece, sent.unproven)
             if not sent.rest:

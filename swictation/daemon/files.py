@@ -41,7 +41,7 @@ _STDIN = Path("/dev/stdin")
 
 def injector(name: Literal["stdout", "none"]) -> Injector:
     """The sink of that name."""
-    return StdoutInjector() if name == "stdout" else NoneInjector()
+    return {"stdout": StdoutInjector, "none": NoneInjector}[name]()
 
 
 def file_source(path: Path, pace: Pace = "fast") -> Source:

@@ -26,7 +26,6 @@ from swictation.daemon.ear import Ear
 from swictation.daemon.engines import Engines
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.feedback import Feedback
-from swictation.daemon.injectors import injector_opener
 from swictation.daemon.leaks import name_leaks
 from swictation.daemon.panel import Panel
 from swictation.daemon.recognition import Recognition
@@ -38,6 +37,7 @@ from swictation.daemon.watchdog import INTERVAL_S, Watchdog
 from swictation.errors import BusError, SwictationError
 from swictation.events import StopRequested, ThreadFailed
 from swictation.inject.desktop import CLIPBOARD, DesktopInjector
+from swictation.inject.registry import openers
 from swictation.paths import daemon_lock_files
 
 _log = logging.getLogger(__name__)
@@ -135,14 +135,14 @@ class Daemon:
         crew = self._engines.crew
         chain = self._options.chain or settings.inject.chain
         self._injector = DesktopInjector(
-            injector_opener(settings), chain, on_change=self._on_injector
+            openers(chain, settings.inject), on_change=self._on_injector
         )
         self._stream = shop.stream(
             self._injector,
             max_age_s=settings.inject.max_age_s,
             offers=CLIPBOARD in chain,
         )
-        collector = Collector(shop.composer(), shop.inbox.post)
+        collector = Collector(shop.text_pipeline(), shop.inbox.post)
         self._retries = shop.retries(self._stream, crew, self._engines.steward)
         self._recognition = Recognition(self._stream, crew, events, clock, collector, self._retries)
         self._dictation = Dictation(
@@ -287,7 +287,7 @@ class Daemon:
             _log.warning("[asr] takes effect after: systemctl --user restart swictation")
             self._settings = settings = msgspec.structs.replace(settings, asr=old.asr)
         self._workshop.settings = self._report.settings = settings
-        self._stream.delivery.rewrite(self._workshop.composer())
+        self._stream.delivery.rewrite(self._workshop.text_pipeline())
         self._feedback.settings = settings.feedback
         if old.audio != settings.audio:
             self._ear.change(settings, is_listening=self._dictation.state == "listening")

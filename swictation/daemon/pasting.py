@@ -8,7 +8,7 @@ from swictation.daemon.typed import AGAIN
 from swictation.daemon.unproven import Unproven, is_same
 from swictation.errors import InjectError
 from swictation.events import Event, Injected
-from swictation.inject.injector import Injector, Target
+from swictation.inject.injector import Focused, Injector, Target
 
 
 class Pasting:
@@ -29,7 +29,7 @@ class Pasting:
         self._post = post
         self._settle = settle
 
-    async def paste(self, target: Target | None, epoch: int) -> int:
+    async def paste(self, target: Focused, epoch: int) -> int:
         """Type into `target`, which has the focus; how many texts were typed.
 
         Raises:
@@ -63,10 +63,11 @@ class Pasting:
         if epoch != self._sender.epoch:
             raise InjectError("The held texts were cancelled.")
 
-    async def _take_back(self, target: Target | None) -> None:
+    async def _take_back(self, target: Focused) -> None:
         """What another window has not taken may go to this one."""
         pending = self._held.pending
-        if target and pending and not any(is_same(one.target, target) for one in pending):
+        is_elsewhere = not any(is_same(one.target, target) for one in pending)
+        if isinstance(target, Target) and pending and is_elsewhere:
             await self._injector.withdraw()
             self._sender.look()
 
@@ -79,7 +80,7 @@ class Pasting:
             self._held.sent(len(first.text) - left, sent.unproven)
         self._settle(before - self._held.utterances)
 
-    async def _paste_again(self, target: Target | None, epoch: int) -> int:
+    async def _paste_again(self, target: Focused, epoch: int) -> int:
         typed = self._sender.typed
         text = typed.whole
         if not text and typed.may_repeat:
@@ -92,7 +93,7 @@ class Pasting:
             )
         if one := self._sender.blocker(target):
             raise _not_taken(one, target)
-        if (stands := typed.before(target)) and not stands.endswith(" "):
+        if (stands := typed.before(target)) and not stands[-1].isspace():
             text = f" {text}"
         sent = await self._sender.send_again(text, target, epoch)
         self._tell(AGAIN, sent)
@@ -119,7 +120,7 @@ def _not_delivered(sent: Sent, so: str = "It is still held.") -> InjectError:
     )
 
 
-def _not_taken(one: Unproven, target: Target | None) -> InjectError:
+def _not_taken(one: Unproven, target: Focused) -> InjectError:
     here = is_same(one.target, target)
     do = "put the cursor into another window" if here else "close that window"
     return InjectError(

@@ -32,7 +32,7 @@ from swictation.events import (
     WorkerGone,
     WorkerReady,
 )
-from swictation.text.compose import Composer
+from swictation.text.pipeline import TextPipeline, as_text
 from swictation.types import Commit, DecodeRequest, Hypothesis, Seat, to_seconds
 from swictation.worker.crew import Crew, Route
 from swictation.worker.restarts import Restarts
@@ -76,7 +76,7 @@ class Retries:
         numbers: Iterator[int],
         settings: WorkerSettings,
         *,
-        composer: Callable[[], Composer],
+        text_pipeline: Callable[[], TextPipeline],
         card: Callable[[float], Route | None],
     ) -> None:
         """`card`: the way to an engine on a card for so many seconds, if there is room now."""
@@ -85,7 +85,7 @@ class Retries:
         self._events = events
         self._post = post
         self._numbers = numbers
-        self._composer = composer
+        self._text_pipeline = text_pipeline
         self._card = card
         patient = msgspec.structs.replace(settings, hang_min_s=_PATIENCE * settings.hang_min_s)
         self._own = Supervisor(patient, self._tell, spawn=by_exec_in_the_background)
@@ -303,9 +303,9 @@ class Retries:
 
     def _bring(self, one: Aside, hypothesis: Hypothesis) -> None:
         """Offer what came; where there are no words in it nothing is missed."""
-        composer = self._composer()
-        composer.follow(one.utterance.text)
-        text = composer.append(Commit(one.number, hypothesis.new_text, final=True))
+        pipeline = self._text_pipeline()
+        pipeline.follow(one.utterance.text)
+        text = as_text(pipeline.feed(Commit(one.number, hypothesis.new_text, final=True)))
         if not has_words(text):
             self._forget(one, "empty")
             return

@@ -15,7 +15,7 @@ from swictation.clock import Clock
 from swictation.daemon.typed import AGAIN, LastTyped
 from swictation.daemon.unproven import Unproven
 from swictation.events import Event, TextDoubted
-from swictation.inject.injector import Injection, Injector, Target
+from swictation.inject.injector import Focused, Injection, Injector, Target
 
 CANCELLED = "it was cancelled"
 LOCKED = "the screen is locked"
@@ -107,7 +107,7 @@ class Sender:
         return bool(self._unproven)
 
     async def send(
-        self, utterance: int, number: int, text: str, target: Target | None, epoch: int
+        self, utterance: int, number: int, text: str, target: Focused, epoch: int
     ) -> Sent:
         """Send `text`, unless it was cancelled or the screen locked while the line was written."""
         if self._spool:
@@ -118,14 +118,14 @@ class Sender:
         if epoch != self.epoch or self.is_locked:
             injection = Injection("refused", reason=LOCKED if self.is_locked else CANCELLED)
         else:
-            injection = await self._injector.inject(text, target)
+            injection = await self._injector.inject(text, _into(target))
         self._note_done(utterance, number, injection.outcome)
         sent = self._account(utterance, number, text, target, injection)
         return await self._unless_cancelled(sent, epoch)
 
-    async def send_again(self, text: str, target: Target | None, epoch: int) -> Sent:
+    async def send_again(self, text: str, target: Focused, epoch: int) -> Sent:
         """Send what has arrived before: no utterance's sound waits for it."""
-        injection = await self._injector.inject(text, target)
+        injection = await self._injector.inject(text, _into(target))
         sent = self._account(AGAIN, 0, text, target, injection)
         return await self._unless_cancelled(sent, epoch)
 
@@ -135,7 +135,7 @@ class Sender:
             await self._injector.withdraw()
         return sent
 
-    async def wait_for(self, target: Target | None, epoch: int) -> None:
+    async def wait_for(self, target: Focused, epoch: int) -> None:
         """Until nothing stands in the way of `target`; not beyond patience, nor while others wait.
 
         Cancelling, locking, hurrying and asking end it.
@@ -151,7 +151,7 @@ class Sender:
             except TimeoutError:
                 return
 
-    def blocker(self, target: Target | None) -> Unproven | None:
+    def blocker(self, target: Focused) -> Unproven | None:
         """What `target` has to take first, if anything."""
         self.look()
         return next((one for one in self._unproven if one.is_in_the_way_of(target)), None)
@@ -175,7 +175,7 @@ class Sender:
             self._spool.note(utterance, "done", n=number, outcome=outcome)
 
     def _account(
-        self, utterance: int, number: int, text: str, target: Target | None, injection: Injection
+        self, utterance: int, number: int, text: str, target: Focused, injection: Injection
     ) -> Sent:
         """What has arrived, what may yet, what will never be known, and what was not sent."""
         if injection.outcome in {"typed", "confirmed"}:
@@ -211,3 +211,8 @@ class Sender:
         if is_doubtful:
             self._post(TextDoubted(utterance, reason))
         return is_doubtful
+
+
+def _into(target: Focused) -> Target | None:
+    """The window that has to have the focus, if it is known at all."""
+    return target if isinstance(target, Target) else None

@@ -5,7 +5,7 @@ import re
 import msgspec
 
 from swictation.daemon.unproven import Unproven, is_same
-from swictation.inject.injector import Target
+from swictation.inject.injector import Focused, Unknown
 
 AGAIN = -1
 """In place of an utterance: text that was typed once more."""
@@ -15,7 +15,7 @@ _LONE_MARK = re.compile(r"^\s*[.,;:!?\u2026\u3001\u3002\uff01\uff0c\uff1f]+(?=\s
 
 
 class _Typed(msgspec.Struct, frozen=True, eq=False):
-    target: Target | None
+    target: Focused
     utterance: int
     text: str
 
@@ -35,10 +35,10 @@ class LastTyped:
         """What is typed from now on is a text of its own."""
         self.dictation += 1
 
-    def note(self, target: Target | None, utterance: int, text: str) -> None:
+    def note(self, target: Focused, utterance: int, text: str) -> None:
         """`text` has gone into the window `target`."""
         if text:
-            self.last = _Typed(target, utterance, text)
+            self.last = _Typed(self._place(target), utterance, text)
             if utterance != AGAIN:
                 self._remember(text, self.dictation)
 
@@ -46,7 +46,7 @@ class LastTyped:
         """It has arrived after all; perhaps other windows were typed into meanwhile."""
         last = self.last
         if last is None or last is one.before or is_same(last.target, one.target):
-            self.last = _Typed(one.target, one.utterance, one.text)
+            self.last = _Typed(self._place(one.target), one.utterance, one.text)
         if one.utterance != AGAIN:
             self._remember(one.text, one.dictation)
 
@@ -64,19 +64,28 @@ class LastTyped:
         """What of the last dictation has arrived."""
         return self._text.strip()
 
-    def before(self, target: Target | None) -> str:
-        """What was typed last, if that stands in the window `target`; else ""."""
-        return self.last.text if self.last and is_same(target, self.last.target) else ""
+    def before(self, target: Focused) -> str:
+        """What was typed last, if that stands in the window `target`; else "".
 
-    def joined(self, utterance: int, text: str, target: Target | None) -> str:
+        Where nobody can tell the window, the text goes on where it was.
+        """
+        if self.last is None:
+            return ""
+        goes_on = isinstance(target, Unknown) or is_same(target, self.last.target)
+        return self.last.text if goes_on else ""
+
+    def joined(self, utterance: int, text: str, target: Focused) -> str:
         """`text` as it follows what was typed last, if that stands in the same window."""
         stands = self.before(target)
         if not stands:
             return _LONE_MARK.sub("", text).lstrip()
         if self.last and self.last.utterance == utterance:
             return text
-        space = "" if stands.endswith(" ") else " "  # one may have left on its own
+        space = "" if stands[-1].isspace() else " "  # one may have left on its own
         return f"{space}{text.lstrip()}"
+
+    def _place(self, target: Focused) -> Focused:
+        return self.last.target if self.last and isinstance(target, Unknown) else target
 
     def _remember(self, text: str, dictation: int) -> None:
         if dictation < self._of:

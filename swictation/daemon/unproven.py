@@ -4,15 +4,15 @@ import asyncio
 
 import msgspec
 
-from swictation.inject.injector import Outcome, Target
+from swictation.inject.injector import Focused, Outcome, Target
 
 
 class Unproven(msgspec.Struct, frozen=True, eq=False):
     """What may still arrive by itself, in which window, and what will tell."""
 
     proof: asyncio.Future[bool | None]
-    target: Target | None
-    """None where it is not known which window has it."""
+    target: Focused
+    """No `Target` where it is not known which window has it."""
     utterance: int
     number: int
     """Of its piece; 0: it was asked for."""
@@ -25,7 +25,7 @@ class Unproven(msgspec.Struct, frozen=True, eq=False):
     @property
     def window(self) -> str:
         """Which window it is, for people."""
-        return (self.target.app if self.target else "") or "the window"
+        return (self.target.app if isinstance(self.target, Target) else "") or "the window"
 
     @property
     def verdict(self) -> bool | None:
@@ -52,11 +52,12 @@ class Unproven(msgspec.Struct, frozen=True, eq=False):
             return f"{self.window} may or may not have taken a text"
         return f"{self.window} {'took a text too late' if self.verdict else 'did not take a text'}"
 
-    def is_in_the_way_of(self, target: Target | None) -> bool:
+    def is_in_the_way_of(self, target: Focused) -> bool:
         """Whether nothing may be sent to `target` before it; where either is unknown, it is."""
-        return self.target is None or target is None or self.target.id == target.id
+        are_known = isinstance(self.target, Target) and isinstance(target, Target)
+        return not are_known or is_same(self.target, target)
 
 
-def is_same(one: Target | None, other: Target | None) -> bool:
+def is_same(one: Focused | None, other: Focused | None) -> bool:
     """Whether both are known, and the same window."""
-    return one is not None and other is not None and one.id == other.id
+    return isinstance(one, Target) and isinstance(other, Target) and one.id == other.id

@@ -38,6 +38,7 @@ from swictation.inject.injector import Injector
 from swictation.models.store import ModelLocation
 from swictation.paths import spool_dir
 from swictation.text.compose import Composer
+from swictation.text.pipeline import TextPipeline
 from swictation.vad.detector import Detector
 from swictation.vad.endpointer import Endpointer
 from swictation.vad.gate import EnergyGate
@@ -188,7 +189,7 @@ class Workshop:
             self.inbox.post,
             self._numbers,
             self.settings.worker,
-            composer=self.composer,
+            text_pipeline=self.text_pipeline,
             card=steward.way_to_card if steward else lambda _: None,
         )
 
@@ -196,9 +197,9 @@ class Workshop:
         """A fresh commit rule."""
         return stabilizer(self.settings, self._numbers)
 
-    def composer(self) -> Composer:
-        """A fresh joiner of pieces."""
-        return Composer(self.settings.text, self.settings.asr.language)
+    def text_pipeline(self) -> TextPipeline:
+        """Fresh text stages."""
+        return TextPipeline(Composer(self.settings.text, self.settings.asr.language))
 
     def stream(
         self, sink: Injector, *, max_age_s: float = math.inf, offers: bool = False
@@ -215,7 +216,13 @@ class Workshop:
             speech=SpeechThread(journal, self._listener, post, self.clock),
             stabilizer=self.stabilizer(),
             delivery=Delivery(
-                sink, self.composer(), spool, post, self.clock, max_age_s=max_age_s, offers=offers
+                sink,
+                self.text_pipeline(),
+                spool,
+                post,
+                self.clock,
+                max_age_s=max_age_s,
+                offers=offers,
             ),
             partials=PartialPacer(self.settings.vad.threshold),
         )

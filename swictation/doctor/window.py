@@ -4,26 +4,31 @@ import asyncio
 import os
 from collections.abc import Iterator
 
-from swictation.config.settings import InjectorName, Settings
+from swictation.config.injectors import NEED_DISPLAY
+from swictation.config.settings import Settings
 from swictation.doctor.finding import Finding, Subject
+from swictation.inject.injector import InjectorCapabilities
 
-_NEEDS_NONE: frozenset[InjectorName] = frozenset({"stdout", "none"})
+_NO_WINDOW = frozenset({"stdout", "none"})
+_UNSURE = "\nit cannot tell windows apart: stay in one while you speak"
 _OTHER_SESSION = "log in to an X11 (Xorg) session, or to sway or Hyprland: swictation doctor"
 
 
 def window(subject: Subject) -> Iterator[Finding]:
     """Open the ways of `[inject] chain` in order, as a dictation does, and close what opens."""
     system, chain = window_system(), subject.settings.inject.chain
-    if not system and _NEEDS_NONE.isdisjoint(chain):
+    if not system and NEED_DISPLAY.issuperset(chain):
         found = "neither WAYLAND_DISPLAY nor DISPLAY is set: there is no window to type into"
         remedy = "in a terminal of your desktop: swictation doctor"
         yield Finding("window", "warning", found, remedy)
         return
-    name, why = asyncio.run(_try(subject.settings))
-    yield judge(system or "no window system", chain, name, why)
+    name, why, can = asyncio.run(_try(subject.settings))
+    yield judge(system or "no window system", chain, name, why, can)
 
 
-def judge(system: str, chain: tuple[str, ...], name: str, why: str) -> Finding:
+def judge(
+    system: str, chain: tuple[str, ...], name: str, why: str, can: InjectorCapabilities
+) -> Finding:
     """Hold the way that opened against the chain. `why`: what those before it said."""
     said = [
         reason.replace("wayland: Wayland: ", "wayland: ") for reason in why.split("; ") if reason
@@ -39,10 +44,11 @@ def judge(system: str, chain: tuple[str, ...], name: str, why: str) -> Finding:
         # XWayland is there, and opens, in sessions whose own windows it does not know.
         found = f"{system}: text reaches windows of X11 programs only{reasons}"
         return Finding("window", "warning", found, _OTHER_SESSION)
-    if name in _NEEDS_NONE:
-        return Finding("window", "ok", f"[inject] chain = {name}: no window is typed into")
+    if name in _NO_WINDOW:
+        return Finding("window", "ok", f"[inject] chain = {name}: no window is typed into{reasons}")
     because = f"since not by {', nor by '.join(said)}" if said else "the first of [inject] chain"
-    return Finding("window", "ok", f"{system}: text goes by {name}, {because}")
+    unsure = "" if can.knows_focus else _UNSURE
+    return Finding("window", "ok", f"{system}: text goes by {name}, {because}{unsure}")
 
 
 def window_system() -> str:
@@ -52,15 +58,15 @@ def window_system() -> str:
     return " and ".join(f"{kind} ({value})" for kind, value in found.items() if value)
 
 
-async def _try(settings: Settings) -> tuple[str, str]:
-    """The name of the way that opened, or "", and what the others said."""
+async def _try(settings: Settings) -> tuple[str, str, InjectorCapabilities]:
+    """The name of the way that opened, or "", what the others said, and what it can."""
     # Imported when it is its turn: where there is no display, nothing of this is needed.
-    from swictation.daemon.injectors import injector_opener
     from swictation.inject.desktop import DesktopInjector
+    from swictation.inject.registry import openers
 
-    injector = DesktopInjector(injector_opener(settings), settings.inject.chain)
+    injector = DesktopInjector(openers(settings.inject.chain, settings.inject))
     try:
         await injector.start()
-        return injector.name, injector.why
+        return injector.name, injector.why, injector.capabilities
     finally:
         await injector.close()

@@ -2,11 +2,19 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from swictation.clock import Clock, MonotonicClock
 from swictation.errors import InjectError
-from swictation.inject.injector import Injection, Injector, Target
+from swictation.inject.injector import (
+    OTHER_WINDOW,
+    Focused,
+    Injection,
+    Injector,
+    InjectorCapabilities,
+    NoWindow,
+    Target,
+)
 
 CLIPBOARD = "clipboard"
 """In a chain: texts that cannot be typed may go to the clipboard. It is no way to type."""
@@ -17,27 +25,25 @@ _NOWHERE = "nowhere to deliver text"
 class DesktopInjector:
     """Opens the chain's injectors in order, keeps the first that opens, replaces it when lost.
 
-    `open` gets a name of the chain and raises InjectError where that does not work here. While
+    `openers` are the chain: each raises InjectError where its injector does not work here. While
     there is none, all text is refused and another try is made every `retry_s`, in the background
     and before an injection. All methods belong to the run loop.
     """
 
     def __init__(
         self,
-        open: Callable[[str], Awaitable[Injector]],
-        chain: tuple[str, ...],
+        openers: Mapping[str, Callable[[], Awaitable[Injector]]],
         retry_s: float = 5.0,
         *,
         on_change: Callable[[], None] = lambda: None,
         clock: Clock | None = None,
     ) -> None:
-        self._open = open
-        self._chain = chain
+        self._openers = openers
         self._retry_s = retry_s
         self._on_change = on_change
         self._clock = clock or MonotonicClock()
-        self._ways = [name for name in chain if name != CLIPBOARD]
-        if CLIPBOARD in chain:
+        self._ways = [name for name in openers if name != CLIPBOARD]
+        if CLIPBOARD in openers:
             self._ways.append(CLIPBOARD)
         self._current: Injector | None = None
         self._way = ""
@@ -65,6 +71,11 @@ class DesktopInjector:
         return self._current.lost
 
     @property
+    def capabilities(self) -> InjectorCapabilities:
+        """Of the one in use; of none while there is none."""
+        return self._current.capabilities if self._current else InjectorCapabilities()
+
+    @property
     def why(self) -> str:
         """What those of the chain that were tried in vain said, as "name: reason; ..."."""
         told = {name: why for name, why in self._failures.items() if name != CLIPBOARD}
@@ -75,7 +86,10 @@ class DesktopInjector:
         injector = await self._alive()
         if injector is None:
             return Injection("refused", reason=self.lost)
-        if self._way != CLIPBOARD:
+        is_unknown = into is not None and not injector.capabilities.knows_focus
+        if self._way != CLIPBOARD and is_unknown:  # it has replaced one that could tell
+            injection = Injection("refused", reason=OTHER_WINDOW)
+        elif self._way != CLIPBOARD:
             injection = await injector.inject(text, into)
         elif self._ways != [CLIPBOARD]:
             injection = Injection("refused", reason=self.why)
@@ -88,10 +102,12 @@ class DesktopInjector:
 
     async def offer(self, text: str) -> bool:
         """See `Injector.offer`; False where the chain does not name the clipboard."""
-        if CLIPBOARD not in self._chain:
+        if CLIPBOARD not in self._openers:
             return False
         injector = await self._alive()
-        return injector is not None and await injector.offer(text)
+        if injector is None or not injector.capabilities.clipboard:
+            return False
+        return await injector.offer(text)
 
     async def withdraw(self) -> None:
         """See `Injector.withdraw`."""
@@ -103,10 +119,10 @@ class DesktopInjector:
         if self._current:
             await self._current.flush()
 
-    async def focus(self) -> Target | None:
+    async def focus(self) -> Focused:
         """See `Injector.focus`."""
         injector = await self._alive()
-        return await injector.focus() if injector else None
+        return await injector.focus() if injector else NoWindow()
 
     async def close(self) -> None:
         """See `Injector.close`."""
@@ -142,7 +158,7 @@ class DesktopInjector:
             failures: dict[str, str] = {}
             for way in self._ways:
                 try:
-                    self._current = await self._open(way)
+                    self._current = await self._openers[way]()
                 except InjectError as error:
                     failures[way] = error.message
                 except OSError as error:

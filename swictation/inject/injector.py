@@ -1,7 +1,7 @@
-"""The port of whatever delivers text."""
+"""The port of what delivers text. How to write one: docs/injector.md."""
 
 import asyncio
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -39,9 +39,37 @@ class Target(msgspec.Struct, frozen=True, gc=False):
     app: str
     """The application's own name for itself, or ""."""
     is_password: bool | None = None
-    """None where the protocol does not tell."""
+    """None where that cannot be told."""
 
 
+class NoWindow(msgspec.Struct, frozen=True, gc=False):
+    """No window has the focus: nobody would get the text now."""
+
+
+class Unknown(msgspec.Struct, frozen=True, gc=False):
+    """The injector cannot tell who would get the text now: it goes on where it was."""
+
+
+Focused = Target | NoWindow | Unknown
+
+
+class InjectorCapabilities(msgspec.Struct, frozen=True, gc=False):
+    """What an injector can do: asked for instead of its class."""
+
+    knows_focus: bool = False
+    """`focus` tells windows apart. Without it `focus` is always `Unknown`, and `inject` is never
+    given `into`."""
+    confirms: bool = False
+    """It can know that a text has arrived: the outcome "confirmed"."""
+    knows_password: bool = False
+    """It can tell a password field: `Target.is_password`."""
+    clipboard: bool = False
+    """`offer` can work."""
+    keys: bool = False
+    """It takes a line break and a tab in a text; else a blank is sent in their place."""
+
+
+@runtime_checkable
 class Injector(Protocol):
     """Delivers text somewhere, in order. All methods belong to the run loop."""
 
@@ -53,6 +81,11 @@ class Injector(Protocol):
     @property
     def lost(self) -> str:
         """Why it is of no use any more, so that a new one is needed; "" while it is."""
+        ...
+
+    @property
+    def capabilities(self) -> InjectorCapabilities:
+        """What it can do. It does not change."""
         ...
 
     async def inject(self, text: str, into: Target | None = None) -> Injection:
@@ -84,8 +117,8 @@ class Injector(Protocol):
         """Nothing more will come for now: settle."""
         ...
 
-    async def focus(self) -> Target | None:
-        """The window that `inject` would write to now, or None. Never raises."""
+    async def focus(self) -> Focused:
+        """The window that `inject` would write to now. Never raises."""
         ...
 
     async def close(self) -> None:
@@ -95,3 +128,20 @@ class Injector(Protocol):
         nothing is on offer any more; None for what the window may still have (keys, a commit).
         """
         ...
+
+
+class BasicInjector:
+    """For injectors without a clipboard and without proofs: the methods that then do nothing."""
+
+    async def offer(self, text: str) -> bool:
+        """It has no clipboard."""
+        return False
+
+    async def withdraw(self) -> None:
+        """Nothing is ever unproven here."""
+
+    async def flush(self) -> None:
+        """Nothing to settle."""
+
+    async def close(self) -> None:
+        """Nothing was borrowed."""

@@ -1,15 +1,23 @@
 """Nowhere: for measurements, and for those who read the events alone."""
 
-from swictation.inject.injector import OTHER_WINDOW, Injection, Target
+from swictation.inject.injector import (
+    OTHER_WINDOW,
+    BasicInjector,
+    Focused,
+    Injection,
+    InjectorCapabilities,
+    Target,
+)
 
 _NOWHERE = Target("none", "")
 
 
-class NoneInjector:
+class NoneInjector(BasicInjector):
     """Takes every text and shows it nobody."""
 
     name = "none"
     lost = ""
+    capabilities = InjectorCapabilities(knows_focus=True, keys=True)
 
     async def inject(self, text: str, into: Target | None = None) -> Injection:
         """See `Injector.inject`."""
@@ -17,19 +25,6 @@ class NoneInjector:
             return Injection("refused", reason=OTHER_WINDOW)
         return Injection("typed", sent=len(text))
 
-    async def offer(self, text: str) -> bool:
-        """It has no clipboard."""
-        return False
-
-    async def withdraw(self) -> None:
-        """Nothing is ever unproven here."""
-
-    async def flush(self) -> None:
-        """Nothing to settle."""
-
-    async def focus(self) -> Target | None:
+    async def focus(self) -> Focused:
         """Always the same one."""
         return _NOWHERE
-
-    async def close(self) -> None:
-        """Nothing was borrowed."""

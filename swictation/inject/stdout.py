@@ -6,7 +6,14 @@ import select
 import sys
 from typing import TextIO
 
-from swictation.inject.injector import OTHER_WINDOW, Injection, Target
+from swictation.inject.injector import (
+    OTHER_WINDOW,
+    BasicInjector,
+    Focused,
+    Injection,
+    InjectorCapabilities,
+    Target,
+)
 
 _TERMINAL = Target("stdout", "")
 _PIECE_CHARACTERS = 1000
@@ -14,7 +21,7 @@ _PIECE_CHARACTERS = 1000
 _LAST_WAIT_S = 1.0
 
 
-class StdoutInjector:
+class StdoutInjector(BasicInjector):
     """Writes text as it is committed, and a newline at the end.
 
     A reader that stands still is waited for (a pager, a terminal after Ctrl-S), and the run loop
@@ -25,6 +32,7 @@ class StdoutInjector:
 
     name = "stdout"
     lost = ""
+    capabilities = InjectorCapabilities(knows_focus=True, keys=True)
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream: TextIO = stream or sys.stdout
@@ -44,13 +52,6 @@ class StdoutInjector:
         except OSError as error:
             return Injection("refused", reason=error.strerror or str(error))
         return Injection("typed", sent=len(text))
-
-    async def offer(self, text: str) -> bool:
-        """It has no clipboard."""
-        return False
-
-    async def withdraw(self) -> None:
-        """Nothing is ever unproven here."""
 
     async def flush(self) -> None:
         """End the line; a reader that stands still is not waited for any more."""
@@ -74,9 +75,6 @@ class StdoutInjector:
         finally:
             loop.remove_writer(fd)
 
-    async def focus(self) -> Target | None:
+    async def focus(self) -> Focused:
         """Always the same one."""
         return _TERMINAL
-
-    async def close(self) -> None:
-        """Nothing was borrowed."""

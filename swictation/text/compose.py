@@ -1,4 +1,4 @@
-"""Pieces of engine text to what is typed: the space, case and punctuation of every seam. Pure.
+"""The last text stage: the space, case and punctuation of every seam. Pure.
 
 Append-only: nothing typed is ever taken back. So what a later piece may still decide is held
 back: everything before an utterance's first word, and the spaces and end marks (with quotes and
@@ -10,7 +10,7 @@ import re
 
 from swictation.config.settings import TextSettings
 from swictation.text.characters import Cleaner
-from swictation.types import Commit
+from swictation.text.stage import Insert, Item, inserted
 
 _END = ".?!…。？！"
 _ENDS = tuple(_END)
@@ -72,7 +72,7 @@ _ENGLISH_FUNCTION_WORDS = frozenset(_ENGLISH.split())
 
 
 class Composer:
-    """Turns commits into what is appended to the window, across utterances.
+    """The stage that knows what stands in the window, across utterances. See `TextStage`.
 
     Args:
         settings: whether case is changed and final punctuation typed.
@@ -88,42 +88,35 @@ class Composer:
     def __init__(self, settings: TextSettings, language: str) -> None:
         self._settings = settings
         self._is_english = language == "en"
-        self._utterance: int | None = None
         self._cleaner = Cleaner()
-        self.restart()
-
-    def restart(self) -> None:
-        """Start afresh: the target changed, its text is not ours. What was held back is dropped."""
-        self._tail = ""
-        self._begins_sentence = True
-        self._held = ""
-        self._has_begun = False
-        self._cleaner.end()
+        self.follow("")
 
     def abandon(self) -> None:
         """Nothing more of this utterance will come; what was typed stays."""
-        self._held, self._has_begun, self._utterance = "", False, None
+        self._held, self._has_begun = "", False
         self._cleaner.end()
-        self._begins_sentence = not self._tail or _SENTENCE_END.search(self._tail) is not None
-
-    def follow(self, text: str) -> None:
-        """Start afresh behind `text`, which was typed before, or "" if nothing of ours is there."""
-        self.restart()
-        self._remember(text)
         stands = self._tail.rstrip()
         self._begins_sentence = not stands or _SENTENCE_END.search(stands) is not None
 
-    def append(self, commit: Commit) -> str:
-        """Take the next commit, and return what is to be typed now; "" if nothing."""
-        typed = ""
-        if commit.utterance != self._utterance:
-            typed = self._end(joins_next=False)  # of one that never became final
-            self._utterance = commit.utterance
-        typed += self._add(self._cleaner.add(commit.text))
-        if commit.final:
-            typed += self._end(commit.joins_next)
-            self._utterance = None
-        return typed
+    def follow(self, text: str) -> None:
+        """Start afresh behind `text`, which was typed before, or "" if nothing of ours is there.
+
+        What was held back is dropped.
+        """
+        self._tail = text[-_TAIL_CHARS:]
+        self.abandon()
+
+    def feed(self, item: Item) -> list[Item]:
+        """See `TextStage.feed`. Behind a key begins a text of its own."""
+        if isinstance(item, Insert):
+            return inserted(self._add(self._cleaner.add(item.text)))
+        before = self.finish(joins_next=False)
+        self.follow(item.text)
+        return [*before, item]
+
+    def finish(self, *, joins_next: bool) -> list[Item]:
+        """See `TextStage.finish`."""
+        return inserted(self._end(joins_next))
 
     def _add(self, piece: str) -> str:
         """Type what is decided of the utterance's text."""
@@ -170,7 +163,7 @@ class Composer:
             elif self._is_english:
                 text = _lowered(text)
         is_open = _OPEN_BRACKET.search(self._tail) or _OPEN_QUOTE.search(self._tail)
-        is_apart = not self._tail or self._tail.endswith(" ")
+        is_apart = not self._tail or self._tail[-1].isspace()
         return text if is_open or is_apart else f" {text}"
 
     def _remember(self, text: str) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from fakes.typed_text import TypedText
 from swictation.asr.stabilizer import Step
 from swictation.audio.framer import Framer
 from swictation.config.settings import Settings, TextSettings, VadSettings
 from swictation.daemon import wiring
-from swictation.text.compose import Composer
 from swictation.types import (
     Commit,
     Frame,
@@ -102,7 +102,7 @@ def _monologue(
 ) -> tuple[str, list[int]]:
     """The text, and where it was cut; every decode is answered before the next frame."""
     stabilizer = wiring.stabilizer(Settings(), itertools.count(1))
-    composer = Composer(TextSettings(), "en")
+    composer = TypedText(TextSettings(), "en")
     detector, framer = SileroCpu(), Framer()
     typed: list[str] = []
     cuts: list[int] = []

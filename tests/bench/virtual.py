@@ -11,12 +11,12 @@ import itertools
 
 import msgspec
 
+from fakes.typed_text import TypedText
 from swictation.asr.stabilizer import Step
 from swictation.audio.framer import Framer
 from swictation.audio.source import BLOCK_SAMPLES
 from swictation.config.settings import Settings, TextSettings, VadSettings
 from swictation.daemon import wiring
-from swictation.text.compose import Composer
 from swictation.types import (
     SAMPLE_RATE_HZ,
     Commit,
@@ -82,7 +82,7 @@ class _Run:
     def __init__(self, name: str, samples: Samples, engine: Recogniser, cost: str) -> None:
         self.name, self.samples, self.engine, self.cost = name, samples, engine, cost
         self.stabilizer = wiring.stabilizer(Settings(), itertools.count(1))
-        self.composer = Composer(TextSettings(), "en")
+        self.composer = TypedText(TextSettings(), "en")
         self.worker_free_s = 0.0
         self.answers: list[tuple[float, int, Hypothesis]] = []
         self.journey = Journey()

@@ -8,7 +8,14 @@ import asyncio
 import pytest
 
 from desktop.cells import TEXTS, eventually
-from swictation.inject.injector import OTHER_WINDOW, Injection, Injector, Target
+from swictation.inject.injector import (
+    OTHER_WINDOW,
+    Injection,
+    Injector,
+    NoWindow,
+    Target,
+    Unknown,
+)
 
 OTHER = Target("elsewhere", "")
 
@@ -23,6 +30,14 @@ class Case:
         self.injector: Injector = injector
         self.written = written
         self.clipboard = clipboard
+
+    def target(self) -> Target:
+        """The window with the focus, which the injector has to know."""
+        if not self.injector.capabilities.knows_focus:
+            pytest.skip("it does not know the focus")
+        focused = asyncio.run(self.injector.focus())
+        assert isinstance(focused, Target)
+        return focused
 
     def inject(self, text, into=None):
         return asyncio.run(self.injector.inject(text, into))
@@ -50,10 +65,9 @@ def test_nothing_is_delivered_at_once(case):
 
 
 def test_the_target_has_the_same_id_while_it_has_the_focus(case):
-    first = asyncio.run(case.injector.focus())
+    first = case.target()
     case.inject("x")
-    assert first is not None
-    assert asyncio.run(case.injector.focus()) == first
+    assert case.target() == first
 
 
 def test_flush_has_nothing_to_say(case):
@@ -61,13 +75,13 @@ def test_flush_has_nothing_to_say(case):
 
 
 def test_a_text_for_the_window_with_the_focus_arrives(case):
-    target = asyncio.run(case.injector.focus())
-    assert target is not None
+    target = case.target()
     assert case.inject("hier — ", target).outcome in ("confirmed", "typed")
     assert case.written("hier — ") == "hier — "
 
 
 def test_a_text_for_another_window_is_refused_and_nothing_is_sent(case):
+    case.target()
     assert case.inject("not for you", OTHER) == Injection("refused", reason=OTHER_WINDOW)
     if case.clipboard is None:
         assert case.written("") == ""
@@ -95,3 +109,21 @@ def test_what_is_never_typed_is_not_offered_either(case, text):
 
 def test_an_injector_in_use_is_not_lost(case):
     assert case.injector.lost == ""
+
+
+def test_it_is_the_whole_port(case):
+    assert isinstance(case.injector, Injector)
+
+
+def test_what_it_says_of_itself_is_so(case):
+    can = case.injector.capabilities
+    focused = asyncio.run(case.injector.focus())
+    injection = case.inject("so it is")
+    assert isinstance(focused, Target | NoWindow if can.knows_focus else Unknown)
+    assert can.confirms or injection.outcome != "confirmed"
+    if isinstance(focused, Target) and not can.knows_password:
+        assert focused.is_password is None
+    if not can.clipboard:
+        assert asyncio.run(case.injector.offer("offered")) is False
+    if not can.keys and can.confirms:  # stdout and the like do not judge what they are given
+        assert case.inject("one\ntwo").outcome == "refused"

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from swictation.inject.injector import Injection, Injector
+from swictation.inject.injector import Injection, Injector, Target
 
 from .cells import Stage, cleared, eventually, pairwise
 from .field import KINDS, ODD_KINDS, Field, why_not
@@ -86,7 +86,8 @@ def _sensible(kind: str, moment: str, stop_s: str, route: str, end: str) -> Cell
 async def say(injector: Injector, pieces: list[str], *, withdraws: bool) -> Said:
     """Deliver `pieces` in order, each once; wait in the end until all is known."""
     said = Said()
-    target = await injector.focus()
+    focused = await injector.focus()
+    target = focused if isinstance(focused, Target) else None
     open_proofs: list[tuple[int, str, str, asyncio.Future[bool | None]]] = []
     for number, piece in enumerate(pieces):
         injection = await injector.inject(piece, target)

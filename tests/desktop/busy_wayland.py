@@ -187,7 +187,7 @@ async def focused(injector: WaylandInjector, *, tells: bool) -> Target:
         async with asyncio.timeout(40):
             while True:
                 found = await injector.focus()
-                if found is not None and (not tells or found.is_password is not None):
+                if isinstance(found, Target) and (not tells or found.is_password is not None):
                     return found
                 await asyncio.sleep(0.05)
     except TimeoutError:

@@ -11,6 +11,7 @@ import threading
 
 from Xlib import X, display
 
+from swictation.inject.injector import Target
 from swictation.inject.x11.injector import X11Injector
 
 from .cells import eventually
@@ -89,6 +90,7 @@ class Pair:
 
         async def deliver():
             target = await injector.focus()
+            assert isinstance(target, Target)
             with FocusStorm(self.screen, self.windows, rate_hz, way):
                 return await injector.inject(text, target)
 
@@ -111,7 +113,7 @@ class Pair:
 
     def _window(self) -> int:
         target = asyncio.run(self.injector.focus())
-        assert target is not None
+        assert isinstance(target, Target)
         return int(target.id.removeprefix("x11:"), 16)
 
     def _focus_first(self) -> None:
@@ -122,7 +124,7 @@ class Pair:
             window.set_input_focus(X.RevertToParent, X.CurrentTime)
             client.sync()
             target = asyncio.run(self.injector.focus())
-            return target.id if target else ""
+            return target.id if isinstance(target, Target) else ""
 
         wanted = f"x11:{self.windows[0]:#x}"
         assert eventually(focused, wanted) == wanted

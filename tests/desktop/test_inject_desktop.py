@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from swictation.config.settings import InjectSettings, Settings
-from swictation.daemon.injectors import injector_opener
+from swictation.config.settings import InjectSettings
 from swictation.inject.desktop import DesktopInjector
+from swictation.inject.registry import openers
 
 from . import sway, x11
 from .cells import Stage, eventually
@@ -37,8 +37,8 @@ def stage():
 
 
 def desktop(*chain, on_change=lambda: None):
-    settings = Settings(inject=InjectSettings(chain=chain))
-    return DesktopInjector(injector_opener(settings), chain, SOON_S, on_change=on_change)
+    settings = InjectSettings(chain=chain)
+    return DesktopInjector(openers(chain, settings), SOON_S, on_change=on_change)
 
 
 async def until(condition):

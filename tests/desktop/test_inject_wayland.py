@@ -16,7 +16,7 @@ from desktop import field as fields
 from desktop import sway as compositor
 from desktop.sway import Sway, WaylandField
 from desktop.wayland_stage import Plugged
-from swictation.inject.injector import OTHER_WINDOW, Injection, Target
+from swictation.inject.injector import OTHER_WINDOW, Injection, NoWindow, Target, Unknown
 from swictation.inject.sendable import LONGEST_WORD
 from swictation.inject.wayland.chain import METHODS, Method
 from swictation.inject.wayland.injector import WaylandInjector
@@ -82,7 +82,7 @@ async def target(injector: WaylandInjector, *, tells: bool = False) -> Target:
     async with asyncio.timeout(5):
         while True:
             found = await injector.focus()
-            if found is not None and (not tells or found.is_password is not None):
+            if isinstance(found, Target) and (not tells or found.is_password is not None):
                 return found
             await asyncio.sleep(0.02)
 
@@ -269,7 +269,7 @@ def test_newlines_are_written_where_the_user_allows_them_but_in_a_terminal(
 
 def test_without_a_window_nothing_is_sent(sway: Sway) -> None:
     async def use(injector: WaylandInjector) -> None:
-        assert await injector.focus() is None
+        assert await injector.focus() == NoWindow()
         result = await injector.inject("x")
         assert result == Injection("refused", reason="no window has the focus")
 
@@ -347,7 +347,7 @@ def test_a_compositor_that_is_gone_or_hangs_never_blocks_the_run_loop(signal_num
         os.kill(sway.process.pid, signal_number)
         result = await injector.inject("x")
         assert result.outcome == "refused"
-        assert await injector.focus() is None
+        assert await injector.focus() == Unknown()
         await injector.flush()
         await injector.close()
         beating.cancel()

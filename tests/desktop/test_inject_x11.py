@@ -11,7 +11,7 @@ import pytest
 from Xlib import display
 
 from swictation.errors import InjectError
-from swictation.inject.injector import OTHER_WINDOW, Injection
+from swictation.inject.injector import OTHER_WINDOW, Injection, NoWindow, Unknown
 from swictation.inject.x11.desk import prefers_typing
 from swictation.inject.x11.injector import X11Injector
 
@@ -122,7 +122,7 @@ def test_capslock_makes_the_chain_paste(stage, field):
 @needs_one
 def test_without_a_focused_window_nothing_is_sent(stage):
     stage.leave()
-    assert asyncio.run(stage.injector.focus()) is None
+    assert asyncio.run(stage.injector.focus()) == NoWindow()
     injection = inject(stage, "hello")
     assert (injection.outcome, injection.reason) == ("refused", "no window has the focus")
 
@@ -283,7 +283,7 @@ def test_the_keycodes_are_given_back_empty():
         asyncio.run(injector.close())
         assert empty_keycodes(screen) == before
         assert asyncio.run(injector.inject("x")).outcome == "refused"
-        assert asyncio.run(injector.focus()) is None
+        assert asyncio.run(injector.focus()) == Unknown()
     finally:
         window.stop()
         screen.close()

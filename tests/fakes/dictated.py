@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from fakes.typed_text import TypedText
 from fakes.windows import Windows
 from swictation.asr.partials import PartialPacer
 from swictation.asr.stabilizer import Stabilizer
@@ -28,7 +29,6 @@ from swictation.daemon.runloop import RunLoop
 from swictation.daemon.speech import SpeechThread
 from swictation.daemon.stream import Stream
 from swictation.events import DictationHeard, Event, PointsFound, RingStrained, WorkerAnswered
-from swictation.text.compose import Composer
 from swictation.types import (
     DecodeRequest,
     Hypothesis,
@@ -195,8 +195,8 @@ class Dictated:
     def _stabilizer(self) -> Stabilizer:
         return Stabilizer(self._numbers, 4.0, 0.2)
 
-    def _composer(self) -> Composer:
-        return Composer(TextSettings(), "en")
+    def _composer(self) -> TypedText:
+        return TypedText(TextSettings(), "en")
 
 
 def dictated(test: Callable[[Dictated], Coroutine[Any, Any, None]], **options: Any) -> None:

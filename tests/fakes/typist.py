@@ -1,7 +1,7 @@
 """A delivery on windows in memory: what is said into it arrives, or is held."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from fakes.windows import Windows
@@ -9,20 +9,33 @@ from swictation.clock import SimClock
 from swictation.config.settings import TextSettings
 from swictation.daemon.delivery import Delivery
 from swictation.events import Composed, Event, HeldSettled, Injected, TextHeld
+from swictation.inject.injector import Injector
 from swictation.text.compose import Composer
+from swictation.text.pipeline import TextPipeline
+from swictation.text.stage import TextStage
 from swictation.types import Commit
 
 
 class Typist:
     """`say` commits, `settle` waits until all that was said has been dealt with."""
 
-    def __init__(self, *windows: str, spool=None, patience_s=60.0, **options: Any) -> None:
-        self.windows = Windows(*windows)
+    def __init__(
+        self,
+        *windows: str,
+        spool=None,
+        patience_s=60.0,
+        knows_focus=True,
+        keys=False,
+        stages: Sequence[TextStage] = (),
+        injector: Injector | None = None,
+        **options: Any,
+    ) -> None:
+        self.windows = Windows(*windows, knows_focus=knows_focus, keys=keys)
         self.clock = SimClock(1000.0)
         self.events: list[Event] = []
         self.delivery = Delivery(
-            self.windows,
-            Composer(TextSettings(), "en"),
+            injector or self.windows,
+            TextPipeline(Composer(TextSettings(), "en"), stages),
             spool,
             self.events.append,
             self.clock,

@@ -6,7 +6,15 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from swictation.inject.injector import OTHER_WINDOW, Injection, Target
+from swictation.inject.injector import (
+    OTHER_WINDOW,
+    Focused,
+    Injection,
+    InjectorCapabilities,
+    NoWindow,
+    Target,
+    Unknown,
+)
 
 
 @dataclasses.dataclass(eq=False)
@@ -25,7 +33,8 @@ class Windows:
     name = "windows"
     lost = ""
 
-    def __init__(self, *names: str) -> None:
+    def __init__(self, *names: str, knows_focus: bool = True, keys: bool = False) -> None:
+        self.capabilities = InjectorCapabilities(knows_focus=knows_focus, clipboard=True, keys=keys)
         self.fields = dict.fromkeys(names or ("editor",), "")
         self.focused: str | None = next(iter(self.fields))
         self.log: list[tuple[str, str]] = []
@@ -100,6 +109,7 @@ class Windows:
         self.is_injecting = False
         if self.focused is None:
             return Injection("refused", reason="no window has the focus")
+        assert into is None or self.capabilities.knows_focus, "it cannot know"
         if into is not None and into.id != self.focused:
             return Injection("refused", reason=OTHER_WINDOW)
         assert self.focused not in {one.window for one in self.waiting}, "it takes this first"
@@ -134,9 +144,11 @@ class Windows:
         self.clipboard = text
         return True
 
-    async def focus(self) -> Target | None:
+    async def focus(self) -> Focused:
         await self._pass()
-        return Target(self.focused, self.focused) if self.focused else None
+        if not self.capabilities.knows_focus:
+            return Unknown()
+        return Target(self.focused, self.focused) if self.focused else NoWindow()
 
     async def withdraw(self) -> None:
         await self._pass()

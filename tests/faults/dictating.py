@@ -81,7 +81,7 @@ class Dictating:
         degradations = Degradations(clock)
         self.engines = Engines(self.shop, degradations, self.events, lambda: None)
         self.stream = self.shop.stream(self.windows, offers=True)
-        collector = Collector(self.shop.composer(), self.shop.inbox.post)
+        collector = Collector(self.shop.text_pipeline(), self.shop.inbox.post)
         crew = self.engines.crew
         self.retries = self.shop.retries(self.stream, crew, self.engines.steward)
         self.recognition = Recognition(

@@ -107,7 +107,10 @@ def test_a_named_file_that_is_missing_is_an_error_that_says_how_to_make_one(file
             '"wayland", "x11", "x11-type", "x11-paste", "clipboard", "stdout", "none": '
             'did you mean "stdout"?',
         ),
-        ("[inject]\nchain = [1]", "2: [inject] chain = [1]: 1 must be one of"),
+        (
+            "[inject]\nchain = [1]",
+            "2: [inject] chain = [1]: must hold texts in quotes, such as [",
+        ),
         (
             "[vram]\nthresholds = [0.8, 0.9]",
             "2: [vram] thresholds = [0.8, 0.9]: must be a list of 3 numbers, such as [0.8, 0.875",

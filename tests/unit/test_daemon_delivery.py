@@ -6,13 +6,13 @@ from concurrent.futures import Future
 import pytest
 
 from fakes.spooled import Spooled
+from fakes.typed_text import TypedText
 from fakes.typist import typing
 from swictation.config.settings import TextSettings
 from swictation.daemon.delivery import LOCKED, TOO_OLD
 from swictation.errors import InjectError
 from swictation.events import Injected, ThreadFailed
 from swictation.inject.injector import OTHER_WINDOW
-from swictation.text.compose import Composer
 
 pytestmark = pytest.mark.unit
 
@@ -295,7 +295,7 @@ def test_after_a_cancel_the_next_words_join_what_was_typed():
 def test_other_rules_begin_with_the_next_utterance():
     async def test(typist):
         await typist.hear(0, "One", final=False)
-        typist.delivery.rewrite(Composer(TextSettings(final_punctuation=False), "en"))
+        typist.delivery.rewrite(TypedText(TextSettings(final_punctuation=False), "en"))
         await typist.hear(0, " two.")
         await typist.hear(1, "Three.")
         assert typist.field == "One two. Three"

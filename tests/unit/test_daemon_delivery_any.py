@@ -39,8 +39,8 @@ _FIRST_LETTER = 0x4E00
 class _Story:
     """Says words whose letters are all different, so that each can be found again."""
 
-    def __init__(self) -> None:
-        self.typist = Typist("editor", "chat", offers=True)
+    def __init__(self, *, knows_focus: bool = True) -> None:
+        self.typist = Typist("editor", "chat", offers=True, knows_focus=knows_focus)
         self.said: dict[int, str] = {}
         """The letters of each utterance."""
         self.cancelled: set[str] = set()
@@ -140,8 +140,8 @@ async def _a_while() -> None:
         await asyncio.sleep(0)
 
 
-async def _tell(steps) -> _Story:
-    story = _Story()
+async def _tell(steps, *, knows_focus=True) -> _Story:
+    story = _Story(knows_focus=knows_focus)
     async with asyncio.timeout(60):
         for step in steps:
             await story.do(*step)
@@ -153,10 +153,10 @@ _windows = st.sampled_from([("focus", "editor"), ("focus", "chat"), ("paste", Tr
 _busy_steps = st.lists(_say | _busy | _windows | st.just(("settle",)), max_size=20)
 
 
-@given(steps=_steps | _busy_steps)
+@given(steps=_steps | _busy_steps, knows_focus=st.booleans())
 @settings(max_examples=600)
-def test_each_letter_arrives_once_unless_it_was_cancelled(steps):
-    story = asyncio.run(_tell(steps))
+def test_each_letter_arrives_once_unless_it_was_cancelled(steps, knows_focus):
+    story = asyncio.run(_tell(steps, knows_focus=knows_focus))
     assert not story.typist.named(ThreadFailed)
     every = set("".join(story.said.values()))
     log = story.typist.windows.log
@@ -178,10 +178,10 @@ def test_what_is_held_comes_out_as_it_was_said(steps):
     assert story.delivered == "".join(story.said.values())
 
 
-@given(steps=st.lists(_say | _trouble | _busy, max_size=30))
+@given(steps=st.lists(_say | _trouble | _busy, max_size=30), knows_focus=st.booleans())
 @settings(max_examples=300)
-def test_words_stand_apart_by_one_space_each(steps):
-    story = asyncio.run(_tell(steps))
+def test_words_stand_apart_by_one_space_each(steps, knows_focus):
+    story = asyncio.run(_tell(steps, knows_focus=knows_focus))
     typist = story.typist
     field = typist.field.rstrip() if story.cancelled else typist.field  # a space may have left
     assert field == field.strip()

@@ -3,9 +3,11 @@ import pytest
 from swictation.config.settings import InjectSettings, Settings
 from swictation.doctor.finding import Subject
 from swictation.doctor.window import judge, window, window_system
+from swictation.inject.injector import InjectorCapabilities
 
 pytestmark = pytest.mark.unit
 
+KNOWS = InjectorCapabilities(knows_focus=True)
 CHAIN = ("wayland", "x11", "clipboard")
 
 
@@ -16,13 +18,14 @@ def no_display(monkeypatch):
 
 
 def test_the_first_way_of_the_chain_that_opens_is_named():
-    found = judge("Wayland (wayland-1)", CHAIN, "wayland", "")
+    found = judge("Wayland (wayland-1)", CHAIN, "wayland", "", KNOWS)
     assert (found.level, found.remedy) == ("ok", "")
     assert found.found == "Wayland (wayland-1): text goes by wayland, the first of [inject] chain"
 
 
 def test_why_those_before_it_do_not_work_is_told():
-    found = judge("X11 (:0)", CHAIN, "x11", "wayland: Wayland: no display; x11-type: no ping")
+    said = "wayland: Wayland: no display; x11-type: no ping"
+    found = judge("X11 (:0)", CHAIN, "x11", said, KNOWS)
     assert found.level == "ok"
     why = "since not by wayland: no display, nor by x11-type: no ping"
     assert found.found == f"X11 (:0): text goes by x11, {why}"
@@ -39,7 +42,7 @@ def test_why_those_before_it_do_not_work_is_told():
 def test_what_types_nowhere_or_not_everywhere_says_which_session_would_do(
     system, name, level, told
 ):
-    found = judge(system, CHAIN, name, "wayland: the compositor has neither")
+    found = judge(system, CHAIN, name, "wayland: the compositor has neither", KNOWS)
     assert found.level == level
     assert told in found.found
     assert "neither" in found.found
@@ -47,7 +50,7 @@ def test_what_types_nowhere_or_not_everywhere_says_which_session_would_do(
 
 
 def test_one_who_wants_the_clipboard_alone_is_not_warned():
-    assert judge("X11 (:0)", ("clipboard",), "clipboard", "").level == "ok"
+    assert judge("X11 (:0)", ("clipboard",), "clipboard", "", KNOWS).level == "ok"
 
 
 def test_without_a_display_one_is_sent_to_a_desktop():

@@ -2,13 +2,18 @@
 
 import asyncio
 import io
+from functools import partial
 
 import pytest
 
 from swictation.clock import SimClock
 from swictation.errors import InjectError
 from swictation.inject.desktop import DesktopInjector
-from swictation.inject.injector import Injection, Target
+from swictation.inject.injector import (
+    Injection,
+    NoWindow,
+    Target,
+)
 from swictation.inject.none import NoneInjector
 from swictation.inject.stdout import StdoutInjector
 
@@ -22,7 +27,10 @@ class Bench:
         self.works, self.asked, self.changes = works, [], 0
         self.clock = SimClock()
         self.injector = DesktopInjector(
-            self.open, chain, retry_s=5.0, on_change=self.changed, clock=self.clock
+            {name: partial(self.open, name) for name in chain},
+            retry_s=5.0,
+            on_change=self.changed,
+            clock=self.clock,
         )
 
     async def open(self, name):
@@ -66,7 +74,7 @@ def test_without_any_all_is_refused_with_what_each_said():
     async def use():
         await bench.injector.start()
         assert bench.injector.name == ""
-        assert await bench.injector.focus() is None
+        assert await bench.injector.focus() == NoWindow()
         assert not await bench.injector.offer("x")
         told = "wayland: no wayland here; x11: no x11 here"
         assert await bench.injector.inject("x") == Injection("refused", reason=told)

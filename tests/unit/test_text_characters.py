@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fakes.typed_text import TypedText
 from swictation.config.settings import TextSettings
 from swictation.text.characters import Cleaner, cleaned
-from swictation.text.compose import Composer
 from swictation.types import Commit
 
 pytestmark = pytest.mark.unit
@@ -67,7 +67,7 @@ _mixtures = st.lists(st.sampled_from(PARTS) | st.characters(), max_size=12).map(
 
 def typed(*pieces: str) -> str:
     """What a composer makes of the pieces of one utterance."""
-    composer = Composer(TextSettings(capitalise=False), "fa")
+    composer = TypedText(TextSettings(capitalise=False), "fa")
     commits = [Commit(0, piece, final=False) for piece in pieces]
     return "".join(map(composer.append, [*commits, Commit(0, "", final=True)]))
 
@@ -89,7 +89,7 @@ def test_what_nobody_sees_is_dropped(text, left):
 
 
 def test_a_joiner_at_the_end_of_an_utterance_waits_for_nothing():
-    composer = Composer(TextSettings(), "en")
+    composer = TypedText(TextSettings(), "en")
     out = composer.append(Commit(0, "Look 👩\u200d", final=True))
     out += composer.append(Commit(1, "👧 there", final=True))
     assert out == "Look 👩 👧 there"

@@ -1,7 +1,7 @@
 import pytest
 
+from fakes.typed_text import TypedText
 from swictation.config.settings import TextSettings
-from swictation.text.compose import Composer
 from swictation.types import Commit
 
 pytestmark = pytest.mark.unit
@@ -9,7 +9,7 @@ pytestmark = pytest.mark.unit
 
 def typed(*utterances: str | list[str], language: str = "en", cuts: tuple[int, ...] = (), **text):
     """What is typed of utterances, each its text or its pieces; those of `cuts` end at the cap."""
-    composer = Composer(TextSettings(**text), language)
+    composer = TypedText(TextSettings(**text), language)
     commits = [
         Commit(n, piece, final=i == 0, joins_next=i == 0 and n in cuts)
         for n, pieces in enumerate([u] if isinstance(u, str) else u for u in utterances)
@@ -29,7 +29,7 @@ def test_the_pieces_of_an_utterance_are_typed_as_the_engine_goes_on():
 
 
 def test_each_piece_is_typed_at_once():
-    composer = Composer(TextSettings(), "en")
+    composer = TypedText(TextSettings(), "en")
     assert composer.append(Commit(0, " Hello world", final=False)) == "Hello world"
     assert composer.append(Commit(0, " again", final=False)) == " again"
     assert composer.append(Commit(0, ".", final=True)) == "."
@@ -57,13 +57,13 @@ def test_a_space_that_does_not_break_stays_wherever_it_is_cut(text):
 
 
 def test_a_space_at_a_pieces_end_waits_for_the_next_piece():
-    composer = Composer(TextSettings(), "en")
+    composer = TypedText(TextSettings(), "en")
     assert composer.append(Commit(0, " Hello ", final=False)) == "Hello"
     assert composer.append(Commit(0, "world ", final=True)) == " world"
 
 
 def test_an_end_mark_at_a_pieces_end_waits_for_the_next_piece():
-    composer = Composer(TextSettings(), "en")
+    composer = TypedText(TextSettings(), "en")
     assert composer.append(Commit(0, " It costs 3.", final=False)) == "It costs 3"
     assert composer.append(Commit(0, "50 today.", final=True)) == ".50 today."
 
@@ -250,17 +250,17 @@ def test_a_sentence_still_ends_where_its_mark_is_not_typed():
 
 
 def test_a_restart_begins_afresh():
-    composer = Composer(TextSettings(), "en")
+    composer = TypedText(TextSettings(), "en")
     assert composer.append(Commit(0, " Hello and", final=True, joins_next=True)) == "Hello and"
-    composer.restart()
+    composer.follow("")
     assert composer.append(Commit(1, " then it rained", final=False)) == "Then it rained"
-    composer.restart()
+    composer.follow("")
     assert composer.append(Commit(1, ", and more", final=False)) == "And more"
-    composer.restart()
+    composer.follow("")
     assert composer.append(Commit(1, ".", final=True)) == ""
 
 
 def test_an_utterance_that_never_became_final_is_ended_by_the_next():
-    composer = Composer(TextSettings(), "en")
+    composer = TypedText(TextSettings(), "en")
     assert composer.append(Commit(0, " One.", final=False)) == "One"
     assert composer.append(Commit(1, " two", final=False)) == ". Two"

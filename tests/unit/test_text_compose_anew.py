@@ -2,8 +2,8 @@
 
 import pytest
 
+from fakes.typed_text import TypedText
 from swictation.config.settings import TextSettings
-from swictation.text.compose import Composer
 from swictation.types import Commit
 
 pytestmark = pytest.mark.unit
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.unit
 
 @pytest.fixture
 def composer():
-    return Composer(TextSettings(), "en")
+    return TypedText(TextSettings(), "en")
 
 
 def test_an_abandoned_utterance_leaves_what_was_typed(composer):

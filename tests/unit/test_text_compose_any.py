@@ -7,9 +7,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from fakes.typed_text import TypedText
 from swictation.config.settings import TextSettings
 from swictation.text.characters import cleaned
-from swictation.text.compose import Composer
 from swictation.types import Commit
 
 pytestmark = pytest.mark.unit
@@ -46,7 +46,7 @@ _languages = st.sampled_from(["en", "de"])
 
 def composed(commits, text_settings, language) -> str:
     """All that is typed of (text, final, joins_next)."""
-    composer = Composer(text_settings, language)
+    composer = TypedText(text_settings, language)
     utterance, out = 0, ""
     for text, final, joins_next in commits:
         out += composer.append(

@@ -7,7 +7,13 @@ import time
 import msgspec
 
 from swictation.errors import InjectError
-from swictation.inject.injector import Injection, Target
+from swictation.inject.injector import (
+    Focused,
+    Injection,
+    InjectorCapabilities,
+    Target,
+    Unknown,
+)
 from swictation.inject.keeper import leave_behind
 from swictation.inject.proofs import OpenProofs
 from swictation.inject.sendable import BREAKS, unsendable
@@ -74,6 +80,18 @@ class WaylandInjector:
         """Why it is of no use any more, a new one has to be opened; "" while it is."""
         return self._connection.lost
 
+    @property
+    def capabilities(self) -> InjectorCapabilities:
+        """What the compositor's protocols allow; see `Injector.capabilities`."""
+        session = self._session
+        return InjectorCapabilities(
+            knows_focus=session.toplevels is not None,
+            confirms=True,
+            knows_password=session.input_method is not None,
+            clipboard=session.clipboard is not None,
+            keys=bool(self._allowed),
+        )
+
     async def inject(self, text: str, into: Target | None = None) -> Injection:
         """See `Injector.inject`. Text with control characters is refused."""
         if not text:
@@ -115,12 +133,12 @@ class WaylandInjector:
             settled = await self._connection.call(self._session.settled, SETTLE_S)
             await asyncio.wait([asyncio.wrap_future(settled)], timeout=SETTLE_S)
 
-    async def focus(self) -> Target | None:
+    async def focus(self) -> Focused:
         """See `Injector.focus`."""
         try:
             return await self._connection.call(self._session.focus, FOCUS_S)
         except Exception:  # noqa: BLE001 - the port never raises; who has the focus is not known
-            return None
+            return Unknown()
 
     async def close(self) -> None:
         """Disconnect: the compositor forgets keyboard, input method and clipboard.

@@ -6,7 +6,14 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from swictation.inject.injector import OTHER_WINDOW, Injection, Target
+from swictation.inject.injector import (
+    OTHER_WINDOW,
+    Focused,
+    Injection,
+    NoWindow,
+    Target,
+    Unknown,
+)
 from swictation.inject.sendable import for_terminal, unsendable
 from swictation.inject.wayland.backlog import Backlog, Pace
 from swictation.inject.wayland.chain import (
@@ -92,12 +99,14 @@ class Session:
         if allowed and self.keyboard is None and self.input_method is None:
             raise WireError("the compositor has neither input methods nor virtual keyboards")
 
-    def focus(self) -> Target | None:
-        """The window with the focus, as of now."""
+    def focus(self) -> Focused:
+        """The window with the focus, as of now; unknown where the compositor lists no windows."""
         self._connection.barrier()
+        if self.toplevels is None:
+            return Unknown()
         window = self._window()
         if window is None:
-            return None
+            return NoWindow()
         if self.input_method is not None:
             self.input_method.retry()
         typing_in = self.input_method and self.input_method.field

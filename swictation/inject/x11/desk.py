@@ -3,7 +3,7 @@
 from concurrent.futures import Future
 from typing import Literal
 
-from swictation.inject.injector import OTHER_WINDOW, Injection, Target
+from swictation.inject.injector import OTHER_WINDOW, Focused, Injection, NoWindow, Target
 from swictation.inject.sendable import for_terminal
 from swictation.inject.x11.barrier import Barrier
 from swictation.inject.x11.clipboard import Clipboard
@@ -59,10 +59,10 @@ class Desk:
         self._unread.tend()
         self._paster.tend()
 
-    def target(self) -> Target | None:
-        """Who has the focus; None only if nobody has for a while."""
+    def target(self) -> Focused:
+        """Who has the focus; no window only if none has it for a while."""
         focus = self._look(_TARGET_S)
-        return focus.target if focus else None
+        return focus.target if focus else NoWindow()
 
     def offer(self, text: str) -> bool:
         """Put `text` on the clipboard to stay; False if it cannot be."""

@@ -8,7 +8,13 @@ from typing import TypeVar
 import msgspec
 
 from swictation.errors import InjectError
-from swictation.inject.injector import Injection, Target
+from swictation.inject.injector import (
+    Focused,
+    Injection,
+    InjectorCapabilities,
+    Target,
+    Unknown,
+)
 from swictation.inject.proofs import OpenProofs
 from swictation.inject.sendable import BREAKS, unsendable
 from swictation.inject.x11.desk import Method, outcome
@@ -79,6 +85,13 @@ class X11Injector:
         """Why the display is gone for good, or "": then a new injector is needed."""
         return self._display.lost
 
+    @property
+    def capabilities(self) -> InjectorCapabilities:
+        """See `Injector.capabilities`. X11 does not tell passwords from text."""
+        return InjectorCapabilities(
+            knows_focus=True, confirms=True, clipboard=True, keys=bool(self._allowed)
+        )
+
     async def inject(self, text: str, into: Target | None = None) -> Injection:
         """See `Injector.inject`."""
         if reason := unsendable(text, self._allowed):
@@ -123,14 +136,15 @@ class X11Injector:
     async def flush(self) -> None:
         """Nothing to settle: the clipboard is given back by itself."""
 
-    async def focus(self) -> Target | None:
+    async def focus(self) -> Focused:
         """See `Injector.focus`."""
         try:
-            return await self._answer(self._display.call(lambda desk: desk.target()))
+            focused = await self._answer(self._display.call(lambda desk: desk.target()))
         except asyncio.CancelledError:
             raise
         except Exception:  # noqa: BLE001 - as above; who has the focus cannot be told
-            return None
+            return Unknown()
+        return focused or Unknown()
 
     async def close(self) -> None:
         """See `Injector.close`; a server that hangs is left behind."""

@@ -1,0 +1,33 @@
+"""The names that `[inject] chain` may hold: this program's own, and those of installed plug-ins."""
+
+from collections.abc import Iterable
+
+from swictation.config.render import closest, shortened, toml_value
+
+BUILT_IN = ("wayland", "x11", "x11-type", "x11-paste", "clipboard", "stdout", "none")
+NEED_DISPLAY = frozenset(BUILT_IN) - {"stdout", "none"}
+
+GROUP = "swictation.injectors"
+"""The entry points of plug-ins: see docs/injector.md."""
+
+
+def chain_fault(chain: Iterable[str]) -> str:
+    """Say what is wrong with the first name that there is no injector of; "" if there is none."""
+    others = [name for name in chain if name not in BUILT_IN]
+    if not others:
+        return ""  # the usual case, without a look at what is installed, which takes 30 ms
+    known = (*BUILT_IN, *plug_ins())
+    unknown = next((name for name in others if name not in known), None)
+    if unknown is None:
+        return ""
+    meant = closest(unknown, known)
+    hint = f": did you mean {toml_value(meant)}?" if meant else ", or an installed plug-in's name"
+    choices = ", ".join(map(toml_value, known))
+    return f"{shortened(toml_value(unknown))} must be one of {choices}{hint}"
+
+
+def plug_ins() -> list[str]:
+    """The names of the injectors that other packages bring."""
+    from importlib.metadata import entry_points
+
+    return sorted(entry_points(group=GROUP).names - set(BUILT_IN))
