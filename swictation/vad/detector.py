@@ -6,7 +6,7 @@ from swictation.types import FRAME_SAMPLES, Samples, to_samples
 
 WARM_FRAMES = to_samples(2.0) // FRAME_SAMPLES
 """What a detector hears again that takes over in mid-speech. After half a second, which is enough
-after silence, it still judges 0.65 % of the next frames otherwise; after two 0.09 % (docs/vram.md).
+after silence, it still judges 0.65 % of the next frames otherwise; after two 0.09 % (docs/vram-tests.md).
 """
 
 

@@ -66,7 +66,7 @@ class SileroTorch:
 
     It hears what the daemon's detector hears, for the two take turns: that one puts 64 samples of
     the frame, mirrored, before it, where Silero's authors put the end of the frame before. Heard
-    as they do, one decision in 500 would be another (docs/vram.md).
+    as they do, one decision in 500 would be another (docs/vram-tests.md).
 
     On a card it computes in a stream of its own with high priority, so that a frame waits neither
     for the engine's kernels nor in their queue; reading the result waits for that stream alone.
