@@ -1,4 +1,4 @@
-"""How often each client reads the text for one paste: when it is through with it."""
+"""How often each client reads the text for one paste: then it has finished with it."""
 
 import time
 
@@ -17,9 +17,9 @@ _MAX_HABITS = 64
 class Habits:
     """For the display thread.
 
-    Chromium looks at the text once before it reads it for good, and drops the paste if the
-    clipboard changed in between; it keeps asking for targets meanwhile. So one reading is no
-    habit where pages are.
+    Chromium reads the text once before it really uses it, and drops the paste if the
+    clipboard changed in between; it keeps asking for targets meanwhile. So for browsers one
+    reading is not enough.
     """
 
     def __init__(self, connection: Connection, barrier: Barrier) -> None:
@@ -29,9 +29,9 @@ class Habits:
         """How often a client was seen to read one paste."""
 
     def finish(self, key: PasteKey) -> bool | None:
-        """See the text read, as often as the client of `key`, which fetched it, does for one paste.
+        """Wait until the client of `key` has read the text as often as it does for one paste.
 
-        False if it read less than it used to, None while it has stopped or is busy.
+        False if it read less often than before, None while it is stopped or busy.
         """
         served, focus = key.offer, key.focus
         first_s = time.monotonic()
