@@ -1,4 +1,4 @@
-"""Whether the engine can compute on a card, where the configuration asks for that."""
+"""Checks that the engine can run on a GPU, if the configuration asks for that."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,18 +30,18 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 def engine_card(subject: Subject) -> Iterator[Finding]:
-    """Ask the engine's library, unless the card sleeps: that would wake it."""
+    """Ask the engine's library, unless the GPU sleeps: that would wake it."""
     asr = subject.settings.asr
     if asr.engine not in _ASKED or not wants_card(subject.settings):
         return
     if asr.engine == CANARY and not extras.has_canary():
-        return  # which has been told
+        return  # which has been reported
     if not any(card.is_asleep for card in cards(Path("/"))):
         yield judge(*_ASKED[asr.engine])
 
 
 def judge(name: str, module: str, limit_s: float = _LIMIT_S) -> Finding:
-    """One line of what `module` says in a process that may hang or crash."""
+    """One line from `module`, run in a process that may hang or crash."""
     try:
         answer = msgspec.json.decode(apart.ask(module, limit_s=limit_s), type=Answer)
     except apart.Apart as failed:

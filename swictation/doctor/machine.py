@@ -19,17 +19,17 @@ _WEIGHTS_FACTOR = 2.0
 
 
 def python(_: Subject) -> Iterator[Finding]:
-    """Whether this Python is one that the package was made for."""
+    """Check that the package supports this Python."""
     yield judge_python(sys.version_info[:3], metadata("swictation")["Requires-Python"])
 
 
 def memory(subject: Subject) -> Iterator[Finding]:
-    """Whether the worker finds room beside what is running already."""
+    """Check that there is memory for the worker."""
     yield judge_memory(psutil.virtual_memory().available // _MIB, _weights_bytes(subject))
 
 
 def judge_python(version: tuple[int, int, int], required: str) -> Finding:
-    """Hold a version against a specifier such as ">=3.11,<3.14"."""
+    """Compare a version with a specifier such as ">=3.11,<3.14"."""
     found = ".".join(map(str, version))
     first, end = (
         (int(major), int(minor)) for major, minor in sorted(re.findall(r"(\d+)\.(\d+)", required))
@@ -43,7 +43,7 @@ def judge_python(version: tuple[int, int, int], required: str) -> Finding:
 
 
 def judge_memory(available_mib: int, weights_bytes: int) -> Finding:
-    """Hold the memory that can be had against what a worker with such weights takes."""
+    """Compare the available memory with what a worker with such weights takes."""
     needed_mib = round(_ENGINE_MIB + _WEIGHTS_FACTOR * weights_bytes / 1e6)
     found = f"{available_mib} MiB available, the engine takes about {needed_mib}"
     if available_mib >= needed_mib:
@@ -60,5 +60,5 @@ def _weights_bytes(subject: Subject) -> int:
     spec = wanted(subject.settings)
     if spec is None:
         return 0
-    # A Canary's file is fp32, and what lies in memory of it half of that, once.
+    # A Canary's file is fp32; in memory it takes half of that, once.
     return spec.size_bytes // 4 if spec.engine == CANARY else spec.size_bytes

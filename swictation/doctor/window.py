@@ -1,4 +1,4 @@
-"""The window system, and the way text takes into its windows, by really opening it."""
+"""Checks the window system, by really opening the way into its windows."""
 
 import asyncio
 import os
@@ -12,7 +12,7 @@ _OTHER_SESSION = "log in to an X11 (Xorg) session, or to sway or Hyprland: swict
 
 
 def window(subject: Subject) -> Iterator[Finding]:
-    """Open the ways of `[inject] chain` in order, as a dictation does, and close what opens."""
+    """Open the ways of `[inject] chain` in order, as a dictation does, and close them."""
     system, chain = window_system(), subject.settings.inject.chain
     if not system and _NEEDS_NONE.isdisjoint(chain):
         found = "neither WAYLAND_DISPLAY nor DISPLAY is set: there is no window to type into"
@@ -24,7 +24,7 @@ def window(subject: Subject) -> Iterator[Finding]:
 
 
 def judge(system: str, chain: tuple[str, ...], name: str, why: str) -> Finding:
-    """Hold the way that opened against the chain. `why`: what those before it said."""
+    """Compare the way that opened with the chain. `why`: the errors of those before it."""
     said = [
         reason.replace("wayland: Wayland: ", "wayland: ") for reason in why.split("; ") if reason
     ]
@@ -36,7 +36,7 @@ def judge(system: str, chain: tuple[str, ...], name: str, why: str) -> Finding:
         found = f"{system}: text can only be put on the clipboard{reasons}"
         return Finding("window", "warning", found, _OTHER_SESSION)
     if system.startswith("Wayland") and name.startswith("x11"):
-        # XWayland is there, and opens, in sessions whose own windows it does not know.
+        # XWayland exists, and opens, in sessions whose own windows it does not know.
         found = f"{system}: text reaches windows of X11 programs only{reasons}"
         return Finding("window", "warning", found, _OTHER_SESSION)
     if name in _NEEDS_NONE:
@@ -53,8 +53,8 @@ def window_system() -> str:
 
 
 async def _try(settings: Settings) -> tuple[str, str]:
-    """The name of the way that opened, or "", and what the others said."""
-    # Imported when it is its turn: where there is no display, nothing of this is needed.
+    """The name of the way that opened, or "", and the errors of the others."""
+    # Imported when it is its turn: without a display, none of this is needed.
     from swictation.daemon.injectors import injector_opener
     from swictation.inject.desktop import DesktopInjector
 
