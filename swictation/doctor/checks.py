@@ -72,6 +72,6 @@ def examine(config: Path | None, *, quick: bool) -> Iterator[Finding]:
             yield from check(subject)
         except SwictationError as error:
             yield Finding(name, "error", error.message, error.remedy)
-        except Exception as error:  # noqa: BLE001 - whoever is ill must not be told a traceback
+        except Exception as error:  # noqa: BLE001 - a user must not get a traceback
             found = f"the check itself broke off: {type(error).__name__}: {error}"
             yield Finding(name, "error", found, "this is a bug; please report it with this line")

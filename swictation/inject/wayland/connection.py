@@ -180,7 +180,7 @@ class Connection:
                 future.set_exception(error)
                 if not isinstance(error, HungError):
                     raise
-            except Exception as error:  # noqa: BLE001 - it belongs to whoever made the call
+            except Exception as error:  # noqa: BLE001 - it belongs to the caller
                 future.set_exception(error)
 
     def _turn(self, timeout_s: float | None) -> None:

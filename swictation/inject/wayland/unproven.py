@@ -15,7 +15,7 @@ SAYS_S = 1.0
 
 
 def new_proof() -> Future[bool | None]:
-    """A future that nobody can cancel: a text arrives or not, whoever waits for it."""
+    """A future that nobody can cancel: a text arrives whether or not somebody waits for it."""
     proof: Future[bool | None] = Future()
     proof.set_running_or_notify_cancel()
     return proof
