@@ -14,6 +14,9 @@ ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = 100
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
+_ARCHAIC = re.compile(
+    r"\b(befall|befell|whoever|shall|hence|lest|tarry|for want of|rid of|in vain|anew|amiss)\b"
+)
 _CODE = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)", re.DOTALL)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _INDENTED = re.compile(r"(?:(?<=\n\n)|\A)(?:    .*(?:\n|\Z)|\n(?=    ))+")
@@ -36,6 +39,17 @@ def test_lines_fit(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     found = [f"{page.relative_to(ROOT)}: {link}" for link in links(page) if not leads(page, link)]
+    assert not found, "\n".join(found)
+
+
+def test_the_english_is_of_today() -> None:
+    """Decisions are history and stay as they were written."""
+    found = [
+        f"{page.relative_to(ROOT)}: {word}"
+        for page in PAGES
+        if page.parent.name != "adr"
+        for word in _ARCHAIC.findall(prose(page))
+    ]
     assert not found, "\n".join(found)
 
 
