@@ -1,10 +1,12 @@
 """The pages for people: lines that fit, links that lead somewhere."""
 
 import re
+import runpy
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +35,26 @@ def test_lines_fit(page: Path) -> None:
         for number, line in enumerate(prose(page).split("\n"), 1)
         if len(line) > COLUMNS and not line.startswith("|")
     ]
-    assert not found, "\n".join(found)
+    assert not found, "\n".join([*found, f"-> scripts/wrap-docs {page.relative_to(ROOT)}"])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("word " * 30, f"{'word ' * 20}\n{'word ' * 10}"),
+        ("- " + "word " * 30, f"- {'word ' * 19}\n  {'word ' * 11}"),
+        ("x" * 96 + " `a b c` end", "x" * 96 + "\n`a b c` end"),
+        ("x" * 96 + " 15 % of it", "x" * 96 + "\n15 % of it"),
+    ],
+)
+def test_long_prose_is_wrapped(text: str, expected: str) -> None:
+    lines = [line.rstrip() for line in expected.split("\n")]
+    assert wrap_docs()["wrap"](text) == "\n".join(lines)
+
+
+@pytest.mark.parametrize("text", ["    " + "code " * 30, "| " + "cell " * 30, "```\n" + "a " * 99])
+def test_code_and_tables_are_not_wrapped(text: str) -> None:
+    assert wrap_docs()["wrap"](text) == text
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -82,6 +103,12 @@ def test_an_anchor_is_what_the_heading_says(tmp_path: Path) -> None:
     page.write_text("# `model list --json`\n\n## Speech, and so on\n\n## Same\n\n## Same\n")
     expected = {"model-list---json", "speech-and-so-on", "same", "same-1"}
     assert anchors(page) == expected
+
+
+@cache
+def wrap_docs() -> dict[str, Any]:
+    """The script that fixes what `test_lines_fit` finds."""
+    return runpy.run_path(str(ROOT / "scripts" / "wrap-docs"))
 
 
 def links(page: Path) -> Iterator[str]:
