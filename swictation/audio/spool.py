@@ -56,7 +56,7 @@ class Spool:
     ) -> None:
         """Called on its thread: `on_problem` with why not all can be written, or "" once it is.
 
-        `on_gone`: with a set-aside sound no longer on disk; `on_failure`: with a bug's kind.
+        `on_gone`: with what was set aside and is on disk no more; `on_failure`: with a bug's kind.
         """
         self._folder = folder
         self._stream = stream

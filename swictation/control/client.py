@@ -91,7 +91,7 @@ async def ask(
 
 
 def other_version() -> ControlError:
-    """The error to raise if the answer is not what this version expects."""
+    """What to raise where the answer is not what this version expects."""
     return ControlError(
         "The running daemon is of another version.", "systemctl --user restart swictation"
     )

@@ -30,12 +30,12 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 def engine_card(subject: Subject) -> Iterator[Finding]:
-    """Ask the engine's library, unless the GPU sleeps: that would wake it."""
+    """Ask the engine's library, unless the card sleeps: that would wake it."""
     asr = subject.settings.asr
     if asr.engine not in _ASKED or not wants_card(subject.settings):
         return
     if asr.engine == CANARY and not extras.has_canary():
-        return  # which has been reported
+        return  # which has been told
     if not any(card.is_asleep for card in cards(Path("/"))):
         yield judge(*_ASKED[asr.engine])
 

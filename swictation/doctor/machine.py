@@ -24,7 +24,7 @@ def python(_: Subject) -> Iterator[Finding]:
 
 
 def memory(subject: Subject) -> Iterator[Finding]:
-    """Check that there is memory for the worker."""
+    """Whether the worker finds room beside what is running already."""
     yield judge_memory(psutil.virtual_memory().available // _MIB, _weights_bytes(subject))
 
 
@@ -60,5 +60,5 @@ def _weights_bytes(subject: Subject) -> int:
     spec = wanted(subject.settings)
     if spec is None:
         return 0
-    # A Canary's file is fp32; in memory it takes half of that, once.
+    # A Canary's file is fp32, and what lies in memory of it half of that, once.
     return spec.size_bytes // 4 if spec.engine == CANARY else spec.size_bytes

@@ -14,7 +14,7 @@ from swictation.models.store import ModelLocation, damaged, folder_of, verify
 
 
 def engine(subject: Subject) -> Iterator[Finding]:
-    """Check that the engine is installed. Raises EngineError; imports no library of it."""
+    """Whether the engine is installed. Raises EngineError; its libraries are not imported."""
     entry = registry.find(subject.settings.asr.engine)
     if entry.name == CANARY and not extras.has_canary():
         found = "canary lacks torch and NeMo: the embedded engine takes over"
@@ -64,7 +64,7 @@ def _unpacked_files(path: Path) -> Finding:
 
 
 def known(location: ModelLocation) -> ModelSpec | None:
-    """The catalog's entry of a model in its standard place; None for a user's folder."""
+    """The catalog's entry of a model in its own place; None for a folder of the user's."""
     return next((spec for spec in CATALOG if folder_of(spec) == location.path), None)
 
 

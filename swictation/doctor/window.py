@@ -24,7 +24,7 @@ def window(subject: Subject) -> Iterator[Finding]:
 
 
 def judge(system: str, chain: tuple[str, ...], name: str, why: str) -> Finding:
-    """Compare the way that opened with the chain. `why`: the errors of those before it."""
+    """Hold the way that opened against the chain. `why`: what those before it said."""
     said = [
         reason.replace("wayland: Wayland: ", "wayland: ") for reason in why.split("; ") if reason
     ]
@@ -53,8 +53,8 @@ def window_system() -> str:
 
 
 async def _try(settings: Settings) -> tuple[str, str]:
-    """The name of the way that opened, or "", and the errors of the others."""
-    # Imported when it is its turn: without a display, none of this is needed.
+    """The name of the way that opened, or "", and what the others said."""
+    # Imported when it is its turn: where there is no display, nothing of this is needed.
     from swictation.daemon.injectors import injector_opener
     from swictation.inject.desktop import DesktopInjector
 

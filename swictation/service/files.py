@@ -45,7 +45,7 @@ def activation(program: tuple[str, ...]) -> str:
 
 
 def this_program() -> tuple[str, ...]:
-    """The command that starts this installation, with an absolute path."""
+    """The words that start this very installation, by absolute path."""
     beside = Path(sys.executable).with_name("swictation")
     for path in (Path(sys.argv[0]), beside):
         found = shutil.which(path) if path.name == "swictation" else None

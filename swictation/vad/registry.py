@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 GROUP = "swictation.detectors"
 
 Load = Callable[[str, str], Detector]
-"""The type of an entry point: takes the device, "cpu" or "cuda", and the path of the model of the
-engine in the same worker."""
+"""What an entry point is: takes the device, "cpu" or "cuda", and the path of the model of the
+engine beside which the detector is to live."""
 
 
 def names() -> set[str]:

@@ -41,7 +41,7 @@ def load(device: str, model_path: str) -> "SileroTorch":
 
 
 def _jit_file() -> Path:
-    """From the package's metadata: its modules are not imported."""
+    """Asked of the package's own records: its modules are not imported."""
     remedy = "python -m pip install 'swictation[canary]'"
     try:
         path = Path(str(distribution(_PACKAGE).locate_file(_FILE)))

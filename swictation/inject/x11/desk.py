@@ -60,7 +60,7 @@ class Desk:
         self._paster.tend()
 
     def target(self) -> Target | None:
-        """The window with the focus; None only if none has had it for a while."""
+        """Who has the focus; None only if nobody has for a while."""
         focus = self._look(_TARGET_S)
         return focus.target if focus else None
 
