@@ -25,7 +25,7 @@ class Framer:
         ]
 
     def flush(self) -> list[Frame]:
-        """What is left, padded with zeros to a whole frame; nothing if nothing is left."""
+        """The rest, padded with zeros to a whole frame; nothing if there is no rest."""
         if not len(self._rest):
             return []
         return self.feed(np.zeros(FRAME_SAMPLES - len(self._rest), np.int16))

@@ -2,9 +2,9 @@
 
 One log for as long as the program runs: where a dictation (or a file) ends is a mark in it.
 
-The last 120 s stand in a ring in RAM; older ones of unsettled utterances are read back from the
-spool. When both are exhausted the oldest are dropped, counted and visible: only a live
-microphone can lose, because a file waits while more than 60 s are unsettled.
+The last 120 s are in a ring in RAM; older ones of unsettled utterances are read back from the
+spool. When both are exhausted the oldest are dropped, counted and reported. Only a live microphone
+can lose sound, because a file waits while more than 60 s are unsettled.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ Span = tuple[int, int]
 """Samples from the first to the one behind the last."""
 
 _LOST_AT_ONCE = to_samples(0.1)
-"""How finely it is told what is lost."""
+"""The resolution of what is reported as lost."""
 
 
 _GAP_SAMPLES = to_samples(0.2)
@@ -34,7 +34,7 @@ _GAP_SAMPLES = to_samples(0.2)
 
 
 class Stretch(msgspec.Struct, frozen=True):
-    """Samples that are there to be heard, up to `end_sample`; perhaps none."""
+    """Samples that are ready to be heard, up to `end_sample`; perhaps none."""
 
     end_sample: int
     next_sample: int
@@ -69,7 +69,7 @@ class Journal:
         """Two, so that each wakes only the thread that waits for it."""
         self._end_sample = 0
         self._ends: deque[int] = deque()
-        """Where dictations end that are not heard to their end: few, a person starts them."""
+        """Where dictations end that are not fully heard: few, because a person starts them."""
         self._is_closed = False
         self._settled_sample = 0
 
@@ -107,7 +107,7 @@ class Journal:
             self._tell_all()
 
     def close(self) -> None:
-        """Nobody is to wait any longer."""
+        """End all waiting."""
         with self._alone:
             self._is_closed = True
             self._tell_all()
@@ -115,7 +115,7 @@ class Journal:
     def next_stretch(self, sample: int, limit_samples: int) -> Stretch | None:
         """Wait for what follows `sample`: at most `limit_samples`, or a dictation's end.
 
-        For one reader, who hears everything in order. None once the journal is closed.
+        For one reader, which hears everything in order. None once the journal is closed.
         """
         with self._grown:
             self._grown.wait_for(lambda: self._is_closed or self._end_sample > sample)
@@ -128,13 +128,13 @@ class Journal:
             return Stretch(end, end)
 
     def settle(self, sample: int) -> None:
-        """All before `sample` is dealt with: its text has arrived or it is silence."""
+        """Everything before `sample` is settled: its text has arrived, or it is silence."""
         with self._settled:
             self._settled_sample = max(self._settled_sample, sample)
             self._settled.notify_all()
 
     def wait_for_room(self, is_over: Callable[[], bool]) -> None:
-        """Wait while more than UNSETTLED_LIMIT_S are unsettled, nothing is over or closed."""
+        """Wait while more than UNSETTLED_LIMIT_S are unsettled, and nothing has ended."""
         limit = to_samples(UNSETTLED_LIMIT_S)
         with self._settled:
             self._settled.wait_for(
@@ -144,7 +144,7 @@ class Journal:
             )
 
     def read(self, first_sample: int, last_sample: int) -> Samples:
-        """Samples [first_sample, last_sample), int16; what lies behind the end is zeros.
+        """Samples [first_sample, last_sample), int16; zeros after the end.
 
         Raises:
             AudioLostError: part of them is neither in RAM nor in the spool.
@@ -163,7 +163,7 @@ class Journal:
         return np.concatenate([kept, self.read(until, last_sample)])
 
     def read_what_is_left(self, first_sample: int, last_sample: int) -> tuple[Samples, list[Span]]:
-        """Like `read`, with zeros in place of what is kept nowhere; and what that is."""
+        """Like `read`, with zeros for samples that are lost; and which those are."""
         with contextlib.suppress(AudioLostError):
             return self.read(first_sample, last_sample), []
         parts: list[Samples] = []

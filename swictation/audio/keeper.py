@@ -21,11 +21,11 @@ from swictation.backoff import Backoff
 from swictation.errors import AudioError
 
 Health = Literal["closed", "open", "silent", "absent"]
-"""silent: open, yet no block comes, as from a server that is frozen."""
+"""silent: open, but no block comes, as from a server that is frozen."""
 
 _WATCH_S = 1.0
 _ASK_SOURCE_S = 5.0
-"""PipeWire moves a stream to another source without a word; asking takes 4 ms of CPU."""
+"""PipeWire moves a stream to another source without notice; asking takes 4 ms of CPU."""
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 0.25, 4.0
 _CLOSE_S = 1.0
 
@@ -33,18 +33,18 @@ _log = logging.getLogger(__name__)
 
 
 class MicrophoneState(msgspec.Struct, frozen=True):
-    """How a microphone is, for `status`."""
+    """The state of a microphone, for `status`."""
 
     health: Health
     source: str = ""
-    """What it really records from, as far as the sound server tells; else PortAudio's name."""
+    """What it really records from, if the sound server says; else PortAudio's name."""
     reason: str = ""
     level_dbfs: float | None = None
     last_block_age_s: float | None = None
 
 
 class Keeper:
-    """Has a device open while it is wanted. All methods are for any thread."""
+    """Keeps a device open while it is wanted. All methods are for any thread."""
 
     def __init__(
         self, device: str, report: Callable[[MicrophoneState], None], warm_s: float | None
@@ -71,7 +71,7 @@ class Keeper:
         self._thread.start()
 
     def begin(self) -> None:
-        """Somebody listens: open it, now."""
+        """Open it now: somebody listens."""
         with self._changed:
             self._is_listening = True
             self._has_failed = False
@@ -81,7 +81,7 @@ class Keeper:
             self._changed.notify_all()
 
     def end(self) -> None:
-        """Nobody listens any longer; returns at once."""
+        """Close it: nobody listens any longer. Returns at once."""
         with self._changed:
             self._is_listening = False
             if self._recording:
@@ -89,7 +89,7 @@ class Keeper:
             self._changed.notify_all()
 
     def recording(self, timeout_s: float, *, or_failure: bool = False) -> Recording | None:
-        """What is open, waiting for it; with `or_failure` only until one try has failed."""
+        """The open recording, once there is one; with `or_failure`, until one try has failed."""
         with self._changed:
             self._changed.wait_for(
                 lambda: self._recording or (or_failure and self._has_failed), timeout_s
@@ -97,20 +97,20 @@ class Keeper:
             return self._recording
 
     def is_drained(self, recording: Recording) -> None:
-        """A recording that broke off was listened to until its end: the next one may come."""
+        """A recording that ended by itself was heard to its end: the next one may begin."""
         with self._changed:
             if self._recording is recording:
                 self._recording = None
             self._changed.notify_all()
 
     def tell_stuck(self) -> None:
-        """Somebody waits for a recording in vain, and opening has neither worked nor failed."""
+        """Report that somebody waits, and opening has neither worked nor failed."""
         if self._told.health != "absent":
             self._tell(MicrophoneState("silent", self._source, "the sound server does not answer"))
 
     @property
     def state(self) -> MicrophoneState:
-        """As of now; level and age of the last block while it is open."""
+        """The state now; level and age of the last block while it is open."""
         recording = self._recording
         if recording is None:
             return self._told
@@ -127,7 +127,7 @@ class Keeper:
         return self._dropped_blocks + (recording.dropped_blocks if recording else 0)
 
     def close(self) -> None:
-        """Close it for good. From a frozen server the thread cannot be had back."""
+        """Close it for good. The thread cannot be stopped while a server is frozen."""
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()
@@ -159,7 +159,7 @@ class Keeper:
         return self._is_listening or self._warm_s is not None
 
     def _has_told_trouble(self) -> bool:
-        """Whether it was last told that no sound comes: nobody needs to know that for long."""
+        """Whether the last report was that no sound comes."""
         return self._told.health in {"absent", "silent"}
 
     def _is_due(self) -> bool:
@@ -205,7 +205,7 @@ class Keeper:
             self._changed.notify_all()
 
     def _shut(self, recording: Recording) -> None:
-        """Close it; one that broke off stays in sight until its listener has all of it."""
+        """Close it; one that ended by itself is kept until its listener has all of it."""
         with self._changed:
             if not recording.has_ended and self._is_wanted() and not self._is_closing:
                 return  # somebody has come back meanwhile

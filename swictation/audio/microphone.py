@@ -1,4 +1,4 @@
-"""A microphone as a source: open while somebody dictates, reopened whenever it breaks off."""
+"""A microphone as a source: open while somebody dictates, reopened whenever it fails."""
 
 import time
 from collections.abc import Callable
@@ -15,14 +15,14 @@ from swictation.types import SAMPLE_RATE_HZ, Samples
 LAST_BLOCK_WAIT_S = 0.25
 _LOOK_S = 0.25
 _LOOK_AGAIN_S = 0.5
-"""For a stop that no block follows: else the block tells of it."""
+"""For a stop that no block follows; otherwise the block shows it."""
 
 
 class Microphone:
     """An input device by name, or the default one: `start` once, `run` for each dictation.
 
-    It is closed between dictations, since desktops show an open one, unless it is kept warm: then
-    a dictation begins with the sound of `pre_roll_s` before its key.
+    It is closed between dictations, because desktops show an open one. If it is kept warm, a
+    dictation begins with the sound of `pre_roll_s` before its key.
     """
 
     can_wait = False
@@ -35,13 +35,13 @@ class Microphone:
         keep_warm: bool = False,
         pre_roll_s: float = 0.5,
     ) -> None:
-        """`report` is called on changes, but not of level and age, on a thread of this class."""
+        """`report` is called on changes, except of level and age, on a thread of this class."""
         self._device = device
         self._keeper = Keeper(device, report, pre_roll_s if keep_warm else None)
         self._turn = Lock()
 
     def start(self) -> None:
-        """Before anything else; `close` ends it."""
+        """Call it first; `close` ends it."""
         self._keeper.start()
 
     @property
@@ -50,7 +50,7 @@ class Microphone:
 
     @property
     def state(self) -> MicrophoneState:
-        """How it is now. Any thread."""
+        """The state now. Any thread."""
         return self._keeper.state
 
     @property
@@ -59,7 +59,7 @@ class Microphone:
         return self._keeper.dropped_blocks
 
     def check(self, timeout_s: float = 3.0) -> MicrophoneState:
-        """Open it, wait for a first block, close it again: how it was. Blocks.
+        """Open it, wait for a first block, close it again; the state then. Blocks.
 
         The first opening is the slow one: this takes it out of the way of the first key.
         """
@@ -73,11 +73,11 @@ class Microphone:
                 self._keeper.end()
 
     def run(self, deliver: Deliver, stop: Event) -> None:
-        """See `Source.run`. A device that is absent or breaks off is waited for, not an error.
+        """See `Source.run`. An absent or failed device is waited for, not an error.
 
-        Returns with the block that holds the moment of `stop`.
+        Returns with the block that contains the moment of `stop`.
         """
-        with self._turn:  # the dictation before may still wait for its last block
+        with self._turn:  # the previous dictation may still wait for its last block
             self._keeper.begin()
             try:
                 self._run(deliver, stop)
@@ -114,7 +114,7 @@ class _Hearing:
         self._stopped_s: float | None = None
 
     def listen(self) -> None:
-        """Until the moment of `stop` is delivered, or all there is of what breaks off."""
+        """Deliver until the moment of `stop`, or until the recording has ended by itself."""
         recording = self._recording
         recording.hand_to(self._take)
         try:
@@ -126,7 +126,7 @@ class _Hearing:
             self._deliver(rest)
 
     def _take(self, block: Block) -> bool:
-        """Deliver it; whether it holds the moment of `stop`. On PortAudio's thread."""
+        """Deliver it; whether it contains the moment of `stop`. On PortAudio's thread."""
         self._deliver(self._resample(block.samples, False))
         if not self._stop.is_set():
             return False
@@ -136,7 +136,7 @@ class _Hearing:
         return block.until_s >= self._stopped_s
 
     def _is_in_vain(self) -> bool:
-        """Whether it is stopped, and no block comes in which that happened."""
+        """Whether it is stopped, and the block of that moment does not come."""
         age_s = self._recording.last_block_age_s
         return self._stop.is_set() and (age_s is None or age_s >= LAST_BLOCK_WAIT_S)
 

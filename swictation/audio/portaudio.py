@@ -21,13 +21,13 @@ def load() -> Any:  # noqa: ANN401 - the package has no types
             "libportaudio2 is missing: no microphone can be opened.",
             "sudo apt-get install libportaudio2 libasound2-plugins",
         ) from error
-    # It would wait for a sound server that is frozen, for as long as that is.
+    # It would wait for a frozen sound server, for as long as that is frozen.
     atexit.unregister(sounddevice._exit_handler)
     return sounddevice
 
 
 def look_again() -> None:
-    """List the devices anew, while none is open: with no server at start the list stays empty."""
+    """List the devices again, while none is open: without a server at start there are none."""
     sounddevice = load()
     with suppress(sounddevice.PortAudioError):
         sounddevice._terminate()
@@ -35,7 +35,7 @@ def look_again() -> None:
 
 
 def inputs() -> dict[str, int]:
-    """Numbers by name of what can be recorded from."""
+    """The input devices: number by name."""
     devices: Any = load().query_devices()
     found = [(d["name"], d["index"]) for d in devices if d["max_input_channels"] > 0]
     return {str(name): int(index) for name, index in found}

@@ -21,12 +21,12 @@ SILENT_AFTER_S = 1.0
 FIRST_BLOCK_S = 3.0
 """A source that slept may need two seconds."""
 _MOST_LAG_S = 1.0
-"""A driver that says more is wrong."""
+"""A driver that reports more is wrong."""
 _MOST_BLOCKS = 1200
-"""Two minutes for which nobody may come to listen; then new blocks are dropped and counted."""
+"""Two minutes without a listener; then new blocks are dropped and counted."""
 
 _PULSE_SOURCE = "PULSE_SOURCE"
-"""Which source a stream of libpulse records from; the ALSA bridge has no other way to say it."""
+"""Which source a stream of libpulse records from; the ALSA bridge has no other way to set it."""
 
 
 class Block(msgspec.Struct, frozen=True, gc=False):
@@ -42,29 +42,29 @@ class Block(msgspec.Struct, frozen=True, gc=False):
 
 
 TakeBlock = Callable[[Block], bool]
-"""Takes a block and says whether it has enough; on PortAudio's thread, so it must not wait."""
+"""Takes a block; whether it has enough. On PortAudio's thread, so it must not wait."""
 
 
 class Recording:
     """A stream from open to close; both belong to one thread, the rest to any.
 
-    While nobody listens only the last blocks are kept: what was said before the key. A listener
-    gets each block on the thread on which it comes: no thread is woken only to pass it on.
+    While nobody listens only the last blocks are kept: the sound before the key. A listener gets
+    each block on the thread on which it comes: no thread wakes up only to pass it on.
     """
 
     def __init__(self, device: str, on_end: Callable[[], None]) -> None:
-        """Open and start. `on_end` is called on PortAudio's thread when it breaks off by itself.
+        """Open and start. `on_end` is called on PortAudio's thread if it ends by itself.
 
         Raises:
             AudioError: there is no such device, or it cannot be opened.
         """
         self._arrived = Condition()
         self._blocks: deque[Block] = deque()
-        """What has come and is not taken."""
+        """Blocks that have come and are not taken."""
         self._listener: TakeBlock | None = None
         self._failure: Exception | None = None
         self._kept_blocks: int | None = None
-        """How many to keep while nobody listens; None while somebody does."""
+        """How many to keep while nobody listens; None while somebody listens."""
         self._on_end = on_end
         self._last: Block | None = None
         self._opened_s = time.monotonic()
@@ -82,25 +82,25 @@ class Recording:
             ) from error
 
     def close(self) -> None:
-        """Never call it on another thread than the one that opened: the heap was corrupted."""
+        """Call it only on the thread that opened: otherwise the heap was corrupted."""
         sd = portaudio.load()
         with suppress(sd.PortAudioError):
             self._stream.close()
         self.is_closed = True
 
     def keep_only(self, seconds: float) -> None:
-        """Nobody listens from now on: keep the last `seconds`, drop what is older."""
+        """End listening: keep the last `seconds`, drop older sound."""
         with self._arrived:
             self._kept_blocks = round(seconds / BLOCK_S)
             self._trim()
 
     def keep_all(self) -> None:
-        """Somebody listens, from what is kept on."""
+        """Begin listening, with the sound that is kept."""
         with self._arrived:
             self._kept_blocks = None
 
     def hand_to(self, listener: TakeBlock) -> None:
-        """Give `listener` what there is, and each block that comes, until it has enough."""
+        """Give `listener` the kept blocks, and each new one, until it has enough."""
         with self._arrived:
             self._listener, self._failure = listener, None
             while self._blocks:
@@ -108,7 +108,7 @@ class Recording:
                     break
 
     def wait_handed(self, timeout_s: float) -> bool:
-        """Until the listener has enough or nothing more comes, for `timeout_s` at most.
+        """Wait, `timeout_s` at most, until the listener has enough or nothing more comes.
 
         Whether that is so. Raises what the listener raised.
         """
@@ -121,12 +121,12 @@ class Recording:
             return is_over
 
     def let_go(self) -> None:
-        """Give the listener no further block; what comes is kept."""
+        """Give the listener no further block; new ones are kept."""
         with self._arrived:
             self._listener = None
 
     def wait_first(self, timeout_s: float) -> None:
-        """Until a block has come or it broke off, for `timeout_s` at most; takes none."""
+        """Wait, `timeout_s` at most, until a block has come or it has ended; takes none."""
         with self._arrived:
             self._arrived.wait_for(lambda: self._last or self.has_ended, timeout_s)
 
@@ -138,7 +138,7 @@ class Recording:
 
     @property
     def is_silent(self) -> bool:
-        """Whether no block comes: as from a server that is frozen."""
+        """Whether no block comes, as from a frozen server."""
         if (age_s := self.last_block_age_s) is not None:
             return age_s >= SILENT_AFTER_S
         return time.monotonic() - self._opened_s >= FIRST_BLOCK_S
@@ -191,7 +191,7 @@ class Recording:
                 self._arrived.notify_all()
 
     def _hand(self, block: Block, listener: TakeBlock) -> bool:
-        """Whether it has enough. The lock is held. A failure is the audio thread's to tell."""
+        """Whether it has enough. The lock is held. The audio thread reports a failure."""
         try:
             has_enough = listener(block)
         except Exception as failure:  # noqa: BLE001 - PortAudio would print it
@@ -213,7 +213,7 @@ class Recording:
 
 
 def _rank(source: soundserver.ServerSource, wanted: str) -> tuple[bool, bool]:
-    """An exact name first; what loudspeakers play (a monitor) only where nothing else fits."""
+    """An exact name first; a monitor (what loudspeakers play) only if nothing else fits."""
     is_exact = wanted in (source.name.lower(), source.description.lower())
     return not is_exact, source.name.endswith(".monitor")
 
@@ -222,10 +222,10 @@ def find(device: str) -> int | None:
     """PortAudio's number for a device, None for the default one.
 
     A name, or part of one, is looked for among the sound server's sources first: people know
-    those, and opened directly a card may be busy.
+    those, and a card that is opened directly may be busy.
 
     Raises:
-        AudioError: there is none of that name; it lists those there are.
+        AudioError: there is none of that name; the message lists the devices.
     """
     os.environ.pop(_PULSE_SOURCE, None)  # of another device, before the configuration changed
     if device == "default":

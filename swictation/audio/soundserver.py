@@ -1,7 +1,7 @@
-"""What the sound server (PulseAudio, or PipeWire in its place) calls its sources; by its `pactl`.
+"""The sound server's (PulseAudio's or PipeWire's) names for its sources, from its `pactl`.
 
-To ALSA and so to PortAudio all of them are "default". Where pactl is missing, too old for JSON or
-without answer, nothing is known, and nothing else fails.
+For ALSA, and so for PortAudio, all of them are "default". If pactl is missing, too old for JSON or
+does not answer, nothing is known, and nothing else fails.
 """
 
 import os
@@ -27,7 +27,7 @@ class _Stream(msgspec.Struct, frozen=True):
 
 
 def sources() -> list[ServerSource]:
-    """All there are now; none where the server does not tell. Waits for a second at most."""
+    """All sources; none if the server does not answer. Waits for a second at most."""
     return _list("sources", list[ServerSource])
 
 

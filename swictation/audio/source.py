@@ -14,7 +14,7 @@ Deliver = Callable[[Samples], None]
 
 
 class Stop(Event):
-    """An order to end that knows when it was given: a microphone's sound is late."""
+    """A request to end that knows when it was made: a microphone's sound is late."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,24 +29,24 @@ class Stop(Event):
 
 
 class Source(Protocol):
-    """Something that can be listened to, once."""
+    """Something to listen to, once."""
 
     @property
     def can_wait(self) -> bool:
-        """Whether nothing is lost while `deliver` waits: true of a file, not of a microphone."""
+        """Whether nothing is lost while `deliver` waits: true for a file, not for a microphone."""
         ...
 
     @property
     def name(self) -> str:
-        """What a person calls it."""
+        """Its name for people."""
         ...
 
     def run(self, deliver: Deliver, stop: Event) -> None:
         """Deliver blocks of int16 mono at 16 kHz until the end or until `stop` is set.
 
-        A microphone goes on to the block that holds the moment of a `Stop`.
+        A microphone goes on until the block that contains the moment of a `Stop`.
 
-        Blocks the thread it is called on, which owns open and close. `deliver` may wait where
+        Blocks the thread it is called on, which owns open and close. `deliver` may wait if
         `can_wait`; a microphone calls it on the sound library's thread.
 
         Raises:

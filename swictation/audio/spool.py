@@ -1,11 +1,11 @@
 """The spool thread: sound of unsettled utterances, written behind to disk by at most 0.5 s.
 
-It holds wishes, not a queue: what each utterance should look like on disk. The thread makes it
-so. Its memory is therefore bounded by the utterances that are unsettled, and an utterance that
-is settled before its turn never touches the disk.
+It has no queue but a wanted state: what each utterance should look like on disk. The thread makes
+it so. Its memory is therefore bounded by the unsettled utterances, and an utterance that is settled
+before its turn never touches the disk.
 
-What the disk refuses, and what somebody removes, stays a wish and is tried again, with pauses that
-grow to 10 s, until it is as it should be (docs/adr/0021).
+If the disk refuses, or somebody removes a file, it is tried again, with pauses that grow to 10 s,
+until the disk is as it should be (docs/adr/0021).
 """
 
 import errno
@@ -34,7 +34,7 @@ from swictation.clock import MonotonicClock
 from swictation.types import Samples, to_samples
 
 _STOP_S = 2.0
-"""For what is owed at the end, to a disk that may not answer."""
+"""For the last writes, to a disk that may not answer."""
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class Spool:
         self._is_stopping = False
         self._problem = self._folder_trouble = ""
         self._is_proven = True
-        """Whether sound was written since the disk refused something last."""
+        """Whether sound was written since the disk last refused something."""
         self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
         """Of the folder, and of trying the disk while there is nothing to be written."""
         self._served_s = 0.0
@@ -78,14 +78,14 @@ class Spool:
     def start(self, ring: Ring, heard: Callable[[], int]) -> None:
         """Start the thread.
 
-        `heard()` is the sample before which everything has been searched for speech: what lies
-        behind it need not belong to the utterance that is open.
+        `heard()` is the sample before which everything has been searched for speech: later sound
+        may not belong to the open utterance.
         """
         self._ring, self._heard = ring, heard
         self._thread.start()
 
     def stop(self) -> None:
-        """Write what is owed and end the thread. Unsettled utterances stay on disk."""
+        """Write what is missing and end the thread. Unsettled utterances stay on disk."""
         with self._changed:
             self._is_stopping = True
             self._changed.notify_all()
@@ -97,9 +97,9 @@ class Spool:
         self._keep(utterance, f"{utterance:06d}", first_sample)
 
     def keep_unheard(self, first_sample: int, captured: Callable[[], int]) -> None:
-        """Keep all sound from `first_sample` on, up to `captured()`: nobody hears it for now.
+        """Keep all sound from `first_sample` on, up to `captured()`: no detector hears it now.
 
-        Drop rule: it does not grow beyond `max_minutes`; what comes then is in RAM alone.
+        Drop rule: it does not grow beyond `max_minutes`; further sound is in RAM alone.
         """
         with self._changed:
             if any(k.captured and not k.is_settled for k in self._kept.values()):
@@ -110,7 +110,7 @@ class Spool:
         self._keep(-self._unheard, name, first_sample, lambda: min(captured(), end))
 
     def settle_unheard(self) -> None:
-        """It is heard: what is to be kept of it has been begun as an utterance."""
+        """It has been heard: the part to keep has begun as an utterance."""
         with self._changed:
             heard = [kept for kept in self._kept.values() if kept.captured and not kept.is_settled]
             for kept in heard:
@@ -119,7 +119,7 @@ class Spool:
                 self._changed.notify_all()
 
     def end(self, utterance: int, last_sample: int) -> None:
-        """Nothing at or behind `last_sample` belongs to `utterance`."""
+        """Nothing at or after `last_sample` belongs to `utterance`."""
         with self._changed:
             self._kept[utterance].last_sample = last_sample
             self._changed.notify_all()
@@ -127,7 +127,7 @@ class Spool:
     def note(self, utterance: int, kind: str, **fields: object) -> Future[None]:
         """Write a line `{kind: fields}` for `utterance`; done once the kernel has it.
 
-        While the disk refuses it is done at once: the line is written when it can be, in its order.
+        While the disk refuses, it is done at once: the line is written later, in its order.
         """
         written: Future[None] = Future()
         with self._changed:
@@ -142,7 +142,7 @@ class Spool:
         return written
 
     def settle(self, utterance: int) -> None:
-        """Its text has arrived, or nobody wants it: delete its files, if they are still there."""
+        """Delete its files, if they are still there: its text has arrived, or nobody wants it."""
         with self._changed:
             if kept := self._kept.get(utterance):
                 kept.is_settled = True
@@ -150,7 +150,7 @@ class Spool:
                 self._changed.notify_all()
 
     def set_aside(self, utterance: int) -> Path | None:
-        """Keep its sound for the user; where that is, None if it is not on disk."""
+        """Keep its sound for the user; its path, None if it is not on disk."""
         with self._changed:
             kept = self._kept.get(utterance)
             if kept is None:
@@ -159,21 +159,21 @@ class Spool:
             return kept.file.sound if kept.is_set_aside and not self._is_refused(kept) else None
 
     def span(self, utterance: int) -> tuple[int, int]:
-        """Which samples of it are on disk, from the first to the one behind the last."""
+        """The samples of it on disk, from the first to the one after the last."""
         with self._changed:
             kept = self._kept.get(utterance)
             return (kept.first_sample, kept.written_sample) if kept else (0, 0)
 
     @property
     def unheard_span(self) -> tuple[int, int]:
-        """The same of what nobody has heard."""
+        """The same for sound that no detector has heard."""
         unheard = [k for k in self._entries if k.captured and not k.is_settled]
         return (unheard[-1].first_sample, unheard[-1].written_sample) if unheard else (0, 0)
 
     def read_back(self, first_sample: int, last_sample: int) -> Samples | None:
-        """Samples of one utterance from disk, or None where they are not all there."""
+        """Samples of one utterance from disk, or None if they are not all there."""
         with self._changed:
-            # The newest: a file grows until the end is known, by when the next may have begun.
+            # The newest: a file grows until the end is known; by then the next may have begun.
             holding = [k for k in self._kept.values() if k.holds(first_sample, last_sample)]
             kept = max(holding, key=lambda k: k.first_sample, default=None)
             if kept is None:
@@ -230,7 +230,7 @@ class Spool:
                 work = [(number, kept, kept.is_settled) for number, kept in self._kept.items()]
             if work or self._problem:
                 self._secure_folder()
-            # What is settled goes last: another may still have to be copied from it.
+            # Delete settled ones last: another may still have to be copied from them.
             for number, kept, is_settled in sorted(work, key=lambda one: one[2]):
                 self._serve(number, kept, is_settled)
             self._prove()
@@ -240,13 +240,13 @@ class Spool:
             kept.close()
 
     def _wait(self) -> None:
-        """Until there is something to be done."""
+        """Wait until there is something to do."""
         while (pause_s := self._pause_s()) > 0.0:
             self._changed.wait(None if math.isinf(pause_s) else pause_s)
         self._served_s = self._clock.now_s()
 
     def _pause_s(self) -> float:
-        """How long there is nothing to be done, as things are."""
+        """How long there is nothing to do, if nothing changes."""
         now_s, refused = self._clock.now_s(), bool(self._folder_trouble)
         if self._is_stopping:
             return 0.0
@@ -298,7 +298,7 @@ class Spool:
             self._went_well(kept)
 
     def _look(self, kept: SpoolEntry) -> None:
-        """Raises OSError where its files are not as they were left."""
+        """Raises OSError if its files have changed."""
         if kept.file.sound.parent != self._folder.path:
             kept.move_to(self._folder.path)
         if kept.is_taken:
@@ -310,7 +310,7 @@ class Spool:
             raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
 
     def _tell_gone(self) -> None:
-        """Say once of what was set aside that it is on disk no more: it was taken, or had to go."""
+        """Report once that a set-aside sound is no longer on disk: it was taken, or dropped."""
         with self._changed:
             gone = [(n, k) for n, k in self._kept.items() if k.is_set_aside and k.is_dropped]
         for number, kept in gone:
@@ -318,7 +318,7 @@ class Spool:
             self._on_gone(number)
 
     def _delete(self, number: int, kept: SpoolEntry) -> None:
-        """What cannot be deleted is tried again; that is no trouble for others."""
+        """Delete; a failure is tried again, and does not affect others."""
         if not kept.backoff.is_over(self._clock.now_s()):
             return
         try:
@@ -346,13 +346,13 @@ class Spool:
             self._hurry()
 
     def _hurry(self) -> None:
-        """Something works again: try all that was refused at once."""
+        """Try all that was refused again: something works."""
         for kept in self._entries:
             kept.backoff.until_s = -math.inf
         self._backoff.until_s = -math.inf
 
     def _prove(self) -> None:
-        """Try the disk, while nothing has been written to it that tells whether it works."""
+        """Test the disk, if no write has shown whether it works."""
         if not self._needs_proof or not self._backoff.is_over(self._clock.now_s()):
             return
         try:
@@ -365,7 +365,7 @@ class Spool:
             self._hurry()
 
     def _tell(self) -> None:
-        """Say once that it fails, and once that all is on disk again."""
+        """Report once that it fails, and once that all is on disk again."""
         trouble = self.trouble
         if trouble and not self._problem:
             self._problem = trouble
@@ -376,13 +376,13 @@ class Spool:
 
     @property
     def trouble(self) -> str:
-        """Why something is not on disk at present, or ""."""
+        """Why something is not on disk now, or ""."""
         unsettled = (kept.trouble for kept in self._entries if not kept.is_settled)
         return self._folder_trouble or next(filter(None, unsettled), "")
 
     @property
     def _needs_proof(self) -> bool:
-        """Whether nothing is wrong any more, and nothing was written since that tells so."""
+        """Whether nothing seems wrong any more, but no write has confirmed it."""
         return bool(self._problem) and not self._is_proven and not self.trouble
 
     def _bound(self) -> None:

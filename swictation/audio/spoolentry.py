@@ -1,4 +1,4 @@
-"""One utterance in the spool: what it should look like on disk, and the way there."""
+"""One utterance in the spool: what it should look like on disk, and how to get there."""
 
 import contextlib
 import logging
@@ -16,19 +16,19 @@ from swictation.errors import AudioLostError
 from swictation.types import Samples, to_samples
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
-"""Between attempts at what the disk refused."""
+"""Pauses between attempts after the disk refused."""
 SYNC_EVERY_S = 1.0
-"""By how much a power cut may find the sound on disk behind what was written (docs/adr/0021)."""
+"""How much written sound a power cut may lose (docs/adr/0021)."""
 _BEHIND_S = 0.25
 _LOOK_EVERY_S = 5.0
-"""How often to look whether what lies finished on disk is still there."""
+"""How often to check that finished files are still there."""
 _AT_ONCE = to_samples(10.0)
 
 _log = logging.getLogger(__name__)
 
 
 class Ring(Protocol):
-    """The journal, as far as the spool knows it."""
+    """The part of the journal that the spool needs."""
 
     @property
     def ring_start_sample(self) -> int:
@@ -41,7 +41,7 @@ class Ring(Protocol):
 
 
 class SpoolEntry:
-    """A wish, which any thread may change under the spool's lock; the spool thread fulfils it."""
+    """A wanted state: any thread changes it under the spool's lock, the spool thread applies it."""
 
     def __init__(
         self,
@@ -50,15 +50,15 @@ class SpoolEntry:
         first_sample: int,
         captured: Callable[[], int] | None = None,
     ) -> None:
-        """`captured`: of sound that nobody has heard, where it ends at present."""
+        """`captured`: for sound that no detector has heard, where it ends now."""
         self._name = name
         self.first_sample = first_sample
         self.captured = captured
         self.last_sample: int | None = None
         self.lines: list[bytes] = []
-        """All of them: they are written again where somebody removed the file."""
+        """All of them: they are written again if somebody removed the file."""
         self.waiting: list[Future[None]] = []
-        """Done at the next attempt, whatever comes of it."""
+        """Done at the next attempt, whatever its result."""
         self.is_settled = False
         self.is_set_aside = False
         """Whether the user was told where its sound is."""
@@ -66,7 +66,7 @@ class SpoolEntry:
         self.file = SpoolFile(folder, name)
         self.is_finished = False
         self.is_dropped = False
-        """It has no sound on disk and gets none: there was no room, or it is nowhere any more."""
+        """It has no sound on disk and gets none: there was no room, or it is lost."""
         self.trouble = ""
         """Why it is not on disk as it should be."""
         self.backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
@@ -74,17 +74,17 @@ class SpoolEntry:
 
     @property
     def written_sample(self) -> int:
-        """Up to where its sound is on disk."""
+        """The end of its sound on disk."""
         return self.first_sample + self.file.samples
 
     @property
     def is_growing(self) -> bool:
-        """Whether there is sound to be written from time to time."""
+        """Whether there is sound to write from time to time."""
         return self.last_sample is None and not self.is_dropped
 
     @property
     def has_work(self) -> bool:
-        """Whether there is something to be done at once."""
+        """Whether there is something to do at once."""
         is_ended = self.last_sample is not None and not self.is_finished and not self.is_dropped
         return bool(self.is_settled or self.waiting or is_ended or self.has_lines)
 
@@ -94,9 +94,9 @@ class SpoolEntry:
         return not self.is_dropped and self.file.lines_written < len(self.lines)
 
     def pause_s(self, now_s: float, served_s: float, is_refused: bool) -> float:
-        """How long there is nothing to be done, as things are; last it was looked at `served_s`.
+        """How long there is nothing to do, if nothing changes; it was last served at `served_s`.
 
-        `is_refused`: the folder itself is, so that there is nothing to do but to delete.
+        `is_refused`: the folder cannot be made, so deleting is all that can be done.
         """
         if self.waiting:
             return 0.0
@@ -116,22 +116,22 @@ class SpoolEntry:
 
     @property
     def is_taken(self) -> bool:
-        """Whether its sound lay on disk for the user, who has taken it."""
+        """Whether its sound was on disk for the user, who has taken it."""
         return self.is_set_aside and self.is_finished and self.file.is_gone
 
     def fulfil(
         self, ring: Ring, heard: Callable[[], int], lines: list[bytes], now_s: float
     ) -> bool:
-        """Write what is owed, of sound what is heard; whether any sound was written.
+        """Write what is missing, of sound the part that is heard; whether sound was written.
 
         Raises:
             OSError: the disk refuses it. It may be called again later.
         """
         self.file.write_lines(lines)
-        written, end = self.file.samples, self.last_sample  # told later: the next round's
+        written, end = self.file.samples, self.last_sample  # requested later: for the next round
         self._write_sound(ring, (self.captured or heard)() if end is None else end)
         if end is not None and not self.is_finished:
-            # The end is known only when silence has lasted: what was written beyond it goes.
+            # The end is known only after some silence: cut what was written beyond it.
             self.file.finish(end - self.first_sample)
             self.is_finished = True
         elif now_s - self._synced_s >= SYNC_EVERY_S:
@@ -140,13 +140,13 @@ class SpoolEntry:
         return self.file.samples > written
 
     def move_to(self, folder: Path) -> None:
-        """Which folder it is may be known only now: a name that was free can be another's."""
+        """The folder may be known only now: a free name can be taken meanwhile."""
         if not self.file.samples and not self.file.lines_written:
             self.file.close()
             self.file = SpoolFile(folder, self._name)
 
     def begin_again(self, folder: Path, ring: Ring) -> None:
-        """Its files were removed or cut by somebody: what RAM still has of it is written again."""
+        """Write again what RAM still has: somebody has removed or cut its files."""
         self.file.close()
         self.file = SpoolFile(folder, self._name)
         self.is_finished = False
@@ -155,18 +155,18 @@ class SpoolEntry:
             self.drop()
 
     def drop(self) -> None:
-        """Its sound is not on disk any more, and comes there no more."""
+        """Give up: its sound is not on disk, and will not be."""
         self.is_dropped = True
         self.file.samples = 0
 
     def close(self) -> None:
-        """Give a file that is still growing the length that it has."""
+        """Write the current length into a file that is still growing."""
         with contextlib.suppress(OSError):
             self.file.finish()
         self.file.close()
 
     def _write_sound(self, ring: Ring, upto: int) -> None:
-        """What RAM has lost meanwhile is left out at the beginning, and silence behind that."""
+        """Leave out what RAM has lost at the beginning; write silence for later gaps."""
         while (first := self.written_sample) < upto:
             last = min(upto, first + _AT_ONCE)
             try:
@@ -174,7 +174,7 @@ class SpoolEntry:
                 continue
             except AudioLostError:
                 gone = max(0, min(last, ring.ring_start_sample) - first)
-            if gone:  # else it was overwritten while it was read: look again
+            if gone:  # else it was overwritten while it was read: try again
                 _log.warning("the spool fell behind the ring: %d samples are missing in it", gone)
             if self.file.samples:
                 self.file.write(np.zeros(gone, np.int16))
@@ -183,14 +183,14 @@ class SpoolEntry:
 
 
 def answer(waiting: Iterable[Future[None]]) -> None:
-    """Let go on who waits for it, if they still do."""
+    """Release its waiters, if there are any."""
     for written in waiting:
         if written.set_running_or_notify_cancel():
             written.set_result(None)
 
 
 def beyond(most_samples: int, entries: Iterable[SpoolEntry]) -> Iterator[SpoolEntry]:
-    """Which have to go so that no more is kept: the oldest, what the user was told of last."""
+    """Choose what to drop so that no more is kept: the oldest; reported ones last."""
     finished = [kept for kept in entries if kept.is_finished and not kept.is_dropped]
     finished.sort(key=lambda kept: kept.is_set_aside)
     excess = sum(kept.file.samples for kept in finished) - most_samples

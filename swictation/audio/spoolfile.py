@@ -2,8 +2,8 @@
 
 `N.wav` holds the sound (playable, and `swictation transcribe` takes it); `N.jsonl` holds a line
 `intent {n, text}` before and `done {n, outcome}` after each injection, in the order of writing;
-after the outcome "unproven" another `done` of that n, once it is decided what became of the text.
-Whatever happens to the disk, what was written stays readable to its last whole sample and line.
+after the outcome "unproven" there is another `done` of that n, once the text has arrived or not.
+Whatever happens to the disk, files stay readable to their last whole sample and line.
 """
 
 import contextlib
@@ -26,20 +26,20 @@ from swictation.types import SAMPLE_RATE_HZ, Samples
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _PROBE_BYTES = 2**20
-"""As much as half a minute of sound: what has room for that has room for the next utterance."""
+"""Half a minute of sound: if there is room for that, the next utterance fits."""
 _SAMPLE_BYTES = 2
 _NAME = re.compile(r"\d{3}-(\d{6}|unheard-\d+)\.wav")
 _UNFINISHED_SAMPLES = 2**30
-"""The length in the header until the end is known: readers take what is there."""
+"""The length in the header until the end is known: readers take what they find."""
 _CANNOT_SYNC = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
-"""Of file systems that have nothing to sync, or no way to."""
+"""From file systems that cannot or need not sync."""
 
 
 class SpoolFolder:
-    """`ROOT/<boot id>-<pid>`, locked while its process lives, removed when it holds nothing.
+    """`ROOT/<boot id>-<pid>`, locked while its process lives, removed when it is empty.
 
-    Process ids return, in a container at every start: where such a folder still holds sound,
-    or is in use, the next one gets `.1`, `.2` ... behind its name.
+    Process ids are reused, in a container at every start: if such a folder still has sound, or
+    is in use, the next one gets `.1`, `.2` ... after its name.
     """
 
     def __init__(self, root: Path) -> None:
@@ -50,7 +50,7 @@ class SpoolFolder:
         self.path = self._first
 
     def secure(self) -> None:
-        """Make and lock the folder where it is not there: at first, or if somebody removed it.
+        """Make and lock the folder if it is missing: at first, or if somebody removed it.
 
         Raises:
             OSError: it cannot be made.
@@ -70,15 +70,15 @@ class SpoolFolder:
         _sync_folder(self.path.parent)
 
     def probe(self) -> None:
-        """Raises OSError while there is no room for the sound of an utterance.
+        """Raises OSError if there is no room for the sound of an utterance.
 
-        Tried with a file that never has a name.
+        Tested with a file that never has a name.
         """
         with tempfile.TemporaryFile(dir=self.path, buffering=0) as file:
             _write_all(file, 0, bytes(_PROBE_BYTES))
 
     def close(self) -> None:
-        """Unlock; the folder stays only if it still holds sound."""
+        """Unlock; the folder stays only if it still has sound."""
         lock, self._lock = self._lock, None
         if lock is None:
             return
@@ -91,7 +91,7 @@ class SpoolFolder:
 class SpoolFile:
     """One utterance on disk. Used on the spool thread only.
 
-    Every call may raise OSError, and may be repeated then: it goes on where it got to.
+    Every call may raise OSError. It can then be repeated, and continues where it stopped.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -109,7 +109,7 @@ class SpoolFile:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all that was written is still there, under its name."""
+        """Whether everything that was written is still there, under its name."""
         if self._identity and not _has(self.sound, self._sound_bytes, self._identity):
             return False
         return not self._lines_bytes or _has(self.lines, self._lines_bytes)
@@ -118,8 +118,7 @@ class SpoolFile:
     def is_gone(self) -> bool:
         """Whether the sound was taken out of its folder.
 
-        A disk that does not answer tells nothing. A folder that was removed as a whole, and made
-        again since, never held it.
+        False if the disk does not answer, or if the whole folder was removed and made again.
         """
         try:
             self.sound.lstat()
@@ -130,7 +129,7 @@ class SpoolFile:
         return False
 
     def write(self, samples: Samples) -> None:
-        """Append int16 samples. If that fails, what there was room for is written."""
+        """Append int16 samples. If that fails, as much as fits is written."""
         file = self._file = self._file or self._begin()
         try:
             written = _write_at(file, self._sound_bytes, samples.tobytes())
@@ -156,12 +155,12 @@ class SpoolFile:
                 self.lines_written += 1
 
     def sync(self) -> None:
-        """From now on what is written outlives a power cut."""
+        """Make what is written survive a power cut."""
         if self._file and self._synced_samples < self.samples:
             self._sync(self._file)
 
     def finish(self, samples: int | None = None) -> None:
-        """The sound is complete, with no more than `samples`: its header tells so. Close it."""
+        """Close it: the sound is complete, with at most `samples`, and the header says so."""
         if self._file is None:
             return
         if samples is not None and samples < self.samples:
@@ -172,14 +171,14 @@ class SpoolFile:
         self.close()
 
     def close(self) -> None:
-        """Let go of it as it is."""
+        """Close it as it is."""
         file, self._file = self._file, None
         if file:
             with contextlib.suppress(OSError):
                 file.close()
 
     def delete(self) -> None:
-        """Its text has arrived."""
+        """Delete it: its text has arrived."""
         self.close()
         self.sound.unlink(missing_ok=True)
         self.lines.unlink(missing_ok=True)
@@ -189,7 +188,7 @@ class SpoolFile:
         return HEADER_BYTES + self.samples * _SAMPLE_BYTES
 
     def _begin(self) -> IO[bytes]:
-        """No empty file is left behind where there is no room for its header."""
+        """Leave no empty file behind if there is no room for its header."""
         with contextlib.ExitStack() as undo:
             file = undo.enter_context(_create(self.sound))
             undo.callback(self.sound.unlink, missing_ok=True)
@@ -214,7 +213,7 @@ class SpoolFile:
 
 
 def read_samples(path: Path, first: int, count: int) -> Samples | None:
-    """So many samples of the file from `first` on, or None where they are not all there."""
+    """So many samples of the file from `first` on, or None if they are not all there."""
     try:
         with wave.open(str(path), "rb") as file:
             file.setpos(first)
@@ -225,7 +224,7 @@ def read_samples(path: Path, first: int, count: int) -> Samples | None:
 
 
 def has_lost_header(path: Path, file: BinaryIO) -> bool:
-    """Whether it is a sound of the spool whose header is damaged: behind it lie bare samples."""
+    """Whether it is a sound of the spool with a damaged header: raw samples follow."""
     folder = path.absolute().parent
     if folder.parent != spool_dir() or not _NAME.fullmatch(path.name) or not path.is_file():
         return False
@@ -263,7 +262,7 @@ def _write_all(file: IO[bytes], offset: int, data: bytes) -> None:
 
 
 def _header(samples: int) -> bytes:
-    """Of a WAV file: one channel of 16 bits."""
+    """The header of a WAV file: one channel of 16 bits."""
     data_bytes, rate = samples * _SAMPLE_BYTES, SAMPLE_RATE_HZ
     riff = struct.pack("<4sI4s", b"RIFF", HEADER_BYTES - 8 + data_bytes, b"WAVE")
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate, rate * _SAMPLE_BYTES, 2, 16)
@@ -281,7 +280,7 @@ def _has(path: Path, size: int, identity: tuple[int, int] | None = None) -> bool
 
 
 def _lock_identity(folder: Path) -> tuple[int, int] | None:
-    """Of the folder's lock, or None: another folder of that name has another."""
+    """Identity of the folder's lock, or None: a new folder of that name has another."""
     try:
         status = (folder / LOCK).lstat()
     except OSError:
@@ -296,7 +295,7 @@ def _is_at(number: int, path: Path) -> bool:
 
 
 def _locked(folder: Path, *, is_fresh: bool = False) -> IO[bytes] | None:
-    """The lock of the folder, which is made; None if it is taken, or not as fresh as it must be.
+    """The lock of the folder, which is made; None if it is taken, or not new as required.
 
     Raises:
         OSError: it cannot be made.

@@ -1,4 +1,4 @@
-"""What a spool folder looks like from outside, for those who only look: no numpy is imported."""
+"""What a spool folder looks like from outside, for readers only: no numpy is imported."""
 
 LOCK = "lock"
 """Held while the folder's process lives."""

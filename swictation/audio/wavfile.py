@@ -24,7 +24,7 @@ _FORMATS_HINT = "any format that FFmpeg reads will do: WAV, FLAC, MP3, Ogg, Opus
 
 
 class FileSource:
-    """Plays a file into the journal, as fast as it is taken or at the speed of a microphone."""
+    """Plays a file into the journal, as fast as possible or at the speed of a microphone."""
 
     def __init__(self, path: Path, pace: Pace = "fast", clock: Clock | None = None) -> None:
         self._path = path
@@ -50,7 +50,7 @@ class FileSource:
             if stop.is_set():
                 return
             this, block = block, None
-            try:  # before it is delivered: then the speech thread wants the interpreter
+            try:  # before it is delivered: after that the speech thread needs the interpreter
                 block = next(blocks, None)
             finally:
                 deliver(this)
@@ -65,7 +65,7 @@ def _blocks(path: Path) -> Iterator[Samples]:
             yield from _bare(file)
             return
         try:
-            # A file object, never a name: FFmpeg would take some names for network addresses.
+            # A file object, never a name: FFmpeg takes some names for network addresses.
             with av.open(file, mode="r", metadata_errors="replace") as container:
                 yield from _decoded(path, container)
         except av.error.EOFError as error:
@@ -76,7 +76,7 @@ def _blocks(path: Path) -> Iterator[Samples]:
 
 
 def _bare(file: BinaryIO) -> Iterator[Samples]:
-    """What the spool writes behind a header."""
+    """What the spool writes after a header."""
     file.seek(HEADER_BYTES)
     while data := file.read(2 * BLOCK_SAMPLES):
         yield np.frombuffer(data[: len(data) // 2 * 2], np.int16)

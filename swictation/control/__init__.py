@@ -1,1 +1,1 @@
-"""How the daemon is asked, watched and heard of: D-Bus, notifications, cues, the screen lock."""
+"""How others talk to the daemon and hear from it: D-Bus, notifications, cues, screen lock."""

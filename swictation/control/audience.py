@@ -1,7 +1,7 @@
-"""Who on the bus is listened to and spoken to: subscribers, and callers who wait for an answer.
+"""The peers on the bus: subscribers, and callers that wait for an answer.
 
-Text goes to subscribers alone, by unicast. All of them are known by their unique names, which the
-bus never gives twice; who leaves it is forgotten.
+Text goes to subscribers only, by unicast. Peers are known by their unique names, which the bus
+never gives twice. A peer that leaves the bus is forgotten.
 """
 
 import asyncio
@@ -17,10 +17,10 @@ from swictation.control.wire import INTERFACE, PATH
 from swictation.errors import ControlError
 
 MAX_SUBSCRIBERS = 32
-"""One more is refused."""
+"""Further ones are refused."""
 
 CALLER: ContextVar[str] = ContextVar("caller")
-"""The unique name of whoever's method call is being handled."""
+"""The unique name of the caller whose method call is being handled."""
 
 _PROPERTIES = "org.freedesktop.DBus.Properties"
 _LEAVES = (
@@ -30,10 +30,10 @@ _LEAVES = (
 
 
 class Audience:
-    """The others on one connection. Used on the run loop's thread."""
+    """The peers on one connection. Used on the run loop's thread."""
 
     def __init__(self, bus: Bus, on_change: Callable[[int], None]) -> None:
-        """`on_change` is told how many subscribers want text."""
+        """`on_change` gets the number of subscribers that want text."""
         self._bus = bus
         self._on_change = on_change
         self._subscribers: dict[str, bool] = {}
@@ -42,7 +42,7 @@ class Audience:
         bus.add_message_handler(self._note)
 
     def subscribe(self, name: str, include_text: bool) -> None:
-        """Send `name` what is said from now on, with text or without it.
+        """Send `name` what is said from now on, with or without text.
 
         Raises:
             ControlError: there are too many already.
@@ -55,14 +55,14 @@ class Audience:
         self._tell()
 
     def unsubscribe(self, name: str) -> None:
-        """Send `name` nothing more."""
+        """End the subscription of `name`."""
         if self._subscribers.pop(name, None) is not None:
             self._unwatch(name)
             self._tell()
 
     @contextlib.contextmanager
     def cared_for(self) -> Generator[None]:
-        """Cancels the running task should its caller leave the bus before the answer."""
+        """Cancels the running task if its caller leaves the bus before the answer."""
         task, name = asyncio.current_task(), CALLER.get()
         assert task is not None, "called by a method of the object on the bus"
         self._calls[task] = name
@@ -74,23 +74,23 @@ class Audience:
             self._unwatch(name)
 
     def say(self, member: Literal["Partial", "Committed"], utterance: int, text: str) -> None:
-        """Tell each subscriber; those who want no text get "" in its place."""
+        """Signal each subscriber; those without text get "" in its place."""
         for name, include_text in self._subscribers.items():
             body = [utterance, text if include_text else ""]
             self._send(member, "us", body, destination=name)
 
     def broadcast_change(self) -> None:
-        """Tell everybody that the status changed, not how."""
+        """Signal everybody that the status changed, not how."""
         self._send("StatusChanged", "", [])
 
     def broadcast_properties(self, changed: dict[str, str]) -> None:
-        """Tell everybody of properties, all of them strings."""
+        """Signal properties to everybody, all of them strings."""
         values = {name: Variant("s", value) for name, value in changed.items()}
         body: list[Any] = [INTERFACE, values, []]
         self._send("PropertiesChanged", "sa{sv}as", body, interface=_PROPERTIES)
 
     async def close(self) -> None:
-        """Forget all, break off what they wait for."""
+        """Forget all peers, and cancel what they wait for."""
         tasks = [*self._calls, *self._chores]
         for task in tasks:
             task.cancel()
@@ -103,7 +103,7 @@ class Audience:
         self._on_change(sum(self._subscribers.values()))
 
     def _note(self, message: Message) -> None:
-        """Called by dbus-fast for each message, before its method is."""
+        """Called by dbus-fast for each message, before its method is called."""
         if message.message_type is MessageType.METHOD_CALL and message.sender:
             CALLER.set(message.sender)
         elif message.member == "NameOwnerChanged" and message.sender == "org.freedesktop.DBus":
@@ -143,10 +143,10 @@ class Audience:
     async def _look_at(self, name: str) -> None:
         await self._bus.ask_bus("AddMatch", "s", _LEAVES.format(name=name))
         if (await self._bus.ask_bus("NameHasOwner", "s", name)) == [False]:
-            self._left(name)  # before the rule stood
+            self._left(name)  # before the rule was in place
 
     def _unwatch(self, name: str) -> None:
-        """The bus counts equal rules: this takes one of them away."""
+        """The bus counts equal rules: this removes one of them."""
         self._chore(self._look_away, name)
 
     async def _look_away(self, name: str) -> None:
@@ -154,7 +154,7 @@ class Audience:
 
     def _chore(self, work: Callable[[str], Awaitable[None]], name: str) -> None:
         async def do() -> None:
-            with contextlib.suppress(*FAILURES):  # the bus has gone, and all of them with it
+            with contextlib.suppress(*FAILURES):  # the bus has gone, and all rules with it
                 await work(name)
 
         task = asyncio.create_task(do(), name="audience")

@@ -1,20 +1,20 @@
-"""What is told of the card to people: `status`, a bar's tooltip, `vram watch`."""
+"""The GPU's state in words: for `status`, a bar's tooltip, `vram watch`."""
 
 from swictation.types import Seat
 from swictation.vram.status import VramStatus
 
 _SEATS: dict[Seat | None, str] = {"gpu": "on the card", "cpu": "on the CPU", None: "kept for later"}
 _SILENT_S = 2.0
-"""A reading this young needs no date."""
+"""A reading this recent is shown without its age."""
 
 
 def is_current(vram: VramStatus) -> bool:
-    """Whether its figures are the card's now."""
+    """Whether its figures are current."""
     return vram.total_mib is not None and not vram.trouble
 
 
 def memory(vram: VramStatus) -> str:
-    """Level and figures; or why there are none."""
+    """Level and figures, or why there are none."""
     if vram.total_mib is None or vram.free_mib is None:
         return vram.trouble
     told = f"{vram.level}: {figures(vram)}"
@@ -26,7 +26,7 @@ def memory(vram: VramStatus) -> str:
 
 
 def figures(vram: VramStatus) -> str:
-    """Who holds how much, in MiB."""
+    """How much each owner holds, in MiB."""
     if vram.total_mib is None or vram.free_mib is None:
         return ""
     parts = [
@@ -38,7 +38,7 @@ def figures(vram: VramStatus) -> str:
 
 
 def placements(vram: VramStatus) -> str:
-    """Where speech is heard and transcribed."""
+    """Where speech is detected and transcribed."""
     speech, detector = vram.asr_placement, vram.vad_placement.effective
     if speech == detector:
         return f"speech and detector {_SEATS[speech]}"
@@ -46,7 +46,7 @@ def placements(vram: VramStatus) -> str:
 
 
 def _date(vram: VramStatus) -> str:
-    """Nobody looks while nothing of ours is there."""
+    """It is not read while nothing of ours is there."""
     ago_s = vram.read_ago_s
     if ago_s is None or ago_s < _SILENT_S:
         return ""

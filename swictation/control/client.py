@@ -1,4 +1,4 @@
-"""The daemon from outside: what the command line asks it."""
+"""The daemon from outside: the calls of the command line."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from swictation.control.wire import BUS_NAME, INTERFACE, PATH, error_from, sessi
 from swictation.errors import BusError, ControlError, NotRunning
 
 ANSWER_S = 30.0
-"""Time for an answer, and for the daemon to be started if the bus does that."""
+"""Time for an answer, including the daemon's start if the bus does that."""
 
 _REMEDY = "swictation service install, or in a terminal: swictation run"
 _ERRORS = "org.freedesktop.DBus.Error."
@@ -26,7 +26,7 @@ def call(
 ) -> object:
     """Call `method` of the daemon and wait for its answer.
 
-    With `activate` the bus may start the daemon, where it knows how (an activation file).
+    With `activate` the bus may start the daemon, if it knows how (an activation file).
 
     Raises:
         NotRunning: there is no daemon, or no bus.

@@ -1,6 +1,6 @@
 """Short sounds at start, stop and degradation. They are off unless the user asks for them.
 
-A player of the sound system is started for each, so that the daemon opens no output of its own.
+Each one starts a player of the sound system, so that the daemon opens no output itself.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from typing import Literal
 Cue = Literal["start", "stop", "degraded"]
 
 PLAYERS = (("pw-play",), ("paplay",), ("aplay", "-q"))
-"""The first that is installed plays."""
+"""The first one that is installed is used."""
 LONGEST_S = 5.0
 """A player that takes longer (the server is frozen) is killed."""
 
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 class Cues:
-    """Plays one sound at a time: a newer one cuts an older one off.
+    """Plays one sound at a time: a newer one stops an older one.
 
     Used on the run loop's thread; never raises, never makes its caller wait.
     """
@@ -35,11 +35,11 @@ class Cues:
 
     @property
     def player(self) -> str:
-        """The program that plays, "" where there is none."""
+        """The program that plays, "" if there is none."""
         return self._player[0] if self._player else ""
 
     def play(self, cue: Cue) -> None:
-        """Begin to play."""
+        """Start to play."""
         if self._player is None:
             return
         self._wanted = cue
@@ -48,7 +48,7 @@ class Cues:
             self._task = asyncio.create_task(self._play_all(*self._player), name="cues")
 
     async def stop(self) -> None:
-        """Silence; no player is left behind."""
+        """Stop; no player is left behind."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

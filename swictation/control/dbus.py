@@ -18,14 +18,14 @@ __all__ = ["BusService", "Controls"]
 _log = logging.getLogger(__name__)
 
 STATUS_GAP_S = 0.2
-"""StatusChanged comes at most this often; the last change is never left out."""
+"""StatusChanged comes at most this often; the last change is never dropped."""
 
 
 class BusService:
-    """Owns the name on the bus, and takes it again when the bus was restarted.
+    """Owns the name on the bus, and takes it again after the bus was restarted.
 
     Used on the run loop's thread. What is published while there is no bus is not sent later:
-    who connects asks first.
+    clients that connect ask first.
     """
 
     def __init__(self, controls: Controls) -> None:
@@ -40,7 +40,7 @@ class BusService:
 
     @property
     def is_connected(self) -> bool:
-        """On the bus, under the name."""
+        """Whether it is on the bus, under the name."""
         return self._link.bus is not None
 
     async def start(self) -> None:
@@ -61,7 +61,7 @@ class BusService:
             ) from error
 
     async def stop(self) -> None:
-        """Leave the bus; whoever waits for an answer gets an error."""
+        """Leave the bus; callers that wait for an answer get an error."""
         if self._later is not None:
             self._later.cancel()
         if self._audience is not None:
@@ -71,7 +71,7 @@ class BusService:
         await asyncio.gather(*self._farewells)
 
     def publish(self, status: Status) -> None:
-        """Tell what changed since the last time; cheap where nothing did."""
+        """Signal what changed since the last call; cheap if nothing did."""
         now = properties(status)
         changed = {name: value for name, value in now.items() if self._told.get(name) != value}
         self._told = now

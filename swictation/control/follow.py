@@ -24,8 +24,8 @@ _MEMBERS = {"StatusChanged", "NameOwnerChanged"}
 async def follow(tell: Callable[[Status], None], every_s: float | None = None) -> None:
     """Call `tell` with the status now and after each change; ends only when cancelled.
 
-    Without a daemon the status is `STOPPED`. Nobody is started in order to be asked. `every_s`:
-    look that often in any case, for figures that are no change by themselves.
+    Without a daemon the status is `STOPPED`; it is not started. `every_s`: also ask that often, for
+    figures whose change is not signalled.
     """
     changed = asyncio.Event()
 

@@ -1,6 +1,6 @@
 """The object on the bus as dbus-fast exports it: methods, properties, signals, introspection.
 
-Its public form is docs/dbus.md. Nothing but forwarding happens here.
+Its public form is docs/dbus.md. It only forwards.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ class Controls(Protocol):
     """What the daemon lets others do. Called on the run loop's thread, and must not block it."""
 
     def toggle(self) -> str:
-        """Start or stop; the state that follows, as for the next three."""
+        """Start or stop; returns the state that follows, like the next three."""
         ...
 
     def start(self) -> str: ...
@@ -39,7 +39,7 @@ class Controls(Protocol):
         ...
 
     async def capture(self) -> str:
-        """One utterance, which is not typed. Cancelled when whoever asked has left.
+        """One utterance, which is not typed. Cancelled if the caller leaves.
 
         Raises:
             NothingRecorded: there was no speech.
@@ -55,31 +55,31 @@ class Controls(Protocol):
         ...
 
     async def retry(self) -> int:
-        """Try again what is set aside; how many texts came, which are held.
+        """Try again what is set aside; the number of texts, which are held.
 
         Raises:
-            SwictationError: there is nothing, or it was in vain.
+            SwictationError: there is nothing, or no try worked.
         """
         ...
 
     def reset_card(self) -> str:
-        """Forget what keeps the engine off the card; where requests go from now on.
+        """Forget what keeps the engine off the GPU; where requests go from now on.
 
         Raises:
-            SwictationError: no engine is to compute on a card.
+            SwictationError: no engine is to run on a GPU.
         """
         ...
 
     def status(self) -> Status: ...
 
     def subscribers_changed(self, with_text: int) -> None:
-        """So many want the text of partials and commits now."""
+        """The number of clients that want the text of partials and commits now."""
         ...
 
 
 @contextlib.contextmanager
 def _told() -> Generator[None]:
-    """Errors as the bus knows them; a bug is logged here and named there."""
+    """Turns errors into D-Bus errors; a bug is logged here and named there."""
     try:
         yield
     except SwictationError as error:
@@ -171,8 +171,8 @@ class Interface(ServiceInterface):
     def last_error(self) -> DBusStr:
         return properties(self._controls.status())["LastError"]
 
-    # Signals are only described here. `Audience` sends them: dbus-fast's own way raises where the
-    # bus dies of it, and cannot send to one peer alone.
+    # Signals are only described here. `Audience` sends them: dbus-fast's own way raises if the
+    # bus dies, and cannot send to a single peer.
 
     @dbus_signal(name="StatusChanged")
     def status_changed(self) -> None: ...
@@ -187,7 +187,7 @@ class Interface(ServiceInterface):
 
 
 def properties(status: Status) -> dict[str, str]:
-    """The properties of the object at this moment."""
+    """The properties of the object now."""
     degraded = status.degraded
     return {
         "State": status.state,

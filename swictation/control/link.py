@@ -1,7 +1,7 @@
-"""A connection to a bus that mends itself: buses are restarted, daemons stay.
+"""A bus connection that reconnects: buses are restarted while the daemon goes on.
 
-dbus-fast tells the end of a bus by an error in `wait_for_disconnect`. Everything that hangs on the
-old connection (the name, match rules, who subscribed) is gone with it and is made anew in
+dbus-fast reports the end of a bus by an error in `wait_for_disconnect`. Everything that belongs to
+the old connection (the name, match rules, subscribers) is gone with it and is made again in
 `on_up`.
 """
 
@@ -26,16 +26,16 @@ CONNECT_S = 10.0
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 5.0
 MAX_UNSENT = 256
-"""Signals that may wait for a bus that does not read; what comes on top is dropped."""
+"""Signals that may wait for a bus that does not read; further ones are dropped."""
 
 FAILURES = (OSError, EOFError, TimeoutError, DBusFastError, SwictationError)
-"""What a bus that is absent, dying or unwell brings about."""
+"""The errors of a bus that is absent, ending or broken."""
 
 _log = logging.getLogger(__name__)
 
 
 class _Socket(socket.socket):
-    """dbus-fast takes a full socket for the end of the bus, and a write to a dead one for worse."""
+    """dbus-fast treats a full socket as the end of the bus, and raises on a write to a dead one."""
 
     def send(self, data: "ReadableBuffer", flags: int = 0, /) -> int:
         try:
@@ -43,11 +43,11 @@ class _Socket(socket.socket):
         except BlockingIOError:
             return 0  # so it waits until there is room
         except OSError:
-            return memoryview(data).nbytes  # the end of the bus is seen by whoever reads
+            return memoryview(data).nbytes  # the reader sees the end of the bus
 
 
 class Bus(MessageBus):
-    """A connection to which one may always write: what comes after its end is dropped."""
+    """A connection that always accepts writes: those after its end are dropped."""
 
     unsent = 0
     _ended: "asyncio.Task[None] | None" = None
@@ -56,7 +56,7 @@ class Bus(MessageBus):
         """Connect.
 
         Raises:
-            OSError, EOFError, TimeoutError, DBusFastError: it cannot be had.
+            OSError, EOFError, TimeoutError, DBusFastError: it cannot be made.
         """
         async with asyncio.timeout(CONNECT_S):
             await self.connect()
@@ -73,7 +73,7 @@ class Bus(MessageBus):
         await self.ended()
 
     def send(self, msg: Message) -> "asyncio.Future[None]":
-        """Write a message. Of signals at most MAX_UNSENT wait, the newest are dropped."""
+        """Write a message. At most MAX_UNSENT signals wait; the newest are dropped."""
         is_signal = msg.message_type is MessageType.SIGNAL
         if not self.connected or (is_signal and self.unsent >= MAX_UNSENT):
             dropped = asyncio.get_running_loop().create_future()
@@ -137,7 +137,7 @@ async def connect(address: str, *, takes_fds: bool = False) -> Bus:
 
 
 class Link:
-    """Keeps a connection; `on_up` prepares each new one, `on_down` hears of its end."""
+    """Keeps a connection; `on_up` prepares each new one, `on_down` is called at its end."""
 
     def __init__(
         self,
@@ -150,7 +150,7 @@ class Link:
         takes_fds: bool = False,
     ) -> None:
         self.bus: Bus | None = None
-        """The connection while it stands."""
+        """The connection while there is one."""
         self._name = name
         self._address = address
         self._on_up = on_up
@@ -161,7 +161,7 @@ class Link:
         self._has_tried = asyncio.Event()
 
     async def tried(self) -> None:
-        """Returns when the first attempt to connect has ended, well or not."""
+        """Returns when the first attempt to connect has ended, successful or not."""
         await self._has_tried.wait()
 
     async def open(self) -> None:
@@ -194,7 +194,7 @@ class Link:
             if self.bus is not None:
                 await self._wait_for_end(self.bus)
                 wait_s = FIRST_WAIT_S
-                await asyncio.sleep(wait_s)  # it may be one that throws everybody out at once
+                await asyncio.sleep(wait_s)  # the bus may be one that disconnects everybody at once
             try:
                 await self._connect()
                 self._has_tried.set()

@@ -1,7 +1,7 @@
-"""Notifications that are replaced, never stacked: one a subject.
+"""Notifications that are replaced, never stacked: one for each subject.
 
-That it listens, that text is held, and that something is wrong are told side by side: what is
-urgent must not vanish because somebody presses stop.
+Listening, held text and problems are separate subjects: an urgent notification must not vanish
+because somebody presses stop.
 """
 
 import asyncio
@@ -38,16 +38,16 @@ class _Notice(msgspec.Struct, frozen=True):
 
     @property
     def subject(self) -> str:
-        """What it is about: a later notice about the same replaces it."""
+        """Its subject: a later notice about the same subject replaces it."""
         return "listening" if self.kind in {"start", "stop"} else self.kind
 
 
 class Notifier:
-    """Sends to whatever shows notifications; where nothing does, that is all right.
+    """Sends to the notification service; without one it does nothing.
 
-    Used on the run loop's thread. It never raises and never makes its caller wait: one notice
-    may be on its way and one of each subject may wait, which a newer one replaces. Give it no
-    dictated text.
+    Used on the run loop's thread. It never raises and never makes its caller wait. One notice may
+    be on its way, and one of each subject may wait; a newer one replaces it. Give it no dictated
+    text.
     """
 
     def __init__(self) -> None:
@@ -59,19 +59,19 @@ class Notifier:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin; a bus or a server need not be there yet."""
+        """Begin; bus and server may not be there yet."""
         self._link.start()
         self._task = asyncio.create_task(self._send_all(), name="notifier")
 
     async def stop(self) -> None:
-        """End; what has not been sent yet is not sent."""
+        """End; notices not sent yet are dropped."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self._link.stop()
 
     def notify(self, kind: str, summary: str, body: str = "", urgent: bool = False) -> None:
-        """Show this in place of what was shown of its subject. `kind`: also for style rules."""
+        """Show this in place of the last notice on its subject. `kind`: also for style rules."""
         notice = _Notice(kind, summary, body, urgent)
         self._waiting[notice.subject] = notice
         self._has_news.set()
@@ -100,7 +100,7 @@ class Notifier:
             "urgency": Variant("y", 2 if notice.urgent else 1),
             "category": Variant("s", f"x-swictation.{notice.kind}"),
             "desktop-entry": Variant("s", "swictation"),
-            # What is over after a moment need not be kept in the desktop's list.
+            # The desktop's list need not keep what is over after a moment.
             "transient": Variant("b", not notice.urgent),
         }
         shown_ms = URGENT_SHOWN_MS if notice.urgent else SHOWN_MS
@@ -128,4 +128,4 @@ class Notifier:
 
     def _note(self, message: Message) -> None:
         if message.message_type is MessageType.SIGNAL and message.member == "NameOwnerChanged":
-            self._shown_ids.clear()  # another server's number may be another program's notification
+            self._shown_ids.clear()  # with another server, the number may belong to another program

@@ -1,8 +1,8 @@
 """Whether the screen is locked, by logind's LockedHint of this user's graphical session.
 
-A user service belongs to no session, so logind does not know it by its process: then the session
-that logind displays for the user is taken. Whatever logind signals, everything is looked at
-again: signals are rare, sessions come and go, and a hint may belong to another one by then.
+A user service belongs to no session, so logind cannot find one by its process. Then the session
+that logind displays for the user is used. After any signal of logind, everything is checked again:
+signals are rare, sessions come and go, and a hint may belong to another session by then.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ NAME = "org.freedesktop.login1"
 PATH = "/org/freedesktop/login1"
 ANSWER_S = 5.0
 LONGEST_WAIT_S = 60.0
-"""Between two attempts to find a system bus: many containers have none."""
+"""Pause between attempts to find a system bus: many containers have none."""
 
 _GRAPHICAL = {"x11", "wayland", "mir"}
 _SIGNALS = (
@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 class ScreenLock:
     """Calls back when the screen is locked or unlocked. Used on the run loop's thread.
 
-    Without logind nothing is ever called. While logind is away the last answer holds.
+    Without logind nothing is ever called. While logind is gone, the last answer counts.
     """
 
     def __init__(self, on_change: Callable[[bool], None]) -> None:
@@ -48,7 +48,7 @@ class ScreenLock:
 
     @property
     def is_locked(self) -> bool:
-        """As far as is known."""
+        """The last known state."""
         return self._is_locked
 
     async def start(self) -> None:
@@ -57,11 +57,11 @@ class ScreenLock:
         self._task = asyncio.create_task(self._watch(), name="screenlock")
 
     async def settled(self) -> None:
-        """Returns when it was found out for the first time, or could not be."""
+        """Returns when the state is known for the first time, or cannot be known."""
         await self._has_looked.wait()
 
     async def stop(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -102,7 +102,7 @@ class ScreenLock:
 
 
 async def _look(bus: Bus) -> bool:
-    """The hint of the graphical session; False where there is no session."""
+    """The hint of the graphical session; False if there is no session."""
     others: list[str] = []
     for find in (_of_process, _of_environment, _of_user):
         try:
@@ -113,7 +113,7 @@ async def _look(bus: Bus) -> bool:
                 return await _get(bus, session, "Session", "LockedHint") is True
             others.append(session)
         except DBusError as error:
-            if not error.type.startswith(NAME):  # logind has gone, which says nothing
+            if not error.type.startswith(NAME):  # logind has gone, so nothing is known
                 raise
     return bool(others) and await _get(bus, others[0], "Session", "LockedHint") is True
 
@@ -129,7 +129,7 @@ async def _of_environment(bus: Bus) -> str | None:
 
 async def _of_user(bus: Bus) -> str | None:
     user = str((await _manager(bus, "GetUser", "u", os.getuid()))[0])
-    display = await _get(bus, user, "User", "Display")  # (id, path), ("", "/") where none is
+    display = await _get(bus, user, "User", "Display")  # (id, path), or ("", "/") if there is none
     path = str(cast("list[object]", display)[1]) if display else "/"
     return None if path == "/" else path
 

@@ -1,25 +1,25 @@
-"""When it listens, and what for: commands in, effects out. Pure."""
+"""When to listen, and what for: commands in, effects out. Pure."""
 
 from typing import Literal
 
 import msgspec
 
 Purpose = Literal["", "type", "capture"]
-"""Not listening; listening to type; listening for one utterance that is handed back."""
+"""Not listening; listening to type; listening for one utterance that is returned."""
 
 Command = Literal["start", "stop", "toggle", "cancel", "capture", "captured", "lock", "unlock"]
-"""`captured`: the one utterance is there, or will not come."""
+"""`captured`: the utterance is there, or will not come."""
 
 Effect = Literal["open", "close", "drop"]
-"""Open the microphone; close it behind the present moment; close it and drop what is not typed."""
+"""Open the microphone; close it after this moment; close it and drop what is not typed."""
 
 
 class Session(msgspec.Struct, frozen=True):
-    """What is going on."""
+    """The state of the session."""
 
     purpose: Purpose = ""
     is_locked: bool = False
-    """While the screen is locked nothing is listened to."""
+    """While the screen is locked, it does not listen."""
 
     @property
     def is_listening(self) -> bool:
@@ -27,7 +27,7 @@ class Session(msgspec.Struct, frozen=True):
 
 
 def decide(session: Session, command: Command) -> tuple[Session, tuple[Effect, ...]]:
-    """The session that follows `command`, and what is to be done.
+    """The session after `command`, and the effects.
 
     A command that makes no sense now has no effect: a hotkey may be pressed twice.
     """

@@ -1,7 +1,7 @@
-"""The machine's sleep, by logind: what a card holds is given back before it, and not after.
+"""The machine's sleep, from logind: GPU memory is given back before it, and not after.
 
-A delay inhibitor buys the time for that; logind waits for it five seconds at most
-(`InhibitDelayMaxSec`), so whoever is called before sleep has less.
+A delay inhibitor gives time for that. logind waits five seconds at most (`InhibitDelayMaxSec`), so
+a callback before sleep has less.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ class SleepWatch:
     """
 
     def __init__(self, before: Callable[[], Awaitable[None]], after: Callable[[], None]) -> None:
-        """`before` is waited for, for BEFORE_SLEEP_S at most."""
+        """Waits for `before`, BEFORE_SLEEP_S at most."""
         self._before = before
         self._after = after
         self._news: asyncio.Queue[bool] = asyncio.Queue(maxsize=8)
-        """Whether it goes to sleep; full, the newest is dropped: nobody sleeps that often."""
+        """Whether it goes to sleep; if full, the newest is dropped: nothing sleeps that often."""
         self._thinks_asleep = False
-        """By the last of the news."""
+        """According to the latest news."""
         self._inhibitor: int | None = None
         self._link = Link(
             "sleep", system_address, self._on_up, None, LONGEST_WAIT_S, takes_fds=True
@@ -51,7 +51,7 @@ class SleepWatch:
         self._task = asyncio.create_task(self._watch(), name="sleep")
 
     async def stop(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -67,7 +67,7 @@ class SleepWatch:
             await self._inhibit(bus)
 
     async def _catch_up(self, bus: Bus) -> None:
-        """The end of the sleep may have been told while there was no connection."""
+        """The sleep may have ended while there was no connection."""
         if not self._thinks_asleep:
             return
         message = Message(
@@ -107,7 +107,7 @@ class SleepWatch:
                         await self._inhibit(self._link.bus)
 
     async def _inhibit(self, bus: Bus) -> None:
-        """Have logind wait before the next sleep until `_release`."""
+        """Make logind wait before the next sleep until `_release`."""
         async with asyncio.timeout(ANSWER_S):
             reply = await bus.call(
                 Message(

@@ -1,6 +1,6 @@
-"""The one truth about the daemon that others may read: what `swictation status --json` prints.
+"""The daemon's public state: what `swictation status --json` prints.
 
-It holds no dictated text: of what is held only the number is told.
+It contains no dictated text: for held texts it has only their number.
 """
 
 import html
@@ -24,7 +24,7 @@ class Degraded(Struct, frozen=True):
     """It works, but not as configured."""
 
     mode: str
-    """What it does instead, such as "cpu" or "no microphone"."""
+    """The mode, such as "cpu-engine" or "no microphone"."""
     reason: str
     since_s: float
     """Seconds ago."""
@@ -41,7 +41,7 @@ class WorkerStatus(Struct, frozen=True):
 
 
 class Queue(Struct, frozen=True):
-    """What is said and not yet text."""
+    """Speech that is not text yet."""
 
     utterances: int = 0
     audio_s: float = 0.0
@@ -51,10 +51,10 @@ class Held(Struct, frozen=True):
     """Text that could not be typed and waits for `paste-last`."""
 
     texts: int = 0
-    """How many; never what they say."""
+    """How many; never their text."""
     reason: str = ""
     pending: int = 0
-    """Of them: what its window has not taken yet and may still take by itself."""
+    """How many of them a window has not taken yet and may still take by itself."""
 
     def __str__(self) -> str:
         """For people."""
@@ -69,14 +69,14 @@ class SetAsideStatus(Struct, frozen=True):
     """An utterance on which the engine died twice; its sound is kept."""
 
     path: str
-    """Where; "" while it is in memory alone."""
+    """Its file; "" while it is in memory only."""
     audio_s: float
     state: Literal["tried", "pending", "waits"] = "pending"
-    """Is being tried again, will be by itself, or waits for `swictation retry`."""
+    """It is being tried again, will be automatically, or waits for `swictation retry`."""
 
 
 class Loss(Struct, frozen=True):
-    """Sound that is in neither text, held list nor spool."""
+    """Sound that is not in text, held list or spool."""
 
     samples: int = 0
 
@@ -96,11 +96,11 @@ class AudioStatus(Struct, frozen=True):
     last_block_age_s: float | None = None
     health: str = "closed"
     reason: str = ""
-    """Why it is not well, "" where it is."""
+    """What is wrong with it, or ""."""
 
 
 class InjectorStatus(Struct, frozen=True):
-    """The way text takes into the window."""
+    """The way text gets into the window."""
 
     name: str = ""
     last_outcome: str = ""
@@ -108,7 +108,7 @@ class InjectorStatus(Struct, frozen=True):
 
 
 class Status(Struct, frozen=True, kw_only=True):
-    """A moment of the daemon. New keys may come; these keep their names and meanings."""
+    """The state at one moment. New keys may come; these keep their names and meanings."""
 
     state: State
     degraded: Degraded | None = None
@@ -118,11 +118,11 @@ class Status(Struct, frozen=True, kw_only=True):
     engine: str = ""
     model: str = ""
     model_reason: str = ""
-    """Why `[asr] model = "auto"` means that one, where a card decides it."""
+    """Why `[asr] model = "auto"` means that one, if a GPU decides it."""
     device: str = ""
-    """Where it really computes, not what is configured."""
+    """Where it really runs, not what is configured."""
     precision: str = ""
-    """In which numbers its model is loaded, such as fp16; "" where the engine does not tell."""
+    """The precision of its loaded model, such as fp16; "" if the engine does not say."""
     worker: WorkerStatus = WorkerStatus()
     queue: Queue = Queue()
     held: Held = Held()
@@ -132,7 +132,7 @@ class Status(Struct, frozen=True, kw_only=True):
     audio: AudioStatus = AudioStatus()
     injector: InjectorStatus = InjectorStatus()
     vram: VramStatus | None = None
-    """The card's memory; None where no engine is to compute on one."""
+    """The GPU's memory; None if no engine is to run on one."""
     uptime_s: float = 0.0
     last_error: str | None = None
     pid: int | None = None
@@ -140,7 +140,7 @@ class Status(Struct, frozen=True, kw_only=True):
 
 
 STOPPED = Status(state="stopped")
-"""What there is to tell where no daemon runs."""
+"""The status if no daemon runs."""
 
 
 def encode(status: Status) -> str:
@@ -158,7 +158,7 @@ def decode(text: str) -> Status:
 
 
 def _printable(value: object) -> object:
-    """Devices, processes and windows name themselves: none of it is to command a terminal."""
+    """Devices, processes and windows choose their names: none of them may control a terminal."""
     match value:
         case str():
             return printable_lines(value)
@@ -175,7 +175,7 @@ _FIGURE = re.compile(r"\d+")
 
 
 def steady(status: Status) -> Status:
-    """The same without what changes all the time: what is left says whether anything happened."""
+    """The same without what changes all the time: the rest shows whether anything happened."""
     degraded = status.degraded
     if degraded:  # a reason may count seconds
         degraded = replace(degraded, since_s=0.0, reason=_FIGURE.sub("#", degraded.reason))
@@ -194,7 +194,7 @@ _PLACES = {"cuda": "on the card", "cpu": "on the CPU"}
 
 
 def serving(status: Status) -> str:
-    """Which engine and model, in which precision and where, as far as that is known."""
+    """Engine, model, precision and place, as far as they are known."""
     parts = [f"{status.engine} {status.model}".strip(), status.precision]
     if status.device:
         parts.append(_PLACES.get(status.device, f"on {status.device}"))
@@ -205,10 +205,10 @@ _MARKS: dict[State, str] = {"idle": "○", "listening": "●", "transcribing": "
 
 
 def bar_line(status: Status) -> dict[str, object]:
-    """What waybar's custom module takes as JSON; other bars read the same keys.
+    """JSON for waybar's custom module; other bars read the same keys.
 
-    `percentage` is 100 where speech becomes text at once, else 0. `text` and `tooltip` are
-    escaped, for waybar takes them as Pango markup.
+    `percentage` is 100 if speech becomes text at once, else 0. `text` and `tooltip` are escaped,
+    because waybar takes them as Pango markup.
     """
     classes: list[str] = [status.state]
     text = f"{_MARKS[status.state]} {status.state}"

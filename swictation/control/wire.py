@@ -1,4 +1,4 @@
-"""What service and clients agree on: names, and errors as text on the bus."""
+"""What service and clients share: names, and errors as text on the bus."""
 
 import os
 
@@ -13,10 +13,10 @@ ERROR_FAILED = "io.github.swictation.Error.Failed"
 
 
 def session_address() -> str:
-    """Where the session bus listens.
+    """The address of the session bus.
 
     Raises:
-        BusError: nothing in the environment says so.
+        BusError: the environment does not have it.
     """
     address = os.environ.get("DBUS_SESSION_BUS_ADDRESS")
     runtime = os.environ.get("XDG_RUNTIME_DIR")
@@ -31,7 +31,7 @@ def session_address() -> str:
 
 
 def system_address() -> str:
-    """Where the system bus listens."""
+    """The address of the system bus."""
     return os.environ.get("DBUS_SYSTEM_BUS_ADDRESS") or "unix:path=/run/dbus/system_bus_socket"
 
 
@@ -41,12 +41,12 @@ def error_name(error: SwictationError) -> str:
 
 
 def error_text(error: SwictationError) -> str:
-    """The message, and on the next line the remedy where there is one."""
+    """The message, and on the next line the remedy if there is one."""
     return f"{error.message}\n{error.remedy}" if error.remedy else error.message
 
 
 def error_from(name: str, text: str) -> ControlError:
-    """The error that `error_name` and `error_text` put on the bus."""
+    """The error that `error_name` and `error_text` encoded."""
     message, _, remedy = text.partition("\n")
     kind = NothingRecorded if name == ERROR_NOTHING_RECORDED else ControlError
     return kind(message, remedy)

@@ -1,1 +1,1 @@
-"""What `swictation doctor` looks at: one file a group of checks, each ending in findings."""
+"""The checks of `swictation doctor`: one file for each group, each with its findings."""

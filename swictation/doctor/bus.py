@@ -1,4 +1,4 @@
-"""The session bus, over which a hotkey calls, and the daemon that answers there."""
+"""The session bus, which a hotkey uses, and the daemon that answers there."""
 
 import asyncio
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _RESTART = "systemctl --user restart swictation"
 
 
 def bus(_: Subject) -> Iterator[Finding]:
-    """Whether there is a session bus, and whether a daemon answers on it."""
+    """Check that there is a session bus, and that a daemon answers on it."""
     where = address()
     if not where:
         found = "there is none: no hotkey and no notification without it"
@@ -36,7 +36,7 @@ def bus(_: Subject) -> Iterator[Finding]:
 
 
 def judge_status(status: Status) -> Finding:
-    """The daemon's own word for how it is."""
+    """The state that the daemon itself reports."""
     found = f"{status.state} (PID {status.pid})"
     if status.degraded is None:
         return Finding("daemon", "ok", found)
@@ -45,7 +45,7 @@ def judge_status(status: Status) -> Finding:
 
 
 def address() -> str:
-    """The session bus's address; "" where there is none, not even a socket that nobody serves."""
+    """The session bus's address; "" if there is none, not even a socket without a server."""
     try:
         told = session_address().split(",guid=")[0]
     except BusError:
@@ -55,7 +55,7 @@ def address() -> str:
 
 
 async def _daemon() -> Finding:
-    """Ask the daemon how it is, without starting it. Raises NotRunning where the bus is dead."""
+    """Ask the daemon for its state, without starting it. NotRunning: the bus is dead."""
     connection = await open_bus()
     try:
         async with asyncio.timeout(_ANSWER_S):

@@ -1,4 +1,4 @@
-"""All checks, in the order in which they are told."""
+"""All checks, in the order of the report."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,7 +25,7 @@ Check = Callable[[Subject], Iterator[Finding]]
 
 
 def _selftest(subject: Subject) -> Iterator[Finding]:
-    # Imported when it is its turn: a quick examination needs neither decoder nor detector.
+    # Imported when it is its turn: a quick check needs neither decoder nor detector.
     from swictation.doctor.selftest import selftest
 
     return selftest(subject)
@@ -59,11 +59,11 @@ _SLOW: tuple[Check, ...] = (
     enginecard.engine_card,
     sound.microphone,
 )
-"""They read the whole model, start an engine, ask a driver that may hang, listen."""
+"""They read the whole model, start an engine, ask a driver that may hang, or listen."""
 
 
 def examine(config: Path | None, *, quick: bool) -> Iterator[Finding]:
-    """Run the checks one after the other; a check that breaks off is a finding, too."""
+    """Run the checks one after the other; a check that fails is a finding, too."""
     subject = Subject(config)
     for name, check in _CHECKS:
         if quick and check in _SLOW:
@@ -72,6 +72,6 @@ def examine(config: Path | None, *, quick: bool) -> Iterator[Finding]:
             yield from check(subject)
         except SwictationError as error:
             yield Finding(name, "error", error.message, error.remedy)
-        except Exception as error:  # noqa: BLE001 - whoever is ill must not be told a traceback
+        except Exception as error:  # noqa: BLE001 - a user must not get a traceback
             found = f"the check itself broke off: {type(error).__name__}: {error}"
             yield Finding(name, "error", found, "this is a bug; please report it with this line")

@@ -1,4 +1,4 @@
-"""Room for models and for the spool, and whether their folders can be written."""
+"""Checks the room for models and spool, and whether their folders can be written."""
 
 import errno
 import os
@@ -21,7 +21,7 @@ _FULL = {os.strerror(number).lower() for number in (errno.ENOSPC, errno.EDQUOT)}
 
 
 def models(subject: Subject) -> Iterator[Finding]:
-    """Room for the model, if it has yet to be downloaded."""
+    """Check the room for the model, if it is not downloaded yet."""
     spec = wanted(subject.settings) if subject.model is None else None
     needed = _DOWNLOAD_FACTOR * spec.size_bytes if spec else 0
     free, fault = probe(models_dir())
@@ -29,7 +29,7 @@ def models(subject: Subject) -> Iterator[Finding]:
 
 
 def spool(subject: Subject) -> Iterator[Finding]:
-    """Room for as much sound as `[spool] max_minutes` allows."""
+    """Check the room for as much sound as `[spool] max_minutes` allows."""
     settings = subject.settings.spool
     if not settings.enabled:
         found = "[spool] enabled = false: sound is kept in memory only"
@@ -45,7 +45,7 @@ def spool(subject: Subject) -> Iterator[Finding]:
 
 
 def judge(name: str, folder: Path, free: int, fault: str, needed: int, remedy: str) -> Finding:
-    """Hold `free` bytes against those needed; a folder that cannot be written is an error."""
+    """Compare `free` bytes with those needed; a folder that cannot be written is an error."""
     if fault:
         if fault not in _FULL:
             remedy = f"make it writable: ls -ld {quote(str(nearest(folder)))}"
@@ -59,8 +59,8 @@ def judge(name: str, folder: Path, free: int, fault: str, needed: int, remedy: s
 def probe(folder: Path) -> tuple[int, str]:
     """Bytes free where `folder` is or would be, and why nothing can be written there, or "".
 
-    Tried with a file that never has a name: modes and mount flags do not tell about quotas, full
-    disks or root. Nothing is left behind.
+    Tested with a file that never has a name: modes and mount flags do not show quotas, full disks
+    or root. Nothing is left behind.
     """
     place = nearest(folder)
     try:
@@ -73,7 +73,7 @@ def probe(folder: Path) -> tuple[int, str]:
 
 
 def nearest(folder: Path) -> Path:
-    """`folder` itself, or the closest of its parents that is there."""
+    """`folder` itself, or the closest of its parents that exists."""
     return next(path for path in (folder, *folder.parents) if os.path.lexists(path))
 
 

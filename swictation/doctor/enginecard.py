@@ -1,4 +1,4 @@
-"""Whether the engine can compute on a card, where the configuration asks for that."""
+"""Checks that the engine can run on a GPU, if the configuration asks for that."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,7 +41,7 @@ def engine_card(subject: Subject) -> Iterator[Finding]:
 
 
 def judge(name: str, module: str, limit_s: float = _LIMIT_S) -> Finding:
-    """One line of what `module` says in a process that may hang or crash."""
+    """One line from `module`, run in a process that may hang or crash."""
     try:
         answer = msgspec.json.decode(apart.ask(module, limit_s=limit_s), type=Answer)
     except apart.Apart as failed:

@@ -1,4 +1,4 @@
-"""What a check found, and the command that mends it."""
+"""What a check found, and the command that fixes it."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,22 +21,22 @@ class Finding(msgspec.Struct, frozen=True):
     found: str
     """For a person; may span several lines. Never a dictated word."""
     remedy: str = ""
-    """The exact thing to type or do next; "" where nothing is wrong."""
+    """What exactly to type or do next; "" if nothing is wrong."""
 
 
 class Subject(msgspec.Struct):
-    """What is examined; earlier checks fill in what later ones need."""
+    """What is checked; earlier checks fill in what later ones need."""
 
     config: Path | None = None
     """The configuration file to read; None: the user's own."""
     settings: Settings = msgspec.field(default_factory=Settings)
-    """The defaults until the configuration has been read, and where it cannot be used."""
+    """The defaults until the configuration has been read, or if it cannot be used."""
     model: ModelLocation | None = None
     """Set once a whole model has been found."""
 
 
 def worst(findings: Iterable[Finding]) -> Level:
-    """The weightiest level; "ok" where there is nothing."""
+    """The most serious level; "ok" if there is none."""
     present = {finding.level for finding in findings}
     for level in _WEIGHTIEST_FIRST:
         if level in present:

@@ -1,4 +1,4 @@
-"""NVIDIA cards and their driver, from what the kernel has written down."""
+"""NVIDIA GPUs and their driver, according to the kernel's files."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ _SERVICES = "sudo systemctl enable nvidia-suspend nvidia-resume nvidia-hibernate
 
 
 def gpu(subject: Subject) -> Iterator[Finding]:
-    """Tell which card there is. To have none is no fault: the engine runs on the processor."""
+    """Report which GPU there is. Having none is fine: the engine runs on the CPU."""
     yield from look(Path("/"), is_wanted=wants_card(subject.settings))
 
 
@@ -28,7 +28,7 @@ def look(root: Path, *, is_wanted: bool) -> Iterator[Finding]:
 
 
 def judge(found: list[Card], version: str, *, is_wanted: bool) -> Finding:
-    """One line for all cards."""
+    """One line for all GPUs."""
     level: Level = "warning" if is_wanted else "ok"
     if not found and version:
         told = f"NVIDIA's driver {version} is loaded, but no card is on the bus: off, or unplugged"
@@ -49,14 +49,14 @@ def judge(found: list[Card], version: str, *, is_wanted: bool) -> Finding:
 
 
 def judge_sleep(told: dict[str, str], *, is_wanted: bool) -> Iterator[Finding]:
-    """Whether the card's memory outlives a sleep of the machine, by the driver's parameters."""
+    """Whether the GPU's memory survives a sleep of the machine, by the driver's parameters."""
     if told.get(_PRESERVE, "1") != "0" or told.get(_NOTIFIERS) == "1":
         return
     found = f"NVreg_{_PRESERVE} is off: after a sleep of the machine CUDA may fail until a reboot"
     if not is_wanted:
         yield Finding("GPU", "ok", f"{found}; no matter while the engine runs on the processor")
         return
-    # Only the newer, open modules know the second one, which needs no services.
+    # Only the newer, open modules have the second one, which needs no services.
     fix = _OPTION.format(_NOTIFIERS if _NOTIFIERS in told else _PRESERVE)
     services = "" if _NOTIFIERS in told else f" && {_SERVICES}"
     yield Finding("GPU", "warning", found, f"{fix}{services}; then reboot")

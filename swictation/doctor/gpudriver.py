@@ -1,4 +1,4 @@
-"""Whether NVIDIA's driver answers: after a sleep, or an update of it, it may not."""
+"""Checks that NVIDIA's driver answers: after a sleep or an update it may not."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ _CUDA: dict[int, tuple[str, str]] = {
 
 
 def gpu_driver(subject: Subject) -> Iterator[Finding]:
-    """Ask NVML and CUDA, unless the card sleeps: that would wake it."""
+    """Ask NVML and CUDA, unless the GPU sleeps: that would wake it."""
     root = Path("/")
     is_there = bool(driver(root)) or is_off_bus(root)
     if is_there and not any(card.is_asleep for card in cards(root)):

@@ -1,4 +1,4 @@
-"""The line that binds a key, for each desktop: it calls the bus, since starting Python is slow.
+"""The line that binds a key, for each desktop. It calls the bus, because Python starts slowly.
 
 The README shows the same lines; a test holds them equal.
 """
@@ -18,7 +18,7 @@ LINES: dict[str, tuple[str, str]] = {
     "GNOME": ("Settings, Keyboard, View and Customize Shortcuts, Custom Shortcuts", TOGGLE),
     "KDE": ("System Settings, Keyboard, Shortcuts, Add New, Command or Script", TOGGLE),
 }
-"""By desktop: where the line goes, and the line."""
+"""For each desktop: where the line goes, and the line."""
 
 _SIGNS = {
     "SWAYSOCK": "sway",
@@ -29,7 +29,7 @@ _SIGNS = {
 
 
 def hotkey(_: Subject) -> Iterator[Finding]:
-    """Tell the line for this desktop."""
+    """Report the line for this desktop."""
     name = desktop()
     if name in LINES:
         where, line = LINES[name]
@@ -40,7 +40,7 @@ def hotkey(_: Subject) -> Iterator[Finding]:
 
 
 def desktop() -> str:
-    """The desktop that this is, as in LINES, or ""."""
+    """The name of this desktop, as in LINES, or ""."""
     names = os.environ.get("XDG_CURRENT_DESKTOP", "").lower().split(":")
     for name in LINES:
         if name.lower() in names:

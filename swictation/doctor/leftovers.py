@@ -1,6 +1,6 @@
 """Sound that a process left in the spool because it died, or because an engine died on it.
 
-Of a living process only what it has set aside: the rest becomes text.
+From a living process, only what it has set aside: the rest becomes text.
 """
 
 import contextlib
@@ -34,12 +34,12 @@ class Leftover(msgspec.Struct, frozen=True):
     utterances: int
     seconds: float
     sounds: tuple[Path, ...] = ()
-    """Of these utterances; () where that is all there is."""
+    """The sounds of these utterances; () if the folder has nothing else."""
     unusable: tuple[Unusable, ...] = ()
 
 
 def leftovers(_: Subject) -> Iterator[Finding]:
-    """Name each folder of a dead process that still holds sound, and what in it is none."""
+    """Report each folder of a dead process that still has sound, and other files in it."""
     left = find(spool_dir())
     for folder in left:
         if folder.utterances:
@@ -59,7 +59,7 @@ def leftovers(_: Subject) -> Iterator[Finding]:
 
 
 def find(root: Path) -> list[Leftover]:
-    """The folders of dead processes that hold sound, by name."""
+    """The folders of dead processes that have sound, by name."""
     try:
         folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.is_symlink())
     except OSError:
@@ -88,11 +88,11 @@ class SetAside(msgspec.Struct, frozen=True):
     path: Path
     seconds: float
     is_tried_again: bool
-    """Whether that process can be asked to: it is the daemon."""
+    """Whether that process can be asked to retry: it is the daemon."""
 
 
 def set_aside(root: Path) -> list[SetAside]:
-    """What living processes have set aside and have no text for, by name."""
+    """What living processes have set aside without text, by name."""
     try:
         notes = sorted(note for note in root.glob("*/*.jsonl") if _is_locked(note.parent))
     except OSError:
@@ -121,7 +121,7 @@ class _Told(msgspec.Struct, frozen=True):
 
 
 class _Line(msgspec.Struct, frozen=True, rename="kebab"):
-    """Of a spool's notes, the two that say whether a sound is set aside."""
+    """The two of a spool's notes that say whether a sound is set aside."""
 
     set_aside: _Told | None = None
     offered: dict[str, object] | None = None
@@ -144,7 +144,7 @@ def _is_locked(folder: Path) -> bool:
 
 
 def _measured(folder: Path) -> Leftover:
-    """By size: the header of a sound whose writer died does not know its length."""
+    """From the size: if the writer died, the header does not have the length."""
     sounds: list[Path] = []
     unusable: list[Unusable] = []
     sizes: list[int] = []
@@ -168,7 +168,7 @@ def _measured(folder: Path) -> Leftover:
 
 
 def _unusable(path: Path, status: os.stat_result) -> Unusable | None:
-    """Why `path` is no sound that can be transcribed, and what to do; None where it is one."""
+    """Why `path` cannot be transcribed, and what to do; None if it can."""
     place = quote(str(path))
     if stat.S_ISDIR(status.st_mode):
         return Unusable(path, "is a folder where a sound should be", f"ls -lA {place}")

@@ -19,7 +19,7 @@ _WEIGHTS_FACTOR = 2.0
 
 
 def python(_: Subject) -> Iterator[Finding]:
-    """Whether this Python is one that the package was made for."""
+    """Check that the package supports this Python."""
     yield judge_python(sys.version_info[:3], metadata("swictation")["Requires-Python"])
 
 
@@ -29,7 +29,7 @@ def memory(subject: Subject) -> Iterator[Finding]:
 
 
 def judge_python(version: tuple[int, int, int], required: str) -> Finding:
-    """Hold a version against a specifier such as ">=3.11,<3.14"."""
+    """Compare a version with a specifier such as ">=3.11,<3.14"."""
     found = ".".join(map(str, version))
     first, end = (
         (int(major), int(minor)) for major, minor in sorted(re.findall(r"(\d+)\.(\d+)", required))
@@ -43,7 +43,7 @@ def judge_python(version: tuple[int, int, int], required: str) -> Finding:
 
 
 def judge_memory(available_mib: int, weights_bytes: int) -> Finding:
-    """Hold the memory that can be had against what a worker with such weights takes."""
+    """Compare the available memory with what a worker with such weights takes."""
     needed_mib = round(_ENGINE_MIB + _WEIGHTS_FACTOR * weights_bytes / 1e6)
     found = f"{available_mib} MiB available, the engine takes about {needed_mib}"
     if available_mib >= needed_mib:

@@ -1,4 +1,4 @@
-"""The engine that is chosen, the model that it resolves to, and that model's files."""
+"""Checks the chosen engine, the model that it resolves to, and that model's files."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +24,7 @@ def engine(subject: Subject) -> Iterator[Finding]:
 
 
 def model(subject: Subject) -> Iterator[Finding]:
-    """Which model `[asr] model` means, and where it is. Raises ModelError."""
+    """Find the model that `[asr] model` means, and its place. Raises ModelError."""
     asr = subject.settings.asr
     subject.model = found = obtaining.find(obtaining.seek(subject.settings), is_to_load=False)
     if not any(spec.engine == asr.engine for spec in CATALOG):
@@ -35,7 +35,7 @@ def model(subject: Subject) -> Iterator[Finding]:
 
 
 def files(subject: Subject) -> Iterator[Finding]:
-    """Whether every file of a known model has the bytes that were published."""
+    """Check that every file of a known model has the published bytes."""
     if subject.model is None:
         return
     spec = known(subject.model)
@@ -56,7 +56,7 @@ def files(subject: Subject) -> Iterator[Finding]:
 
 
 def _unpacked_files(path: Path) -> Finding:
-    """Of the user's own archive: whether its unpacked copy is as it was unpacked."""
+    """Check that the unpacked copy of the user's own archive has not changed."""
     if problems := unpacked.verify(path):
         error = unpacked.damaged(path, problems)
         return Finding("model files", "error", error.message, error.remedy)

@@ -1,4 +1,4 @@
-"""The self-test: the speech detector and a real worker on a sample that the project made."""
+"""The self-test: the speech detector and a real worker on the project's own sample."""
 
 import asyncio
 import re
@@ -117,7 +117,7 @@ def _requests(settings: Settings, samples: Samples) -> list[DecodeRequest]:
 async def _decode(
     spec: EngineSpec, settings: WorkerSettings, requests: list[DecodeRequest], samples: Samples
 ) -> _Result:
-    """Let one worker, started for this, answer all requests. Raises EngineError where it dies."""
+    """Let one worker, started for this, answer all requests. Raises EngineError if it dies."""
     inbox: asyncio.Queue[Event] = asyncio.Queue()
     supervisor = Supervisor(settings, inbox.put_nowait)
     result, waiting = _Result(), list(requests)
@@ -143,7 +143,7 @@ async def _decode(
 
 
 def _padded(samples: Samples, request: DecodeRequest) -> Samples:
-    """The request's samples; zeros behind the end."""
+    """The request's samples; zeros after the end."""
     heard = samples[request.first_sample : request.last_sample]
     return np.pad(heard, (0, request.last_sample - request.first_sample - len(heard)))
 

@@ -1,4 +1,4 @@
-"""The systemd user service, where there is one."""
+"""Checks the systemd user service, if there is one."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ _INSTALL = "swictation service install"
 
 
 def service(_: Subject) -> Iterator[Finding]:
-    """Whether the unit is installed, enabled and well. Not to have one is no fault."""
+    """Check that the unit is installed, enabled and working. Having none is fine."""
     if trouble():
         found = "no systemd for this user: let your desktop start the daemon, by: swictation run"
         yield Finding("service", "ok", found)
@@ -20,7 +20,7 @@ def service(_: Subject) -> Iterator[Finding]:
 
 
 def judge(now: ServiceState, *, is_current: bool) -> Finding:
-    """Hold the unit's state against what is wished."""
+    """Compare the unit's state with what is wanted."""
     if not now.is_installed:
         return Finding("service", "ok", f"not installed; {_INSTALL} starts it with your session")
     if now.is_failing:
@@ -36,7 +36,7 @@ def judge(now: ServiceState, *, is_current: bool) -> Finding:
 
 
 def _is_current() -> bool:
-    """Whether a unit of the user's own starts this very program; others are not ours to judge."""
+    """Whether a user's own unit starts this program; others are not checked."""
     try:
         text = files.unit_file().read_text(encoding="utf-8")
     except OSError:

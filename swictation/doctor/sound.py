@@ -1,4 +1,4 @@
-"""The sound server, and what the microphone hears."""
+"""Checks the sound server and the microphone."""
 
 import os
 import socket
@@ -15,7 +15,7 @@ _SILENT_BELOW_DBFS = -85.0
 
 
 def server(_: Subject) -> Iterator[Finding]:
-    """Which sound server runs for this user, by the sockets at which it would answer."""
+    """Find the sound server of this user, by its sockets."""
     found, refused = find_servers(os.environ)
     if found:
         yield Finding("sound server", "ok", " and ".join(found))
@@ -30,8 +30,8 @@ def server(_: Subject) -> Iterator[Finding]:
 
 
 def microphone(subject: Subject) -> Iterator[Finding]:
-    """Listen for half a second. Raises AudioError where PortAudio is missing."""
-    # Imported when it is its turn: it brings PortAudio and numpy.
+    """Listen for half a second. Raises AudioError if PortAudio is missing."""
+    # Imported when it is its turn: it imports PortAudio and numpy.
     try:
         from swictation.daemon.listening import listen
     except OSError as error:
@@ -48,7 +48,7 @@ def microphone(subject: Subject) -> Iterator[Finding]:
 
 
 def judge_level(source: str, level_dbfs: float | None) -> Finding:
-    """Hold a level against silence; None: nothing came."""
+    """Compare a level with silence; None: nothing came."""
     if level_dbfs is None:
         told = f"{source}: opened, but no sound comes"
         remedy = "systemctl --user restart pipewire pipewire-pulse, or: pulseaudio -k"
@@ -60,7 +60,7 @@ def judge_level(source: str, level_dbfs: float | None) -> Finding:
 
 
 def judge_absent(device: str, reason: str, *, has_server: bool) -> Finding:
-    """Say why there is no microphone: a wrong name, a missing plug-in, or none plugged in."""
+    """Say why there is no microphone: a wrong name, a missing plug-in, or none connected."""
     if device != "default":
         told = f"[audio] device = {device!r} is not there: {reason}"
         remedy = 'choose another, or set it to "default": swictation config path'
@@ -75,7 +75,7 @@ def judge_absent(device: str, reason: str, *, has_server: bool) -> Finding:
 
 
 def find_servers(environment: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """The servers that answer, and those whose socket is there without an answer."""
+    """The servers that answer, and those whose socket exists without an answer."""
     runtime = Path(environment.get("XDG_RUNTIME_DIR", "/nonexistent"))
     pulse = Path(environment.get("PULSE_RUNTIME_PATH", runtime / "pulse")) / "native"
     given = environment.get("PULSE_SERVER", "")
@@ -85,7 +85,7 @@ def find_servers(environment: Mapping[str, str]) -> tuple[list[str], list[str]]:
     pipewire /= environment.get("PIPEWIRE_REMOTE", "pipewire-0")
     answers = {"PipeWire": _answers(pipewire), "PulseAudio": _answers(pulse)}
     if answers["PipeWire"]:
-        # What answers for PulseAudio then is PipeWire's own.
+        # PipeWire then answers for PulseAudio, too.
         del answers["PulseAudio"]
     return (
         [name for name, answer in answers.items() if answer],
@@ -94,7 +94,7 @@ def find_servers(environment: Mapping[str, str]) -> tuple[list[str], list[str]]:
 
 
 def _answers(path: Path) -> bool | None:
-    """Whether somebody listens at a socket; None: it is not there."""
+    """Whether a server listens at a socket; None: there is no socket."""
     if not path.is_socket():
         return None
     with socket.socket(socket.AF_UNIX) as client:

@@ -1,4 +1,4 @@
-"""The window system, and the way text takes into its windows, by really opening it."""
+"""Checks the window system, by really opening the way into its windows."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ _OTHER_SESSION = "log in to an X11 (Xorg) session, or to sway or Hyprland: swict
 
 
 def window(subject: Subject) -> Iterator[Finding]:
-    """Open the ways of `[inject] chain` in order, as a dictation does, and close what opens."""
+    """Open the ways of `[inject] chain` in order, as a dictation does, and close them."""
     system, chain = window_system(), subject.settings.inject.chain
     if not system and NEED_DISPLAY.issuperset(chain):
         found = "neither WAYLAND_DISPLAY nor DISPLAY is set: there is no window to type into"
@@ -41,7 +41,7 @@ def judge(
         found = f"{system}: text can only be put on the clipboard{reasons}"
         return Finding("window", "warning", found, _OTHER_SESSION)
     if system.startswith("Wayland") and name.startswith("x11"):
-        # XWayland is there, and opens, in sessions whose own windows it does not know.
+        # XWayland exists, and opens, in sessions whose own windows it does not know.
         found = f"{system}: text reaches windows of X11 programs only{reasons}"
         return Finding("window", "warning", found, _OTHER_SESSION)
     if name in _NO_WINDOW:

@@ -1,1 +1,1 @@
-"""The daemon as a systemd user service: its files, and what systemd says about it."""
+"""The daemon as a systemd user service: its files, and its state according to systemd."""

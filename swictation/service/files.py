@@ -1,6 +1,6 @@
-"""The two files of the service: a unit for systemd, and for D-Bus what to start when it is called.
+"""The two files of the service: a unit for systemd, and an activation file for D-Bus.
 
-They are kept as a distribution would install them; only the program and the target differ.
+They are stored as a distribution would install them; only the program and the target differ.
 """
 
 import shutil
@@ -18,16 +18,16 @@ LOGIN_TARGET = "default.target"
 _ASSETS = files("swictation") / "assets"
 _PROGRAM = "/usr/bin/swictation"
 _PLAIN = frozenset("/._-+@:,~")
-"""What may stand unquoted in a path, beside letters and digits."""
+"""What may be unquoted in a path, besides letters and digits."""
 
 
 def unit_file() -> Path:
-    """Where the unit belongs."""
+    """The path of the unit."""
     return units_dir() / UNIT
 
 
 def activation_file() -> Path:
-    """Where D-Bus looks for what it can start."""
+    """The path of the file that lets D-Bus start the daemon."""
     return dbus_services_dir() / ACTIVATION
 
 
@@ -39,7 +39,7 @@ def unit(program: tuple[str, ...], target: str) -> str:
 
 
 def activation(program: tuple[str, ...]) -> str:
-    """What D-Bus has to know; `program` is for a bus that does not ask systemd."""
+    """The file for D-Bus; `program` is for a bus that does not ask systemd."""
     text = (_ASSETS / ACTIVATION).read_text(encoding="utf-8")
     return text.replace(_PROGRAM, " ".join(map(_quoted, program)))
 

@@ -1,4 +1,4 @@
-"""Puts the service in place, and takes it away without a trace."""
+"""Installs the service, and removes all of it."""
 
 import contextlib
 import os
@@ -24,19 +24,19 @@ DESKTOP_VARIABLES = (
     "I3SOCK",
     "HYPRLAND_INSTANCE_SIGNATURE",
 )
-"""What the daemon needs from a desktop, to find its windows and to name it."""
+"""What the daemon needs to find a desktop's windows and to name the desktop."""
 
 
 class Installed(msgspec.Struct, frozen=True):
-    """What was done."""
+    """What `install` did."""
 
     written: tuple[Path, ...]
-    """Files that were not so before; none when it is installed once more."""
+    """Files that it changed; none if it was installed already."""
     target: str
     imported: tuple[str, ...]
-    """Variables of this desktop that systemd has been told."""
+    """Variables of this desktop that systemd now has."""
     is_restarted: bool = False
-    """It ran before, with files or code that are no longer the same."""
+    """It was running, with files or code that have changed."""
 
     @property
     def is_with_desktop(self) -> bool:
@@ -44,12 +44,12 @@ class Installed(msgspec.Struct, frozen=True):
 
 
 def install(*, start: bool) -> Installed:
-    """Write both files, enable the unit, and start it; done again, it changes nothing.
+    """Write both files, enable the unit, and start it; a second call changes nothing.
 
-    A daemon that runs is restarted if its files are others now, or its code was updated.
+    A running daemon is restarted if its files have changed, or its code was updated.
 
     Raises ServiceError: no systemd, files that cannot be written, or a daemon that does not
-    start. What has been done by then stays, so that it can be looked at.
+    start. What is done by then stays, for inspection.
     """
     need()
     target = _target()
@@ -63,7 +63,7 @@ def install(*, start: bool) -> Installed:
     systemctl("daemon-reload")
     reload_bus()
     _need_loaded()
-    # Anew: the target may be another one than last time.
+    # Again: the target may differ from last time.
     systemctl("reenable", files.UNIT)
     now = state.read()
     is_restarted = now.is_active and (bool(written) or was_updated_under(now.pid))
@@ -73,13 +73,13 @@ def install(*, start: bool) -> Installed:
 
 
 def remove() -> tuple[Path, ...]:
-    """Stop, disable and delete; the files that are gone. Raises ServiceError."""
+    """Stop, disable and delete; the deleted files. Raises ServiceError."""
     need()
     if state.read().is_installed:
         slowly("disable", "--now", files.UNIT)
     gone = tuple(path for path in (files.unit_file(), files.activation_file()) if _delete(path))
     systemctl("daemon-reload")
-    # A failure that is remembered would keep the unit's name in the lists.
+    # A remembered failure would keep the unit's name in the lists.
     with contextlib.suppress(ServiceError):
         systemctl("reset-failed", files.UNIT)
     reload_bus()
@@ -92,7 +92,7 @@ def _target() -> str:
 
 
 def _write(path: Path, text: str) -> bool:
-    """Whether the file had to be written; whole or not at all."""
+    """Write the file, whole or not at all; whether it had changed."""
     try:
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             return False
@@ -108,7 +108,7 @@ def _write(path: Path, text: str) -> bool:
 
 
 def _delete(path: Path) -> bool:
-    """Whether there was such a file; folders that are empty then go as well."""
+    """Delete the file, and folders that are empty then; whether there was one."""
     try:
         path.unlink()
     except FileNotFoundError:
@@ -130,7 +130,7 @@ def _import_desktop() -> tuple[str, ...]:
 
 
 def _need_loaded() -> None:
-    """A shell with folders of its own writes where systemd does not look."""
+    """Check that systemd sees the unit: a shell may have other folders than systemd."""
     found = properties(files.UNIT, "LoadState", "FragmentPath", "LoadError")
     own = str(files.unit_file())
     if found["FragmentPath"] == own and found["LoadState"] == "loaded":

@@ -1,4 +1,4 @@
-"""What is known about the installed service, in one question to systemd."""
+"""The state of the installed service, in one query to systemd."""
 
 import msgspec
 
@@ -21,7 +21,7 @@ _ASKED = {
 
 
 class ServiceState(msgspec.Struct, frozen=True):
-    """How the unit is. The words are systemd's own."""
+    """The unit's state, in systemd's own words."""
 
     load: str
     enabled: str
@@ -38,7 +38,7 @@ class ServiceState(msgspec.Struct, frozen=True):
     result: str
     """Why it ended last, "success" included."""
     told: str
-    """What the daemon itself told last."""
+    """The last status text of the daemon itself."""
     restarts: int
 
     @property
@@ -55,7 +55,7 @@ class ServiceState(msgspec.Struct, frozen=True):
 
     @property
     def is_failing(self) -> bool:
-        """It ended by itself: for good, or systemd is about to try it once more."""
+        """It ended by itself: for good, or systemd is about to start it again."""
         return self.active == "failed" or self.sub == "auto-restart"
 
 

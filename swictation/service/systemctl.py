@@ -1,4 +1,4 @@
-"""Talking to the user's systemd, by its own program."""
+"""Talks to the user's systemd, with its own program."""
 
 import shlex
 import shutil
@@ -12,7 +12,7 @@ _QUICK_S, _START_S = 10.0, 60.0
 
 
 def systemctl(*words: str, timeout_s: float = _QUICK_S) -> str:
-    """Run `systemctl --user` and return what it prints. Raises ServiceError where it fails."""
+    """Run `systemctl --user` and return what it prints. Raises ServiceError if it fails."""
     done = _run("systemctl", "--user", "--no-ask-password", *words, timeout_s=timeout_s)
     if done.returncode:
         said = " ".join(done.stderr.split()) or f"it ended with {done.returncode}"
@@ -21,12 +21,12 @@ def systemctl(*words: str, timeout_s: float = _QUICK_S) -> str:
 
 
 def slowly(*words: str) -> str:
-    """The same for what waits until the daemon has started or ended."""
+    """The same for commands that wait until the daemon has started or ended."""
     return systemctl(*words, timeout_s=_START_S)
 
 
 def properties(unit: str, *names: str) -> Mapping[str, str]:
-    """Properties of a unit, also of one that does not exist; "" where one is unknown."""
+    """Properties of a unit, which need not exist; "" for an unknown one."""
     told = systemctl("show", unit, f"--property={','.join(names)}")
     known = dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
     return {name: known.get(name, "") for name in names}
@@ -38,7 +38,7 @@ def unit_path() -> list[str]:
 
 
 def need() -> None:
-    """Raises ServiceError, with what to do instead, where the user has no systemd."""
+    """Raises ServiceError, with what to do instead, if the user has no systemd."""
     said = trouble()
     if said:
         words = shlex.join((*this_program(), "run"))
@@ -46,7 +46,7 @@ def need() -> None:
 
 
 def trouble() -> str:
-    """Why the user's systemd cannot be asked, or ""."""
+    """Why the user's systemd cannot be used, or ""."""
     if shutil.which("systemctl") is None:
         return "There is no systemd on this machine."
     done = _run("systemctl", "--user", "show", "--property=Version")
@@ -55,7 +55,7 @@ def trouble() -> str:
 
 
 def reload_bus() -> None:
-    """Let D-Bus see what was written; it notices by itself where it can, so failing is nothing."""
+    """Make D-Bus read the new files; it usually notices by itself, so a failure is harmless."""
     if shutil.which("busctl"):
         name, path = "org.freedesktop.DBus", "/org/freedesktop/DBus"
         _run("busctl", "--user", "--timeout=5", "call", name, path, name, "ReloadConfig")

@@ -5,18 +5,19 @@ from typing import Protocol
 from swictation.types import FRAME_SAMPLES, Samples, to_samples
 
 WARM_FRAMES = to_samples(2.0) // FRAME_SAMPLES
-"""What a detector hears again that takes over in mid-speech. After half a second, which is enough
-after silence, it still judges 0.65 % of the next frames otherwise; after two 0.09 % (docs/vram.md).
+"""How much a detector hears again when it takes over in mid-speech. After half a second, which is
+enough after silence, it still judges 0.65 % of the next frames differently; after two seconds
+0.09 % (docs/vram-tests.md).
 """
 
 
 class Detector(Protocol):
-    """Says of each frame how probable speech is; stateful, one stream at a time."""
+    """Gives the probability of speech in each frame; stateful, one stream at a time."""
 
     def probability(self, samples: Samples) -> float:
         """Probability of speech in `samples`: int16 (512,), the frame after the last one seen."""
         ...
 
     def reset(self) -> None:
-        """Forget what was heard: the next frame is not the neighbour of the last."""
+        """Forget what was heard: the next frame does not follow the last one."""
         ...

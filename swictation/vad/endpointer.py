@@ -1,8 +1,8 @@
 """From speech probabilities to decision points. Pure: a function of the samples alone.
 
 The points, counted in samples of silence after the last speech frame: k1 (0.2 s) decode, k2
-(0.3 s) commit what is sure, k3 (the hang-over) commit all and end; the cap; a flush. The worker's
-speed has no part in them, so the same audio always gives the same utterances (docs/adr/0007).
+(0.3 s) commit what is sure, k3 (the hang-over) commit all and end; the cap; a flush. They do
+not depend on the worker's speed, so the same audio always gives the same utterances: docs/adr/0007.
 """
 
 from collections import deque
@@ -33,7 +33,7 @@ _QUIET = to_samples(0.15)
 
 
 class _Open(msgspec.Struct):
-    """The utterance that is going on."""
+    """The open utterance."""
 
     number: int
     first_sample: int
@@ -63,7 +63,7 @@ class Endpointer:
         self._onset_frames = 0
         self._next_number = first_number
         self._free_from = first_sample
-        """All before this sample is another dictation's, or of an utterance that has ended."""
+        """Everything before this sample belongs to another dictation, or to an ended utterance."""
         self._heard_to = first_sample
 
     @property
@@ -77,7 +77,7 @@ class Endpointer:
         return self._open is not None or self._onset_frames > 0
 
     def feed(self, frame: Frame, probability: float) -> list[Point]:
-        """The points that `frame` brings; frames come in order and without gaps while busy."""
+        """The points that `frame` adds; frames come in order and without gaps while busy."""
         self._recent.append(frame.samples)
         self._heard_to = frame.end_sample
         if self._open is None:
@@ -87,7 +87,7 @@ class Endpointer:
         return self._on_silence(self._open, frame)
 
     def flush(self, end_sample: int) -> list[Point]:
-        """End of the stream or a stop: what is open ends here, its tail decoded."""
+        """End of the stream, or a stop: the open utterance ends here, its tail decoded."""
         self._onset_frames = 0
         if self._open is None:
             return []
@@ -166,5 +166,5 @@ class Endpointer:
 
 
 def _whole_frames(seconds: float) -> int:
-    """The nearest whole number of frames, in samples: silence cannot be told more exactly."""
+    """The nearest whole number of frames, in samples: silence has no finer resolution."""
     return round(to_samples(seconds) / FRAME_SAMPLES) * FRAME_SAMPLES

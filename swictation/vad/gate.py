@@ -1,6 +1,6 @@
 """The energy gate: while nothing rises above the room, the detector sleeps.
 
-A frame's energy costs about a hundredth of what the detector costs, so silence is nearly free.
+A frame's energy costs about a hundredth of the detector's work, so silence is nearly free.
 """
 
 from collections import deque

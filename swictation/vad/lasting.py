@@ -1,7 +1,7 @@
-"""A detector that outlives its failures: it is made anew until it works, and no frame is lost.
+"""A detector that survives failures: it is created again until it works, and no frame is lost.
 
-The frame on which it failed is simply judged later. So whatever the stream knows, an utterance
-that is open included, goes on as if nothing had been.
+The frame on which it failed is simply judged later. So all state of the stream, an open utterance
+included, continues as if nothing had happened.
 """
 
 import logging
@@ -15,34 +15,34 @@ from swictation.types import FRAME_SAMPLES, Samples
 from swictation.vad.detector import WARM_FRAMES, Detector
 
 _DELAYS_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-"""Before each further attempt; then always the last."""
+"""Pauses before further attempts; the last one repeats."""
 _MOST_SKIPPED = 3
-"""Frames in a row that may be at fault; with more it is the detector after all."""
+"""Frames in a row that may be at fault; if there are more, it is the detector."""
 
 _log = logging.getLogger(__name__)
 
 
 class Abandoned(Exception):
-    """Nobody waits for the frame any more."""
+    """Nobody waits for the frame's result any more."""
 
 
 class Setbacks(Protocol):
-    """Who is told how it fares. Called on the speech thread."""
+    """Is told about failures and recovery. Called on the speech thread."""
 
     def failing(self, reason: str) -> None:
-        """It does not work, for now; told once."""
+        """It does not work for now; called once."""
         ...
 
     def wait(self, seconds: float) -> bool:
-        """Let time pass before the next attempt; False: there is to be none."""
+        """Wait before the next attempt; False: make none."""
         ...
 
     def recovered(self) -> None:
-        """It works again; told once."""
+        """It works again; called once."""
         ...
 
     def skipped(self, reason: str) -> None:
-        """One frame cannot be judged by a detector that works: it is taken for silence."""
+        """A working detector cannot judge one frame: it counts as silence."""
         ...
 
 
@@ -59,7 +59,7 @@ class LastingDetector:
         self._skipped = 0
 
     def probability(self, samples: Samples) -> float:
-        """See `Detector.probability`; takes as long as it takes.
+        """See `Detector.probability`; it may take any time.
 
         Raises:
             Abandoned: `Setbacks.wait` said so.
@@ -88,7 +88,7 @@ class LastingDetector:
             self._detector = None
 
     def _judge_again(self, samples: Samples) -> float | None:
-        """By a fresh one that works; None: the fault is the frame's."""
+        """Judge with a new detector that works; None: the frame is at fault."""
         while True:
             detector = self._renew()
             try:
@@ -105,7 +105,7 @@ class LastingDetector:
                 return found
 
     def _renew(self) -> Detector:
-        """A fresh one that knows what was heard last; waits until there is one that works."""
+        """A new one that has heard the last sound; waits until one works."""
         while True:
             try:
                 self._detector = self._made()
@@ -115,7 +115,7 @@ class LastingDetector:
                 return self._detector
 
     def _made(self) -> Detector:
-        """What cannot be heard again is not heard again: then the next attempt has less to do."""
+        """Make one and let it hear the recent sound; after a failure the next one hears none."""
         fresh = self._make()
         fresh.probability(np.zeros(FRAME_SAMPLES, np.int16))
         fresh.reset()

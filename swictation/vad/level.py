@@ -1,7 +1,7 @@
 """A level normaliser before the detector: very quiet speakers are raised, others left alone.
 
-Silero hears little below -50 dBFS, and whispers better soft than loud: so only what stays below
-a low target is raised, and no frame that is loud enough is touched (tests/bench/level.py).
+Silero hears little below -50 dBFS, and hears whispers better soft than loud. So only sound below a
+low target is raised, and no frame that is loud enough is changed (tests/bench/level.py).
 """
 
 import numpy as np
@@ -16,8 +16,8 @@ _FULL_SCALE = 32767
 class LevelNormaliser:
     """A gain for one stream of frames; a function of its samples alone.
 
-    It holds the loudest recent level: at once down when somebody is louder, slowly up as the held
-    level decays. At first it does nothing.
+    It holds the loudest recent level. The gain drops at once when somebody is louder, and rises
+    slowly as the held level decays. At first it does nothing.
     """
 
     def __init__(

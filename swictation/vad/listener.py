@@ -1,4 +1,4 @@
-"""Gate, normaliser, detector and endpointer as one: frames in, decision points out."""
+"""Gate, normaliser, detector and endpointer together: frames in, decision points out."""
 
 from collections import deque
 
@@ -27,7 +27,7 @@ class Listener:
         self._normaliser = normaliser
         self._unheard: deque[tuple[Frame, Samples]] = deque(maxlen=_WARM_FRAMES)
         self.last_probability = 0.0
-        """Of the last frame that the detector heard; 0 while the gate is shut."""
+        """For the last frame that the detector heard; 0 while the gate is closed."""
 
     @property
     def next_utterance(self) -> int:
@@ -35,7 +35,7 @@ class Listener:
         return self._endpointer.next_number
 
     def feed(self, frame: Frame) -> list[Point]:
-        """The points that the next frame brings."""
+        """The points that the next frame adds."""
         is_open = self._gate is None or self._gate.is_open(frame.samples)
         levelled = self._normaliser.apply(frame.samples) if self._normaliser else frame.samples
         if not is_open and not self._endpointer.is_busy:

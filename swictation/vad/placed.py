@@ -1,8 +1,8 @@
-"""Where the detector computes: in the daemon, or as a copy in a worker; moved at a frame's edge.
+"""Where the detector runs: in the daemon, or as a copy in a worker; moved between frames.
 
-The daemon's own detector is always there. Whoever takes over first hears the last two
-seconds again, so that it knows what the other knew, and no frame is lost or judged twice. A copy
-in a worker is given time for that: for some frames it hears along while another judges.
+The daemon's own detector is always there. A detector that takes over first hears the last two
+seconds again, so that it has the same state, and no frame is lost or judged twice. A copy in a
+worker gets time for that: for some frames it only listens while another one judges.
 """
 
 from collections import deque
@@ -20,10 +20,10 @@ AHEAD_FRAMES = 8
 
 
 class Switch:
-    """Which detector is wished for, and which is used. One for the daemon's life.
+    """Which detector is wanted, and which is used. One for the daemon's life.
 
-    The run loop wishes; the speech thread looks before each frame and tells what came of it.
-    What is told is posted under the lock, so that it arrives in the order in which it happened.
+    The run loop sets the wish; the speech thread checks it before each frame and reports the
+    result. Reports are posted under the lock, so they arrive in the order of what happened.
     """
 
     def __init__(self, post: Callable[[Event], None]) -> None:
@@ -41,8 +41,8 @@ class Switch:
     def use(self, remote: RemoteDetector | None, reason: str) -> None:
         """Judge frames there as soon as it is warm; None: in the daemon. Returns at once.
 
-        A remote is left at once, or after the frame that is being judged: where the microphone
-        is closed no frame would come to tell of it.
+        A remote is left at once, or after the frame that is being judged: if the microphone is
+        closed, no frame comes that would show it.
         """
         with self._alone:
             self._wish = (remote, reason)
@@ -50,7 +50,7 @@ class Switch:
                 self._move(None)
 
     def begin(self) -> RemoteDetector | None:
-        """What is to judge the next frame, once it is warm; `took` ends it. Speech thread."""
+        """The detector for the next frame, once it is warm; `took` ends it. Speech thread."""
         with self._alone:
             self._is_judging = True
             return self._wish[0]
@@ -62,15 +62,15 @@ class Switch:
             self._move(remote if self._wish[0] else None)
 
     def _move(self, remote: RemoteDetector | None) -> None:
-        """Told where it changes the seat. The lock is held."""
+        """Report it if it is another device. The lock is held."""
         before, self._used = self.seat, remote
         if self.seat != before:
             self._post(DetectorMoved(self.seat, self._wish[1], is_fault=False))
 
     def failed(self, remote: RemoteDetector, why: str) -> None:
-        """It did not judge a frame: it is not asked again until that is wished for anew.
+        """It did not judge a frame: do not ask it again until it is wanted again.
 
-        No fault of its own if it was about to be left anyway. Speech thread.
+        It does not count as a failure if it was about to be left anyway. Speech thread.
         """
         with self._alone:
             is_fault = self._wish[0] is remote
@@ -89,13 +89,13 @@ class PlacedDetector:
         self._switch = switch
         self._used: RemoteDetector | None = None
         self._next: RemoteDetector | None = None
-        """Who hears along, to take over in `_ahead` frames."""
+        """The detector that only listens, and takes over in `_ahead` frames."""
         self._ahead = 0
         self._recent: deque[Samples] = deque(maxlen=WARM_FRAMES)
         """What was heard last: the journal's samples, but levelled, so they are kept here."""
 
     def probability(self, samples: Samples) -> float:
-        """See `Detector.probability`. What a remote cannot judge the own one does, at once."""
+        """See `Detector.probability`. If a remote cannot judge, our own does, at once."""
         try:
             found = self._ask_remote(samples)
             if found is None:
@@ -112,7 +112,7 @@ class PlacedDetector:
         (self._used or self._own).reset()
 
     def _ask_remote(self, samples: Samples) -> float | None:
-        """None: it is not to judge this one, or could not."""
+        """None: it should not judge this frame, or could not."""
         remote = self._switch.begin()
         if remote is None:
             self._next = None

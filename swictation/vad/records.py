@@ -1,7 +1,7 @@
 """Frames and their answers as records of fixed size, one a packet (SOCK_SEQPACKET).
 
 Request: a number, whether to forget what was heard before, FRAME_SAMPLES int16. Answer: the same
-number, a float32. Little endian. Daemon and worker are of one version, so neither carries one.
+number, a float32. Little endian. Daemon and worker have the same version, so it is not sent.
 """
 
 import struct
@@ -35,7 +35,7 @@ def answer(number: int, probability: float) -> bytes:
 
 
 def read_answer(packet: bytes) -> tuple[int, float]:
-    """Number and probability, whatever they are. Raises ValueError: it is no answer."""
+    """Number and probability, not checked. Raises ValueError: it is no answer."""
     if len(packet) != _ANSWER.size:
         raise ValueError(f"an answer of {len(packet)} bytes")
     return _ANSWER.unpack(packet)

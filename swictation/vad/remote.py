@@ -1,4 +1,4 @@
-"""A detector that computes in the worker: frames go out, probabilities come back."""
+"""A detector that runs in the worker: frames go out, probabilities come back."""
 
 import contextlib
 import socket
@@ -11,13 +11,13 @@ from swictation.types import Samples
 from swictation.vad import records
 
 DEADLINE_S = 0.064
-"""Two frames: whoever needs longer falls behind the speaker, or will soon."""
+"""Two frames: a detector that needs longer falls behind the speaker, or will soon."""
 
 
 class RemoteDetector:
     """The daemon's end of a worker's detector.
 
-    Frames come from the speech thread alone. The run loop closes it, at any moment.
+    Frames come from the speech thread only. The run loop may close it at any moment.
     """
 
     def __init__(self, sock: socket.socket, deadline_s: float = DEADLINE_S) -> None:
@@ -33,7 +33,7 @@ class RemoteDetector:
 
         Raises:
             DetectorError: the answer is late or nonsense, or the worker is gone. It may be asked
-                again: answers that come after all are known by their numbers and skipped.
+                again: late answers are recognised by their numbers and skipped.
         """
         with self._reporting():
             until_s = time.monotonic() + self.deadline_s
@@ -56,15 +56,15 @@ class RemoteDetector:
         self._forgets = True
 
     def close(self) -> None:
-        """Let go of the worker. Who waits for an answer is woken with a DetectorError."""
+        """Close the connection. A waiting call gets a DetectorError."""
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
-        with self._in_use:  # a descriptor in use must not be closed: its number may be given anew
+        with self._in_use:  # a descriptor in use must not be closed: its number may be reused
             self._sock.close()
 
     @contextlib.contextmanager
     def _reporting(self) -> Generator[None]:
-        """Alone with the socket; its errors are told as ours."""
+        """Exclusive use of the socket; its errors become DetectorErrors."""
         with self._in_use:
             try:
                 yield

@@ -12,7 +12,7 @@ _FULL_SCALE = 32768.0
 
 
 class SileroCpu:
-    """Silero v6. Not thread-safe: one stream, one thread, which also makes it."""
+    """Silero v6. Not thread-safe: one stream, one thread, which also creates it."""
 
     def __init__(self) -> None:
         _stay_on_this_thread()
@@ -28,10 +28,10 @@ class SileroCpu:
 
 
 def _stay_on_this_thread() -> None:
-    """Have ggml compute on one thread: its four wake each other 160 times for each frame.
+    """Make ggml use one thread: its four threads wake each other 160 times for each frame.
 
-    It asks OpenMP for four whatever the environment says; no parallel regions is what OpenMP may
-    be told instead. A build of ggml without OpenMP has none of that.
+    It asks OpenMP for four whatever the environment says, but OpenMP can be set to have no
+    parallel regions. A build of ggml without OpenMP does not need this.
     """
     with suppress(AttributeError):
         ctypes.PyDLL(_extension.__file__).omp_set_max_active_levels(0)

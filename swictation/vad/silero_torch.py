@@ -1,8 +1,8 @@
-"""Silero VAD by torch, for a worker that holds a card: the JIT file of the package silero-vad.
+"""Silero VAD with torch, for a worker on a GPU: the JIT file of the package silero-vad.
 
-Worker only. `import silero_vad` is not done: it calls `torch.set_num_threads(1)`, which counts for
-the whole process and so for the engine. No setting of torch's is changed here: inference mode and
-the stream hold for the calling thread, and end with each frame.
+Worker only. `silero_vad` is not imported: it calls `torch.set_num_threads(1)`, which affects the
+whole process and so the engine. No setting of torch is changed here: inference mode and the stream
+apply to the calling thread, and end with each frame.
 """
 
 import contextlib
@@ -23,14 +23,14 @@ _FILE = "silero_vad/data/silero_vad.jit"
 _FULL_SCALE = np.float32(32768.0)
 _MIRRORED = 64
 _WARM_UP_FRAMES = 8
-"""The JIT watches the first ones and compiles then: half a second that no frame may wait for."""
+"""The JIT profiles the first ones and then compiles: half a second that no frame may wait."""
 
 
 def load(device: str, model_path: str) -> "SileroTorch":
     """Load it onto `device`, "cpu" or "cuda"; `model_path`, the engine's model, is not needed.
 
     Raises:
-        DetectorError: the package silero-vad is not installed, or not whole.
+        DetectorError: the package silero-vad is not installed, or not complete.
     """
     del model_path
     detector = SileroTorch(_jit_file(), device)
@@ -53,9 +53,9 @@ def _jit_file() -> Path:
 
 
 def _read(jit_file: Path) -> Any:  # noqa: ANN401
-    """The network for 16 kHz; the file has one for 8 kHz beside it."""
+    """The network for 16 kHz; the file also has one for 8 kHz."""
     with warnings.catch_warnings():
-        # torch would have every model exported anew; this file is as its authors made it.
+        # torch asks for every model to be exported again; this file is as its authors made it.
         warnings.simplefilter("ignore", DeprecationWarning)
         both = _torch.jit.load(str(jit_file), map_location="cpu")
     return both.eval()._model
@@ -64,9 +64,9 @@ def _read(jit_file: Path) -> Any:  # noqa: ANN401
 class SileroTorch:
     """Silero v6. Not thread-safe: one stream of sound, one thread.
 
-    It hears what the daemon's detector hears, for the two take turns: that one puts 64 samples of
-    the frame, mirrored, before it, where Silero's authors put the end of the frame before. Heard
-    as they do, one decision in 500 would be another (docs/vram.md).
+    It gets the same input as the daemon's detector, because the two take turns: 64 samples of the
+    frame, mirrored, come before it, while Silero's authors use the end of the previous frame.
+    With their way, one decision in 500 would differ (docs/vram-tests.md).
 
     On a card it computes in a stream of its own with high priority, so that a frame waits neither
     for the engine's kernels nor in their queue; reading the result waits for that stream alone.
@@ -76,9 +76,9 @@ class SileroTorch:
         self._net: Any = _read(jit_file).to(device)
         is_card = _torch.device(device).type == "cuda"
         self._stream: Any = _torch.cuda.Stream(device, priority=-1) if is_card else None
-        if self._stream:  # the weights were copied in the stream that everybody uses
+        if self._stream:  # the weights were copied in the default stream
             self._stream.wait_stream(_torch.cuda.current_stream(device))
-        # Pinned once: other memory would be copied with a wait for more than this stream.
+        # Pinned once: a copy of other memory would wait for more than this stream.
         self._heard: Any = _torch.zeros(1, _MIRRORED + FRAME_SAMPLES, pin_memory=is_card)
         self._samples = self._heard.numpy()[0]
         self._device = device
@@ -96,7 +96,7 @@ class SileroTorch:
 
     def reset(self) -> None:
         """See `Detector.reset`."""
-        self._state: Any = _torch.zeros(0)  # the network's own word for: nothing yet
+        self._state: Any = _torch.zeros(0)  # the network's value for: nothing yet
 
     def _in_own_stream(self) -> contextlib.AbstractContextManager[None]:
         return _torch.cuda.stream(self._stream) if self._stream else contextlib.nullcontext()

@@ -5,6 +5,7 @@ Only what stands between the two marks of a section is replaced; the words aroun
 
 import json
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +59,12 @@ def _goals(figures: Figures) -> list[str]:
 def _machine(figures: Figures) -> list[str]:
     seen = [own["machine"] for by_name in figures.values() for own in by_name.values()]
     one, loads = seen[0], [machine["load_average"] for machine in seen]
-    return [
+    line = (
         f"{one['cpu']}, {one['cores']} cores; Python {one['python']}, "
         f"faster-whisper {one['faster_whisper']}, CTranslate2 {one['ctranslate2']}; "
         f"load average {min(loads)} to {max(loads)}; {max(m['date'] for m in seen)}."
-    ]
+    )
+    return textwrap.wrap(line, 100)
 
 
 def _cost(figures: Figures) -> list[str]:

@@ -1,4 +1,4 @@
-"""Runs every cell, prints the table, and writes it into docs/vram.md."""
+"""Runs every cell, prints the table, and writes it into docs/vram-tests.md."""
 
 import asyncio
 import os
@@ -6,6 +6,7 @@ import re
 import resource
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from faults.cell import Result, run_cell
 from faults.plan import CELLS, FAULTS, MOMENTS, Cell
 
 _TESTS = Path(__file__).parents[1]
-_DOCS = _TESTS.parent / "docs" / "vram.md"
+_DOCS = _TESTS.parent / "docs" / "vram-tests.md"
 _BEGIN, _END = "<!-- fault matrix: make fault-matrix -->", "<!-- end of the fault matrix -->"
 
 
@@ -61,13 +62,12 @@ def _table(results: dict[Cell, Result]) -> str:
     whole = sum(result.is_whole for result in results.values())
     lost = sum(result.outcome.lost_samples for result in results.values())
     times_s = [result.resumed_s for result in results.values() if result.resumed_s is not None]
-    rows += [
-        "",
+    summary = (
         f"{whole} of {len(results)} cells whole: {lost} samples lost, no word doubled or out of"
         f" order. From the fault to the next words: median {np.median(times_s):.2f} s, at most"
-        f" {max(times_s):.2f} s. All of it took {_cpu_s():.0f} s of CPU.",
-    ]
-    return "\n".join(rows)
+        f" {max(times_s):.2f} s. All of it took {_cpu_s():.0f} s of CPU."
+    )
+    return "\n".join([*rows, "", *textwrap.wrap(summary, 100)])
 
 
 def _cpu_s() -> float:

@@ -94,6 +94,6 @@ def figures(pytestconfig):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    """For the table in docs/vram.md."""
+    """For the tables in docs/vram-tests.md."""
     for name, figure in config.stash.get(_FIGURES, {}).items():
         terminalreporter.write_line(f"| {name} | {figure} |")

@@ -1,7 +1,7 @@
 """How much of what the compositor sent is still unread in its clients' sockets: sock_diag(7).
 
-No protocol tells whether a window reads its events. The kernel does, for all to see: a stopped or
-busy window is one whose socket does not drain. Kernels without CONFIG_UNIX_DIAG do not tell.
+No protocol reports whether a window reads its events. The kernel does, to everybody: the socket of
+a stopped or busy window does not drain. Kernels without CONFIG_UNIX_DIAG do not report it.
 """
 
 import contextlib
@@ -15,21 +15,21 @@ from collections.abc import Callable
 from swictation.inject.wayland.connection import IN_TEXT_S, Connection
 
 LARGEST = 48 * 1024
-"""Of one client's unread memory, with more to come from others than us."""
+"""Of one client's unread memory; other senders than us may add to it."""
 LARGEST_PIECE = 9 * 1024
 """Of one client's memory, for one word."""
 BETWEEN_LOOKS = 4
-"""So many pieces go out at most before it is looked where they lie."""
+"""At most so many pieces are sent before checking which socket has them."""
 BLIND_PIECES = 40
-"""So many pieces of a text go out where the kernel does not tell what is read."""
+"""So many pieces of a text are sent if the kernel does not report what is read."""
 TAKES_S = 2.0
 """A window that has not read its events for so long is busy."""
 LONGEST_S = 5.0
-"""And so is one that reads them, but is not done after so long."""
+"""And so is one that reads them but has not finished after so long."""
 POLL_S = 0.01
 
 Unread = dict[int, int]
-"""Bytes of memory that what one client has not read takes up, by the socket's inode."""
+"""Bytes of memory that one client's unread events take, by the socket's inode."""
 
 _SOCK_DIAG = 4
 _DIAG_BY_FAMILY = 20
@@ -50,7 +50,7 @@ class Backlog:
         self._peers: dict[int, int] = {}
 
     def unread(self) -> Unread | None:
-        """All clients, those that have read everything with 0; None if it cannot be had now."""
+        """All clients, those that have read everything with 0; None if it is unknown now."""
         try:
             with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as link:
                 link.settimeout(_ANSWER_S)
@@ -61,7 +61,7 @@ class Backlog:
         return found
 
     def owners(self, sockets: set[int]) -> frozenset[int]:
-        """The processes at the other end of `sockets`, by what the last look has shown."""
+        """The processes at the other end of `sockets`, according to the last look."""
         wanted = {f"socket:[{self._peers[one]}]" for one in sockets if one in self._peers}
         return holders(wanted)
 
@@ -90,9 +90,9 @@ class Backlog:
 
 
 class Pace:
-    """Keeps what a window may have unread within what the compositor bears. For one text.
+    """Limits what a window has unread to what the compositor tolerates. For one text.
 
-    A client whose socket is full is thrown out: 208 KiB, of which each piece takes at least 2.
+    A client whose socket is full is disconnected: 208 KiB, of which each piece takes at least 2.
     """
 
     def __init__(self, connection: Connection, backlog: Backlog) -> None:
@@ -103,7 +103,7 @@ class Pace:
         self._left = BLIND_PIECES
         self._room = self._unseen = 0
         self._watched: set[int] = set()
-        """The sockets in which a piece was seen: the window's, hardly ever another one as well."""
+        """The sockets in which a piece was seen: the window's, and rarely another one as well."""
         self.has_lost_one = False
         """Whether a client that may have had a piece unread has left."""
 
@@ -131,9 +131,9 @@ class Pace:
             self.see()
 
     def see(self) -> None:
-        """See where the last pieces lie; after the very last one, too. Raises WireError.
+        """See which socket has the last pieces; also after the very last one. Raises WireError.
 
-        Only the window with the focus gets them. What all get is sent `aside`.
+        Only the window with the focus gets them. What all clients get is sent `aside`.
         """
         if not self._unseen:
             return
@@ -149,7 +149,7 @@ class Pace:
         self._room = min(BETWEEN_LOOKS, max(0, LARGEST - largest) // LARGEST_PIECE)
 
     def aside(self, send: Callable[[], None]) -> None:
-        """Have sent what all clients get, a keymap, so that it counts as no piece: WireError."""
+        """Send what all clients get, a keymap, without counting it as a piece. Raises WireError."""
         self.see()
         send()
         self._connection.barrier(IN_TEXT_S)
@@ -158,7 +158,7 @@ class Pace:
         self._room = 0
 
     def wait_read(self) -> bool:
-        """Wait a little until all that was sent is read; True also where that is not known."""
+        """Wait a little until all that was sent is read; True also if that is not known."""
         return self._shrinks_to(0, self._unread_pieces)
 
     def is_read(self) -> bool:
@@ -167,14 +167,14 @@ class Pace:
         return all(unread.get(one) == 0 for one in self._watched)
 
     def is_gone(self) -> bool:
-        """Whether it never will be: who had it unread has left."""
+        """Whether it never will be: the client that had it unread has left."""
         unread = self._backlog.unread()
         if unread is None or self._watched.issubset(unread):
             return False
         return not any(unread.get(one) for one in self._watched)
 
     def is_surely_unread(self) -> bool:
-        """Whether something lies unread, or did as its reader left, and it is certain where."""
+        """Whether something is unread, or was when its reader left, and it is certain where."""
         return len(self._watched) == 1 and not self.is_read()
 
     def _look(self) -> Unread:
@@ -191,7 +191,7 @@ class Pace:
         return {one: size for one, size in self._look().items() if one in self._watched}
 
     def _shrinks_to(self, size: int, unread: Callable[[], Unread]) -> bool:
-        """Wait until nobody has more than that unread; as long as it gets less, within limits."""
+        """Wait until no client has more than that unread; while it decreases, within limits."""
         least, since_s = math.inf, (began_s := time.monotonic())
         while (largest := max(unread().values(), default=0)) > size:
             now_s = time.monotonic()
@@ -210,7 +210,7 @@ def grown(before: Unread | None, now: Unread | None) -> Unread:
 
 
 def holders(wanted: set[str]) -> frozenset[int]:
-    """The processes, but this one, that have one of the files open: "pipe:[7]", "socket:[8]"."""
+    """The other processes that have one of the files open: "pipe:[7]", "socket:[8]"."""
     return frozenset(pid for pid in _processes() if wanted and _has_open(pid, wanted))
 
 

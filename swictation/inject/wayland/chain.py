@@ -8,38 +8,38 @@ Method = Literal["commit", "paste", "type"]
 METHODS: tuple[Method, ...] = ("commit", "paste", "type")
 
 _CHROMIUM = "brave chrom codium cursor discord edge electron obsidian opera slack teams vivaldi"
-"""Parts of the names of what is built on Chromium; and there is Visual Studio Code, `code`."""
+"""Parts of the names of programs built on Chromium. Another one is Visual Studio Code, `code`."""
 
 
 class Situation(msgspec.Struct, frozen=True, gc=False):
     """What is known before anything is sent."""
 
     field: Literal["answers", "mute", "secret", "none", "taken", "unsupported"]
-    """What has the focus, as the input method sees it. A field "answers" when it tells what stands
-    in it; "taken": another input method owns the seat."""
+    """What has the focus, as the input method sees it. A field "answers" if it reports its content;
+    "taken": another input method owns the seat."""
     terminal: bool
     """Whether the window with the focus is a terminal."""
     window: bool | None
-    """Whether a window has the focus; None where the compositor does not tell."""
+    """Whether a window has the focus; None if the compositor does not say."""
     clipboard: bool
     """Whether it may be used now."""
     keyboard: bool
 
 
 class Plan(msgspec.Struct, frozen=True, gc=False):
-    """Methods to try until one has not refused; with none of them, why."""
+    """Methods to try until one does not refuse; if there are none, why."""
 
     methods: tuple[Method, ...]
     reason: str = ""
     is_blind: bool = False
-    """Whether keys are all that is left for a window that tells nothing and is no terminal."""
+    """Whether only keys are left for a window that reports nothing and is no terminal."""
 
 
 def plan(situation: Situation, allowed: tuple[Method, ...] = METHODS) -> Plan:
-    """What to try. A later method is tried only if the earlier surely sent nothing.
+    """Choose what to try. A later method is tried only if the earlier ones surely sent nothing.
 
-    A terminal gets no paste key: a late one would run a line of somebody else's clipboard. Nor a
-    commit that it does not confirm: foot drops 1 in 10, what comes as it redraws.
+    A terminal gets no paste key: a late one would run a line of somebody else's clipboard. It
+    gets no commit that it does not confirm either: foot drops 1 in 10, those during a redraw.
     """
     if situation.field == "secret":
         return Plan((), "a password field has the focus")

@@ -1,4 +1,4 @@
-"""One thread owns the connection to the compositor for life; others hand it calls.
+"""One thread owns the connection to the compositor for life; others pass it calls.
 
 A call runs on the thread from its first line to its last, one at a time, in order. While it waits
 it keeps the events going, so that readers of the clipboard are served meanwhile. Every wait has a
@@ -26,7 +26,7 @@ T = TypeVar("T")
 SYNC_S = 2.0
 """A compositor that has not answered for so long hangs."""
 IN_TEXT_S = 10.0
-"""In the middle of a text, where giving up would leave its fate open."""
+"""In the middle of a text: giving up would leave open whether it arrived."""
 QUEUE_CALLS = 16
 
 
@@ -62,9 +62,9 @@ class Connection:
         self._unsent = False
         self._door = threading.Lock()
         self.lost = ""
-        """Why it is of no use any more; "" while it lives. Any thread may read it."""
+        """Why it is no longer usable; "" while it is. Any thread may read it."""
         self.at_end: Callable[[], None] = lambda: None
-        """Called on the thread when it ends, for whatever reason."""
+        """Called on the thread when it ends, for any reason."""
         self.display: Display
         self._thread = threading.Thread(target=self._run, name="wayland", daemon=True)
 
@@ -78,7 +78,7 @@ class Connection:
     async def call(self, function: Callable[[], T], timeout_s: float) -> T:
         """Run `function` on the thread. Raises WireError and what `function` raises.
 
-        HungError means that it did not finish in time; when it had not begun by then, it never
+        HungError means that it did not finish in time. If it had not begun by then, it never
         will, and `HungError.args[0]` is "busy".
         """
         future: Future[T] = Future()
@@ -133,7 +133,7 @@ class Connection:
             raise HungError("the compositor does not answer")
 
     def wait(self, condition: Callable[[], bool], timeout_s: float) -> bool:
-        """Handle events until `condition` holds: False when it does not within `timeout_s`."""
+        """Handle events until `condition` is true: False if it is not within `timeout_s`."""
         deadline_s = time.monotonic() + timeout_s
         while not condition():
             left_s = deadline_s - time.monotonic()
@@ -143,7 +143,7 @@ class Connection:
         return True
 
     def watch(self, fd: int, events: int, ready: Callable[[], None]) -> None:
-        """Call `ready` whenever `fd` is; `unwatch` before closing it."""
+        """Call `ready` whenever `fd` is ready; `unwatch` before closing it."""
         self._selector.register(fd, events, ready)
 
     def unwatch(self, fd: int) -> None:
@@ -156,7 +156,7 @@ class Connection:
         return timer
 
     def bind(self, interface: InterfaceClass) -> Remote | None:
-        """The global of that interface, or None where the compositor has none."""
+        """The global of that interface, or None if the compositor has none."""
         return self.display.bind(interface) if self.display.offers(interface.name) else None
 
     # --- the loop
@@ -188,7 +188,7 @@ class Connection:
                 future.set_exception(error)
                 if not isinstance(error, HungError):
                     raise
-            except Exception as error:  # noqa: BLE001 - it belongs to whoever made the call
+            except Exception as error:  # noqa: BLE001 - it belongs to the caller
                 future.set_exception(error)
 
     def _turn(self, timeout_s: float | None) -> None:

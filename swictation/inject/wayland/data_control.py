@@ -1,8 +1,7 @@
-"""The clipboard, and text through it: ext-data-control-v1 or its elder, wlr-data-control.
+"""The clipboard, and text through it: ext-data-control-v1 or the older wlr-data-control.
 
-What the user had copied is read before and given back after: content that cannot be read means that
-the clipboard is not touched. Text is offered with the hint by which clipboard histories leave
-secrets alone.
+What the user had copied is read before and restored after. If it cannot be read, the clipboard is
+not touched. Text is offered with the hint that makes clipboard histories ignore secrets.
 """
 
 import time
@@ -17,16 +16,16 @@ from swictation.inject.wayland.witness import Readers, readers_of
 
 TEXT_TYPES = ("text/plain;charset=utf-8", "text/plain", "UTF8_STRING", "TEXT", "STRING")
 HINTS = {"x-kde-passwordManagerHint": b"secret"}
-"""Klipper, wl-clipboard's --watch (so cliphist) and others heed it."""
+"""Klipper, wl-clipboard's --watch (so cliphist) and others respect it."""
 
 READ_S = 0.5
-"""The owner of the old content may take so long to hand it out."""
+"""The owner of the old content may take so long to deliver it."""
 LARGEST = 32 * 2**20
-"""Bytes of old content, all types together; more is not kept, so the clipboard not used."""
+"""Bytes of old content, all types together; if there is more, the clipboard is not used."""
 RESTORE_S = 0.5
 """After the last reader: some ask twice."""
 LATEST_S = 3.0
-"""However often somebody reads it: some poll the clipboard all day."""
+"""Even while somebody reads it: some programs poll the clipboard all day."""
 PAUSE_S = 0.1
 """Between a reader's end and other content: GTK3 drops what it has read but not yet handled."""
 
@@ -40,7 +39,7 @@ class Reading:
 
     readers: Readers
     is_ours: bool
-    """Whether they have it because of our key."""
+    """Whether they read because of our key."""
     sender: Sender | None = None
 
 
@@ -53,7 +52,7 @@ class Offered:
     readings: list[Reading] = field(default_factory=list[Reading])
     cancelled: bool = False
     judge: Callable[[Readers], bool] | None = None
-    """Tells whether our key has sent a reader; None as long as there is no key."""
+    """Says whether our key has caused a reading; None while there is no key."""
     on_change: Callable[[], None] | None = None
     """Called when a reading begins or ends, and when it is cancelled."""
     read_s: float = 0.0
@@ -74,7 +73,7 @@ class Clipboard:
         self._types: dict[Remote, list[str]] = {}
         self._selection: Remote | None = None
         self._kept: Content | None = None
-        """What to give back, while a text or itself given back is in the clipboard."""
+        """The content to restore, while a text, or it itself restored, is in the clipboard."""
         self._users: Content | None = None
         """What the user copied last, as far as it could be read."""
         self._offered: Offered | None = None
@@ -88,7 +87,7 @@ class Clipboard:
 
     @classmethod
     def on(cls, connection: Connection, seat: Remote) -> "Clipboard | None":
-        """None where the compositor has no data control."""
+        """None if the compositor has no data control."""
         for interface in DATA_CONTROL_MANAGERS:
             manager = connection.bind(interface)
             if manager is not None:
@@ -106,7 +105,7 @@ class Clipboard:
         offered.on_change = lambda: on_cancelled() if offered.cancelled else None
 
     def lend(self, text: str) -> Offered | None:
-        """Put `text` into the clipboard: None when what is there now could not be kept.
+        """Put `text` into the clipboard: None if its content could not be kept.
 
         What is there is read unless it is ours. Give back with `give_back_later`.
         """
@@ -121,18 +120,18 @@ class Clipboard:
         return offered
 
     def keep(self, text: str) -> bool:
-        """Put `text` into the clipboard to stay; True when it is there."""
+        """Put `text` into the clipboard to stay; True if it is there."""
         self._end_loan()
         if not self._is_ours():
             self._users = self._read()
-        self._kept = _content(text)  # what a later loan gives back
+        self._kept = _content(text)  # what a later loan restores
         self._own(self._kept)
         self._connection.barrier()
         self._tell_settled()
         return self._is_ours()
 
     def give_back_later(self, delay_s: float = RESTORE_S) -> None:
-        """Restore the old content that long after the last reading."""
+        """Restore the old content so long after the last reading."""
         self._latest_s = time.monotonic() + delay_s + LATEST_S
         self._put_off(delay_s)
         if self._offered is not None:
@@ -156,14 +155,14 @@ class Clipboard:
         return self._users, sorted(self._offered.content)
 
     def rescue(self, text: str) -> None:
-        """Restore the old content where another program has taken `text` over to keep it."""
+        """Restore the old content if another program has taken `text` over to keep it."""
         self._connection.barrier()
         now = self._read()
         if self._kept and now and text.encode() in now.values():
             self._own(self._kept)
 
     def when_settled(self, call: Callable[[], None]) -> None:
-        """Call once nothing is lent any more, at once if so."""
+        """Call it when nothing is lent any more, or at once."""
         if self._restore is None:
             call()
         else:
@@ -180,10 +179,10 @@ class Clipboard:
         self._settled.clear()
 
     def _end_loan(self) -> None:
-        """Before other content comes: nothing is to be restored, the last reader may finish."""
+        """Prepare for other content: restore nothing, let the last reader finish."""
         self._cancel_restore()
         if self._offered is not None:
-            self._offered.on_change = None  # a late reader of the text before
+            self._offered.on_change = None  # a late reader of the previous text
             pause_s = self._offered.read_s + PAUSE_S - time.monotonic()
             self._connection.wait(lambda: False, pause_s)
 
@@ -221,7 +220,7 @@ class Clipboard:
         return offered
 
     def _read(self) -> Content | None:
-        """All that the clipboard has now; None when it cannot be had, or is replaced meanwhile."""
+        """All content of the clipboard; None if it cannot be read, or is replaced meanwhile."""
         selection = self._selection
         if selection is None:
             return {}

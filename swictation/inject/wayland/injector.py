@@ -30,9 +30,9 @@ SETTLE_S = 2.0
 TELL_S = 0.5
 """The proofs of a thread that has ended are on their way."""
 DELIVER_S = 10.0
-"""After so long the thread breaks a text off."""
+"""After so long the thread stops a text."""
 STUCK_S = 20.0
-"""A thread that has not done so for so long is stuck."""
+"""A thread that has not stopped it after so long is stuck."""
 
 
 class WaylandInjector:
@@ -60,7 +60,7 @@ class WaylandInjector:
     ) -> "WaylandInjector":
         """Connect to `display`, by default that of the environment.
 
-        Without `methods` it can only `offer`. Raises InjectError, also where the compositor lacks
+        Without `methods` it can only `offer`. Raises InjectError, also if the compositor lacks
         what the methods need.
         """
         connection = Connection(display)
@@ -77,7 +77,7 @@ class WaylandInjector:
 
     @property
     def lost(self) -> str:
-        """Why it is of no use any more, a new one has to be opened; "" while it is."""
+        """Why it is no longer usable and a new one is needed; "" while it is."""
         return self._connection.lost
 
     @property
@@ -124,7 +124,7 @@ class WaylandInjector:
 
     async def withdraw(self) -> None:
         """See `Injector.withdraw`."""
-        with contextlib.suppress(Exception):  # the port never raises; it stays unproven, then
+        with contextlib.suppress(Exception):  # the port never raises; then it stays unproven
             await self._connection.call(self._session.withdraw, OFFER_S)
 
     async def flush(self) -> None:
@@ -143,7 +143,7 @@ class WaylandInjector:
     async def close(self) -> None:
         """Disconnect: the compositor forgets keyboard, input method and clipboard.
 
-        What the user had copied is left to a process that stays until something else is copied.
+        What the user had copied goes to a process that stays until something else is copied.
         """
         await self.flush()
         with contextlib.suppress(Exception):  # the port never raises; then it is lost
@@ -159,7 +159,7 @@ class WaylandInjector:
         reason = "the compositor does not answer"
         if error.args[0] == "busy":
             return Injection("refused", reason=reason)
-        if error.args[0] == "stuck":  # the text is anywhere
+        if error.args[0] == "stuck":  # nobody knows where the text is
             proof = self._proofs.follow(decided(arrived=None))
             return Injection("unproven", sent=len(delivery.text), reason=reason, proof=proof)
         return delivery.broken_off(reason)

@@ -1,8 +1,8 @@
 """Text straight into the focused text field: zwp_input_method_v2.
 
-The only way that knows beforehand whether there is a text field and whether it is a password's, and
-that learns afterwards what the field holds. A seat has one input method; where another (fcitx5, an
-on-screen keyboard) is it already, this one is refused and tries again at the next text.
+The only method that knows in advance whether there is a text field and whether it is for a
+password, and afterwards what the field contains. A seat has one input method. If there is another
+one (fcitx5, an on-screen keyboard), this one is refused and tries again at the next text.
 """
 
 from collections.abc import Callable
@@ -19,22 +19,22 @@ from swictation.inject.wayland.wire import Remote
 PASSWORD, PIN, TERMINAL = 8, 12, 13
 """Content purposes of text-input-v3."""
 ANSWER_S = 2.0
-"""A field that can answer and has not by then is busy."""
+"""A field that can answer but has not by then is busy."""
 MUTE_ANSWER_S = 0.5
-"""For a field that does not tell what stands in it; some of these never answer."""
+"""For a field that does not report its content; some of these never answer."""
 AGREE_S = 0.3
 """From one answer to the next, if there is one; some fields change what they get."""
 SHORT = 1000
-"""Characters. A field that tells less than that before its cursor tells all, or a line."""
+"""Characters. A field that reports fewer before its cursor reports all, or a line."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """The text field that has the focus, as far as it tells."""
+    """The text field that has the focus, as far as it is known."""
 
     purpose: int = 0
     before: str | None = None
-    """What stands before the cursor; None where it does not say."""
+    """The text before the cursor; None if the field does not report it."""
 
     @property
     def is_secret(self) -> bool:
@@ -47,7 +47,7 @@ class Field:
 
 @dataclass
 class Progress:
-    """How far a text came: characters."""
+    """How much of a text was sent, in characters."""
 
     sent: int = 0
     confirmed: int = 0
@@ -67,7 +67,7 @@ class InputMethod:
         """How often a field got the focus or lost it."""
         self._has_talked = False
         self._told_first: str | None = None
-        """What stood in the field as it got the focus."""
+        """The content of the field when it got the focus."""
         self._field: Field | None = None
         self._pending: Field | None = None
         self.taken = False
@@ -76,13 +76,13 @@ class InputMethod:
 
     @classmethod
     def on(cls, connection: Connection, seat: Remote) -> "InputMethod | None":
-        """None where the compositor has no input methods."""
+        """None if the compositor has no input methods."""
         manager = connection.bind(INPUT_METHOD_MANAGER)
         return None if manager is None else cls(connection, manager, seat)
 
     @property
     def field(self) -> Field | None:
-        """The text field with the focus, if there is one that talks to input methods."""
+        """The text field with the focus, if it supports input methods."""
         return None if self.taken else self._field
 
     def retry(self) -> None:
@@ -99,10 +99,10 @@ class InputMethod:
         undisturbed: Callable[[], bool],
         pace: Pace,
     ) -> None:
-        """Give `text` to the field word by word while `undisturbed`; `progress` tells how far.
+        """Give `text` to the field word by word while `undisturbed`; `progress` counts.
 
-        A commit goes to the field that has the focus when the compositor comes to it: one word is
-        the most that can be in the wrong one. Raises WireError; `progress` is right even then.
+        A commit goes to the field that has the focus when the compositor handles it: at most one
+        word can be in the wrong one. Raises WireError; `progress` is right even then.
         """
         stood = self.field.before if self.field else None
         for word in words(text):
@@ -128,10 +128,10 @@ class InputMethod:
         pace.see()
 
     def wait_answer(self, text: str) -> bool | None:
-        """After `text` was given to the field: whether it says that it has it.
+        """After `text` was given to the field: whether the field reports it.
 
-        None when it has not said anything by then; False when it says something else. A field that
-        never tells what it holds (Qt's) says it by answering.
+        None if it has not reported anything by then; False if it reports something else. For a
+        field that never reports its content (Qt's), any answer counts.
         """
         wait = self._connection.wait
         if not wait(self.has_answered, ANSWER_S if self.is_talkative else MUTE_ANSWER_S):
@@ -145,20 +145,20 @@ class InputMethod:
 
     @property
     def is_talkative(self) -> bool:
-        """Whether the field, as it was or is, tells what it holds or has ever answered."""
+        """Whether the field, then or now, reports its content or has ever answered."""
         return self._has_talked or bool(self._field and self._field.before is not None)
 
     @property
     def answers(self) -> int:
-        """How often a field has told its state so far; -1 while there is none."""
+        """How often a field has reported its state so far; -1 while there is none."""
         return -1 if self.field is None else self._serial
 
     def has_answered(self) -> bool:
-        """Whether a field has told its state since the last commit."""
+        """Whether a field has reported its state since the last commit."""
         return self.field is not None and self._serial > self._serial_sent
 
     def _has_field(self) -> bool:
-        """Whether there is one that may be written to; some leave and come back at each commit."""
+        """Whether there is a field to write to; some leave and come back at each commit."""
         self._connection.wait(lambda: self.field is not None, AGREE_S)
         return self.field is not None and not self.field.is_secret
 
@@ -177,17 +177,17 @@ class InputMethod:
         return self._connection.wait(has_come, SAYS_S)
 
     def _has_come(self, text: str, stood: str | None = None) -> bool:
-        """Whether the field says that `text` has come to what `stood` in it, or what it told first.
+        """Whether the field reports `text` added to what `stood` in it, or to its first report.
 
-        For a commit of which it is not clear in which field it went, if in any: the focus moved
-        before the compositor came to it. A field that does not tell (foot) takes it or drops it:
-        better a word too much there than one lost here.
+        For a commit that may have gone to another field or to none: the focus moved before the
+        compositor handled it. A field that reports nothing (foot) may take it or drop it: a word
+        too much there is better than a word lost here.
         """
         before = self._told_first if stood is None else stood
         return self.field is not None and has_come(text, before, self.field.before)
 
     def _holds(self, text: str) -> bool:
-        """Whether the field says that `text` stands before its cursor; it may tell a part only."""
+        """Whether the field reports `text` before its cursor; it may report only a part."""
         if self.field is None or self.field.before is None:
             return self.field is not None
         before = self.field.before
@@ -237,7 +237,7 @@ class InputMethod:
 
 
 def has_come(text: str, stood: str | None, stands: str | None) -> bool:
-    """Whether `text` is the difference between two tellings; of a long text fields tell the end."""
+    """Whether `text` is the difference of two reports; fields report the end of a long text."""
     if stood is None or stands is None:
         return False
     if len(stands) < SHORT:

@@ -1,4 +1,4 @@
-"""What the user had copied, served after the daemon's end. See `swictation.inject.keeper`."""
+"""Serves what the user had copied after the daemon's end. See `swictation.inject.keeper`."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,7 +13,7 @@ _ANSWER_S = 3.0
 def serve(kept: Kept, ready: Callable[[], None], display: str, *types: str) -> None:
     """Own the clipboard of `display`, "" for the environment's, until somebody else copies.
 
-    Returns without `ready` if somebody has already: if what is there has other types than `types`.
+    Returns without `ready` if somebody already has: the content has other types than `types`.
     Raises WireError.
     """
     asyncio.run(_serve(kept, ready, display, list(types)))

@@ -1,11 +1,11 @@
 """A virtual keyboard of our own, there for life: zwp_virtual_keyboard_v1.
 
 Keymap and keys travel in one stream, so a client has always read the keymap that a key was meant
-for. It is created when the daemon starts: on a seat without a keyboard clients listen for keys only
-after one has come. What it typed is never confirmed: the protocol has no way back.
+for. It is created when the daemon starts: on a seat without a keyboard, clients listen for keys
+only after one has come. Typed text is never confirmed: the protocol has no way back.
 
-A word goes out at once: at most 2700 bytes, and the compositor handles all that lies in its socket,
-up to 4096 bytes, before anything else. So no focus moves within a word.
+A word is sent at once: at most 2700 bytes. The compositor handles everything in its socket, up to
+4096 bytes, before anything else. So the focus cannot move within a word.
 """
 
 import hashlib
@@ -35,21 +35,21 @@ class Keyboard:
         self._heard = Heard(seat)
         self._remote = manager.create("create_virtual_keyboard", seat)
         self._ours = b""
-        """What is heard of the keymap that was sent last."""
+        """The observer of the keymap that was sent last."""
         self._layout = Layout()
         self._send(self._layout)
 
     @classmethod
     def on(cls, connection: Connection, seat: Remote) -> "Keyboard | None":
-        """None where the compositor has no virtual keyboards."""
+        """None if the compositor has no virtual keyboards."""
         manager = connection.bind(VIRTUAL_KEYBOARD_MANAGER)
         return None if manager is None else cls(connection, manager, seat)
 
     def come_forward(self) -> None:
-        """Be the seat's keyboard, whichever the user has pressed last. Raises WireError.
+        """Become the seat's keyboard, whichever the user pressed last. Raises WireError.
 
-        All windows get our keymap now rather than with the first key, which only one gets; once
-        more where sway, at a reload, has given this keyboard the user's.
+        All windows get our keymap now rather than with the first key, which only one gets; and
+        again after sway, at a reload, has given this keyboard the user's keymap.
         """
         self._nudge()
         if not self._ours or self._heard.keymap != self._ours:
@@ -59,7 +59,7 @@ class Keyboard:
     def type(
         self, text: str, progress: Progress, undisturbed: Callable[[], bool], pace: Pace
     ) -> None:
-        """Type `text` word by word while `undisturbed`; `progress` tells how far.
+        """Type `text` word by word while `undisturbed`; `progress` counts.
 
         Raises WireError; `progress` is right even then.
         """
@@ -107,7 +107,7 @@ class Keyboard:
             self._modifiers(0)
 
     def _nudge(self) -> None:
-        """Have the seat use this keyboard without a key."""
+        """Make the seat use this keyboard, without a key."""
         self._modifiers(keymap.SHIFT_MODIFIER)
         self._modifiers(0)
         self._connection.barrier(IN_TEXT_S)
@@ -136,7 +136,7 @@ class Keyboard:
 
 
 class Heard:
-    """What keymap a client of the seat hears of, as a digest; b"" while there is none."""
+    """The keymap that clients of the seat receive, as a digest; b"" while there is none."""
 
     def __init__(self, seat: Remote) -> None:
         self.keymap = b""

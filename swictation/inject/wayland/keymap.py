@@ -1,6 +1,6 @@
 """Own keymaps for the virtual keyboard: which key and level has which character. Pure.
 
-Characters lie only on the 47 positions that print on a PC keyboard, four levels each: Chromium
+Characters are only on the 47 printing positions of a PC keyboard, with four levels each: Chromium
 ignores the symbols of other keys. Control, Shift, Level3, v and Insert never move, and ASCII is in
 every keymap, so that a text in one language needs one keymap.
 """
@@ -17,7 +17,7 @@ CONTROL_MODIFIER, SHIFT_MODIFIER = 0x04, 0x01
 
 ASCII = tuple(map(chr, range(0x20, 0x7F)))
 OTHERS = len(POSITIONS) * len(LEVEL_MODIFIERS) - (len(ASCII) - 1)
-"""Places left beside ASCII, whose v has a key of its own."""
+"""Places left beside ASCII; v has a key of its own."""
 
 Stroke = tuple[int, int]
 """Key and modifiers."""
@@ -33,7 +33,7 @@ _PLACES = [(key, modifiers) for modifiers in LEVEL_MODIFIERS for key in POSITION
 
 
 class Layout:
-    """Where each character lies just now; immutable."""
+    """The position of each character; immutable."""
 
     def __init__(self, others: tuple[str, ...] = ()) -> None:
         """`others`: characters beside ASCII, most recently used last; at most OTHERS."""
@@ -48,16 +48,16 @@ class Layout:
         return all(character in self._strokes for character in text)
 
     def stroke(self, character: str) -> Stroke:
-        """Raises KeyError where the layout lacks it."""
+        """Raises KeyError if the layout lacks it."""
         return self._strokes[character]
 
     def with_characters(self, needed: tuple[str, ...]) -> "Layout":
-        """A layout that has `needed` (distinct, not ASCII), and of the rest the latest used."""
+        """A layout with `needed` (distinct, not ASCII), and the most recently used of the rest."""
         rest = tuple(c for c in self.others if c not in needed)
         return Layout((*rest[max(0, len(rest) + len(needed) - OTHERS) :], *needed))
 
     def xkb(self) -> bytes:
-        """The keymap in XKB's text format, with the NUL that the protocol wants."""
+        """The keymap in XKB's text format, with the NUL that the protocol requires."""
         rows: dict[int, list[str]] = {}
         for character, (key, modifiers) in self._strokes.items():
             if key in POSITIONS:
@@ -81,7 +81,7 @@ def keysym(character: str) -> str:
 
 
 def plan(text: str, layout: Layout) -> Iterator[tuple[Layout, str]]:
-    """Cut `text` into pieces that one layout each can type, beginning with `layout`.
+    """Cut `text` into pieces that a single layout can type, beginning with `layout`.
 
     A piece with the layout of the one before needs no new keymap.
     """

@@ -1,7 +1,7 @@
-"""Text through the clipboard: on offer, then the paste key, then kept for it until it is spent.
+"""Text through the clipboard: offered, then the paste key, then kept until the key is spent.
 
-A key in a busy window's queue is bound to no content: it pastes what is there when the window comes
-to it. So while a key is unproven its text stays, nothing else is put under it, and the old content
+A key in a busy window's queue has no content: it pastes what is there when the window handles it.
+So while a key is unproven its text stays, nothing else is put under it, and the old content
 comes back only when the key is proven spent or its window is gone.
 """
 
@@ -23,12 +23,12 @@ from swictation.inject.wayland.wire import WireError
 from swictation.inject.wayland.witness import Key, Watchers
 
 QUIET_S = 0.04
-"""Those that read all new content have done so when nobody has for so long."""
+"""Programs that read all new content have done so if nobody has for so long."""
 QUIET_WITHIN_S = 0.4
 AFTER_EMPTY_S = 2.0
-"""From the reading of a withdrawn text to other content: some look first and then read."""
+"""From the reading of a withdrawn text to other content: some check first and then read."""
 GIVES_UP_S = 30.0
-"""After so long the text is withdrawn, so that it can go elsewhere: the key is unread still."""
+"""After so long the text is withdrawn, so that it can go elsewhere; the key is still unread."""
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Paste:
     """How many readings had begun when the key was pressed."""
     proof: Future[bool | None] = field(default_factory=new_proof)
     is_stray: bool = False
-    """Whether the focus moved as the key was pressed, so that it may be another window's."""
+    """Whether the focus moved when the key was pressed, so that another window may have it."""
     withdrawn_at: int | None = None
     """How many readings had begun when the text was taken back."""
 
@@ -57,12 +57,12 @@ class Paste:
 
     @property
     def is_being_read(self) -> bool:
-        """Whether the window holds a pipe that has not ended: what is in it cannot be had back."""
+        """Whether the window holds an open pipe: what is in it cannot be taken back."""
         return any(r.is_ours and r.sender and not r.sender.is_over for r in self._readings)
 
     @property
     def is_in_the_pipe(self) -> bool:
-        """Whether the window will have the text as long as it lives, even without us."""
+        """Whether the window will get the text if it lives, even without us."""
         readings = self._readings[: self.withdrawn_at]
         written = [r for r in readings if r.is_ours and r.sender and r.sender.is_written]
         return len(written) >= self.needed
@@ -78,13 +78,13 @@ class Paste:
         return self.offered.readings
 
     def take_back(self) -> None:
-        """Who reads from now on gets nothing."""
+        """Withdraw it: later readers get nothing."""
         self.offered.content.clear()
         self.withdrawn_at = len(self.offered.readings)
         self.decide(taken=False)
 
     def decide(self, *, taken: bool) -> None:
-        """Once. Nobody knows what somebody has who is not seen, or whom our end cuts off."""
+        """Decide, once. Unknown for a reader that is not seen, or is cut off by our end."""
         if not self.proof.done():
             asked = self._readings[self.before :]
             is_unseen = any(not r.readers and r.sender and r.sender.is_written for r in asked)
@@ -113,7 +113,7 @@ class Paster:
 
     @property
     def is_free(self) -> bool:
-        """Whether other content may be put into the clipboard: no key of ours may find it."""
+        """Whether other content may be put into the clipboard: no key of ours can find it."""
         return self._paste is None
 
     def paste(self, text: str, window: Window | None, check: Callable[[], None]) -> Paste | str:
@@ -140,16 +140,16 @@ class Paster:
         return self._press(offered, window)
 
     def withdraw(self) -> None:
-        """Nobody can get the text from now on; not while the window is reading it."""
+        """Withdraw the text from everybody; not while the window is reading it."""
         paste = self._paste
         if paste is not None:
             self._connection.wait(lambda: not paste.is_being_read, TAKES_S)
             self._take_back(paste)
 
     def holds(self, window: Window | None) -> bool:
-        """Whether a text waits for `window`, or may; or the key of one that was taken back.
+        """Whether a text, or the key of one that was taken back, waits or may wait for `window`.
 
-        It may be a window that takes no text at all: keys would be lost there without a trace.
+        The window may take no text at all: keys would be lost there without a trace.
         """
         paste = self._paste
         if paste is None or not may_be_same(paste.window, window):
@@ -158,17 +158,17 @@ class Paster:
         return has_key or not paste.proof.done()
 
     def window_closed(self, window: Window) -> None:
-        """A key in its queue went with it."""
+        """Handle the end of a window: a key in its queue is gone too."""
         if self._paste is not None and self._paste.window is window:
             self._end(self._paste, taken=False, delay_s=0.0)
 
     def close(self) -> None:
-        """The connection is about to end, or has: nothing is on offer any more."""
+        """End: the connection is gone or about to be, and nothing is on offer any more."""
         if self._paste is not None:
             self._paste.decide(taken=self._paste.is_in_the_pipe)
 
     def _let_others_read(self, offered: Offered) -> None:
-        """Before there is a key: who reads now does so unasked."""
+        """Note readers before there is a key: they read every new content."""
         began_s = offered.read_s = time.monotonic()
         while not offered.cancelled:
             until_s = min(offered.read_s + QUIET_S, began_s + QUIET_WITHIN_S)
@@ -188,7 +188,7 @@ class Paster:
         self._paste = paste
         moves = self._moves()
         self._keyboard.shortcut(keymap.CONTROL, key=keymap.KEY_V)
-        with contextlib.suppress(WireError):  # the key may be on its way all the same
+        with contextlib.suppress(WireError):  # even so, the key may be on its way
             self._connection.barrier(IN_TEXT_S)
             if self._moves() != moves:
                 self._strayed(paste)
@@ -202,9 +202,9 @@ class Paster:
         return self._toplevels.moves if self._toplevels is not None else 0
 
     def _strayed(self, paste: Paste) -> None:
-        """The key may have gone to another window: nobody has asked for the text, nobody gets it.
+        """Withdraw: the key may have gone to another window. Nobody has asked for the text yet.
 
-        The compositor handles key and barrier at once, so it is known before a window can ask.
+        The compositor handles key and barrier together, so we know before a window can ask.
         """
         assert self._toplevels is not None
         paste.window = self._toplevels.focused

@@ -1,4 +1,4 @@
-"""Bytes through the pipes of a clipboard, without ever waiting for the other end."""
+"""Sends and receives through clipboard pipes, without ever waiting for the other end."""
 
 import contextlib
 import fcntl
@@ -15,14 +15,14 @@ ONE_PAGE = 4096
 class Sender:
     """Feeds `content` into a pipe that a reader gave us, then closes it.
 
-    `drained` tells that the reader took the last byte out, rather than that it fits the pipe: the
-    pipe is made one page small, where "writable" can only mean "empty".
+    `drained` says that the reader has taken the last byte, not just that it fits into the pipe: the
+    pipe is reduced to one page, so "writable" can only mean "empty".
     """
 
     def __init__(
         self, connection: Connection, fd: int, content: bytes, over: Callable[[], None]
     ) -> None:
-        """Takes `fd` over; calls `over` once, when the reader has it all or went away."""
+        """Takes over `fd`; calls `over` once, when the reader has everything or has gone."""
         self._connection = connection
         self._fd = fd
         self._rest = memoryview(content)
@@ -41,7 +41,7 @@ class Sender:
 
     @property
     def is_written(self) -> bool:
-        """Whether the reader has it all or finds it in the pipe."""
+        """Whether the reader has everything or finds it in the pipe."""
         return self.drained or (not self.is_over and not self._rest)
 
     def _writable(self) -> None:
@@ -73,13 +73,13 @@ class Receiver:
         self._connection = connection
         self._limit = limit
         self._fd, self.remote_fd = os.pipe2(os.O_CLOEXEC)
-        """`remote_fd`: to be handed to the other client, then `close_remote`."""
+        """`remote_fd`: give it to the other client, then `close_remote`."""
         os.set_blocking(self._fd, False)
         self._parts: list[bytes] = []
         self._size = 0
         self._wanted = True
         self.content: bytes | None = None
-        """All of it, once complete."""
+        """The content, once complete."""
         self.over = False
         connection.watch(self._fd, selectors.EVENT_READ, self._readable)
 
@@ -105,7 +105,7 @@ class Receiver:
             self._end()
 
     def give_up(self) -> None:
-        """Keep nothing more, but read on: a writer may die of a pipe that nobody reads."""
+        """Keep nothing more, but read on: a writer may die if nobody reads its pipe."""
         if not self.over:
             self._wanted = False
             self._parts.clear()

@@ -1,4 +1,4 @@
-"""The protocols that are spoken here and that pywayland does not bring, as `wire.interfaces` reads.
+"""The protocols used here that pywayland does not include, as `wire.interfaces` reads them.
 
 Names, order and types are those of the protocols' definitions, which are at
 gitlab.freedesktop.org/wlroots: input-method-unstable-v2, virtual-keyboard-unstable-v1,

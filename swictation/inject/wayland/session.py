@@ -36,14 +36,14 @@ from swictation.inject.wayland.wire import WireError
 NOT_TAKEN = "the window has not taken the text yet"
 BLIND = "the window does not tell what it takes, nor the system what it reads"
 CLOSES_S = 0.5
-"""From a client's end to that of its window."""
+"""From the end of a client to that of its window."""
 REST_S = 0.15
 RESTS_WITHIN_S = 1.0
 EARLIER = "the window has not taken an earlier text yet"
 
 
 class ElsewhereError(Exception):
-    """Before anything was sent: the window that the text is meant for has the focus no longer."""
+    """Nothing was sent: the window that the text is meant for no longer has the focus."""
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Delivery:
     """Of an outcome that is unproven."""
 
     def broken_off(self, reason: str) -> Injection:
-        """What to report when it ends here: refused only if nothing can have arrived."""
+        """The result if it ends here: refused only if nothing can have arrived."""
         sent, confirmed = self.progress.sent, self.progress.confirmed
         if sent == 0:
             return Injection("refused", reason=reason)
@@ -69,7 +69,7 @@ class Delivery:
 
 
 class Session:
-    """The input method, keyboard, clipboard and windows of a seat, where they are offered."""
+    """The input method, keyboard, clipboard and windows of a seat, as far as offered."""
 
     def __init__(self, connection: Connection, allowed: tuple[Method, ...]) -> None:
         """Binds all of them. Raises WireError when there is no seat or no answer."""
@@ -164,19 +164,19 @@ class Session:
         return future
 
     def withdraw(self) -> None:
-        """Take back a text that is on offer; what lies in a window's socket cannot be."""
+        """Take back a text that is on offer; one in a window's socket cannot be taken back."""
         if self._paster is not None:
             self._paster.withdraw()
 
     def legacy(self) -> tuple[Content, list[str]] | None:
-        """What the user copied, to be kept after our end; None where a key of ours may paste it."""
+        """What the user copied, to keep after our end; None if a key of ours may paste it."""
         if self.clipboard is None or (self._paster is not None and not self._paster.is_free):
             return None
         self.clipboard.give_back()
         return self.clipboard.legacy()
 
     def close(self) -> None:
-        """The connection ends: whoever waits for a proof has it, nothing is on offer any more."""
+        """End: every waiting proof is decided, and nothing is on offer any more."""
         self._waiting.close()
         if self._paster is not None:
             self._paster.close()
@@ -187,7 +187,7 @@ class Session:
             self._paster.window_closed(window)
 
     def _let_focus_rest(self) -> None:
-        """Qt drops what comes right after the focus. Raises ElsewhereError if that never rests."""
+        """Wait, since Qt drops text right after a focus change. ElsewhereError: it never rests."""
         toplevels, end_s = self.toplevels, time.monotonic() + RESTS_WITHIN_S
         while toplevels and (left_s := toplevels.moved_s + REST_S - time.monotonic()) > 0:
             if time.monotonic() > end_s:
@@ -195,7 +195,7 @@ class Session:
             self._connection.wait(lambda: False, left_s)
 
     def _same_focus(self) -> Callable[[], bool]:
-        """Tells whether the focus has not moved since now: not even away and back."""
+        """A function: whether the focus has not moved since now, not even away and back."""
         toplevels = self.toplevels
         moves = toplevels.moves if toplevels else 0
         return lambda: toplevels is None or toplevels.moves == moves

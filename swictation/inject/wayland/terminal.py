@@ -1,8 +1,8 @@
-"""Whether a terminal has the focus: by its name, and by who wakes up when something is sent to it.
+"""Whether a terminal has the focus: by its name, and by which process wakes up for an event.
 
-A window may call itself as it likes (`foot --app-id=x`), and no protocol tells whose it is. But who
-holds the master of a pseudo-terminal can be seen, and so can who runs as the focused window is told
-something. Where neither can, the name alone decides.
+A window may have any name (`foot --app-id=x`), and no protocol says whose it is. But we can see
+which process holds the master of a pseudo-terminal, and which one runs when the focused window gets
+an event. If neither is visible, the name alone decides.
 """
 
 from contextlib import suppress
@@ -31,20 +31,20 @@ class TerminalSense:
         self._keyboard = keyboard
 
     def has_focus(self, window: Window | None) -> bool:
-        """Whether `window`, which has it, is or may be a terminal. Raises WireError."""
+        """Whether `window`, which has the focus, is or may be a terminal. Raises WireError."""
         if window is not None and is_terminal(window.app):
             return True
         unread = self._backlog.unread() or {}
         holding = {pid for pid in self._backlog.owners(set(unread)) if holds_terminal(pid)}
         if not holding or self._keyboard is None:
             return False
-        self._send(self._keyboard)  # wakes all that have another keyboard's keymap
+        self._send(self._keyboard)  # wakes all clients with another keyboard's keymap
         before = {pid: _turns(pid) for pid in holding}
         late = self._send(self._keyboard)
         return any(pid in late or _turns(pid) != before[pid] for pid in holding)
 
     def _send(self, keyboard: Keyboard) -> frozenset[int]:
-        """Tell the focused window something without effect; who has not read it soon."""
+        """Send the focused window an event without effect; processes that do not read it soon."""
         before = self._backlog.unread()
         keyboard.come_forward()
         for _ in range(int(READS_S / POLL_S)):
@@ -55,7 +55,7 @@ class TerminalSense:
 
 
 def _turns(pid: int) -> int:
-    """How often its threads have come to run."""
+    """How often its threads have been scheduled."""
     turns = 0
     with suppress(OSError):
         for thread in Path(f"/proc/{pid}/task").iterdir():

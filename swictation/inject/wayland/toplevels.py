@@ -40,7 +40,7 @@ class Toplevels:
 
     @classmethod
     def on(cls, connection: Connection) -> "Toplevels | None":
-        """None where the compositor does not tell."""
+        """None if the compositor does not say."""
         manager = connection.bind(TOPLEVEL_MANAGER)
         return None if manager is None else cls(manager)
 
@@ -50,7 +50,7 @@ class Toplevels:
         return next((window for window in self._windows.values() if window.active), None)
 
     def have(self, window: Window | None) -> bool:
-        """Whether it is there still."""
+        """Whether it still exists."""
         return any(one is window for one in self._windows.values())
 
     def _on_toplevel(self, handle: Remote) -> None:

@@ -1,4 +1,4 @@
-"""Texts that lie unread in a window's socket: looked after until it has read them or is gone."""
+"""Watches texts that are unread in a window's socket, until it reads them or is gone."""
 
 import time
 from collections.abc import Callable
@@ -15,14 +15,14 @@ SAYS_S = 1.0
 
 
 def new_proof() -> Future[bool | None]:
-    """One that nobody can cancel: whether a text arrives does not depend on who waits for it."""
+    """A future that nobody can cancel: a text arrives whether or not somebody waits for it."""
     proof: Future[bool | None] = Future()
     proof.set_running_or_notify_cancel()
     return proof
 
 
 def decided(arrived: bool | None) -> Future[bool | None]:
-    """The proof of a text of which is known whether it has arrived, or that nobody can know."""
+    """The decided proof of a text: it has arrived, it has not, or nobody can know."""
     proof = new_proof()
     proof.set_result(arrived)
     return proof
@@ -48,9 +48,9 @@ class Waiting:
     def add(
         self, window: Window | None, has_arrived: Callable[[], bool], pace: Pace
     ) -> Future[bool | None]:
-        """The proof of a text: true once it `has_arrived`, false once who had it unread is gone.
+        """The proof of a text: true once it `has_arrived`, false once its reader is gone.
 
-        The window's end decides as well.
+        The window's end decides it as well.
         """
         text = Unproven(window, has_arrived, pace)
         if not self._texts:
@@ -63,12 +63,12 @@ class Waiting:
         return any(may_be_same(text.window, window) for text in self._texts)
 
     def window_closed(self, window: Window) -> None:
-        """It takes nothing any more."""
+        """Decide its texts: it takes nothing any more."""
         for text in [text for text in self._texts if text.window is window]:
             self._decide(text)
 
     def close(self) -> None:
-        """The connection is about to end, or has: what a window has unread it may still take."""
+        """End without decision: a window may still take what it has unread."""
         for text in list(self._texts):
             if text.has_arrived() or text.pace.is_gone():
                 self._decide(text)
@@ -95,19 +95,19 @@ class Waiting:
 
 
 class Late:
-    """Tells when a field has what was committed, after it did not say so in time."""
+    """Decides about a commit that its field did not confirm in time."""
 
     def __init__(self, pace: Pace, has_answered: Callable[[], bool]) -> None:
-        """`has_answered`: whether it has said anything since now, and has the focus."""
+        """`has_answered`: whether it has reported anything since now, and has the focus."""
         self._pace = pace
         self._has_answered = has_answered
         self._was_waiting = not pace.is_read()
         self._read_s: float | None = None
 
     def has_arrived(self) -> bool:
-        """Whether the field has answered; or read all that lay in its socket, a while ago.
+        """Whether the field has answered, or has read all in its socket a while ago.
 
-        One that loses the focus meanwhile says no more.
+        A field that loses the focus meanwhile no longer answers.
         """
         if not self._pace.is_read():
             return False
@@ -117,5 +117,5 @@ class Late:
 
 
 def may_be_same(one: Window | None, other: Window | None) -> bool:
-    """Whether they are, or may be: a compositor need not tell."""
+    """Whether they are, or may be: a compositor does not have to say."""
     return one is None or other is None or one is other

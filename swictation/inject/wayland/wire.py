@@ -1,7 +1,7 @@
-"""The seam to pywayland: interfaces from a text table, objects with requests and events by name.
+"""The adapter to pywayland: interfaces from a text table, requests and events by name.
 
-pywayland is typed for its own generated modules only, so this file, and no other, talks to it
-with the type checker's strictest rules off.
+pywayland is typed for its own generated modules only. So this file, and no other, uses it with
+the type checker's strictest rules off.
 """
 # pyright: reportPrivateUsage=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
@@ -104,8 +104,8 @@ def _arguments(text: str, known: dict[str, InterfaceClass]) -> Iterable[Argument
 class Remote:
     """An object that lives in the compositor. Used on the connection's thread only.
 
-    It stays until it is ended, whether somebody holds it or not: the collector runs on any thread,
-    and would free it under the hands of the one that handles its events.
+    It stays until it is ended, even if nobody refers to it: the garbage collector runs on any
+    thread, and would free it while another one handles its events.
     """
 
     def __init__(self, proxy: AnyProxy, alive: set["Remote"]) -> None:
@@ -132,7 +132,7 @@ class Remote:
         return Remote(proxy, self._alive)
 
     def on(self, event: str, handler: Callable[..., None]) -> None:
-        """Have `handler` called with the arguments of an event. It must not raise."""
+        """Call `handler` with the arguments of an event. It must not raise."""
         opcode, message = self._find(self._proxy.interface.events, event)
         dispatcher: Any = self._proxy.dispatcher
         for argument in message.arguments:
@@ -143,7 +143,7 @@ class Remote:
         dispatcher[opcode] = lambda _proxy, *arguments: handler(*map(self._wrap, arguments))
 
     def forget(self) -> None:
-        """Free this end without telling the compositor."""
+        """Free this end without a request to the compositor."""
         if not self._proxy.destroyed:
             # Not .destroy(): a generated proxy overrides it with a request.
             self._proxy._destroy()
@@ -163,8 +163,8 @@ class Remote:
 class _NewObject:
     """Stands in for a message whose one argument is a new object.
 
-    pywayland itself takes the display of any registry in the process for it; with two connections,
-    or an old one, the object would be freed with the wrong one.
+    pywayland itself uses the display of any registry in the process; with two connections, or an
+    old one, the object would be freed with the wrong one.
     """
 
     def __init__(self, interface: InterfaceClass, parent: AnyProxy) -> None:
@@ -203,7 +203,7 @@ class Display:
         return self._display.get_fd()
 
     def address(self) -> str:
-        """The path on which the compositor listens, "" where that is none."""
+        """The path on which the compositor listens, "" if it is not a path."""
         with socket.socket(fileno=os.dup(self.fileno())) as link:
             name = link.getpeername()
         return name if isinstance(name, str) else ""
@@ -213,7 +213,7 @@ class Display:
         return interface in self._globals
 
     def bind(self, interface: InterfaceClass) -> Remote:
-        """Bind a global that is offered, at the highest version that both sides know."""
+        """Bind an offered global, at the highest version that both sides support."""
         name, version = self._globals[interface.name]
         return self._bind(interface, name, min(version, interface.version))
 
@@ -234,7 +234,7 @@ class Display:
         return callback
 
     def flush(self) -> bool:
-        """Send what is queued; False when the compositor takes no more just now."""
+        """Send what is queued; False if the compositor takes no more now."""
         if self._display.flush() >= 0:
             return True
         if ffi.errno == errno.EAGAIN:
@@ -242,7 +242,7 @@ class Display:
         raise WireError("the compositor closed the connection")
 
     def read(self) -> None:
-        """Read and handle the events at hand. Raises WireError when the connection broke."""
+        """Read and handle the pending events. Raises WireError if the connection broke."""
         try:
             self._display.dispatch(block=False)
             self._display.read()

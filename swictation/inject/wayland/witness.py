@@ -1,7 +1,7 @@
-"""Who reads the clipboard: the window to which our key went, or one that reads all new content.
+"""Finds out who reads the clipboard: the window that got our key, or a clipboard watcher.
 
-Clipboard managers read whatever is copied, and scripts read it when they like; the protocol names
-no reader. But a reader holds the other end of the pipe, and processes can be seen.
+Clipboard managers read everything that is copied, and scripts read at any time; the protocol names
+no reader. But a reader holds the other end of the pipe, and processes are visible.
 """
 
 import contextlib
@@ -18,13 +18,13 @@ Readers = frozenset[int]
 
 
 def readers_of(fd: int) -> Readers:
-    """Who will get what is written into the pipe `fd`; empty where that cannot be seen."""
+    """The readers of the pipe `fd`; empty if they are not visible."""
     wanted = {f"pipe:[{os.fstat(fd).st_ino}]"}
-    return holders(wanted) or holders(wanted)  # one that hands it to its child slips through once
+    return holders(wanted) or holders(wanted)  # one that passes it to its child is missed once
 
 
 class Watchers:
-    """Those that have read what no key had been pressed for. Their children read for them."""
+    """Processes that have read without a key. Their children read for them."""
 
     def __init__(self) -> None:
         self._seen: set[int] = set()
@@ -32,7 +32,7 @@ class Watchers:
         self._kin: set[tuple[int, str]] = set()
 
     def meet(self, readers: Readers) -> None:
-        """They have read before a key was pressed."""
+        """Note that they have read before a key was pressed."""
         for pid in readers:
             status = _status(pid)
             if status is not None:
@@ -42,17 +42,17 @@ class Watchers:
 
     def have(self, pid: int, status: "_Status") -> bool:
         """Whether a process is one of them, or works for one."""
-        # A window that one of them has opened leads a group of its own.
+        # A window that one of them has opened has a process group of its own.
         is_child = status.parent in self._seen and status.group != pid
         is_sibling = (status.parent, status.name) in self._kin
         return pid in self._seen or pid in self._parents or is_child or is_sibling
 
 
 class Key:
-    """A paste key that was pressed, and who may have it."""
+    """A paste key that was pressed, and the windows that may have it."""
 
     def __init__(self, backlog: Backlog, watchers: Watchers) -> None:
-        """Right before it is sent."""
+        """Call right before it is sent."""
         self._backlog = backlog
         self._watchers = watchers
         self._pressed = int(time.clock_gettime(time.CLOCK_BOOTTIME) * _TICKS_PER_S)
@@ -60,7 +60,7 @@ class Key:
         self._waiting: Unread = {}
 
     def passed_on(self) -> None:
-        """Right after the compositor has sent it to the window: see where it waits."""
+        """Call right after the compositor has sent it to the window: see where it waits."""
         before = self._before or {}
         more = grown(before, self._backlog.unread())
         self._waiting = {one: size - before.get(one, 0) for one, size in more.items()}
@@ -68,7 +68,7 @@ class Key:
     def unread_in(self) -> set[int]:
         """The sockets in which it may still wait.
 
-        It was the last thing in there: it has been read once less is left than it takes.
+        It was the last event there: it is read once less is left than its size.
         """
         now = self._backlog.unread()
         if now is not None:
@@ -79,8 +79,8 @@ class Key:
     def is_answered_by(self, readers: Readers) -> bool:
         """Whether `readers` read because of this key, as far as can be seen.
 
-        While the key lies unread in a window's socket, that window alone can: nobody else has it.
-        Else it is none that read unasked before, and none that is younger than the key.
+        While the key is unread in a window's socket, only that window can: nobody else has it.
+        Otherwise no process that read without a key, and none younger than the key.
         """
         waiting = self.unread_in()
         if waiting:
@@ -95,7 +95,7 @@ class Key:
 
 
 class _Status:
-    """Of a process: its parent, group and name, and its start in ticks since the machine's."""
+    """A process's parent, group and name, and its start in ticks since boot."""
 
     def __init__(self, line: str) -> None:
         name, _, rest = line.partition("(")[2].rpartition(")")

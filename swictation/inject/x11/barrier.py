@@ -1,4 +1,4 @@
-"""Proofs that somebody else has handled everything that was sent before."""
+"""Proofs that another program has handled everything that was sent before."""
 
 from collections import Counter
 from collections.abc import Generator
@@ -38,10 +38,10 @@ class Barrier:
         connection.on_event(self._handle)
 
     def watch(self, toplevel: int) -> None:
-        """Hear its pongs, and at once when it is destroyed, until `unwatch`.
+        """Receive its pongs, and the event of its destruction, until `unwatch`.
 
-        Only while something is under way: the root tells of every window that moves, and an idle
-        daemon shall not wake for that. Most clients send their pong to those who selected
+        Only while something is under way: the root reports every window that moves, and an idle
+        daemon must not wake up for that. Most clients send their pong to those who selected
         SubstructureNotify, Qt to StructureNotify.
         """
         self._watched[toplevel] += 1
@@ -57,7 +57,7 @@ class Barrier:
             self._gone.add(toplevel)
 
     def unwatch(self, toplevel: int) -> None:
-        """Hear it no more, once this was called as often as `watch`."""
+        """End that, once this was called as often as `watch`."""
         self._watched[toplevel] -= 1
         if self._watched[toplevel] > 0:
             return
@@ -110,7 +110,7 @@ class Barrier:
         return "gone" if ended else "silent"
 
     def cross_window_manager(self) -> bool:
-        """True once the window manager has handled a remapping: it binds its keys anew."""
+        """True once the window manager has handled a remapping: it binds its keys again."""
         if not self._frame_answers and self._wm_misses >= _WM_MISSES:
             return False  # there is none, or it does not know the question
         before = self._frame_answers

@@ -1,4 +1,4 @@
-"""Reads what a selection holds, so that it can be given back."""
+"""Reads the content of a selection, so that it can be restored."""
 
 import time
 
@@ -8,7 +8,7 @@ from Xlib.protocol import rq
 from swictation.inject.x11.connection import Connection, Property
 from swictation.inject.x11.selection import Content
 
-# What people copy. Other targets are either derived from these or of one program's own.
+# What people copy. Other targets are derived from these, or private to one program.
 _KEPT = (
     "UTF8_STRING",
     "text/plain;charset=utf-8",
@@ -79,7 +79,7 @@ class Clipboard:
     def _parts(self, before: int) -> Property | None:
         """A value that comes in parts (INCR): deleting one asks for the next, an empty one ends.
 
-        Read to its end even if it is too long to be kept: its owner waits for that.
+        It is read to its end even if it is too long to keep: its owner waits for that.
         """
         whole: Property | None = None
         end_s = time.monotonic() + _PARTS_S

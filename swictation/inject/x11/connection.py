@@ -27,10 +27,10 @@ GONE = (OSError, ConnectionClosedError)
 
 _CREDENTIALS = struct.Struct("3i")
 _END_MS = 1000
-"""A server that ends closes its connections a moment before."""
+"""A server that ends closes its connections a moment earlier."""
 
 _MAX_PROPERTY_BYTES = 200_000
-"""Fits one request: the core protocol's limit is 256 KiB and python-xlib knows no longer one."""
+"""Fits one request: the core protocol's limit is 256 KiB and python-xlib supports no longer one."""
 
 
 class Property(msgspec.Struct, frozen=True):
@@ -42,7 +42,7 @@ class Property(msgspec.Struct, frozen=True):
 
     @property
     def fits(self) -> bool:
-        """Small enough to be given on in one request."""
+        """Small enough to be passed on in one request."""
         return len(self.data) * (self.format // 8) <= _MAX_PROPERTY_BYTES
 
     @property
@@ -66,9 +66,9 @@ class Connection:
         self._handlers: list[Handler] = []
         self._atoms: dict[str, int] = {}
         self.beats = 0
-        """Grows while the server answers; another thread may look at it."""
+        """Grows while the server answers; other threads may read it."""
         self.handled = 0
-        """Events so far, whoever asked for them."""
+        """Events so far, for any reader."""
         if not self._display.query_extension("XTEST"):
             self.close()
             raise InjectError("the X server lacks XTEST: keys cannot be pressed")
@@ -119,14 +119,14 @@ class Connection:
         return Property(int(found.property_type), int(found.format), raw)
 
     def write(self, window: Window, atom: int, value: Property) -> None:
-        """Set a property; a window that is gone meanwhile is no error."""
+        """Set a property; it is no error if the window is gone."""
         data: Sequence[int] = list(value.data)
         window.change_property(atom, value.kind, value.format, data, onerror=CatchError())
 
     def message(
         self, window: Window, name: str, data: list[int], *, to: Window, mask: int = 0
     ) -> CatchError:
-        """Send a client message about `window`; the answer holds the error, if there is one."""
+        """Send a client message about `window`; the answer contains the error, if there is one."""
         caught = CatchError()
         message = xevent.ClientMessage(
             window=window, client_type=self.atom(name), data=(32, (data + [0] * 5)[:5])
@@ -156,9 +156,9 @@ class Connection:
 
     @contextmanager
     def alone(self) -> Generator[None]:
-        """Nobody else is served meanwhile: what is asked inside still holds when it is acted on.
+        """Grab the server: it serves nobody else, so what is asked inside is still true when used.
 
-        Never wait inside; a round trip or two is all that the desktop has to stand still for.
+        Never wait inside: the desktop stands still for a round trip or two, and no longer.
         """
         self._display.grab_server()
         try:
@@ -197,7 +197,7 @@ class Connection:
         """Send what is queued and handle the events that are here.
 
         Ends with a look into the socket: python-xlib may read events into its own queue during
-        any call, and a select after that would wait for what has come already.
+        any call, and a select after that would wait for events that have already come.
         """
         self._display.flush()
         while self._display.pending_events():
@@ -217,7 +217,7 @@ class Connection:
             self.dispatch()
             if done():
                 return True
-            # What `done` asked the server, or a handler answered, may have brought events in.
+            # Requests by `done`, or answers of a handler, may have brought events in.
             self.dispatch()
             left_s = end_s - time.monotonic()
             if left_s <= 0:
@@ -236,7 +236,7 @@ class Connection:
         return bool(poll.poll(_END_MS))
 
     def sever(self) -> None:
-        """From any thread: end a wait for a server that hangs. The owner sees a closed display."""
+        """End a wait for a server that hangs. Any thread; the owner sees a closed display."""
         try:
             self._display.display.socket.shutdown(2)
         except OSError:
@@ -263,4 +263,4 @@ def _server_of(display: Display) -> int | None:
 
 
 def _ignore(error: XError, _request: rq.Request | None) -> None:
-    """Windows vanish between two requests; who needs to know passes a CatchError."""
+    """Windows vanish between two requests; callers that need to know pass a CatchError."""

@@ -1,4 +1,4 @@
-"""All that the display thread works with, and the choice between typing and pasting."""
+"""The objects of the display thread, and the choice between typing and pasting."""
 
 from concurrent.futures import Future
 from typing import Literal
@@ -33,7 +33,7 @@ def prefers_typing(*, answers_ping: bool, newcomers: int) -> bool:
 
 
 class Desk:
-    """Belongs to the display thread, like everything on it."""
+    """Types and pastes on one display. For the display thread, like all that it holds."""
 
     def __init__(self, display_name: str | None = None) -> None:
         self.connection = Connection(display_name)
@@ -55,7 +55,7 @@ class Desk:
         return self._paster.due_s
 
     def tend(self) -> None:
-        """What is to be done between two injections."""
+        """Do what is due between two injections."""
         self._unread.tend()
         self._paster.tend()
 
@@ -65,7 +65,7 @@ class Desk:
         return focus.target if focus else NoWindow()
 
     def offer(self, text: str) -> bool:
-        """Put `text` on the clipboard to stay; False if it cannot be."""
+        """Put `text` on the clipboard to stay; False if that fails."""
         return self._paster.offer(text)
 
     def withdraw(self) -> None:
@@ -94,9 +94,9 @@ class Desk:
         return outcome(text, ledger.read(), reason, is_open=proof is not None), proof
 
     def close(self) -> Content:
-        """Give back keycodes and clipboard, and leave; what of the clipboard is to outlive it.
+        """Give back keycodes and clipboard; the content that is to outlive us.
 
-        The connection stays open: with it what was given back would go.
+        The connection stays open: closing it would drop what was given back.
         """
         kept = self._paster.close()
         self._unread.close(None)
@@ -104,12 +104,12 @@ class Desk:
         return kept
 
     def abandon(self) -> None:
-        """The display is gone; its windows too, but if it was we who left."""
+        """The display is gone; its windows too, unless it was us who left."""
         self._paster.abandon()
         self._unread.close(False if self.connection.has_ended() else None)
 
     def _focus(self, into: Target | None) -> Focus:
-        """Who gets all of the text: from here on each key asks whether it still has the focus."""
+        """The window for all of the text: from here on, each key checks that it has the focus."""
         focus = self._look(FOCUS_RETURN_S)
         if into is not None and (focus is None or into.id != focus.target.id):
             raise Refused(OTHER_WINDOW)
@@ -132,7 +132,7 @@ class Desk:
 
     def _deliver(self, text: str, method: Method, focus: Focus, ledger: Ledger) -> None:
         if focus.is_terminal:
-            # Between a paste key and its handling another clipboard may come under it, and run.
+            # The clipboard may change between a paste key and its handling, and run as a command.
             return self._typist.type(for_terminal(text), focus, ledger)
         if method == "type":
             return self._typist.type(text, focus, ledger)
@@ -143,8 +143,8 @@ class Desk:
         try:
             self._paster.paste(text, focus, ledger)
         except Refused as refused:
-            # Who takes no paste and cannot say that it has handled keys may swallow those too. But
-            # where another window has the clipboard, keys are the only way to this one.
+            # A window that takes no paste and cannot confirm keys may swallow keys as well. But
+            # if another window needs the clipboard, keys are the only way to this one.
             is_blind = not focus.answers_ping and not self._paster.is_bound
             if method == "paste" or not refused.try_other or is_blind:
                 raise
@@ -161,9 +161,9 @@ class Desk:
 
 
 def outcome(text: str, counts: tuple[int, int], reason: str, *, is_open: bool = False) -> Injection:
-    """The port's words for what the ledger says; an empty `reason` means it ran to the end.
+    """The port's outcome for the state of the ledger; an empty `reason`: it ran to the end.
 
-    `is_open`: what was sent and is not confirmed may arrive yet.
+    `is_open`: text that was sent and is not confirmed may still arrive.
     """
     sent, confirmed = counts
     if is_open:

@@ -1,4 +1,4 @@
-"""Who would get a key that is pressed now."""
+"""The window that would get a key that is pressed now."""
 
 import msgspec
 from Xlib.error import XError
@@ -14,7 +14,7 @@ _MAX_DEPTH = 32
 MOVED = "the focus moved to another window"
 
 FOCUS_RETURN_S = 1.0
-"""A window manager that binds its keys anew has the focus back by then."""
+"""By then a window manager that binds its keys again has returned the focus."""
 
 
 class Focus(msgspec.Struct, frozen=True):
@@ -33,16 +33,16 @@ class Focus(msgspec.Struct, frozen=True):
 
     @property
     def target(self) -> Target:
-        """As the port names it. X11 does not tell passwords from text."""
+        """As the port names it. X11 cannot distinguish passwords from text."""
         return Target(f"x11:{self.toplevel:#x}", self.classes[-1] if self.classes else "", None)
 
 
 def read_focus(x: Connection) -> Focus | None:
-    """The focus, or None where no application has it.
+    """The focus, or None if no application has it.
 
     _NET_ACTIVE_WINDOW is a claim of the window manager that lags; XGetInputFocus is what the
     server will do. An ancestor with WM_STATE is required: while a window manager binds its keys
-    anew the focus sits on a window of its own, and what is typed then is lost.
+    again, the focus is on a window of its own, and what is typed then is lost.
     """
     focused = x.display.get_input_focus().focus
     if isinstance(focused, int) or focused.id == x.root.id:

@@ -1,4 +1,4 @@
-"""How often each client reads the text for one paste: when it is through with it."""
+"""How often each client reads the text for one paste: then it has finished with it."""
 
 import time
 
@@ -29,9 +29,9 @@ class Habits:
         """How often a client was seen to read one paste, by Control+V and by Shift+Insert."""
 
     def finish(self, key: PasteKey) -> bool | None:
-        """See the text read, as often as the client of `key`, which fetched it, does for one paste.
+        """Wait until the client of `key` has read the text as often as it does for one paste.
 
-        False if it read less than it used to, None while it has stopped or is busy.
+        False if it read less often than before, None while it is stopped or busy.
         """
         served, focus = key.offer, key.focus
         first_s = time.monotonic()

@@ -1,4 +1,4 @@
-"""The port over X11: typing, pasting, or whichever suits the window and the text."""
+"""The X11 injector: types or pastes, whichever suits the window and the text."""
 
 import asyncio
 import contextlib
@@ -34,9 +34,9 @@ T = TypeVar("T")
 class X11Injector:
     """Delivers to the focused window of an X display.
 
-    `method` "either" types where the window proves that it reads the keys and few characters
-    are foreign to its layout, else pastes, and types where the clipboard cannot be kept. A
-    second method is tried only while surely nothing has arrived. Into terminals all type.
+    `method` "either" types if the window proves that it reads the keys and few characters are
+    missing from its layout. Otherwise it pastes, and types if the clipboard cannot be kept. A
+    second method is tried only while surely nothing has arrived. Terminals are always typed into.
     """
 
     def __init__(
@@ -130,11 +130,11 @@ class X11Injector:
 
     async def withdraw(self) -> None:
         """See `Injector.withdraw`."""
-        with contextlib.suppress(Exception):  # python-xlib's many errors: it is gone, then
+        with contextlib.suppress(Exception):  # python-xlib's many errors: then it is gone
             await self._answer(self._display.call(lambda desk: desk.withdraw()))
 
     async def flush(self) -> None:
-        """Nothing to settle: the clipboard is given back by itself."""
+        """Nothing to settle: the clipboard is restored by itself."""
 
     async def focus(self) -> Focused:
         """See `Injector.focus`."""
@@ -172,6 +172,6 @@ class X11Injector:
 
 
 def _forget(future: "asyncio.Future[T]") -> None:
-    """Nobody waits any longer; look at its error so that asyncio does not complain."""
+    """Retrieve the error of a call that nobody waits for, or asyncio would complain."""
     if not future.cancelled():
         future.exception()

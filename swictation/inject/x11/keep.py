@@ -1,4 +1,4 @@
-"""What the user had copied outlives the daemon: with a clipboard manager, or with a keeper."""
+"""Keeps what the user had copied after the daemon's end: in a clipboard manager or a keeper."""
 
 from collections.abc import Callable, Mapping
 
@@ -17,7 +17,7 @@ _KINDS = {"TEXT": "UTF8_STRING"}
 
 
 def keep(x: Connection, content: Content) -> None:
-    """Leave `content`, which this connection serves, to a clipboard manager, else to a keeper."""
+    """Leave `content`, which this connection serves, to a clipboard manager or to a keeper."""
     if content and not _saved(x, content):
         names = {x.display.get_atom_name(target): value for target, value in content.items()}
         kept = {name: bytes(v.data) for name, v in names.items() if isinstance(v.data, bytes)}
@@ -25,9 +25,9 @@ def keep(x: Connection, content: Content) -> None:
 
 
 def serve(kept: Kept, ready: Callable[[], None], display: str, owner: str) -> None:
-    """Own `display`'s clipboard with `kept` after the window `owner`, until somebody copies.
+    """Take over `display`'s clipboard with `kept` from the window `owner`, until somebody copies.
 
-    Returns without `ready` if somebody has already.
+    Returns without `ready` if somebody has already copied.
     """
     x = Connection(display)
     selection = Selection(x)

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 class Refused(Exception):
     """Nothing of the text has arrived, and surely none will.
 
-    `try_other`: what stands in the way is the method's own; another one may work at once.
+    `try_other`: only this method is blocked; another one may work at once.
     """
 
     def __init__(self, reason: str, *, try_other: bool = False) -> None:
@@ -17,7 +17,7 @@ class Refused(Exception):
 
 
 class Halted(Exception):
-    """It ended in the middle: what the ledger says was sent may have arrived."""
+    """It ended in the middle: what the ledger calls sent may have arrived."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -34,10 +34,10 @@ class Unproven(Exception):
 
 
 class Ledger:
-    """Characters claimed before they are sent, proven after.
+    """Counts characters: claimed before they are sent, proven after.
 
     The display thread claims and proves. The run loop may abandon: from then on every claim
-    raises, so what it reads at that moment stays true even if a hung server thaws later.
+    raises, so what it reads at that moment stays true even if a hung server recovers later.
     """
 
     def __init__(self) -> None:
@@ -54,12 +54,12 @@ class Ledger:
             self._sent += characters
 
     def withdraw(self) -> None:
-        """What was claimed can no longer arrive, and has not."""
+        """Take back the claim: it has not arrived and no longer can."""
         with self._lock:
             self._sent = self._confirmed
 
     def prove(self) -> None:
-        """The target has all that was sent."""
+        """Confirm all that was sent."""
         with self._lock:
             self._confirmed = self._sent
 
@@ -69,7 +69,7 @@ class Ledger:
             return self._sent, self._confirmed
 
     def abandon(self) -> tuple[int, int]:
-        """Forbid further sending; sent and confirmed for good."""
+        """Forbid further sending; the final counts of sent and confirmed."""
         with self._lock:
             self._abandoned = True
             return self._sent, self._confirmed

@@ -1,4 +1,4 @@
-"""Marks on windows that have a paste key to handle, for a daemon that comes after this one."""
+"""Marks windows that still have a paste key to handle, for the next daemon."""
 
 import secrets
 
@@ -17,7 +17,7 @@ _NAME = "_SWICTATION_KEY"
 
 
 class Marks:
-    """A property on the application window. It goes with the window, not with who set it."""
+    """A property on the application window. It lives as long as the window, not its setter."""
 
     def __init__(self, x: Connection, barrier: Barrier) -> None:
         self._x = x
@@ -25,20 +25,20 @@ class Marks:
         self._mine = secrets.randbits(31)
 
     def put(self, focus: Focus) -> None:
-        """A key is about to be in `focus`."""
+        """Mark `focus`: a key is about to be sent there."""
         mark = Property(Xatom.CARDINAL, 32, (self._mine,))
         self._x.write(self._x.window(focus.toplevel), self._x.atom(_NAME), mark)
 
     def remove(self, focus: Focus) -> None:
-        """It is spent."""
+        """Remove the mark: the key is spent."""
         window = self._x.window(focus.toplevel)
         window.delete_property(self._x.atom(_NAME), onerror=CatchError())
 
     def is_left(self, focus: Focus) -> bool:
         """Whether `focus`, which is watched, may have a key of a daemon that has ended.
 
-        A second key would make it take the next text twice. Pongs may prove that it has not: two,
-        with a pause between, as some ask for the text in several steps.
+        A second key would make it take the next text twice. Two pongs with a pause between them
+        prove that it has none: some windows ask for the text in several steps.
         """
         mark = self._x.read(self._x.window(focus.toplevel), _NAME)
         if mark is None or mark.numbers == (self._mine,):

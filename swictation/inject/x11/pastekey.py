@@ -19,13 +19,13 @@ from swictation.inject.x11.selection import Offer, Selection
 State = Literal["unread", "fetched", "spent"]
 
 _QUIET_S = 0.5
-"""So long after its last refusal a window asks no more for the same key."""
+"""After its last refusal, a window no longer asks for the same key once this has passed."""
 _POLL_S = 2.0
-"""How often it is asked whether a program lives whose window is gone: nothing tells that."""
+"""How often to check whether a program without its window lives: no event reports that."""
 
 
 class PasteKey:
-    """Bound to the client that got it, and to the text that is on offer for that client.
+    """A paste key: bound to the client that got it, and to the text on offer for that client.
 
     It is spent without an arrival once that is proven: the client is gone; it asked after the
     text was withdrawn; or a window that handles pings and keys alike answered a ping behind the
@@ -47,7 +47,7 @@ class PasteKey:
         self._barrier = barrier
         self._selection = selection
         self.offer = offer
-        """What was given to its client stays given, whoever copies after."""
+        """Text that its client was given stays given, even if somebody copies after."""
         self.focus = focus
         self.is_letter = is_letter
         self.proof: Future[bool | None] = Future()
@@ -63,7 +63,7 @@ class PasteKey:
         self._ping = barrier.ping(focus) if focus.answers_ping else None
 
     def state(self) -> State:
-        """How it stands now. Decides the proof where the text can no longer be had."""
+        """The state now. Decides the proof if the text is no longer available."""
         is_gone = self._barrier.is_gone(self.focus)
         if self.has_read and not self.proof.done():
             if not ((self._paused_s and is_gone) or self._is_paused()):
@@ -85,21 +85,21 @@ class PasteKey:
 
     @property
     def was_copied(self) -> bool:
-        """Whether somebody else owns the clipboard, so that the key gets that."""
+        """Whether somebody else owns the clipboard, so that the key pastes that."""
         return self._selection.offer is not self.offer
 
     def pause(self) -> None:
-        """Its client stopped in the middle of the reading: "fetched" again once it goes on."""
+        """Its client stopped while reading: "fetched" again once it continues."""
         self._paused_s = time.monotonic() + _POLL_S
         if self.focus.answers_ping:
             self._ping = self._barrier.ping(self.focus)
 
     def reads_on(self) -> bool:
-        """Whether its client, which was given the text, may not be through with it.
+        """Whether its client, which was given the text, may not have finished with it.
 
-        Some read the text as they look at the key and once more as they handle it: Chromium, whose
+        Some read the text when they see the key, and again when they handle it: Chromium, whose
         page may be busy in between. After a second reading, or the pong of a window that proves
-        what it handles, only a stop stands in the way.
+        what it handles, only a stopped process can delay it.
         """
         pid = self.focus.pid
         if is_stopped(pid):
@@ -131,7 +131,7 @@ class PasteKey:
     def survived(self, focus: Focus) -> bool:
         """Whether it may still be handled, after another window of its program was asked.
 
-        A program that answers there has long handled what came before its window was destroyed.
+        If the program answers there, it has handled everything from before its window's end.
         """
         if not self._is_orphan or not focus.answers_ping or focus.toplevel == self.focus.toplevel:
             return True
@@ -139,22 +139,22 @@ class PasteKey:
             return self._barrier.cross(focus) != "crossed"
 
     def withdraw(self) -> None:
-        """Its client gets the text no more, unless it has been given it."""
+        """Withdraw the text from its client, unless it was already given."""
         if not self.has_read or self._barrier.is_gone(self.focus):
             self.offer.is_withdrawn = True
             self.give_up()
 
     def decide(self, arrived: bool | None) -> None:
-        """Say what became of the text, unless that was said."""
+        """Decide the proof, unless it is decided."""
         if not self.proof.done():
             self.proof.set_result(arrived)
 
     def give_up(self) -> None:
-        """The text is on offer no more; what its client was given, nobody knows to be used."""
+        """End the offer; nobody knows whether text that its client was given was used."""
         self.decide(None if self.has_read else False)
 
     def close(self) -> None:
-        """It is spent, or nobody looks after it any more."""
+        """End it: it is spent, or no longer watched."""
         self.give_up()
         self._barrier.unwatch(self.focus.toplevel)
 
@@ -172,7 +172,7 @@ class PasteKey:
         return False
 
     def _has_ended(self) -> bool:
-        """Whether the program, whose window is gone, is gone too. Its number may be another's."""
+        """Whether the program, whose window is gone, is gone too. Its number may be reused."""
         self._is_orphan = True
         if time.monotonic() >= self._asked_s + _POLL_S:
             self._asked_s = time.monotonic()
@@ -187,10 +187,10 @@ class PasteKey:
         return self._proves
 
     def _has_passed(self) -> bool:
-        """Whether the window let the key pass, as its pongs prove.
+        """Whether the window ignored the key, as its pongs prove.
 
-        Two, with a pause between, and it asked for nothing meanwhile: some ask in several steps,
-        and some answer a ping as they read it and handle the key after.
+        Two pongs with a pause between, and no request meanwhile: some windows ask in several
+        steps, and some answer a ping when they read it and handle the key later.
         """
         if self._ping is None or not self._barrier.has_answered(self.focus, self._ping):
             return False

@@ -21,15 +21,15 @@ _TAKING = "the window stopped while it took the text"
 _LOOKED = "the window looked at the text and may not have taken it"
 
 _FETCH_S = 2.5
-"""A window that hangs for a second still gets its text before anybody is told."""
+"""A window that hangs for a second still gets its text before it is reported."""
 _QUIET_S = 0.1
-"""Chromium asks about 17 times for one paste; the next text waits until it is through."""
+"""Chromium asks about 17 times for one paste; the next text waits until it has finished."""
 _GIVE_BACK_S = 0.5
 _GIVE_BACK_LATEST_S = 3.0
 _LATE_S = 5.0
 _POLL_S = 0.02
 _UNASKED_S = 0.15
-"""Who reads each new clipboard does so by then; measured in docs/injection.md."""
+"""Programs that read each new clipboard have done so by then; measured in docs/injection.md."""
 
 _RESERVE_TRIES = 4
 
@@ -37,7 +37,7 @@ _PLAIN = ("text/plain;charset=utf-8", "text/plain")
 
 
 class _Loan(msgspec.Struct):
-    """The clipboard, which is to be given back."""
+    """The clipboard, which has to be restored."""
 
     old: Content
     reader: int
@@ -50,8 +50,8 @@ class Paster:
     """Owns the clipboard, presses the shortcut, and waits for the focused client to fetch.
 
     At most one of its keys is unread anywhere. While one is, the clipboard holds that key's text
-    and nothing else: no other text, and not what was there before. But once somebody else has
-    copied, that key gets the user's clipboard, and other windows their texts.
+    and nothing else: no other text, and not the old content. But if somebody else copies, that
+    key gets the user's clipboard, and other windows get their texts.
     """
 
     def __init__(
@@ -73,16 +73,16 @@ class Paster:
         self._loan: _Loan | None = None
         self._key: PasteKey | None = None
         self._copied: list[PasteKey] = []
-        """Keys whose text made way for somebody else's copy; their windows get nothing."""
+        """Keys whose text was replaced by somebody else's copy; their windows get nothing."""
         self._passed = 0
-        """Who let the key before pass, as its pongs prove; some handle it later all the same."""
+        """Clients that ignored the last key, as pongs prove; some handle it later even so."""
         self._habits = Habits(connection, barrier)
 
     def paste(self, text: str, focus: Focus, ledger: Ledger) -> None:
         """Paste `text`; returns once the focused client has fetched it.
 
-        Raises `Refused` while it has surely not arrived (`try_other` where keys may do),
-        `Unproven` where it may come yet, `Halted` where nobody will ever know.
+        Raises `Refused` if it has surely not arrived (`try_other` if keys may work), `Unproven`
+        if it may still arrive, `Halted` if nobody will ever know.
         """
         if self._key or any(key.is_of(focus) for key in self._copied):
             raise Refused("the clipboard is still another window's", try_other=True)
@@ -109,7 +109,7 @@ class Paster:
             raise
 
     def offer(self, text: str) -> bool:
-        """Own the clipboard with `text` until somebody else copies; False if that cannot be."""
+        """Own the clipboard with `text` until somebody else copies; False if that fails."""
         self._tend_key()
         if self._key or self._copied:
             return False
@@ -133,8 +133,8 @@ class Paster:
     def why_not(self, focus: Focus) -> str:
         """Why nothing may be sent to `focus` now, or "".
 
-        Once somebody else has copied, a key of ours gets that: then only pasting is amiss, where
-        a window can say that it has handled what it is typed.
+        Once somebody else has copied, a key of ours pastes that. Then only pasting is blocked, if
+        a window can confirm that it has handled what is typed.
         """
         self._tend_key()
         for key in [*self._copied, self._key]:
@@ -163,7 +163,7 @@ class Paster:
         return min((due_s for due_s in dues_s if due_s is not None), default=None)
 
     def tend(self) -> None:
-        """Give the clipboard back once its time has come and nobody is still reading."""
+        """Restore the clipboard when it is due and nobody is still reading."""
         self._tend_key()
         loan, now_s = self._loan, time.monotonic()
         if self._key or loan is None or now_s < loan.due_s:
@@ -188,10 +188,10 @@ class Paster:
             self._selection.bar(self._passed, _LATE_S)
 
     def close(self) -> Content:
-        """Settle; what the user had, if it is this program that still serves it.
+        """Settle; what the user had copied, if this program still serves it.
 
-        With a key unread there is nothing: whatever came back now would be that key's. Marks of
-        unread keys stay, for the next daemon.
+        If a key is unread there is nothing: content that came back would go to that key. Marks
+        of unread keys stay, for the next daemon.
         """
         self._tend_key()
         for copied in self._copied:
@@ -208,7 +208,7 @@ class Paster:
         return self._users if hint in offer.content else offer.content
 
     def _note_users(self, content: Content) -> None:
-        """What is to outlive a text that is offered, and us; a text of ours is not."""
+        """The content that outlives an offered text, and us; never a text of ours."""
         if self._x.atom(HINT) not in content:
             self._users = content
 
@@ -290,7 +290,7 @@ class Paster:
             raise Refused("the window does not answer")
 
     def _borrow(self) -> Content:
-        """What is to be given back later; waits for the readers of the text before."""
+        """The content to restore later; waits for the readers of the previous text."""
         loan = self._loan
         if loan and self._selection.offer:
             self._let_read(loan.reader)
@@ -304,7 +304,7 @@ class Paster:
         return old
 
     def _let_read(self, reader: int) -> None:
-        """Wait until `reader` has done asking."""
+        """Wait until `reader` has stopped asking."""
 
         def quiet() -> bool:
             offer = self._selection.offer
@@ -314,7 +314,7 @@ class Paster:
         self._x.pump(quiet, 3 * _QUIET_S, poll_s=_QUIET_S / 4)
 
     def _before_key(self, focus: Focus) -> None:
-        """Let it read the new clipboard first, if it reads each: then reading proves no paste."""
+        """Let a program that reads every clipboard read first: its reading proves no paste."""
         self._settle(focus)
         offer = self._selection.offer
         if offer and focus.client in offer.asked_s:
@@ -382,7 +382,7 @@ class Paster:
             raise Refused(WHY_NOT[answer])
 
     def _finish(self, key: PasteKey) -> bool | None:
-        """The text was fetched: see it read; the answer is that of `Habits.finish`."""
+        """The text was fetched: wait for its reader; the answer is that of `Habits.finish`."""
         is_proven = self._habits.finish(key)
         if self._loan and is_proven is not None:
             wait_s = _GIVE_BACK_S if is_proven else _GIVE_BACK_LATEST_S

@@ -1,7 +1,7 @@
 """The program behind a window: the server knows its process, /proc knows the rest.
 
-What cannot be looked at (another user's, another machine's) counts as unknown, and unknown as no
-proof.
+A program that cannot be inspected (another user's, another machine's) is unknown, and proves
+nothing.
 """
 
 from contextlib import suppress
@@ -19,10 +19,10 @@ _TOOLKITS = ("libgtk-3.so", "libgtk-4.so", "libQt5Gui.so", "libQt6Gui.so")
 """They handle one event after the other, pings among them, in one thread."""
 
 _ENGINES = ("libxul.so", "libwebkit", "libjavascriptcore", "WebEngine", "libcef.so", "libjvm.so")
-"""Where a page, or another thread, handles the key, and the ping is answered elsewhere."""
+"""A page, or another thread, handles the key, and the ping is answered elsewhere."""
 
 _INPUT_METHODS = ("ibus", "fcitx", "im-xim.so")
-"""They have the key first, in another process, and bring it back after the ping was answered."""
+"""They get the key first, in another process, and return it after the ping was answered."""
 
 
 def process_of(x: Connection, client: int) -> int:
@@ -62,8 +62,8 @@ def is_busy(pid: int) -> bool:
 def times_slept(pid: int) -> tuple[bool, int]:
     """Whether it sleeps, and how often it has gone to sleep by itself; (False, 0) if unknown.
 
-    A terminal that has done so again since a key came has waited for its next event, so it has
-    handled all before. A program that is stopped does not go to sleep.
+    A terminal that has slept again since a key came has waited for its next event, so it has
+    handled all earlier ones. A program that is stopped does not go to sleep.
     """
     told = _status(pid)
     is_asleep = told.get("State", "").startswith("S")

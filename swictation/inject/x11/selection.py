@@ -1,4 +1,4 @@
-"""Owns the clipboard on our behalf and answers whoever asks for it."""
+"""Owns the clipboard for us and answers requests for it."""
 
 import time
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ Content = Mapping[int, Property]
 
 
 class Offer(msgspec.Struct):
-    """The present content of the selection, who may have it, and who has asked."""
+    """The content of the selection now, who may have it, and who has asked."""
 
     content: Content
     reader: int | None = None
@@ -34,18 +34,18 @@ class Offer(msgspec.Struct):
     """The reader's process; 0 if unknown."""
     since: int = X.CurrentTime
     barred: int | None = None
-    """A client that gets none of it until `barred_until_s`: it may yet handle a key of ours."""
+    """A client that gets none of it until `barred_until_s`: it may still handle a key of ours."""
     barred_until_s: float = 0.0
     is_withdrawn: bool = False
-    """Its reader gets it no more; the list of targets stays, so that the refusal is seen."""
+    """Its reader no longer gets it; the list of targets stays, so that we see the refusal."""
     reads: dict[int, int] = msgspec.field(default_factory=dict[int, int])
     """How many values each client was given."""
     asked_s: dict[int, float] = msgspec.field(default_factory=dict[int, float])
-    """When each client asked last, be it for the list of targets."""
+    """When each client asked last, even if only for the list of targets."""
     denied_s: float = 0.0
     """When its reader was last refused a value that it would have got."""
     names: dict[int, int] = msgspec.field(default_factory=dict[int, int])
-    """Under which client each one counts: all of the reader's process as the reader."""
+    """The client that each one counts as: all of the reader's process count as the reader."""
     unread: set[tuple[int, int]] = msgspec.field(default_factory=set[tuple[int, int]])
     """Windows and properties with a value that its reader has not deleted yet."""
 
@@ -58,20 +58,20 @@ class Offer(msgspec.Struct):
 class Selection:
     """The clipboard.
 
-    Every request is answered, also those that cannot be met: Chromium freezes on silence.
+    Every request is answered, even with a failure: Chromium freezes without an answer.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._x = connection
         self.atom = connection.atom("CLIPBOARD")
         self.offer: Offer | None = None
-        """None while somebody else owns it, or nobody."""
+        """None while somebody else or nobody owns it."""
         connection.on_event(self._handle)
 
     def take(self, content: Content, reader: int | None = None, pid: int = 0) -> bool:
-        """Own it with `content` for `reader`; False if the server would not have it.
+        """Own it with `content` for `reader`; False if the server refuses.
 
-        To all others there is nothing but the hint: a key that waits in another window, a
+        All others see nothing but the hint: a key that waits in another window, a
         clipboard history and the user's own paste get none of a text that is for one window.
         """
         stamp = self._x.server_time()
@@ -82,7 +82,7 @@ class Selection:
         return self.offer is not None
 
     def bar(self, client: int, duration_s: float) -> None:
-        """Keep back what is on offer now from one client for a while."""
+        """Refuse what is on offer now to one client for a while."""
         if self.offer:
             self.offer.barred, self.offer.barred_until_s = client, time.monotonic() + duration_s
 
@@ -90,7 +90,7 @@ class Selection:
         return self._x.owner_of(self.atom) == int(self._x.own.id)
 
     def drop(self) -> None:
-        """Own it no longer; whoever took it meanwhile keeps it."""
+        """Give it up; if another client has taken it meanwhile, that one keeps it."""
         self.offer = None
         if self.owns():
             self._x.disown(self.atom)
@@ -99,7 +99,7 @@ class Selection:
         if event.type == X.SelectionRequest:
             self._answer(event)
         elif event.type == X.SelectionClear and int(event.atom) == self.atom:
-            if not self.owns():  # else it was taken again since
+            if not self.owns():  # else somebody has taken it since
                 self.offer = None
         elif event.type == X.PropertyNotify and event.state == X.PropertyDelete and self.offer:
             self.offer.unread.discard((int(event.window.id), int(event.atom)))
@@ -118,7 +118,7 @@ class Selection:
             else:
                 done = self._convert(requestor, target, prop)
         except (XError, ValueError, TypeError, AttributeError):
-            done = False  # python-xlib fails in odd ways on odd windows; the asker gets a no
+            done = False  # python-xlib may fail on unusual windows; the requester gets a refusal
         requestor.send_event(
             xevent.SelectionNotify(
                 time=event.time,
@@ -145,7 +145,7 @@ class Selection:
         return True
 
     def _client(self, requestor: Window, offer: Offer) -> int:
-        """Who asks. Some programs paste over a connection of its own."""
+        """The client that asks. Some programs paste over a second connection."""
         client = int(requestor.id) & ~self._x.client_mask
         if offer.reader is None or not offer.pid:
             return client

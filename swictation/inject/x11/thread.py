@@ -1,4 +1,4 @@
-"""The one thread that owns the display: calls go in through a bounded queue, futures come out."""
+"""The thread that owns the display: calls go in through a bounded queue, futures come out."""
 
 import contextlib
 import logging
@@ -65,14 +65,14 @@ class DisplayThread:
         return future
 
     def close(self) -> None:
-        """End after the calls that are queued; does not wait."""
+        """End after the queued calls; does not wait."""
         with self._lock:
             self._closing = True
             if not self.lost:
                 os.eventfd_write(self._wake, 1)
 
     def sever(self) -> None:
-        """End now, even in the middle of a wait for a server that hangs."""
+        """End now, even during a wait for a server that hangs."""
         self.close()
         if self._desk:
             self._desk.connection.sever()
@@ -102,7 +102,7 @@ class DisplayThread:
     def _turn(self, desk: Desk) -> None:
         """Wait for something to do, and do it."""
         seen = -1
-        while seen != desk.connection.handled:  # what came in may have decided something
+        while seen != desk.connection.handled:  # new events may have decided something
             seen = desk.connection.handled
             desk.tend()
             desk.connection.dispatch()

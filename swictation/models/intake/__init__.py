@@ -1,1 +1,1 @@
-"""How anything of a model that comes from outside gets onto the disk."""
+"""How files of a model from outside get onto the disk."""

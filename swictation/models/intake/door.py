@@ -1,7 +1,7 @@
-"""The one door: whatever an archive, a wheel or a hub sends gets onto the disk through it.
+"""The single door: everything from an archive, a wheel or a hub reaches the disk through it.
 
-What comes in is a file that was asked for, under the name that we gave it, plain and new, in a
-folder of ours, and no larger than it may be. Nothing that the sender says can change that.
+Only files that we asked for come in: under the name that we chose, plain and new, in a folder of
+ours, and within a size limit. Nothing that the sender says can change that.
 """
 
 import hashlib
@@ -25,19 +25,19 @@ _LONGEST_SHOWN = 60
 
 
 def is_name(name: str) -> bool:
-    """Whether `name` may be a file's: plain ASCII, no folder, not hidden."""
+    """Whether `name` is acceptable for a file: plain ASCII, no folder, not hidden."""
     return _NAME.fullmatch(name) is not None
 
 
 def shown(name: bytes | str, longest: int = _LONGEST_SHOWN) -> str:
-    """A stranger's words, fit for a terminal: one line, short, what does not print escaped."""
+    """Foreign text for a terminal: one line, short, unprintable characters escaped."""
     told = name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else name
     told = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in told)
     return told if len(told) <= longest else f"{told[:longest]}..."
 
 
 def open_given(path: Path) -> BinaryIO:
-    """A file that the user has named, for reading: a pipe or a device blocks nobody.
+    """Open a file that the user named, for reading; a pipe or a device cannot block it.
 
     Raises:
         ModelError: it is no plain file.
@@ -51,16 +51,16 @@ def open_given(path: Path) -> BinaryIO:
 
 
 class Sink(io.FileIO):
-    """The file `name` in `folder`, for writing up to `most_bytes`.
+    """Open the file `name` in `folder`, for writing up to `most_bytes`.
 
     Args:
         folder: ours.
-        name: the one that we know it by, never one that was sent.
-        most_bytes: larger it may not become.
-        goes_on: it may be there, and grows on; else it must be new.
+        name: our own name for it, never one that was sent.
+        most_bytes: its size limit.
+        goes_on: it may exist, and grows; else it must be new.
 
     Raises:
-        ModelError: `name` is no file's name, or something else than a plain file is there.
+        ModelError: `name` is not acceptable, or something other than a plain file exists.
         OSError: it cannot be made.
     """
 
@@ -79,7 +79,7 @@ class Sink(io.FileIO):
         self._most_bytes = most_bytes
 
     def write(self, data: "ReadableBuffer", /) -> int:
-        """All of `data`. Raises ModelError: it would become too large."""
+        """Write all of `data`. Raises ModelError: the file would become too large."""
         left = memoryview(data).cast("B")
         length = len(left)
         if self.tell() + length > self._most_bytes:
@@ -95,7 +95,7 @@ def receive(
     """Write the pieces to the file `name` in `folder`: see `Sink`.
 
     Returns:
-        What was written this time: its size, and its hash.
+        Size and hash of what was written this time.
     """
     digest, size_bytes = hashlib.sha256(), 0
     with Sink(folder, name, most_bytes, goes_on=goes_on) as sink:
@@ -107,5 +107,5 @@ def receive(
 
 
 def pieces_of(stream: IO[bytes]) -> Iterable[bytes]:
-    """The stream to its end, a megabyte at a time."""
+    """Read the stream to its end, a megabyte at a time."""
     return iter(lambda: stream.read(COPY_BYTES), b"")

@@ -1,9 +1,9 @@
-"""A tar, read from front to back by a reader that knows only what NeMo writes.
+"""Reads a tar from front to back, and supports only what NeMo writes.
 
-Python's own knows every dialect of thirty years, and what a header says twice it believes twice.
-Here a member is a plain file or a folder whose one header says its name and its size. A link, a
-device, a hole, a size or a name from another header: the archive is refused. Nothing is written
-here, and no more memory is taken than a piece, whatever a header says.
+Python's own reader supports every dialect of thirty years, and accepts names and sizes from a
+second header. Here a member is a plain file or a folder, with one header for its name and size. An
+archive with a link, a device, a hole, or a name or size from another header is refused. Nothing is
+written here, and memory is limited to one piece, whatever a header says.
 """
 
 import gzip
@@ -26,7 +26,7 @@ _BLOCK = 512
 _MOST_MEMBERS = 10_000
 _MOST_NOTES_BYTES = 1 << 16
 _MOST_RATIO, _FREE_BYTES = 32, 1 << 20
-"""What may come out of a compressed archive for each byte of it: weights hardly shrink."""
+"""The most bytes from each byte of a compressed archive: weights hardly shrink."""
 _OCTAL = re.compile(rb" *([0-7]{1,11})[ \0]*")
 _FILE, _FOLDER, _NOTES = (b"0", b"\0"), b"5", (b"x", b"g")
 _KINDS = {
@@ -45,14 +45,14 @@ _HARMLESS = {
     *(b"LIBARCHIVE.creationtime", b"RHT.security.selinux"),
 }
 _HARMLESS_BEGINNINGS = (b"SCHILY.xattr.", b"SCHILY.acl.", b"LIBARCHIVE.xattr.")
-"""What tars add to a header (Python's, GNU's, BSD's). All else could make a member another."""
+"""What tars add to a header (Python's, GNU's, BSD's). Anything else could change a member."""
 
 
 class Member(msgspec.Struct, frozen=True):
-    """A plain file. `pieces` are to be had until the next member is asked for."""
+    """A plain file. `pieces` can be read until the next member is requested."""
 
     name: bytes
-    """As it stands there, "./" before it taken off."""
+    """As in the archive, without a leading "./"."""
     size_bytes: int
     pieces: Callable[[], Iterator[bytes]]
 
@@ -61,7 +61,7 @@ def members(path: Path) -> Generator[Member, None, None]:
     """The plain files of the archive, in its order; it may be compressed by gzip.
 
     Raises:
-        ModelError: it is none, it is broken, or it holds what no model needs.
+        ModelError: it is no archive, it is broken, or it has what no model needs.
         OSError: it cannot be read.
     """
     with _told(path), open_given(path) as file, closing(_source(file, path)) as source:
@@ -80,7 +80,7 @@ def members(path: Path) -> Generator[Member, None, None]:
 
 
 class _Source:
-    """Bytes, counted from the beginning; asked for more than there are it raises EOFError."""
+    """Counts bytes from the beginning; raises EOFError if there are fewer than requested."""
 
     def __init__(self, stream: BinaryIO, most_bytes: int, path: Path) -> None:
         self._stream, self._most_bytes, self._path = stream, most_bytes, path
@@ -98,7 +98,7 @@ class _Source:
             size -= len(self.read(min(size, COPY_BYTES)))
 
     def finish(self) -> None:
-        """To the end, where a compressed archive says what should have come out of it."""
+        """Read to the end, where a compressed archive has the checksum of its content."""
         while data := self._stream.read(COPY_BYTES):
             self._count(data)
 
@@ -137,7 +137,7 @@ def _source(file: BinaryIO, path: Path) -> _Source:
 
 
 def _member(head: bytes, source: _Source, path: Path) -> Member | None:
-    """The plain file that the header announces; None: something without content to go on to."""
+    """The plain file that the header announces; None: something without content, to skip."""
     kind, name = head[156:157], _name(head)
     if _number(head[148:156]) != sum(head[:148]) + 8 * 32 + sum(head[156:]):
         if source.at == _BLOCK:
@@ -178,13 +178,13 @@ def _name(head: bytes) -> bytes:
 
 
 def _number(field: bytes) -> int | None:
-    """Octal, as it has always been; a number in another form would be of a member too large."""
+    """Octal; a number in another form would belong to a member that is too large."""
     found = _OCTAL.fullmatch(field)
     return int(found[1], 8) if found else None
 
 
 def _check_notes(source: _Source, size_bytes: int | None, path: Path) -> None:
-    """Pass over what an extended header says, if it says nothing of name, size or kind."""
+    """Skip an extended header, unless it changes name, size or kind: then refuse."""
     if size_bytes is None or size_bytes > _MOST_NOTES_BYTES:
         raise ModelError(f"{path} has a header that is too long", OTHER)
     notes = source.read(-(-size_bytes // _BLOCK) * _BLOCK)[:size_bytes]
@@ -199,7 +199,7 @@ def _check_notes(source: _Source, size_bytes: int | None, path: Path) -> None:
 
 @contextmanager
 def _told(path: Path) -> Generator[None, None, None]:
-    """What a decompressor says of a broken archive, in words for a person."""
+    """Turn a decompressor's error about a broken archive into words for a person."""
     try:
         yield
     except EOFError as error:

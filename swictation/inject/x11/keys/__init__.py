@@ -1,1 +1,1 @@
-"""Keys: what types a character on this keyboard, and who has handled what was typed."""
+"""Keys: how to type a character on this keyboard, and which windows have handled their keys."""

@@ -16,8 +16,8 @@ class Chord(msgspec.Struct, frozen=True):
 def chords(focus: Focus, *, has_letter: bool) -> tuple[Chord, ...]:
     """The shortcuts to try in turn on `focus`, the second once the first is proven spent.
 
-    `has_letter` says whether the active layout has a v: Chromium knows no Control+V without one.
-    To Tk Shift+Insert means PRIMARY, but it answers no ping.
+    `has_letter`: whether the active layout has a v. Chromium needs one for Control+V. In Tk,
+    Shift+Insert means PRIMARY, but Tk answers no ping.
     """
     control_v = Chord(control=True, shift=False, letter=True)
     if has_letter or not focus.answers_ping:

@@ -1,4 +1,4 @@
-"""Whether keys would reach another program than that with the focus: a locker, a hotkey's."""
+"""Whether keys would reach another program than the focused one: a locker, a hotkey's."""
 
 from Xlib import X
 from Xlib.error import CatchError, XError
@@ -15,27 +15,27 @@ _MAX_DEPTH = 8
 
 
 class Grabs:
-    """Asks who has grabbed the keyboard, as far as the server tells: whether, but not who.
+    """Detects keyboard grabs. The server says whether there is one, but not whose it is.
 
     A grab counts as the focused program's own (a completion list, a viewer of another machine) if
-    nobody else shows an unmanaged window above it, as lockers and launchers do, and if either it
-    shows one itself or the grab has lasted, as no hotkey's does.
+    no other program shows an unmanaged window above it, as lockers and launchers do, and if either
+    it shows one itself or the grab has lasted longer than a hotkey's.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._x = connection
         self._own = 0
-        """Whose grab was found to be its own, until it ends or is forgotten."""
+        """The program whose grab was found to be its own, until it ends or is forgotten."""
 
     def forget(self) -> None:
-        """Look anew who has it: one grab may have followed the other."""
+        """Check the owner again: another grab may have followed."""
         self._own = 0
 
     def forbid(self, focus: Focus) -> bool:
         """Whether a client that is not known to be that of `focus` has grabbed the keyboard.
 
-        One round trip; changes nothing: a grab for a window that is not mapped fails, and
-        says if that is because somebody has the keyboard.
+        One round trip; changes nothing: a grab for a window that is not mapped fails, and the
+        error says whether somebody has the keyboard.
         """
         raw = self._x.display.display
         answer = request.GrabKeyboard(
@@ -46,7 +46,7 @@ class Grabs:
             pointer_mode=X.GrabModeAsync,
             keyboard_mode=X.GrabModeAsync,
         )
-        if int(answer.status) == X.GrabSuccess:  # never, but then it is not kept
+        if int(answer.status) == X.GrabSuccess:  # should not happen, but then do not keep it
             request.UngrabKeyboard(display=raw, onerror=CatchError(), time=X.CurrentTime)
         is_grabbed = int(answer.status) == X.AlreadyGrabbed
         if not is_grabbed:
@@ -74,7 +74,7 @@ class Grabs:
         return own, others
 
     def _is_popup(self, window: Window) -> bool:
-        """Whether it is to be seen, and no window manager manages it."""
+        """Whether it is visible, and no window manager manages it."""
         try:
             shown = window.get_attributes()
             if not shown.override_redirect or shown.map_state != X.IsViewable:
@@ -86,7 +86,7 @@ class Grabs:
         return shown.win_class == X.InputOutput and is_on_screen
 
     def _frame(self, focus: Focus) -> int:
-        """The child of the root around the window of `focus`: that, or the window manager's."""
+        """The root's child around the window of `focus`: itself, or the window manager's frame."""
         window = self._x.window(focus.toplevel)
         try:
             for _ in range(_MAX_DEPTH):

@@ -1,4 +1,4 @@
-"""The server's keyboard: its keymap, its modifiers, and keys that are pressed through XTEST."""
+"""The server's keyboard: its keymap, its modifiers, and keys pressed through XTEST."""
 
 import struct
 from collections.abc import Callable, Iterable, Sequence
@@ -16,13 +16,13 @@ from swictation.inject.x11.ledger import Refused
 
 HELD_TIMEOUT_S = 2.0
 _RELOADS = 3
-"""In a row; a client that remaps faster than this is caught after the keys."""
+"""Readings in a row; a client that remaps faster is noticed after the keys."""
 _POLL_S = 0.01
-"""No event tells that another window's client saw a modifier go up."""
+"""No event says that another window's client saw a modifier go up."""
 
 
 Press = Literal["pressed", "moved", "grabbed", "held", "switched"]
-"""What became of keys: pressed; else the focus, a grab, a modifier or the layout forbade it."""
+"""The result for keys: pressed, or prevented by focus, grab, modifier or layout."""
 
 WHY_NOT: dict[Press, str] = {
     "moved": MOVED,
@@ -35,7 +35,7 @@ _FAKE_INPUT = struct.Struct("=BBHBB30x")
 
 
 class _Stroke(rq.Request):
-    """A key event, built beforehand: nobody else is served while it is sent."""
+    """A key event, built in advance: nobody else is served while it is sent."""
 
     def __init__(self, connection: Connection, binary: bytes) -> None:
         # Not the parent's, which would build it.
@@ -46,7 +46,7 @@ class _Stroke(rq.Request):
 
 
 class Keyboard:
-    """Keeps `keymap` and `spares` in step with the server."""
+    """Keeps `keymap` and `spares` in sync with the server."""
 
     def __init__(self, connection: Connection) -> None:
         self._x = connection
@@ -58,7 +58,7 @@ class Keyboard:
         self.keymap = self._load()
 
     def refresh(self) -> bool:
-        """Read the keymap again if anybody has changed it; True if so."""
+        """Read the keymap again if a client has changed it; True if so."""
         self._x.sync()
         changed = self._changed
         for _ in range(_RELOADS):
@@ -77,11 +77,11 @@ class Keyboard:
         return bool(self._mask() & X.LockMask)
 
     def held(self) -> bool:
-        """True while a modifier is down that would make shortcuts of the text."""
+        """True while a modifier is down that would turn the text into shortcuts."""
         return bool(self._mask() & self.keymap.held_mask)
 
     def wait_for_release(self) -> None:
-        """Wait for the hotkey's own modifiers. Raises `Refused` if they stay down."""
+        """Wait until the hotkey's own modifiers are up. Raises `Refused` if they stay down."""
         self._grabs.forget()
         if not self._x.pump(lambda: not self.held(), HELD_TIMEOUT_S, poll_s=_POLL_S):
             raise Refused("a modifier key is held")
@@ -146,8 +146,8 @@ class Keyboard:
     ) -> Press:
         """Press and release each chord if `focus` has the keyboard; `claim` is called before.
 
-        The server serves nobody else between the question and the keys, so they go where the
-        focus was seen, every one, and nowhere else.
+        The server serves nobody else between the query and the keys, so all of them go to the
+        window that had the focus.
         """
         strokes = [stroke for chord in chords for stroke in self._strokes(chord)]
         bad = self.keymap.held_mask | (0 if caps_lock else X.LockMask)

@@ -11,8 +11,8 @@ _SHIFT_R = 0xFFE2
 _NUM_LOCK, _SCROLL_LOCK = 0xFF7F, 0xFF14
 _KEYPAD = range(0xFF80, 0xFFBE)
 
-# Where the core protocol puts what XKB calls group and level; later groups and levels move with
-# the widest key, so what lies there is typed from a spare keycode instead.
+# Where the core protocol puts XKB's group and level; later groups and levels move with the
+# widest key, so characters there are typed from a spare keycode instead.
 _COLUMNS = ((0, 0), (0, 1), (1, 0), (1, 1), (0, 2), (0, 3))
 
 _LOCK_BIT = 1
@@ -29,7 +29,7 @@ class Keymap:
     """The keyboard as the server describes it now.
 
     `rows` are the keysyms of each keycode from `first_keycode` on, `modifiers` the keycodes of
-    the eight modifiers, `lent` what the spare keycodes hold that this program filled.
+    the eight modifiers, `lent` the content of the spare keycodes that this program filled.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Keymap:
         return all(self._told(key.keycode) == other._told(key.keycode) for key in keys)
 
     def _told(self, keycode: int) -> tuple[int, ...]:
-        """The columns that are understood; the row's width is another client's business."""
+        """The columns that we use; other clients decide the width of a row."""
         row = self.rows.get(keycode, ())
         return (*row, *(0 for _ in _COLUMNS))[: len(_COLUMNS)]
 
@@ -83,7 +83,7 @@ class Keymap:
         missing = (0 if self._shift else 1) | (0 if self._level3 else 2)
         for keycode, row in self.rows.items():
             if keycode in self.spare or any(keysym in _KEYPAD for keysym in row):
-                continue  # what a keypad key means depends on NumLock
+                continue  # the meaning of a keypad key depends on NumLock
             for keysym, (group, level) in zip(row, _COLUMNS, strict=False):
                 character = character_of(keysym)
                 if not character or level & missing:

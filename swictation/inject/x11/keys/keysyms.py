@@ -5,7 +5,7 @@ from functools import cache
 _UNICODE = 0x0100_0000
 _LATIN1 = (range(0x20, 0x7F), range(0xA0, 0x100))
 
-# The old sets are byte tables: the second byte of the keysym is the byte in this encoding.
+# The old sets are byte tables: the keysym's second byte is the byte in this encoding.
 _BYTE_SETS = {
     0x01: "iso8859-2",
     0x02: "iso8859-3",
@@ -65,7 +65,7 @@ def _legacy() -> dict[int, str]:
     for low in _GREEK_LETTERS:
         table[0x700 | low] = _decoded(low, "iso8859-7")
     table |= _IRREGULAR | {keysym: character for character, keysym in _ACTING.items()}
-    # Letters alone: KOI8 has box-drawing signs where keysyms have nothing or something else.
+    # Letters only: KOI8 has box-drawing signs where keysyms have nothing or something else.
     return {
         keysym: character
         for keysym, character in table.items()

@@ -1,8 +1,8 @@
-"""Which foreign character lives on which spare keycode. Pure; the least recently used goes first.
+"""Which foreign character is on which spare keycode. Pure; the least recently used goes first.
 
-Every remapping makes all clients read the keymap again and the window manager bind its keys anew,
-so characters stay where they are for as long as they can, and what has to change changes in as
-few contiguous requests as the free keycodes allow.
+Every remapping makes all clients read the keymap again and the window manager bind its keys again.
+So characters stay where they are for as long as possible, and changes need as few contiguous
+requests as the free keycodes allow.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -40,16 +40,16 @@ class Spares:
         return _LEVELS * (len(self._keycodes) - len(self._reserved))
 
     def fits(self, characters: Collection[str]) -> bool:
-        """Whether all of these can be mapped at once, beside those that have to stay."""
+        """Whether all of these can be mapped at once, besides those that have to stay."""
         return len(self._pinned | set(characters)) <= self.capacity
 
     def pin(self, owner: int, characters: Collection[str]) -> None:
-        """Keep the places of these: `owner` may have to look keys of theirs up yet."""
+        """Keep the places of these: `owner` may still have to look up their keys."""
         there = self.where()
         self._pins.setdefault(owner, set()).update(c for c in characters if c in there)
 
     def unpin(self, owner: int) -> None:
-        """It has handled them, or never will."""
+        """Release its characters: it has handled them, or never will."""
         self._pins.pop(owner, None)
 
     @property
@@ -58,9 +58,9 @@ class Spares:
         return {keycode: self._row(keycode) for keycode in self._tenants}
 
     def adopt(self, rows: Mapping[int, Sequence[int]]) -> None:
-        """Take the server's word for the spare keycodes and what is on them.
+        """Take the spare keycodes and their content from the server.
 
-        Another client may have emptied or filled some: whoever lived there is evicted.
+        Another client may have emptied or filled some: their characters are evicted.
         """
         self._keycodes = sorted(rows)
         self._tenants = {
@@ -98,7 +98,7 @@ class Spares:
             take = newcomers[: _LEVELS - len(stay)]
             del newcomers[: len(take)]
             if not stay and len(take) < _LEVELS:
-                # Half a keycode is wanted: the more recent of the two who live there may stay.
+                # Half a keycode is wanted: the more recent of its two characters may stay.
                 stay = sorted(tenants, key=lambda c: self._used[c])[-1:]
             if stay == tenants[1:] and stay and stay[0] in self._pinned:
                 self._settle(keycode, [*take, *stay])  # it stays on its level
@@ -127,9 +127,9 @@ class Spares:
         return self._requests({keycode})
 
     def vacate(self) -> list[Change]:
-        """The requests that leave every keycode ever used, and still ours, empty.
+        """The requests that empty every keycode that we used and still own.
 
-        But for those that a window may still have to look up.
+        Except those that a window may still have to look up.
         """
         pinned = {key.keycode for c, key in self.where().items() if c in self._pinned}
         mine = (self._ever & set(self._keycodes)) - pinned
@@ -150,9 +150,9 @@ class Spares:
         return [k for k in self._keycodes if k not in reserved and self._room(k)]
 
     def _cheapest(self, changed: set[int], candidates: Sequence[int]) -> int:
-        """The keycode to fill next: room first, then age, then beside what changes anyway.
+        """The keycode to fill next: room first, then age, then next to one that changes anyway.
 
-        From the top where all that is equal: xdotool and its like borrow from the bottom.
+        If all are equal, from the top: xdotool and similar tools borrow from the bottom.
         """
 
         def cost(keycode: int) -> tuple[int, bool, int, int]:

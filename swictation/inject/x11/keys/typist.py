@@ -26,21 +26,21 @@ _CLOSED = "the window was closed"
 
 
 class _Blind(msgspec.Struct):
-    """Who was typed to and cannot say that it has handled the keys."""
+    """A program that was typed to and cannot confirm that it has handled the keys."""
 
     focus: Focus
     slept: int = 0
     """How often it had gone to sleep when it was last sent a message."""
     left: int = 2
-    """How often it has to go to sleep yet."""
+    """How often it still has to go to sleep."""
 
 
 class Typist:
-    """Native keys where the active layout has them, spare keycodes for the rest.
+    """Uses native keys if the active layout has them, spare keycodes for the rest.
 
     Clients read the keymap when they *handle* its change, not when it is made: a keycode that is
     remapped under an unread key becomes another letter. So nothing is remapped before the target
-    has proven that it read every key, and nothing typed before it has seen the new map. Where it
+    has proven that it read every key, and nothing typed before it has seen the new map. If it
     cannot prove that, keycodes that were typed stay as they are.
     """
 
@@ -52,7 +52,7 @@ class Typist:
         self._barrier = barrier
         self._unread = unread
         self._blind: dict[int, _Blind] = {}
-        """Who answers no pings and was typed foreign characters."""
+        """Programs that answer no pings and were typed foreign characters."""
 
     def newcomers(self, text: str) -> int:
         """How many characters would have to be mapped first."""
@@ -62,10 +62,10 @@ class Typist:
         return sum(1 for c in set(text) if not keymap.native(c, group) and c not in there)
 
     def type(self, text: str, focus: Focus, ledger: Ledger) -> None:
-        """Type all of `text`; `ledger` says how far it came.
+        """Type all of `text`; `ledger` counts.
 
-        Raises `Refused` before anything is sent, `Halted` after, `Unproven` where it may have
-        been handled.
+        Raises `Refused` before anything is sent, `Halted` after, `Unproven` if it may have been
+        handled.
         """
         self._ready()
         start = 0
@@ -84,7 +84,7 @@ class Typist:
             start = end
 
     def close(self) -> None:
-        """Leave the spare keycodes empty, but for those that a window has yet to look up."""
+        """Empty the spare keycodes, except those that a window still has to look up."""
         for client in self._blind:
             self._keyboard.spares.unpin(client)
         self._blind.clear()
@@ -96,10 +96,10 @@ class Typist:
             raise Refused("CapsLock is on", try_other=True)
 
     def _release(self) -> None:
-        """Let go the keycodes of those who cannot say that they have handled their keys.
+        """Release the keycodes of programs that cannot confirm that they have handled their keys.
 
-        Once they are gone; a terminal also once it has gone to sleep anew after each of two
-        messages: it does that when it has handled all there is.
+        Once they are gone. For a terminal, also once it has gone to sleep again after each of two
+        messages: it does that when it has handled everything.
         """
         for client, blind in list(self._blind.items()):
             pid = blind.focus.pid
@@ -124,7 +124,7 @@ class Typist:
         return self._x.pump(has_room, _RELEASE_S, poll_s=0.02)
 
     def _map(self, text: str, group: int, focus: Focus, ledger: Ledger) -> None:
-        """Put what the layout lacks on spare keycodes, and see that all have noticed."""
+        """Put what the layout lacks on spare keycodes, and wait until all have noticed."""
         foreign = self._foreign(text, group)
         for _ in range(_REMAP_TRIES):
             if not self._keyboard.spares.fits(foreign):
@@ -133,7 +133,7 @@ class Typist:
                 self._keyboard.spares.place(foreign)  # they were used now
                 return
             self._prove(focus, ledger, _TIMED_REMAP_S)
-            # Only now: a plan that is not carried out would be taken for the keymap.
+            # Only now: a plan that is not carried out would be mistaken for the keymap.
             self._keyboard.remap(self._keyboard.spares.place(foreign))
             self._barrier.cross_window_manager()
             self._prove(focus, ledger, _TIMED_REMAP_S)
@@ -178,7 +178,7 @@ class Typist:
         return self._keyboard.press_soon(chords, focus, group, lambda: ledger.claim(len(keys)))
 
     def _cross_sent(self, focus: Focus, ledger: Ledger, foreign: str) -> None:
-        """See that the target has handled what was sent since the last proof."""
+        """Wait until the target has handled what was sent since the last proof."""
         sent, confirmed = ledger.read()
         if sent == confirmed:
             return
@@ -195,7 +195,7 @@ class Typist:
         ledger.prove()
 
     def _prove(self, focus: Focus, ledger: Ledger, blind_s: float) -> None:
-        """Wait until the target has handled a remapping; `blind_s` where it cannot say."""
+        """Wait until the target has handled a remapping; `blind_s` if it cannot confirm."""
         if not focus.answers_ping:
             return self._wait_blindly(blind_s)
         crossing = self._barrier.cross(focus, TIMEOUT_S)
@@ -208,14 +208,14 @@ class Typist:
         self._x.pump(lambda: False, duration_s)
 
     def _keep(self, focus: Focus, foreign: str) -> None:
-        """These keycodes stay as they are while `focus`, which cannot tell, may look them up."""
+        """Keep these keycodes as they are while `focus`, which cannot confirm, may look them up."""
         if foreign and not focus.answers_ping:
             self._keyboard.spares.pin(focus.client, foreign)
             self._blind[focus.client] = _Blind(focus)
             self._wake(self._blind[focus.client])
 
     def _wake(self, blind: "_Blind") -> None:
-        """Send it a message that means nothing, and remember how often it had slept before."""
+        """Send it a message without meaning, and remember how often it had slept before."""
         blind.slept = times_slept(blind.focus.pid)[1]
         top = self._x.window(blind.focus.toplevel)
         self._x.message(top, "SWICTATION_NOTHING", [], to=top)
@@ -246,7 +246,7 @@ class Typist:
 
 
 def pieces(text: str) -> list[str]:
-    """`text` in pieces of whole words, as long as `PIECE` or little longer."""
+    """`text` in pieces of whole words, as long as `PIECE` or a little longer."""
     found = [""]
     for word in words(text):
         if len(found[-1]) + len(word) > PIECE and found[-1]:
@@ -261,7 +261,7 @@ def reach(
     is_native: Callable[[str], bool],
     fits: Callable[[set[str]], bool],
 ) -> int:
-    """Where the piece from `start` ends: before the word that does not fit, or in it if it must."""
+    """Where the piece from `start` ends: before the word that does not fit, or inside it."""
     foreign: set[str] = set()
     at, boundary = start, start
     for word in words(text[start:]):

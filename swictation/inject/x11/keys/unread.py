@@ -1,4 +1,4 @@
-"""Windows that were typed into and have not said that they handled the keys."""
+"""Windows that were typed into and have not confirmed that they handled the keys."""
 
 from concurrent.futures import Future
 
@@ -27,7 +27,7 @@ class UnreadKeys:
         self._waits: dict[int, _Wait] = {}
 
     def add(self, focus: Focus, ping: int, characters: str) -> "Future[bool | None]":
-        """`focus` has not answered `ping`, which is behind keys of these; the proof."""
+        """Add `focus`, which has not answered `ping` behind keys of these; the proof."""
         self._barrier.watch(focus.toplevel)
         self._spares.pin(focus.client, characters)
         wait = self._waits[focus.client] = _Wait(focus, ping, Future())
@@ -41,14 +41,14 @@ class UnreadKeys:
         return ""
 
     def tend(self) -> None:
-        """See who has answered, and who is gone."""
+        """Check which windows have answered, and which are gone."""
         for wait in list(self._waits.values()):
             arrived = self._barrier.has_answered(wait.focus, wait.ping)
             if arrived or self._barrier.is_gone(wait.focus):
                 self._decide(wait, arrived)
 
     def close(self, arrived: bool | None) -> None:
-        """Nobody looks any more; `arrived`: False if all windows are gone too, else None."""
+        """Stop watching; `arrived`: False if all windows are gone too, else None."""
         for wait in list(self._waits.values()):
             wait.proof.set_result(arrived)
         self._waits.clear()
