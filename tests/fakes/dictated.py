@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from fakes.eventlines import as_lines
 from fakes.windows import Windows
+from swictation.asr.engine import EngineSpec
 from swictation.asr.partials import PartialPacer
 from swictation.asr.stabilizer import Stabilizer
 from swictation.audio.journal import RING_S, Journal
@@ -21,15 +23,16 @@ from swictation.daemon.collector import Collector
 from swictation.daemon.degraded import Degradations
 from swictation.daemon.delivery import Delivery
 from swictation.daemon.dictation import Dictation
-from swictation.daemon.eventlog import EventLog
 from swictation.daemon.inbox import Inbox
 from swictation.daemon.recognition import Recognition
 from swictation.daemon.runloop import RunLoop
 from swictation.daemon.speech import SpeechThread
 from swictation.daemon.stream import Stream
+from swictation.dispatcher import Dispatcher
 from swictation.events import DictationHeard, Event, PointsFound, RingStrained, WorkerAnswered
 from swictation.text.compose import Composer
 from swictation.types import (
+    Capabilities,
     DecodeRequest,
     Hypothesis,
     SilenceConfirmed,
@@ -50,6 +53,8 @@ class Engine:
     does_partials = False
     has_spare = True
     chunking = None
+    ready_spec = EngineSpec("scripted", "paper", "", "en")
+    capabilities = Capabilities("cpu", ("en",))
 
     def __init__(self) -> None:
         self.asked: list[DecodeRequest] = []
@@ -94,8 +99,8 @@ class Dictated:
         self.told: list[tuple[str, dict[str, object]]] = []
         self._posted: list[Event] = []
         self._numbers = itertools.count(1)
-        events = EventLog(None, self.clock)
-        events.tell(lambda event, fields: self.told.append((event, fields)))
+        self.events = events = Dispatcher()
+        events.subscribe(as_lines(lambda event, fields: self.told.append((event, fields))))
         post = self._posted.append
         read_back = spool.read_back if spool else None
         journal = Journal(ring_s, read_back, lambda: post(RingStrained()))
