@@ -91,7 +91,7 @@ class _Silence:
 
 
 class Dictated:
-    """`dictation` is under test; `told` holds what the event log was told."""
+    """`dictation` is under test; `told` holds the facts, as `--events` names them."""
 
     def __init__(self, spool=None, ring_s=RING_S) -> None:
         self.clock = SimClock(100.0)

@@ -69,7 +69,7 @@ class Result:
 
 @dataclass
 class Watch:
-    """Listens to the event log."""
+    """Notes facts by the names of `--events`."""
 
     seen: list[tuple[float, str, dict[str, Any]]] = field(default_factory=list)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
