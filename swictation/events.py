@@ -1,4 +1,7 @@
-"""Every event that the run loop receives. Posted from any thread, handled on one."""
+"""Every event that the run loop receives. Posted from any thread, handled on one.
+
+Some are passed on to listeners: see `facts.Fact`. A fault has a `message` for people.
+"""
 
 import msgspec
 
@@ -11,7 +14,9 @@ from swictation.types import (
     Hypothesis,
     Point,
     Seat,
+    State,
     VramSnapshot,
+    to_seconds,
 )
 
 
@@ -78,6 +83,10 @@ class WorkerFailed(msgspec.Struct, frozen=True):
     seat: Seat = "gpu"
     figures: AllocatorFigures | None = None
 
+    @property
+    def message(self) -> str:
+        return f"worker {self.generation} could not answer ({self.kind}) and goes on"
+
 
 class WorkerGone(msgspec.Struct, frozen=True):
     """A worker ended. `is_fault` unless it was asked to."""
@@ -133,6 +142,10 @@ class DetectorFailed(msgspec.Struct, frozen=True):
     sample: int
     reason: str
 
+    @property
+    def message(self) -> str:
+        return f"nothing is heard, sound is kept: {self.reason}"
+
 
 class DetectorRecovered(msgspec.Struct, frozen=True):
     """It works again: from `sample` on everything is heard after all."""
@@ -145,6 +158,11 @@ class FrameSkipped(msgspec.Struct, frozen=True):
 
     sample: int
     reason: str
+
+    @property
+    def message(self) -> str:
+        at_s = to_seconds(self.sample)
+        return f"32 ms near {at_s:.1f} s are taken for silence: {self.reason}"
 
 
 class AudioLost(msgspec.Struct, frozen=True):
@@ -160,6 +178,10 @@ class ThreadFailed(msgspec.Struct, frozen=True):
     thread: str
     reason: str
 
+    @property
+    def message(self) -> str:
+        return f"{self.thread} broke off: {self.reason}"
+
 
 class RingStrained(msgspec.Struct, frozen=True):
     """Most of what RAM holds is not dealt with: told each second of sound while that is so."""
@@ -169,6 +191,10 @@ class SpoolFailed(msgspec.Struct, frozen=True):
     """The spool cannot be written: what it lacks is kept in RAM alone, until it recovers."""
 
     reason: str
+
+    @property
+    def message(self) -> str:
+        return f"audio is kept in memory only: {self.reason}"
 
 
 class SpoolRecovered(msgspec.Struct, frozen=True):
@@ -204,6 +230,8 @@ class Injected(msgspec.Struct, frozen=True):
     reason: str
     is_held: bool = False
     """Whether some of the utterance's text waits to be asked for."""
+    target: str = ""
+    """Of the last piece: the application it was meant for, by its own name."""
 
 
 class TextHeld(msgspec.Struct, frozen=True):
@@ -232,8 +260,12 @@ class HeldSettled(msgspec.Struct, frozen=True):
     utterances: tuple[int, ...]
 
 
-class Commanded(msgspec.Struct, frozen=True):
-    """A command has changed what is going on: listening began, or ended."""
+class StateChanged(msgspec.Struct, frozen=True):
+    """What is going on has changed, by a command or because all was done."""
+
+    state: State
+    audio_s: float
+    """How much sound had been heard by then."""
 
 
 class StopRequested(msgspec.Struct, frozen=True):
@@ -269,7 +301,7 @@ Event = (
     | TextHeld
     | TextDoubted
     | HeldSettled
-    | Commanded
+    | StateChanged
     | StopRequested
 )
 

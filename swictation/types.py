@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 else:
     Samples = Any  # numpy takes 0.1 s, which each command would pay that touches no sound
 
+State = Literal["idle", "listening", "transcribing", "stopped"]
+"""What the program does, as `status` shows it."""
+
 Language = Annotated[str, msgspec.Meta(pattern="^[a-z]{2,3}$")]
 
 

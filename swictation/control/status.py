@@ -13,10 +13,10 @@ from msgspec.structs import replace
 
 from swictation.control.card import placements
 from swictation.shown import printable_lines
+from swictation.types import State
 from swictation.vram.status import VramStatus
 from swictation.vram.status import steady as steady_card
 
-State = Literal["idle", "listening", "transcribing", "stopped"]
 ModelState = Literal["unloaded", "loading", "loaded", "failed"]
 
 

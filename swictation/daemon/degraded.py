@@ -2,6 +2,8 @@
 
 from swictation.clock import Clock
 from swictation.control.status import Degraded
+from swictation.events import SpoolFailed, SpoolRecovered
+from swictation.facts import Fact, LossEnded, LossGrew
 
 Mode = str
 
@@ -30,6 +32,20 @@ class Degradations:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._found: dict[Mode, tuple[str, float]] = {}
+
+    def on_fact(self, fact: Fact) -> None:
+        """A listener, for what spool and journal say; other modes are put by their owners."""
+        match fact:
+            case SpoolFailed():
+                self.put(NO_SPOOL, fact.message)
+            case SpoolRecovered():
+                self.put(NO_SPOOL, "")
+            case LossGrew():
+                self.put(LOSING, fact.message)
+            case LossEnded():
+                self.put(LOSING, "")
+            case _:
+                pass
 
     def put(self, mode: Mode, reason: str) -> None:
         """`mode` is amiss because of `reason`; without a reason it is well again."""

@@ -28,7 +28,14 @@ from swictation.events import (
     TextHeld,
     ThreadFailed,
 )
-from swictation.inject.injector import OTHER_WINDOW, Focused, Injection, Injector, Unknown
+from swictation.inject.injector import (
+    OTHER_WINDOW,
+    Focused,
+    Injection,
+    Injector,
+    Target,
+    Unknown,
+)
 from swictation.text.pipeline import TextPipeline
 from swictation.text.stage import Insert, Item
 from swictation.types import Commit
@@ -198,7 +205,8 @@ class Delivery:
         injection = await self._deliver_all(case, piece, items)
         if commit.final:
             self._cases.pop(commit.utterance, None)
-        self._tell(commit.utterance, piece.number, injection, is_last=commit.final)
+        app = case.target.app if isinstance(case.target, Target) else ""
+        self._tell(commit.utterance, piece.number, injection, app, is_last=commit.final)
 
     def _is_wanted(self, piece: _Piece) -> bool:
         return piece.epoch == self._sender.epoch
@@ -273,11 +281,17 @@ class Delivery:
         return TOO_OLD if self._clock.now_s() - piece.heard_s > self._max_age_s else ""
 
     def _tell(
-        self, utterance: int, number: int, injection: Injection, *, is_last: bool = False
+        self,
+        utterance: int,
+        number: int,
+        injection: Injection,
+        app: str = "",
+        *,
+        is_last: bool = False,
     ) -> None:
         is_held = utterance in self.held.utterances
         outcome, reason = injection.outcome, injection.reason
-        self._post(Injected(utterance, number, is_last, outcome, reason, is_held))
+        self._post(Injected(utterance, number, is_last, outcome, reason, is_held, app))
 
     # --- what is held ------------------------------------------------------------------------
 

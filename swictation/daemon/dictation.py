@@ -4,8 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-import msgspec
-
 from swictation.asr.stabilizer import Stabilizer
 from swictation.audio.source import Source
 from swictation.clock import Clock
@@ -14,24 +12,32 @@ from swictation.control.status import State
 from swictation.control.status import count as count_of
 from swictation.daemon.collector import CAPTURED, Collector
 from swictation.daemon.degraded import AUDIO_ONLY, NO_ENGINE, NO_MICROPHONE, Degradations
-from swictation.daemon.eventlog import EventLog
 from swictation.daemon.playing import STOP_GRACE_S
 from swictation.daemon.recognition import Recognition
 from swictation.daemon.stream import Stream
+from swictation.dispatcher import Dispatcher
 from swictation.errors import InjectError, NothingRecorded, SwictationError
 from swictation.events import (
-    Commanded,
     DetectorFailed,
     DetectorRecovered,
     Event,
     HeldSettled,
     Injected,
     SourceEnded,
+    StateChanged,
     TextDoubted,
     TextHeld,
     ThreadFailed,
     WorkerGone,
     WorkerReady,
+)
+from swictation.facts import (
+    CpuStandbyFailed,
+    DeliveryDoubted,
+    EngineFailed,
+    HeldReduced,
+    MicrophoneFailed,
+    StoppedEarly,
 )
 from swictation.types import to_seconds
 from swictation.worker.crew import Crew, gave_up
@@ -54,7 +60,7 @@ class Dictation:
         recognition: Recognition,
         collector: Collector,
         crew: Crew,
-        events: EventLog,
+        events: Dispatcher,
         clock: Clock,
         post: Callable[[Event], None],
         new_source: Callable[[], Source],
@@ -177,7 +183,7 @@ class Dictation:
 
     def on_source_ended(self, event: SourceEnded) -> None:
         if event.error:
-            self._events.fault("microphone", event.error.message)
+            self._events.emit(MicrophoneFailed(event.error.message))
             self._obey("stop")
 
     def on_heard(self) -> None:
@@ -201,19 +207,18 @@ class Dictation:
     def on_held(self, event: TextHeld | TextDoubted | HeldSettled) -> None:
         match event:
             case TextHeld():
-                self._events.write("held", **msgspec.structs.asdict(event))
+                self._events.emit(event)
             case TextDoubted():
                 path = self._stream.keep_sound(event.utterance)
                 kept = f"its sound is kept: {path}" if path else "its sound is not on disk"
                 told = f"nobody knows whether all of a text has arrived ({event.reason}); {kept}"
-                self._events.fault("doubt", told, utterance=event.utterance)
+                self._events.emit(DeliveryDoubted(event.utterance, told))
             case HeldSettled():
                 for number in event.utterances:
                     if number not in self._stream.utterances:
                         self._stream.forget_sound(number)
                 held = self._stream.delivery.held
-                pending = len(held.pending)
-                self._events.write("held", count=len(held), reason=held.reason, pending=pending)
+                self._events.emit(HeldReduced(len(held), held.reason, len(held.pending)))
 
     def on_worker(self, event: WorkerReady | WorkerGone) -> None:
         """A daemon never gives up: the next worker is tried again and again, ever more rarely."""
@@ -226,8 +231,8 @@ class Dictation:
             if not is_spare and not is_replaced and not self._crew.is_spared(event):
                 self.degradations.put(NO_ENGINE, error.message)
             # Without its spare the card's steward says what is done instead, and that once.
-            kind = "spare" if is_spare else "engine"
-            self._events.fault(kind, error.message, remedy=error.remedy)
+            failed = CpuStandbyFailed if is_spare else EngineFailed
+            self._events.emit(failed(error.message, error.remedy))
 
     def on_detector(self, event: DetectorFailed | DetectorRecovered) -> None:
         reason = event.reason if isinstance(event, DetectorFailed) else ""
@@ -253,10 +258,10 @@ class Dictation:
         count = len(self._stream.utterances)
         if count:
             told = f"{count} utterances are not transcribed; {self._stream.at_the_end}"
-            self._events.fault("stopped", told)
+            self._events.emit(StoppedEarly(told))
         if self.degradations.has(AUDIO_ONLY):
             told = f"nobody heard all of it; {self._stream.at_the_end}, see: swictation doctor"
-            self._events.fault("stopped", told)
+            self._events.emit(StoppedEarly(told))
         return count
 
     def say_what_is_held(self) -> None:
@@ -264,11 +269,11 @@ class Dictation:
         if count := len(self._stream.delivery.held):
             texts = "1 held text was" if count == 1 else f"{count} held texts were"
             message = f"{texts} not typed; {self._stream.at_the_end}, see: swictation doctor"
-            self._events.fault("stopped", message)
+            self._events.emit(StoppedEarly(message))
         if self._recognition.retries and (asides := self._recognition.retries.asides):
             count = count_of(len(asides), "utterance")
             message = f"{count} set aside; {self._stream.at_the_end}, see: swictation doctor"
-            self._events.fault("stopped", message)
+            self._events.emit(StoppedEarly(message))
 
     # --- the parts ---------------------------------------------------------------------------
 
@@ -351,5 +356,6 @@ class Dictation:
     def _tell_state(self) -> None:
         if self.state != self._told_state:
             self._told_state = self.state
-            self._post(Commanded())
-            self._events.write("state", to_seconds(self._stream.heard_sample), state=self.state)
+            changed = StateChanged(self.state, to_seconds(self._stream.heard_sample))
+            self._post(changed)
+            self._events.emit(changed)

@@ -14,7 +14,9 @@ from swictation.control.status import AudioStatus
 from swictation.daemon import wiring
 from swictation.daemon.degraded import NO_MICROPHONE, Degradations
 from swictation.daemon.dictation import LAST_BLOCK_S
-from swictation.daemon.eventlog import EventLog
+from swictation.dispatcher import Dispatcher
+from swictation.events import StateChanged
+from swictation.facts import Fact, MicrophoneChanged, MicrophoneFailed
 
 _CHECK_S = 0.4
 """For the first opening, which takes longer than the later ones."""
@@ -26,7 +28,7 @@ class Ear:
     def __init__(
         self,
         settings: Settings,
-        events: EventLog,
+        events: Dispatcher,
         degradations: Degradations,
         on_change: Callable[[], None],
     ) -> None:
@@ -54,10 +56,14 @@ class Ear:
         """Take the microphone of `settings`; a dictation that is going on keeps its own."""
         self._next = settings
         if not is_listening:
-            self.finish_change()
+            self._finish_change()
 
-    def finish_change(self) -> None:
-        """Nobody listens now."""
+    def on_fact(self, fact: Fact) -> None:
+        """A listener: once nobody listens a change can be finished."""
+        if isinstance(fact, StateChanged) and fact.state != "listening":
+            self._finish_change()
+
+    def _finish_change(self) -> None:
         if self._next is None:
             return
         old, self.microphone = self.microphone, self._new(self._next)
@@ -102,10 +108,10 @@ class Ear:
     def _note(self, microphone: Microphone, state: MicrophoneState) -> None:
         if microphone is not self.microphone:
             return  # it is being closed
-        self._events.write("microphone", health=state.health, source=state.source)
+        self._events.emit(MicrophoneChanged(state.health, state.source))
         is_amiss = state.health in {"absent", "silent"}
         was_amiss = self._degradations.has(NO_MICROPHONE)
         self._degradations.put(NO_MICROPHONE, state.reason if is_amiss else "")
         if is_amiss and not was_amiss:
-            self._events.fault("microphone", f"no sound from the microphone: {state.reason}")
+            self._events.emit(MicrophoneFailed(f"no sound from the microphone: {state.reason}"))
         self._on_change()

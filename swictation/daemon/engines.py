@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from swictation.config.settings import Settings
 from swictation.daemon import systemd
 from swictation.daemon.degraded import CPU_ENGINE, NO_ENGINE, VAD_ONLY, Degradations
-from swictation.daemon.eventlog import EventLog
 from swictation.daemon.fetching import Fetching
 from swictation.daemon.foresight import foreseen
 from swictation.daemon.staffing import spare, understudy
 from swictation.daemon.wiring import Workshop, engine_spec
+from swictation.dispatcher import Dispatcher
 from swictation.errors import SwictationError
+from swictation.facts import ModelUnavailable, ServiceModeDegraded
 from swictation.models.store import ModelLocation
 
 if TYPE_CHECKING:  # only who has a card pays for it
@@ -30,7 +31,7 @@ class Engines:
         self,
         shop: Workshop,
         degradations: Degradations,
-        events: EventLog,
+        events: Dispatcher,
         on_change: Callable[[], None],
     ) -> None:
         """`on_change` is called when models or modes are others."""
@@ -162,12 +163,12 @@ class Engines:
             not self.fall_back(error) and not self.crew.is_ready
         ):  # else the engine from before serves on
             self._degradations.put(NO_ENGINE, error.message)
-        self._events.fault("model", f"{error.message} -> {error.remedy}")
+        self._events.emit(ModelUnavailable(error.message, error.remedy))
 
     def _on_spare_problem(self, error: SwictationError) -> None:
         if self.steward:
             self.steward.miss_cpu()
-        self._events.fault("model", f"{error.message} -> {error.remedy}")
+        self._events.emit(ModelUnavailable(error.message, error.remedy))
 
     def _on_mode(self, mode: str, reason: str) -> None:
         """Told once each: the log, a notification, `status` until it is over."""
@@ -175,7 +176,7 @@ class Engines:
         self._show_modes()
         if mode != was:
             if mode:
-                self._events.fault("placement", f"{mode}: {reason}")
+                self._events.emit(ServiceModeDegraded(mode, reason))
             else:
                 _log.info("all is as configured again")
         self._on_change()

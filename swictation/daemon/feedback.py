@@ -5,12 +5,30 @@ from typing import Protocol
 
 from swictation.config.settings import FeedbackSettings
 from swictation.control.cues import Cue
+from swictation.events import SpoolFailed, StateChanged, TextHeld
+from swictation.facts import (
+    DeliveryDoubted,
+    EngineFailed,
+    Fact,
+    HeldReduced,
+    InjectorUnavailable,
+    LossGrew,
+    MicrophoneFailed,
+    ModelUnavailable,
+    ServiceModeDegraded,
+    UtteranceQuarantined,
+)
 
-_URGENT_FAULTS = {
-    *("microphone", "engine", "audio-lost", "spool", "model", "window"),
-    *("placement", "doubt"),
-}
-
+_UrgentFault = (
+    DeliveryDoubted
+    | EngineFailed
+    | InjectorUnavailable
+    | LossGrew
+    | MicrophoneFailed
+    | ModelUnavailable
+    | ServiceModeDegraded
+    | SpoolFailed
+)
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +49,7 @@ class Plays(Protocol):
 
 
 class Feedback:
-    """Listens to the event log."""
+    """A listener that shows and plays."""
 
     def __init__(self, notifier: Shows, cues: Plays, settings: FeedbackSettings) -> None:
         self._notifier = notifier
@@ -42,22 +60,23 @@ class Feedback:
         """The faults of this dictation."""
         self._held: _Held = (0, "", 0)
 
-    def on_event(self, event: str, fields: dict[str, object]) -> None:
-        """See `EventLog.tell`."""
-        match event:
-            case "state":
-                self._on_state(str(fields["state"]))
-            case "held":
-                self._on_held(fields)
-            case "fault" if fields["kind"] == "set-aside":
-                self._on_set_aside(str(fields["path"]))
-            case "fault" if fields["kind"] in _URGENT_FAULTS:
-                self._on_fault(str(fields["message"]))
+    def on_fact(self, fact: Fact) -> None:
+        """Show and play what one should know at once."""
+        match fact:
+            case StateChanged():
+                self._on_state(listens=fact.state == "listening")
+            case TextHeld():
+                self._on_held(fact)
+            case HeldReduced():
+                self._on_held_reduced(fact)
+            case UtteranceQuarantined():
+                self._on_quarantined(fact.path)
+            case _ if isinstance(fact, _UrgentFault):
+                self._on_fault(fact.message)
             case _:
                 pass
 
-    def _on_state(self, state: str) -> None:
-        listens = state == "listening"
+    def _on_state(self, *, listens: bool) -> None:
         if listens and not self._listens:
             self._told.clear()
             self._show("start", "Listening")
@@ -74,29 +93,29 @@ class Feedback:
             self._show("degraded", message, urgent=True)
             self._play("degraded")
 
-    def _on_held(self, fields: dict[str, object]) -> None:
+    def _on_held(self, held: TextHeld) -> None:
         """Each text is told once; those behind one that a window has not taken with that one."""
-        count, reason = int(str(fields["count"])), str(fields["reason"])
-        pending = int(str(fields.get("pending", 0)))
         count_before, *before = self._held
-        if count == 0:
-            if self._held[2]:
-                self._show("held", "Nothing is held any more")
-            self._held = (0, "", 0)
-        elif "is_on_clipboard" not in fields:  # there are fewer now; more is said once it is over
-            self._held = (count, *self._held[1:])
-        else:
-            self._held = (count, reason, pending)
-            if before != [reason, pending] or (count > count_before and not pending):
-                self._tell_held(count, reason, fields, pending)
+        self._held = (held.count, held.reason, held.pending)
+        is_one_more = held.count > count_before and not held.pending
+        if is_one_more or before != [held.reason, held.pending]:
+            self._tell_held(held)
 
-    def _tell_held(self, count: int, reason: str, fields: dict[str, object], pending: int) -> None:
-        texts = "A text is" if count == 1 else f"{count} texts are"
-        body = f"{reason}. {_what_to_do(fields, pending, count)}"
+    def _on_held_reduced(self, held: HeldReduced) -> None:
+        if held.count:  # more is said once it is over
+            self._held = (held.count, *self._held[1:])
+            return
+        if self._held[2]:
+            self._show("held", "Nothing is held any more")
+        self._held = (0, "", 0)
+
+    def _tell_held(self, held: TextHeld) -> None:
+        texts = "A text is" if held.count == 1 else f"{held.count} texts are"
+        body = f"{held.reason}. {_what_to_do(held)}"
         _log.warning("%s held: %s", texts.lower(), body)  # seen where nothing shows notifications
         self._show("held", f"{texts} held", body[0].upper() + body[1:], urgent=True)
 
-    def _on_set_aside(self, path: str) -> None:
+    def _on_quarantined(self, path: str) -> None:
         where = f"in {path}" if path else "in memory"
         body = f"It is kept {where} and tried again by itself. If no text comes: swictation retry"
         self._show("degraded", "The engine died twice on what was said", body, urgent=True)
@@ -111,10 +130,10 @@ class Feedback:
             self._cues.play(cue)
 
 
-def _what_to_do(fields: dict[str, object], pending: int, count: int) -> str:
-    if pending:
+def _what_to_do(held: TextHeld) -> str:
+    if held.pending:
         so = "What you say into it is held as well."
         return f"{so} Wait, or put the cursor into another window, then: swictation paste-last."
-    they, them = ("It is", "it") if count == 1 else ("They are", "them")
-    where = f"{they} on the clipboard; or: " if fields.get("is_on_clipboard") else ""
+    they, them = ("It is", "it") if held.count == 1 else ("They are", "them")
+    where = f"{they} on the clipboard; or: " if held.is_on_clipboard else ""
     return f"{where}swictation paste-last types {them} where the cursor is."

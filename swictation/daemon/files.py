@@ -25,8 +25,10 @@ from swictation.daemon.runloop import RunLoop
 from swictation.daemon.staffing import spare
 from swictation.daemon.stream import Outcome
 from swictation.daemon.wiring import Workshop, engine_spec
+from swictation.dispatcher import Dispatcher
 from swictation.errors import SwictationError
-from swictation.events import StopRequested
+from swictation.events import StateChanged, StopRequested
+from swictation.facts import FileRunEnded, ModelUnavailable, ServiceModeDegraded
 from swictation.inject.injector import Injector
 from swictation.inject.none import NoneInjector
 from swictation.inject.stdout import StdoutInjector
@@ -59,7 +61,9 @@ class FileSession:
         """Raises UsageError where `events` cannot be written."""
         self._settings = settings
         self._clock = MonotonicClock()
-        self._events = EventLog(events, self._clock)
+        self._events = Dispatcher()
+        self._event_log = EventLog(events, self._clock)
+        self._events.subscribe(self._event_log.on_fact)
         self._spec = engine_spec(settings, model)
         self._mode = ""
         self._spare: Settings | None = None
@@ -91,7 +95,7 @@ class FileSession:
         if self._steward:
             self._steward.stop()
         self._workshop.close()
-        self._events.close()
+        self._event_log.close()
         name_leaks()
 
     async def play(self, source: Source, sink: Injector) -> Outcome:
@@ -108,7 +112,7 @@ class FileSession:
         )
         if self._steward:
             self._steward.serve(recognition)
-        self._events.write("state", 0.0, state="listening")
+        self._events.emit(StateChanged("listening", 0.0))
         stream.start()
         stream.listen(source, self._workshop.inbox.post)
         try:
@@ -121,14 +125,13 @@ class FileSession:
             await stream.stop()
             self.device = playing.device
             usage = resources.snapshot(self._crew.serving.pid)
-            heard_s = to_seconds(stream.heard_sample)
-            self._events.write("state", heard_s, state="stopped", **usage)
+            self._events.emit(FileRunEnded(to_seconds(stream.heard_sample), usage))
         return playing.finish()
 
     @property
     def _wants_partials(self) -> bool:
         wish = self._settings.asr.partials
-        return wish == "on" or (wish == "auto" and self._events.has_reader)
+        return wish == "on" or (wish == "auto" and self._event_log.has_reader)
 
     def _begin_card(self, steward: "Steward") -> None:
         """Both engines; the one on the processor may be missing."""
@@ -147,12 +150,12 @@ class FileSession:
         try:
             steward.have("cpu", engine_spec(other, find_model(other)))
         except SwictationError as error:
-            self._events.fault("model", f"{error.message} -> {error.remedy}")
+            self._events.emit(ModelUnavailable(error.message, error.remedy))
             steward.miss_cpu()
 
     def _on_mode(self, mode: str, reason: str) -> None:
         if mode and mode != self._mode:
-            self._events.fault("placement", f"{mode}: {reason}")
+            self._events.emit(ServiceModeDegraded(mode, reason))
         self._mode = mode
         self.stood_in = reason or self.stood_in
         if mode and self._spare and self._steward:

@@ -32,11 +32,14 @@ class Latency:
         """Words of it were committed."""
         self._open.setdefault(utterance, _Timing()).last_commit_s = now_s
 
-    def settled(self, utterance: int) -> None:
-        """Nothing more of it will come."""
+    def settled(self, utterance: int) -> float | None:
+        """Nothing more of it will come: what its latency was in s, if it has one."""
         timing = self._open.pop(utterance, None)
-        if timing and timing.speech_end_s is not None and timing.last_commit_s is not None:
-            self._found_ms.append(1000.0 * max(0.0, timing.last_commit_s - timing.speech_end_s))
+        if timing is None or timing.speech_end_s is None or timing.last_commit_s is None:
+            return None
+        latency_s = max(0.0, timing.last_commit_s - timing.speech_end_s)
+        self._found_ms.append(1000.0 * latency_s)
+        return latency_s
 
     def percentile_ms(self, part: float) -> float | None:
         """The latency that `part` (0 to 1) of them stay below; None before there is any."""

@@ -20,7 +20,7 @@ from swictation.control.sleep import SleepWatch
 from swictation.daemon import stacks, systemd, wiring
 from swictation.daemon.alone import alone
 from swictation.daemon.collector import Collector
-from swictation.daemon.degraded import LOSING, NO_SPOOL, NO_WINDOW, Degradations
+from swictation.daemon.degraded import NO_WINDOW, Degradations
 from swictation.daemon.dictation import Dictation
 from swictation.daemon.ear import Ear
 from swictation.daemon.engines import Engines
@@ -34,8 +34,16 @@ from swictation.daemon.rereading import Rereading
 from swictation.daemon.runloop import RunLoop
 from swictation.daemon.staffing import wants_card
 from swictation.daemon.watchdog import INTERVAL_S, Watchdog
+from swictation.dispatcher import Dispatcher
 from swictation.errors import BusError, SwictationError
-from swictation.events import StopRequested, ThreadFailed
+from swictation.events import StateChanged, StopRequested, ThreadFailed
+from swictation.facts import (
+    ConfigRejected,
+    Fact,
+    InjectorUnavailable,
+    PartialTranscript,
+    TextCommitted,
+)
 from swictation.inject.desktop import CLIPBOARD, DesktopInjector
 from swictation.inject.registry import openers
 from swictation.paths import daemon_lock_files
@@ -75,7 +83,9 @@ class Daemon:
             SwictationError: it cannot begin, or a part broke off.
         """
         with alone(*daemon_lock_files()):
-            self._events = EventLog(self._options.events, self._clock)  # another's are not cut
+            self._events = Dispatcher()
+            self._event_log = EventLog(self._options.events, self._clock)  # another's are not cut
+            self._events.subscribe(self._event_log.on_fact)
             try:
                 async with contextlib.AsyncExitStack() as parts:
                     await self._start(parts)
@@ -88,7 +98,7 @@ class Daemon:
                     await self._injector.flush()
                     systemd.notify("STOPPING=1")
             finally:
-                self._events.close()
+                self._event_log.close()
                 await asyncio.get_running_loop().shutdown_default_executor()
                 name_leaks()
 
@@ -175,8 +185,9 @@ class Daemon:
         )
         self._notifier, self._cues = Notifier(), Cues()
         self._feedback = Feedback(self._notifier, self._cues, settings.feedback)
-        for listener in (self._report.on_event, self._feedback.on_event, self._on_event):
-            events.tell(listener)
+        for part in (self._report, self._feedback, degradations, self._ear):
+            events.subscribe(part.on_fact)
+        events.subscribe(self._signal)  # last: it tells others what the parts know by now
         self._on_subscribers(0)
 
     async def _start_control(self, parts: contextlib.AsyncExitStack) -> None:
@@ -219,25 +230,16 @@ class Daemon:
     def _on_signal(self, number: signal.Signals) -> None:
         self._workshop.inbox.post(StopRequested(signal.Signals(number).name))
 
-    def _on_event(self, event: str, fields: dict[str, object]) -> None:
-        match event:
-            case "commit" if fields["n"]:  # what is captured is its caller's alone
-                self._bus.committed(int(str(fields["utterance"])), str(fields["text"]))
-            case "partial":
-                self._bus.partial(int(str(fields["utterance"])), str(fields["text"]))
+    def _signal(self, fact: Fact) -> None:
+        """Tell the bus and systemd."""
+        match fact:
+            case PartialTranscript():
+                self._bus.partial(fact.utterance, fact.text)
                 return
-            case "fault" if fields["kind"] == "spool":
-                self._dictation.degradations.put(NO_SPOOL, str(fields["message"]))
-            case "spool":
-                self._dictation.degradations.put(NO_SPOOL, "")
-            case "fault" if fields["kind"] == "audio-lost":
-                self._dictation.degradations.put(LOSING, str(fields["message"]))
-            case "loss":
-                self._dictation.degradations.put(LOSING, "")
-            case "state":
-                systemd.status(str(fields["state"]))
-                if fields["state"] != "listening":
-                    self._ear.finish_change()
+            case TextCommitted() if fact.number:  # what is captured is its caller's alone
+                self._bus.committed(fact.utterance, fact.text)
+            case StateChanged():
+                systemd.status(fact.state)
             case _:
                 pass
         self._publish()
@@ -248,7 +250,7 @@ class Daemon:
     def _on_subscribers(self, with_text: int) -> None:
         self._with_text = with_text
         wish = self._settings.asr.partials
-        is_read = with_text > 0 or self._events.has_reader
+        is_read = with_text > 0 or self._event_log.has_reader
         self._recognition.show_partials(wanted=wish == "on" or (wish == "auto" and is_read))
 
     def _on_injector(self) -> None:
@@ -256,7 +258,7 @@ class Daemon:
         only_clipboard = injector.name == CLIPBOARD and bool(injector.why)
         reason = injector.why if only_clipboard else injector.lost
         if reason and not degradations.has(NO_WINDOW):
-            self._events.fault("window", f"text cannot be typed: {reason}")
+            self._events.emit(InjectorUnavailable(reason))
         degradations.put(NO_WINDOW, reason)
         self._publish()
 
@@ -271,7 +273,7 @@ class Daemon:
             first, *rest = found.message.splitlines()
             message = " ".join(line.strip() for line in [first, *rest])
             remedy = f" -> {found.remedy}" if found.remedy else ""
-            self._events.fault("config", f"the old configuration stays: {message}{remedy}")
+            self._events.emit(ConfigRejected(f"{message}{remedy}"))
         else:
             self._apply(found)
         systemd.notify("READY=1")

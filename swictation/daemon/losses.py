@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from swictation.audio.journal import Span
-from swictation.daemon.eventlog import EventLog
 from swictation.daemon.stream import Stream
-from swictation.types import Samples, to_samples, to_seconds
+from swictation.dispatcher import Dispatcher
+from swictation.facts import LossEnded, LossGrew
+from swictation.types import Samples, to_samples
 
 _TOLD_EVERY = to_samples(30.0)
 """How much more is lost before it is told again; `status` tells it each second."""
@@ -14,7 +15,7 @@ _TOLD_EVERY = to_samples(30.0)
 class Losses:
     """What of one stream was lost. Belongs to the run loop."""
 
-    def __init__(self, stream: Stream, events: EventLog) -> None:
+    def __init__(self, stream: Stream, events: Dispatcher) -> None:
         self._stream = stream
         self._events = events
         self._lost: list[Span] = []
@@ -33,7 +34,8 @@ class Losses:
         if self.samples == before:
             return
         if not self.is_losing or self.samples - self._told_samples >= _TOLD_EVERY:
-            self._tell(first_sample, last_sample)
+            self._told_samples = self.samples
+            self._events.emit(LossGrew(first_sample, last_sample, self.samples))
         self.is_losing = True
 
     def look(self) -> None:
@@ -47,7 +49,7 @@ class Losses:
                     self.add(*gap)
         if self.is_losing and not is_strained:
             self.is_losing = False
-            self._events.write("loss", None, state="over", samples=self.samples)
+            self._events.emit(LossEnded(self.samples))
 
     def read(self, first_sample: int, last_sample: int) -> Samples | None:
         """Samples of the journal, with silence for what is lost; None where that is all of it."""
@@ -68,13 +70,6 @@ class Losses:
                 yield (first, last), spool.span(number) if spool else (0, 0)
         unheard = spool.unheard_span if spool else (0, 0)
         yield (heard, stream.journal.end_sample), unheard
-
-    def _tell(self, first_sample: int, last_sample: int) -> None:
-        self._told_samples = self.samples
-        at = f"{to_seconds(first_sample):.1f}-{to_seconds(last_sample):.1f} s"
-        total_s = to_seconds(self.samples)
-        message = f"the sound at {at} is no longer kept; {total_s:.1f} s are lost in all"
-        self._events.fault("audio-lost", message, samples=self.samples)
 
 
 def _with(spans: list[Span], new: Span) -> list[Span]:

@@ -3,9 +3,9 @@
 import logging
 
 from swictation.clock import Clock
-from swictation.daemon.eventlog import EventLog
 from swictation.daemon.recognition import Recognition
 from swictation.daemon.stream import Outcome, Segment, SetAside, Stream
+from swictation.dispatcher import Dispatcher
 from swictation.errors import Interrupted, SwictationError
 from swictation.events import (
     DetectorFailed,
@@ -19,6 +19,7 @@ from swictation.events import (
     WorkerGone,
     WorkerReady,
 )
+from swictation.facts import StoppedEarly
 from swictation.types import to_seconds
 from swictation.worker.crew import Crew, gave_up
 
@@ -35,7 +36,7 @@ class Playing:
         stream: Stream,
         recognition: Recognition,
         crew: Crew,
-        events: EventLog,
+        events: Dispatcher,
         clock: Clock,
         *,
         device: str,
@@ -82,7 +83,7 @@ class Playing:
         """The grace is over: what is no text out there stays in the spool. Raises `Interrupted`."""
         self._stream.delivery.abandon()
         count, sound = len(self._stream.utterances), self._stream.at_the_end
-        self._events.fault("stopped", f"{count} utterances are not transcribed; {sound}")
+        self._events.emit(StoppedEarly(f"{count} utterances are not transcribed; {sound}"))
         raise Interrupted(
             f"Stopped with {count} utterance(s) not transcribed; {sound}.",
             "where it is: swictation doctor",

@@ -7,21 +7,29 @@ from swictation.asr.alignment import has_words
 from swictation.asr.partials import WINDOW_SAMPLES
 from swictation.asr.stabilizer import Stabilizer, Step
 from swictation.clock import Clock
-from swictation.daemon.collector import Collector
-from swictation.daemon.eventlog import EventLog
+from swictation.daemon.collector import CAPTURED, Collector
 from swictation.daemon.latency import Latency
 from swictation.daemon.losses import Losses
 from swictation.daemon.retries import Retries
 from swictation.daemon.stream import Stream, Utterance
+from swictation.dispatcher import Dispatcher
 from swictation.events import (
     AudioLost,
     Composed,
     DetectorFailed,
+    Injected,
     PointsFound,
     Scanned,
     WorkerAnswered,
     WorkerFailed,
     WorkerGone,
+)
+from swictation.facts import (
+    PartialTranscript,
+    TextCommitted,
+    UtteranceQuarantined,
+    UtteranceTranscribed,
+    WorkerRecycled,
 )
 from swictation.text.characters import cleaned
 from swictation.types import (
@@ -53,7 +61,7 @@ class Recognition:
         self,
         stream: Stream,
         crew: Crew,
-        events: EventLog,
+        events: Dispatcher,
         clock: Clock,
         collector: Collector | None = None,
         retries: Retries | None = None,
@@ -166,6 +174,7 @@ class Recognition:
         pending = stream.stabilizer.pending
         if pending and pending.number == event.number:
             stream.blame = cleared(stream.blame, pending.utterance)
+            stream.utterances[pending.utterance].answered_by(self._crew.at(event.seat))
         if hypothesis.dropped:
             _log.info("an utterance was taken for %s and dropped", hypothesis.dropped)
         self._perform(stream.stabilizer.answer(event.number, hypothesis), event.done_s)
@@ -241,16 +250,27 @@ class Recognition:
         if event.text:
             if has_words(event.text):  # a full stop may well wait for the hang-over
                 self.latency.committed(commit.utterance, now_s)
-            self._note(
-                "commit",
-                commit.at_sample,
-                utterance=commit.utterance,
-                n=event.number,
-                text=event.text,
-                overhead_ms=round(1000.0 * (now_s - event.due_s), 2),
+            at_s, overhead_ms = to_seconds(commit.at_sample), 1000.0 * (now_s - event.due_s)
+            self._events.emit(
+                TextCommitted(commit.utterance, event.number, event.text, at_s, overhead_ms)
             )
         if commit.final:
             self._note_final(commit, utterance)
+
+    def on_injected(self, event: Injected) -> None:
+        """A piece was delivered, or not: after the last it is known what became of all of them."""
+        utterance = self._stream.utterances.get(event.utterance)
+        if utterance is None or not event.is_last or event.outcome == CAPTURED:
+            return
+        if utterance.text.strip():
+            delivered = utterance.delivered(
+                event.utterance,
+                utterance.text,
+                event.outcome,
+                event.target,
+                utterance.latency_s,
+            )
+            self._events.emit(delivered)
 
     # --- the parts ---------------------------------------------------------------------------
 
@@ -259,12 +279,11 @@ class Recognition:
             case SpeechStarted():
                 self._set_pace()
                 self._stream.begin_utterance(point)
-                self._note("speech_started", point.first_sample, utterance=point.utterance)
+                self._events.emit(point)
             case SpeechEnded():
                 self._stream.end_utterance(point)
-                number, reason = point.utterance, point.reason
                 self.latency.ended(point, self._arrivals[point.at_sample])
-                self._note("speech_ended", point.last_sample, utterance=number, reason=reason)
+                self._events.emit(point)
             case _:
                 pass
 
@@ -287,15 +306,10 @@ class Recognition:
             self._stream.delivery.put(commit, heard_s, due_s)
 
     def _note_final(self, commit: Commit, utterance: Utterance) -> None:
-        self.latency.settled(commit.utterance)
-        self._note(
-            "final",
-            utterance.last_sample,
-            utterance=commit.utterance,
-            start_s=round(to_seconds(utterance.first_sample), 3),
-            end_s=round(to_seconds(utterance.last_sample), 3),
-            text=utterance.text.strip(),
-        )
+        utterance.latency_s = self.latency.settled(commit.utterance)
+        start_s, end_s = to_seconds(utterance.first_sample), to_seconds(utterance.last_sample)
+        text = utterance.text.strip()
+        self._events.emit(UtteranceTranscribed(commit.utterance, start_s, end_s, text))
 
     def _ask(self, request: DecodeRequest) -> None:
         """Ask whoever is to answer; without one it is asked again when something has changed."""
@@ -339,19 +353,14 @@ class Recognition:
         if partial is None:
             return False
         if partial.utterance in self._stream.utterances:  # else it was cancelled meanwhile
-            self._note(
-                "partial",
-                partial.last_sample,
-                utterance=partial.utterance,
-                text=cleaned(hypothesis.new_text).strip(),
-                cpu_s=round(hypothesis.cpu_s, 4),
-            )
+            text, at_s = cleaned(hypothesis.new_text).strip(), to_seconds(partial.last_sample)
+            self._events.emit(PartialTranscript(partial.utterance, text, at_s, hypothesis.cpu_s))
         return True
 
     def _recycle(self) -> None:
         rss_mib = round(self._crew.cpu.rss_mib)
         _log.info("the worker has grown to %d MiB and is replaced", rss_mib)
-        self._events.write("worker", state="recycled", rss_mib=rss_mib)
+        self._events.emit(WorkerRecycled(rss_mib))
         self._crew.cpu.recycle("recycled: it had outgrown [worker] max_rss_mib")
 
     def _set_aside(
@@ -367,9 +376,5 @@ class Recognition:
             stream.spool.note(number, "set-aside", is_tried_again=retries is not None)
         if retries:
             retries.add(number, stream.stabilizer.committed, seats)
-        message = f"{why}: its sound is set aside in {utterance.kept_at or 'memory'}"
-        self._events.fault("set-aside", message, utterance=number, path=utterance.kept_at)
+        self._events.emit(UtteranceQuarantined(number, utterance.kept_at, why))
         self._perform(stream.stabilizer.give_up(), self._clock.now_s())
-
-    def _note(self, event: str, sample: int, **fields: object) -> None:
-        self._events.write(event, to_seconds(sample), **fields)

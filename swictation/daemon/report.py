@@ -23,13 +23,15 @@ from swictation.daemon.ear import Ear
 from swictation.daemon.engines import Engines
 from swictation.daemon.recognition import Recognition
 from swictation.daemon.stream import Stream
+from swictation.events import Injected
+from swictation.facts import Fact, Fault, ServiceModeDegraded, UtteranceQuarantined
 
-_TOLD_ELSEWHERE = {"placement", "set-aside"}
+_TOLD_ELSEWHERE = (ServiceModeDegraded, UtteranceQuarantined)
 """Faults that `status` shows for as long as they last; a squeeze of the card is none at all."""
 
 
 class Report:
-    """Remembers what events tell once, and asks the rest when it is asked."""
+    """Remembers what facts tell once, and asks the rest when it is asked."""
 
     def __init__(
         self,
@@ -54,13 +56,12 @@ class Report:
         self._last_outcome = self._last_reason = ""
         self._last_error: str | None = None
 
-    def on_event(self, event: str, fields: dict[str, object]) -> None:
-        """See `EventLog.tell`."""
-        if event == "injected" and fields["outcome"] != CAPTURED:
-            self._last_outcome = str(fields["outcome"])
-            self._last_reason = str(fields["reason"])
-        elif event == "fault" and fields["kind"] not in _TOLD_ELSEWHERE:
-            self._last_error = str(fields["message"])
+    def on_fact(self, fact: Fact) -> None:
+        """A listener."""
+        if isinstance(fact, Injected) and fact.outcome != CAPTURED:
+            self._last_outcome, self._last_reason = fact.outcome, fact.reason
+        elif isinstance(fact, Fault) and not isinstance(fact, _TOLD_ELSEWHERE):
+            self._last_error = fact.message
 
     def status(self) -> Status:
         """This moment."""

@@ -19,9 +19,9 @@ from swictation.backoff import Backoff
 from swictation.config.settings import WorkerSettings
 from swictation.control.status import SetAsideStatus
 from swictation.daemon.aside import Aside, Wishes, still_aside
-from swictation.daemon.eventlog import EventLog
 from swictation.daemon.losses import without
 from swictation.daemon.stream import Stream
+from swictation.dispatcher import Dispatcher
 from swictation.errors import AudioLostError, SwictationError
 from swictation.events import (
     AudioLost,
@@ -32,6 +32,7 @@ from swictation.events import (
     WorkerGone,
     WorkerReady,
 )
+from swictation.facts import RetryStateChanged
 from swictation.text.pipeline import TextPipeline, as_text
 from swictation.types import Commit, DecodeRequest, Hypothesis, Seat, to_seconds
 from swictation.worker.crew import Crew, Route
@@ -71,7 +72,7 @@ class Retries:
         self,
         stream: Stream,
         crew: Crew,
-        events: EventLog,
+        events: Dispatcher,
         post: Callable[[Event], None],
         numbers: Iterator[int],
         settings: WorkerSettings,
@@ -196,6 +197,7 @@ class Retries:
         """Whether that was an answer to what is tried."""
         if self._try is None or self._try.request.number != event.number:
             return False
+        self._try.aside.utterance.answered_by(self._try.worker)
         self._bring(self._try.aside, event.hypothesis)
         return True
 
@@ -273,11 +275,8 @@ class Retries:
         try:
             samples = self._stream.journal.read(request.first_sample, request.last_sample)
         except AudioLostError:
-            lost, on_disk = (
-                (request.first_sample, request.last_sample),
-                self._span(tried.aside.number),
-            )
-            for gap in without(lost, on_disk):
+            lost = (request.first_sample, request.last_sample)
+            for gap in without(lost, self._span(tried.aside.number)):
                 self._post(AudioLost(*gap))
             self._leave(tried.aside.number)
             self._end_try("its sound cannot be read")
@@ -314,6 +313,7 @@ class Retries:
         self._asides.pop(one.number, None)
         self._stream.aside.discard(one.number)
         self._stream.delivery.offer(one.number, text, LATE)
+        self._events.emit(one.utterance.delivered(one.number, text, "refused", "", None))
         self._note(one, "offered")
         self._end_try("its text is there")
 
@@ -397,4 +397,4 @@ class Retries:
         one.state = state
         at_s = to_seconds(one.utterance.first_sample)
         _log.info("set aside at %.1f s (%s): %s", at_s, one.path or "in memory", state)
-        self._events.write("retry", at_s, utterance=one.number, state=state)
+        self._events.emit(RetryStateChanged(one.number, at_s, state))

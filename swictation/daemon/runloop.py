@@ -5,13 +5,12 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from swictation.clock import Clock
-from swictation.daemon.eventlog import EventLog
 from swictation.daemon.inbox import Inbox
 from swictation.daemon.recognition import Recognition
+from swictation.dispatcher import Dispatcher
 from swictation.events import (
     AudioLost,
     CardEvent,
-    Commanded,
     Composed,
     DetectorFailed,
     DetectorMoved,
@@ -30,6 +29,7 @@ from swictation.events import (
     SourceEnded,
     SpoolFailed,
     SpoolRecovered,
+    StateChanged,
     StopRequested,
     TextDoubted,
     TextHeld,
@@ -40,7 +40,7 @@ from swictation.events import (
     WorkerGone,
     WorkerReady,
 )
-from swictation.types import to_seconds
+from swictation.facts import WorkerReplaced
 
 if TYPE_CHECKING:  # only who has a card pays for it
     from swictation.daemon.steward import Steward
@@ -102,7 +102,7 @@ class RunLoop:
     """Handles one event after the other."""
 
     def __init__(
-        self, inbox: Inbox, events: EventLog, clock: Clock, steward: "Steward | None" = None
+        self, inbox: Inbox, events: Dispatcher, clock: Clock, steward: "Steward | None" = None
     ) -> None:
         """`steward`: where an engine on a card is wanted."""
         self._inbox = inbox
@@ -143,16 +143,14 @@ class RunLoop:
                 recognition.on_heard(event.end_sample)
                 owner.on_heard()
             case DetectorFailed():
-                self._events.fault("detector", f"nothing is heard, sound is kept: {event.reason}")
+                self._events.emit(event)
                 recognition.on_deaf(event)
                 owner.on_detector(event)
             case DetectorRecovered():
-                self._events.write("detector", to_seconds(event.sample), state="recovered")
+                self._events.emit(event)
                 owner.on_detector(event)
-            case FrameSkipped():
-                at_s = to_seconds(event.sample)
-                message = f"32 ms near {at_s:.1f} s are taken for silence: {event.reason}"
-                self._events.fault("detector", message)
+            case FrameSkipped() | SpoolFailed():
+                self._events.emit(event)
             case AudioLost():
                 recognition.on_audio_lost(event)
             case WorkerAnswered():
@@ -162,7 +160,7 @@ class RunLoop:
                 recognition.ask_again()
                 owner.on_worker(event)
             case WorkerFailed():
-                self._note_failed(event)
+                self._events.emit(event)
                 recognition.on_worker_failed(event)
             case WorkerGone():
                 self._note_gone(event)
@@ -174,59 +172,36 @@ class RunLoop:
             case Composed():
                 recognition.on_composed(event)
             case Injected():
-                self._note_injected(event)
+                self._events.emit(event)
+                recognition.on_injected(event)
                 owner.on_injected(event)
             case TextHeld() | TextDoubted() | HeldSettled():
                 owner.on_held(event)
             case SourceEnded():
                 owner.on_source_ended(event)
-            case SpoolFailed():
-                self._events.fault("spool", f"audio is kept in memory only: {event.reason}")
             case SpoolRecovered():
                 _log.info("all audio that waits for its text is on disk again")
-                self._events.write("spool", state="recovered")
+                self._events.emit(event)
             case SoundGone():
                 if recognition.retries:
                     recognition.retries.on_sound_gone(event.utterance)
             case RingStrained():
                 recognition.on_strain()
             case ThreadFailed():
-                self._events.fault("thread", f"{event.thread} broke off: {event.reason}")
+                self._events.emit(event)
                 owner.on_failure(event)
             case StopRequested():
                 owner.on_stop(event.reason)
-            case OrderDone() | VramRead() | DetectorMoved() | Commanded():
+            case OrderDone() | VramRead() | DetectorMoved() | StateChanged():
                 pass  # the steward's
 
     def _note_ready(self, event: WorkerReady) -> None:
         _log.info("worker %d is ready after %.1f s", event.generation, event.load_s)
-        self._events.write(
-            "worker",
-            state="ready",
-            generation=event.generation,
-            pid=event.pid,
-            seat=event.seat,
-            device=event.capabilities.device,
-            load_s=round(event.load_s, 3),
-        )
-
-    def _note_failed(self, event: WorkerFailed) -> None:
-        message = f"worker {event.generation} could not answer ({event.kind}) and goes on"
-        self._events.fault("refused", message, logging.INFO)
+        self._events.emit(event)
 
     def _note_gone(self, event: WorkerGone) -> None:
-        self._events.write("worker", state="gone", seat=event.seat, generation=event.generation)
+        self._events.emit(event)
         if event.is_fault:
             # An error with its own message is told by the owner, once.
-            level = logging.INFO if event.error else logging.WARNING
-            message = f"the speech engine is replaced (worker {event.generation}: {event.reason})"
-            self._events.fault("worker", message, level)
-
-    def _note_injected(self, event: Injected) -> None:
-        self._events.write(
-            "injected",
-            utterance=event.utterance,
-            n=event.number,
-            outcome=event.outcome,
-            reason=event.reason,
-        )
+            is_explained = event.error is not None
+            self._events.emit(WorkerReplaced(event.generation, event.reason, is_explained))

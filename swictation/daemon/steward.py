@@ -11,13 +11,14 @@ from typing import Protocol
 
 import msgspec
 import numpy as np
+from msgspec import UNSET, UnsetType
 
 from swictation.asr.engine import EngineSpec
 from swictation.clock import Clock
 from swictation.config.settings import Settings
-from swictation.daemon.eventlog import EventLog
 from swictation.daemon.nursing import Nursing
 from swictation.daemon.spare import Spare, State
+from swictation.dispatcher import Dispatcher
 from swictation.events import (
     CardEvent,
     DetectorMoved,
@@ -28,6 +29,7 @@ from swictation.events import (
     WorkerGone,
     WorkerReady,
 )
+from swictation.facts import GpuActionTaken
 from swictation.types import SAMPLE_RATE_HZ, DecodeRequest, Samples, Seat, to_samples
 from swictation.vad.placed import Switch
 from swictation.vram.effects import (
@@ -81,7 +83,7 @@ class Steward:
         manager: AdaptiveMemoryManager,
         crew: Crew,
         prober: Prober,
-        events: EventLog,
+        events: Dispatcher,
         clock: Clock,
         numbers: Iterator[int],
         *,
@@ -217,7 +219,7 @@ class Steward:
                 return True
             case DetectorMoved(seat, reason, is_fault):
                 self._settle(manager.on_detector(now_s, seat, reason, is_fault=is_fault))
-                self._events.write("card", action="detector-moved", reason=reason, to=seat)
+                self._events.emit(event)
                 return True
             case WorkerAnswered() if event.number == self._validation:
                 self._validation = 0
@@ -341,16 +343,17 @@ class Steward:
                     "%s freed %.0f MiB of about %.0f in %.1f s",
                     *(effect.action, effect.freed_mib, effect.estimate_mib, effect.took_s),
                 )
-                self._events.write("gained", **msgspec.structs.asdict(effect))
+                self._events.emit(effect)
                 self._prober.hurry(0.0)  # it has shown, or never will: the card may sleep
             case LevelChanged():
                 used = 100.0 * effect.used_fraction
                 _log.info("the card is %s, %.1f %% full (was %s)", effect.level, used, effect.was)
-                self._events.write("level", **msgspec.structs.asdict(effect))
+                self._events.emit(effect)
 
-    def _tell(self, action: str, reason: str, **fields: object) -> None:
-        _log.info("card: %s %s%s", action, fields.get("to", ""), f" ({reason})" if reason else "")
-        self._events.write("card", action=action, reason=reason, **fields)
+    def _tell(self, action: str, reason: str, to: Seat | UnsetType | None = UNSET) -> None:
+        where = "" if to is UNSET else to
+        _log.info("card: %s %s%s", action, where, f" ({reason})" if reason else "")
+        self._events.emit(GpuActionTaken(action, reason, to))
 
     def _load(self, tier: int) -> None:
         assert self._spec is not None, "the manager wants no card before"

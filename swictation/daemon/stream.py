@@ -15,8 +15,10 @@ from swictation.daemon.delivery import Delivery
 from swictation.daemon.speech import SpeechThread
 from swictation.errors import SwictationError
 from swictation.events import Event
+from swictation.facts import UtteranceDelivered
 from swictation.types import SpeechEnded, SpeechStarted, to_samples, to_seconds
 from swictation.worker.restarts import Blame
+from swictation.worker.supervisor import Supervisor
 
 _BEFORE_UNHEARD = to_samples(30.0)
 """An utterance that is open when the detector fails is longer than that never: see its cap."""
@@ -36,6 +38,25 @@ class Utterance(msgspec.Struct):
     is_set_aside: bool = False
     kept_at: str = ""
     """Where its sound is, when set aside."""
+    engine: str = ""
+    """Which one answered last for it, and on which device."""
+    device: str = ""
+    latency_s: float | None = None
+    """From the end of its speech to its last words."""
+
+    def answered_by(self, worker: Supervisor) -> None:
+        """Note which engine its text comes from."""
+        if worker.ready_spec and worker.capabilities:
+            self.engine = worker.ready_spec.engine
+            self.device = worker.capabilities.device
+
+    def delivered(
+        self, number: int, text: str, outcome: str, target: str, latency_s: float | None
+    ) -> UtteranceDelivered:
+        """The fact about this utterance, number `number`."""
+        return UtteranceDelivered(
+            number, text.strip(), target, outcome, self.engine, self.device, latency_s
+        )
 
 
 class Segment(msgspec.Struct, frozen=True):

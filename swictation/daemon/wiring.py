@@ -20,12 +20,12 @@ from swictation.audio.spoolfile import SpoolFolder
 from swictation.clock import Clock
 from swictation.config.settings import Settings
 from swictation.daemon.delivery import Delivery
-from swictation.daemon.eventlog import EventLog
 from swictation.daemon.inbox import Inbox
 from swictation.daemon.retries import Retries
 from swictation.daemon.speech import SpeechThread
 from swictation.daemon.staffing import spare, wants_card
 from swictation.daemon.stream import Stream
+from swictation.dispatcher import Dispatcher
 from swictation.events import (
     RingStrained,
     SoundGone,
@@ -117,7 +117,7 @@ def card_detector(settings: Settings) -> str:
 class Workshop:
     """What streams are made of and share: inbox, clock, events, request numbers, spool folder."""
 
-    def __init__(self, settings: Settings, events: EventLog, clock: Clock) -> None:
+    def __init__(self, settings: Settings, events: Dispatcher, clock: Clock) -> None:
         """Belongs to the run loop: make it where that runs."""
         self.settings = settings
         self.events = events

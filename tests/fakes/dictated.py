@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from fakes.eventlines import as_lines
 from fakes.typed_text import TypedText
 from fakes.windows import Windows
+from swictation.asr.engine import EngineSpec
 from swictation.asr.partials import PartialPacer
 from swictation.asr.stabilizer import Stabilizer
 from swictation.audio.journal import RING_S, Journal
@@ -22,14 +24,15 @@ from swictation.daemon.collector import Collector
 from swictation.daemon.degraded import Degradations
 from swictation.daemon.delivery import Delivery
 from swictation.daemon.dictation import Dictation
-from swictation.daemon.eventlog import EventLog
 from swictation.daemon.inbox import Inbox
 from swictation.daemon.recognition import Recognition
 from swictation.daemon.runloop import RunLoop
 from swictation.daemon.speech import SpeechThread
 from swictation.daemon.stream import Stream
+from swictation.dispatcher import Dispatcher
 from swictation.events import DictationHeard, Event, PointsFound, RingStrained, WorkerAnswered
 from swictation.types import (
+    Capabilities,
     DecodeRequest,
     Hypothesis,
     SilenceConfirmed,
@@ -50,6 +53,8 @@ class Engine:
     does_partials = False
     has_spare = True
     chunking = None
+    ready_spec = EngineSpec("scripted", "paper", "", "en")
+    capabilities = Capabilities("cpu", ("en",))
 
     def __init__(self) -> None:
         self.asked: list[DecodeRequest] = []
@@ -86,7 +91,7 @@ class _Silence:
 
 
 class Dictated:
-    """`dictation` is under test; `told` holds what the event log was told."""
+    """`dictation` is under test; `told` holds the facts, as `--events` names them."""
 
     def __init__(self, spool=None, ring_s=RING_S) -> None:
         self.clock = SimClock(100.0)
@@ -94,8 +99,8 @@ class Dictated:
         self.told: list[tuple[str, dict[str, object]]] = []
         self._posted: list[Event] = []
         self._numbers = itertools.count(1)
-        events = EventLog(None, self.clock)
-        events.tell(lambda event, fields: self.told.append((event, fields)))
+        self.events = events = Dispatcher()
+        events.subscribe(as_lines(lambda event, fields: self.told.append((event, fields))))
         post = self._posted.append
         read_back = spool.read_back if spool else None
         journal = Journal(ring_s, read_back, lambda: post(RingStrained()))

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from fakes.eventlines import as_lines
 from fakes.nvml.card import DRIVER_NOT_LOADED, GPU_IS_LOST, FakeCard
 from fakes.scripted_engine.program import NO_NURSERY
 from fakes.scripted_engine.sound import Scene, make_scene
@@ -68,7 +69,7 @@ class Result:
 
 @dataclass
 class Watch:
-    """Listens to the event log."""
+    """Notes facts by the names of `--events`."""
 
     seen: list[tuple[float, str, dict[str, Any]]] = field(default_factory=list)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -141,7 +142,7 @@ class Run:
             ModelLocation("scene", self.manifest),
             None,
         )
-        session._events.tell(self.watch.note)
+        session._events.subscribe(as_lines(self.watch.note))
         async with asyncio.timeout(PATIENCE_S), session:
             source = Played(self.scene.samples)
             playing = asyncio.create_task(session.play(source, NoneInjector()))

@@ -10,6 +10,7 @@ from typing import Any, Self
 import msgspec
 import numpy as np
 
+from fakes.eventlines import as_lines
 from fakes.scripted_engine.program import NO_NURSERY
 from fakes.scripted_engine.sound import Scene
 from fakes.windows import Windows
@@ -19,10 +20,10 @@ from swictation.daemon.collector import Collector
 from swictation.daemon.degraded import Degradations
 from swictation.daemon.dictation import Dictation
 from swictation.daemon.engines import Engines
-from swictation.daemon.eventlog import EventLog
 from swictation.daemon.recognition import Recognition
 from swictation.daemon.runloop import RunLoop
 from swictation.daemon.wiring import Workshop
+from swictation.dispatcher import Dispatcher
 from swictation.events import StopRequested
 
 _BLOCK = 1600
@@ -75,8 +76,8 @@ class Dictating:
 
     async def __aenter__(self) -> Self:
         clock, settings = MonotonicClock(), self._settings
-        self.events = EventLog(None, clock)
-        self.events.tell(self._note)
+        self.events = Dispatcher()
+        self.events.subscribe(as_lines(self._note))
         self.shop = Workshop(settings, self.events, clock)
         degradations = Degradations(clock)
         self.engines = Engines(self.shop, degradations, self.events, lambda: None)
@@ -116,7 +117,6 @@ class Dictating:
         await self.stream.stop()
         await self.engines.stop()
         self.shop.close()
-        self.events.close()
 
     @property
     def typed(self) -> list[str]:

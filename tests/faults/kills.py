@@ -21,6 +21,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from fakes.eventlines import as_lines
 from fakes.scripted_engine.program import HERE
 from fakes.scripted_engine.sound import Scene, make_scene, repeated
 from faults.dictating import Dictating, words_in
@@ -101,7 +102,7 @@ async def run(what: Plan, folder: Path) -> Toll:
                 if ready in what.when_ready:
                     os.kill(int(str(fields["pid"])), signal.SIGKILL)
 
-        desk.events.tell(strike)
+        desk.events.subscribe(as_lines(strike))
         await desk.dictate(_PATIENCE_S)
         await desk.until(lambda: not _is_anything_due(desk), _PATIENCE_S)
         # Other work for the engine: in these samples are no words.

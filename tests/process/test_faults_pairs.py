@@ -42,7 +42,7 @@ def test_it_is_named_at_once_tried_by_itself_and_offered(dictating):
 
     async def test(desk):
         shown = Shown()
-        desk.events.tell(Feedback(shown, shown, FeedbackSettings()).on_event)
+        desk.events.subscribe(Feedback(shown, shown, FeedbackSettings()).on_fact)
         speaking = asyncio.create_task(desk.dictate())
         await desk.until(lambda: bool(desk.told("fault", kind="set-aside")))
         (told,) = desk.told("fault", kind="set-aside")

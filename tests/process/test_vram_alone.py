@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from fakes.eventlines import as_lines
 from fakes.nvml.card import DRIVER_NOT_LOADED
 from fakes.scripted_engine import program
 from fakes.scripted_engine.sound import make_scene
@@ -40,7 +41,7 @@ def play(card, tmp_path, monkeypatch):
         async def to_the_end() -> Outcome:
             watch, source = Watch(), Played(SCENE.samples)
             session = FileSession(settings, ModelLocation("scene", manifest), None)
-            session._events.tell(watch.note)
+            session._events.subscribe(as_lines(watch.note))
             async with session:
                 playing = asyncio.create_task(session.play(source, NoneInjector()))
                 try:

@@ -6,6 +6,7 @@ import itertools
 import msgspec
 import pytest
 
+from fakes.eventlines import as_lines
 from fakes.nvml.card import FakeCard
 from fakes.scripted_engine import program
 from fakes.scripted_engine.sound import make_scene
@@ -42,7 +43,7 @@ def test_a_request_without_room_is_asked_again_when_there_is_some(sees_card, tmp
 async def _play(card, scene, manifest):
     watch, source = Watch(), Played(scene.samples)
     session = FileSession(_settings(manifest), ModelLocation("scene", manifest), None)
-    session._events.tell(watch.note)
+    session._events.subscribe(as_lines(watch.note))
     async with asyncio.timeout(PATIENCE_S), session:
         playing = asyncio.create_task(session.play(source, NoneInjector()))
         try:

@@ -10,6 +10,7 @@ import psutil
 import pytest
 from msgspec.structs import replace
 
+from fakes.eventlines import as_lines
 from fakes.scripted_engine import program
 from fakes.scripted_engine.sound import make_scene
 from faults.cell import Played, Watch, run_cell, settings_for
@@ -70,7 +71,7 @@ def play(tmp_path):
         async def to_the_end():
             watch = Watch()
             session = FileSession(settings, ModelLocation("scene", manifest), None)
-            session._events.tell(watch.note)
+            session._events.subscribe(as_lines(watch.note))
             async with session:
                 sitting = Sitting(session, watch)
                 with contextlib.ExitStack() as afterwards:

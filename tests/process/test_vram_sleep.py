@@ -5,6 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
+from fakes.eventlines import as_lines
 from fakes.scripted_engine import program
 from fakes.scripted_engine.sound import make_scene
 from faults.cell import Played, Watch, settings_for
@@ -29,7 +30,7 @@ def session(card, tmp_path, monkeypatch) -> FileSession:
 def test_no_worker_holds_the_card_while_the_machine_sleeps_and_no_word_is_lost(session, card):
     async def run() -> str:
         watch, scene = Watch(), make_scene(1, 2, 1)
-        session._events.tell(watch.note)
+        session._events.subscribe(as_lines(watch.note))
         source = Played(scene.samples)
         async with session:
             playing = asyncio.create_task(session.play(source, NoneInjector()))
@@ -51,7 +52,7 @@ def test_no_worker_holds_the_card_while_the_machine_sleeps_and_no_word_is_lost(s
 def test_a_reset_forgets_three_dead_workers(session):
     async def run() -> None:
         watch, source = Watch(), Played(make_scene(1, 2, 1).samples)
-        session._events.tell(watch.note)
+        session._events.subscribe(as_lines(watch.note))
         async with session:
             playing = asyncio.create_task(session.play(source, NoneInjector()))
             for death in range(3):

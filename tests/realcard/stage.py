@@ -13,12 +13,13 @@ from typing import Any, Self
 import msgspec
 import numpy as np
 
+from fakes.eventlines import as_lines
 from swictation.asr.engine import EngineSpec
 from swictation.clock import MonotonicClock
 from swictation.config.settings import AsrSettings, Settings, VramSettings, WorkerSettings
-from swictation.daemon.eventlog import EventLog
 from swictation.daemon.inbox import Inbox
 from swictation.daemon.steward import Steward
+from swictation.dispatcher import Dispatcher
 from swictation.events import CardEvent, VramRead, WorkerAnswered, WorkerGone, WorkerReady
 from swictation.types import DecodeRequest, to_samples
 from swictation.vad.placed import Switch
@@ -70,19 +71,20 @@ class Stage:
         manager = AdaptiveMemoryManager(
             settings, Breaker(), Admission(WORK_MIB, 0.0), is_wanted=True
         )
+        events = Dispatcher()
+        events.subscribe(as_lines(self._note))
         self.steward = Steward(
             settings,
             manager,
             self.crew,
             Prober(self._probe, lambda now: self._inbox.post(VramRead(now)), SETTINGS, clock),
-            EventLog(None, clock),
+            events,
             clock,
             self._numbers,
             switch=Switch(self._inbox.post),
             card_uuid=lambda: self._probe.card.uuid if self._probe.card else "",
             on_mode=lambda _mode, _reason: None,
         )
-        self.steward._events.tell(self._note)
         self._loop = asyncio.create_task(self._run())
         self.steward.miss_cpu()
         self.steward.have(

@@ -15,6 +15,7 @@ import pytest
 from swictation.clock import MonotonicClock
 from swictation.daemon.eventlog import EventLog
 from swictation.errors import UsageError
+from swictation.facts import TextCommitted
 
 pytestmark = pytest.mark.unit
 
@@ -36,11 +37,15 @@ def umask(mask):
         os.umask(before)
 
 
+def spoken(text="spoken", number=1) -> TextCommitted:
+    return TextCommitted(0, number, text, 0.0, 0.0)
+
+
 def write(path) -> str:
     """Note an event there; what the file then holds."""
     log = EventLog(path, MonotonicClock())
     try:
-        log.write("commit", text="spoken")
+        log.on_fact(spoken())
     finally:
         log.close()
     return path.read_text() if path.is_file() else ""
@@ -161,7 +166,7 @@ def test_a_reader_that_stands_still_is_not_waited_for_and_gets_all_when_it_goes_
     async def dictate() -> None:
         log = EventLog(path, MonotonicClock())
         for number in range(1000):
-            log.write("commit", text="spoken", n=number)
+            log.on_fact(spoken(number=number))
         came = b""
         while came.count(b"\n") < 1000:  # the loop alone passes them on
             try:
@@ -179,7 +184,7 @@ def test_at_the_end_a_reader_that_reads_gets_the_rest(path):
     reader = stalled_pipe(path)
     log = EventLog(path, MonotonicClock())
     for _ in range(1000):
-        log.write("commit", text="spoken")
+        log.on_fact(spoken())
     with ThreadPoolExecutor(1) as pool:
         came = pool.submit(read_all, reader)
         log.close()
@@ -190,7 +195,7 @@ def test_at_the_end_a_reader_that_stands_still_is_left_and_it_is_told(path, capl
     reader = stalled_pipe(path)
     log = EventLog(path, MonotonicClock())
     for _ in range(1000):
-        log.write("commit", text="spoken")
+        log.on_fact(spoken())
     log.close()
     assert "of the events were read by nobody" in caplog.text
     os.close(reader)
@@ -200,9 +205,9 @@ def test_what_waits_for_a_reader_has_a_bound(path, caplog):
     reader = stalled_pipe(path)
     log = EventLog(path, MonotonicClock())
     while log.has_reader:
-        log.write("commit", text="spoken" * 10_000)
+        log.on_fact(spoken("spoken" * 10_000))
     assert caplog.messages == ["events are no longer written: nobody reads them"]
-    log.write("commit", text="spoken")
+    log.on_fact(spoken())
     log.close()
     os.close(reader)
 
@@ -212,11 +217,11 @@ def test_a_reader_that_goes_away_while_lines_wait_is_told(path, caplog):
 
     async def dictate() -> None:
         log = EventLog(path, MonotonicClock())
-        log.write("commit", text="spoken" * 1000)
+        log.on_fact(spoken("spoken" * 1000))
         os.close(reader)
         while log.has_reader:
             await asyncio.sleep(0)
-            log.write("commit", text="spoken")
+            log.on_fact(spoken())
         log.close()
 
     asyncio.run(dictate())

@@ -2,6 +2,25 @@ import pytest
 
 from swictation.config.settings import FeedbackSettings
 from swictation.daemon.feedback import Feedback
+from swictation.events import Injected, SpoolFailed, StateChanged, TextHeld
+from swictation.facts import (
+    ConfigRejected,
+    DeliveryDoubted,
+    EngineFailed,
+    HeldReduced,
+    InjectorUnavailable,
+    LossGrew,
+    MicrophoneFailed,
+    ModelUnavailable,
+    PartialTranscript,
+    ServiceModeDegraded,
+    StoppedEarly,
+    TextCommitted,
+    UtteranceDelivered,
+    UtteranceQuarantined,
+    UtteranceTranscribed,
+    WorkerReplaced,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -21,12 +40,12 @@ class Room:
     def play(self, cue):
         self.played.append(cue)
 
-    def tell(self, event, **fields):
-        self.feedback.on_event(event, fields)
+    def tell(self, fact):
+        self.feedback.on_fact(fact)
 
     def states(self, *states):
         for state in states:
-            self.tell("state", state=state)
+            self.tell(StateChanged(state, 0.0))
 
 
 def test_one_sees_and_hears_when_it_begins_and_ends_to_listen():
@@ -39,25 +58,40 @@ def test_one_sees_and_hears_when_it_begins_and_ends_to_listen():
     assert room.played == ["start", "stop"]
 
 
-@pytest.mark.parametrize("kind", ["microphone", "engine", "audio-lost", "spool", "model", "doubt"])
-def test_what_degrades_it_is_urgent(kind):
+URGENT = [
+    DeliveryDoubted(1, "nobody knows"),
+    EngineFailed("it keeps dying", "swictation doctor"),
+    InjectorUnavailable("no display"),
+    LossGrew(0, 16_000, 16_000),
+    MicrophoneFailed("no sound"),
+    ModelUnavailable("no network", "swictation model download"),
+    ServiceModeDegraded("cpu-engine", "the GPU is full"),
+    SpoolFailed("the disk is full"),
+]
+
+
+@pytest.mark.parametrize("fault", URGENT, ids=lambda fault: type(fault).__name__)
+def test_what_degrades_it_is_urgent(fault):
     room = Room()
-    room.tell("fault", kind=kind, message="it is amiss")
-    assert room.shown == [("degraded", "it is amiss", "", True)]
+    room.tell(fault)
+    assert room.shown == [("degraded", fault.message, "", True)]
     assert room.played == ["degraded"]
 
 
-@pytest.mark.parametrize("kind", ["worker", "config", "stopped"])
-def test_what_mends_itself_is_not_shown(kind):
+MINOR = [WorkerReplaced(1, "killed", False), ConfigRejected("line 1"), StoppedEarly("1 held")]
+
+
+@pytest.mark.parametrize("fault", MINOR, ids=lambda fault: type(fault).__name__)
+def test_what_ends_by_itself_or_has_another_way_to_be_told_is_not_shown(fault):
     room = Room()
-    room.tell("fault", kind=kind, message="it is amiss")
+    room.tell(fault)
     assert (room.shown, room.played) == ([], [])
 
 
 def test_held_text_is_told_with_what_to_do_and_never_with_the_text():
     room = Room()
-    room.tell("held", count=1, reason="the screen is locked", is_on_clipboard=False)
-    room.tell("held", count=2, reason="no field", is_on_clipboard=True)
+    room.tell(TextHeld(1, "the screen is locked", False))
+    room.tell(TextHeld(2, "no field", True))
     (kind, summary, body, urgent), second = room.shown
     assert (kind, summary, urgent) == ("held", "A text is held", True)
     assert body.startswith("The screen is locked. swictation paste-last")
@@ -68,10 +102,10 @@ def test_held_text_is_told_with_what_to_do_and_never_with_the_text():
 def test_each_held_text_is_told_once():
     room = Room()
     for count in (1, 1, 2, 2):
-        room.tell("held", count=count, reason="no field", is_on_clipboard=False, pending=0)
+        room.tell(TextHeld(count, "no field", False))
     for count in (1, 0):
-        room.tell("held", count=count, reason="no field", pending=0)
-    room.tell("held", count=1, reason="no field", is_on_clipboard=False, pending=0)
+        room.tell(HeldReduced(count, "no field", 0))
+    room.tell(TextHeld(1, "no field", False))
     assert [summary for _, summary, _, _ in room.shown] == [
         "A text is held",
         "2 texts are held",
@@ -83,41 +117,44 @@ def test_a_window_that_has_not_taken_its_text_is_named_once_and_what_becomes_of_
     room = Room()
     reason = "xterm has not taken a text yet"
     for count in (1, 2, 3):
-        room.tell("held", count=count, reason=reason, is_on_clipboard=False, pending=1)
+        room.tell(TextHeld(count, reason, False, pending=1))
     ((_, summary, body, urgent),) = room.shown
     assert (summary, urgent) == ("A text is held", True)
     assert body.startswith("Xterm has not taken a text yet. What you say into it is held as well.")
-    room.tell("held", count=2, reason=reason, pending=0)
+    room.tell(HeldReduced(2, reason, 0))
     assert len(room.shown) == 1
-    room.tell("held", count=2, reason=reason, is_on_clipboard=True, pending=0)
+    room.tell(TextHeld(2, reason, True))
     assert room.shown[1][1] == "2 texts are held"
     assert "They are on the clipboard" in room.shown[1][2]
 
 
 def test_that_nothing_is_held_any_more_is_told_where_a_window_took_its_time():
     room = Room()
-    room.tell("held", count=1, reason="it hangs", is_on_clipboard=False, pending=1)
-    room.tell("held", count=0, reason="", pending=0)
+    room.tell(TextHeld(1, "it hangs", False, pending=1))
+    room.tell(HeldReduced(0, "", 0))
     assert [summary for _, summary, _, _ in room.shown][1:] == ["Nothing is held any more"]
 
 
 def test_what_surely_was_not_taken_is_told_again():
     room = Room()
-    room.tell("held", count=1, reason="it hangs", is_on_clipboard=False, pending=1)
-    room.tell("held", count=1, reason="xterm did not take it", is_on_clipboard=True, pending=0)
+    room.tell(TextHeld(1, "it hangs", False, pending=1))
+    room.tell(TextHeld(1, "xterm did not take it", True))
     assert room.shown[1][2].startswith("Xterm did not take it. It is on the clipboard")
 
 
 def test_text_that_is_no_longer_held_is_no_news():
     room = Room()
-    room.tell("held", count=0, reason="")
+    room.tell(HeldReduced(0, "", 0))
     assert room.shown == []
 
 
 def test_commits_are_never_shown():
     room = Room()
-    for event in ("commit", "partial", "final", "injected"):
-        room.tell(event, text="secret", utterance=1, outcome="typed", reason="")
+    room.tell(PartialTranscript(1, "secret", 0.0, 0.0))
+    room.tell(TextCommitted(1, 1, "secret", 0.0, 0.0))
+    room.tell(UtteranceTranscribed(1, 0.0, 1.0, "secret"))
+    room.tell(Injected(1, 1, True, "typed", ""))
+    room.tell(UtteranceDelivered(1, "secret", "editor", "typed", "whisper", "cpu", 0.3))
     assert (room.shown, room.played) == ([], [])
 
 
@@ -126,14 +163,13 @@ def test_either_can_be_switched_off_at_any_time(notifications, sounds):
     room = Room()
     room.feedback.settings = FeedbackSettings(notifications=notifications, sounds=sounds)
     room.states("listening")
-    room.tell("fault", kind="engine", message="it died")
+    room.tell(EngineFailed("it died", ""))
     assert (len(room.shown), len(room.played)) == (2 * notifications, 2 * sounds)
 
 
 def test_what_is_set_aside_is_told_with_its_place_and_what_to_do():
     room = Room()
-    message = "the engine died on it twice: its sound is set aside in /spool/1.wav"
-    room.tell("fault", kind="set-aside", message=message, path="/spool/1.wav", utterance=1)
+    room.tell(UtteranceQuarantined(1, "/spool/1.wav", "the engine died on it twice"))
     ((kind, summary, body, is_urgent),) = room.shown
     assert (kind, is_urgent) == ("degraded", True)
     assert "died twice" in summary
@@ -145,9 +181,9 @@ def test_what_is_set_aside_is_told_with_its_place_and_what_to_do():
 def test_the_same_fault_again_is_no_news_before_the_next_dictation():
     room = Room()
     for _ in range(3):
-        room.tell("fault", kind="engine", message="it keeps dying")
+        room.tell(EngineFailed("it keeps dying", ""))
     room.states("listening")
-    room.tell("fault", kind="engine", message="it keeps dying")
+    room.tell(EngineFailed("it keeps dying", ""))
     assert [summary for _, summary, _, _ in room.shown] == [
         "it keeps dying",
         "Listening",

@@ -7,8 +7,8 @@ import pytest
 
 from fakes.told_manager import serving
 from swictation.clock import SimClock
-from swictation.daemon.eventlog import EventLog
 from swictation.daemon.steward import Steward
+from swictation.dispatcher import Dispatcher
 from swictation.types import SAMPLE_RATE_HZ, DecodeRequest
 from swictation.vad.placed import Switch
 from swictation.vram.nvml import NvmlProbe
@@ -42,7 +42,7 @@ def test_the_first_utterance_of_a_stream_does_not_follow_that_of_the_last_one():
             daemon.manager,
             crew,
             Prober(NvmlProbe(clock=clock), lambda _: None, settings.vram, clock),
-            EventLog(None, clock),
+            Dispatcher(),
             clock,
             itertools.count(1),
             switch=Switch(lambda _: None),
