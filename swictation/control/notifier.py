@@ -71,7 +71,7 @@ class Notifier:
         await self._link.stop()
 
     def notify(self, kind: str, summary: str, body: str = "", urgent: bool = False) -> None:
-        """Show this in place of the last notice on its subject. `kind`: also for style rules."""
+        """Show this in place of what was shown of its subject. `kind`: also for style rules."""
         notice = _Notice(kind, summary, body, urgent)
         self._waiting[notice.subject] = notice
         self._has_news.set()

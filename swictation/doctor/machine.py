@@ -43,7 +43,7 @@ def judge_python(version: tuple[int, int, int], required: str) -> Finding:
 
 
 def judge_memory(available_mib: int, weights_bytes: int) -> Finding:
-    """Compare the available memory with what a worker with such weights takes."""
+    """Hold the memory that can be had against what a worker with such weights takes."""
     needed_mib = round(_ENGINE_MIB + _WEIGHTS_FACTOR * weights_bytes / 1e6)
     found = f"{available_mib} MiB available, the engine takes about {needed_mib}"
     if available_mib >= needed_mib:

@@ -1,4 +1,4 @@
-"""How to install what pip cannot, with this distribution's package manager."""
+"""How to install what pip cannot bring, in the words of this distribution."""
 
 import shutil
 
