@@ -160,6 +160,10 @@ class SpoolFile:
         if self._file and self._synced_samples < self.samples:
             self._sync(self._file)
 
+    def drop(self) -> None:
+        """None of its sound counts any more."""
+        self.samples = 0
+
     def finish(self, samples: int | None = None) -> None:
         """The sound is complete, with no more than `samples`: its header tells so. Close it."""
         if self._file is None:
