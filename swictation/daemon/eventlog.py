@@ -142,7 +142,7 @@ def line_of(fact: Fact) -> Line | None:
         case SpeechStarted() | SpeechEnded() | PartialTranscript() | TextCommitted():
             return _speech(fact)
         case UtteranceTranscribed():
-            return Line("final", fact.end_s, _rounded(fact))
+            return Line("final", fact.end_s, _final(fact))
         case UtteranceDelivered() | StatusChanged():
             return None  # other lines tell all of it
         case RetryStateChanged(number, at_s, state):
@@ -188,9 +188,9 @@ def _speech(fact: SpeechStarted | SpeechEnded | PartialTranscript | TextCommitte
             return Line("commit", fact.audio_s, fields)
 
 
-def _rounded(fact: UtteranceTranscribed) -> dict[str, object]:
-    fields = asdict(fact)
-    return fields | {"start_s": round(fact.start_s, 3), "end_s": round(fact.end_s, 3)}
+def _final(fact: UtteranceTranscribed) -> dict[str, object]:
+    start_s, end_s = round(fact.start_s, 3), round(fact.end_s, 3)
+    return {**asdict(fact), "start_s": start_s, "end_s": end_s}
 
 
 def _injected(fact: Injected) -> dict[str, object]:

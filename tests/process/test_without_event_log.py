@@ -88,7 +88,7 @@ def test_what_is_dictated_arrives_and_each_utterance_is_told_with_what_became_of
         assert [words_in(fact.text) for fact in delivered] == [said(desk, n) for n in range(3)]
         for fact in delivered:
             assert (fact.outcome, fact.target) == ("typed", "editor")
-            assert (fact.engine, fact.device) == ("scripted", "cpu")
+            assert (fact.engine, fact.device) == ("scripted", "paper")
             assert fact.latency_s is not None
             assert fact.latency_s >= 0.0
 
@@ -105,7 +105,7 @@ def test_text_of_a_retry_is_told_with_its_engine(dictating):
         await desk.until(lambda: bool(desk.held))
         (late,) = [fact for fact in delivered if fact.utterance == 1]
         assert words_in(late.text) == said(desk, 1)
-        assert (late.outcome, late.engine, late.device) == ("refused", "scripted", "cpu")
+        assert (late.outcome, late.engine, late.device) == ("refused", "scripted", "paper")
         assert [fact.utterance for fact in delivered if fact.outcome != "refused"] == [0, 2]
 
     dictating(test, u1=2)
