@@ -8,7 +8,6 @@ Whatever happens to the disk, what was written stays readable to its last whole 
 
 import contextlib
 import errno
-import fcntl
 import itertools
 import os
 import re
@@ -21,6 +20,7 @@ from typing import IO, BinaryIO
 import numpy as np
 
 from swictation.audio.spoolnames import HEADER_BYTES, LOCK
+from swictation.filelock import try_lock
 from swictation.paths import make_private, spool_dir
 from swictation.types import SAMPLE_RATE_HZ, Samples
 
@@ -309,9 +309,7 @@ def _locked(folder: Path, *, is_fresh: bool = False) -> IO[bytes] | None:
     make_private(folder)
     with contextlib.ExitStack() as undo:
         lock = undo.enter_context(_create(folder / LOCK))
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not try_lock(lock):
             return None
         if is_fresh and not _is_empty(folder):
             return None
