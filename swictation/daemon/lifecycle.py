@@ -130,9 +130,7 @@ class App:
         self._engines.serve(self._recognition)
         self._dictation = Dictation(context, self._recognition, collector, self._engines, self._ear)
         self._runloop = RunLoop(shop.inbox, events, clock, steward)
-        self._report = Report(
-            context, self._dictation, self._engines, self._ear, lambda: self._injector.name
-        )
+        self._report = Report(context, self._dictation, self._engines, self._ear, self._injector)
         panel = Panel(self._dictation, self._engines, self._report, self._on_subscribers)
         self._bus = BusService(panel)
         self._notifier, self._cues = Notifier(), Cues()

@@ -1,7 +1,6 @@
 """The one truth for `status`: put together from the parts that know it, on the run loop."""
 
 import os
-from collections.abc import Callable
 
 from swictation import __version__
 from swictation.control.status import (
@@ -20,6 +19,7 @@ from swictation.daemon.ear import Ear
 from swictation.daemon.engines import Engines
 from swictation.events import Injected
 from swictation.facts import Fact, Fault, ServiceModeDegraded, UtteranceQuarantined
+from swictation.inject.desktop import DesktopInjector
 
 _TOLD_ELSEWHERE = (ServiceModeDegraded, UtteranceQuarantined)
 """Faults that `status` shows for as long as they last; a squeeze of the card is none at all."""
@@ -34,7 +34,7 @@ class Report:
         dictation: Dictation,
         engines: Engines,
         ear: Ear,
-        injector_name: Callable[[], str],
+        injector: DesktopInjector,
     ) -> None:
         self._clock = context.clock
         self._degradations = context.degradations
@@ -42,7 +42,7 @@ class Report:
         self._recognition = dictation.recognition
         self._engines = engines
         self._ear = ear
-        self._injector_name = injector_name
+        self._injector = injector
         self._begun_s = context.clock.now_s()
         self._last_outcome = self._last_reason = ""
         self._last_error: str | None = None
@@ -84,7 +84,7 @@ class Report:
             loss=Loss(recognition.losses.samples + self._ear.dropped_samples),
             latency_ms=Latency(latency.percentile_ms(0.5), latency.percentile_ms(0.95)),
             audio=self._ear.status,
-            injector=InjectorStatus(self._injector_name(), self._last_outcome, self._last_reason),
+            injector=InjectorStatus(self._injector.name, self._last_outcome, self._last_reason),
             vram=steward.manager.status(self._clock.now_s()) if steward else None,
             uptime_s=round(self._clock.now_s() - self._begun_s, 1),
             last_error=self._last_error,
