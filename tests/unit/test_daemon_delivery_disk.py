@@ -59,7 +59,7 @@ def test_a_text_whose_line_cannot_be_written_is_typed_once_and_the_line_follows(
         lines.mkdir()
         await say(one, final=False)
         assert one.field == "Hello there"
-        assert problems == ["is a directory"]
+        assert eventually(lambda: problems == ["is a directory"])
         lines.rmdir()
         assert eventually(lambda: problems[1:] == [""])
         written = [json.loads(line) for line in lines.read_text().splitlines()]
