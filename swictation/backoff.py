@@ -21,6 +21,10 @@ class Backoff:
         self._failures = 0
         self.until_s = float("-inf")
 
+    def cut_short(self) -> None:
+        """The next attempt may be made at once; what failed before it counts all the same."""
+        self.until_s = float("-inf")
+
     def is_over(self, now_s: float) -> bool:
         return now_s >= self.until_s
 

@@ -248,6 +248,10 @@ class StoppedEarly(msgspec.Struct, frozen=True):
     message: str
 
 
+class StatusChanged(msgspec.Struct, frozen=True):
+    """`status` shows something else now, and no other fact says so."""
+
+
 class FileRunEnded(msgspec.Struct, frozen=True):
     """A file is over; `usage` is what daemon and worker took, see `daemon.resources`."""
 
@@ -294,6 +298,7 @@ Fact = (
     | SpeechStarted
     | SpoolRecovered
     | StateChanged
+    | StatusChanged
     | TextCommitted
     | TextHeld
     | UtteranceDelivered

@@ -7,7 +7,6 @@ waits for them without a limit.
 """
 
 import logging
-import math
 import time
 from collections.abc import Callable
 from threading import Condition, Thread
@@ -75,7 +74,7 @@ class Keeper:
         with self._changed:
             self._is_listening = True
             self._has_failed = False
-            self._backoff.until_s = -math.inf
+            self._backoff.cut_short()
             if self._recording:
                 self._recording.keep_all()
             self._changed.notify_all()

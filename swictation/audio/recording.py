@@ -5,7 +5,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from math import log10
 from threading import Condition
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from swictation.audio import portaudio, soundserver
 from swictation.errors import AudioError
+from swictation.loudness import level_dbfs
 from swictation.types import Samples
 
 BLOCK_S = 0.1
@@ -146,10 +146,7 @@ class Recording:
     @property
     def level_dbfs(self) -> float | None:
         """RMS of the last block in dB below full scale, -100 for digital silence."""
-        if self._last is None:
-            return None
-        power = float(np.mean(np.square(self._last.samples, dtype=np.float64))) / 32768.0**2
-        return 10.0 * log10(max(power, 1e-10))
+        return level_dbfs(self._last.samples) if self._last else None
 
     def _open(self, sd: Any, chosen: int | None) -> Any:  # noqa: ANN401
         info: dict[str, Any] = sd.query_devices(chosen, "input")

@@ -25,6 +25,7 @@ from swictation.audio.spoolentry import (
     LONGEST_PAUSE_S,
     Ring,
     SpoolEntry,
+    SpoolListener,
     answer,
     beyond,
 )
@@ -50,18 +51,12 @@ class Spool:
         folder: SpoolFolder,
         stream: int,
         max_minutes: float,
-        on_problem: Callable[[str], None],
-        on_gone: Callable[[int], None] = lambda _: None,
-        on_failure: Callable[[str], None] = lambda _: None,
+        listener: SpoolListener,
     ) -> None:
-        """Called on its thread: `on_problem` with why not all can be written, or "" once it is.
-
-        `on_gone`: with what was set aside and is on disk no more; `on_failure`: with a bug's kind.
-        """
         self._folder = folder
         self._stream = stream
         self._max_samples = to_samples(max_minutes * 60.0)
-        self._on_problem, self._on_gone, self._on_failure = on_problem, on_gone, on_failure
+        self._listener = listener
         self._clock = MonotonicClock()
         self._changed = Condition()
         self._kept: dict[int, SpoolEntry] = {}
@@ -114,14 +109,14 @@ class Spool:
         with self._changed:
             heard = [kept for kept in self._kept.values() if kept.captured and not kept.is_settled]
             for kept in heard:
-                kept.is_settled = True
+                kept.settle()
             if heard:
                 self._changed.notify_all()
 
     def end(self, utterance: int, last_sample: int) -> None:
         """Nothing at or after `last_sample` belongs to `utterance`."""
         with self._changed:
-            self._kept[utterance].last_sample = last_sample
+            self._kept[utterance].end(last_sample)
             self._changed.notify_all()
 
     def note(self, utterance: int, kind: str, **fields: object) -> Future[None]:
@@ -145,8 +140,8 @@ class Spool:
         """Delete its files, if they are still there: its text has arrived, or nobody wants it."""
         with self._changed:
             if kept := self._kept.get(utterance):
-                kept.is_settled = True
-                kept.backoff.until_s = -math.inf
+                kept.settle()
+                kept.backoff.cut_short()
                 self._changed.notify_all()
 
     def set_aside(self, utterance: int) -> Path | None:
@@ -155,8 +150,8 @@ class Spool:
             kept = self._kept.get(utterance)
             if kept is None:
                 return None
-            kept.is_set_aside = not kept.is_dropped
-            return kept.file.sound if kept.is_set_aside and not self._is_refused(kept) else None
+            is_kept = kept.keep_for_user() and not self._is_refused(kept)
+            return kept.file.sound if is_kept else None
 
     def span(self, utterance: int) -> tuple[int, int]:
         """The samples of it on disk, from the first to the one after the last."""
@@ -213,7 +208,7 @@ class Spool:
         try:
             self._work()
         except Exception as failure:  # noqa: BLE001 - the run loop must hear what ends it
-            self._on_failure(type(failure).__name__)
+            self._listener.on_failure(type(failure).__name__)
             for kept in self._entries:
                 answer(kept.waiting)
 
@@ -272,13 +267,13 @@ class Spool:
     def _serve(self, number: int, kept: SpoolEntry, is_settled: bool) -> None:
         """`is_settled`: when the round began; if it is only later, the next one deletes."""
         with self._changed:
-            waiting, kept.waiting = kept.waiting, []
+            waiting = kept.take_waiting()
             lines = list(kept.lines)
         try:
             if is_settled:
                 self._delete(number, kept)
             elif kept.is_dropped:
-                kept.trouble = ""  # there is nothing left to try
+                kept.recovered()  # there is nothing left to try
             elif not self._folder_trouble and kept.backoff.is_over(self._clock.now_s()):
                 self._fulfil(kept, lines)
         finally:
@@ -293,7 +288,7 @@ class Spool:
             self._is_proven |= kept.fulfil(self._ring, self._heard, lines, now_s)
         except OSError as error:
             self._refused(error, kept.backoff)
-            kept.trouble = _reason(error)
+            kept.failed(_reason(error))
         else:
             self._went_well(kept)
 
@@ -314,8 +309,8 @@ class Spool:
         with self._changed:
             gone = [(n, k) for n, k in self._kept.items() if k.is_set_aside and k.is_dropped]
         for number, kept in gone:
-            kept.is_set_aside = False
-            self._on_gone(number)
+            kept.forget_user()
+            self._listener.on_gone(number)
 
     def _delete(self, number: int, kept: SpoolEntry) -> None:
         """Delete; a failure is tried again, and does not affect others."""
@@ -326,7 +321,7 @@ class Spool:
         except OSError as error:
             if not kept.trouble:
                 _log.warning("%s cannot be deleted: %s", kept.file.sound, _reason(error))
-            kept.trouble = _reason(error)
+            kept.failed(_reason(error))
             kept.backoff.failed(self._clock.now_s())
         else:
             with self._changed:
@@ -340,16 +335,15 @@ class Spool:
         backoff.failed(self._clock.now_s())
 
     def _went_well(self, kept: SpoolEntry) -> None:
-        was_refused, kept.trouble = bool(kept.trouble), ""
-        if was_refused:
+        if kept.recovered():
             kept.backoff.succeeded()
             self._hurry()
 
     def _hurry(self) -> None:
         """Try all that was refused again: something works."""
         for kept in self._entries:
-            kept.backoff.until_s = -math.inf
-        self._backoff.until_s = -math.inf
+            kept.backoff.cut_short()
+        self._backoff.cut_short()
 
     def _prove(self) -> None:
         """Test the disk, if no write has shown whether it works."""
@@ -369,10 +363,10 @@ class Spool:
         trouble = self.trouble
         if trouble and not self._problem:
             self._problem = trouble
-            self._on_problem(trouble)
+            self._listener.on_problem(trouble)
         elif self._problem and not trouble and self._is_proven:
             self._problem = ""
-            self._on_problem("")
+            self._listener.on_problem("")
 
     @property
     def trouble(self) -> str:

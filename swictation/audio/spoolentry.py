@@ -40,6 +40,22 @@ class Ring(Protocol):
         ...
 
 
+class SpoolListener(Protocol):
+    """Told what becomes of the sound; called on the spool's thread."""
+
+    def on_problem(self, reason: str) -> None:
+        """Why not all can be written; "" once it is."""
+        ...
+
+    def on_gone(self, utterance: int) -> None:
+        """What was set aside is on disk no more."""
+        ...
+
+    def on_failure(self, kind: str) -> None:
+        """A bug ended the thread."""
+        ...
+
+
 class SpoolEntry:
     """A wanted state: any thread changes it under the spool's lock, the spool thread applies it."""
 
@@ -139,6 +155,37 @@ class SpoolEntry:
             self.file.sync()
         return self.file.samples > written
 
+    def end(self, last_sample: int) -> None:
+        """Nothing at or behind `last_sample` belongs to it."""
+        self.last_sample = last_sample
+
+    def settle(self) -> None:
+        """Its files are to go."""
+        self.is_settled = True
+
+    def keep_for_user(self) -> bool:
+        """Its sound is to stay; whether there is any."""
+        self.is_set_aside = not self.is_dropped
+        return self.is_set_aside
+
+    def forget_user(self) -> None:
+        """The user was told that its sound is not there any more."""
+        self.is_set_aside = False
+
+    def take_waiting(self) -> list[Future[None]]:
+        """Those who wait for the next attempt; they are answered by who takes them."""
+        waiting, self.waiting = self.waiting, []
+        return waiting
+
+    def failed(self, reason: str) -> None:
+        """It is not on disk as it should be."""
+        self.trouble = reason
+
+    def recovered(self) -> bool:
+        """It is as it should be; whether it was not before."""
+        was_refused, self.trouble = bool(self.trouble), ""
+        return was_refused
+
     def move_to(self, folder: Path) -> None:
         """The folder may be known only now: a free name can be taken meanwhile."""
         if not self.file.samples and not self.file.lines_written:
@@ -157,7 +204,7 @@ class SpoolEntry:
     def drop(self) -> None:
         """Give up: its sound is not on disk, and will not be."""
         self.is_dropped = True
-        self.file.samples = 0
+        self.file.drop()
 
     def close(self) -> None:
         """Write the current length into a file that is still growing."""

@@ -8,7 +8,6 @@ Whatever happens to the disk, files stay readable to their last whole sample and
 
 import contextlib
 import errno
-import fcntl
 import itertools
 import os
 import re
@@ -21,6 +20,7 @@ from typing import IO, BinaryIO
 import numpy as np
 
 from swictation.audio.spoolnames import HEADER_BYTES, LOCK
+from swictation.filelock import try_lock
 from swictation.paths import make_private, spool_dir
 from swictation.types import SAMPLE_RATE_HZ, Samples
 
@@ -158,6 +158,10 @@ class SpoolFile:
         """Make what is written survive a power cut."""
         if self._file and self._synced_samples < self.samples:
             self._sync(self._file)
+
+    def drop(self) -> None:
+        """None of its sound counts any more."""
+        self.samples = 0
 
     def finish(self, samples: int | None = None) -> None:
         """Close it: the sound is complete, with at most `samples`, and the header says so."""
@@ -304,9 +308,7 @@ def _locked(folder: Path, *, is_fresh: bool = False) -> IO[bytes] | None:
     make_private(folder)
     with contextlib.ExitStack() as undo:
         lock = undo.enter_context(_create(folder / LOCK))
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not try_lock(lock):
             return None
         if is_fresh and not _is_empty(folder):
             return None

@@ -8,7 +8,7 @@ from dbus_fast import NameFlag, RequestNameReply
 
 from swictation.control.audience import Audience
 from swictation.control.interface import Controls, Interface, properties
-from swictation.control.link import FAILURES, Bus, Link
+from swictation.control.link import FAILURES, Bus, Link, session_bus
 from swictation.control.status import Status, steady
 from swictation.control.wire import BUS_NAME, PATH, session_address
 from swictation.errors import AlreadyRunning, BusError, SwictationError
@@ -30,7 +30,7 @@ class BusService:
 
     def __init__(self, controls: Controls) -> None:
         self._controls = controls
-        self._link = Link("control", session_address, self._on_up, self._on_down)
+        self._link = Link("control", session_bus, self._on_up, self._on_down)
         self._audience: Audience | None = None
         self._told: dict[str, str] = {}
         self._steady: Status | None = None

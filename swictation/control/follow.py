@@ -8,9 +8,9 @@ import msgspec
 from dbus_fast import Message, MessageType
 
 from swictation.control.client import ask
-from swictation.control.link import Bus, Link
+from swictation.control.link import Bus, Link, session_bus
 from swictation.control.status import STOPPED, Status, decode
-from swictation.control.wire import BUS_NAME, PATH, session_address
+from swictation.control.wire import BUS_NAME, PATH
 from swictation.errors import ControlError
 
 _SIGNALS = (
@@ -39,7 +39,7 @@ async def follow(tell: Callable[[Status], None], every_s: float | None = None) -
             await bus.ask_bus("AddMatch", "s", rule)
         changed.set()
 
-    link = Link("follow", session_address, listen, on_down=changed.set)
+    link = Link("follow", session_bus, listen, on_down=changed.set)
     link.start()
     try:
         await link.tried()

@@ -17,6 +17,7 @@ from dbus_fast import DBusError, Message, MessageType
 from dbus_fast.aio import MessageBus
 from dbus_fast.errors import DBusFastError
 
+from swictation.control.wire import session_address, system_address
 from swictation.errors import SwictationError
 
 if TYPE_CHECKING:
@@ -136,27 +137,35 @@ async def connect(address: str, *, takes_fds: bool = False) -> Bus:
     return bus
 
 
+async def session_bus() -> Bus:
+    """A connection to the user's; raises as `Bus.open` does, and BusError."""
+    return await connect(session_address())
+
+
+async def system_bus(*, takes_fds: bool = False) -> Bus:
+    """A connection to the machine's; raises as `Bus.open` does."""
+    return await connect(system_address(), takes_fds=takes_fds)
+
+
 class Link:
     """Keeps a connection; `on_up` prepares each new one, `on_down` is called at its end."""
 
     def __init__(
         self,
         name: str,
-        address: Callable[[], str],
+        connect: Callable[[], Awaitable[Bus]],
         on_up: Callable[[Bus], Awaitable[None]],
         on_down: Callable[[], None] | None = None,
         longest_wait_s: float = LONGEST_WAIT_S,
-        *,
-        takes_fds: bool = False,
     ) -> None:
+        """`connect`: makes one more connection, as `session_bus` does."""
         self.bus: Bus | None = None
         """The connection while there is one."""
         self._name = name
-        self._address = address
+        self._new_bus = connect
         self._on_up = on_up
         self._on_down = on_down
         self._longest_wait_s = longest_wait_s
-        self._takes_fds = takes_fds
         self._task: asyncio.Task[None] | None = None
         self._has_tried = asyncio.Event()
 
@@ -213,7 +222,7 @@ class Link:
             self._on_down()
 
     async def _connect(self) -> None:
-        bus = await connect(self._address(), takes_fds=self._takes_fds)
+        bus = await self._new_bus()
         try:
             await self._on_up(bus)
         except BaseException:

@@ -12,8 +12,7 @@ import logging
 import msgspec
 from dbus_fast import DBusError, Message, MessageType, Variant
 
-from swictation.control.link import FAILURES, Bus, Link
-from swictation.control.wire import session_address
+from swictation.control.link import FAILURES, Bus, Link, session_bus
 
 NAME = "org.freedesktop.Notifications"
 PATH = "/org/freedesktop/Notifications"
@@ -51,7 +50,7 @@ class Notifier:
     """
 
     def __init__(self) -> None:
-        self._link = Link("notifier", session_address, self._on_up)
+        self._link = Link("notifier", session_bus, self._on_up)
         self._shown_ids: dict[str, int] = {}
         """By subject."""
         self._waiting: dict[str, _Notice] = {}

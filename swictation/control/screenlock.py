@@ -13,8 +13,7 @@ from typing import cast
 
 from dbus_fast import DBusError, Message, MessageType, Variant
 
-from swictation.control.link import FAILURES, Bus, Link
-from swictation.control.wire import system_address
+from swictation.control.link import FAILURES, Bus, Link, system_bus
 
 NAME = "org.freedesktop.login1"
 PATH = "/org/freedesktop/login1"
@@ -41,7 +40,7 @@ class ScreenLock:
     def __init__(self, on_change: Callable[[bool], None]) -> None:
         self._on_change = on_change
         self._is_locked = False
-        self._link = Link("screenlock", system_address, self._on_up, None, LONGEST_WAIT_S)
+        self._link = Link("screenlock", system_bus, self._on_up, None, LONGEST_WAIT_S)
         self._has_news = asyncio.Event()
         self._has_looked = asyncio.Event()
         self._task: asyncio.Task[None] | None = None

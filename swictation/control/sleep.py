@@ -9,12 +9,12 @@ import contextlib
 import logging
 import os
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from dbus_fast import Message, MessageType, Variant
 
-from swictation.control.link import FAILURES, Bus, Link
+from swictation.control.link import FAILURES, Bus, Link, system_bus
 from swictation.control.screenlock import ANSWER_S, LONGEST_WAIT_S, NAME, PATH
-from swictation.control.wire import system_address
 
 BEFORE_SLEEP_S = 4.0
 
@@ -40,9 +40,8 @@ class SleepWatch:
         self._thinks_asleep = False
         """According to the latest news."""
         self._inhibitor: int | None = None
-        self._link = Link(
-            "sleep", system_address, self._on_up, None, LONGEST_WAIT_S, takes_fds=True
-        )
+        with_fds = partial(system_bus, takes_fds=True)
+        self._link = Link("sleep", with_fds, self._on_up, None, LONGEST_WAIT_S)
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:

@@ -1,7 +1,6 @@
 """One daemon at a time: a second one would type every word twice."""
 
 import contextlib
-import fcntl
 import logging
 import os
 from collections.abc import Generator
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from swictation.errors import AlreadyRunning
+from swictation.filelock import try_lock
 from swictation.paths import make_private
 
 _log = logging.getLogger(__name__)
@@ -45,12 +45,12 @@ def _hold(path: Path, locks: contextlib.ExitStack) -> bool:
         _log.info("no lock at %s: %s", path, error.strerror)
         return False
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise _already_running(lock) from None
+        is_ours = try_lock(lock)
     except OSError as error:  # of a file system without locks
         _log.info("no lock at %s: %s", path, error.strerror)
         return False
+    if not is_ours:
+        raise _already_running(lock)
     with contextlib.suppress(OSError):  # it says who holds it, which only helps
         lock.truncate(0)
         os.pwrite(lock.fileno(), f"{os.getpid()}\n".encode(), 0)

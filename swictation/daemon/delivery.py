@@ -114,9 +114,9 @@ class Delivery:
         """Whether the screen is locked: then everything is held."""
         return self._sender.is_locked
 
-    @is_locked.setter
-    def is_locked(self, is_locked: bool) -> None:
-        self._sender.is_locked = is_locked
+    def lock(self, is_locked: bool) -> None:
+        """The screen was locked, or unlocked."""
+        self._sender.lock(is_locked)
 
     def start(self) -> None:
         """Begin to deliver."""

@@ -2,25 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 
-from swictation.asr.stabilizer import Stabilizer
-from swictation.audio.source import Source
-from swictation.clock import Clock
 from swictation.control.session import Command, Purpose, Session, decide
 from swictation.control.status import State
 from swictation.control.status import count as count_of
 from swictation.daemon.collector import CAPTURED, Collector
-from swictation.daemon.degraded import AUDIO_ONLY, NO_ENGINE, NO_MICROPHONE, Degradations
-from swictation.daemon.playing import STOP_GRACE_S
+from swictation.daemon.context import LoopContext
+from swictation.daemon.degraded import AUDIO_ONLY, NO_MICROPHONE
+from swictation.daemon.ear import LAST_BLOCK_S, Ear
+from swictation.daemon.engines import Engines
 from swictation.daemon.recognition import Recognition
-from swictation.daemon.stream import Stream
-from swictation.dispatcher import Dispatcher
 from swictation.errors import InjectError, NothingRecorded, SwictationError
 from swictation.events import (
     DetectorFailed,
     DetectorRecovered,
-    Event,
     HeldSettled,
     Injected,
     SourceEnded,
@@ -32,19 +27,13 @@ from swictation.events import (
     WorkerReady,
 )
 from swictation.facts import (
-    CpuStandbyFailed,
     DeliveryDoubted,
-    EngineFailed,
     HeldReduced,
     MicrophoneFailed,
     StoppedEarly,
 )
 from swictation.types import to_seconds
-from swictation.worker.crew import Crew, gave_up
 
-LAST_BLOCK_S = 1.3
-"""For the block that holds the key's instant, from a source that lags by a second at most; a
-server that is frozen never gives it."""
 _CAPTURE_PATIENCE_S = 10.0
 """Without speech for so long a capture ends."""
 
@@ -56,29 +45,21 @@ class Dictation:
 
     def __init__(
         self,
-        stream: Stream,
+        context: LoopContext,
         recognition: Recognition,
         collector: Collector,
-        crew: Crew,
-        events: Dispatcher,
-        clock: Clock,
-        post: Callable[[Event], None],
-        new_source: Callable[[], Source],
-        new_stabilizer: Callable[[], Stabilizer],
-        degradations: Degradations,
-        fall_back: Callable[[SwictationError], bool],
+        engines: Engines,
+        ear: Ear,
     ) -> None:
-        """`fall_back`: whether another engine serves where the only one cannot be loaded."""
-        self._stream = stream
+        """`collector`: that of `recognition`; `ear` has the microphone of the next dictation."""
         self._recognition = recognition
+        self._stream = recognition.stream
         self._collector = collector
-        self._crew = crew
-        self._events = events
-        self._clock = clock
-        self._post = post
-        self._new_source = new_source
-        self._new_stabilizer = new_stabilizer
-        self._fall_back = fall_back
+        self._engines = engines
+        self._ear = ear
+        self._events = context.events
+        self._post = context.post
+        self._degradations = context.degradations
         self._session = Session()
         self._capture: asyncio.Future[str] | None = None
         self._captured_text = ""
@@ -87,9 +68,12 @@ class Dictation:
         self._is_deaf = False
         self._failure: SwictationError | None = None
         self._is_stopping = False
-        self.degradations = degradations
-        self.deadline_s: float | None = None
         self._told_state = ""
+
+    @property
+    def recognition(self) -> Recognition:
+        """What makes text of its sound."""
+        return self._recognition
 
     # --- commands ----------------------------------------------------------------------------
 
@@ -121,7 +105,7 @@ class Dictation:
 
     def lock(self, is_locked: bool) -> None:
         """The screen was locked, or unlocked."""
-        self._stream.delivery.is_locked = is_locked
+        self._stream.delivery.lock(is_locked)
         self._obey("lock" if is_locked else "unlock")
 
     async def capture(self) -> str:
@@ -221,22 +205,11 @@ class Dictation:
                 self._events.emit(HeldReduced(len(held), held.reason, len(held.pending)))
 
     def on_worker(self, event: WorkerReady | WorkerGone) -> None:
-        """A daemon never gives up: the next worker is tried again and again, ever more rarely."""
-        if isinstance(event, WorkerReady):
-            self.degradations.put(NO_ENGINE, "")
-        elif event.is_fault and (event.error or self._crew.is_hopeless):
-            error = gave_up(event.reason, event.error)
-            is_spare = event.seat == "cpu" and self._crew.gpu is not None
-            is_replaced = event.error is not None and self._fall_back(event.error)
-            if not is_spare and not is_replaced and not self._crew.is_spared(event):
-                self.degradations.put(NO_ENGINE, error.message)
-            # Without its spare the card's steward says what is done instead, and that once.
-            failed = CpuStandbyFailed if is_spare else EngineFailed
-            self._events.emit(failed(error.message, error.remedy))
+        self._engines.on_worker(event)
 
     def on_detector(self, event: DetectorFailed | DetectorRecovered) -> None:
         reason = event.reason if isinstance(event, DetectorFailed) else ""
-        self.degradations.put(AUDIO_ONLY, reason)
+        self._degradations.put(AUDIO_ONLY, reason)
 
     def on_failure(self, event: ThreadFailed) -> None:
         self._failure = SwictationError(
@@ -249,7 +222,6 @@ class Dictation:
         if not self._is_stopping:
             self._is_stopping = True
             self._stream.delivery.hurry()
-            self.deadline_s = self._clock.now_s() + STOP_GRACE_S
             self._obey("stop")
 
     def abandon(self) -> int:
@@ -257,10 +229,12 @@ class Dictation:
         self._stream.delivery.abandon()
         count = len(self._stream.utterances)
         if count:
-            told = f"{count} utterances are not transcribed; {self._stream.at_the_end}"
+            told = f"{count} utterances are not transcribed; {self._stream.sound.at_the_end}"
             self._events.emit(StoppedEarly(told))
-        if self.degradations.has(AUDIO_ONLY):
-            told = f"nobody heard all of it; {self._stream.at_the_end}, see: swictation doctor"
+        if self._degradations.has(AUDIO_ONLY):
+            told = (
+                f"nobody heard all of it; {self._stream.sound.at_the_end}, see: swictation doctor"
+            )
             self._events.emit(StoppedEarly(told))
         return count
 
@@ -268,11 +242,11 @@ class Dictation:
         """At the end: held text is lost with this process, its sound is not."""
         if count := len(self._stream.delivery.held):
             texts = "1 held text was" if count == 1 else f"{count} held texts were"
-            message = f"{texts} not typed; {self._stream.at_the_end}, see: swictation doctor"
+            message = f"{texts} not typed; {self._stream.sound.at_the_end}, see: swictation doctor"
             self._events.emit(StoppedEarly(message))
         if self._recognition.retries and (asides := self._recognition.retries.asides):
             count = count_of(len(asides), "utterance")
-            message = f"{count} set aside; {self._stream.at_the_end}, see: swictation doctor"
+            message = f"{count} set aside; {self._stream.sound.at_the_end}, see: swictation doctor"
             self._events.emit(StoppedEarly(message))
 
     # --- the parts ---------------------------------------------------------------------------
@@ -302,11 +276,11 @@ class Dictation:
         return self.state
 
     def _open(self, purpose: Purpose) -> None:
-        self._crew.wake()
+        self._engines.wake()
         if purpose == "type":
             self._stream.delivery.begin_dictation()
         capture = self._collector.number if purpose == "capture" else 0
-        self._stream.listen(self._new_source(), self._post, capture=capture)
+        self._stream.listen(self._ear.microphone, self._post, capture=capture)
 
     def _close(self) -> None:
         """End behind the block that holds this moment."""
@@ -317,13 +291,13 @@ class Dictation:
     def _drop(self) -> None:
         if capture := self._stream.capture:
             capture.cut_off()
-        self._recognition.drop(self._new_stabilizer())
+        self._recognition.drop()
         if self._capture and not self._capture.done():
             self._capture.set_exception(NothingRecorded("The capture was cancelled."))
 
     def _lose_patience(self) -> None:
         self._is_patient = False
-        self._is_deaf = self.degradations.has(NO_MICROPHONE)
+        self._is_deaf = self._degradations.has(NO_MICROPHONE)
         self._end_capture_if_over()
 
     def _end_capture_if_over(self) -> None:

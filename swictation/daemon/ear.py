@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
 
 import msgspec
 
@@ -12,12 +11,14 @@ from swictation.audio.source import BLOCK_SAMPLES
 from swictation.config.settings import Settings
 from swictation.control.status import AudioStatus
 from swictation.daemon import wiring
-from swictation.daemon.degraded import NO_MICROPHONE, Degradations
-from swictation.daemon.dictation import LAST_BLOCK_S
-from swictation.dispatcher import Dispatcher
+from swictation.daemon.context import LoopContext
+from swictation.daemon.degraded import NO_MICROPHONE
 from swictation.events import StateChanged
 from swictation.facts import Fact, MicrophoneChanged, MicrophoneFailed
 
+LAST_BLOCK_S = 1.3
+"""For the block that holds the key's instant, from a source that lags by a second at most; a
+server that is frozen never gives it."""
 _CHECK_S = 0.4
 """For the first opening, which takes longer than the later ones."""
 
@@ -25,17 +26,9 @@ _CHECK_S = 0.4
 class Ear:
     """Belongs to the run loop; the microphone's threads report to it."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        events: Dispatcher,
-        degradations: Degradations,
-        on_change: Callable[[], None],
-    ) -> None:
-        """`on_change` is called when the microphone's health is another."""
-        self._events = events
-        self._degradations = degradations
-        self._on_change = on_change
+    def __init__(self, context: LoopContext, settings: Settings) -> None:
+        self._events = context.events
+        self._degradations = context.degradations
         self._loop = asyncio.get_running_loop()
         self._next: Settings | None = None
         self._closing: set[asyncio.Task[None]] = set()
@@ -108,10 +101,9 @@ class Ear:
     def _note(self, microphone: Microphone, state: MicrophoneState) -> None:
         if microphone is not self.microphone:
             return  # it is being closed
-        self._events.emit(MicrophoneChanged(state.health, state.source))
         is_amiss = state.health in {"absent", "silent"}
         was_amiss = self._degradations.has(NO_MICROPHONE)
         self._degradations.put(NO_MICROPHONE, state.reason if is_amiss else "")
+        self._events.emit(MicrophoneChanged(state.health, state.source))
         if is_amiss and not was_amiss:
             self._events.emit(MicrophoneFailed(f"no sound from the microphone: {state.reason}"))
-        self._on_change()

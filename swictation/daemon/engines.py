@@ -1,20 +1,27 @@
 """The engines of a daemon: their models are had, their workers kept, the card is shared."""
 
 import logging
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from swictation.config.settings import Settings
+from swictation.control.status import ModelState
 from swictation.daemon import systemd
-from swictation.daemon.degraded import CPU_ENGINE, NO_ENGINE, VAD_ONLY, Degradations
+from swictation.daemon.degraded import CPU_ENGINE, NO_ENGINE, VAD_ONLY
 from swictation.daemon.fetching import Fetching
 from swictation.daemon.foresight import foreseen
 from swictation.daemon.staffing import spare, understudy
 from swictation.daemon.wiring import Workshop, engine_spec
-from swictation.dispatcher import Dispatcher
 from swictation.errors import SwictationError
-from swictation.facts import ModelUnavailable, ServiceModeDegraded
+from swictation.events import WorkerGone, WorkerReady
+from swictation.facts import (
+    CpuStandbyFailed,
+    EngineFailed,
+    ModelUnavailable,
+    ServiceModeDegraded,
+    StatusChanged,
+)
 from swictation.models.store import ModelLocation
+from swictation.worker.crew import gave_up
 
 if TYPE_CHECKING:  # only who has a card pays for it
     from swictation.daemon.steward import Asker
@@ -27,18 +34,10 @@ _log = logging.getLogger(__name__)
 class Engines:
     """Belongs to the run loop."""
 
-    def __init__(
-        self,
-        shop: Workshop,
-        degradations: Degradations,
-        events: Dispatcher,
-        on_change: Callable[[], None],
-    ) -> None:
-        """`on_change` is called when models or modes are others."""
+    def __init__(self, shop: Workshop) -> None:
         self._settings = shop.settings
-        self._degradations = degradations
-        self._events = events
-        self._on_change = on_change
+        self._degradations = shop.context.degradations
+        self._events = shop.context.events
         self._mode = self._mode_reason = ""
         self.crew = shop.crew()
         self.steward = shop.steward(self.crew, self._on_mode)
@@ -46,7 +45,7 @@ class Engines:
         """The name of the configured engine's; "" while it is not there."""
         self.model_reason = ""
         """Why it is that one; see `Status`."""
-        self.has_model_failed = False
+        self._has_model_failed = False
         self._why_other = ""
         """Why the engine of the configuration is not there, and its spare serves instead."""
         self._fetching = Fetching(
@@ -81,17 +80,38 @@ class Engines:
         if self.steward:
             self.steward.stop()
 
-    def fall_back(self, error: SwictationError) -> bool:
-        """The only engine cannot be loaded: have another serve; False where there is none."""
-        other = understudy(self._settings)
-        if other is None or other.asr.engine == self._settings.asr.engine:
-            return False
-        if self.steward or self._understudy:
-            return False
-        self._understudy, self._why_other = other, error.message
-        self._show_modes()
-        self._fetching.look_again(other)
-        return True
+    def wake(self) -> None:
+        """Somebody speaks: start at once what waits for its next start."""
+        self.crew.wake()
+
+    def on_worker(self, event: WorkerReady | WorkerGone) -> None:
+        """A daemon never gives up: the next worker is tried again and again, ever more rarely."""
+        if isinstance(event, WorkerReady):
+            self._degradations.put(NO_ENGINE, "")
+        elif event.is_fault and (event.error or self.crew.is_hopeless):
+            error = gave_up(event.reason, event.error)
+            is_spare = event.seat == "cpu" and self.crew.gpu is not None
+            is_replaced = event.error is not None and self._fall_back(event.error)
+            if not is_spare and not is_replaced and not self.crew.is_spared(event):
+                self._degradations.put(NO_ENGINE, error.message)
+            # Without its spare the card's steward says what is done instead, and that once.
+            failed = CpuStandbyFailed if is_spare else EngineFailed
+            self._events.emit(failed(error.message, error.remedy))
+
+    @property
+    def serving(self) -> tuple[str, str]:
+        """Which engine with which model: what serves; before anything did, what is to."""
+        engine, model = self.crew.serves
+        return engine or self._settings.asr.engine, model or self.model
+
+    @property
+    def models(self) -> dict[str, ModelState]:
+        """As in `status`."""
+        name = self.serving[1] or self._settings.asr.model
+        if self.crew.is_ready:
+            return {name: "loaded"}
+        has_failed = self._has_model_failed or self._degradations.has(NO_ENGINE)
+        return {name: "failed" if has_failed else "loading"}
 
     def reset_card(self) -> str:
         """Forget what keeps the engine off the card; where requests go from now on.
@@ -125,6 +145,18 @@ class Engines:
 
     # --- the parts ---------------------------------------------------------------------------
 
+    def _fall_back(self, error: SwictationError) -> bool:
+        """The only engine cannot be loaded: have another serve; False where there is none."""
+        other = understudy(self._settings)
+        if other is None or other.asr.engine == self._settings.asr.engine:
+            return False
+        if self.steward or self._understudy:
+            return False
+        self._understudy, self._why_other = other, error.message
+        self._show_modes()
+        self._fetching.look_again(other)
+        return True
+
     def _new_spare_fetching(self) -> Fetching | None:
         other = spare(self._settings)
         if self.steward is None or other is None:
@@ -132,7 +164,7 @@ class Engines:
         return Fetching(other, self._on_spare, self._on_progress, self._on_spare_problem)
 
     def _on_model(self, model: ModelLocation) -> None:
-        self.model, self.model_reason, self.has_model_failed = model.name, model.reason, False
+        self.model, self.model_reason, self._has_model_failed = model.name, model.reason, False
         if self._understudy is None:
             self._why_other = ""
         self._show_modes()
@@ -142,25 +174,25 @@ class Engines:
             self.steward.have("gpu", spec, foreseen(spec))
         else:
             self.crew.cpu.use(spec)
-        self._on_change()
+        self._events.emit(StatusChanged())
 
     def _on_spare(self, model: ModelLocation) -> None:
         other = spare(self._settings)
         if self.steward and other:
             self.steward.have("cpu", engine_spec(other, model))
-        self._on_change()
+        self._events.emit(StatusChanged())
 
     def _on_progress(self, text: str) -> None:
         _log.info("model: %s", text)
         systemd.status(text)
 
     def _on_model_problem(self, error: SwictationError) -> None:
-        self.has_model_failed = True
+        self._has_model_failed = True
         if self.steward and self.crew.has_spare and not self.model:
             self._why_other = error.message  # the spare serves
             self._show_modes()
         elif (
-            not self.fall_back(error) and not self.crew.is_ready
+            not self._fall_back(error) and not self.crew.is_ready
         ):  # else the engine from before serves on
             self._degradations.put(NO_ENGINE, error.message)
         self._events.emit(ModelUnavailable(error.message, error.remedy))
@@ -179,7 +211,7 @@ class Engines:
                 self._events.emit(ServiceModeDegraded(mode, reason))
             else:
                 _log.info("all is as configured again")
-        self._on_change()
+        self._events.emit(StatusChanged())
 
     def _show_modes(self) -> None:
         reasons = {self._mode: self._mode_reason} if self._mode else {"cpu-engine": self._why_other}

@@ -43,6 +43,7 @@ from swictation.facts import (
     PartialTranscript,
     RetryStateChanged,
     ServiceModeDegraded,
+    StatusChanged,
     StoppedEarly,
     TextCommitted,
     UtteranceDelivered,
@@ -142,7 +143,7 @@ def line_of(fact: Fact) -> Line | None:
             return _speech(fact)
         case UtteranceTranscribed():
             return Line("final", fact.end_s, _final(fact))
-        case UtteranceDelivered():
+        case UtteranceDelivered() | StatusChanged():
             return None  # other lines tell all of it
         case RetryStateChanged(number, at_s, state):
             return Line("retry", at_s, {"utterance": number, "state": state})

@@ -54,11 +54,15 @@ class Feedback:
     def __init__(self, notifier: Shows, cues: Plays, settings: FeedbackSettings) -> None:
         self._notifier = notifier
         self._cues = cues
-        self.settings = settings
+        self._settings = settings
         self._listens = False
         self._told: set[str] = set()
         """The faults of this dictation."""
         self._held: _Held = (0, "", 0)
+
+    def configure(self, settings: FeedbackSettings) -> None:
+        """Show and play what these say from now on."""
+        self._settings = settings
 
     def on_fact(self, fact: Fact) -> None:
         """Show and play what one should know at once."""
@@ -122,11 +126,11 @@ class Feedback:
         self._play("degraded")
 
     def _show(self, kind: str, summary: str, body: str = "", *, urgent: bool = False) -> None:
-        if self.settings.notifications:
+        if self._settings.notifications:
             self._notifier.notify(kind, summary, body, urgent)
 
     def _play(self, cue: Cue) -> None:
-        if self.settings.sounds:
+        if self._settings.sounds:
             self._cues.play(cue)
 
 

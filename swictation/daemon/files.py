@@ -58,13 +58,15 @@ class FileSession:
     """
 
     def __init__(self, settings: Settings, model: ModelLocation, events: Path | None) -> None:
-        """Raises UsageError where `events` cannot be written."""
+        """In a running loop. Raises UsageError where `events` cannot be written."""
         self._settings = settings
         self._clock = MonotonicClock()
         self._events = Dispatcher()
         self._event_log = EventLog(events, self._clock)
         self._events.subscribe(self._event_log.on_fact)
         self._spec = engine_spec(settings, model)
+        self._workshop = Workshop(settings, self._events, self._clock)
+        self._crew = self._workshop.crew()
         self._mode = ""
         self._spare: Settings | None = None
         """What takes over from an engine on a card, until it has been had."""
@@ -72,13 +74,11 @@ class FileSession:
         """Where the engine computes: "" until a worker was ready."""
         self.stood_in = ""
         """Why another engine than the one of the settings was asked for once, in words."""
+        self._steward = self._workshop.steward(self._crew, self._on_mode)
 
     async def __aenter__(self) -> Self:
-        self._workshop = Workshop(self._settings, self._events, self._clock)
-        self._crew = self._workshop.crew()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number)
-        self._steward = self._workshop.steward(self._crew, self._on_mode)
         if self._steward:
             self._begin_card(self._steward)
         else:
@@ -105,11 +105,9 @@ class FileSession:
             SwictationError: no worker can be kept alive; what was not decoded stays in the spool.
         """
         stream = self._workshop.stream(sink)
-        recognition = Recognition(stream, self._crew, self._events, self._clock)
+        recognition = Recognition(self._workshop.context, stream, self._crew)
         recognition.show_partials(wanted=self._wants_partials)
-        playing = Playing(
-            stream, recognition, self._crew, self._events, self._clock, device=self.device
-        )
+        playing = Playing(stream, recognition, self._crew, self._events, device=self.device)
         if self._steward:
             self._steward.serve(recognition)
         self._events.emit(StateChanged("listening", 0.0))

@@ -5,12 +5,12 @@ import contextlib
 import logging
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 import msgspec
 
-from swictation.clock import MonotonicClock
+from swictation.clock import Clock, MonotonicClock
 from swictation.config.settings import Settings
 from swictation.control.cues import Cues
 from swictation.control.dbus import BusService
@@ -20,7 +20,7 @@ from swictation.control.sleep import SleepWatch
 from swictation.daemon import stacks, systemd, wiring
 from swictation.daemon.alone import alone
 from swictation.daemon.collector import Collector
-from swictation.daemon.degraded import NO_WINDOW, Degradations
+from swictation.daemon.degraded import NO_WINDOW
 from swictation.daemon.dictation import Dictation
 from swictation.daemon.ear import Ear
 from swictation.daemon.engines import Engines
@@ -42,6 +42,7 @@ from swictation.facts import (
     Fact,
     InjectorUnavailable,
     PartialTranscript,
+    StatusChanged,
     TextCommitted,
 )
 from swictation.inject.desktop import CLIPBOARD, DesktopInjector
@@ -72,7 +73,6 @@ class Daemon:
         """Raises ConfigError."""
         self._options = options
         self._settings = options.load_settings()
-        self._clock = MonotonicClock()
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT.
@@ -83,67 +83,38 @@ class Daemon:
             SwictationError: it cannot begin, or a part broke off.
         """
         with alone(*daemon_lock_files()):
-            self._events = Dispatcher()
-            self._event_log = EventLog(self._options.events, self._clock)  # another's are not cut
-            self._events.subscribe(self._event_log.on_fact)
+            clock = MonotonicClock()
+            event_log = EventLog(self._options.events, clock)  # another's are not cut
             try:
-                async with contextlib.AsyncExitStack() as parts:
-                    await self._start(parts)
-                    runloop = RunLoop(
-                        self._workshop.inbox, self._events, self._clock, self._engines.steward
-                    )
-                    if not await runloop.run(self._recognition, self._dictation):
-                        self._dictation.abandon()
-                    self._dictation.say_what_is_held()
-                    await self._injector.flush()
+                async with contextlib.AsyncExitStack() as stops:
+                    app = App(self._options, self._settings, clock, event_log)
+                    await app.start(stops)
+                    await app.serve()
                     systemd.notify("STOPPING=1")
             finally:
-                self._event_log.close()
+                event_log.close()
                 await asyncio.get_running_loop().shutdown_default_executor()
                 name_leaks()
 
-    # --- start, in order ---------------------------------------------------------------------
 
-    async def _start(self, parts: contextlib.AsyncExitStack) -> None:
-        stacks.on_signal()
-        threading.excepthook = self._on_thread_failure
-        self._build()
-        parts.callback(self._workshop.close)
-        parts.push_async_callback(self._engines.stop)
-        async with contextlib.AsyncExitStack() as unless_started:
-            unless_started.push_async_callback(self._ear.stop)
-            # Beside the others, for the first block takes its time; yet stopped before them.
-            await asyncio.gather(self._ear.start(), self._start_others(parts))
-            parts.push_async_exit(unless_started.pop_all())
-        self._start_watchdog(parts)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number)
-        self._rereading = Rereading(self._options.load_settings, self._on_reread)
-        parts.callback(self._rereading.stop)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
-        self._engines.start()
-        parts.push_async_callback(self._engines.stop_fetching)
-        self._publish()
-        systemd.notify("READY=1")
-        if self._options.listens_at_once:
-            self._dictation.start()
-        self._options.on_ready()
+class App:
+    """The daemon's parts. All are made here, then started in order, and stopped in reverse."""
 
-    async def _start_others(self, parts: contextlib.AsyncExitStack) -> None:
-        parts.push_async_callback(self._injector.close)
-        await self._injector.start()
-        self._stream.start()
-        parts.push_async_callback(self._stream.stop)
-        parts.push_async_callback(self._retries.stop)
-        await self._start_control(parts)
-
-    def _build(self) -> None:
-        settings, events, clock = self._settings, self._events, self._clock
-        self._workshop = shop = wiring.Workshop(settings, events, clock)
-        degradations = Degradations(clock)
-        self._engines = Engines(shop, degradations, events, self._publish)
-        crew = self._engines.crew
-        chain = self._options.chain or settings.inject.chain
+    def __init__(
+        self, options: Options, settings: Settings, clock: Clock, event_log: EventLog
+    ) -> None:
+        """In a running loop."""
+        self._options = options
+        self._settings = settings
+        self._event_log = event_log
+        self._events = events = Dispatcher()
+        events.subscribe(event_log.on_fact)
+        self._shop = shop = wiring.Workshop(settings, events, clock)
+        context = shop.context
+        self._degradations = context.degradations
+        self._engines = Engines(shop)
+        self._ear = Ear(context, settings)
+        chain = options.chain or settings.inject.chain
         self._injector = DesktopInjector(
             openers(chain, settings.inject), on_change=self._on_injector
         )
@@ -152,83 +123,139 @@ class Daemon:
             max_age_s=settings.inject.max_age_s,
             offers=CLIPBOARD in chain,
         )
-        collector = Collector(shop.text_pipeline(), shop.inbox.post)
-        self._retries = shop.retries(self._stream, crew, self._engines.steward)
-        self._recognition = Recognition(self._stream, crew, events, clock, collector, self._retries)
-        self._dictation = Dictation(
-            self._stream,
-            self._recognition,
-            collector,
-            crew,
-            events,
-            clock,
-            shop.inbox.post,
-            lambda: self._ear.microphone,
-            shop.stabilizer,
-            degradations,
-            self._engines.fall_back,
-        )
+        crew, steward = self._engines.crew, self._engines.steward
+        collector = Collector(shop.text_pipeline(), context.post)
+        self._retries = shop.retries(self._stream, crew, steward)
+        self._recognition = Recognition(context, self._stream, crew, collector, self._retries)
         self._engines.serve(self._recognition)
-        self._ear = Ear(settings, events, degradations, self._publish)
-        self._report = Report(
-            settings,
-            self._stream,
-            self._recognition,
-            self._dictation,
-            self._engines,
-            clock,
-            self._ear,
-            lambda: self._injector.name,
-        )
-        self._bus = BusService(
-            Panel(self._dictation, self._engines, self._report, self._on_subscribers)
-        )
+        self._dictation = Dictation(context, self._recognition, collector, self._engines, self._ear)
+        self._runloop = RunLoop(shop.inbox, events, clock, steward)
+        self._report = Report(context, self._dictation, self._engines, self._ear, self._injector)
+        panel = Panel(self._dictation, self._engines, self._report, self._on_subscribers)
+        self._bus = BusService(panel)
         self._notifier, self._cues = Notifier(), Cues()
         self._feedback = Feedback(self._notifier, self._cues, settings.feedback)
-        for part in (self._report, self._feedback, degradations, self._ear):
+        self._lock = ScreenLock(self._dictation.lock)
+        self._sleep = SleepWatch(self._engines.suspend, self._engines.resume)
+        self._watchdog = Watchdog(
+            asyncio.get_running_loop(),
+            {"speech": self._stream.speech.has_progressed},
+            lambda: systemd.notify("WATCHDOG=1"),
+            systemd.watchdog_interval_s() or INTERVAL_S,
+        )
+        self._rereading = Rereading(options.load_settings, self._on_reread)
+        for part in (self._report, self._feedback, self._degradations, self._ear):
             events.subscribe(part.on_fact)
         events.subscribe(self._signal)  # last: it tells others what the parts know by now
         self._on_subscribers(0)
 
-    async def _start_control(self, parts: contextlib.AsyncExitStack) -> None:
-        lock = ScreenLock(self._dictation.lock)
+    # --- start, in order ---------------------------------------------------------------------
+
+    async def start(self, stops: contextlib.AsyncExitStack) -> None:
+        """Start all parts; `stops` ends them in reverse order, those of a failed start as well."""
+        self._start_hooks()
+        stops.callback(self._shop.close)
+        stops.push_async_callback(self._engines.stop)
+        await self._start_microphone(stops, beside=self._start_session(stops))
+        self._start_watchdog(stops)
+        self._start_signals()
+        self._start_rereading(stops)
+        self._start_engines(stops)
+        self._tell_ready()
+
+    async def serve(self) -> None:
+        """Until somebody wants it to end, and what was said by then is text."""
+        if not await self._runloop.run(self._recognition, self._dictation):
+            self._dictation.abandon()
+        self._dictation.say_what_is_held()
+        await self._injector.flush()
+
+    async def _start_session(self, stops: contextlib.AsyncExitStack) -> None:
+        """What connects it with the desktop, and takes its words."""
+        await self._start_injector(stops)
+        self._start_stream(stops)
+        await self._start_bus(stops)
+        await self._start_feedback(stops)
+        await self._start_screen_lock(stops)
+        await self._start_sleep_watch(stops)
+
+    def _start_hooks(self) -> None:
+        stacks.on_signal()
+        threading.excepthook = self._on_thread_failure
+
+    async def _start_microphone(
+        self, stops: contextlib.AsyncExitStack, beside: Coroutine[None, None, None]
+    ) -> None:
+        """Beside the others, for the first block takes its time; yet stopped before them."""
+        async with contextlib.AsyncExitStack() as unless_started:
+            unless_started.push_async_callback(self._ear.stop)
+            await asyncio.gather(self._ear.start(), beside)
+            stops.push_async_exit(unless_started.pop_all())
+
+    async def _start_injector(self, stops: contextlib.AsyncExitStack) -> None:
+        stops.push_async_callback(self._injector.close)
+        await self._injector.start()
+
+    def _start_stream(self, stops: contextlib.AsyncExitStack) -> None:
+        self._stream.start()
+        stops.push_async_callback(self._stream.stop)
+        stops.push_async_callback(self._retries.stop)
+
+    async def _start_bus(self, stops: contextlib.AsyncExitStack) -> None:
         try:
             await self._bus.start()
         except BusError as error:
             if not self._options.listens_at_once:
                 raise
             _log.warning("%s Hotkeys and other commands cannot reach this one.", error.message)
-        parts.push_async_callback(self._bus.stop)
-        await self._notifier.start()
-        parts.push_async_callback(self._notifier.stop)
-        parts.push_async_callback(self._cues.stop)
-        await lock.start()
-        parts.push_async_callback(lock.stop)
-        if self._engines.steward:  # without a card there is nothing to give back
-            sleep = SleepWatch(self._engines.suspend, self._engines.resume)
-            await sleep.start()
-            parts.push_async_callback(sleep.stop)
+        stops.push_async_callback(self._bus.stop)
 
-    def _start_watchdog(self, parts: contextlib.AsyncExitStack) -> None:
-        interval_s = systemd.watchdog_interval_s() or INTERVAL_S
-        watchdog = Watchdog(
-            asyncio.get_running_loop(),
-            {"speech": self._stream.speech.has_progressed},
-            lambda: systemd.notify("WATCHDOG=1"),
-            interval_s,
-        )
-        watchdog.start()
-        parts.callback(watchdog.stop)
+    async def _start_feedback(self, stops: contextlib.AsyncExitStack) -> None:
+        await self._notifier.start()
+        stops.push_async_callback(self._notifier.stop)
+        stops.push_async_callback(self._cues.stop)
+
+    async def _start_screen_lock(self, stops: contextlib.AsyncExitStack) -> None:
+        await self._lock.start()
+        stops.push_async_callback(self._lock.stop)
+
+    async def _start_sleep_watch(self, stops: contextlib.AsyncExitStack) -> None:
+        if self._engines.steward:  # without a card there is nothing to give back
+            await self._sleep.start()
+            stops.push_async_callback(self._sleep.stop)
+
+    def _start_watchdog(self, stops: contextlib.AsyncExitStack) -> None:
+        self._watchdog.start()
+        stops.callback(self._watchdog.stop)
+
+    def _start_signals(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number)
+
+    def _start_rereading(self, stops: contextlib.AsyncExitStack) -> None:
+        stops.callback(self._rereading.stop)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
+
+    def _start_engines(self, stops: contextlib.AsyncExitStack) -> None:
+        self._engines.start()
+        stops.push_async_callback(self._engines.stop_fetching)
+
+    def _tell_ready(self) -> None:
+        self._publish()
+        systemd.notify("READY=1")
+        if self._options.listens_at_once:
+            self._dictation.start()
+        self._options.on_ready()
 
     # --- what happens ------------------------------------------------------------------------
 
     def _on_thread_failure(self, failure: threading.ExceptHookArgs) -> None:
         """On the thread that broke off. What it said may hold anything: only its kind is told."""
         name = failure.thread.name if failure.thread else "unknown"
-        self._workshop.inbox.post(ThreadFailed(name, failure.exc_type.__name__))
+        self._shop.context.post(ThreadFailed(name, failure.exc_type.__name__))
 
     def _on_signal(self, number: signal.Signals) -> None:
-        self._workshop.inbox.post(StopRequested(signal.Signals(number).name))
+        self._shop.context.post(StopRequested(signal.Signals(number).name))
 
     def _signal(self, fact: Fact) -> None:
         """Tell the bus and systemd."""
@@ -254,13 +281,13 @@ class Daemon:
         self._recognition.show_partials(wanted=wish == "on" or (wish == "auto" and is_read))
 
     def _on_injector(self) -> None:
-        injector, degradations = self._injector, self._dictation.degradations
+        injector, degradations = self._injector, self._degradations
         only_clipboard = injector.name == CLIPBOARD and bool(injector.why)
         reason = injector.why if only_clipboard else injector.lost
         if reason and not degradations.has(NO_WINDOW):
             self._events.emit(InjectorUnavailable(reason))
         degradations.put(NO_WINDOW, reason)
-        self._publish()
+        self._events.emit(StatusChanged())
 
     # --- reload ------------------------------------------------------------------------------
 
@@ -288,9 +315,9 @@ class Daemon:
             # Whole: an engine for a card, had for the processor alone, would be another model.
             _log.warning("[asr] takes effect after: systemctl --user restart swictation")
             self._settings = settings = msgspec.structs.replace(settings, asr=old.asr)
-        self._workshop.settings = self._report.settings = settings
-        self._stream.delivery.rewrite(self._workshop.text_pipeline())
-        self._feedback.settings = settings.feedback
+        self._shop.configure(settings)
+        self._stream.delivery.rewrite(self._shop.text_pipeline())
+        self._feedback.configure(settings.feedback)
         if old.audio != settings.audio:
             self._ear.change(settings, is_listening=self._dictation.state == "listening")
         engine = (old.asr, old.whisper, old.canary)

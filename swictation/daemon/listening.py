@@ -7,8 +7,8 @@ import numpy as np
 
 from swictation.audio.keeper import MicrophoneState
 from swictation.audio.microphone import Microphone
+from swictation.loudness import level_dbfs
 from swictation.types import Samples, to_samples
-from swictation.vad.gate import level_dbfs
 
 _OPEN_S = 2.5
 

@@ -2,7 +2,6 @@
 
 import logging
 
-from swictation.clock import Clock
 from swictation.daemon.recognition import Recognition
 from swictation.daemon.stream import Outcome, Segment, SetAside, Stream
 from swictation.dispatcher import Dispatcher
@@ -23,8 +22,6 @@ from swictation.facts import StoppedEarly
 from swictation.types import to_seconds
 from swictation.worker.crew import Crew, gave_up
 
-STOP_GRACE_S = 2.0
-
 _log = logging.getLogger(__name__)
 
 
@@ -37,7 +34,6 @@ class Playing:
         recognition: Recognition,
         crew: Crew,
         events: Dispatcher,
-        clock: Clock,
         *,
         device: str,
     ) -> None:
@@ -46,11 +42,9 @@ class Playing:
         self._recognition = recognition
         self._crew = crew
         self._events = events
-        self._clock = clock
         self._give_up: SwictationError | None = None
         self.device = device
         self.outcome = Outcome()
-        self.deadline_s: float | None = None
 
     @property
     def is_listening(self) -> bool:
@@ -82,7 +76,7 @@ class Playing:
     def abandon(self) -> None:
         """The grace is over: what is no text out there stays in the spool. Raises `Interrupted`."""
         self._stream.delivery.abandon()
-        count, sound = len(self._stream.utterances), self._stream.at_the_end
+        count, sound = len(self._stream.utterances), self._stream.sound.at_the_end
         self._events.emit(StoppedEarly(f"{count} utterances are not transcribed; {sound}"))
         raise Interrupted(
             f"Stopped with {count} utterance(s) not transcribed; {sound}.",
@@ -124,8 +118,6 @@ class Playing:
 
     def on_stop(self, reason: str) -> None:
         self.outcome.is_interrupted = True
-        if self.deadline_s is None:  # asking again is no reason to take longer
-            self.deadline_s = self._clock.now_s() + STOP_GRACE_S
         self._request_stop()
 
     def _request_stop(self) -> None:

@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING
 
 from swictation.asr.alignment import has_words
 from swictation.asr.partials import WINDOW_SAMPLES
-from swictation.asr.stabilizer import Stabilizer, Step
-from swictation.clock import Clock
+from swictation.asr.stabilizer import Step
 from swictation.daemon.collector import CAPTURED, Collector
+from swictation.daemon.context import LoopContext
 from swictation.daemon.latency import Latency
 from swictation.daemon.losses import Losses
 from swictation.daemon.retries import Retries
 from swictation.daemon.stream import Stream, Utterance
-from swictation.dispatcher import Dispatcher
 from swictation.events import (
     AudioLost,
     Composed,
@@ -42,7 +41,7 @@ from swictation.types import (
     to_seconds,
 )
 from swictation.worker.crew import Crew
-from swictation.worker.restarts import DEATHS_UNTIL_SET_ASIDE, blamed, cleared
+from swictation.worker.restarts import DEATHS_UNTIL_SET_ASIDE
 
 if TYPE_CHECKING:  # only who has a card pays for it
     from swictation.daemon.steward import Steward
@@ -59,10 +58,9 @@ class Recognition:
 
     def __init__(
         self,
+        context: LoopContext,
         stream: Stream,
         crew: Crew,
-        events: Dispatcher,
-        clock: Clock,
         collector: Collector | None = None,
         retries: Retries | None = None,
     ) -> None:
@@ -74,8 +72,8 @@ class Recognition:
         self._stream = stream
         self._collector = collector
         self._crew = crew
-        self._events = events
-        self._clock = clock
+        self._events = context.events
+        self._clock = context.clock
         self._answered_s = 0.0
         self._wants_partials = False
         self._arrivals: dict[int, float] = {}
@@ -83,7 +81,12 @@ class Recognition:
         self._ignored_dictations = 0
         self._refused = self._refusals = 0
         self.latency = Latency()
-        self.losses = Losses(stream, events)
+        self.losses = Losses(stream, context.events)
+
+    @property
+    def stream(self) -> Stream:
+        """Whose sound becomes text here."""
+        return self._stream
 
     def show_partials(self, *, wanted: bool) -> None:
         """Whether anybody reads tentative text."""
@@ -93,7 +96,7 @@ class Recognition:
     def _set_pace(self) -> None:
         """How often the speech thread tells how far it has heard."""
         is_close = self._wants_partials or self._crew.chunking is not None
-        self._stream.speech.report_every_s = _REPORT_S["close" if is_close else "else"]
+        self._stream.speech.report_every(_REPORT_S["close" if is_close else "else"])
 
     def tell_activity(self, steward: "Steward", *, is_listening: bool) -> None:
         """What is going on, for who shares the card's memory."""
@@ -115,7 +118,7 @@ class Recognition:
     def on_scanned(self, event: Scanned) -> None:
         """Everything up to a sample is heard."""
         self._stream.settle_silence(event.sample)
-        self._stream.forget_unheard(event.sample)
+        self._stream.sound.forget_unheard(event.sample)
         self._look_for_end_of_loss()
         if not self._ignored_dictations:
             self._perform(self._stream.stabilizer.heard(event.sample), self._clock.now_s())
@@ -123,15 +126,14 @@ class Recognition:
 
     def on_heard(self, end_sample: int) -> None:
         """A dictation is heard to its end."""
-        self._stream.heard_sample = end_sample
-        self._stream.unheard.popleft()
+        self._stream.end_dictation(end_sample)
         self._ignored_dictations = max(0, self._ignored_dictations - 1)
         self._stream.settle_silence(self._stream.speech.heard_sample)
-        self._stream.forget_unheard(end_sample)
+        self._stream.sound.forget_unheard(end_sample)
 
     def on_deaf(self, event: DetectorFailed) -> None:
         """Nothing can be heard for now: the sound is kept."""
-        self._stream.keep_unheard(event.sample)
+        self._stream.sound.keep_unheard(event.sample)
 
     def on_audio_lost(self, event: AudioLost) -> None:
         """Samples are gone: counted and told."""
@@ -141,17 +143,17 @@ class Recognition:
         """RAM will not hold all much longer: what nobody has heard is kept on disk, too."""
         heard = self._stream.speech.heard_sample
         if not self._stream.journal.is_recent(heard):
-            self._stream.keep_unheard(heard)
+            self._stream.sound.keep_unheard(heard)
         self.losses.look()
 
     def _look_for_end_of_loss(self) -> None:
         if self.losses.is_losing:
             self.losses.look()
 
-    def drop(self, fresh: Stabilizer) -> None:
-        """Forget all that is not typed, what is not heard yet included; go on with `fresh`."""
+    def drop(self) -> None:
+        """Forget all that is not typed, what is not heard yet included."""
         self._ignored_dictations = len(self._stream.unheard)
-        self._stream.stabilizer = fresh
+        self._stream.forget_decoding()
         self._stream.delivery.drop()
         self._arrivals.clear()
         for number in list(self._stream.utterances):
@@ -173,7 +175,7 @@ class Recognition:
         self._answered_s = event.done_s
         pending = stream.stabilizer.pending
         if pending and pending.number == event.number:
-            stream.blame = cleared(stream.blame, pending.utterance)
+            stream.clear_blame(pending.utterance)
             stream.utterances[pending.utterance].answered_by(self._crew.at(event.seat))
         if hypothesis.dropped:
             _log.info("an utterance was taken for %s and dropped", hypothesis.dropped)
@@ -208,8 +210,8 @@ class Recognition:
         pending = stream.stabilizer.pending
         if event.is_fault and pending and event.utterance == pending.utterance:
             seats: set[Seat] = {*self._died_on(pending.utterance), event.seat}
-            stream.blame, verdict = blamed(stream.blame, pending.utterance, event.seat)
-            if verdict == "set-aside" and not (event.seat == "gpu" and self._crew.has_spare):
+            is_poison = stream.blame_for(pending.utterance, event.seat)
+            if is_poison and not (event.seat == "gpu" and self._crew.has_spare):
                 self._crew.at(event.seat).excuse()
                 self._set_aside(pending.utterance, seats)
         self.ask_again()
@@ -371,7 +373,7 @@ class Recognition:
         utterance = stream.utterances[number]
         utterance.is_set_aside = True
         stream.aside.add(number)
-        utterance.kept_at = stream.kept_at(number)
+        utterance.kept_at = stream.sound.kept_at(number)
         if stream.spool:
             stream.spool.note(number, "set-aside", is_tried_again=retries is not None)
         if retries:

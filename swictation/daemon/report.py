@@ -1,30 +1,25 @@
 """The one truth for `status`: put together from the parts that know it, on the run loop."""
 
 import os
-from collections.abc import Callable
 
 from swictation import __version__
-from swictation.clock import Clock
-from swictation.config.settings import Settings
 from swictation.control.status import (
     Held,
     InjectorStatus,
     Latency,
     Loss,
-    ModelState,
     Queue,
     Status,
     WorkerStatus,
 )
 from swictation.daemon.collector import CAPTURED
-from swictation.daemon.degraded import NO_ENGINE
+from swictation.daemon.context import LoopContext
 from swictation.daemon.dictation import Dictation
 from swictation.daemon.ear import Ear
 from swictation.daemon.engines import Engines
-from swictation.daemon.recognition import Recognition
-from swictation.daemon.stream import Stream
 from swictation.events import Injected
 from swictation.facts import Fact, Fault, ServiceModeDegraded, UtteranceQuarantined
+from swictation.inject.desktop import DesktopInjector
 
 _TOLD_ELSEWHERE = (ServiceModeDegraded, UtteranceQuarantined)
 """Faults that `status` shows for as long as they last; a squeeze of the card is none at all."""
@@ -35,24 +30,20 @@ class Report:
 
     def __init__(
         self,
-        settings: Settings,
-        stream: Stream,
-        recognition: Recognition,
+        context: LoopContext,
         dictation: Dictation,
         engines: Engines,
-        clock: Clock,
         ear: Ear,
-        injector_name: Callable[[], str],
+        injector: DesktopInjector,
     ) -> None:
-        self.settings = settings
-        self._stream = stream
-        self._recognition = recognition
+        self._clock = context.clock
+        self._degradations = context.degradations
         self._dictation = dictation
+        self._recognition = dictation.recognition
         self._engines = engines
-        self._clock = clock
-        self._begun_s = clock.now_s()
         self._ear = ear
-        self._injector_name = injector_name
+        self._injector = injector
+        self._begun_s = context.clock.now_s()
         self._last_outcome = self._last_reason = ""
         self._last_error: str | None = None
 
@@ -65,17 +56,18 @@ class Report:
 
     def status(self) -> Status:
         """This moment."""
-        stream, crew, held = self._stream, self._engines.crew, self._stream.delivery.held
+        crew, recognition = self._engines.crew, self._recognition
+        stream, held = recognition.stream, recognition.stream.delivery.held
         worker, steward = crew.serving, self._engines.steward
-        engine, model = crew.serves
-        latency = self._recognition.latency
+        engine, model = self._engines.serving
+        latency, retries = recognition.latency, recognition.retries
         return Status(
             state=self._dictation.state,
-            degraded=self._dictation.degradations.gravest,
+            degraded=self._degradations.gravest,
             ready=crew.is_ready,
-            models=self._models(),
-            engine=engine or self.settings.asr.engine,
-            model=model or self._engines.model,
+            models=self._engines.models,
+            engine=engine,
+            model=model,
             model_reason=self._engines.model_reason,
             device=crew.device,
             precision=crew.precision,
@@ -88,21 +80,14 @@ class Report:
             ),
             queue=Queue(len(stream.utterances), round(stream.backlog_s, 1)),
             held=Held(len(held), held.reason, len(held.pending)),
-            set_aside=self._recognition.retries.asides if self._recognition.retries else (),
-            loss=Loss(self._recognition.losses.samples + self._ear.dropped_samples),
+            set_aside=retries.asides if retries else (),
+            loss=Loss(recognition.losses.samples + self._ear.dropped_samples),
             latency_ms=Latency(latency.percentile_ms(0.5), latency.percentile_ms(0.95)),
             audio=self._ear.status,
-            injector=InjectorStatus(self._injector_name(), self._last_outcome, self._last_reason),
+            injector=InjectorStatus(self._injector.name, self._last_outcome, self._last_reason),
             vram=steward.manager.status(self._clock.now_s()) if steward else None,
             uptime_s=round(self._clock.now_s() - self._begun_s, 1),
             last_error=self._last_error,
             pid=os.getpid(),
             version=__version__,
         )
-
-    def _models(self) -> dict[str, ModelState]:
-        name = self._engines.crew.serves[1] or self._engines.model or self.settings.asr.model
-        if self._engines.crew.is_ready:
-            return {name: "loaded"}
-        has_failed = self._engines.has_model_failed or self._dictation.degradations.has(NO_ENGINE)
-        return {name: "failed" if has_failed else "loading"}

@@ -7,7 +7,7 @@ offered (held), never typed by itself: other words stand in the window by now.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
@@ -16,12 +16,11 @@ import msgspec
 from swictation.asr.alignment import has_words
 from swictation.audio.journal import Span
 from swictation.backoff import Backoff
-from swictation.config.settings import WorkerSettings
 from swictation.control.status import SetAsideStatus
 from swictation.daemon.aside import Aside, Wishes, still_aside
+from swictation.daemon.context import LoopContext
 from swictation.daemon.losses import without
 from swictation.daemon.stream import Stream
-from swictation.dispatcher import Dispatcher
 from swictation.errors import AudioLostError, SwictationError
 from swictation.events import (
     AudioLost,
@@ -37,7 +36,6 @@ from swictation.text.pipeline import TextPipeline, as_text
 from swictation.types import Commit, DecodeRequest, Hypothesis, Seat, to_seconds
 from swictation.worker.crew import Crew, Route
 from swictation.worker.restarts import Restarts
-from swictation.worker.spawn import by_exec_in_the_background
 from swictation.worker.supervisor import Supervisor
 
 LATE = "it comes late, for the engine had died on it"
@@ -70,12 +68,9 @@ class Retries:
 
     def __init__(
         self,
+        context: LoopContext,
         stream: Stream,
         crew: Crew,
-        events: Dispatcher,
-        post: Callable[[Event], None],
-        numbers: Iterator[int],
-        settings: WorkerSettings,
         *,
         text_pipeline: Callable[[], TextPipeline],
         card: Callable[[float], Route | None],
@@ -83,13 +78,12 @@ class Retries:
         """`card`: the way to an engine on a card for so many seconds, if there is room now."""
         self._stream = stream
         self._crew = crew
-        self._events = events
-        self._post = post
-        self._numbers = numbers
+        self._events = context.events
+        self._post = context.post
+        self._numbers = context.numbers
         self._text_pipeline = text_pipeline
         self._card = card
-        patient = msgspec.structs.replace(settings, hang_min_s=_PATIENCE * settings.hang_min_s)
-        self._own = Supervisor(patient, self._tell, spawn=by_exec_in_the_background)
+        self._own = crew.background_worker(self._tell, _PATIENCE)
         self._asides: dict[int, Aside] = {}
         self._try: _Try | None = None
         self._is_card_well = False
@@ -113,7 +107,7 @@ class Retries:
         if len(self._asides) >= _MOST:
             self._leave(next(iter(self._asides)))
         stream = self._stream
-        where = partial(stream.kept_at, number)
+        where = partial(stream.sound.kept_at, number)
         self._asides[number] = Aside(number, stream.utterances[number], typed, seats, where)
         if "gpu" in seats:
             self._is_card_well = False

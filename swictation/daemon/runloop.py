@@ -45,6 +45,9 @@ from swictation.facts import WorkerReplaced
 if TYPE_CHECKING:  # only who has a card pays for it
     from swictation.daemon.steward import Steward
 
+STOP_GRACE_S = 2.0
+"""For what was said before somebody wanted it to end."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -58,11 +61,6 @@ class Owner(Protocol):
     @property
     def is_listening(self) -> bool:
         """Whether sound still comes."""
-        ...
-
-    @property
-    def deadline_s(self) -> float | None:
-        """When, by the clock, it ends in any case; None while nobody hurries."""
         ...
 
     def on_source_ended(self, event: SourceEnded) -> None:
@@ -94,7 +92,7 @@ class Owner(Protocol):
         ...
 
     def on_stop(self, reason: str) -> None:
-        """Somebody wants it to end."""
+        """Somebody wants it to end, within STOP_GRACE_S."""
         ...
 
 
@@ -109,13 +107,14 @@ class RunLoop:
         self._events = events
         self._clock = clock
         self._steward = steward
+        self.deadline_s: float | None = None
+        """When, by the clock, it ends in any case; None while nobody wants it to."""
 
     async def run(self, recognition: Recognition, owner: Owner) -> bool:
-        """Until `owner` is over; False where its deadline came first."""
+        """Until `owner` is over; False where the deadline came first."""
         self._look(recognition, owner)
         while not owner.is_over():
-            deadline_s = owner.deadline_s
-            timeout_s = None if deadline_s is None else deadline_s - self._clock.now_s()
+            timeout_s = None if self.deadline_s is None else self.deadline_s - self._clock.now_s()
             try:
                 event = await asyncio.wait_for(self._inbox.next(), timeout_s)
             except TimeoutError:
@@ -191,6 +190,8 @@ class RunLoop:
                 self._events.emit(event)
                 owner.on_failure(event)
             case StopRequested():
+                if self.deadline_s is None:  # asking again is no reason to take longer
+                    self.deadline_s = self._clock.now_s() + STOP_GRACE_S
                 owner.on_stop(event.reason)
             case OrderDone() | VramRead() | DetectorMoved() | StateChanged():
                 pass  # the steward's

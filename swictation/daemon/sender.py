@@ -85,8 +85,8 @@ class Sender:
         """Whether the screen is locked: then nothing is sent."""
         return self._is_locked
 
-    @is_locked.setter
-    def is_locked(self, is_locked: bool) -> None:
+    def lock(self, is_locked: bool) -> None:
+        """The screen was locked, or unlocked."""
         self._is_locked = is_locked
         self._changed.set()
 

@@ -43,8 +43,7 @@ class SpeechThread:
         self._new_listener = new_listener
         self._post = post
         self._clock = clock
-        self.report_every_s = 1.0
-        """How often, in seconds of sound, `Scanned` is posted."""
+        self._report_every = to_samples(1.0)
         self._abandoned = Flag()
         self._is_deaf = False
         self.heard_sample = 0
@@ -57,6 +56,10 @@ class SpeechThread:
         before, self._seen_sample = self._seen_sample, self.heard_sample
         is_idle = self._is_deaf or self.heard_sample >= self._journal.end_sample
         return self.heard_sample != before or is_idle
+
+    def report_every(self, seconds: float) -> None:
+        """Post `Scanned` after so much sound from now on; at first after each second."""
+        self._report_every = to_samples(seconds)
 
     def start(self) -> None:
         """Begin to listen."""
@@ -113,7 +116,7 @@ class SpeechThread:
                 self._post_points(last + listener.flush(stretch.end_sample))
                 self._post(DictationHeard(stretch.end_sample))
                 break
-            if self.heard_sample - reported >= to_samples(self.report_every_s):
+            if self.heard_sample - reported >= self._report_every:
                 reported = self.heard_sample
                 self._post(Scanned(reported, listener.last_probability))
             if self._abandoned.is_set():

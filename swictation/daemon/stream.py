@@ -16,8 +16,8 @@ from swictation.daemon.speech import SpeechThread
 from swictation.errors import SwictationError
 from swictation.events import Event
 from swictation.facts import UtteranceDelivered
-from swictation.types import SpeechEnded, SpeechStarted, to_samples, to_seconds
-from swictation.worker.restarts import Blame
+from swictation.types import Seat, SpeechEnded, SpeechStarted, to_samples, to_seconds
+from swictation.worker.restarts import Blame, blamed, cleared
 from swictation.worker.supervisor import Supervisor
 
 _BEFORE_UNHEARD = to_samples(30.0)
@@ -90,25 +90,58 @@ class Outcome(msgspec.Struct):
     is_interrupted: bool = False
 
 
+class StoredSound(msgspec.Struct, frozen=True):
+    """Where the sound of a stream is: the newest in RAM, what is not settled on disk as well."""
+
+    journal: Journal
+    spool: Spool | None
+
+    @property
+    def at_the_end(self) -> str:
+        """What becomes of the sound that waits for its text if it ends now, in words."""
+        if self.spool is None:
+            return "the sound is lost, for there is no spool"
+        if trouble := self.spool.trouble:
+            return f"the sound is lost where it is not on disk: {trouble}"
+        return "the sound is kept"
+
+    def kept_at(self, number: int) -> str:
+        """Where the sound is of one that is kept; "" while it is not on disk."""
+        path = self.spool.set_aside(number) if self.spool else None
+        return str(path or "")
+
+    def keep_unheard(self, sample: int) -> None:
+        """Keep what comes from `sample` on, and an utterance that is open there: see the spool."""
+        if self.spool:
+            first = max(sample - _BEFORE_UNHEARD, self.journal.ring_start_sample)
+            self.spool.keep_unheard(first, lambda: self.journal.end_sample)
+
+    def forget_unheard(self, sample: int) -> None:
+        """All before `sample` is heard: once RAM holds the rest, nothing else need be kept."""
+        if self.spool and self.journal.is_recent(sample):
+            self.spool.settle_unheard()
+
+
 class Stream:
     """The parts that a file, or all dictations of a daemon, need; wired by `daemon.wiring`."""
 
     def __init__(
         self,
-        *,
-        journal: Journal,
-        spool: Spool | None,
+        sound: StoredSound,
         speech: SpeechThread,
-        stabilizer: Stabilizer,
         delivery: Delivery,
         partials: PartialPacer,
+        new_stabilizer: Callable[[], Stabilizer],
     ) -> None:
-        self.journal = journal
-        self.spool = spool
+        """`new_stabilizer`: makes a fresh commit rule, now and whenever all is cancelled."""
+        self.sound = sound
+        self.journal = sound.journal
+        self.spool = sound.spool
         self.speech = speech
-        self.stabilizer = stabilizer
         self.delivery = delivery
         self.partials = partials
+        self._new_stabilizer = new_stabilizer
+        self.stabilizer = new_stabilizer()
         self.capture: Capture | None = None
         """The last one that was started."""
         self.blame = Blame()
@@ -143,15 +176,6 @@ class Stream:
             )
         )
 
-    @property
-    def at_the_end(self) -> str:
-        """What becomes of the sound that waits for its text if it ends now, in words."""
-        if self.spool is None:
-            return "the sound is lost, for there is no spool"
-        if trouble := self.spool.trouble:
-            return f"the sound is lost where it is not on disk: {trouble}"
-        return "the sound is kept"
-
     def start(self) -> None:
         """Start in order: what takes before what gives."""
         if self.spool:
@@ -175,6 +199,24 @@ class Stream:
         await self.delivery.stop()
         if self.spool:
             self.spool.stop()
+
+    def end_dictation(self, end_sample: int) -> None:
+        """The oldest that was not heard to its end is heard by now, to `end_sample`."""
+        self.heard_sample = end_sample
+        self.unheard.popleft()
+
+    def forget_decoding(self) -> None:
+        """What is not text yet is wanted no more: decode what comes now by a fresh commit rule."""
+        self.stabilizer = self._new_stabilizer()
+
+    def blame_for(self, utterance: int, seat: Seat) -> bool:
+        """A worker there died on `utterance`; whether that is to be set aside."""
+        self.blame, verdict = blamed(self.blame, utterance, seat)
+        return verdict == "set-aside"
+
+    def clear_blame(self, utterance: int) -> None:
+        """It has brought an answer."""
+        self.blame = cleared(self.blame, utterance)
 
     def begin_utterance(self, point: SpeechStarted) -> None:
         """Keep the sound of an utterance until it is settled."""
@@ -211,23 +253,7 @@ class Stream:
     def keep_sound(self, number: int) -> str:
         """Keep an utterance's sound for the user; where that is, or "" if it is not on disk."""
         self._kept.add(number)
-        return self.kept_at(number)
-
-    def kept_at(self, number: int) -> str:
-        """Where the sound is of one that is kept; "" while it is not on disk."""
-        path = self.spool.set_aside(number) if self.spool else None
-        return str(path or "")
-
-    def keep_unheard(self, sample: int) -> None:
-        """Keep what comes from `sample` on, and an utterance that is open there: see the spool."""
-        if self.spool:
-            first = max(sample - _BEFORE_UNHEARD, self.journal.ring_start_sample)
-            self.spool.keep_unheard(first, lambda: self.journal.end_sample)
-
-    def forget_unheard(self, sample: int) -> None:
-        """All before `sample` is heard: once RAM holds the rest, nothing else need be kept."""
-        if self.spool and self.journal.is_recent(sample):
-            self.spool.settle_unheard()
+        return self.sound.kept_at(number)
 
     def settle_silence(self, sample: int) -> None:
         """All before `sample` that belongs to no unsettled utterance is dealt with."""

@@ -35,25 +35,22 @@ class Watchdog:
         checks: Mapping[str, Callable[[], bool]],
         beat: Callable[[], None],
         interval_s: float = INTERVAL_S,
-        stuck_after_s: float | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Prepare to watch; `start` begins.
 
         Args:
-            loop: the run loop, which has to answer within `stuck_after_s`.
+            loop: the run loop, which has to answer within an interval.
             checks: by name, what tells whether a thread got on since the last call or has nothing
                 to do. Called on the watchdog's thread each interval; must not wait for anything.
             beat: tells systemd; called on the watchdog's thread.
             interval_s: seconds between two looks.
-            stuck_after_s: seconds that the loop may take to answer; None: an interval.
             clock: another one for tests.
         """
         self._loop = loop
         self._checks = checks
         self._beat = beat
         self._interval_s = interval_s
-        self._stuck_after_s = interval_s if stuck_after_s is None else stuck_after_s
         self._clock = clock or MonotonicClock()
         # Two numbers, each written by one thread alone; the loop owes an answer while they differ.
         self._asked = self._answered = 0
@@ -89,7 +86,7 @@ class Watchdog:
             # All stood still together, so nothing can be said: they get one more interval.
             self._asked_s = now_s
             still = []
-        elif self._is_owed and now_s - self._asked_s >= self._stuck_after_s:
+        elif self._is_owed and now_s - self._asked_s >= self._interval_s:
             still.insert(0, "run loop")
         self._tell(tuple(still))
         self._ask()

@@ -19,14 +19,17 @@ from swictation.audio.spool import Spool
 from swictation.audio.spoolfile import SpoolFolder
 from swictation.clock import Clock
 from swictation.config.settings import Settings
+from swictation.daemon.context import LoopContext
+from swictation.daemon.degraded import Degradations
 from swictation.daemon.delivery import Delivery
 from swictation.daemon.inbox import Inbox
 from swictation.daemon.retries import Retries
 from swictation.daemon.speech import SpeechThread
 from swictation.daemon.staffing import spare, wants_card
-from swictation.daemon.stream import Stream
+from swictation.daemon.stream import StoredSound, Stream
 from swictation.dispatcher import Dispatcher
 from swictation.events import (
+    Event,
     RingStrained,
     SoundGone,
     SpoolFailed,
@@ -126,9 +129,16 @@ class Workshop:
         self.switch = Switch(self.inbox.post)
         """Where the detectors of all streams compute, of which one at a time hears."""
         self._numbers = itertools.count(1)
+        self.context = LoopContext(
+            clock, self.inbox.post, events, Degradations(clock), self._numbers
+        )
         self._streams = itertools.count()
         self._folder = SpoolFolder(spool_dir()) if settings.spool.enabled else None
-        self._spool_problem = ""
+        self._spools = _SpoolEvents(self.inbox.post)
+
+    def configure(self, settings: Settings) -> None:
+        """What is made from now on follows these."""
+        self.settings = settings
 
     def close(self) -> None:
         """Give the spool folder back; an empty one is removed."""
@@ -183,12 +193,9 @@ class Workshop:
     def retries(self, stream: Stream, crew: Crew, steward: "Steward | None") -> Retries:
         """Who tries again what is set aside of `stream`."""
         return Retries(
+            self.context,
             stream,
             crew,
-            self.events,
-            self.inbox.post,
-            self._numbers,
-            self.settings.worker,
             text_pipeline=self.text_pipeline,
             card=steward.way_to_card if steward else lambda _: None,
         )
@@ -205,26 +212,19 @@ class Workshop:
         self, sink: Injector, *, max_age_s: float = math.inf, offers: bool = False
     ) -> Stream:
         """A stream into `sink`; see `Delivery` for the rest."""
-        post = self.inbox.post
+        post, clock = self.inbox.post, self.clock
         spool = self._spool()
         journal = Journal(
             read_back=spool.read_back if spool else None, on_strain=lambda: post(RingStrained())
         )
         return Stream(
-            journal=journal,
-            spool=spool,
-            speech=SpeechThread(journal, self._listener, post, self.clock),
-            stabilizer=self.stabilizer(),
-            delivery=Delivery(
-                sink,
-                self.text_pipeline(),
-                spool,
-                post,
-                self.clock,
-                max_age_s=max_age_s,
-                offers=offers,
+            StoredSound(journal, spool),
+            SpeechThread(journal, self._listener, post, clock),
+            Delivery(
+                sink, self.text_pipeline(), spool, post, clock, max_age_s=max_age_s, offers=offers
             ),
-            partials=PartialPacer(self.settings.vad.threshold),
+            PartialPacer(self.settings.vad.threshold),
+            self.stabilizer,
         )
 
     def _listener(self, first_sample: int, first_utterance: int, setbacks: Setbacks) -> Listener:
@@ -234,19 +234,26 @@ class Workshop:
     def _spool(self) -> Spool | None:
         if self._folder is None:
             return None
-        return Spool(
-            self._folder,
-            next(self._streams),
-            self.settings.spool.max_minutes,
-            self._on_spool_problem,
-            lambda utterance: self.inbox.post(SoundGone(utterance)),
-            lambda kind: self.inbox.post(ThreadFailed("spool", kind)),
-        )
+        max_minutes = self.settings.spool.max_minutes
+        return Spool(self._folder, next(self._streams), max_minutes, self._spools)
 
-    def _on_spool_problem(self, reason: str) -> None:
-        """On the thread of a spool: of several files each has its own, on one disk."""
-        if reason and reason != self._spool_problem:
-            self.inbox.post(SpoolFailed(f"{spool_dir()}: {reason}"))
+
+class _SpoolEvents:
+    """See `SpoolListener`: of several files each has its own spool, all on one disk."""
+
+    def __init__(self, post: Callable[[Event], None]) -> None:
+        self._post = post
+        self._problem = ""
+
+    def on_problem(self, reason: str) -> None:
+        if reason and reason != self._problem:
+            self._post(SpoolFailed(f"{spool_dir()}: {reason}"))
         elif not reason:
-            self.inbox.post(SpoolRecovered())
-        self._spool_problem = reason
+            self._post(SpoolRecovered())
+        self._problem = reason
+
+    def on_gone(self, utterance: int) -> None:
+        self._post(SoundGone(utterance))
+
+    def on_failure(self, kind: str) -> None:
+        self._post(ThreadFailed("spool", kind))

@@ -4,7 +4,6 @@ From a living process, only what it has set aside: the rest becomes text.
 """
 
 import contextlib
-import fcntl
 import os
 import stat
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import msgspec
 
 from swictation.audio.spoolnames import HEADER_BYTES, LOCK
 from swictation.doctor.finding import Finding, Subject
+from swictation.filelock import try_lock
 from swictation.paths import spool_dir
 from swictation.types import SAMPLE_RATE_HZ
 
@@ -135,12 +135,9 @@ def _is_locked(folder: Path) -> bool:
     """Whether a living process holds the folder; a folder without a lock has no owner."""
     try:
         with (folder / LOCK).open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+            return not try_lock(lock, is_shared=True)
     except OSError:
         return False
-    return False
 
 
 def _measured(folder: Path) -> Leftover:

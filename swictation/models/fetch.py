@@ -156,7 +156,8 @@ def _unpack(spec: ModelSpec, archive: Path, staging: Staging) -> tuple[ModelFile
     except ModelError as error:
         staging.clear()  # to go on with it is of no use
         if archive.parent == staging.incoming:
-            error.remedy = f"swictation model download {spec.name}; or {error.remedy}"
+            again = f"swictation model download {spec.name}; or {error.remedy}"
+            raise ModelError(error.message, again) from error
         raise
 
 

@@ -1,9 +1,10 @@
 """One process at a time, by a file beside what is worked on."""
 
-import fcntl
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
+
+from swictation.filelock import try_lock, wait_for_lock
 
 
 @contextmanager
@@ -20,11 +21,9 @@ def alone(path: Path, on_wait: Callable[[], None] | None) -> Generator[int, None
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not try_lock(lock):
             if on_wait is None:
-                raise
+                raise BlockingIOError
             on_wait()
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            wait_for_lock(lock)
         yield lock.fileno()

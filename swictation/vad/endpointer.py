@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from swictation.config.settings import VadSettings
+from swictation.loudness import energy_before, quietest
 from swictation.types import (
     FRAME_SAMPLES,
     EndReason,
@@ -29,7 +30,6 @@ _CUT_SEARCH_PART = 0.4
 """... and at most this part of the cap, or a low cap would cut in the pre-roll's silence."""
 _CUT_GUARD = to_samples(0.2)
 _CUT_LEAST = to_samples(0.4)
-_QUIET = to_samples(0.15)
 
 
 class _Open(msgspec.Struct):
@@ -160,9 +160,8 @@ class Endpointer:
         if high - low < _CUT_LEAST:
             return utterance.pause_end
         recent = np.concatenate(self._recent)
-        heard = recent[len(recent) - (now - low) : len(recent) - (now - high)].astype(np.float64)
-        energy = np.cumsum(np.concatenate(([0.0], np.square(heard))))
-        return low + int(np.argmin(energy[_QUIET:] - energy[:-_QUIET])) + _QUIET // 2
+        heard = recent[len(recent) - (now - low) : len(recent) - (now - high)]
+        return low + quietest(energy_before(heard))
 
 
 def _whole_frames(seconds: float) -> int:

@@ -4,21 +4,11 @@ A frame's energy costs about a hundredth of the detector's work, so silence is n
 """
 
 from collections import deque
-from math import log10
 
-import numpy as np
-
+from swictation.loudness import level_dbfs
 from swictation.types import FRAME_SAMPLES, SAMPLE_RATE_HZ, Samples
 
 _FRAME_S = FRAME_SAMPLES / SAMPLE_RATE_HZ
-_SILENT_DB = -100.0
-
-
-def level_dbfs(samples: Samples) -> float:
-    """RMS level of int16 samples in dB below full scale; -100 for digital silence."""
-    heard = samples.astype(np.float64)
-    power = float(heard @ heard) / len(heard) / 32768.0**2  # squares of whole numbers: exact
-    return max(_SILENT_DB, 10.0 * log10(power)) if power > 0.0 else _SILENT_DB
 
 
 class EnergyGate:

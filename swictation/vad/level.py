@@ -6,8 +6,8 @@ low target is raised, and no frame that is loud enough is changed (tests/bench/l
 
 import numpy as np
 
+from swictation.loudness import level_dbfs
 from swictation.types import FRAME_SAMPLES, SAMPLE_RATE_HZ, Samples
-from swictation.vad.gate import level_dbfs
 
 _FRAME_S = FRAME_SAMPLES / SAMPLE_RATE_HZ
 _FULL_SCALE = 32767

@@ -17,6 +17,7 @@ from swictation.errors import SwictationError, WorkerError
 from swictation.events import Event, WorkerGone
 from swictation.types import Chunking, DecodeRequest, Samples, Seat
 from swictation.worker.nursery_keeper import Nursery
+from swictation.worker.spawn import by_exec_in_the_background
 from swictation.worker.supervisor import Supervisor
 
 _IMPORT_SHARE = 0.75
@@ -42,6 +43,7 @@ class Crew:
     def __init__(
         self, settings: WorkerSettings, post: Callable[[Event], None], *, has_card: bool = False
     ) -> None:
+        self._settings = settings
         generations = itertools.count(1)
         self.cpu = Supervisor(settings, post, "cpu", generations)
         self.nursery = Nursery(settings.start_timeout_s * _IMPORT_SHARE)
@@ -153,6 +155,15 @@ class Crew:
             return False
         self.at(route.seat).send(request, samples, route.piece_samples)
         return True
+
+    def background_worker(self, post: Callable[[Event], None], patience: float) -> Supervisor:
+        """One more on the processor, behind everything else in the machine's favour.
+
+        It is given `patience` times as long for a decode. Whoever asked for it ends it.
+        """
+        hang_min_s = patience * self._settings.hang_min_s
+        settings = msgspec.structs.replace(self._settings, hang_min_s=hang_min_s)
+        return Supervisor(settings, post, spawn=by_exec_in_the_background)
 
     def wake(self) -> None:
         """Somebody speaks: do not wait any longer before the next start."""

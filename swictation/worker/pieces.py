@@ -2,12 +2,10 @@
 
 from itertools import pairwise
 
-import numpy as np
-
 from swictation.asr.engine import Waveform
-from swictation.types import DecodeRequest, Hypothesis, to_samples
+from swictation.loudness import QUIET_SAMPLES, Energy, energy_before, quietest
+from swictation.types import DecodeRequest, Hypothesis
 
-_QUIET = to_samples(0.15)
 _FREEDOM = 0.25
 """A piece may differ from an even share by so much."""
 
@@ -24,26 +22,25 @@ def cut(waveform: Waveform, longest: int) -> list[slice]:
         return [slice(0, total)]
     # With room to choose: at the very least of pieces there may be but one place for a cut.
     left = min(total, -(-total * 5 // (longest * 4)))
-    loudness = np.concatenate(([0.0], np.cumsum(np.square(waveform, dtype=np.float64))))
+    energy = energy_before(waveform)
     ends = [0]
     while left > 1:
         rest = total - ends[-1]
         low = max(rest - (left - 1) * longest, round((1 - _FREEDOM) * rest / left))
         high = min(longest, round((1 + _FREEDOM) * rest / left), rest - left + 1)
-        ends.append(ends[-1] + _quietest(loudness[ends[-1] :], max(1, low), max(1, low, high)))
+        ends.append(ends[-1] + _quietest(energy[ends[-1] :], max(1, low), max(1, low, high)))
         left -= 1
     return [slice(begin, end) for begin, end in pairwise([*ends, total])]
 
 
-def _quietest(loudness: Waveform, low: int, high: int) -> int:
+def _quietest(energy: Energy, low: int, high: int) -> int:
     """The middle of the quietest moment whose middle lies in `low`..`high`."""
-    width = min(_QUIET, low)
+    width = min(QUIET_SAMPLES, low)
     begin, last = low - width // 2, high - width // 2
-    last = min(last, len(loudness) - 1 - width)
+    last = min(last, len(energy) - 1 - width)
     if last <= begin:
         return low
-    sums = loudness[begin + width : last + width + 1] - loudness[begin : last + 1]
-    return begin + int(np.argmin(sums)) + width // 2
+    return begin + quietest(energy[begin : last + width + 1], width)
 
 
 def part(request: DecodeRequest, piece: slice) -> DecodeRequest:

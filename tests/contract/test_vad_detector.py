@@ -14,9 +14,10 @@ from contract.vad_detector_suite import DetectorSuite, probabilities, read
 from fakes.peer import Peer
 from fakes.signals import frames_of, noise
 from swictation.config.settings import VadSettings
+from swictation.loudness import level_dbfs
 from swictation.types import FRAME_SAMPLES
 from swictation.vad.endpointer import Endpointer
-from swictation.vad.gate import EnergyGate, level_dbfs
+from swictation.vad.gate import EnergyGate
 from swictation.vad.lasting import LastingDetector
 from swictation.vad.listener import Listener
 from swictation.vad.placed import PlacedDetector, Switch

@@ -31,7 +31,7 @@ async def main(gate: Path) -> None:
             await asyncio.wait_for(stop.wait(), 0.05)
     interval_s = systemd.watchdog_interval_s()
     assert interval_s is not None
-    dog = Watchdog(loop, {}, lambda: systemd.notify("WATCHDOG=1"), interval_s, interval_s)
+    dog = Watchdog(loop, {}, lambda: systemd.notify("WATCHDOG=1"), interval_s)
     dog.start()
     systemd.status("a unit of a test")
     systemd.notify("READY=1")

@@ -21,6 +21,7 @@ from swictation.audio.journal import RING_S, Journal
 from swictation.clock import SimClock
 from swictation.config.settings import TextSettings
 from swictation.daemon.collector import Collector
+from swictation.daemon.context import LoopContext
 from swictation.daemon.degraded import Degradations
 from swictation.daemon.delivery import Delivery
 from swictation.daemon.dictation import Dictation
@@ -28,7 +29,7 @@ from swictation.daemon.inbox import Inbox
 from swictation.daemon.recognition import Recognition
 from swictation.daemon.runloop import RunLoop
 from swictation.daemon.speech import SpeechThread
-from swictation.daemon.stream import Stream
+from swictation.daemon.stream import StoredSound, Stream
 from swictation.dispatcher import Dispatcher
 from swictation.events import DictationHeard, Event, PointsFound, RingStrained, WorkerAnswered
 from swictation.types import (
@@ -45,7 +46,7 @@ from swictation.worker.crew import Route
 
 
 class Engine:
-    """Stands where the crew does, its only worker on the processor; it answers when told to."""
+    """Stands where engines and crew do, its only worker on the processor; it answers when told."""
 
     is_ready = True
     is_bloated = False
@@ -78,6 +79,9 @@ class Engine:
     def wake(self) -> None:
         self.wakes += 1
 
+    def on_worker(self, event: object) -> None:
+        pass
+
 
 class _Silence:
     """A microphone that gives one block and then waits."""
@@ -88,6 +92,14 @@ class _Silence:
     def run(self, deliver: Callable[[Any], None], stop: threading.Event) -> None:
         deliver(np.zeros(1600, np.int16))
         stop.wait()
+
+
+class Ear:
+    """Has such a microphone each time."""
+
+    @property
+    def microphone(self) -> _Silence:
+        return _Silence()
 
 
 class Dictated:
@@ -105,34 +117,27 @@ class Dictated:
         read_back = spool.read_back if spool else None
         journal = Journal(ring_s, read_back, lambda: post(RingStrained()))
         self.stream = Stream(
-            journal=journal,
-            spool=spool,
-            speech=SpeechThread(journal, lambda *_: None, post, self.clock),
-            stabilizer=self._stabilizer(),
-            delivery=Delivery(self.windows, self._composer(), spool, post, self.clock),
-            partials=PartialPacer(0.5),
-        )
-        collector = Collector(self._composer(), post)
-        self.recognition = Recognition(self.stream, self.engine, events, self.clock, collector)
-        self.dictation = Dictation(
-            self.stream,
-            self.recognition,
-            collector,
-            self.engine,
-            events,
-            self.clock,
-            post,
-            _Silence,
+            StoredSound(journal, spool),
+            SpeechThread(journal, lambda *_: None, post, self.clock),
+            Delivery(self.windows, self._composer(), spool, post, self.clock),
+            PartialPacer(0.5),
             self._stabilizer,
-            Degradations(self.clock),
-            lambda _: False,
         )
+        degradations = Degradations(self.clock)
+        context = LoopContext(self.clock, post, events, degradations, self._numbers)
+        collector = Collector(self._composer(), post)
+        self.recognition = Recognition(context, self.stream, self.engine, collector)
+        self.dictation = Dictation(context, self.recognition, collector, self.engine, Ear())
         self._runloop = RunLoop(Inbox(), events, self.clock)
         self.stream.delivery.start()
 
     @property
     def field(self) -> str:
         return self.windows.fields["editor"]
+
+    @property
+    def deadline_s(self) -> float | None:
+        return self._runloop.deadline_s
 
     @property
     def held(self) -> str:

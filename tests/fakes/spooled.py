@@ -17,14 +17,29 @@ def secured(root):
     return folder
 
 
-class Spooled:
+class SpoolTold:
+    """What a spool says of itself."""
+
+    def __init__(self):
+        self.problems, self.gone, self.failures = [], [], []
+
+    def on_problem(self, reason):
+        self.problems.append(reason)
+
+    def on_gone(self, utterance):
+        self.gone.append(utterance)
+
+    def on_failure(self, kind):
+        self.failures.append(kind)
+
+
+class Spooled(SpoolTold):
     """A journal with its spool, and what the spool complained of."""
 
     def __init__(self, root, max_minutes=60.0, ring_s=120.0, is_there=True):
         self.folder = secured(root) if is_there else SpoolFolder(root)
-        self.problems, self.gone, self.failures = [], [], []
-        told = (self.problems.append, self.gone.append, self.failures.append)
-        self.spool = Spool(self.folder, 0, max_minutes, *told)
+        super().__init__()
+        self.spool = Spool(self.folder, 0, max_minutes, self)
         self.journal = Journal(ring_s, self.spool.read_back)
         self.spool.start(self.journal, lambda: self.journal.end_sample)
 

@@ -17,7 +17,6 @@ from fakes.windows import Windows
 from swictation.clock import MonotonicClock
 from swictation.config.settings import AsrSettings, Settings, WorkerSettings
 from swictation.daemon.collector import Collector
-from swictation.daemon.degraded import Degradations
 from swictation.daemon.dictation import Dictation
 from swictation.daemon.engines import Engines
 from swictation.daemon.recognition import Recognition
@@ -79,28 +78,14 @@ class Dictating:
         self.events = Dispatcher()
         self.events.subscribe(as_lines(self._note))
         self.shop = Workshop(settings, self.events, clock)
-        degradations = Degradations(clock)
-        self.engines = Engines(self.shop, degradations, self.events, lambda: None)
+        context = self.shop.context
+        self.engines = Engines(self.shop)
         self.stream = self.shop.stream(self.windows, offers=True)
         collector = Collector(self.shop.text_pipeline(), self.shop.inbox.post)
         crew = self.engines.crew
         self.retries = self.shop.retries(self.stream, crew, self.engines.steward)
-        self.recognition = Recognition(
-            self.stream, crew, self.events, clock, collector, self.retries
-        )
-        self.dictation = Dictation(
-            self.stream,
-            self.recognition,
-            collector,
-            crew,
-            self.events,
-            clock,
-            self.shop.inbox.post,
-            lambda: Played(self.sound),
-            self.shop.stabilizer,
-            degradations,
-            self.engines.fall_back,
-        )
+        self.recognition = Recognition(context, self.stream, crew, collector, self.retries)
+        self.dictation = Dictation(context, self.recognition, collector, self.engines, self)
         self.engines.serve(self.recognition)
         self.stream.start()
         self.engines.start()
@@ -117,6 +102,11 @@ class Dictating:
         await self.stream.stop()
         await self.engines.stop()
         self.shop.close()
+
+    @property
+    def microphone(self) -> Played:
+        """Where the dictation looks for it."""
+        return Played(self.sound)
 
     @property
     def typed(self) -> list[str]:

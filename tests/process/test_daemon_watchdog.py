@@ -63,7 +63,7 @@ class Watch:
         self.beats = 0
         self.moves = {"speech": True, "spool": True}
         checks = {name: lambda name=name: self.moves[name] for name in self.moves}
-        self.dog = Watchdog(loop.loop, checks, self._beat, INTERVAL_S, INTERVAL_S, self.clock)
+        self.dog = Watchdog(loop.loop, checks, self._beat, INTERVAL_S, self.clock)
 
     def _beat(self):
         self.beats += 1
@@ -161,7 +161,7 @@ def test_what_is_still_stuck_an_interval_after_the_wake_up_is_stuck(watch):
 
 def test_the_thread_beats_at_once_and_each_interval_and_ends_when_told():
     loop, beats = Loop(), []
-    dog = Watchdog(loop.loop, {}, lambda: beats.append(threading.current_thread().name), 0.05, 9.0)
+    dog = Watchdog(loop.loop, {}, lambda: beats.append(threading.current_thread().name), 0.05)
     dog.start()
     assert eventually(lambda: len(beats) >= 3)
     dog.stop()

@@ -1,6 +1,7 @@
 """Before the machine sleeps the card is given back; afterwards it is used again when needed."""
 
 import asyncio
+from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -17,19 +18,20 @@ pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
 
 
 @pytest.fixture
-def session(card, tmp_path, monkeypatch) -> FileSession:
+def new_session(card, tmp_path, monkeypatch) -> Callable[[], FileSession]:
     for name, value in {**card.env(), "PYTHONPATH": str(program.HERE)}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.syspath_prepend(program.HERE)
     words = [word._asdict() for word in make_scene(1, 2, 1).words]
     manifest = tmp_path / "manifest.json"
     manifest.write_bytes(msgspec.json.encode({"words": words, "card": {}}))
-    return FileSession(settings_for(manifest), ModelLocation("scene", manifest), None)
+    return lambda: FileSession(settings_for(manifest), ModelLocation("scene", manifest), None)
 
 
-def test_no_worker_holds_the_card_while_the_machine_sleeps_and_no_word_is_lost(session, card):
+def test_no_worker_holds_the_card_while_the_machine_sleeps_and_no_word_is_lost(new_session, card):
     async def run() -> str:
         watch, scene = Watch(), make_scene(1, 2, 1)
+        session = new_session()
         session._events.subscribe(as_lines(watch.note))
         source = Played(scene.samples)
         async with session:
@@ -49,9 +51,10 @@ def test_no_worker_holds_the_card_while_the_machine_sleeps_and_no_word_is_lost(s
     assert asyncio.run(run()).strip() == make_scene(1, 2, 1).text
 
 
-def test_a_reset_forgets_three_dead_workers(session):
+def test_a_reset_forgets_three_dead_workers(new_session):
     async def run() -> None:
         watch, source = Watch(), Played(make_scene(1, 2, 1).samples)
+        session = new_session()
         session._events.subscribe(as_lines(watch.note))
         async with session:
             playing = asyncio.create_task(session.play(source, NoneInjector()))

@@ -68,7 +68,7 @@ def test_the_daemon_says_how_it_is_and_shows_what_happens(tmp_path, program):
 def test_what_is_dictated_arrives_and_each_utterance_is_told_with_what_became_of_it(dictating):
     async def test(desk):
         shown, delivered = Shown(), []
-        degradations = desk.dictation.degradations
+        degradations = desk.shop.context.degradations
         for listener in (
             Feedback(shown, shown, FeedbackSettings()).on_fact,
             degradations.on_fact,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fakes.signals import eventually, numbered
-from fakes.spooled import Spooled, secured
+from fakes.spooled import Spooled, SpoolTold, secured
 from swictation.audio.journal import Journal
 from swictation.audio.spool import Spool
 from swictation.types import SAMPLE_RATE_HZ, to_samples
@@ -77,7 +77,7 @@ def test_what_is_still_growing_can_be_read_too(spooled):
 
 def test_an_end_that_is_told_while_the_beginning_is_written_cuts_nothing_off(tmp_path):
     folder, journal = secured(tmp_path / "spool"), Journal(120.0)
-    spool = Spool(folder, 0, 60.0, print)
+    spool = Spool(folder, 0, 60.0, SpoolTold())
 
     class Ring:
         ring_start_sample = 0

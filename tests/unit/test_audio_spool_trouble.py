@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fakes.signals import eventually, numbered
-from fakes.spooled import Spooled
+from fakes.spooled import Spooled, SpoolTold
 from swictation.audio.spool import Spool
 from swictation.audio.spoolfile import SpoolFolder
 from swictation.doctor.leftovers import find
@@ -287,7 +287,7 @@ def test_an_idle_spool_costs_nothing(spooled):
 
 def test_stopping_twice_or_before_the_start_is_harmless(tmp_path):
     folder = SpoolFolder(tmp_path)
-    spool = Spool(folder, 0, 1.0, lambda reason: None)
+    spool = Spool(folder, 0, 1.0, SpoolTold())
     spool.stop()
     spool.stop()
     folder.close()

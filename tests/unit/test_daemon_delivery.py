@@ -143,7 +143,7 @@ def test_what_broke_off_behind_its_last_character_leaves_nothing_to_hold():
 
 def test_while_the_screen_is_locked_all_is_held_and_nothing_offered():
     async def test(typist):
-        typist.delivery.is_locked = True
+        typist.delivery.lock(True)
         await typist.hear(0, "Secret words.")
         await typist.hear(1, "More of them.")
         assert typist.field == ""
@@ -152,7 +152,7 @@ def test_while_the_screen_is_locked_all_is_held_and_nothing_offered():
         assert typist.delivery.held.reason == LOCKED
         with pytest.raises(InjectError, match="locked"):
             await typist.delivery.paste_last()
-        typist.delivery.is_locked = False
+        typist.delivery.lock(False)
         assert await typist.delivery.paste_last() == 2
         assert typist.field == "Secret words. More of them."
 
@@ -180,7 +180,7 @@ def test_what_happens_while_the_line_is_written_still_counts(spooled, what):
         typist.say(0, "Hello.")
         await disk.waiting.wait()
         if what == "lock":
-            typist.delivery.is_locked = True
+            typist.delivery.lock(True)
         else:
             typist.delivery.drop()
         disk.written.set_result(None)

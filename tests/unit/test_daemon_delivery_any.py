@@ -65,7 +65,7 @@ class _Story:
             case "focus":
                 typist.windows.focused = args[0]
             case "lock":
-                typist.delivery.is_locked = args[0]
+                typist.delivery.lock(args[0])
             case "wait":
                 typist.clock.advance(args[0])
             case "settle":
@@ -124,7 +124,7 @@ class _Story:
         """Nothing is amiss any more: all that is held comes out."""
         await self.typist.settle()
         self.typist.windows.focused = "editor"
-        self.typist.delivery.is_locked = False
+        self.typist.delivery.lock(False)
         for _ in range(200):  # what was planned to fail fails first
             self._decide("take")
             await self.typist.settle()

@@ -7,7 +7,7 @@ import pytest
 
 from fakes.dictated import Dictated, dictated
 from fakes.signals import eventually, numbered
-from fakes.spooled import secured
+from fakes.spooled import SpoolTold, secured
 from swictation.audio.spool import Spool
 from swictation.types import to_samples
 
@@ -15,14 +15,19 @@ pytestmark = pytest.mark.unit
 
 
 @pytest.fixture
-def problems():
-    return []
+def told():
+    return SpoolTold()
 
 
 @pytest.fixture
-def spool(tmp_path, problems):
+def problems(told):
+    return told.problems
+
+
+@pytest.fixture
+def spool(tmp_path, told):
     folder = secured(tmp_path / "spool")
-    spool = Spool(folder, 0, 60.0, problems.append)
+    spool = Spool(folder, 0, 60.0, told)
     yield spool
     spool.stop()
     folder.close()
@@ -54,7 +59,7 @@ def test_a_text_whose_line_cannot_be_written_is_typed_once_and_the_line_follows(
         lines.mkdir()
         await say(one, final=False)
         assert one.field == "Hello there"
-        assert problems == ["is a directory"]
+        assert eventually(lambda: problems == ["is a directory"])
         lines.rmdir()
         assert eventually(lambda: problems[1:] == [""])
         written = [json.loads(line) for line in lines.read_text().splitlines()]

@@ -117,7 +117,7 @@ def test_what_waits_gives_way(what):
         await typist.until_waiting(2)
         match what:
             case "lock":
-                typist.delivery.is_locked = True
+                typist.delivery.lock(True)
             case "cancel":
                 typist.delivery.drop()
             case "paste":

@@ -217,7 +217,7 @@ def test_once_it_is_to_end_nothing_begins():
         one.dictation.start()
         await one.begin(0)
         await one.post(StopRequested("SIGTERM"))
-        assert one.dictation.deadline_s == 102.0
+        assert one.deadline_s == 102.0
         assert one.dictation.toggle() == one.dictation.start() == "transcribing"
         with pytest.raises(SwictationError, match="being stopped"):
             await one.dictation.capture()
@@ -236,6 +236,6 @@ def test_asking_again_to_end_takes_no_longer():
         await one.post(StopRequested("SIGTERM"))
         one.clock.advance(1.0)
         await one.post(StopRequested("SIGTERM"))
-        assert one.dictation.deadline_s == 102.0
+        assert one.deadline_s == 102.0
 
     dictated(test)

@@ -40,6 +40,7 @@ from swictation.facts import (
     PartialTranscript,
     RetryStateChanged,
     ServiceModeDegraded,
+    StatusChanged,
     StoppedEarly,
     TextCommitted,
     UtteranceDelivered,
@@ -79,6 +80,7 @@ LINES = [
         ("final", 1.0, {"utterance": 3, "start_s": 0.123, "end_s": 1.0, "text": "So."}),
     ),
     (UtteranceDelivered(3, "So.", "editor", "typed", "whisper", "cpu", 0.3), None),
+    (StatusChanged(), None),
     (
         Injected(3, 7, True, "refused", "no field", True, "editor"),
         ("injected", None, {"utterance": 3, "n": 7, "outcome": "refused", "reason": "no field"}),

@@ -161,7 +161,7 @@ def test_commits_are_never_shown():
 @pytest.mark.parametrize(("notifications", "sounds"), [(True, False), (False, True)])
 def test_either_can_be_switched_off_at_any_time(notifications, sounds):
     room = Room()
-    room.feedback.settings = FeedbackSettings(notifications=notifications, sounds=sounds)
+    room.feedback.configure(FeedbackSettings(notifications=notifications, sounds=sounds))
     room.states("listening")
     room.tell(EngineFailed("it died", ""))
     assert (len(room.shown), len(room.played)) == (2 * notifications, 2 * sounds)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from fakes.dictated import Dictated, dictated
 from fakes.signals import eventually, numbered
-from fakes.spooled import secured
+from fakes.spooled import SpoolTold, secured
 from swictation.audio.spool import Spool
 from swictation.types import to_samples
 
@@ -20,7 +20,7 @@ RING_S = 4.0
 @pytest.fixture
 def spool(tmp_path):
     folder = secured(tmp_path / "spool")
-    spool = Spool(folder, 0, 60.0, print)
+    spool = Spool(folder, 0, 60.0, SpoolTold())
     yield spool
     spool.stop()
     folder.close()

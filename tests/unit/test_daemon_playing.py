@@ -2,7 +2,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from swictation.clock import SimClock
 from swictation.daemon.playing import Playing
 from swictation.dispatcher import Dispatcher
 from swictation.events import Injected
@@ -12,9 +11,8 @@ pytestmark = pytest.mark.unit
 
 @pytest.mark.parametrize("outcome", ["refused", "partial", "unproven", "typed", "confirmed"])
 def test_only_what_has_arrived_counts_as_delivered(outcome):
-    clock = SimClock(0.0)
     stream, events = SimpleNamespace(capture=None), Dispatcher()
-    playing = Playing(stream, None, None, events, clock, device="cpu")
+    playing = Playing(stream, None, None, events, device="cpu")
     playing.on_injected(Injected(0, 1, False, outcome, "the pipe broke"))
     has_arrived = outcome in {"typed", "confirmed"}
     assert playing.outcome.undelivered == ("" if has_arrived else "the pipe broke")

@@ -20,8 +20,8 @@ from swictation.events import (
     PointsFound,
     ThreadFailed,
 )
+from swictation.loudness import level_dbfs
 from swictation.types import FRAME_SAMPLES, to_samples
-from swictation.vad.gate import level_dbfs
 from swictation.vad.lasting import LastingDetector
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(120)]

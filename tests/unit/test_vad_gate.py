@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from fakes.signals import frames_of, noise
+from swictation.loudness import level_dbfs
 from swictation.types import FRAME_SAMPLES
-from swictation.vad.gate import EnergyGate, level_dbfs
+from swictation.vad.gate import EnergyGate
 
 pytestmark = pytest.mark.unit
 

@@ -2,9 +2,10 @@ import pytest
 
 from fakes.signals import frames_of, noise
 from swictation.config.settings import VadSettings
+from swictation.loudness import level_dbfs
 from swictation.types import FRAME_SAMPLES, SpeechEnded, SpeechStarted
 from swictation.vad.endpointer import Endpointer
-from swictation.vad.gate import EnergyGate, level_dbfs
+from swictation.vad.gate import EnergyGate
 from swictation.vad.listener import Listener
 
 pytestmark = pytest.mark.unit

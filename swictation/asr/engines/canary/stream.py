@@ -13,6 +13,7 @@ import numpy as np
 
 from swictation.asr.engine import Waveform
 from swictation.errors import EngineError
+from swictation.loudness import QUIET_SAMPLES, energy_before, quietest
 from swictation.types import Chunking, to_samples
 
 MOST_TOKENS = 256
@@ -20,7 +21,6 @@ MOST_TOKENS = 256
 _LONGEST_RUN = to_samples(25.0)
 _TOKENS_SPARED = 40
 """More than a chunk and the look-ahead ever bring."""
-_QUIET = to_samples(0.15)
 _LEAST_HEARD = to_samples(0.3)
 """Shorter sound has too few frames to be normalised: it is followed by silence."""
 _MOST_SILENCES = 3
@@ -159,6 +159,4 @@ class Stream:
 
 def _quietest(chunk: Waveform) -> int:
     """The middle of the quietest 150 ms; at least one sample lies before it."""
-    width = min(_QUIET, len(chunk) - 1)
-    power = np.concatenate(([0.0], np.cumsum(np.square(chunk, dtype=np.float64))))
-    return max(1, int(np.argmin(power[width:] - power[:-width])) + width // 2)
+    return max(1, quietest(energy_before(chunk), min(QUIET_SAMPLES, len(chunk) - 1)))
