@@ -143,7 +143,7 @@ class Daemon:
             offers=CLIPBOARD in chain,
         )
         collector = Collector(shop.composer(), shop.inbox.post)
-        self._retries = shop.retries(self._stream, crew, self._engines.steward)
+        self._retries = shop.retries(self._stream, crew)
         self._recognition = Recognition(self._stream, crew, events, clock, collector, self._retries)
         self._dictation = Dictation(
             self._stream,

@@ -13,6 +13,9 @@ daemon decides what is asked, and the guard measures, collects, names, and latch
 import traceback
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Literal
+
+import msgspec
 
 from swictation.clock import Clock, MonotonicClock
 from swictation.errors import DeviceFailure, DeviceRefused
@@ -21,7 +24,6 @@ from swictation.vram.admission import Admission
 from swictation.vram.breaker import Breaker
 from swictation.vram.cache import collectable_mib, pays
 from swictation.vram.failures import classify
-from swictation.vram.guard_report import GuardReport, PointCount, PointName
 from swictation.vram.residue import Residue
 
 COLLECT_PAUSE_S = 10.0
@@ -29,6 +31,36 @@ COLLECT_PAUSE_S = 10.0
 
 _NEVER_AGAIN = "The card has failed: this process can never use it again."
 _VOID = "The card failed while this was done, so its result is void."
+
+
+PointName = Literal["before-detection", "before-transfer", "after-inference", "before-answer"]
+
+
+class PointCount(msgspec.Struct):
+    """How often a point was passed, and how often the cache was given back there."""
+
+    passed: int = 0
+    collected: int = 0
+
+
+class GuardReport(msgspec.Struct):
+    """What a guard has seen: of all units since it was made."""
+
+    units: int = 0
+    """That ended well."""
+    refused: int = 0
+    failures: dict[FailureKind, int] = {}
+    latched: FailureKind | None = None
+    """What made the device unusable for this process for ever, or None."""
+    points: dict[PointName, PointCount] = {}
+    figures: AllocatorFigures | None = None
+    """As last read; None: unreadable, which is not the same as zero."""
+    peak_mib: float | None = None
+    """Most that was reserved at once during the last unit."""
+    residual_mib: float | None = None
+    """How much more the last unit left allocated than the first."""
+    leak: str = ""
+    """What is not given back, in words; "" while all is."""
 
 
 class Unit:

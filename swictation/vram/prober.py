@@ -6,7 +6,6 @@ A driver in trouble blocks for ever, so nothing waits for this thread: it posts 
 import logging
 from collections.abc import Callable, Collection
 from threading import Event, Lock, Thread
-from typing import Literal
 
 import msgspec
 
@@ -14,9 +13,7 @@ from swictation.clock import Clock, MonotonicClock
 from swictation.config.settings import VramSettings
 from swictation.types import VramSnapshot
 from swictation.vram.probe import MemoryProbe
-
-Need = Literal["held", "awaited", "none"]
-"""A worker holds the card; one is wanted, but absent; nobody wants to know."""
+from swictation.vram.status import Need
 
 HURRY_EVERY_S = 0.25
 """Freed memory shows up 0.5 to 1.5 s late."""
@@ -97,6 +94,12 @@ class Prober:
         self._changed = Event()
         self._stopped = False
         self._thread = Thread(target=self._run, name="vram-probe", daemon=True)
+
+    @property
+    def card_uuid(self) -> str:
+        """Of the card that is read, so that a worker uses the same one; "" before there was any."""
+        card = self._probe.card
+        return card.uuid if card else ""
 
     def start(self) -> None:
         """Begin; nothing is read before the first `watch`."""
