@@ -25,9 +25,6 @@ from swictation.worker.crew import Crew
 
 _YIELD_S = 0.5
 """For the decode that is under way when the card has to be given back."""
-_FREEING = {"trim", "half-buffer"}
-_FREED_WITHIN_S = 5.0
-"""Freed memory is seen 0.5 to 1.5 s late (design); so long it is looked for more often."""
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +37,7 @@ class GpuActions:
 
         Args:
             crew: the workers, one of them on the GPU.
-            prober: reads the GPU.
+            prober: knows which GPU that is.
             switch: moves the speech detector, at the next frame's edge.
             events: where actions are told.
         """
@@ -61,7 +58,6 @@ class GpuActions:
     def stop(self, effect: StopGpu) -> bool:
         """End the worker; False: there is none, so nothing will be told of its end."""
         self._tell("stop", effect.reason)
-        self._prober.hurry(_FREED_WITHIN_S)
         return self._worker.release(effect.reason, _YIELD_S)
 
     def validate(self) -> int:
@@ -78,8 +74,6 @@ class GpuActions:
         """Tell the worker something beside its work."""
         self._tell(effect.what, "")
         self._worker.order(effect.what)
-        if effect.what in _FREEING:
-            self._prober.hurry(_FREED_WITHIN_S)
 
     def place_detector(self, effect: PlaceDetector) -> None:
         """Move the speech detector."""
@@ -96,13 +90,12 @@ class GpuActions:
         self._tell("asr", effect.reason, to=effect.seat)
 
     def note_gain(self, effect: Gained) -> None:
-        """What an action freed has shown, or never will: the GPU may sleep."""
+        """What an action freed has shown, or never will."""
         _log.info(
             "%s freed %.0f MiB of about %.0f in %.1f s",
             *(effect.action, effect.freed_mib, effect.estimate_mib, effect.took_s),
         )
         self._events.write("gained", **msgspec.structs.asdict(effect))
-        self._prober.hurry(0.0)
 
     def note_level(self, effect: LevelChanged) -> None:
         """The GPU is fuller, or emptier."""

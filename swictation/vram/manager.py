@@ -17,7 +17,6 @@ from swictation.types import (
 )
 from swictation.vram.admission import Admission
 from swictation.vram.breaker import Breaker
-from swictation.vram.card_worker import Phase
 from swictation.vram.decisions import (
     ANSWER_S,
     BLIND_S,
@@ -256,11 +255,6 @@ class AdaptiveMemoryManager:
     def asr_seat(self) -> Seat | None:
         """Where requests go; None: nowhere, they wait."""
         return self._mind.seat
-
-    @property
-    def worker_phase(self) -> Phase:
-        """In which phase the worker on the GPU is, as far as it has been told."""
-        return self._mind.worker.phase
 
     @property
     def cpu(self) -> CpuState:

@@ -82,15 +82,10 @@ class Crew:
 
     @property
     def state(self) -> Literal["none", "loading", "ready"]:
-        """Of the worker that serves. The one on the GPU is in the phase that the manager knows."""
-        if self.router is None or self.seat != "gpu":
-            if self.cpu.is_ready:
-                return "ready"
-            return "none" if self.cpu.pid is None else "loading"
-        phase = self.router.manager.worker_phase
-        if phase in ("absent", "ready"):
-            return "none" if phase == "absent" else "ready"
-        return "loading"
+        """Of the process that serves, or is to."""
+        if self.serving.is_ready:
+            return "ready"
+        return "none" if self.serving.pid is None else "loading"
 
     @property
     def device(self) -> str:

@@ -216,9 +216,13 @@ class World:
 
     # What holds.
 
+    @property
+    def phase(self):
+        return self.manager.status(self.clock.now_s()).worker
+
     def check(self):
         """At any moment: nothing is begun or ended behind the manager's back."""
-        gpu, phase = self.crew.gpu, self.manager.worker_phase
+        gpu, phase = self.crew.gpu, self.phase
         assert self.crew.seat == self.manager.asr_seat
         assert phase != "absent" or not gpu.is_wanted
         assert phase == "stopping" or not gpu._planned
@@ -226,7 +230,7 @@ class World:
     @property
     def agrees(self):
         """Whether the manager and the supervisor say the same of the worker."""
-        gpu, phase = self.crew.gpu, self.manager.worker_phase
+        gpu, phase = self.crew.gpu, self.phase
         living = sum(worker.is_alive for worker in self.workers)
         assert living <= 1, "two on one card"
         assert len(self.workers) <= self.loads, "one that nobody asked for"
@@ -339,7 +343,7 @@ def test_a_worker_whose_engine_is_replaced_is_stopping_for_everybody(patched):
     async def scene(world):
         await dictates(world)
         world.have("other")
-        assert world.manager.worker_phase == "stopping"
+        assert world.phase == "stopping"
         assert not world.crew.gpu.is_ready
         assert world.crew.seat != "gpu"
 
@@ -356,7 +360,7 @@ def test_a_worker_that_died_unseen_is_not_gone_twice(patched):
             await asyncio.sleep(0)
         assert world.crew.gpu.release("for the test")  # its end will be told
         await world.come_to_rest()
-        assert world.manager.worker_phase == "loading"  # the next one
+        assert world.phase == "loading"  # the next one
 
     in_a_world(patched, scene)
 
