@@ -83,7 +83,7 @@ class Dictating:
         self.stream = self.shop.stream(self.windows, offers=True)
         collector = Collector(self.shop.composer(), self.shop.inbox.post)
         crew = self.engines.crew
-        self.retries = self.shop.retries(self.stream, crew, self.engines.steward)
+        self.retries = self.shop.retries(self.stream, crew)
         self.recognition = Recognition(
             self.stream, crew, self.events, clock, collector, self.retries
         )
