@@ -25,6 +25,7 @@ from swictation.types import AllocatorFigures, Capabilities, Hypothesis, Tier, V
 from swictation.vad.placed import Switch
 from swictation.vram.admission import Admission
 from swictation.vram.breaker import Breaker
+from swictation.vram.effects import LevelChanged, StopGpu
 from swictation.vram.manager import AdaptiveMemoryManager
 from swictation.vram.nvml import NvmlProbe
 from swictation.vram.prober import Prober
@@ -120,6 +121,7 @@ class World:
     def __init__(self, *, cpu_engine=""):
         self.workers = []
         self.loads = self.asked_again = 0
+        self.told = []
         self.clock = SimClock(100.0)
         self.inbox = asyncio.Queue()
         settings = Settings(
@@ -244,6 +246,7 @@ class World:
         return False
 
     def _note(self, event, fields):
+        self.told.append(fields.get("action", event))
         self.loads += event == "card" and fields["action"] == "load"
 
     async def close(self):
@@ -374,3 +377,28 @@ def test_a_change_of_seat_is_asked_about_once(patched):
         assert world.asked_again == before + 1
 
     in_a_world(patched, scene, cpu_engine="whisper")
+
+
+def test_what_an_effect_brings_about_comes_behind_what_is_due(patched):
+    async def scene(world):
+        world.listens()
+        world.reads(7000.0)
+        await world.handle_one()
+        assert world.told[-1] == "load"
+        world.told.clear()
+        # Its process has not begun: it is gone at once, and there is room for another.
+        world.steward._settle([StopGpu("for the test"), LevelChanged("WARNING", "NORMAL", 0.9)])
+        assert world.told == ["stop", "level", "load"]
+
+    in_a_world(patched, scene)
+
+
+def test_effects_without_end_leave_the_run_loop_its_turn(patched):
+    async def scene(world):
+        world.told.clear()
+        world.steward._settle([LevelChanged("WARNING", "NORMAL", 0.9)] * 250)
+        assert len(world.told) < 250
+        while len(world.told) < 250:
+            await asyncio.sleep(0)
+
+    in_a_world(patched, scene)
