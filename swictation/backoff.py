@@ -1,6 +1,11 @@
 """How long to wait before the next attempt. Pure."""
 
 
+def doubled_s(first_s: float, most_s: float, failures: int) -> float:
+    """The pause after so many failures and one more."""
+    return min(most_s, first_s * 2.0 ** min(failures, 16))
+
+
 class Backoff:
     """A pause that doubles with each failure and is forgotten after a success."""
 
@@ -11,10 +16,12 @@ class Backoff:
         self.until_s = float("-inf")
         """No attempt before."""
 
-    def failed(self, now_s: float) -> None:
-        """An attempt failed: the next may be made after the pause."""
-        self.until_s = now_s + self.pause_s
+    def failed(self, now_s: float) -> float:
+        """An attempt failed: the next may be made after the pause, whose length is returned."""
+        pause_s = self.pause_s
+        self.until_s = now_s + pause_s
         self._failures += 1
+        return pause_s
 
     def succeeded(self) -> None:
         """All is well again: the next failure costs the first pause."""
@@ -31,4 +38,4 @@ class Backoff:
     @property
     def pause_s(self) -> float:
         """What the next failure costs."""
-        return min(self._most_s, self._first_s * 2.0 ** min(self._failures, 16))
+        return doubled_s(self._first_s, self._most_s, self._failures)

@@ -4,11 +4,12 @@ import contextlib
 import ctypes
 import os
 import resource
+import signal
 from pathlib import Path
 
 INSPECT = "SWICTATION_INSPECT"
 """Set to anything it leaves workers open to their user's debuggers and profilers."""
-_PR_SET_DUMPABLE = 4
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 _NOTHING = "0"
 
 
@@ -20,6 +21,16 @@ def keep_private() -> None:
     with contextlib.suppress(OSError):
         Path("/proc/self/coredump_filter").write_text(_NOTHING)
     os.umask(os.umask(0o777) | 0o077)
+
+
+def die_with_parent(parent_pid: int | None = None) -> None:
+    """Have the kernel end this process together with its parent.
+
+    `parent_pid`: who that was at the start, where it may be dead already.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if parent_pid not in (None, os.getppid()):  # it died before the call
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def hide_memory() -> None:

@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+MIB = 2**20
+"""Bytes."""
+
 SAMPLE_RATE_HZ = 16_000
 FRAME_SAMPLES = 512
 """One frame of the detector: 32 ms."""
@@ -179,6 +182,9 @@ class Tier(msgspec.Struct, frozen=True, gc=False):
     resident_mib: float
     """Weights and buffers on the device once loaded; the context is not in it."""
 
+
+DEATHS_UNTIL_SET_ASIDE = 2
+"""A request that killed so many workers at one place is never sent there again."""
 
 FailureKind = Literal["oom", "fatal", "crash", "hang", "lost", "other"]
 """What happened to a unit of work on a device: see `vram.failures`."""

@@ -13,13 +13,12 @@ from typing import BinaryIO
 
 import msgspec
 
-from swictation.types import Tier
+from swictation.types import MIB, Tier
 
 TYPES = ("float16", "int8_float16")
 """How it is computed on a card, the best first; cards before Volta have ways of their own."""
 SHORTEST_S, LONGEST_S = 10.0, 30.0
 """What is encoded of the shortest and of the longest request: `WhisperSettings`' defaults."""
-_MIB = 1 << 20
 _HEAD = 64
 """Whisper's heads are so wide, in every size."""
 _MOST_VARIABLES = 10_000
@@ -52,8 +51,8 @@ class Shape(msgspec.Struct, frozen=True):
         """What is loaded of it in that type."""
         size = _OF_FLOATS[compute_type]
         if compute_type in _QUANTISED:
-            return (self.matrices + 4 * self.rows + size * self.others) / _MIB
-        return size * (self.matrices + self.others) / _MIB
+            return (self.matrices + 4 * self.rows + size * self.others) / MIB
+        return size * (self.matrices + self.others) / MIB
 
     def work_mib(self, compute_type: str, context_s: float, beam: int) -> float:
         """What a decode takes beside the weights, at most: counted by hand, not measured.
@@ -65,7 +64,7 @@ class Shape(msgspec.Struct, frozen=True):
         heads = max(1, self.width // _HEAD)
         encoder = size * frames * (2 * heads * frames + 16 * self.width)
         kept = size * 2 * self.layers * self.width * (frames + 2 * _MOST_TOKENS)
-        return (encoder + beam * (kept + 12 * self.vocabulary)) / _MIB
+        return (encoder + beam * (kept + 12 * self.vocabulary)) / MIB
 
     def resident_mib(self, compute_type: str, context_s: float, beam: int) -> float:
         """Weights, and what CTranslate2 does not give back of its longest decode."""

@@ -27,7 +27,6 @@ from swictation.models.store import ModelLocation
 from swictation.types import to_seconds
 from swictation.vram import asking
 
-_CARD_LIMIT_S = 10.0
 _CODE = re.compile(r"[a-z]{2,3}")
 
 config_option = click.option(
@@ -145,7 +144,7 @@ def obtain_for_files(settings: Settings, wishes: Wishes) -> tuple[Settings, Mode
 def _on_what_there_is(settings: Settings) -> Settings:
     if settings.asr.device != "auto" or not wants_card(settings):
         return settings
-    if asking.ask(settings.vram.gpu, limit_s=_CARD_LIMIT_S).trouble not in asking.NO_CARD:
+    if asking.ask(settings.vram.gpu, limit_s=asking.SOON_S).trouble not in asking.NO_CARD:
         return settings
     _say(f"no NVIDIA card here: {settings.asr.engine} computes on the processor, which is slower")
     return _with(settings, "asr", device="cpu")

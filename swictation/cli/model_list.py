@@ -18,7 +18,6 @@ from swictation.vram import asking
 from swictation.vram.ask_driver import Answer
 from swictation.vram.policy import Limits
 
-_CARD_LIMIT_S = 10.0
 _SHOWN = ("fp16", "int8", "fp32")
 """bf16 takes what fp16 does."""
 
@@ -60,7 +59,7 @@ def list_(context: click.Context, as_json: bool) -> None:
     The card is asked for the memory it has, unless it sleeps.
     """
     settings = load(None).settings
-    card = asking.ask(settings.vram.gpu, limit_s=_CARD_LIMIT_S)
+    card = asking.ask(settings.vram.gpu, limit_s=asking.SOON_S)
     catalog: Sequence[ModelSpec] = context.obj or CATALOG
     rows = [_row(spec, card, settings) for spec in catalog]
     if as_json:

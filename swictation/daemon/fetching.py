@@ -10,6 +10,7 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable
 
+from swictation.backoff import Backoff
 from swictation.config.settings import Settings
 from swictation.daemon.staffing import wants_card
 from swictation.errors import ModelError, SwictationError
@@ -66,7 +67,7 @@ class Fetching:
     async def _have(self, before: asyncio.Task[None] | None) -> None:
         if before:
             await asyncio.gather(before, return_exceptions=True)
-        retry_s, told = FIRST_RETRY_S, ""
+        retry, told = Backoff(FIRST_RETRY_S, LONGEST_RETRY_S), ""
         while True:
             try:
                 sought = await self._seek()
@@ -86,8 +87,7 @@ class Fetching:
             if problem.message != told:  # the same again is no news
                 self._on_problem(problem)
                 told = problem.message
-            await asyncio.sleep(retry_s)
-            retry_s = min(2 * retry_s, LONGEST_RETRY_S)
+            await asyncio.sleep(retry.failed(asyncio.get_running_loop().time()))
 
     async def _seek(self) -> obtaining.Sought:
         """Raises ModelError. In a thread where a driver in trouble may have to be given up."""

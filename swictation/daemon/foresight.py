@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from swictation.asr.engine import EngineSpec
-from swictation.asr.memory_plan import MemoryPlan
+from swictation.asr.memory_plan import AUTO_ON_GPU, MemoryPlan
 from swictation.asr.whisper_memory import (
     LONGEST_S,
     SHORTEST_S,
@@ -18,7 +18,6 @@ from swictation.types import Tier
 from swictation.vram.effects import Foreseen
 
 _LONGEST_SPEECH_S = 28.0
-_CANARY_AUTO = ("fp16", "int8")
 _CANARY_MIB_PER_S = 0.2
 """A step hears no more than its window, however long the utterance; its sound is held twice."""
 
@@ -43,7 +42,7 @@ def foreseen(spec: EngineSpec) -> Foreseen | None:
 
 def canary(known: tuple[MemoryPlan, ...], precision: str) -> Foreseen | None:
     """The ways in which the engine will load it; None where not all of them are known."""
-    wanted = _CANARY_AUTO if precision == "auto" else (precision,)
+    wanted = AUTO_ON_GPU if precision == "auto" else (precision,)
     by_name = {plan.precision: plan for plan in known}
     if not all(name in by_name for name in wanted):
         return None

@@ -125,7 +125,7 @@ class App:
         )
         crew, steward = self._engines.crew, self._engines.steward
         collector = Collector(shop.text_pipeline(), context.post)
-        self._retries = shop.retries(self._stream, crew, steward)
+        self._retries = shop.retries(self._stream, crew)
         self._recognition = Recognition(context, self._stream, crew, collector, self._retries)
         self._engines.serve(self._recognition)
         self._dictation = Dictation(context, self._recognition, collector, self._engines, self._ear)

@@ -32,6 +32,7 @@ from swictation.facts import (
 )
 from swictation.text.characters import cleaned
 from swictation.types import (
+    DEATHS_UNTIL_SET_ASIDE,
     Commit,
     DecodeRequest,
     Point,
@@ -41,7 +42,6 @@ from swictation.types import (
     to_seconds,
 )
 from swictation.worker.crew import Crew
-from swictation.worker.restarts import DEATHS_UNTIL_SET_ASIDE
 
 if TYPE_CHECKING:  # only who has a card pays for it
     from swictation.daemon.steward import Steward
@@ -315,7 +315,7 @@ class Recognition:
 
     def _ask(self, request: DecodeRequest) -> None:
         """Ask whoever is to answer; without one it is asked again when something has changed."""
-        route = self._crew.router(request)
+        route = self._crew.route(request, deaths_on_gpu=self.deaths_on_gpu(request.utterance))
         if route.seat is None or not self._crew.at(route.seat).is_ready:
             return
         stabilizer = self._stream.stabilizer

@@ -72,7 +72,7 @@ class Report:
             device=crew.device,
             precision=crew.precision,
             worker=WorkerStatus(
-                state=worker.state,
+                state=crew.state,
                 generation=worker.generation,
                 pid=worker.pid,
                 restarts=max(0, worker.starts - 1),

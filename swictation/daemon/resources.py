@@ -4,7 +4,7 @@ import os
 
 import psutil
 
-_MIB = 2**20
+from swictation.types import MIB
 
 
 def of_process(pid: int | None) -> dict[str, float]:
@@ -15,7 +15,7 @@ def of_process(pid: int | None) -> dict[str, float]:
             return {}
         cpu = process.cpu_times()
         return {
-            "rss_mib": round(process.memory_info().rss / _MIB, 1),
+            "rss_mib": round(process.memory_info().rss / MIB, 1),
             "cpu_s": round(cpu.user + cpu.system, 2),
         }
     except psutil.Error:
@@ -27,5 +27,5 @@ def snapshot(worker_pid: int | None) -> dict[str, object]:
     return {
         "daemon": of_process(os.getpid()),
         "worker": of_process(worker_pid),
-        "mem_available_mib": psutil.virtual_memory().available // _MIB,
+        "mem_available_mib": psutil.virtual_memory().available // MIB,
     }

@@ -34,7 +34,8 @@ from swictation.events import (
 from swictation.facts import RetryStateChanged
 from swictation.text.pipeline import TextPipeline, as_text
 from swictation.types import Commit, DecodeRequest, Hypothesis, Seat, to_seconds
-from swictation.worker.crew import Crew, Route
+from swictation.vram.effects import Route
+from swictation.worker.crew import Crew
 from swictation.worker.restarts import Restarts
 from swictation.worker.supervisor import Supervisor
 

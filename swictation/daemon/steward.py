@@ -1,4 +1,4 @@
-"""Carries out what the memory manager asks for, and tells it what happens.
+"""Tells the memory manager what happens, and has carried out what it asks for.
 
 Part of the run loop where an engine on a card is wanted; without one there is none of it.
 """
@@ -6,19 +6,13 @@ Part of the run loop where an engine on a card is wanted; without one there is n
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable
 from typing import Protocol
-
-import msgspec
-import numpy as np
-from msgspec import UNSET, UnsetType
 
 from swictation.asr.engine import EngineSpec
 from swictation.clock import Clock
-from swictation.config.settings import Settings
-from swictation.daemon.nursing import Nursing
-from swictation.daemon.spare import Spare, State
-from swictation.dispatcher import Dispatcher
+from swictation.daemon.steward_actions import GpuActions
 from swictation.events import (
     CardEvent,
     DetectorMoved,
@@ -29,9 +23,7 @@ from swictation.events import (
     WorkerGone,
     WorkerReady,
 )
-from swictation.facts import GpuActionTaken
-from swictation.types import SAMPLE_RATE_HZ, DecodeRequest, Samples, Seat, to_samples
-from swictation.vad.placed import Switch
+from swictation.types import Seat
 from swictation.vram.effects import (
     Effect,
     Foreseen,
@@ -46,15 +38,10 @@ from swictation.vram.effects import (
 )
 from swictation.vram.manager import AdaptiveMemoryManager
 from swictation.vram.prober import Prober
-from swictation.worker.crew import Crew, Route
+from swictation.worker.crew import Crew
 
-_YIELD_S = 0.5
-"""For the decode that is under way when the card has to be given back."""
-_FREEING = {"trim", "half-buffer"}
-_FREED_WITHIN_S = 5.0
-"""Freed memory is seen 0.5 to 1.5 s late (design); so long it is looked for more often."""
-
-_NO_UTTERANCE: tuple[int, Seat] = (-1, "cpu")
+_MOST_AT_ONCE = 100
+"""Effects that are carried out before the run loop may do something else."""
 
 OnMode = Callable[[str, str], None]
 """Told the degraded mode and its reason; "" for none."""
@@ -69,69 +56,46 @@ class Asker(Protocol):
         """Requests may go elsewhere now, or somewhere again."""
         ...
 
-    def deaths_on_gpu(self, utterance: int) -> int:
-        """How many workers on the card died of that utterance."""
-        ...
-
 
 class Steward:
     """One card, one manager. All its methods belong to the run loop."""
 
     def __init__(
-        self,
-        settings: Settings,
-        manager: AdaptiveMemoryManager,
-        crew: Crew,
-        prober: Prober,
-        events: Dispatcher,
-        clock: Clock,
-        numbers: Iterator[int],
-        *,
-        switch: Switch,
-        card_uuid: Callable[[], str],
-        on_mode: OnMode,
+        self, crew: Crew, prober: Prober, actions: GpuActions, clock: Clock, on_mode: OnMode
     ) -> None:
         """Prepare; `start` begins.
 
         Args:
-            settings: the whole configuration.
-            manager: the mind.
-            crew: the workers.
+            crew: the workers, and the manager that decides about them.
             prober: reads the card.
-            events: where actions are told.
+            actions: carries out what the manager asks for.
             clock: the run loop's.
-            numbers: fresh request numbers.
-            switch: moves the speech detector, at the next frame's edge.
-            card_uuid: of the card that is read, so that the worker uses the same.
             on_mode: the degraded mode and its reason, "" for none.
+
+        Raises:
+            LookupError: no engine on a card is configured.
         """
-        self.manager = manager
+        if crew.router is None:
+            raise LookupError("no engine on a card is configured")
+        self._router = crew.router
+        self.manager: AdaptiveMemoryManager = crew.router.manager
         self._crew = crew
         self._prober = prober
-        self._events = events
+        self._actions = actions
         self._clock = clock
-        self._numbers = numbers
-        self._switch = switch
-        self._card_uuid = card_uuid
-        self._asker: Asker | None = None
         self._on_mode = on_mode
+        self._asker: Asker | None = None
         self._spec: EngineSpec | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._validation = 0
-        self._refused = 0
-        self._is_asker_waiting = False
-        """A request was sent nowhere: whether there is room by now, the next reading tells."""
-        self._current = _NO_UTTERANCE
-        """The utterance that was routed last, and its seat."""
+        self._validation: int | None = None
+        """The number of the request that validates the worker, while one runs."""
         self._activity = (False, False)
-        self._needs_spare = False
-        """A request waits for it, whatever the rest does."""
-        self._spare = Spare(crew.cpu, settings.worker.warm_min_available_mib)
-        self._cpu_state: State = "none"
-        self._nursing = Nursing(crew.nursery, settings.worker.nursery_min_available_mib)
         self._is_asleep = False
+        self._due: deque[Effect] = deque()
+        self._is_settling = False
+        # What was told last: another value is news.
         self._mode = ("", "")
-        crew.router = self.route
+        self._seat = self.manager.asr_seat
 
     # --- life --------------------------------------------------------------------------------
 
@@ -149,7 +113,7 @@ class Steward:
     def serve(self, asker: Asker) -> None:
         """Whose requests are routed from now on. Utterances are counted anew."""
         self._asker = asker
-        self._current = _NO_UTTERANCE
+        self._router.begin_stream()
 
     def have(self, seat: Seat, spec: EngineSpec, foreseen: Foreseen | None = None) -> None:
         """The engine for that seat is known, its model is there.
@@ -157,18 +121,17 @@ class Steward:
         `foreseen`: what that takes on the card, where it is known.
         """
         if seat == "cpu":
-            self._spare.have(spec)
+            self._crew.standby.set_engine(spec)
             self._settle([])
-        else:
-            if self._spec not in (None, spec) and self._crew.at("gpu").is_wanted:
-                self._crew.at("gpu").release("another engine is wanted", _YIELD_S)
-            self._spec = spec
-            self._nursing.have(spec.engine)
-            self._settle(self.manager.want(self._clock.now_s(), foreseen))
+            return
+        is_other = self._spec not in (None, spec)
+        self._spec = spec
+        self._crew.fork_policy.set_engine(spec.engine)
+        self._settle(self.manager.want(self._clock.now_s(), foreseen, replaces=is_other))
 
     def miss_cpu(self) -> None:
         """There is no engine on the processor, or it cannot be had."""
-        self._spare.miss()
+        self._crew.standby.cpu_unavailable()
         self._settle([])
 
     def reset(self) -> str:
@@ -182,7 +145,7 @@ class Steward:
         self._is_asleep = True
         self._settle(self.manager.suspend(self._clock.now_s()))
         await self._crew.at("gpu").ended()
-        await self._nursing.end()
+        await self._crew.fork_policy.end()
 
     def resume(self) -> None:
         """The machine is awake again; the card is used when somebody speaks."""
@@ -219,16 +182,16 @@ class Steward:
                 return True
             case DetectorMoved(seat, reason, is_fault):
                 self._settle(manager.on_detector(now_s, seat, reason, is_fault=is_fault))
-                self._events.emit(event)
+                self._actions.note_detector(event)
                 return True
             case WorkerAnswered() if event.number == self._validation:
-                self._validation = 0
+                self._validation = None
                 # A broken model computes no numbers; what it makes of a tone says nothing else.
                 is_good = math.isfinite(event.hypothesis.score)
                 self._settle(manager.on_validated(now_s, is_good=is_good))
                 return True
             case WorkerFailed() if event.number == self._validation:
-                self._validation = 0
+                self._validation = None
                 self._settle(manager.on_gpu_failed(now_s, event.kind))
                 return True
             case _ if event.seat == "gpu":
@@ -237,44 +200,12 @@ class Steward:
                 self._settle([])
         return False
 
-    def route(self, request: DecodeRequest) -> Route:
-        """Where a request goes: an utterance that began on the processor also ends there."""
-        utterance, seat = self._current
-        if request.utterance == utterance and seat == "cpu" and self._crew.cpu.is_ready:
-            return Route("cpu")
-        if request.number == self._refused and self._crew.has_spare and self._crew.cpu.is_wanted:
-            return self._note_route(request, Route("cpu"))
-        verdict = self.manager.admit(
-            self._clock.now_s(),
-            request.duration_s,
-            deaths_on_gpu=self._asker.deaths_on_gpu(request.utterance) if self._asker else 0,
-            is_counted=not request.partial,
-        )
-        return self._note_route(request, Route(verdict.seat, to_samples(verdict.piece_s)))
-
-    def way_to_card(self, audio_s: float) -> Route | None:
-        """For work that can wait: only where there is room, and nothing is counted."""
-        gpu, now_s = self._crew.gpu, self._clock.now_s()
-        verdict = self.manager.admit(now_s, audio_s, deaths_on_gpu=0, is_counted=False)
-        if verdict.seat != "gpu" or not (gpu and gpu.is_ready):
-            return None
-        return Route("gpu", to_samples(verdict.piece_s))
-
     # --- the parts ---------------------------------------------------------------------------
 
     def _ask_who_waits(self) -> None:
         """Without a change of seat nobody else would: the room alone may have come back."""
-        if self._is_asker_waiting and self._asker:
-            self._is_asker_waiting = False
+        if self._asker and self._router.take_waiting():
             self._asker.ask_again()
-
-    def _note_route(self, request: DecodeRequest, route: Route) -> Route:
-        if not request.partial:
-            self._is_asker_waiting = route.seat is None
-            self._needs_spare = route.seat == "cpu"
-        if route.seat and not request.partial:
-            self._current = (request.utterance, route.seat)
-        return route
 
     def _on_gpu(
         self, event: WorkerReady | WorkerAnswered | WorkerFailed | WorkerGone, now_s: float
@@ -286,96 +217,91 @@ class Steward:
             case WorkerAnswered():
                 return manager.on_gpu_answer(now_s, event.audio_s, event.figures)
             case WorkerFailed():
-                self._refused = event.number
+                self._router.refused(event.number)
                 return manager.on_gpu_failed(now_s, event.kind)
             case WorkerGone():
-                self._validation = 0
+                self._validation = None
                 kind = event.kind if event.is_fault else None
                 return manager.on_gpu_gone(now_s, kind, event.reason)
 
     def _settle(self, effects: list[Effect]) -> None:
-        """Carry out, and all that follows of it; then see to probe, spare worker and timer."""
-        seat = self._crew.seat
-        for effect in effects:
-            self._carry_out(effect)
-        self._tend_cpu()
-        manager = self.manager
-        self._nursing.tend(
-            is_used=any(self._activity) or self._crew.at("gpu").is_wanted,
+        """Carry out these effects and all that follows of them, one after the other.
+
+        What an effect brings about comes behind what is due already, so a call from within only
+        puts it there.
+        """
+        self._due.extend(effects)
+        if self._is_settling:
+            return
+        self._is_settling = True
+        try:
+            for _ in range(_MOST_AT_ONCE):
+                if self._due:
+                    self._carry_out(self._due.popleft())
+                elif not self._tend_cpu():
+                    self._look_after_the_rest()
+                    if not self._due:
+                        return
+        finally:
+            self._is_settling = False
+        _log.error("what the memory manager asks for comes to no end: the rest is done later")
+        asyncio.get_running_loop().call_soon(self._settle_the_rest)
+
+    def _settle_the_rest(self) -> None:
+        self._settle([])
+
+    def _carry_out(self, effect: Effect) -> None:
+        actions, now_s = self._actions, self._clock.now_s()
+        match effect:
+            case LoadGpu():
+                assert self._spec is not None, "the manager wants no card before"
+                actions.load(effect, self._spec)
+                self._settle(self.manager.on_gpu_loading(now_s))
+            case StopGpu(reason):
+                if not actions.stop(effect):
+                    self._settle(self.manager.on_gpu_gone(now_s, None, reason))
+            case Order():
+                actions.order(effect)
+            case Validate():
+                self._validation = actions.validate()
+            case PlaceDetector():
+                actions.place_detector(effect)
+            case PlaceAsr():
+                actions.note_asr(effect)  # the manager itself is asked where requests go
+            case Gained():
+                actions.note_gain(effect)
+            case LevelChanged():
+                actions.note_level(effect)
+
+    def _tend_cpu(self) -> bool:
+        """Keep the engine on the processor while it has to serve, or may have to.
+
+        Whether that is news for the manager.
+        """
+        manager, standby = self.manager, self._crew.standby
+        must_serve = manager.needs_cpu or (self._router.needs_cpu and self._activity[1])
+        standby.tend(must_serve=must_serve, is_idle=manager.is_idle)
+        if (state := standby.state) == manager.cpu:
+            return False
+        self._settle(manager.on_cpu(self._clock.now_s(), state))
+        return True
+
+    def _look_after_the_rest(self) -> None:
+        """All effects are carried out: see to nursery, probe, timer, and to who waits for news."""
+        manager, crew = self.manager, self._crew
+        crew.fork_policy.tend(
+            is_used=any(self._activity) or crew.at("gpu").is_wanted,
             may_stay=not (manager.is_idle or manager.is_lost or self._is_asleep),
         )
-        self._prober.watch(manager.need, self._crew.pids, near=manager.is_near)
+        self._prober.watch(manager.need, crew.pids, near=manager.is_near)
         if (manager.mode, manager.mode_reason) != self._mode:
             self._mode = (manager.mode, manager.mode_reason)
             self._on_mode(*self._mode)
-        self._crew.card_trouble = manager.mode_reason if manager.is_lost else ""
         self._arm()
-        if self._crew.seat != seat and self._asker:
-            self._asker.ask_again()
-
-    def _carry_out(self, effect: Effect) -> None:
-        crew, now_s = self._crew, self._clock.now_s()
-        match effect:
-            case LoadGpu(tier, reason):
-                self._tell("load", reason)
-                self._load(tier)
-                self._settle(self.manager.on_gpu_loading(now_s))
-            case StopGpu(reason):
-                self._tell("stop", reason)
-                self._prober.hurry(_FREED_WITHIN_S)
-                if not crew.at("gpu").release(reason, _YIELD_S):  # nobody is there to end
-                    self._settle(self.manager.on_gpu_gone(now_s, None, reason))
-            case Order(what):
-                self._tell(what, "")
-                crew.at("gpu").order(what)
-                if what in _FREEING:
-                    self._prober.hurry(_FREED_WITHIN_S)
-            case Validate():
-                self._validate()
-            case PlaceDetector(seat, reason):
-                self._tell("detector", reason, to=seat)
-                self._switch.use(crew.at("gpu").detector if seat == "gpu" else None, reason)
-            case PlaceAsr(seat, reason):
-                self._tell("asr", reason, to=seat)
-                crew.seat = seat
-            case Gained():
-                _log.info(
-                    "%s freed %.0f MiB of about %.0f in %.1f s",
-                    *(effect.action, effect.freed_mib, effect.estimate_mib, effect.took_s),
-                )
-                self._events.emit(effect)
-                self._prober.hurry(0.0)  # it has shown, or never will: the card may sleep
-            case LevelChanged():
-                used = 100.0 * effect.used_fraction
-                _log.info("the card is %s, %.1f %% full (was %s)", effect.level, used, effect.was)
-                self._events.emit(effect)
-
-    def _tell(self, action: str, reason: str, to: Seat | UnsetType | None = UNSET) -> None:
-        where = "" if to is UNSET else to
-        _log.info("card: %s %s%s", action, where, f" ({reason})" if reason else "")
-        self._events.emit(GpuActionTaken(action, reason, to))
-
-    def _load(self, tier: int) -> None:
-        assert self._spec is not None, "the manager wants no card before"
-        spec = msgspec.structs.replace(self._spec, tier=tier, card=self._card_uuid())
-        self._crew.at("gpu").start(spec, once=True)
-
-    def _validate(self) -> None:
-        """Have a second of a known sound transcribed; its answer is never typed."""
-        self._validation = next(self._numbers)
-        sound = _hum()
-        request = DecodeRequest(self._validation, -1, 0, len(sound), partial=True)
-        self._crew.send(request, sound, Route("gpu"))
-
-    def _tend_cpu(self) -> None:
-        """Keep the engine on the processor while it has to serve, or may have to."""
-        manager = self.manager
-        must_serve = manager.needs_cpu or (self._needs_spare and self._activity[1])
-        self._spare.tend(must_serve=must_serve, is_idle=manager.is_idle)
-        if self._spare.state != self._cpu_state:
-            self._cpu_state = self._spare.state
-            self._crew.has_spare = self._cpu_state != "failed"
-            self._settle(manager.on_cpu(self._clock.now_s(), self._cpu_state))
+        if manager.asr_seat != self._seat:
+            self._seat = manager.asr_seat
+            if self._asker:
+                self._asker.ask_again()
 
     def _arm(self) -> None:
         if self._timer:
@@ -388,9 +314,3 @@ class Steward:
     def _tick(self) -> None:
         self._timer = None
         self._settle(self.manager.tick(self._clock.now_s()))
-
-
-def _hum() -> Samples:
-    """A second of a quiet tone of 200 Hz: all of an engine computes, nobody's words are in it."""
-    at_s = np.arange(SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
-    return (2000.0 * np.sin(2.0 * np.pi * 200.0 * at_s)).astype(np.int16)

@@ -52,6 +52,7 @@ from swictation.vad.placed import PlacedDetector, Switch
 from swictation.vad.registry import names as detector_names
 from swictation.vad.silero_cpu import SileroCpu
 from swictation.worker.crew import Crew
+from swictation.worker.router import Router
 
 if TYPE_CHECKING:
     from swictation.daemon.steward import OnMode, Steward
@@ -147,57 +148,53 @@ class Workshop:
 
     def crew(self) -> Crew:
         """The workers that the configuration asks for; none is started."""
-        crew = Crew(self.settings.worker, self.inbox.post, has_card=wants_card(self.settings))
-        crew.has_spare = spare(self.settings) is not None
-        return crew
+        router = self._router() if wants_card(self.settings) else None
+        return Crew(self.settings.worker, self.inbox.post, router)
+
+    def _router(self) -> Router:
+        """Where requests go where the card's memory is shared."""
+        from swictation.vram.admission import Admission
+        from swictation.vram.breaker import Breaker
+        from swictation.vram.manager import AdaptiveMemoryManager
+
+        settings = self.settings
+        if not card_detector(settings):  # then there is nothing to move
+            stays = msgspec.structs.replace(settings.vad, placement="cpu")
+            settings = msgspec.structs.replace(settings, vad=stays)
+        admission = Admission(_PRIOR_PEAK_MIB, _PRIOR_PEAK_MIB_PER_S)
+        manager = AdaptiveMemoryManager(settings, Breaker(), admission, is_wanted=False)
+        return Router(manager, self.clock)
 
     def steward(self, crew: Crew, on_mode: "OnMode") -> "Steward | None":
         """Who shares the card's memory; None where no engine is to compute on a card."""
         if crew.gpu is None:
             return None
         from swictation.daemon.steward import Steward
-        from swictation.vram.admission import Admission
-        from swictation.vram.breaker import Breaker
-        from swictation.vram.manager import AdaptiveMemoryManager
+        from swictation.daemon.steward_actions import GpuActions
         from swictation.vram.nvml import NvmlProbe
         from swictation.vram.prober import Prober
 
-        settings = self.settings
-        probe = NvmlProbe(settings.vram.gpu, clock=self.clock)
+        vram = self.settings.vram
         prober = Prober(
-            probe,
+            NvmlProbe(vram.gpu, clock=self.clock),
             lambda snapshot: self.inbox.post(VramRead(snapshot)),
-            settings.vram,
+            vram,
             self.clock,
         )
-        if not card_detector(settings):  # then there is nothing to move
-            stays = msgspec.structs.replace(settings.vad, placement="cpu")
-            settings = msgspec.structs.replace(settings, vad=stays)
-        admission = Admission(_PRIOR_PEAK_MIB, _PRIOR_PEAK_MIB_PER_S)
-        steward = Steward(
-            settings,
-            AdaptiveMemoryManager(settings, Breaker(), admission, is_wanted=False),
-            crew,
-            prober,
-            self.events,
-            self.clock,
-            self._numbers,
-            switch=self.switch,
-            card_uuid=lambda: probe.card.uuid if probe.card else "",
-            on_mode=on_mode,
-        )
-        if not crew.has_spare:
+        actions = GpuActions(crew, prober, self.switch, self.events)
+        steward = Steward(crew, prober, actions, self.clock, on_mode)
+        if spare(self.settings) is None:
             steward.miss_cpu()
         return steward
 
-    def retries(self, stream: Stream, crew: Crew, steward: "Steward | None") -> Retries:
+    def retries(self, stream: Stream, crew: Crew) -> Retries:
         """Who tries again what is set aside of `stream`."""
         return Retries(
             self.context,
             stream,
             crew,
             text_pipeline=self.text_pipeline,
-            card=steward.way_to_card if steward else lambda _: None,
+            card=crew.way_to_gpu,
         )
 
     def stabilizer(self) -> Stabilizer:

@@ -11,8 +11,8 @@ import psutil
 from swictation.doctor.finding import Finding, Subject
 from swictation.doctor.model import wanted
 from swictation.models.catalog import CANARY
+from swictation.types import MIB
 
-_MIB = 2**20
 _ENGINE_MIB = 200
 _WEIGHTS_FACTOR = 2.0
 """A worker of tiny.en (75 MB of weights) peaks at 350 MB, one of base (145 MB) at 490."""
@@ -25,7 +25,7 @@ def python(_: Subject) -> Iterator[Finding]:
 
 def memory(subject: Subject) -> Iterator[Finding]:
     """Whether the worker finds room beside what is running already."""
-    yield judge_memory(psutil.virtual_memory().available // _MIB, _weights_bytes(subject))
+    yield judge_memory(psutil.virtual_memory().available // MIB, _weights_bytes(subject))
 
 
 def judge_python(version: tuple[int, int, int], required: str) -> Finding:

@@ -12,8 +12,8 @@ import msgspec
 
 from swictation.asr.memory_plan import MemoryPlan
 from swictation.config.settings import VramSettings
+from swictation.vram.admission import kept_mib, needed_mib
 from swictation.vram.policy import Limits
-from swictation.vram.room import kept_mib, needed_mib
 
 AUTO = "auto"
 

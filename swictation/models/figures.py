@@ -9,14 +9,10 @@ from collections.abc import Mapping
 
 import msgspec
 
-from swictation.asr.memory_plan import MemoryPlan
+from swictation.asr.memory_plan import PRECISIONS, MemoryPlan
 from swictation.models.spec import ModelSpec
+from swictation.types import MIB
 
-_ORDER = ("fp16", "bf16", "int8", "fp32")
-"""The best first. fp32 recognises no better than fp16 and takes twice as much, so it is never what
-is left to try when the others do not fit."""
-
-_MIB = 1 << 20
 _WHISPER_BYTES = {"fp16": 2.0, "int8": 1.1, "fp32": 4.0}
 """A parameter's; int8: some layers stay as they are."""
 _WHISPER_WORK_MIB, _WHISPER_WORK_PART = 100.0, 0.22
@@ -49,12 +45,12 @@ def table(spec: ModelSpec) -> tuple[MemoryPlan, ...]:
     figures = _CANARY.get(spec.name) or _estimate(spec)
     return tuple(
         MemoryPlan(it, figures.weights_mib[it], figures.buffer_mib, figures.activation_mib)
-        for it in _ORDER
+        for it in PRECISIONS
         if it in figures.weights_mib
     )
 
 
 def _estimate(spec: ModelSpec) -> Figures:
-    weights = {it: spec.parameters * each / _MIB for it, each in _WHISPER_BYTES.items()}
+    weights = {it: spec.parameters * each / MIB for it, each in _WHISPER_BYTES.items()}
     work_mib = _WHISPER_WORK_MIB + _WHISPER_WORK_PART * weights["fp16"]
     return Figures(weights, 0.0, work_mib)

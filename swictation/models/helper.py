@@ -3,20 +3,16 @@
 A download that is killed leaves no process behind that goes on fetching for nobody.
 """
 
-import ctypes
 import runpy
-import signal
 import sys
 
-from swictation.hardening import keep_private
-
-_PR_SET_PDEATHSIG = 1
+from swictation.hardening import die_with_parent, keep_private
 
 
 def main() -> None:
     """Ask the kernel for SIGKILL at the parent's death, then be MODULE."""
     keep_private()
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
     del sys.argv[0]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 

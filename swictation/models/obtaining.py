@@ -24,7 +24,6 @@ from swictation.models.store import (
 from swictation.vram import asking
 
 _ENGINES = {spec.engine for spec in CATALOG}
-_CARD_LIMIT_S = 10.0
 
 
 class Sought(msgspec.Struct, frozen=True):
@@ -159,7 +158,7 @@ def for_card(specs: Sequence[ModelSpec], settings: Settings) -> choosing.Choice:
     if settings.asr.device == "cpu":
         smallest = sorted(candidates, key=lambda it: it.plans[0].weights_mib)
         return choosing.choose(smallest, None, settings.vram, why_unknown='[asr] device is "cpu"')
-    card = asking.ask(settings.vram.gpu, limit_s=_CARD_LIMIT_S)
+    card = asking.ask(settings.vram.gpu, limit_s=asking.SOON_S)
     if card.trouble in asking.NO_CARD and not any(it.is_installed for it in candidates):
         return choosing.Choice("", "", f"Canary wants a card, and there is none: {card.reason}")
     return choosing.choose(

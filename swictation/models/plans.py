@@ -19,6 +19,7 @@ from swictation.asr.memory_plan import MemoryPlan
 from swictation.models import extras, figures, nemo
 from swictation.models.catalog import named
 from swictation.models.spec import ModelSpec
+from swictation.vram import apart
 
 NAME = "plan.json"
 _MODULE = "swictation.asr.engines.canary.plan"
@@ -90,11 +91,9 @@ def _compute(folder: Path, buffer_s: float) -> tuple[MemoryPlan, ...] | str:
     """The plans, or why there are none."""
     if not extras.has_canary():
         return f"the engine is not installed: {extras.install_command('canary')}"
-    # -P: a folder of that name in the working directory is not ours.
-    command = [sys.executable, "-P", "-m", "swictation.models.helper", _MODULE]
     try:
         done = subprocess.run(
-            [*command, str(folder), str(buffer_s)],
+            apart.command(_MODULE, str(folder), str(buffer_s)),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_LIMIT_S,

@@ -5,7 +5,6 @@ import os
 import resource
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ import msgspec
 
 from swictation.errors import ModelError
 from swictation.models.intake.door import shown
+from swictation.vram import apart
 
 Progress = Callable[[int, int | None, str], None]
 """Called on the downloading thread with (bytes done, bytes in all or None, what is being done)."""
@@ -167,8 +167,6 @@ def run_helper(
         TooMuch: it wrote more than `most_bytes`.
         OSError: the disk is full, here or in the helper.
     """
-    # -P: a pip.py in the working directory is not pip.
-    command = [sys.executable, "-P", "-m", "swictation.models.helper", *arguments]
 
     def told(seen_bytes: int) -> None:
         progress(min(max(0, seen_bytes - base_bytes), total_bytes), total_bytes, what)
@@ -177,7 +175,7 @@ def run_helper(
     with (
         log.open("xb") as output,
         subprocess.Popen(
-            command,
+            apart.command(*arguments),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -18,16 +18,23 @@ class Apart(Exception):
         self.code = code
 
 
+def command(module: str, *arguments: str) -> list[str]:
+    """Runs a module in a process that dies with this one."""
+    # -P: a module of that name in the working directory is not ours.
+    return [sys.executable, "-P", "-m", "swictation.models.helper", module, *arguments]
+
+
 def ask(module: str, *arguments: str, limit_s: float) -> bytes:
     """What `python -m MODULE ARGUMENT...` prints.
 
     Raises:
         Apart: nothing, or it did not end within `limit_s`.
     """
-    # -P: a module of that name in the working directory is not ours.
-    command = [sys.executable, "-P", "-m", "swictation.models.helper", module, *arguments]
     process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        command(module, *arguments),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     )
     try:
         told, _ = process.communicate(timeout=limit_s)

@@ -9,6 +9,8 @@ from swictation.vram import apart
 from swictation.vram.ask_driver import Answer
 
 LIMIT_S = 30.0
+SOON_S = 10.0
+"""Where a person waits for something else that needs the answer."""
 NO_CARD = ("no-library", "no-driver", "no-device")
 """The troubles of a machine that has no card to be used, today or tomorrow."""
 

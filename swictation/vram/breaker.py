@@ -5,6 +5,7 @@ a worker (a fatal CUDA error, a crash, a hang, a lost card) leads to dead from a
 there only a new generation of the worker leads on: no call into a poisoned process ever helps.
 """
 
+from swictation.backoff import Backoff
 from swictation.types import FailureKind
 from swictation.vram.status import BreakerState
 
@@ -34,8 +35,7 @@ class Breaker:
         """What led to this state, for a person; "" while all is well."""
         self._ooms: list[float] = []
         self._deaths: list[float] = []
-        self._pauses = 0
-        self._open_until_s = 0.0
+        self._pause = Backoff(FIRST_PAUSE_S, MAX_PAUSE_S)
         self._is_probing = False
         self._good_probes = 0
         self._is_banned = False
@@ -48,7 +48,7 @@ class Breaker:
         """Whether a probe may begin now; if so it has begun, and no other may before it is over."""
         if self._is_probing:
             return False
-        if self.state == "open" and now_s >= self._open_until_s:
+        if self.state == "open" and self._pause.is_over(now_s):
             self.state, self._good_probes = "half-open", 0
         if self.state != "half-open":
             return False
@@ -69,7 +69,8 @@ class Breaker:
             if self._good_probes >= PROBES_UNTIL_CLOSED:
                 self._close()
         elif self.state == "closed":
-            self._pauses = 0  # a known sound is short: only a user's work says that there is room
+            # A known sound is short: only a user's work says that there is room.
+            self._pause.succeeded()
             self._forget_old_ooms(now_s)
             if not self._ooms:
                 self.failures, self.why = 0, ""
@@ -121,8 +122,7 @@ class Breaker:
         """Forget the past: a user wishes it, or the machine slept. The dead stay dead."""
         self._is_banned = False
         self._deaths.clear()
-        self._pauses = 0
-        self._open_until_s = now_s
+        self._pause.succeeded()
 
     def _close(self) -> None:
         self.state, self.why = "closed", ""
@@ -130,9 +130,7 @@ class Breaker:
         self._ooms.clear()
 
     def _open(self, now_s: float, why: str) -> None:
-        pause_s = min(MAX_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(self._pauses, 16))
-        self._pauses += 1
-        self._open_until_s = now_s + pause_s
+        self._pause.failed(now_s)
         self._ooms.clear()
         self.state, self.why = "open", why
 

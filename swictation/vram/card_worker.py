@@ -4,9 +4,9 @@ from typing import Literal
 
 from swictation.config.settings import VramSettings
 from swictation.types import AllocatorFigures, Tier, VramSnapshot
+from swictation.vram.admission import needed_mib
 from swictation.vram.cache import collectable_mib
 from swictation.vram.policy import Limits
-from swictation.vram.room import needed_mib
 
 Phase = Literal["absent", "asked", "loading", "ready", "stopping"]
 
@@ -48,6 +48,19 @@ class CardWorker:
         self.phase, self.since_s = phase, now_s
         if phase != "ready":
             self.figures = None
+
+    def expect(self, tiers: tuple[Tier, ...]) -> None:
+        """The ways in which the next one can be loaded, as far as they are known."""
+        self.tiers = tiers
+
+    def ask(self, now_s: float, tier: int) -> None:
+        """It is asked for, to load that tier."""
+        self.tier = tier
+        self.enter("asked", now_s)
+
+    def measured(self, figures: AllocatorFigures | None) -> None:
+        """What its allocator holds now."""
+        self.figures = figures
 
     def ready(
         self, now_s: float, tiers: tuple[Tier, ...], tier: int, figures: AllocatorFigures | None

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from swictation.types import Seat, Tier
+from swictation.types import Seat, Tier, to_samples
 
 OrderName = Literal["trim", "greedy", "beam", "half-buffer", "full-buffer"]
 
@@ -57,14 +57,19 @@ class PlaceAsr(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Verdict(msgspec.Struct, frozen=True, gc=False):
+class Route(msgspec.Struct, frozen=True, gc=False):
     """Where one request goes now."""
 
     seat: Seat | None
-    """None: it waits; its sound is kept."""
-    reason: str
+    """None: nowhere yet. Its sound is kept, and it is asked again when something has changed."""
+    reason: str = ""
     piece_s: float = 0.0
-    """On the card: in pieces of at most so many seconds; 0: whole."""
+    """On the GPU: in pieces of at most so many seconds, where memory is short; 0: whole."""
+
+    @property
+    def piece_samples(self) -> int:
+        """The same in samples."""
+        return to_samples(self.piece_s)
 
 
 class Gained(msgspec.Struct, frozen=True):

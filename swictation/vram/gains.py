@@ -12,7 +12,7 @@ GIVE_UP_S = 5.0
 _ENOUGH = 0.75
 
 
-class _Awaited(msgspec.Struct):
+class _Awaited(msgspec.Struct, frozen=True):
     action: str
     estimate_mib: float
     before: VramSnapshot | None
@@ -56,7 +56,7 @@ class Gains:
     def done(self, action: str, now_s: float) -> None:
         """It has been: its gain may show from now on."""
         if self._awaited and self._awaited.action == action and self._awaited.begun_s is None:
-            self._awaited.begun_s = now_s
+            self._awaited = msgspec.structs.replace(self._awaited, begun_s=now_s)
 
     def forget(self, action: str) -> None:
         """It was not carried out."""

@@ -13,6 +13,9 @@ daemon decides what is asked, and the guard measures, collects, names, and latch
 import traceback
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Literal
+
+import msgspec
 
 from swictation.clock import Clock, MonotonicClock
 from swictation.errors import DeviceFailure, DeviceRefused
@@ -21,7 +24,6 @@ from swictation.vram.admission import Admission
 from swictation.vram.breaker import Breaker
 from swictation.vram.cache import collectable_mib, pays
 from swictation.vram.failures import classify
-from swictation.vram.guard_report import GuardReport, PointCount, PointName
 from swictation.vram.residue import Residue
 
 COLLECT_PAUSE_S = 10.0
@@ -29,6 +31,36 @@ COLLECT_PAUSE_S = 10.0
 
 _NEVER_AGAIN = "The card has failed: this process can never use it again."
 _VOID = "The card failed while this was done, so its result is void."
+
+
+PointName = Literal["before-detection", "before-transfer", "after-inference", "before-answer"]
+
+
+class PointCount(msgspec.Struct, frozen=True):
+    """How often a point was passed, and how often the cache was given back there."""
+
+    passed: int = 0
+    collected: int = 0
+
+
+class GuardReport(msgspec.Struct, frozen=True):
+    """What a guard has seen: of all units since it was made, up to the moment it is asked."""
+
+    units: int = 0
+    """That ended well."""
+    refused: int = 0
+    failures: dict[FailureKind, int] = {}
+    latched: FailureKind | None = None
+    """What made the device unusable for this process for ever, or None."""
+    points: dict[PointName, PointCount] = {}
+    figures: AllocatorFigures | None = None
+    """As last read; None: unreadable, which is not the same as zero."""
+    peak_mib: float | None = None
+    """Most that was reserved at once during the last unit."""
+    residual_mib: float | None = None
+    """How much more the last unit left allocated than the first."""
+    leak: str = ""
+    """What is not given back, in words; "" while all is."""
 
 
 class Unit:
@@ -43,6 +75,10 @@ class Unit:
         """What the allocator held when it began."""
         self.figures: AllocatorFigures | None = None
         """... and when it ended; None before, and where that cannot be read."""
+
+    def end(self, figures: AllocatorFigures | None) -> None:
+        """It has ended, and the allocator holds that."""
+        self.figures = figures
 
     def point(self, name: PointName) -> None:
         """One of the four moments at which the cache may be given back, if that pays.
@@ -136,7 +172,8 @@ class CUDAMemoryGuard:
         """
         if self._breaker and not self._breaker.new_generation(self._clock.now_s()):
             return False
-        self._latched = self.report.latched = None
+        self._latched = None
+        self._note(latched=None)
         self._generation += 1
         self._residue = Residue()
         return True
@@ -144,15 +181,24 @@ class CUDAMemoryGuard:
     def pass_point(self, unit: Unit, name: PointName) -> None:
         """See `Unit.point`."""
         self._raise_if_void(unit)
-        count = self.report.points.setdefault(name, PointCount())
-        count.passed += 1
+        self._count(name, passed=1)
+        if self._collect_if_it_pays():
+            self._count(name, collected=1)
+
+    def _count(self, name: PointName, *, passed: int = 0, collected: int = 0) -> None:
+        before = self.report.points.get(name, PointCount())
+        count = PointCount(before.passed + passed, before.collected + collected)
+        self._note(points={**self.report.points, name: count})
+
+    def _collect_if_it_pays(self) -> bool:
         if self._clock.now_s() - self._collected_s < COLLECT_PAUSE_S:
-            return
+            return False
         figures = self._read()
-        if figures and pays(figures, self._allocator.free_mib()):
-            self._allocator.collect()
-            self._collected_s = self._clock.now_s()
-            count.collected += 1
+        if figures is None or not pays(figures, self._allocator.free_mib()):
+            return False
+        self._allocator.collect()
+        self._collected_s = self._clock.now_s()
+        return True
 
     @contextmanager
     def _naming(self) -> Generator[None, None, None]:
@@ -166,8 +212,12 @@ class CUDAMemoryGuard:
             raise failure from error
 
     def _read(self) -> AllocatorFigures | None:
-        self.report.figures = None if self._latched else self._allocator.figures()
-        return self.report.figures
+        figures = None if self._latched else self._allocator.figures()
+        self._note(figures=figures)
+        return figures
+
+    def _note(self, **changes: object) -> None:
+        self.report = msgspec.structs.replace(self.report, **changes)
 
     def _refuse_unless_trusted(self, *, is_probe: bool) -> None:
         self._refuse_if_latched()
@@ -175,13 +225,13 @@ class CUDAMemoryGuard:
             return
         now_s, breaker = self._clock.now_s(), self._breaker
         if not (breaker.begin_probe(now_s) if is_probe else breaker.allows(now_s)):
-            self.report.refused += 1
+            self._note(refused=self.report.refused + 1)
             why = breaker.why or "it is not in doubt, so there is nothing to probe"
             raise DeviceRefused("other", f"The card takes no such work now: {why}.")
 
     def _refuse_if_latched(self) -> None:
         if self._latched:
-            self.report.refused += 1
+            self._note(refused=self.report.refused + 1)
             raise DeviceRefused(self._latched, _NEVER_AGAIN)
 
     def _refuse_without_room(self, audio_s: float) -> None:
@@ -194,7 +244,7 @@ class CUDAMemoryGuard:
         room_mib = free_mib + collectable_mib(figures)
         needed_mib = self._admission.predict_mib(audio_s)
         if needed_mib > room_mib:
-            self.report.refused += 1
+            self._note(refused=self.report.refused + 1)
             raise DeviceRefused(
                 "oom",
                 f"The card has room for {room_mib:.0f} MiB, and {needed_mib:.0f} are needed.",
@@ -209,14 +259,13 @@ class CUDAMemoryGuard:
     def _end(self, unit: Unit, audio_s: float) -> None:
         """Measure it; its result is void if the device failed meanwhile, at whichever unit."""
         self._raise_if_void(unit)
-        unit.figures = self._read()
-        self.report.units += 1
-        self.report.peak_mib = unit.figures.peak_mib if unit.figures else None
+        unit.end(self._read())
+        peak_mib = unit.figures.peak_mib if unit.figures else None
+        self._note(units=self.report.units + 1, peak_mib=peak_mib)
         if unit.figures is None or unit.begun is None:
             return
         self._residue.observe(unit.figures.allocated_mib)
-        self.report.leak = self._residue.leak
-        self.report.residual_mib = self._residue.residual_mib
+        self._note(leak=self._residue.leak, residual_mib=self._residue.residual_mib)
         if self._admission:
             taken_mib = unit.figures.peak_mib - unit.begun.allocated_mib
             self._admission.observe(audio_s, max(0.0, taken_mib))
@@ -239,13 +288,14 @@ class CUDAMemoryGuard:
             return None
         if kind == "oom":
             kind = self._collect_after(error)
-        self.report.failures[kind] = self.report.failures.get(kind, 0) + 1
+        count = self.report.failures.get(kind, 0) + 1
+        self._note(failures={**self.report.failures, kind: count})
         if self._breaker:
             self._breaker.failed(kind, self._clock.now_s(), is_probe=is_probe)
         if kind == "oom":
             return DeviceFailure(kind, "The card is short of memory.")
-        self._latched = self.report.latched = kind
-        self.report.figures = None
+        self._latched = kind
+        self._note(latched=kind, figures=None)
         return DeviceFailure(kind, _NEVER_AGAIN)
 
     def _collect_after(self, error: BaseException) -> FailureKind:

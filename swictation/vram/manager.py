@@ -7,22 +7,33 @@ asked for again, with a pause, as long as its condition holds.
 """
 
 from swictation.config.settings import Settings
-from swictation.types import AllocatorFigures, FailureKind, Seat, Tier, VramSnapshot
-from swictation.vram import stops, work
+from swictation.types import (
+    DEATHS_UNTIL_SET_ASIDE,
+    AllocatorFigures,
+    FailureKind,
+    Seat,
+    Tier,
+    VramSnapshot,
+)
 from swictation.vram.admission import Admission
 from swictation.vram.breaker import Breaker
-from swictation.vram.effects import Effect, Foreseen, LevelChanged, PlaceAsr, StopGpu, Verdict
-from swictation.vram.mind import CpuState, Mind
+from swictation.vram.decisions import (
+    ANSWER_S,
+    BLIND_S,
+    blind_since_s,
+    stop_due,
+    work_due,
+)
+from swictation.vram.effects import Effect, Foreseen, LevelChanged, PlaceAsr, Route, StopGpu
+from swictation.vram.mind import Mind
 from swictation.vram.modes import Mode, Modes, why_not_gpu
 from swictation.vram.policy import Decision, Level
 from swictation.vram.readings import FRESH_S
 from swictation.vram.report import Reporter
-from swictation.vram.status import Need, VramStatus
+from swictation.vram.status import CpuState, Need, VramStatus
 
 LEAST_PIECE_S = 4.0
 """Shorter pieces lose more at their seams than the card gains."""
-POISON_DEATHS = 2
-"""A request that killed so many workers never goes to the card again."""
 
 _SEAM_BACKLOG_S = 10.0
 """So far behind, and the way back to the card does not wait for an utterance's end."""
@@ -57,28 +68,21 @@ class AdaptiveMemoryManager:
 
     # What is told to it. Each answer is what to do now.
 
-    def want(self, now_s: float, foreseen: Foreseen | None = None) -> list[Effect]:
-        """An engine for the card is there now: its model may have had to be fetched."""
-        self._mind.is_wanted = True
-        if foreseen:
-            self._mind.worker.tiers = foreseen.tiers
-            self._mind.admission.expect(foreseen.step_mib, foreseen.step_mib_per_s)
-        elif not self._mind.worker.is_there:
-            self._mind.worker.tiers = ()
+    def want(
+        self, now_s: float, foreseen: Foreseen | None = None, *, replaces: bool = False
+    ) -> list[Effect]:
+        """An engine for the card is there now: its model may have had to be fetched.
+
+        `replaces`: it is another than before, whose worker has to go.
+        """
+        self._mind.want(foreseen, replaces=replaces)
         return self._settle(now_s)
 
     def on_snapshot(self, snapshot: VramSnapshot) -> list[Effect]:
         """A reading of the card, usable or not; one older than the last changes nothing."""
-        mind = self._mind
-        decision = mind.readings.take(snapshot)
-        if mind.readings.is_asleep:
-            mind.gate.slept()
-        if decision is None:
-            return self._settle(snapshot.at_s)
-        mind.worker.learn_context(snapshot)
-        changed = [_told(decision, snapshot)] if decision.is_change else []
-        if decision.level < Level.CRITICAL:
-            mind.is_lowered = False
+        decision = self._mind.take(snapshot)
+        is_change = decision is not None and decision.is_change
+        changed = [_told(decision, snapshot)] if decision and is_change else []
         return self._settle(snapshot.at_s, changed)
 
     def tick(self, now_s: float) -> list[Effect]:
@@ -89,13 +93,9 @@ class AdaptiveMemoryManager:
         self, now_s: float, *, is_listening: bool, is_busy: bool, backlog_s: float
     ) -> list[Effect]:
         """What the user does: `is_busy`: an utterance is open or unanswered."""
-        mind = self._mind
-        was_active, was_busy = mind.is_active, mind.is_busy
-        mind.is_listening, mind.is_busy, mind.backlog_s = is_listening, is_busy, backlog_s
-        if was_active or mind.is_active:
-            mind.idle_since_s = now_s
-        if was_busy or is_busy:
-            mind.quiet_since_s = now_s
+        self._mind.note_activity(
+            now_s, is_listening=is_listening, is_busy=is_busy, backlog_s=backlog_s
+        )
         return self._settle(now_s)
 
     def on_gpu_loading(self, now_s: float) -> list[Effect]:
@@ -108,30 +108,15 @@ class AdaptiveMemoryManager:
         self, now_s: float, tiers: tuple[Tier, ...], tier: int, figures: AllocatorFigures | None
     ) -> list[Effect]:
         """Its model is loaded."""
-        mind = self._mind
-        if mind.worker.phase == "stopping":
-            return self._settle(now_s)  # it was quicker than its end
-        mind.worker.ready(now_s, tiers, tier, figures)
-        mind.gate.ready(now_s)
-        mind.orders.begin()
-        mind.trust.begin()
-        mind.tier_goal = None
+        if self._mind.worker.phase != "stopping":  # else it was quicker than its end
+            self._mind.worker_ready(now_s, tiers, tier, figures)
         return self._settle(now_s)
 
     def on_gpu_gone(self, now_s: float, kind: FailureKind | None, reason: str) -> list[Effect]:
         """Its process is gone; `kind` None: it was asked to go."""
-        mind = self._mind
-        was_loading = mind.worker.phase in ("asked", "loading")
         if kind is not None:
-            mind.trust.failed(kind, now_s, reason if kind == "other" else "")
-            mind.gains.forget("stop")
-            if was_loading:
-                mind.gate.load_failed(now_s)
             self._reporter.note(now_s, "gone", reason, self._mind.level)
-        mind.worker.enter("absent", now_s)
-        mind.trust.begin()
-        mind.gains.forget("trim")
-        mind.gains.done("stop", now_s)
+        self._mind.worker_gone(now_s, kind, reason)
         return self._settle(now_s)
 
     def on_gpu_failed(self, now_s: float, kind: FailureKind) -> list[Effect]:
@@ -150,7 +135,7 @@ class AdaptiveMemoryManager:
         was_whole = before is None or (figures is not None and figures.ooms == before.ooms)
         if figures is not None and was_whole:
             mind.admission.observe(audio_s, max(0.0, figures.peak_mib - figures.allocated_mib))
-        mind.worker.figures = figures
+        mind.worker.measured(figures)
         mind.trust.succeeded(now_s)
         return self._settle(now_s)
 
@@ -166,7 +151,7 @@ class AdaptiveMemoryManager:
         mind = self._mind
         mind.orders.done(now_s, what, is_done=is_done)
         if figures is not None:
-            mind.worker.figures = figures
+            mind.worker.measured(figures)
         if what == "trim":
             if is_done:
                 mind.gains.done("trim", now_s)
@@ -176,7 +161,7 @@ class AdaptiveMemoryManager:
 
     def on_cpu(self, now_s: float, state: CpuState) -> list[Effect]:
         """How the CPU engine is."""
-        self._mind.cpu = state
+        self._mind.note_cpu(state)
         return self._settle(now_s)
 
     def on_detector(self, now_s: float, seat: Seat, reason: str, *, is_fault: bool) -> list[Effect]:
@@ -192,18 +177,17 @@ class AdaptiveMemoryManager:
 
     def suspend(self, now_s: float) -> list[Effect]:
         """The machine is about to sleep: what a worker holds would not survive it."""
-        self._mind.is_suspended = True
+        self._mind.suspend()
         return self._settle(now_s)
 
     def resumed(self, now_s: float) -> list[Effect]:
         """The machine has slept: nothing that was known of the card counts."""
-        self._mind.is_suspended = False
-        self._mind.readings.forget(now_s)
+        self._mind.resume(now_s)
         return self.reset(now_s)
 
     def admit(
         self, now_s: float, audio_s: float, *, deaths_on_gpu: int, is_counted: bool = True
-    ) -> Verdict:
+    ) -> Route:
         """Where a request of `audio_s` seconds goes now.
 
         Args:
@@ -213,21 +197,21 @@ class AdaptiveMemoryManager:
             is_counted: whether a want of room degrades the service: not that of tentative text.
         """
         mind = self._mind
-        if deaths_on_gpu >= POISON_DEATHS:
+        if deaths_on_gpu >= DEATHS_UNTIL_SET_ASIDE:
             seat: Seat | None = "cpu" if mind.can_cpu else None
-            return Verdict(seat, f"it has killed {deaths_on_gpu} workers on the card")
+            return Route(seat, f"it has killed {deaths_on_gpu} workers on the card")
         snapshot = mind.fresh(now_s)
         if mind.seat != "gpu" or snapshot is None or not mind.is_serving(now_s):
-            return Verdict(mind.fallback, why_not_gpu(mind, now_s))
+            return Route(mind.fallback, why_not_gpu(mind, now_s))
         room_mib = mind.room_mib(snapshot)
         if mind.admission.predict_mib(audio_s) <= room_mib:
-            return Verdict("gpu", "there is room")
+            return Route("gpu", "there is room")
         piece_s = mind.admission.max_seconds(room_mib)
         if piece_s >= LEAST_PIECE_S:
-            return Verdict("gpu", f"there is room for {piece_s:.0f} s at once", piece_s)
+            return Route("gpu", f"there is room for {piece_s:.0f} s at once", piece_s)
         if is_counted:
             self._modes.sent_elsewhere(now_s)
-        return Verdict(mind.fallback, "the card has no room for it")
+        return Route(mind.fallback, "the card has no room for it")
 
     # What it says of itself.
 
@@ -273,9 +257,19 @@ class AdaptiveMemoryManager:
         return self._mind.seat
 
     @property
+    def cpu(self) -> CpuState:
+        """How the engine on the processor is, as far as it has been told."""
+        return self._mind.cpu
+
+    @property
     def is_lost(self) -> bool:
         """Whether no worker will come onto the card without somebody's help."""
         return self._mind.breaker.is_banned(self._now_s) or self._mind.readings.is_out_of_reach
+
+    @property
+    def lost_reason(self) -> str:
+        """Why no worker will come onto the card without somebody's help; "" where one may."""
+        return self.mode_reason if self.is_lost else ""
 
     @property
     def mode(self) -> Mode:
@@ -302,10 +296,10 @@ class AdaptiveMemoryManager:
         if worker.is_there:
             times += [
                 mind.readings.read_s + FRESH_S + 0.01,
-                stops.blind_since_s(mind) + stops.BLIND_S,
+                blind_since_s(mind) + BLIND_S,
             ]
         if worker.phase in ("asked", "stopping"):
-            times.append(worker.since_s + work.ANSWER_S)
+            times.append(worker.since_s + ANSWER_S)
         return min((at_s for at_s in times if at_s is not None and at_s > now_s), default=None)
 
     def status(self, now_s: float) -> VramStatus:
@@ -326,7 +320,7 @@ class AdaptiveMemoryManager:
         effects += self._places(now_s)
         if stop:
             effects.append(stop)
-        effects += work.due(mind, now_s)
+        effects += work_due(mind, now_s)
         self._modes.settle(mind, now_s)
         if effects:
             self._reporter.take(now_s, effects, mind.level)
@@ -335,24 +329,13 @@ class AdaptiveMemoryManager:
     def _stop(self, now_s: float) -> StopGpu | None:
         mind = self._mind
         worker = mind.worker
-        if worker.phase == "stopping" and now_s - worker.since_s >= work.ANSWER_S:
+        if worker.phase == "stopping" and now_s - worker.since_s >= ANSWER_S:
             worker.enter("stopping", now_s)
             return StopGpu("it has not ended yet")
-        stop = stops.due(mind, now_s)
+        stop = stop_due(mind, now_s)
         if stop is None:
             return None
-        if stop.cause in ("pressure", "tier"):
-            mind.gate.evicted(now_s)
-        mind.tier_goal, mind.stop_reason = stop.tier, stop.reason
-        mind.is_lowered = mind.is_lowered or stop.tier is not None
-        if stop.cause == "recycle":
-            worker.recycled(now_s)
-        last = mind.readings.usable
-        is_told = last is not None and last.is_ours_fresh and mind.readings.is_fresh(now_s)
-        ours_mib = last.ours_mib if last and is_told else None
-        mind.gains.expect("stop", worker.footprint_mib if ours_mib is None else ours_mib, last)
-        worker.enter("stopping", now_s)
-        mind.trust.begin()
+        mind.begin_stop(now_s, stop)
         return StopGpu(stop.reason)
 
     def _places(self, now_s: float) -> list[Effect]:
@@ -362,7 +345,7 @@ class AdaptiveMemoryManager:
         seat = self._seat(is_serving=is_serving)
         if seat != mind.seat:
             reason = "the worker on the card serves" if seat == "gpu" else why_not_gpu(mind, now_s)
-            mind.seat = seat
+            mind.place(seat)
             effects.append(PlaceAsr(seat, reason))
         last = mind.readings.usable
         move = mind.detector.settle(

@@ -2,25 +2,39 @@
 
 from typing import Literal
 
+import msgspec
+
 from swictation.config.settings import Settings
-from swictation.types import Seat, Tier, VramSnapshot
+from swictation.types import AllocatorFigures, FailureKind, Seat, Tier, VramSnapshot
 from swictation.vram.admission import Admission
 from swictation.vram.breaker import Breaker
 from swictation.vram.card_worker import CardWorker
 from swictation.vram.detector import DetectorSeat
+from swictation.vram.effects import Foreseen
 from swictation.vram.gains import Gains
 from swictation.vram.orders import Orders
-from swictation.vram.policy import Level
+from swictation.vram.policy import Decision, Level
 from swictation.vram.readings import Readings
 from swictation.vram.reload import ReloadGate
+from swictation.vram.status import CpuState
 from swictation.vram.trust import Trust
-
-CpuState = Literal["none", "loading", "ready", "failed"]
 
 RELOAD_AUDIO_S = 10.0
 """A worker is loaded only if so long an utterance would fit as well."""
 QUIET_S = 10.0
 """Seconds without an utterance before a worker may be replaced without need."""
+
+
+Cause = Literal["pressure", "trouble", "idle", "tier", "recycle"]
+
+
+class Stop(msgspec.Struct, frozen=True, gc=False):
+    """A reason to end the worker."""
+
+    cause: Cause
+    reason: str
+    tier: int | None = None
+    """What is to be loaded in its place."""
 
 
 class Mind:
@@ -47,6 +61,8 @@ class Mind:
         self.detector = DetectorSeat(settings.vad, settings.vram.gap)
         self.is_suspended = False
         """The machine is about to sleep, or does: the card is not to be held."""
+        self.is_outdated = False
+        """The worker that is there has another engine than the one that is wanted."""
         self.is_listening = False
         self.is_busy = False
         self.backlog_s = 0.0
@@ -62,6 +78,111 @@ class Mind:
         self.is_lowered = False
         """A tier was given up since the card became CRITICAL: once is enough."""
         self.seat: Seat | None = self.fallback
+        """Where requests go: nobody else keeps it, whoever wants to know reads it."""
+
+    # What is told to it.
+
+    def want(self, foreseen: Foreseen | None, *, replaces: bool) -> None:
+        """An engine for the GPU is there; `replaces`: it is another than the one before."""
+        self.is_wanted = True
+        self.is_outdated = self.is_outdated or (replaces and self.worker.is_there)
+        if foreseen:
+            self.worker.expect(foreseen.tiers)
+            self.admission.expect(foreseen.step_mib, foreseen.step_mib_per_s)
+        elif replaces or not self.worker.is_there:
+            self.worker.expect(())
+
+    def take(self, snapshot: VramSnapshot) -> Decision | None:
+        """A reading of the card; what it says of the level."""
+        decision = self.readings.take(snapshot)
+        if self.readings.is_asleep:
+            self.gate.slept()
+        if decision is None:
+            return None
+        self.worker.learn_context(snapshot)
+        if decision.level < Level.CRITICAL:
+            self.is_lowered = False
+        return decision
+
+    def note_activity(
+        self, now_s: float, *, is_listening: bool, is_busy: bool, backlog_s: float
+    ) -> None:
+        """What the user does."""
+        was_active, was_busy = self.is_active, self.is_busy
+        self.is_listening, self.is_busy, self.backlog_s = is_listening, is_busy, backlog_s
+        if was_active or self.is_active:
+            self.idle_since_s = now_s
+        if was_busy or is_busy:
+            self.quiet_since_s = now_s
+
+    def note_cpu(self, state: CpuState) -> None:
+        """How the engine on the processor is."""
+        self.cpu = state
+
+    def suspend(self) -> None:
+        """The machine is about to sleep."""
+        self.is_suspended = True
+
+    def resume(self, now_s: float) -> None:
+        """It has slept: nothing that was read before counts."""
+        self.is_suspended = False
+        self.readings.forget(now_s)
+
+    def place(self, seat: Seat | None) -> None:
+        """Requests go there from now on."""
+        self.seat = seat
+
+    # What the worker on the GPU goes through.
+
+    def begin_load(self, now_s: float, tier: int) -> None:
+        """It is asked for."""
+        self.worker.ask(now_s, tier)
+        self.trust.begin()
+
+    def note_unstarted(self, now_s: float) -> None:
+        """It was asked for, and nobody started it."""
+        self.worker.enter("absent", now_s)
+        self.gate.load_failed(now_s)
+
+    def worker_ready(
+        self, now_s: float, tiers: tuple[Tier, ...], tier: int, figures: AllocatorFigures | None
+    ) -> None:
+        """It has loaded its model."""
+        self.worker.ready(now_s, tiers, tier, figures)
+        self.gate.ready(now_s)
+        self.orders.begin()
+        self.trust.begin()
+        self.tier_goal = None
+
+    def begin_stop(self, now_s: float, stop: Stop) -> None:
+        """It is asked to go."""
+        if stop.cause in ("pressure", "tier"):
+            self.gate.evicted(now_s)
+        self.tier_goal, self.stop_reason = stop.tier, stop.reason
+        self.is_lowered = self.is_lowered or stop.tier is not None
+        if stop.cause == "recycle":
+            self.worker.recycled(now_s)
+        last = self.readings.usable
+        is_told = last is not None and last.is_ours_fresh and self.readings.is_fresh(now_s)
+        ours_mib = last.ours_mib if last and is_told else None
+        self.gains.expect("stop", self.worker.footprint_mib if ours_mib is None else ours_mib, last)
+        self.worker.enter("stopping", now_s)
+        self.trust.begin()
+
+    def worker_gone(self, now_s: float, kind: FailureKind | None, reason: str) -> None:
+        """Its process is gone; `kind` None: it was asked to go."""
+        if kind is not None:
+            self.trust.failed(kind, now_s, reason if kind == "other" else "")
+            self.gains.forget("stop")
+            if self.worker.phase in ("asked", "loading"):
+                self.gate.load_failed(now_s)
+        self.worker.enter("absent", now_s)
+        self.is_outdated = False
+        self.trust.begin()
+        self.gains.forget("trim")
+        self.gains.done("stop", now_s)
+
+    # What follows from it.
 
     @property
     def breaker(self) -> Breaker:

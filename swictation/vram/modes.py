@@ -1,6 +1,6 @@
 """How the daemon serves with less than the card, and why. Pure."""
 
-from swictation.vram import loads
+from swictation.vram.decisions import load_hindrance
 from swictation.vram.mind import Mind
 from swictation.vram.policy import Level
 from swictation.vram.status import Mode
@@ -83,7 +83,7 @@ def why_not_gpu(mind: Mind, now_s: float) -> str:
     if breaker.is_banned(now_s) or breaker.state in ("dead", "open"):
         return breaker.why
     if worker.phase == "absent":
-        return loads.why_not(mind, now_s) or "the worker is about to be loaded"
+        return load_hindrance(mind, now_s) or "the worker is about to be loaded"
     if worker.phase == "stopping":
         return mind.stop_reason
     if worker.phase != "ready":

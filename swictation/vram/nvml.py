@@ -4,14 +4,13 @@ from collections.abc import Collection
 from pathlib import Path
 
 from swictation.clock import Clock, MonotonicClock
-from swictation.types import VramSnapshot
+from swictation.types import MIB, VramSnapshot
 from swictation.vram.cards import cards
 from swictation.vram.choice import AUTO, Candidate, choose
 from swictation.vram.driver import Driver
 from swictation.vram.probe import ChosenCard
 from swictation.vram.troubles import Unreadable
 
-MIB = 1 << 20
 _PROCESSES_EVERY_S = 5.0
 """The lists cost more than all the rest, and change slowly."""
 _LARGEST_MIB = 1 << 24

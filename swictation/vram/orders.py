@@ -24,6 +24,9 @@ class _Standing:
         self.retry = Backoff(5.0, 300.0)
         self.refusals = 0
 
+    def ask(self, now_s: float) -> None:
+        self.asked_s = now_s
+
     def may_ask(self, now_s: float) -> bool:
         if self.asked_s is not None and now_s - self.asked_s >= CONFIRMED_WITHIN_S:
             self._lapsed(now_s)
@@ -104,7 +107,7 @@ class Orders:
         return self._standing.setdefault(what, _Standing())
 
     def _give(self, now_s: float, what: OrderName) -> Order:
-        self._of(what).asked_s = now_s
+        self._of(what).ask(now_s)
         return Order(what)
 
 

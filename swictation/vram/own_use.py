@@ -10,13 +10,11 @@ import gc
 import os
 from pathlib import Path
 
-from swictation.types import AllocatorFigures
+from swictation.types import MIB, AllocatorFigures
 from swictation.vram.cards import cards
 from swictation.vram.choice import AUTO, Candidate, choose
 from swictation.vram.driver import Driver
 from swictation.vram.troubles import Unreadable
-
-_MIB = 1 << 20
 
 
 class OwnUse:
@@ -63,7 +61,7 @@ class OwnUse:
         """See `Allocator`."""
         try:
             driver, card = self._open()
-            return driver.memory_bytes(card.handle)[1] / _MIB
+            return driver.memory_bytes(card.handle)[1] / MIB
         except Unreadable:
             self.close()
             return None
@@ -96,7 +94,7 @@ class OwnUse:
         except Unreadable:
             self.close()
             return None
-        return None if used is None else used / _MIB
+        return None if used is None else used / MIB
 
     def _open(self) -> tuple[Driver, Candidate]:
         if self._driver and self._card:

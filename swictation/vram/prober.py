@@ -6,7 +6,6 @@ A driver in trouble blocks for ever, so nothing waits for this thread: it posts 
 import logging
 from collections.abc import Callable, Collection
 from threading import Event, Lock, Thread
-from typing import Literal
 
 import msgspec
 
@@ -14,13 +13,8 @@ from swictation.clock import Clock, MonotonicClock
 from swictation.config.settings import VramSettings
 from swictation.types import VramSnapshot
 from swictation.vram.probe import MemoryProbe
+from swictation.vram.status import Need
 
-Need = Literal["held", "awaited", "none"]
-"""A worker holds the card; one is wanted, but absent; nobody wants to know."""
-
-HURRY_EVERY_S = 0.25
-"""Freed memory shows up 0.5 to 1.5 s late."""
-_LONGEST_HURRY_S = 5.0
 _GOOD_BYE_S = 1.0
 _CHEAP = ("", "asleep", "nonsense")
 """Readings after which the next costs no more than usual."""
@@ -35,28 +29,22 @@ class Wish(msgspec.Struct, frozen=True):
     pids: frozenset[int] = frozenset()
     """Whose memory is ours."""
     near: bool = False
-    """Near a threshold."""
+    """Near a threshold, or something of ours was freed and has not shown yet."""
 
 
-def interval_s(wish: Wish, settings: VramSettings, *, in_hurry: bool, is_ill: bool) -> float | None:
+def interval_s(wish: Wish, settings: VramSettings, *, is_ill: bool) -> float | None:
     """Seconds from a reading to the next; None: there is none, and NVML is closed.
 
     Args:
         wish: what is wanted.
         settings: how often.
-        in_hurry: something of ours was freed just now.
         is_ill: the driver failed. To open it again is work: seldom is enough.
     """
-    if is_ill and wish.need != "none":
+    if wish.need == "none":
+        return None
+    if is_ill or wish.need == "awaited":
         return settings.read_every_absent_s
-    every_s = {
-        "held": settings.read_every_near_s if wish.near else settings.read_every_s,
-        "awaited": settings.read_every_absent_s,
-        "none": None,
-    }[wish.need]
-    if in_hurry and not is_ill:
-        return HURRY_EVERY_S if every_s is None else min(every_s, HURRY_EVERY_S)
-    return every_s
+    return settings.read_every_near_s if wish.near else settings.read_every_s
 
 
 class Prober:
@@ -89,7 +77,6 @@ class Prober:
         self._wish = Wish()
         self._due_from_s = float("-inf")
         """When the last reading began; whatever interval is wanted counts from it."""
-        self._hurry_until_s = float("-inf")
         self._is_ill = False
         self._has_told_fault = False
         self._is_unread = False
@@ -97,6 +84,12 @@ class Prober:
         self._changed = Event()
         self._stopped = False
         self._thread = Thread(target=self._run, name="vram-probe", daemon=True)
+
+    @property
+    def card_uuid(self) -> str:
+        """Of the card that is read, so that a worker uses the same one; "" before there was any."""
+        card = self._probe.card
+        return card.uuid if card else ""
 
     def start(self) -> None:
         """Begin; nothing is read before the first `watch`."""
@@ -123,12 +116,6 @@ class Prober:
             self._wish = wish
         self._changed.set()
 
-    def hurry(self, seconds: float) -> None:
-        """Read each `HURRY_EVERY_S` for so long, 5 s at most, whatever the need; of any thread."""
-        with self._lock:
-            self._hurry_until_s = self._clock.now_s() + min(seconds, _LONGEST_HURRY_S)
-        self._changed.set()
-
     def taken(self) -> None:
         """The snapshot that was posted last has been used: the next may come. Of any thread."""
         with self._lock:
@@ -144,7 +131,8 @@ class Prober:
         """
         with self._lock:
             now_s = self._clock.now_s()
-            wish, every_s = self._wish, self._interval_s(now_s)
+            wish = self._wish
+            every_s = interval_s(wish, self._settings, is_ill=self._is_ill)
             is_due = every_s is not None and now_s - self._due_from_s >= every_s
             if is_due:
                 self._due_from_s = now_s
@@ -152,16 +140,12 @@ class Prober:
             self._read(wish)
         with self._lock:
             now_s = self._clock.now_s()
-            every_s = self._interval_s(now_s)
-            stays_open = self._wish.need == "held" or now_s < self._hurry_until_s
+            every_s = interval_s(self._wish, self._settings, is_ill=self._is_ill)
+            stays_open = self._wish.need == "held"
             wait_s = None if every_s is None else max(0.0, self._due_from_s + every_s - now_s)
         if not stays_open:
             self._close()
         return wait_s
-
-    def _interval_s(self, now_s: float) -> float | None:
-        in_hurry = now_s < self._hurry_until_s
-        return interval_s(self._wish, self._settings, in_hurry=in_hurry, is_ill=self._is_ill)
 
     def _read(self, wish: Wish) -> None:
         snapshot = self._ask(wish)

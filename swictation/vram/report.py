@@ -23,6 +23,10 @@ class _Noted(msgspec.Struct):
     level: str
     freed_mib: float | None = None
 
+    def bring(self, freed_mib: float) -> None:
+        """What it freed has shown."""
+        self.freed_mib = freed_mib
+
 
 def _ours_mib(last: VramSnapshot, worker: CardWorker) -> float | None:
     """As listed; the list is read seldom, so what has come or gone since is known better."""
@@ -62,7 +66,7 @@ class Reporter:
     def _gained(self, gained: Gained) -> None:
         noted = next((a for a in reversed(self._noted) if a.what == gained.action), None)
         if noted:
-            noted.freed_mib = gained.freed_mib
+            noted.bring(gained.freed_mib)
 
     def status(self, mind: Mind, modes: Modes, need: Need, now_s: float) -> VramStatus:
         """All of it."""

@@ -7,7 +7,12 @@ import msgspec
 from swictation.types import Seat
 
 Need = Literal["held", "awaited", "none"]
+"""A worker holds the card; one is wanted, but absent; nobody wants to know."""
+
 Mode = Literal["", "cpu-engine", "vad-only"]
+CpuState = Literal["none", "loading", "ready", "failed"]
+"""Of the engine on the processor."""
+
 BreakerState = Literal["closed", "open", "half-open", "dead"]
 
 

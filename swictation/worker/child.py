@@ -5,7 +5,6 @@ dies with its parent (PR_SET_PDEATHSIG), exits when the channel closes, and neve
 text anywhere but to the channel; nobody may read its memory.
 """
 
-import ctypes
 import faulthandler
 import logging
 import os
@@ -16,7 +15,7 @@ import time
 
 from swictation.asr.registry import loader
 from swictation.errors import SwictationError
-from swictation.hardening import hide_memory, keep_private
+from swictation.hardening import die_with_parent, hide_memory, keep_private
 from swictation.types import Capabilities
 from swictation.vram.failures import classify
 from swictation.worker.channel import encode, receive
@@ -35,7 +34,6 @@ from swictation.worker.messages import (
     Shutdown,
 )
 
-_PR_SET_PDEATHSIG = 1
 _EXIT_LOAD_FAILED = 1
 _EXIT_PROTOCOL = 2
 _EXIT_BROKEN = 3
@@ -65,13 +63,6 @@ def main(channel_fd: int, parent_pid: int, detector_fd: int) -> int:
                 return _serve(sock, decoder)
             finally:
                 decoder.close()
-
-
-def die_with_parent(parent_pid: int) -> None:
-    """Have the kernel end this process together with its parent."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent_pid:  # it died before the call
-        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _show_card(uuid: str) -> None:

@@ -15,9 +15,12 @@ from swictation.build import was_updated_under
 from swictation.config.settings import WorkerSettings
 from swictation.errors import SwictationError, WorkerError
 from swictation.events import Event, WorkerGone
-from swictation.types import Chunking, DecodeRequest, Samples, Seat
+from swictation.types import MIB, Chunking, DecodeRequest, Samples, Seat
+from swictation.vram.effects import Route
 from swictation.worker.nursery_keeper import Nursery
+from swictation.worker.router import Router
 from swictation.worker.spawn import by_exec_in_the_background
+from swictation.worker.standby import CpuStandby, ForkServerPolicy
 from swictation.worker.supervisor import Supervisor
 
 _IMPORT_SHARE = 0.75
@@ -25,39 +28,50 @@ _IMPORT_SHARE = 0.75
 
 _SIZE_MIB, _SIZE_FACTOR, _SPARE_MIB = 500.0, 1.25, 256.0
 """Of a worker beside the one that serves: as large as that, or this where there is none."""
-_MIB = 2**20
-
-
-class Route(msgspec.Struct, frozen=True):
-    """Where a request goes."""
-
-    seat: Seat | None
-    """None: nowhere yet, it is asked again when something has changed."""
-    piece_samples: int = 0
-    """Decode it in pieces of at most that length, where memory is short; 0: whole."""
 
 
 class Crew:
     """Supervisors by seat. Lives on the run loop's thread."""
 
     def __init__(
-        self, settings: WorkerSettings, post: Callable[[Event], None], *, has_card: bool = False
+        self,
+        settings: WorkerSettings,
+        post: Callable[[Event], None],
+        router: Router | None = None,
     ) -> None:
+        """Start none.
+
+        Args:
+            settings: how they are kept.
+            post: takes their events.
+            router: says where requests go; None: no engine computes on the GPU.
+        """
+        self.router = router
         self._settings = settings
         generations = itertools.count(1)
         self.cpu = Supervisor(settings, post, "cpu", generations)
         self.nursery = Nursery(settings.start_timeout_s * _IMPORT_SHARE)
         """Where the workers on the card may come from; none runs until somebody wishes it."""
         spawn = self.nursery.spawn
-        self.gpu = Supervisor(settings, post, "gpu", generations, spawn) if has_card else None
-        self.seat: Seat | None = "cpu"
-        """Where the next utterance goes."""
-        self.has_spare = True
+        self.gpu = Supervisor(settings, post, "gpu", generations, spawn) if router else None
+        self.standby = CpuStandby(self.cpu, settings.warm_min_available_mib)
+        """When there is one on the processor too, where one on the GPU is wanted."""
+        self.fork_policy = ForkServerPolicy(self.nursery, settings.nursery_min_available_mib)
+
+    @property
+    def seat(self) -> Seat | None:
+        """Where the next utterance goes: the memory manager knows, where there is one."""
+        return self.router.manager.asr_seat if self.router else "cpu"
+
+    @property
+    def has_spare(self) -> bool:
         """Whether an engine on the processor can be had."""
-        self.card_trouble = ""
+        return self.router is None or self.router.manager.cpu != "failed"
+
+    @property
+    def card_trouble(self) -> str:
         """Why no worker will come onto the card any more, as far as can be foreseen."""
-        self.router: Callable[[DecodeRequest], Route] = lambda _: Route(self.seat)
-        """Says where a request goes, each time it is to be sent."""
+        return self.router.manager.lost_reason if self.router else ""
 
     @property
     def serving(self) -> Supervisor:
@@ -71,8 +85,10 @@ class Crew:
 
     @property
     def state(self) -> Literal["none", "loading", "ready"]:
-        """Of the worker that serves."""
-        return self.serving.state
+        """Of the process that serves, or is to."""
+        if self.serving.is_ready:
+            return "ready"
+        return "none" if self.serving.pid is None else "loading"
 
     @property
     def device(self) -> str:
@@ -132,7 +148,7 @@ class Crew:
     def has_room(self) -> bool:
         """Whether there is memory for one more worker on the processor."""
         size_mib = _SIZE_FACTOR * (self.cpu.rss_mib or _SIZE_MIB)
-        return psutil.virtual_memory().available >= (size_mib + _SPARE_MIB) * _MIB
+        return psutil.virtual_memory().available >= (size_mib + _SPARE_MIB) * MIB
 
     @property
     def pids(self) -> list[int]:
@@ -148,6 +164,26 @@ class Crew:
         if seat == "gpu" and self.gpu is None:
             raise LookupError("no engine on a card is configured")
         return self.gpu if self.gpu and seat == "gpu" else self.cpu
+
+    def route(self, request: DecodeRequest, *, deaths_on_gpu: int = 0) -> Route:
+        """Where a request goes, each time it is to be sent.
+
+        `deaths_on_gpu`: how many workers on the GPU died of its utterance.
+        """
+        if self.router is None:
+            return Route("cpu")
+        return self.router.route(
+            request,
+            deaths_on_gpu=deaths_on_gpu,
+            is_cpu_ready=self.cpu.is_ready,
+            is_cpu_wanted=self.cpu.is_wanted,
+        )
+
+    def way_to_gpu(self, audio_s: float) -> Route | None:
+        """For work that can wait; None: there is no room there now, or no worker."""
+        if self.router is None or self.gpu is None or not self.gpu.is_ready:
+            return None
+        return self.router.way_to_gpu(audio_s)
 
     def send(self, request: DecodeRequest, samples: Samples, route: Route) -> bool:
         """Ask the worker that `route` names; False where it is not ready."""

@@ -20,7 +20,7 @@ from typing import NoReturn
 import msgspec
 
 from swictation.asr.registry import preload
-from swictation.hardening import hide_memory, keep_private
+from swictation.hardening import die_with_parent, hide_memory, keep_private
 from swictation.worker import child
 from swictation.worker.nursery_messages import (
     FORK_FILES,
@@ -49,7 +49,7 @@ def main(channel_fd: int, parent_pid: int, engine: str) -> int:
     """Serve the daemon at the other end of `channel_fd`; the exit status."""
     keep_private()
     hide_memory()
-    child.die_with_parent(parent_pid)
+    die_with_parent(parent_pid)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the daemon's to answer
     faulthandler.enable()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")

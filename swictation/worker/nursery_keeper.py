@@ -7,6 +7,7 @@ done by exec, and the worker is the same.
 import asyncio
 import logging
 
+from swictation.backoff import Backoff
 from swictation.errors import WorkerError
 from swictation.worker.nursery_life import NurseryLife
 from swictation.worker.spawn import Child, Ends, by_exec
@@ -31,11 +32,9 @@ class Nursery:
             first_rest_s: after it failed; twice as long after each further failure.
         """
         self._import_s = import_s
-        self._first_rest_s = first_rest_s
+        self._rest = Backoff(first_rest_s, _LONGEST_REST_S)
         self._life: NurseryLife | None = None
         self._ending: set[asyncio.Task[None]] = set()
-        self._failures = 0
-        self._rests_until_s = 0.0
         self._is_stopped = False
 
     @property
@@ -56,7 +55,7 @@ class Nursery:
     def start(self, engine: str) -> None:
         """Have one for that engine, unless there is one or the last one's failure is too near."""
         loop = asyncio.get_running_loop()
-        if self._life or self._is_stopped or loop.time() < self._rests_until_s:
+        if self._life or self._is_stopped or not self._rest.is_over(loop.time()):
             return
         try:
             self._life = life = NurseryLife(engine, self._import_s)
@@ -72,7 +71,7 @@ class Nursery:
         if self._life:
             _log.info("the nursery ends: %s", reason)
             if self._life.has_served:
-                self._failures = 0
+                self._rest.succeeded()
             self._life.end(reason)
             self._life = None
 
@@ -104,11 +103,9 @@ class Nursery:
         if life is self._life:  # nobody wished it
             self._life = None
             if asyncio.get_running_loop().time() - begun_s > _GOOD_LIFE_S:
-                self._failures = 0
+                self._rest.succeeded()
             self._note_failure(reason)
 
     def _note_failure(self, reason: str) -> None:
-        rest_s = min(_LONGEST_REST_S, self._first_rest_s * 2.0**self._failures)
-        self._failures += 1
-        self._rests_until_s = asyncio.get_running_loop().time() + rest_s
+        rest_s = self._rest.failed(asyncio.get_running_loop().time())
         _log.warning("the nursery ended (%s): none for %.0f s", reason, rest_s)

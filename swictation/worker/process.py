@@ -7,6 +7,7 @@ import socket
 
 import psutil
 
+from swictation.types import MIB
 from swictation.vad.remote import RemoteDetector
 from swictation.worker import channel
 from swictation.worker.messages import FromWorker, ToWorker
@@ -14,7 +15,6 @@ from swictation.worker.output import Output
 from swictation.worker.spawn import Child, Ends, Spawn, by_exec
 
 _EXIT_GRACE_S = 2.0
-_MIB = 2**20
 _WRITE_BACKLOG_BYTES = 4 * 2**20
 
 
@@ -58,7 +58,7 @@ class WorkerProcess:
     def rss_mib(self) -> float:
         """The child's resident memory; 0 without one."""
         try:
-            return psutil.Process(self.pid).memory_info().rss / _MIB if self.pid else 0.0
+            return psutil.Process(self.pid).memory_info().rss / MIB if self.pid else 0.0
         except psutil.Error:
             return 0.0
 

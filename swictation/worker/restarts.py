@@ -4,7 +4,8 @@ from typing import Literal
 
 import msgspec
 
-from swictation.types import Seat
+from swictation.backoff import doubled_s
+from swictation.types import DEATHS_UNTIL_SET_ASIDE, Seat
 
 _FIRST_DELAY_S = 0.5
 _MAX_DELAY_S = 300.0
@@ -15,7 +16,6 @@ HOPELESS_KILLS = 12
 """The same where somebody else killed them: that may soon be over."""
 HOPELESS_SET_ASIDE = 4
 """Utterances in a row on which they died: then it is not the utterances' fault."""
-DEATHS_UNTIL_SET_ASIDE = 2
 _PRIOR_PACE = 0.25
 """Seconds of decoding a second of audio, before any was seen."""
 
@@ -43,7 +43,7 @@ class Restarts(msgspec.Struct, frozen=True):
         """How long to wait before the next start: at once after one that had served."""
         if self.failures <= 1:
             return _FIRST_DELAY_S if self.kills > 1 else 0.0
-        return min(_MAX_DELAY_S, _FIRST_DELAY_S * 2.0 ** (self.failures - 2))
+        return doubled_s(_FIRST_DELAY_S, _MAX_DELAY_S, self.failures - 2)
 
 
 def served(state: Restarts) -> Restarts:

@@ -10,7 +10,6 @@ import contextlib
 import itertools
 import logging
 from collections.abc import Callable, Iterator
-from typing import Literal
 
 from swictation import events
 from swictation.asr.engine import EngineSpec
@@ -103,13 +102,6 @@ class Supervisor:
         return self._is_ready and not self._planned
 
     @property
-    def state(self) -> Literal["none", "loading", "ready"]:
-        """Of the worker."""
-        if self._worker is None:
-            return "none"
-        return "ready" if self.is_ready else "loading"
-
-    @property
     def pid(self) -> int | None:
         """The worker's process id."""
         return self._worker.pid if self._worker else None
@@ -162,16 +154,18 @@ class Supervisor:
             grace_s: after so long it is killed; None: as at shutdown.
 
         Returns:
-            Whether there is one, whose end will be told.
+            Whether its end is told: there is one, or what was told of its end is on its way.
         """
         if self._stopping.is_set():
             return True  # it ends anyway; who waits for that waits for `_wanted`
+        # What began has ended by now, or will; what did not begin is never told of.
+        has_begun = not (self._wanted.is_set() and self._is_alone.is_set())
         self._wanted.clear()
         self._released = reason
         self.recycle(reason)
         if grace_s is not None and self._worker and self._is_ready:
             self._arm(grace_s, reason)
-        return not self._is_alone.is_set()
+        return has_begun
 
     async def ended(self) -> None:
         """Returns when there is no worker."""

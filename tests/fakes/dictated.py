@@ -42,7 +42,7 @@ from swictation.types import (
     SpeechStarted,
     to_samples,
 )
-from swictation.worker.crew import Route
+from swictation.vram.effects import Route
 
 
 class Engine:
@@ -63,7 +63,7 @@ class Engine:
         self.cpu = self
         self.wakes = 0
 
-    def router(self, request: DecodeRequest) -> Route:
+    def route(self, request: DecodeRequest, *, deaths_on_gpu: int = 0) -> Route:
         return Route("cpu")
 
     def at(self, seat: str) -> "Engine":

@@ -83,7 +83,7 @@ class Dictating:
         self.stream = self.shop.stream(self.windows, offers=True)
         collector = Collector(self.shop.text_pipeline(), self.shop.inbox.post)
         crew = self.engines.crew
-        self.retries = self.shop.retries(self.stream, crew, self.engines.steward)
+        self.retries = self.shop.retries(self.stream, crew)
         self.recognition = Recognition(context, self.stream, crew, collector, self.retries)
         self.dictation = Dictation(context, self.recognition, collector, self.engines, self)
         self.engines.serve(self.recognition)

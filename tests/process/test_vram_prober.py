@@ -37,10 +37,6 @@ class Stage:
         self.prober.watch(need, pids, **wish)
         self._due_s = 0.0
 
-    def hurry(self, seconds):
-        self.prober.hurry(seconds)
-        self._due_s = 0.0
-
     def pass_time(self, seconds):
         """The times, from now, at which a usable reading came."""
         start_s, known = self.clock.now_s(), len(self.posted)
@@ -133,30 +129,9 @@ def test_saying_the_same_again_changes_nothing(stage):
     assert len(stage.posted) == 1
 
 
-@pytest.mark.parametrize(("need", "after"), [("held", [0.5, 1.5]), ("awaited", []), ("none", [])])
-def test_in_a_hurry_it_is_read_four_times_a_second_and_then_as_before(stage, need, after):
-    stage.watch("held")
-    stage.pass_time(10.0)
-    stage.watch(need)
-    stage.pass_time(0.5)
-    stage.hurry(1.0)
-    assert stage.pass_time(1.0) == [0, 0.25, 0.5, 0.75]
-    stage.pass_time(0.25)
-    assert stage.card.open_count == (1 if need == "held" else 0)
-    assert stage.pass_time(2.0) == after
-
-
-def test_no_hurry_keeps_a_card_awake(stage):
-    stage.watch("none")
-    stage.hurry(1000.0)
-    stage.pass_time(5.5)
-    assert (stage.card.open_count, stage.card.inits) == (0, 1)
-
-
 def test_a_driver_that_failed_is_opened_again_seldom(stage):
     stage.card.fail_init(nvml.DRIVER_NOT_LOADED)
     stage.watch("held", near=True)
-    stage.hurry(5.0)
     assert stage.pass_time(31.0) == [0, 15, 30]
     assert stage.card.inits == 3
     stage.card.fail_init(0)

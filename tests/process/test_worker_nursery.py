@@ -331,7 +331,7 @@ def test_who_no_longer_wants_a_worker_does_not_wait_for_the_import(in_a_cradle, 
 
     async def scene(cradle):
         supervisor, wait_for = cradle.supervise()
-        await until(lambda: supervisor.state == "loading")
+        await until(lambda: cradle.nursery.has_workers)  # is about to fork it
         assert supervisor.pid is None
         supervisor.release("for the test")
         gone = await wait_for(WorkerGone)

@@ -19,16 +19,19 @@ from swictation.clock import MonotonicClock
 from swictation.config.settings import AsrSettings, Settings, VramSettings, WorkerSettings
 from swictation.daemon.inbox import Inbox
 from swictation.daemon.steward import Steward
+from swictation.daemon.steward_actions import GpuActions
 from swictation.dispatcher import Dispatcher
 from swictation.events import CardEvent, VramRead, WorkerAnswered, WorkerGone, WorkerReady
 from swictation.types import DecodeRequest, to_samples
 from swictation.vad.placed import Switch
 from swictation.vram.admission import Admission
 from swictation.vram.breaker import Breaker
+from swictation.vram.effects import Route
 from swictation.vram.manager import AdaptiveMemoryManager
 from swictation.vram.probe import MemoryProbe
 from swictation.vram.prober import Prober
-from swictation.worker.crew import Crew, Route
+from swictation.worker.crew import Crew
+from swictation.worker.router import Router
 
 PATIENCE_S = 60.0
 WEIGHTS_MIB = 1000.0
@@ -66,25 +69,15 @@ class Stage:
             worker=WorkerSettings(),
         )
         clock, self._inbox, self._numbers = MonotonicClock(), Inbox(), itertools.count(1)
-        self.crew = Crew(settings.worker, self._inbox.post, has_card=True)
-        self.crew.has_spare = False
         manager = AdaptiveMemoryManager(
             settings, Breaker(), Admission(WORK_MIB, 0.0), is_wanted=True
         )
+        self.crew = Crew(settings.worker, self._inbox.post, Router(manager, clock))
+        prober = Prober(self._probe, lambda now: self._inbox.post(VramRead(now)), SETTINGS, clock)
         events = Dispatcher()
         events.subscribe(as_lines(self._note))
-        self.steward = Steward(
-            settings,
-            manager,
-            self.crew,
-            Prober(self._probe, lambda now: self._inbox.post(VramRead(now)), SETTINGS, clock),
-            events,
-            clock,
-            self._numbers,
-            switch=Switch(self._inbox.post),
-            card_uuid=lambda: self._probe.card.uuid if self._probe.card else "",
-            on_mode=lambda _mode, _reason: None,
-        )
+        actions = GpuActions(self.crew, prober, Switch(self._inbox.post), events)
+        self.steward = Steward(self.crew, prober, actions, clock, lambda _mode, _reason: None)
         self._loop = asyncio.create_task(self._run())
         self.steward.miss_cpu()
         self.steward.have(

@@ -77,6 +77,7 @@ def test_points_are_counted_and_collect_when_it_pays():
         name: (points[name].passed, points[name].collected) for name in POINTS
     } == dict.fromkeys(POINTS, (3, 0))
     bench.do(takes_mib=200.0)
+    points = bench.guard.report.points
     assert [points[name].collected for name in POINTS] == [0, 0, 1, 0]
     assert bench.guard.report.figures.reserved_mib < 1700
 

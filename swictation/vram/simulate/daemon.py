@@ -32,14 +32,13 @@ class SimDaemon:
         card: Card,
         agenda: Agenda,
         clock: SimClock,
-        tally: Tally,
     ) -> None:
         self._settings = settings
         self._manager = manager
         self._card = card
         self._agenda = agenda
         self._clock = clock
-        self._tally = tally
+        self.tally = Tally()
         self._worker: SimWorker | None = None
         self._is_ready = False
         self._is_worker_busy = False
@@ -74,17 +73,16 @@ class SimDaemon:
         )
 
     def listen(self, *, is_listening: bool) -> None:
-        self.speech.is_listening = is_listening
+        self.speech.listen(is_listening=is_listening)
         self.notes.append("dictation on" if is_listening else "dictation off")
         self._tell()
 
     def speech_begins(self) -> None:
-        self.speech.is_speaking = True
+        self.speech.began()
         self._tell()
 
     def speech_ends(self, audio_s: float) -> None:
-        self._tally.utterances += 1
-        self._tally.said_s += audio_s
+        self.tally.add(utterances=1, said_s=audio_s)
         self.speech.ended(audio_s)
         self._tell()
 
@@ -96,7 +94,7 @@ class SimDaemon:
 
     def _carry_out(self, effects: list[Effect]) -> None:
         self.effects += effects
-        self._tally.take(effects)
+        self.tally.take(effects)
         for effect in effects:
             match effect:
                 case LoadGpu():
@@ -143,7 +141,7 @@ class SimDaemon:
         try:
             worker.load()
         except OutOfMemoryError:
-            self._tally.ooms += 1
+            self.tally.add(ooms=1)
             self._gone(worker, "oom")
         else:
             self._later(_CONTEXT_BEFORE_READY_S, lambda: self._loaded(worker))
@@ -206,7 +204,7 @@ class SimDaemon:
         self.do(self._manager.on_validated(self._clock.now_s(), is_good=True))
 
     def _out_of_memory(self) -> None:
-        self._tally.ooms += 1
+        self.tally.add(ooms=1)
         self.notes.append("out of memory")
         self.do(self._manager.on_gpu_failed(self._clock.now_s(), "oom"))
 
@@ -248,7 +246,7 @@ class SimDaemon:
         elif verdict.seat == "gpu" and self._worker and not self._is_worker_busy:
             request = speech.take()
             pieces = math.ceil(request.audio_s / verdict.piece_s) if verdict.piece_s else 1
-            self._tally.pieces += pieces > 1
+            self.tally.add(pieces=pieces > 1)
             self._piece(self._worker, request, request.audio_s / pieces)
             self._tell()
 
@@ -257,7 +255,7 @@ class SimDaemon:
             self._is_worker_busy = True
             self._later(worker.decode_s(piece_s), lambda: self._decoded(worker, request, piece_s))
             return
-        request.is_cpu_only = True
+        request.refuse_gpu()
         self.speech.again()
         self._out_of_memory()
 
@@ -266,13 +264,13 @@ class SimDaemon:
             return
         figures = worker.finish()
         self._is_worker_busy = False
-        request.left_s -= piece_s
+        request.decoded(piece_s)
         now_s = self._clock.now_s()
         if request.left_s > 0.001:
             self._carry_out(self._manager.on_gpu_answer(now_s, piece_s, figures))
             self._piece(worker, request, piece_s)
             return
-        self._tally.gpu_utterances += 1
+        self.tally.add(gpu_utterances=1)
         self._answered(request)
         self.do(self._manager.on_gpu_answer(now_s, piece_s, figures))
         self._tell()
@@ -286,11 +284,11 @@ class SimDaemon:
         self._tell()
 
     def _decoded_by_cpu(self, request: Request) -> None:
-        self._tally.cpu_utterances += 1
+        self.tally.add(cpu_utterances=1)
         self._is_cpu_at_work = False
         self._answered(request)
         self._tell()
 
     def _answered(self, request: Request) -> None:
         self.answered_s += request.audio_s
-        self.speech.at_work = None
+        self.speech.answered()

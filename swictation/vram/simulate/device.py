@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from swictation.clock import SimClock
 from swictation.types import AllocatorFigures
 
 SHOWS_AFTER_S = 1.0
@@ -31,6 +32,10 @@ class Card:
         """What others were refused."""
         return max(0.0, self.others_mib + self.ours_mib - self.total_mib)
 
+    def others_want(self, mib: float) -> None:
+        """They take it as far as it is there."""
+        self.others_mib = mib
+
     def take(self, mib: float) -> None:
         """Raises OutOfMemoryError if there is not so much."""
         if mib > self.free_mib:
@@ -57,15 +62,25 @@ Part = Literal["context", "weights", "work"]
 class SimAllocator:
     """What a caching allocator holds: weights, the work that goes on, and its cache."""
 
-    def __init__(self, card: Card) -> None:
+    def __init__(self, card: Card, clock: SimClock) -> None:
         self._card = card
-        self.now_s = 0.0
+        self._clock = clock
         self.context_mib = 0.0
         self.weights_mib = 0.0
         self.work_mib = 0.0
         self.cache_mib = 0.0
         self._peak_mib = 0.0
         self._ooms = 0
+
+    def take_context(self, mib: float) -> None:
+        """Raises OutOfMemoryError."""
+        self._card.take(mib)
+        self.context_mib = mib
+
+    def take_weights(self, mib: float) -> None:
+        """Raises OutOfMemoryError."""
+        self._card.take(mib)
+        self.weights_mib = mib
 
     def figures(self) -> AllocatorFigures | None:
         allocated_mib = self.weights_mib + self.work_mib
@@ -99,7 +114,7 @@ class SimAllocator:
         self.work_mib = 0.0
 
     def collect(self) -> None:
-        self._card.give(self.cache_mib, self.now_s)
+        self._card.give(self.cache_mib, self._clock.now_s())
         self.cache_mib = 0.0
 
     @property

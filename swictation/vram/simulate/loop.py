@@ -15,7 +15,6 @@ from swictation.vram.manager import AdaptiveMemoryManager
 from swictation.vram.simulate.agenda import FOR_EVER_S, Agenda
 from swictation.vram.simulate.daemon import SimDaemon
 from swictation.vram.simulate.device import Card
-from swictation.vram.simulate.tally import Tally
 from swictation.vram.simulate.trace import GAP_S, LONGEST_UTTERANCE_S, Line
 from swictation.vram.simulate.worker import PRIOR_MIB, PRIOR_MIB_PER_S
 
@@ -55,13 +54,11 @@ class Simulation:
         self._clock = SimClock(self._line.t_s)
         self._card = Card(self._line.total_mib)
         self._agenda = Agenda()
-        self.tally = Tally()
         self.manager = AdaptiveMemoryManager(
             settings, Breaker(), Admission(PRIOR_MIB, PRIOR_MIB_PER_S), is_wanted=True
         )
-        self._daemon = SimDaemon(
-            settings, self.manager, self._card, self._agenda, self._clock, self.tally
-        )
+        self._daemon = SimDaemon(settings, self.manager, self._card, self._agenda, self._clock)
+        self.tally = self._daemon.tally
         self._read_s = -FOR_EVER_S
         self._due_s = -FOR_EVER_S
         """When something happens next, unless a line begins before."""
@@ -80,13 +77,14 @@ class Simulation:
             yield from self._until(line.t_s)
             yield from self._begin(line)
         end_s = self._clock.now_s()
-        self._daemon.speech.is_listening = False
+        self._daemon.speech.listen(is_listening=False)
         self._is_own_speech = False
         while self._daemon.is_at_work and self._clock.now_s() < end_s + _DRAIN_S:
             yield from self._until(self._clock.now_s() + 1.0, is_counted=False)
-        self.tally.waiting_s = self._daemon.speech.backlog_s
-        told_s = self.tally.said_s - self.tally.waiting_s - self._daemon.answered_s
-        self.tally.lost_s = max(0.0, round(told_s - self._daemon.open_s, 6))
+        waiting_s = self._daemon.speech.backlog_s
+        told_s = self.tally.said_s - waiting_s - self._daemon.answered_s
+        lost_s = max(0.0, round(told_s - self._daemon.open_s, 6))
+        self.tally.add(waiting_s=waiting_s, lost_s=lost_s)
 
     def _next_line(self) -> Line | None:
         """The next line; those that end an utterance are known before it begins."""
@@ -115,7 +113,7 @@ class Simulation:
     def _begin(self, line: Line) -> Iterator[Moment]:
         """The neighbours do as this line says."""
         self._line = line
-        self._card.others_mib = line.others_mib
+        self._card.others_want(line.others_mib)
         is_listening = True if self._is_own_speech else line.listening
         if is_listening is not None and is_listening != self._daemon.speech.is_listening:
             self._daemon.listen(is_listening=is_listening)

@@ -15,6 +15,17 @@ class Request(msgspec.Struct):
     """The card had no room for it, even in halves."""
     was_cut: bool = False
 
+    def begin_anew(self) -> None:
+        """All of it is to be decoded."""
+        self.left_s = self.audio_s
+
+    def decoded(self, seconds: float) -> None:
+        """So much of it is."""
+        self.left_s -= seconds
+
+    def refuse_gpu(self) -> None:
+        self.is_cpu_only = True
+
 
 class Speech:
     """Utterances in their order; the first that waits is the next that is worked on."""
@@ -34,6 +45,15 @@ class Speech:
     def backlog_s(self) -> float:
         return sum(request.audio_s for request in self.waiting)
 
+    def listen(self, *, is_listening: bool) -> None:
+        self.is_listening = is_listening
+
+    def began(self) -> None:
+        self.is_speaking = True
+
+    def answered(self) -> None:
+        self.at_work = None
+
     def ended(self, audio_s: float) -> None:
         self.is_speaking = False
         self.waiting.append(Request(audio_s, audio_s))
@@ -46,6 +66,6 @@ class Speech:
     def again(self) -> None:
         """What was worked on comes first again, whole: its worker is gone, or refused it."""
         if self.at_work:
-            self.at_work.left_s = self.at_work.audio_s
+            self.at_work.begin_anew()
             self.waiting.appendleft(self.at_work)
         self.at_work = None

@@ -41,6 +41,11 @@ class Tally(msgspec.Struct):
     on_hold_s: float = 0.0
     decisions: int = 0
 
+    def add(self, **amounts: float) -> None:
+        """So much more of each."""
+        for name, amount in amounts.items():
+            setattr(self, name, getattr(self, name) + amount)
+
     def take(self, effects: list[Effect]) -> None:
         """Count decisions."""
         for effect in effects:

@@ -33,20 +33,16 @@ class SimWorker:
     def __init__(self, card: Card, clock: SimClock, settings: VramSettings, tier: int) -> None:
         self.tier = tier
         self._card = card
-        self._clock = clock
         self._settings = settings
-        self.allocator = SimAllocator(card)
+        self.allocator = SimAllocator(card, clock)
         self._guard = CUDAMemoryGuard(self.allocator, clock=clock)
         self._unit: AbstractContextManager[Unit] | None = None
         self._begun: Unit | None = None
 
     def load(self) -> None:
         """Context and weights; raises OutOfMemoryError, what it took then stays until `end`."""
-        self._card.take(float(self._settings.context_mib))
-        self.allocator.context_mib = float(self._settings.context_mib)
-        weights_mib = tiers_of(self._settings)[self.tier].resident_mib
-        self._card.take(weights_mib)
-        self.allocator.weights_mib = weights_mib
+        self.allocator.take_context(float(self._settings.context_mib))
+        self.allocator.take_weights(tiers_of(self._settings)[self.tier].resident_mib)
 
     def figures(self) -> AllocatorFigures | None:
         return self.allocator.figures()
@@ -69,7 +65,6 @@ class SimWorker:
 
     def finish(self) -> AllocatorFigures | None:
         """The piece of work is done."""
-        self.allocator.now_s = self._clock.now_s()
         self.allocator.end_work()
         if self._unit and self._begun:
             self._begun.point("after-inference")
@@ -79,7 +74,6 @@ class SimWorker:
         return figures or self.figures()
 
     def trim(self) -> AllocatorFigures | None:
-        self.allocator.now_s = self._clock.now_s()
         return self._guard.collect()
 
     def end(self, now_s: float) -> None:
@@ -88,7 +82,6 @@ class SimWorker:
         self._unit = None
 
     def _fail(self, error: OutOfMemoryError) -> None:
-        self.allocator.now_s = self._clock.now_s()
         unit, self._unit = self._unit, None
         try:
             if unit:

@@ -4,9 +4,7 @@ import gc
 from typing import Any
 
 from swictation.asr.engines.canary.libraries import torch
-from swictation.types import AllocatorFigures
-
-_MIB = 2**20
+from swictation.types import MIB, AllocatorFigures
 
 
 class TorchAllocator:
@@ -19,7 +17,7 @@ class TorchAllocator:
             return None
 
         def mib(name: str) -> float:
-            return stats[name] / _MIB
+            return stats[name] / MIB
 
         return AllocatorFigures(
             allocated_mib=mib("allocated_bytes.all.current"),
@@ -32,7 +30,7 @@ class TorchAllocator:
 
     def free_mib(self) -> float | None:
         """See `Allocator.free_mib`. The context exists anyway."""
-        return torch.cuda.mem_get_info()[0] / _MIB
+        return torch.cuda.mem_get_info()[0] / MIB
 
     def collect(self) -> None:
         """See `Allocator.collect`."""

@@ -14,7 +14,6 @@ from swictation.asr.engines.canary.building import skeleton
 from swictation.asr.engines.canary.counting import PeakCounter
 from swictation.asr.engines.canary.libraries import torch
 from swictation.asr.engines.canary.precision import (
-    MIB,
     dtype_of,
     is_kept_fp32,
     quantised_modules,
@@ -24,6 +23,7 @@ from swictation.asr.engines.canary.sizes import buffer_bytes
 from swictation.asr.engines.canary.window import Window, window_for
 from swictation.asr.memory_plan import PRECISIONS, MemoryPlan
 from swictation.errors import SwictationError
+from swictation.types import MIB
 
 WORKSPACE_MIB = 9.0
 """cuBLAS takes 8.1 MiB for each stream on cards before Hopper (PyTorch's CUDA notes)."""

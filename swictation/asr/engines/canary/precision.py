@@ -6,10 +6,6 @@ from swictation.asr.engines.canary.libraries import torch
 from swictation.asr.memory_plan import PRECISIONS
 from swictation.errors import EngineError
 
-MIB = 2**20
-
-CARD_ORDER = ("fp16", "int8")
-"""What `precision = "auto"` tries on a card, the best first."""
 CPU_AUTO = "fp32"
 
 _QUANTISED = ("encoder", "transf_decoder")

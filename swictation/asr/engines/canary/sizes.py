@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from swictation.asr.engines.canary.precision import MIB, dtype_of, weights_bytes
+from swictation.asr.engines.canary.precision import dtype_of, weights_bytes
 from swictation.asr.engines.canary.stream import MOST_TOKENS
 from swictation.asr.engines.canary.window import Window, window_for
-from swictation.types import Tier
+from swictation.types import MIB, Tier
 
 _FLOAT_BYTES = 4
 _FORKS = 2

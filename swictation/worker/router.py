@@ -1,0 +1,81 @@
+"""Where requests go where an engine computes on the GPU: the memory manager's answer, and one rule.
+
+The rule: an utterance that began on the processor also ends there.
+"""
+
+from typing import TYPE_CHECKING
+
+from swictation.clock import Clock
+from swictation.types import DecodeRequest, Seat
+from swictation.vram.effects import Route
+
+if TYPE_CHECKING:  # only who has a GPU pays for it
+    from swictation.vram.manager import AdaptiveMemoryManager
+
+_NO_UTTERANCE: tuple[int, Seat] = (-1, "cpu")
+
+
+class Router:
+    """Asks the manager; remembers of each utterance what it has to. Belongs to the run loop."""
+
+    def __init__(self, manager: "AdaptiveMemoryManager", clock: Clock) -> None:
+        self.manager = manager
+        self._clock = clock
+        self._current = _NO_UTTERANCE
+        """The utterance that was routed last, and its seat."""
+        self._refused = 0
+        self._is_waiting = False
+        self.needs_cpu = False
+        """A request waits for the engine on the processor, whatever the rest does."""
+
+    def begin_stream(self) -> None:
+        """Utterances are counted anew."""
+        self._current = _NO_UTTERANCE
+
+    def refused(self, number: int) -> None:
+        """The worker on the GPU had no room for that request."""
+        self._refused = number
+
+    def take_waiting(self) -> bool:
+        """Whether a request was sent nowhere since this was last asked."""
+        is_waiting, self._is_waiting = self._is_waiting, False
+        return is_waiting
+
+    def route(
+        self, request: DecodeRequest, *, deaths_on_gpu: int, is_cpu_ready: bool, is_cpu_wanted: bool
+    ) -> Route:
+        """Where a request goes.
+
+        Args:
+            request: it.
+            deaths_on_gpu: how many workers on the GPU died of its utterance.
+            is_cpu_ready: the engine on the processor can be asked.
+            is_cpu_wanted: it can, or will be.
+        """
+        utterance, seat = self._current
+        if request.utterance == utterance and seat == "cpu" and is_cpu_ready:
+            return Route("cpu")
+        if request.number == self._refused and self.manager.cpu != "failed" and is_cpu_wanted:
+            return self._note(request, Route("cpu"))
+        route = self.manager.admit(
+            self._clock.now_s(),
+            request.duration_s,
+            deaths_on_gpu=deaths_on_gpu,
+            is_counted=not request.partial,
+        )
+        return self._note(request, route)
+
+    def way_to_gpu(self, audio_s: float) -> Route | None:
+        """For work that can wait: only where there is room, and nothing is counted."""
+        now_s = self._clock.now_s()
+        route = self.manager.admit(now_s, audio_s, deaths_on_gpu=0, is_counted=False)
+        return route if route.seat == "gpu" else None
+
+    def _note(self, request: DecodeRequest, route: Route) -> Route:
+        if request.partial:
+            return route
+        self._is_waiting = route.seat is None
+        self.needs_cpu = route.seat == "cpu"
+        if route.seat:
+            self._current = (request.utterance, route.seat)
+        return route
