@@ -2,6 +2,7 @@
 
 import contextlib
 
+from swictation.asr.registry import PROVIDERS
 from swictation.config.load import load
 from swictation.control import client
 from swictation.errors import ConfigError, NotRunning, ServiceError
@@ -48,7 +49,7 @@ def _failure() -> NotRunning | None:
 
 def _because(now: state.ServiceState) -> NotRunning:
     try:
-        load(None)
+        load(None, PROVIDERS)
     except ConfigError as error:
         what = f"The service failed: {error.message}"
         return NotRunning(what, f"{error.remedy}, then: {_RESTART}")

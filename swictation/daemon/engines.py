@@ -4,12 +4,12 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from swictation.asr.registry import memory_forecast
 from swictation.config.settings import Settings
 from swictation.daemon import systemd
 from swictation.daemon.degraded import CPU_ENGINE, NO_ENGINE, VAD_ONLY, Degradations
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.fetching import Fetching
-from swictation.daemon.foresight import foreseen
 from swictation.daemon.staffing import spare, understudy
 from swictation.daemon.wiring import Workshop, engine_spec
 from swictation.errors import SwictationError
@@ -138,7 +138,7 @@ class Engines:
         self._degradations.put(NO_ENGINE, "")  # else the next worker's death says so
         spec = engine_spec(self._understudy or self._settings, model)
         if self.steward:
-            self.steward.have("gpu", spec, foreseen(spec))
+            self.steward.have("gpu", spec, memory_forecast(spec))
         else:
             self.crew.cpu.use(spec)
         self._on_change()

@@ -2,7 +2,7 @@
 
 import psutil
 
-from swictation.asr.registry import has_nursery
+from swictation.asr.registry import find
 from swictation.worker.nursery_keeper import Nursery
 
 _KEEP_RATIO = 0.75
@@ -21,7 +21,8 @@ class Nursing:
 
     def have(self, engine: str) -> None:
         """Which engine computes on the card."""
-        self._engine = engine if has_nursery(engine) else ""
+        provider = find(engine)
+        self._engine = engine if provider and provider.preload else ""
 
     def tend(self, *, is_used: bool, may_stay: bool) -> None:
         """Start it or end it; never while a worker lives that would end with it.

@@ -8,8 +8,6 @@ from swictation.errors import EngineError
 
 MIB = 2**20
 
-CARD_ORDER = ("fp16", "int8")
-"""What `precision = "auto"` tries on a card, the best first."""
 CPU_AUTO = "fp32"
 
 _QUANTISED = ("encoder", "transf_decoder")
