@@ -146,7 +146,7 @@ def obtain_for_files(settings: Settings, wishes: Wishes) -> tuple[Settings, Mode
         tell(error)
         _say(f"{other.asr.engine} transcribes instead")
         return other, obtain_model(other)
-    if provider(settings.asr.engine).preload:
+    if provider(settings.asr.engine).is_for_gpu:
         _say(f"loading {model.name}, which takes a while")
     return settings, model
 
