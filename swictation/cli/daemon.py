@@ -2,7 +2,6 @@
 
 import contextlib
 
-from swictation.asr.registry import PROVIDERS
 from swictation.config.load import load
 from swictation.control import client
 from swictation.errors import ConfigError, NotRunning, ServiceError
@@ -48,6 +47,8 @@ def _failure() -> NotRunning | None:
 
 
 def _because(now: state.ServiceState) -> NotRunning:
+    from swictation.asr.registry import PROVIDERS  # for a failed service alone, which is rare
+
     try:
         load(None, PROVIDERS)
     except ConfigError as error:
