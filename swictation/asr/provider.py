@@ -92,12 +92,10 @@ class EngineProvider:
 
     def missing_files(self, folder: Path) -> list[str]:
         """Names of files that a model has and this folder has not."""
-        del folder
         return []
 
     def read_files(self, folder: Path) -> list[str]:
         """Names of files there that it would read, and that could come from anybody."""
-        del folder
         return []
 
     def check_folder(self, folder: Path) -> tuple[str, ...]:
@@ -119,7 +117,6 @@ class EngineProvider:
         Raises:
             ValueError: it is no model; one line.
         """
-        del folder
 
     def unpack(
         self, archive: Path, target: Path, progress: Progress, *, is_known: bool = False
@@ -142,22 +139,18 @@ class EngineProvider:
 
     def weights_bytes(self, model: ModelSpec | None, folder: Path | None) -> int:
         """What the weights of that model take of the machine's memory, about; 0: not known."""
-        del model, folder
         return 0
 
     def memory_plans(
         self, model: ModelSpec, folder: Path, options: msgspec.Struct
     ) -> tuple[MemoryPlan, ...]:
         """The ways to load a known model on a GPU, the best first. `folder` need not be there."""
-        del model, folder, options
         return ()
 
     def memory_forecast(self, spec: EngineSpec) -> Foreseen | None:
         """What `spec` will take of the GPU, tier by tier; None: not known before it is loaded."""
-        del spec
         return None
 
     def forecast_call(self, folder: Path, model: str, options: msgspec.Struct) -> tuple[str, ...]:
         """A module and its arguments that have to run once before `memory_forecast` knows; ()."""
-        del folder, model, options
         return ()

@@ -163,7 +163,6 @@ def _entries(path: tuple[str, ...]) -> "dict[str, EntryPoint]":
     """`path`: where packages are looked for; it takes milliseconds."""
     from importlib.metadata import entry_points
 
-    del path
     found: dict[str, EntryPoint] = {}
     for entry in entry_points(group=GROUP):
         found.setdefault(entry.name, entry)

@@ -36,7 +36,6 @@ from swictation.models.store import (
 
 def _known_engine(context: click.Context, option: click.Parameter, name: str) -> str:
     """Not a `click.Choice`: that would look for engines each time the help is shown."""
-    del context
     if name not in registry.names():
         known = ", ".join(map(repr, registry.PROVIDERS))
         raise click.BadParameter(f"{name!r} is not one of {known}.", param=option)

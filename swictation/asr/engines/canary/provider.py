@@ -57,7 +57,6 @@ class CanaryProvider(EngineProvider):
         return unpack(archive, target, progress, is_known=is_known)
 
     def weights_bytes(self, model: ModelSpec | None, folder: Path | None) -> int:
-        del folder
         # The file is fp32, and what lies in memory of it half of that, once.
         return model.size_bytes // 4 if model else 0
 

@@ -70,7 +70,6 @@ class WhisperProvider(EngineProvider):
     def memory_plans(
         self, model: ModelSpec, folder: Path, options: msgspec.Struct
     ) -> tuple[MemoryPlan, ...]:
-        del folder, options
         return memory.estimated_plans(model.parameters)
 
     def memory_forecast(self, spec: EngineSpec) -> Foreseen | None:
