@@ -1,6 +1,5 @@
 """The port of a recogniser. An engine lives in a worker process, never in the daemon."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import msgspec
@@ -33,7 +32,7 @@ class EngineSpec(msgspec.Struct, frozen=True, gc=False):
     tier: int = 0
     """Which of its `Capabilities.tiers` to load, on a card."""
     detector: str = ""
-    """The speech detector to load beside it: an entry point of `swictation.detectors`, or none."""
+    """The speech detector to load beside it, "module:function", or none."""
 
 
 class Engine(Protocol):
@@ -72,7 +71,3 @@ class DeviceEngine(Engine, Protocol):
         "trim" is the guard's own and never comes here.
         """
         ...
-
-
-Load = Callable[[EngineSpec], Engine]
-"""What an entry point of the group `swictation.engines` is: loads a model or raises EngineError."""

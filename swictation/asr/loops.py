@@ -1,6 +1,6 @@
 """The loop guard: text that a model repeats because it has lost the thread.
 
-Short context makes Whisper loop now and then ("printing image printing image ..."). What looks
+Short context makes some models loop now and then ("printing image printing image ..."). What looks
 like a loop is decoded once more with the full 30 s; a repeat that survives that is real speech.
 """
 

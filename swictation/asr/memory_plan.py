@@ -10,9 +10,6 @@ Precision = str
 PRECISIONS = ("fp16", "bf16", "int8", "fp32")
 """The best first; fp32 recognises no better than fp16 and takes twice as much."""
 
-AUTO_ON_GPU = ("fp16", "int8")
-"""What `precision = "auto"` tries there, the best first."""
-
 
 _Mib = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
 """Checked where a plan is read: it may come from a file."""

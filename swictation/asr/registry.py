@@ -1,65 +1,70 @@
 """Engines are found by entry point, so that one may come from another package."""
 
-from collections.abc import Iterable
+import functools
+import logging
+import sys
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from swictation.asr.engine import Load
+from swictation.asr.engine import Engine, EngineSpec
+from swictation.asr.provider import EngineProvider
 from swictation.config.render import closest
+from swictation.config.settings import DEFAULT_ENGINE
 from swictation.errors import EngineError
+from swictation.vram.effects import Foreseen
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-EMBEDDED = "whisper"
-"""Every installation has it, and it is not made for a card: known without a look at what is
-installed, which takes 30 ms of the start."""
-
 GROUP = "swictation.engines"
-CARD_GROUP = "swictation.card_engines"
-"""Names, again, of those engines that belong on a card where `[asr] device` is auto."""
+CONTRACT = "what an engine has to offer: docs/engine.md"
 
-NURSERY_GROUP = "swictation.nurseries"
-"""Of an engine's name, a function that imports all that it needs and touches no device."""
+_log = logging.getLogger(__name__)
+
+
+class Providers(Mapping[str, EngineProvider]):
+    """Of all engines that are installed, by name, the default one first.
+
+    `[]` raises EngineError for one whose provider is broken; in a walk it is left out.
+    """
+
+    def __getitem__(self, name: str) -> EngineProvider:
+        return _provider(entries()[name])
+
+    def __iter__(self) -> Iterator[str]:
+        for name, entry in entries().items():
+            try:
+                _provider(entry)
+            except EngineError as error:
+                _log.warning("%s -> %s", error.message, error.remedy)
+            else:
+                yield name
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+PROVIDERS = Providers()
+
+
+def entries() -> "dict[str, EntryPoint]":
+    """The entry points by name, the default engine's first, whether or not they can be loaded."""
+    return _entries(tuple(sys.path))
 
 
 def names() -> list[str]:
     """The engines that are installed, whether or not they can be loaded."""
-    return sorted({entry.name for entry in _entries(GROUP)})
+    return sorted(entries())
 
 
-def is_for_card(name: str) -> bool:
-    """Whether the engine `name` is made for a card."""
-    return name != EMBEDDED and any(entry.name == name for entry in _entries(CARD_GROUP))
-
-
-def has_nursery(name: str) -> bool:
-    """Whether what the engine `name` needs can be imported apart from it, once for many workers."""
-    return any(entry.name == name for entry in _entries(NURSERY_GROUP))
-
-
-def preload(name: str) -> None:
-    """Import all that the engine `name` needs, which may be much: nursery only.
+def provider(name: str) -> EngineProvider:
+    """The provider of the engine `name`.
 
     Raises:
-        LookupError: nobody says what that is.
-        Exception: anything; its workers would not fare better.
+        EngineError: there is none, or it is broken.
     """
-    for entry in _entries(NURSERY_GROUP):
-        if entry.name == name:
-            entry.load()()
-            return
-    raise LookupError(f"no {NURSERY_GROUP} for {name!r}")
-
-
-def find(name: str) -> "EntryPoint":
-    """The entry point of the engine `name`.
-
-    Raises:
-        EngineError: there is none.
-    """
-    for entry in _entries(GROUP):
-        if entry.name == name:
-            return entry
+    if entry := entries().get(name):
+        return _provider(entry)
     known = names()
     meant = closest(name, known)
     hint = f" Did you mean {meant}?" if meant else ""
@@ -70,22 +75,96 @@ def find(name: str) -> "EntryPoint":
     )
 
 
-def loader(name: str) -> Load:
-    """The function that loads the engine `name`. Imports its libraries: worker only.
+def find(name: str) -> EngineProvider | None:
+    """The same; None where there is none that can be used."""
+    try:
+        return PROVIDERS.get(name)
+    except EngineError:
+        return None
+
+
+def is_for_card(name: str) -> bool:
+    """Whether the engine `name` is made for a card."""
+    found = find(name)
+    return found is not None and found.is_for_gpu
+
+
+def memory_forecast(spec: EngineSpec) -> Foreseen | None:
+    """What `spec` will take of the GPU, as far as its engine can tell before it is loaded."""
+    found = find(spec.engine) if spec.device == "cuda" else None
+    return found.memory_forecast(spec) if found else None
+
+
+def unpacker(path: str) -> EngineProvider | None:
+    """Whose engine takes apart the archive of that name; None: it is no archive."""
+    return next(
+        (
+            each
+            for each in PROVIDERS.values()
+            if each.archive_ending and path.endswith(each.archive_ending)
+        ),
+        None,
+    )
+
+
+def load(spec: EngineSpec) -> Engine:
+    """Load the engine that `spec` names. Imports its libraries: worker only.
 
     Raises:
-        EngineError: there is none, or its libraries are missing.
+        EngineError: there is none, its libraries are missing, or it cannot be loaded.
+        Exception: whatever the engine raises.
     """
+    engine = provider(spec.engine)
     try:
-        return find(name).load()
+        return engine.load(spec)
     except ImportError as error:
+        if told := engine.unavailable():
+            raise told from error
         raise EngineError(
-            f"The engine {name!r} is installed without its libraries: {error}.",
-            f"python -m pip install 'swictation[{name}]'",
+            f"The engine {spec.engine} is installed without a library that it needs: {error}.",
+            f"install it again: python -m pip install --force-reinstall {_package(spec.engine)}",
         ) from error
 
 
-def _entries(group: str) -> "Iterable[EntryPoint]":
+def _provider(entry: "EntryPoint") -> EngineProvider:
+    """Raises EngineError: it is broken, or made for another version."""
+    package = _package(entry.name)
+    try:
+        kind: object = entry.load()
+    except Exception as error:  # another's module may raise anything
+        raise EngineError(
+            f"The engine {entry.name} cannot be used: {entry.value} is not there, or is broken"
+            f" ({type(error).__name__}: {error}).",
+            _again(package),
+        ) from error
+    if not isinstance(kind, type) or not issubclass(kind, EngineProvider):
+        raise EngineError(
+            f"The engine {entry.name} is not made for this version: {entry.value} is no"
+            " EngineProvider.",
+            f"update {package}; {CONTRACT}",
+        )
+    return kind(entry.name)
+
+
+def _again(package: str) -> str:
+    if package == "swictation":
+        return "it was updated without being installed again; in its folder: make"
+    return f"install {package} again, or remove it: python -m pip uninstall {package}"
+
+
+def _package(name: str) -> str:
+    """The name of the package that brings the engine."""
+    found = entries()[name].dist
+    return found.name if found else name
+
+
+@functools.lru_cache(maxsize=1)
+def _entries(path: tuple[str, ...]) -> "dict[str, EntryPoint]":
+    """`path`: where packages are looked for; it takes milliseconds."""
     from importlib.metadata import entry_points
 
-    return entry_points(group=group)
+    found: dict[str, EntryPoint] = {}
+    for entry in entry_points(group=GROUP):
+        found.setdefault(entry.name, entry)
+    order = sorted(found, key=lambda name: (name != DEFAULT_ENGINE, name))
+    return {name: found[name] for name in order}

@@ -10,7 +10,8 @@ import click
 import msgspec
 
 from swictation.asr.memory_plan import PRECISIONS
-from swictation.asr.registry import find
+from swictation.asr.model_spec import NEMO
+from swictation.asr.registry import PROVIDERS, provider, unpacker
 from swictation.cli.echo import echo
 from swictation.cli.main import tell
 from swictation.cli.meter import Meter
@@ -20,9 +21,8 @@ from swictation.daemon.staffing import understudy, wants_card
 from swictation.daemon.stream import Outcome, SetAside
 from swictation.errors import InjectError, ModelError, SwictationError, UsageError
 from swictation.languages import closest_language, language_code
-from swictation.models.catalog import CANARY, named
+from swictation.models.catalog import named
 from swictation.models.obtaining import obtain, seek
-from swictation.models.spec import NEMO
 from swictation.models.store import ModelLocation
 from swictation.types import to_seconds
 from swictation.vram import asking
@@ -39,7 +39,7 @@ _language = click.option(
 )
 _model = click.option("--model", metavar="M", help="Model name, a folder with a model, or a .nemo.")
 _engine = click.option(
-    "--engine", metavar="E", help="Engine: whisper, canary, or another that is installed."
+    "--engine", metavar="E", help="Engine that transcribes (see: swictation model list)."
 )
 _device = click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the engine computes."
@@ -47,7 +47,7 @@ _device = click.option(
 _precision = click.option(
     "--precision",
     type=click.Choice(["auto", *PRECISIONS]),
-    help="In which numbers canary computes.",
+    help="In which numbers the engine computes, where it lets you choose.",
 )
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Log what happens on stderr.")
 
@@ -85,7 +85,7 @@ def settings_from(config: Path | None, wishes: Wishes = _NO_WISHES) -> Settings:
         ConfigError: the file cannot be used.
         UsageError: the command line cannot.
     """
-    loaded = load(config)
+    loaded = load(config, PROVIDERS)
     for warning in loaded.warnings:
         echo(f"swictation: {warning}", err=True)
     if wishes.language:
@@ -96,13 +96,22 @@ def settings_from(config: Path | None, wishes: Wishes = _NO_WISHES) -> Settings:
     if owner and engine != owner:
         raise UsageError(f"{wishes.model} is a model of {owner}, not of {engine}.", "leave one out")
     if engine and engine != settings.asr.engine:
-        find(engine)
+        provider(engine)
         # A model that the configuration names is another engine's.
         settings = _with(settings, "asr", engine=engine, model="auto")
     names = ("language", "model", "device")
     told = {name: wish for name in names if (wish := getattr(wishes, name))}
     settings = _with(settings, "asr", **told)
-    return _with(settings, "canary", precision=wishes.precision) if wishes.precision else settings
+    return _with_precision(settings, wishes.precision) if wishes.precision else settings
+
+
+def _with_precision(settings: Settings, precision: str) -> Settings:
+    own = provider(settings.asr.engine)
+    options = own.options(settings)
+    if not hasattr(options, "precision"):
+        return settings
+    changed = msgspec.structs.replace(options, precision=precision)
+    return msgspec.structs.replace(settings, engines=settings.engines | {own.name: changed})
 
 
 def _code(language: str) -> str:
@@ -118,7 +127,7 @@ def _code(language: str) -> str:
 def obtain_for_files(settings: Settings, wishes: Wishes) -> tuple[Settings, ModelLocation]:
     """What files are transcribed with, and where its model lies; for which nobody waits.
 
-    Without any card Canary computes on the processor; a dictation then takes the embedded engine,
+    Without any card an engine for one computes on the processor; a dictation then takes another,
     which keeps up with a speaker. That is taken here, too, where the model of the configuration
     cannot be had; not where the command line has named it.
 
@@ -136,7 +145,7 @@ def obtain_for_files(settings: Settings, wishes: Wishes) -> tuple[Settings, Mode
         tell(error)
         _say(f"{other.asr.engine} transcribes instead")
         return other, obtain_model(other)
-    if settings.asr.engine == CANARY:
+    if provider(settings.asr.engine).is_for_gpu:
         _say(f"loading {model.name}, which takes a while")
     return settings, model
 
@@ -159,7 +168,10 @@ def _engine_of(model: str | None) -> str | None:
     if model is None:
         return None
     spec = named(model)
-    return spec.engine if spec else CANARY if model.endswith(NEMO) else None
+    if spec:
+        return spec.engine
+    found = unpacker(model) if model.endswith(NEMO) else None
+    return found.name if found else None
 
 
 def _with(settings: Settings, table: str, **values: Any) -> Settings:  # noqa: ANN401

@@ -16,8 +16,7 @@ from swictation.config.render import render, render_defaults
 from swictation.config.settings import Settings
 from swictation.control.status import count
 from swictation.errors import ConfigError, ModelError
-from swictation.models import extras
-from swictation.models.catalog import CANARY, CATALOG, choose
+from swictation.models.catalog import choose, knows_models
 from swictation.models.store import is_path
 
 
@@ -49,7 +48,7 @@ def check(file: Path | None) -> None:
 def _need_model(loaded: Loaded) -> None:
     """Raises ConfigError: there is no such model, or it does not understand the language."""
     asr = loaded.settings.asr
-    if asr.engine not in {spec.engine for spec in CATALOG} or is_path(asr.model):
+    if not knows_models(asr.engine) or is_path(asr.model):
         return
     try:
         choose(asr.model, asr.language, engine=asr.engine)
@@ -70,11 +69,11 @@ def _verdict(loaded: Loaded) -> str:
 def show(defaults: bool) -> None:
     """Print the settings in force, as TOML."""
     if defaults:
-        echo(render_defaults(), nl=False)
+        echo(render_defaults(registry.PROVIDERS), nl=False)
         return
     loaded = _load(None)
     echo(f"# {loaded.path or 'the defaults: there is no configuration file'}\n")
-    echo(render(loaded.settings), nl=False)
+    echo(render(loaded.settings, registry.PROVIDERS), nl=False)
 
 
 @config.command()
@@ -85,13 +84,15 @@ def path() -> None:
 
 def _note_uninstalled(settings: Settings) -> None:
     """Tell of an engine whose libraries are not here: that is no mistake in the file."""
-    if CANARY in (settings.asr.engine, settings.asr.cpu_engine) and not extras.has_canary():
-        command = extras.install_command(CANARY)
-        echo(f"note: the engine {CANARY} is not installed; to install it: {command}", err=True)
+    for name in dict.fromkeys((settings.asr.engine, settings.asr.cpu_engine)):
+        found = registry.find(name)
+        if found and (error := found.unavailable()):
+            command = error.remedy
+            echo(f"note: the engine {name} is not installed; to install it: {command}", err=True)
 
 
 def _load(file: Path | None, engines: Collection[str] = ()) -> Loaded:
-    loaded = load(file, engines)
+    loaded = load(file, registry.PROVIDERS, engines)
     for warning in loaded.warnings:
         echo(f"warning: {warning}", err=True)
     return loaded

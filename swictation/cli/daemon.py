@@ -47,8 +47,10 @@ def _failure() -> NotRunning | None:
 
 
 def _because(now: state.ServiceState) -> NotRunning:
+    from swictation.asr.registry import PROVIDERS  # for a failed service alone, which is rare
+
     try:
-        load(None)
+        load(None, PROVIDERS)
     except ConfigError as error:
         what = f"The service failed: {error.message}"
         return NotRunning(what, f"{error.remedy}, then: {_RESTART}")

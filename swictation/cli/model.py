@@ -5,18 +5,21 @@ from pathlib import Path
 
 import click
 
+from swictation.asr import registry
+from swictation.asr.model_spec import NEMO, ModelSpec
+from swictation.asr.provider import EngineProvider
 from swictation.cli.echo import echo
 from swictation.cli.groups import Group
 from swictation.cli.meter import Meter
 from swictation.cli.model_list import list_
 from swictation.config.load import load
+from swictation.config.settings import DEFAULT_ENGINE
 from swictation.errors import ModelError, UsageError
 from swictation.models import obtaining, unpacked
-from swictation.models.catalog import AUTO, CANARY, CATALOG, WHISPER, choose, named, speaking
+from swictation.models.catalog import AUTO, choose, known_models, named, speaking
 from swictation.models.converting import Half, convert
 from swictation.models.fetch import download as fetch_model
 from swictation.models.removing import remove, remove_unpacked
-from swictation.models.spec import NEMO, ModelSpec
 from swictation.models.store import (
     ModelLocation,
     absent,
@@ -30,14 +33,24 @@ from swictation.models.store import (
     verify,
 )
 
+
+def _known_engine(context: click.Context, option: click.Parameter, name: str) -> str:
+    """Not a `click.Choice`: that would look for engines each time the help is shown."""
+    if name not in registry.names():
+        known = ", ".join(map(repr, registry.PROVIDERS))
+        raise click.BadParameter(f"{name!r} is not one of {known}.", param=option)
+    return name
+
+
 _language = click.option(
     "--language", default="en", show_default=True, help="Code of the language that is spoken."
 )
 _engine = click.option(
     "--engine",
-    type=click.Choice([WHISPER, CANARY]),
-    default=WHISPER,
+    metavar="E",
+    default=DEFAULT_ENGINE,
     show_default=True,
+    callback=_known_engine,
     help="Whose model auto means.",
 )
 _name = click.argument("name", default=AUTO)
@@ -47,8 +60,8 @@ _name = click.argument("name", default=AUTO)
 def model() -> None:
     """Fetch, list, check, convert and remove the speech models.
 
-    NAME is a name from `swictation model list`, or auto: of whisper the smallest model that
-    understands the language, of canary the best that fits the graphics card.
+    NAME is a name from `swictation model list`, or auto: the engine's first model that understands
+    the language or, of an engine for graphics cards, the best that fits the card.
     """
 
 
@@ -56,14 +69,15 @@ model.add_command(list_)
 
 
 def _catalog(context: click.Context) -> Sequence[ModelSpec]:
-    return context.obj or CATALOG
+    return context.obj or known_models()
 
 
 def _spec(context: click.Context, name: str, language: str, engine: str) -> ModelSpec:
-    """The model that is meant. Of canary, auto asks the card, if need be."""
+    """The model that is meant. Of an engine for a card, auto asks the card, if need be."""
     catalog = _catalog(context)
-    if name == AUTO and engine == CANARY:
-        choice = obtaining.for_card(speaking(CANARY, language, catalog), load(None).settings)
+    if name == AUTO and registry.provider(engine).is_for_gpu:
+        settings = load(None, registry.PROVIDERS).settings
+        choice = obtaining.for_card(speaking(engine, language, catalog), settings)
         if not choice.name:
             raise ModelError(choice.reason, "swictation model list; then name the one to fetch")
         name = choice.name
@@ -126,8 +140,8 @@ def path(context: click.Context, name: str, language: str, engine: str) -> None:
     if not is_path(name, _catalog(context)):
         spec = _spec(context, name, language, engine)
         name, engine = spec.name, spec.engine
-    elif name.endswith(NEMO):
-        engine = CANARY
+    elif found := registry.unpacker(name):
+        engine = found.name
     place = locate(name, language, _catalog(context), engine, is_to_load=False)
     echo(place.path)
 
@@ -180,37 +194,39 @@ def _verify_unpacked(path: Path) -> None:
 @click.option("--precision", type=click.Choice(["fp16", "bf16"]), default="fp16", show_default=True)
 @click.pass_context
 def convert_(context: click.Context, name: str, precision: Half) -> None:
-    """Convert a Canary's weights to half precision.
+    """Convert a model's weights to half precision.
 
     The copy is kept beside the model: later loads read half as much and need half the memory.
     NAME may also be a folder or a `.nemo` of your own.
     """
-    place = _canary(context, name)
+    engine, place = _convertible(context, name)
     meter = Meter(quiet=False)
     try:
-        done = convert(place.path, place.name, precision, meter)
+        done = convert(engine, place.path, place.name, precision, meter)
     finally:
         meter.close()
     sizes = f"{done.before_bytes / 1e6:.0f} MB, now also {done.after_bytes / 1e6:.0f} MB"
     echo(f"{place.name}: {sizes}: {done.after}")
 
 
-def _canary(context: click.Context, name: str) -> ModelLocation:
-    """Where an installed Canary is. Raises ModelError."""
+def _convertible(context: click.Context, name: str) -> tuple[EngineProvider, ModelLocation]:
+    """Where that model is, and whose it is. Raises ModelError."""
     catalog = _catalog(context)
+    converting = [it for it in registry.PROVIDERS.values() if it.converter]
     if is_path(name, catalog):
         given = Path(name).expanduser().absolute()
         if name.endswith(NEMO):
             _unpack(given, quiet=False)
-        return locate(name, "en", catalog, CANARY)
-    known = named(name, catalog)
-    if known and known.engine != CANARY:
+        return converting[0], locate(name, "en", catalog, converting[0].name)
+    spec = named(name, catalog) or choose(name, "en", catalog, "")
+    engine = registry.provider(spec.engine)
+    if not engine.converter:
+        names = ", ".join(it.name for it in converting)
         raise ModelError(
-            f"{known.name} needs no conversion: the engine {known.engine} converts while it loads.",
-            f"swictation model list   (shows the models of {CANARY}, which can be converted)",
+            f"{spec.name} needs no conversion: the engine {spec.engine} converts while it loads.",
+            f"swictation model list   (shows the models of {names}, which can be converted)",
         )
-    language = known.languages[0] if known else "en"
-    return locate(name, language, catalog, CANARY)
+    return engine, locate(name, spec.languages[0], catalog, engine.name)
 
 
 @model.command("remove")

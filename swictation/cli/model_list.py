@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 import click
 import msgspec
 
+from swictation.asr.model_spec import ModelSpec
+from swictation.asr.registry import PROVIDERS, provider
 from swictation.cli.echo import echo_json
 from swictation.config.load import load
 from swictation.config.settings import Settings, VramSettings
-from swictation.models import figures, plans
-from swictation.models.catalog import CATALOG
+from swictation.models.catalog import known_models
 from swictation.models.choosing import Fit, fits
-from swictation.models.spec import ModelSpec
 from swictation.models.store import State, folder_of, state
 from swictation.shown import printable
 from swictation.vram import asking
@@ -58,9 +58,9 @@ def list_(context: click.Context, as_json: bool) -> None:
 
     The card is asked for the memory it has, unless it sleeps.
     """
-    settings = load(None).settings
+    settings = load(None, PROVIDERS).settings
     card = asking.ask(settings.vram.gpu, limit_s=asking.SOON_S)
-    catalog: Sequence[ModelSpec] = context.obj or CATALOG
+    catalog: Sequence[ModelSpec] = context.obj or known_models()
     rows = [_row(spec, card, settings) for spec in catalog]
     if as_json:
         for row in rows:
@@ -70,8 +70,9 @@ def list_(context: click.Context, as_json: bool) -> None:
 
 
 def _row(spec: ModelSpec, card: Answer, settings: Settings) -> _Row:
-    told = plans.known(spec, folder_of(spec), settings.canary.buffer_s)
-    is_estimate = figures.is_estimate(spec)
+    engine = provider(spec.engine)
+    told = engine.memory_plans(spec, folder_of(spec), engine.options(settings))
+    is_estimate = engine.are_plans_estimates
     ways = tuple(_Way(plan.precision, round(plan.resident_mib, 1), is_estimate) for plan in told)
     if card.is_usable:
         found = fits(told, card.total_mib, settings.vram)
@@ -157,9 +158,9 @@ def _verdict(row: _Row) -> str:
 
 
 def _notes(rows: list[_Row], card: Answer, settings: VramSettings) -> Iterator[str]:
-    yield (
-        "SIZE: parameters. FP16, INT8, FP32: MiB of a card, the model alone; of whisper estimates."
-    )
+    guessed = {row.engine for row in rows if any(way.is_estimate for way in row.vram)}
+    note = f"; of {', '.join(sorted(guessed))} estimates" if guessed else ""
+    yield f"SIZE: parameters. FP16, INT8, FP32: MiB of a card, the model alone{note}."
     yield f"CARD: {printable(_told(card))}."
     if not card.is_usable:
         return

@@ -3,7 +3,7 @@
 import re
 import shlex
 import tomllib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -14,9 +14,9 @@ from swictation.config.depth import too_deep
 from swictation.config.file import read
 from swictation.config.injectors import chain_fault
 from swictation.config.render import Kind, closest, shortened, toml_key, toml_value
-from swictation.config.rules import RULES, Key, Rule
-from swictation.config.settings import AsrSettings, Settings
-from swictation.errors import ConfigError
+from swictation.config.rules import RULES, EngineTable, Key, Rule
+from swictation.config.settings import TABLES, AsrSettings, Settings
+from swictation.errors import ConfigError, EngineError
 from swictation.languages import closest_language, language_code
 
 _MAX_ROWS_OF_A_STATEMENT = 25
@@ -44,12 +44,15 @@ class _Finding(NamedTuple):
     text: str
 
 
-def load(path: Path | None, engines: Collection[str] = ()) -> Loaded:
+def load(
+    path: Path | None, tables: Mapping[str, EngineTable], engines: Collection[str] = ()
+) -> Loaded:
     """Read a configuration file and check all of it.
 
     Args:
         path: the file; None: the user's own (`paths.config_file`), or the defaults where there
             is none.
+        tables: those of the engines, by name. What the file does not mention is not looked up.
         engines: the only names that an engine may have; none: any. A daemon does not insist: the
             embedded engine serves in the place of one that is not there.
 
@@ -66,7 +69,7 @@ def load(path: Path | None, engines: Collection[str] = ()) -> Loaded:
             return Loaded(Settings(), (), None)
         make_one = f"swictation config show --defaults > {shlex.quote(str(file))}"
         raise ConfigError(f"{file}: no such file", f"to make one: {make_one}") from error
-    check = _Check(_parse(text, file), engines)
+    check = _Check(_parse(text, file), tables, engines)
     lines = _key_lines(text) if check.errors or check.warnings else {}
     if check.errors:
         told = _told(file, check.errors, lines)
@@ -155,27 +158,48 @@ def _told(file: Path, findings: Iterable[_Finding], lines: dict[Key, int]) -> li
 class _Check:
     """A document held against the settings: `settings` are meant only where `errors` is empty."""
 
-    def __init__(self, document: dict[str, Any], engines: Collection[str]) -> None:
+    def __init__(
+        self,
+        document: dict[str, Any],
+        tables: Mapping[str, EngineTable],
+        engines: Collection[str],
+    ) -> None:
         self.errors: list[_Finding] = []
         self.warnings: list[_Finding] = []
         self._document = document
-        self._tables = {table.name: table.type for table in msgspec.structs.fields(Settings)}
-        for name in document.keys() - self._tables.keys():
-            self._warn_of_stray(name)
-        values: dict[str, Any] = {
-            name: self._table(name, cls) for name, cls in self._tables.items()
-        }
-        self.settings = Settings(**values)
+        self._engine_tables = tables
+        values: dict[str, Any] = {name: self._table(name, cls) for name, cls in TABLES.items()}
+        own: dict[str, msgspec.Struct] = {}
+        rules = list(RULES)
+        for name in document.keys() - TABLES.keys():
+            if (table := self._engine_table(name)) is None:
+                continue
+            rules += table.rules
+            own[name] = self._table(name, table.settings)
+        changed = {name: table for name, table in own.items() if table != type(table)()}
+        self.settings = Settings(**values, engines=changed)
+        self._values = values | own
         if fault := chain_fault(self.settings.inject.chain):
             shown = shortened(toml_value(self.settings.inject.chain))
             self.errors.append(_Finding(_CHAIN, f"{_shown_key(_CHAIN)} = {shown}: {fault}"))
         if engines:
             self._check_engines(engines)
         bad = {finding.key for finding in self.errors}
-        for rule in RULES:
+        for rule in rules:
             touched = {*rule.keys, *(key[:1] for key in rule.keys)}
             if not bad & touched and not rule.holds(self.settings):
                 self.errors.append(self._broken(rule))
+
+    def _engine_table(self, name: str) -> EngineTable | None:
+        """The engine's whose name the table has; None, and told, where it is nobody's."""
+        try:
+            if table := self._engine_tables.get(name):
+                return table
+        except EngineError as error:
+            self.errors.append(_Finding((name,), f"[{name}]: {error.message}"))
+            return None
+        self._warn_of_stray(name)
+        return None
 
     def _table(self, name: str, cls: type[msgspec.Struct]) -> msgspec.Struct:
         given = self._document.get(name, {})
@@ -230,7 +254,7 @@ class _Check:
     def _warn_of_stray(self, name: str) -> None:
         if isinstance(self._document[name], dict):
             text = f"unknown table [{shortened(toml_key(name))}]"
-            meant = closest(name, self._tables)
+            meant = closest(name, [*TABLES, *self._engine_tables])
             text += f": did you mean [{meant}]?" if meant else ""
         else:
             text = f"unknown key {shortened(toml_key(name))} outside a table"
@@ -241,9 +265,10 @@ class _Check:
         """Tell what an unknown key was meant for: of its own table, or of another one."""
         if len(self.warnings) >= _MAX_TOLD:
             return ""
+        every = TABLES | {name: each.settings for name, each in self._engine_tables.items()}
         keys = {
             name: [field.name for field in msgspec.structs.fields(cls)]
-            for name, cls in self._tables.items()
+            for name, cls in every.items()
         }
         if meant := closest(key, keys.get(table, ())):
             return f": did you mean '{meant}'?"
@@ -261,7 +286,7 @@ class _Check:
         return _Finding(is_set[0], f"{self._shown(is_set[0])}: {rule.text}{note}")
 
     def _shown(self, key: Key) -> str:
-        value = getattr(getattr(self.settings, key[0]), key[1])
+        value = getattr(self._values[key[0]], key[1])
         return f"{_shown_key(key)} = {toml_value(value)}"
 
 

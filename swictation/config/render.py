@@ -5,13 +5,14 @@ import math
 import operator
 import re
 import textwrap
-from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any, cast, get_args, get_origin
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Annotated, Any, cast, get_args, get_origin
 
 import msgspec
 from msgspec.structs import FieldInfo
 
-from swictation.config.settings import Settings
+from swictation.config.rules import EngineTable
+from swictation.config.settings import TABLES, Settings
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SIGNS: dict[str, Callable[[float, float], bool]] = {
@@ -45,8 +46,9 @@ class Kind(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, annotation: object) -> "Kind":
-        """Take apart `Annotated[type, Meta, ...]`, as every field of the settings has it."""
-        bare, *metas = get_args(annotation)
+        """Take apart `Annotated[type, Meta, ...]`; an engine's own may be a plain type."""
+        is_plain = get_origin(annotation) is not Annotated
+        bare, *metas = (annotation,) if is_plain else get_args(annotation)
         base = bare if isinstance(bare, type) else None
         choices, numbers = get_args(bare), ()
         if get_origin(bare) is tuple:
@@ -187,16 +189,21 @@ def toml_key(key: str) -> str:
     return key if _BARE_KEY.fullmatch(key) else toml_value(key)
 
 
-def tables(settings: Settings) -> Iterator[tuple[str, msgspec.Struct]]:
-    """Each table's name and values, in the order of the settings."""
-    for table in msgspec.structs.fields(Settings):
-        yield table.name, getattr(settings, table.name)
+def tables(
+    settings: Settings, engines: Mapping[str, EngineTable]
+) -> Iterator[tuple[str, msgspec.Struct]]:
+    """Each table's name and values, in the order of the settings; after `asr` those of engines."""
+    for name in TABLES:
+        yield name, getattr(settings, name)
+        if name == "asr":
+            for engine, table in engines.items():
+                yield engine, settings.engine_table(engine, table.settings)
 
 
-def render_defaults() -> str:
+def render_defaults(engines: Mapping[str, EngineTable]) -> str:
     """The whole configuration with its comments: the text of `config/swictation.toml`."""
     blocks = [_HEADER]
-    for name, values in tables(Settings()):
+    for name, values in tables(Settings(), engines):
         rows = [_comment((values.__doc__ or "").strip()), f"[{name}]"]
         for field in msgspec.structs.fields(values):
             rows += [_comment(_meaning(field)), _row(field, values)]
@@ -204,10 +211,11 @@ def render_defaults() -> str:
     return "\n".join(blocks)
 
 
-def render(settings: Settings) -> str:
+def render(settings: Settings, engines: Mapping[str, EngineTable]) -> str:
     """The settings in force, each line that differs from its default saying so."""
     blocks: list[str] = []
-    for (name, values), (_, defaults) in zip(tables(settings), tables(Settings()), strict=True):
+    for name, values in tables(settings, engines):
+        defaults = type(values)()
         rows = [f"[{name}]"]
         for field in msgspec.structs.fields(values):
             default = getattr(defaults, field.name)

@@ -3,6 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
+
+import msgspec
 
 from swictation.config.settings import Settings
 
@@ -19,6 +22,20 @@ class Rule:
     keys: tuple[Key, ...]
     text: str
     holds: Callable[[Settings], bool]
+
+
+class EngineTable(Protocol):
+    """What an engine adds to the configuration: a table of its own, under its name."""
+
+    @property
+    def settings(self) -> type[msgspec.Struct]:
+        """The table's keys, each with a default."""
+        ...
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """What must hold in it. Checked where the file has the table."""
+        ...
 
 
 def _rises(numbers: Sequence[float]) -> bool:
@@ -79,11 +96,6 @@ RULES: tuple[Rule, ...] = (
         (("vad", "commit_after_s"), ("vad", "hang_over_s")),
         "commit_after_s must be <= hang_over_s",
         lambda s: s.vad.commit_after_s <= s.vad.hang_over_s,
-    ),
-    Rule(
-        (("whisper", "context_extra_s"), ("vad", "max_utterance_s")),
-        "context_extra_s + [vad] max_utterance_s must be <= 30, all that whisper hears at once",
-        lambda s: s.whisper.context_extra_s + s.vad.max_utterance_s <= 30.0,
     ),
     Rule(
         (("vram", "thresholds"),),

@@ -3,12 +3,17 @@
 `config/swictation.toml` is rendered from here (`swictation config show --defaults`).
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
-from msgspec import Meta, field
+from msgspec import Meta, Struct, field
 
 from swictation.types import Language
+
+DEFAULT_ENGINE = "whisper"
+"""Every installation has it, and it needs no GPU."""
+
+_Table = TypeVar("_Table", bound=Struct)
 
 
 class AudioSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +86,7 @@ class AsrSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     engine: Annotated[
         str, Meta(min_length=1, description="an entry point of the group swictation.engines")
-    ] = "whisper"
+    ] = DEFAULT_ENGINE
     model: Annotated[
         str,
         Meta(min_length=1, description="auto, a name from `swictation model list`, or a folder"),
@@ -92,7 +97,7 @@ class AsrSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "auto"
     cpu_engine: Annotated[
         str, Meta(description='takes over from an engine on a card; "": nobody does')
-    ] = "whisper"
+    ] = DEFAULT_ENGINE
     cpu_model: Annotated[str, Meta(min_length=1, description="that engine's model, as model")] = (
         "auto"
     )
@@ -104,55 +109,6 @@ class AsrSettings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["auto", "on", "off"],
         Meta(description="tentative text for display; auto: only while somebody reads it"),
     ] = "auto"
-
-
-class WhisperSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The embedded engine's own parameters (docs/adr/0003)."""
-
-    cpu_threads: Annotated[int, Meta(ge=1, le=64, description="threads of the decoder")] = 2
-    beam: Annotated[
-        int, Meta(ge=0, le=10, description="beams; 0: 5 for tiny.en, 1 for larger models")
-    ] = 0
-    context_extra_s: Annotated[
-        float, Meta(ge=0.0, le=28.0, description="seconds of silence added to the speech")
-    ] = 2.0
-    context_min_s: Annotated[
-        float, Meta(ge=1.0, le=30.0, description="least seconds of context in all")
-    ] = 10.0
-    commit_score: Annotated[
-        float, Meta(le=0.0, description="mean log-probability above which a pause commits")
-    ] = -0.4
-    noise_no_speech_prob: Annotated[
-        float, Meta(ge=0.0, le=1.0, description="no-speech probability above which text is noise")
-    ] = 0.7
-    noise_score: Annotated[
-        float, Meta(le=0.0, description="... if its mean log-probability is below this")
-    ] = -0.7
-    loop_zlib_ratio: Annotated[
-        float, Meta(ge=1.0, description="compression above which text is taken for a loop")
-    ] = 2.2
-    loop_chars_per_s: Annotated[
-        float, Meta(ge=5.0, description="characters a second above which, likewise")
-    ] = 30.0
-    tokens_per_s: Annotated[
-        int, Meta(ge=4, le=50, description="tokens a second of speech that a decode may bring")
-    ] = 9
-
-
-class CanarySettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The engine for a card: NVIDIA Canary through NeMo (docs/canary.md)."""
-
-    precision: Annotated[
-        Literal["auto", "fp16", "bf16", "fp32", "int8"],
-        Meta(description="auto: fp16 on a card, int8 where that has no room; fp32 on the CPU"),
-    ] = "auto"
-    buffer_s: Annotated[
-        float, Meta(ge=1.5, le=30.0, description="seconds of sound that each step hears")
-    ] = 5.0
-    policy: Annotated[
-        Literal["alignatt", "wait-k"],
-        Meta(description="when a word is sure: its sound is all heard, or a count of chunks"),
-    ] = "alignatt"
 
 
 class TextSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -301,11 +257,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     audio: AudioSettings = field(default_factory=AudioSettings)
     vad: VadSettings = field(default_factory=VadSettings)
     asr: AsrSettings = field(default_factory=AsrSettings)
-    whisper: WhisperSettings = field(default_factory=WhisperSettings)
-    canary: CanarySettings = field(default_factory=CanarySettings)
     text: TextSettings = field(default_factory=TextSettings)
     inject: InjectSettings = field(default_factory=InjectSettings)
     feedback: FeedbackSettings = field(default_factory=FeedbackSettings)
     spool: SpoolSettings = field(default_factory=SpoolSettings)
     vram: VramSettings = field(default_factory=VramSettings)
     worker: WorkerSettings = field(default_factory=WorkerSettings)
+    engines: dict[str, Struct] = field(default_factory=dict[str, Struct])
+    """By the engine's name, its own table, where that is not as by default."""
+
+    def engine_table(self, name: str, kind: type[_Table]) -> _Table:
+        """The table of the engine `name`, whose settings are of `kind`."""
+        found = self.engines.get(name)
+        return found if isinstance(found, kind) else kind()
+
+
+TABLES: dict[str, type[Struct]] = {
+    table.name: table.type for table in msgspec.structs.fields(Settings) if table.name != "engines"
+}
+"""Those that every configuration has, by name."""

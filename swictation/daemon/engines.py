@@ -3,12 +3,12 @@
 import logging
 from typing import TYPE_CHECKING
 
+from swictation.asr.registry import memory_forecast
 from swictation.config.settings import Settings
 from swictation.control.status import ModelState
 from swictation.daemon import systemd
 from swictation.daemon.degraded import CPU_ENGINE, NO_ENGINE, VAD_ONLY
 from swictation.daemon.fetching import Fetching
-from swictation.daemon.foresight import foreseen
 from swictation.daemon.staffing import spare, understudy
 from swictation.daemon.wiring import Workshop, engine_spec
 from swictation.errors import SwictationError
@@ -171,7 +171,7 @@ class Engines:
         self._degradations.put(NO_ENGINE, "")  # else the next worker's death says so
         spec = engine_spec(self._understudy or self._settings, model)
         if self.steward:
-            self.steward.have("gpu", spec, foreseen(spec))
+            self.steward.have("gpu", spec, memory_forecast(spec))
         else:
             self.crew.cpu.use(spec)
         self._events.emit(StatusChanged())

@@ -10,12 +10,12 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable
 
+from swictation.asr.registry import find
 from swictation.backoff import Backoff
 from swictation.config.settings import Settings
 from swictation.daemon.staffing import wants_card
 from swictation.errors import ModelError, SwictationError
-from swictation.models import obtaining, plans
-from swictation.models.catalog import CANARY
+from swictation.models import obtaining
 from swictation.models.store import ModelLocation
 
 FIRST_RETRY_S, LONGEST_RETRY_S = 10.0, 600.0
@@ -96,12 +96,13 @@ class Fetching:
         return obtaining.seek(self._settings)
 
     async def _plan(self, model: ModelLocation) -> None:
-        """Have it told once what a Canary takes of the card; it is kept beside the model."""
+        """Have it computed once what the model takes of the card; the engine keeps it."""
         settings = self._settings
-        buffer_s = settings.canary.buffer_s
-        is_for_card = settings.asr.engine == CANARY and wants_card(settings)
-        if is_for_card and not plans.kept(model.path, buffer_s):
-            await self._run("swictation.models.plans", str(model.path), str(buffer_s), model.name)
+        provider = find(settings.asr.engine)
+        if provider is None or not wants_card(settings):
+            return
+        if call := provider.forecast_call(model.path, model.name, provider.options(settings)):
+            await self._run(*call)
 
     async def _fetch(self, name: str) -> None:
         """Raises ModelError: it could not be had."""

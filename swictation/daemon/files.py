@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
-from swictation.asr.registry import is_for_card
+from swictation.asr.registry import is_for_card, memory_forecast
 from swictation.audio.source import Source
 from swictation.audio.wavfile import FileSource, Pace
 from swictation.clock import MonotonicClock
@@ -17,7 +17,6 @@ from swictation.config.settings import Settings
 from swictation.daemon import resources
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.fetching import find_model
-from swictation.daemon.foresight import foreseen
 from swictation.daemon.leaks import name_leaks
 from swictation.daemon.playing import Playing
 from swictation.daemon.recognition import Recognition
@@ -133,7 +132,7 @@ class FileSession:
 
     def _begin_card(self, steward: "Steward") -> None:
         """Both engines; the one on the processor may be missing."""
-        steward.have("gpu", self._spec, foreseen(self._spec))
+        steward.have("gpu", self._spec, memory_forecast(self._spec))
         self._spare = spare(self._settings)
         if not is_for_card(self._settings.asr.engine):
             self._have_spare(

@@ -320,8 +320,7 @@ class App:
         self._feedback.configure(settings.feedback)
         if old.audio != settings.audio:
             self._ear.change(settings, is_listening=self._dictation.state == "listening")
-        engine = (old.asr, old.whisper, old.canary)
-        if engine != (settings.asr, settings.whisper, settings.canary):
+        if (old.asr, old.engines) != (settings.asr, settings.engines):
             self._engines.change(settings)
         self._on_subscribers(self._with_text)
         _log.info("the configuration is read again")

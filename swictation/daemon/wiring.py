@@ -4,12 +4,13 @@ import itertools
 import logging
 import math
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from swictation.asr.engine import EngineSpec
 from swictation.asr.partials import PartialPacer
+from swictation.asr.registry import find
 from swictation.asr.stabilizer import Stabilizer
 from swictation.audio.journal import Journal
 from swictation.audio.keeper import MicrophoneState
@@ -49,7 +50,6 @@ from swictation.vad.lasting import LastingDetector, Setbacks
 from swictation.vad.level import LevelNormaliser
 from swictation.vad.listener import Listener
 from swictation.vad.placed import PlacedDetector, Switch
-from swictation.vad.registry import names as detector_names
 from swictation.vad.silero_cpu import SileroCpu
 from swictation.worker.crew import Crew
 from swictation.worker.router import Router
@@ -98,9 +98,8 @@ def stabilizer(settings: Settings, numbers: Iterator[int]) -> Stabilizer:
 
 def engine_spec(settings: Settings, model: ModelLocation) -> EngineSpec:
     """What the worker is told to load."""
-    tables = {"whisper": settings.whisper, "canary": settings.canary}
-    own = tables.get(settings.asr.engine)
-    options: dict[str, Any] = msgspec.structs.asdict(own) if own else {}
+    provider = find(settings.asr.engine)  # without one the worker says so
+    options = msgspec.structs.asdict(provider.options(settings)) if provider else {}
     return EngineSpec(
         engine=settings.asr.engine,
         model=model.name,
@@ -113,9 +112,9 @@ def engine_spec(settings: Settings, model: ModelLocation) -> EngineSpec:
 
 
 def card_detector(settings: Settings) -> str:
-    """The detector that can compute beside the engine on the card: of its own name, or none."""
-    name = settings.asr.engine
-    return name if wants_card(settings) and name in detector_names() else ""
+    """The detector that can compute beside the engine on the card, or none."""
+    provider = find(settings.asr.engine)
+    return provider.detector if provider and wants_card(settings) else ""
 
 
 class Workshop:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from swictation import paths
+from swictation.asr.registry import PROVIDERS
 from swictation.config.load import load
 from swictation.doctor.finding import Finding, Subject
 from swictation.errors import ConfigError
@@ -11,7 +12,7 @@ from swictation.errors import ConfigError
 def configuration(subject: Subject) -> Iterator[Finding]:
     """Read the file; the later checks then see its settings, or the defaults."""
     try:
-        loaded = load(subject.config)
+        loaded = load(subject.config, PROVIDERS)
     except ConfigError as error:
         note = "(the checks below see the defaults instead)"
         yield Finding("configuration", "error", f"{error.message}\n{note}", error.remedy)

@@ -5,23 +5,18 @@ from pathlib import Path
 
 import msgspec
 
+from swictation.asr.registry import find
 from swictation.daemon.staffing import wants_card
 from swictation.doctor.finding import Finding, Subject
-from swictation.models import extras
-from swictation.models.catalog import CANARY
 from swictation.vram import apart
 from swictation.vram.cards import cards
 from swictation.vram.troubles import RELOAD
 
-_ASKED = {
-    "whisper": ("Whisper", "swictation.asr.engines.whisper.ask"),
-    CANARY: ("Canary", "swictation.asr.engines.canary.ask"),
-}
 _LIMIT_S = 60.0
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """The same as the modules' own: these import CTranslate2, and torch."""
+    """What `EngineProvider.gpu_query` prints. Without `reason` it can use `cards` of them."""
 
     cards: int
     compute_type: str = ""
@@ -31,13 +26,13 @@ class Answer(msgspec.Struct, frozen=True):
 
 def engine_card(subject: Subject) -> Iterator[Finding]:
     """Ask the engine's library, unless the card sleeps: that would wake it."""
-    asr = subject.settings.asr
-    if asr.engine not in _ASKED or not wants_card(subject.settings):
+    provider = find(subject.settings.asr.engine)
+    if provider is None or not provider.gpu_query or not wants_card(subject.settings):
         return
-    if asr.engine == CANARY and not extras.has_canary():
+    if provider.unavailable():
         return  # which has been told
     if not any(card.is_asleep for card in cards(Path("/"))):
-        yield judge(*_ASKED[asr.engine])
+        yield judge(provider.name.capitalize(), provider.gpu_query)
 
 
 def judge(name: str, module: str, limit_s: float = _LIMIT_S) -> Finding:

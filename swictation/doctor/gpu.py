@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from swictation.config.settings import DEFAULT_ENGINE
 from swictation.daemon.staffing import wants_card
 from swictation.doctor.finding import Finding, Level, Subject
 from swictation.vram.cards import Card, cards, driver, is_off_bus, parameters
@@ -35,7 +36,7 @@ def judge(found: list[Card], version: str, *, is_wanted: bool) -> Finding:
         return Finding("GPU", "warning", told, "echo 1 | sudo tee /sys/bus/pci/rescan; or reboot")
     if not found:
         remedy = (
-            '[asr] engine = "whisper" and device = "auto": swictation config path'
+            f'[asr] engine = "{DEFAULT_ENGINE}" and device = "auto": swictation config path'
             if is_wanted
             else ""
         )

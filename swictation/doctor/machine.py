@@ -1,6 +1,5 @@
 """Python and memory."""
 
-import contextlib
 import re
 import sys
 from collections.abc import Iterator
@@ -8,9 +7,9 @@ from importlib.metadata import metadata
 
 import psutil
 
+from swictation.asr.registry import find
 from swictation.doctor.finding import Finding, Subject
 from swictation.doctor.model import wanted
-from swictation.models.catalog import CANARY
 from swictation.types import MIB
 
 _ENGINE_MIB = 200
@@ -54,11 +53,6 @@ def judge_memory(available_mib: int, weights_bytes: int) -> Finding:
 
 def _weights_bytes(subject: Subject) -> int:
     """The size of the weights: of the model that was found, else of the one that will be."""
-    if subject.model is not None:
-        with contextlib.suppress(OSError):
-            return (subject.model.path / "model.bin").stat().st_size
-    spec = wanted(subject.settings)
-    if spec is None:
-        return 0
-    # A Canary's file is fp32, and what lies in memory of it half of that, once.
-    return spec.size_bytes // 4 if spec.engine == CANARY else spec.size_bytes
+    provider = find(subject.settings.asr.engine)
+    folder = subject.model.path if subject.model else None
+    return provider.weights_bytes(wanted(subject.settings), folder) if provider else 0

@@ -4,30 +4,30 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from swictation.asr import registry
+from swictation.asr.model_spec import NEMO, ModelSpec
 from swictation.config.settings import Settings
 from swictation.doctor.finding import Finding, Subject
 from swictation.errors import ModelError
-from swictation.models import extras, obtaining, unpacked
-from swictation.models.catalog import CANARY, CATALOG, choose
-from swictation.models.spec import NEMO, ModelSpec
+from swictation.models import obtaining, unpacked
+from swictation.models.catalog import choose, known_models, knows_models
 from swictation.models.store import ModelLocation, damaged, folder_of, verify
 
 
 def engine(subject: Subject) -> Iterator[Finding]:
     """Whether the engine is installed. Raises EngineError; its libraries are not imported."""
-    entry = registry.find(subject.settings.asr.engine)
-    if entry.name == CANARY and not extras.has_canary():
-        found = "canary lacks torch and NeMo: the embedded engine takes over"
-        yield Finding("engine", "error", found, extras.install_command(CANARY))
+    name = subject.settings.asr.engine
+    if error := registry.provider(name).unavailable():
+        found = f"{error.message}: the embedded engine takes over"
+        yield Finding("engine", "error", found, error.remedy)
         return
-    yield Finding("engine", "ok", f"{entry.name} ({entry.value})")
+    yield Finding("engine", "ok", f"{name} ({registry.entries()[name].value})")
 
 
 def model(subject: Subject) -> Iterator[Finding]:
     """Find the model that `[asr] model` means, and its place. Raises ModelError."""
     asr = subject.settings.asr
     subject.model = found = obtaining.find(obtaining.seek(subject.settings), is_to_load=False)
-    if not any(spec.engine == asr.engine for spec in CATALOG):
+    if not knows_models(asr.engine):
         yield Finding("model", "ok", f"{asr.model}, which the engine {asr.engine} finds by itself")
         return
     why = f" ({found.reason})" if found.reason else ""
@@ -65,7 +65,7 @@ def _unpacked_files(path: Path) -> Finding:
 
 def known(location: ModelLocation) -> ModelSpec | None:
     """The catalog's entry of a model in its own place; None for a folder of the user's."""
-    return next((spec for spec in CATALOG if folder_of(spec) == location.path), None)
+    return next((spec for spec in known_models() if folder_of(spec) == location.path), None)
 
 
 def wanted(settings: Settings) -> ModelSpec | None:

@@ -3,31 +3,38 @@
 import difflib
 from collections.abc import Sequence
 
+from swictation.asr.model_spec import ModelSpec
+from swictation.asr.registry import PROVIDERS, find
+from swictation.config.settings import DEFAULT_ENGINE
 from swictation.errors import ModelError
-from swictation.models.known_canary import CANARY_1B_FLASH, CANARY_1B_V2, CANARY_180M_FLASH
-from swictation.models.known_whisper import BASE, LARGE_V3_TURBO, SMALL, TINY_EN
-from swictation.models.spec import ModelSpec
 
 AUTO = "auto"
-WHISPER, CANARY = "whisper", "canary"
-"""The engines whose models are known here; another one finds its own."""
 
-CATALOG: tuple[ModelSpec, ...] = (
-    *(TINY_EN, BASE, SMALL, LARGE_V3_TURBO),
-    *(CANARY_1B_FLASH, CANARY_1B_V2, CANARY_180M_FLASH),
-)
-"""Of each engine the preferred ones first: whisper's by what a processor can do with ease, canary's
-by accuracy."""
+Catalog = Sequence[ModelSpec] | None
+"""Known models, of each engine the preferred ones first; None: those of all installed engines."""
 
 
-def named(model: str, catalog: Sequence[ModelSpec] = CATALOG) -> ModelSpec | None:
+def known_models() -> tuple[ModelSpec, ...]:
+    """Those of all installed engines, of each the preferred ones first."""
+    return tuple(spec for provider in PROVIDERS.values() for spec in provider.models)
+
+
+def knows_models(engine: str) -> bool:
+    """Whether that engine's models are known by name; another one finds its own."""
+    provider = find(engine)
+    return provider is not None and bool(provider.models)
+
+
+def named(model: str, catalog: Catalog = None) -> ModelSpec | None:
     """The model of that name, or of that repository on the hub."""
-    return next((spec for spec in catalog if model in (spec.name, spec.repo)), None)
+    known = known_models() if catalog is None else catalog
+    return next((spec for spec in known if model in (spec.name, spec.repo)), None)
 
 
-def speaking(engine: str, language: str, catalog: Sequence[ModelSpec] = CATALOG) -> list[ModelSpec]:
+def speaking(engine: str, language: str, catalog: Catalog = None) -> list[ModelSpec]:
     """The engine's models that understand the language, preferred ones first. Raises ModelError."""
-    found = [spec for spec in catalog if spec.engine == engine and language in spec.languages]
+    known = known_models() if catalog is None else catalog
+    found = [spec for spec in known if spec.engine == engine and language in spec.languages]
     if not found:
         raise ModelError(
             f"no model of the engine {engine} understands the language {language!r}",
@@ -37,21 +44,22 @@ def speaking(engine: str, language: str, catalog: Sequence[ModelSpec] = CATALOG)
 
 
 def choose(
-    model: str, language: str, catalog: Sequence[ModelSpec] = CATALOG, engine: str = WHISPER
+    model: str, language: str, catalog: Catalog = None, engine: str = DEFAULT_ENGINE
 ) -> ModelSpec:
     """The known model that `model` means for `language`.
 
     Args:
         model: "auto" (the engine's first that understands the language), a name, or a repository.
         language: ISO 639-1 code of the spoken language.
-        catalog: the known models, preferred ones first.
+        catalog: see `Catalog`.
         engine: whose model it is to be; "": any engine's, for a name.
 
     Raises:
         ModelError: the name is unknown, or the model does not understand the language.
     """
+    catalog = known_models() if catalog is None else catalog
     if model == AUTO:
-        return speaking(engine or WHISPER, language, catalog)[0]
+        return speaking(engine or DEFAULT_ENGINE, language, catalog)[0]
     spec = named(model, catalog)
     if spec is None:
         raise _unknown(model, catalog)

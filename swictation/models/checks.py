@@ -4,8 +4,9 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from swictation.asr.model_spec import ModelFile
+from swictation.asr.provider import EngineProvider
 from swictation.models import hashes
-from swictation.models.spec import ModelFile
 
 
 def check_quickly(folder: Path, files: Iterable[ModelFile]) -> list[str]:
@@ -52,6 +53,16 @@ def check_files(folder: Path, files: Iterable[ModelFile], *, trust_seen: bool = 
     if fresh:
         hashes.remember(folder, fresh, at_ns)
     return problems
+
+
+def strange_files(provider: EngineProvider, folder: Path, files: Iterable[ModelFile]) -> list[str]:
+    """What the engine would read of the folder and is not among `files`; one line each.
+
+    Nothing says what such a file should be.
+    """
+    known = {file.name for file in files}
+    there = provider.read_files(folder)
+    return [f"{name} is of unknown origin" for name in there if name not in known]
 
 
 def measure(path: Path) -> ModelFile:

@@ -1,22 +1,22 @@
-"""A copy of a Canary's weights in half precision, made once: later loads need half of all."""
+"""A copy of a model's weights in half precision, made once: later loads need half of all."""
 
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from swictation.asr.provider import EngineProvider
 from swictation.errors import EngineError, ModelError
-from swictation.models import extras, nemo, record
+from swictation.models import record
 from swictation.models.checks import measure
 from swictation.models.locking import alone
 from swictation.models.staging import Progress, run_helper, tree_bytes
 
 Half = Literal["fp16", "bf16"]
 
-_MODULE = "swictation.asr.engines.canary.convert"
 _STALL_S = 600.0
+"""To import its libraries and to read 4 GB from a slow disk writes nothing."""
 _LOOSE_BYTES = 64 << 20
-"""To import torch and to read 4 GB from a slow disk writes nothing."""
 
 
 class Converted(msgspec.Struct, frozen=True):
@@ -28,21 +28,28 @@ class Converted(msgspec.Struct, frozen=True):
     after_bytes: int
 
 
-def convert(folder: Path, name: str, precision: Half, progress: Progress) -> Converted:
+def convert(
+    provider: EngineProvider, folder: Path, name: str, precision: Half, progress: Progress
+) -> Converted:
     """Write the copy beside the weights, in a process of its own; one that is there is replaced.
 
+    Args:
+        provider: of the engine, which has a converter.
+        folder: the model's.
+        name: the model's, for a person.
+        precision: of the copy.
+        progress: called on this thread several times a second.
+
     Raises:
-        ModelError: the folder is no Canary, the disk is full, or its process failed.
+        ModelError: the folder holds no model, the disk is full, or its process failed.
         EngineError: the engine's libraries are not installed.
     """
-    nemo.check_folder(folder)
-    if not extras.has_canary():
-        raise EngineError(
-            "to convert a model needs the libraries of the engine canary",
-            extras.install_command("canary"),
-        )
-    before = folder / nemo.WEIGHTS
-    after = folder / half_name(precision)
+    provider.check_folder(folder)
+    if error := provider.unavailable():
+        what = f"to convert a model needs the libraries of the engine {provider.name}"
+        raise EngineError(what, error.remedy)
+    before = folder / provider.weights
+    after = folder / half_name(provider.weights, precision)
     before_bytes = before.stat().st_size
     what = f"converting {name} to {precision}"
     lock = folder.with_name(f".{folder.name}.lock")
@@ -50,7 +57,7 @@ def convert(folder: Path, name: str, precision: Half, progress: Progress) -> Con
     try:
         with alone(lock, lambda: progress(0, None, "waiting for another process")) as lock_fd:
             end = run_helper(
-                [_MODULE, str(folder), precision],
+                [provider.converter, str(folder), precision],
                 growing=folder,
                 log=log,
                 env={"CUDA_VISIBLE_DEVICES": ""},
@@ -78,7 +85,7 @@ def convert(folder: Path, name: str, precision: Half, progress: Progress) -> Con
     return Converted(before, after, before_bytes, after.stat().st_size)
 
 
-def half_name(precision: Half) -> str:
+def half_name(weights: str, precision: Half) -> str:
     """The name of the copy, such as `model_weights.fp16.ckpt`."""
-    stem, _, ending = nemo.WEIGHTS.rpartition(".")
+    stem, _, ending = weights.rpartition(".")
     return f"{stem}.{precision}.{ending}"

@@ -1,10 +1,8 @@
 """The parts of the program that are installed on demand, and how."""
 
-import importlib.util
 import shlex
 import sys
 from pathlib import Path
-from typing import Literal
 from urllib.parse import unquote, urlparse
 
 import msgspec
@@ -21,12 +19,7 @@ class _Origin(msgspec.Struct):
     dir_info: _Folder = msgspec.field(default_factory=_Folder)
 
 
-def has_canary() -> bool:
-    """Whether the libraries of the engine `canary` are installed. None of them is imported."""
-    return all(importlib.util.find_spec(name) for name in ("torch", "nemo"))
-
-
-def install_command(extra: Literal["canary"]) -> str:
+def install_command(extra: str) -> str:
     """What to type to have the extra; from a checkout, that checkout's.
 
     In the checkout's own environment by its Makefile, which keeps pip from choosing another torch.

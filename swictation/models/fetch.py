@@ -9,12 +9,12 @@ from pathlib import Path
 
 import msgspec
 
-from swictation.asr import whisper_files
+from swictation.asr.model_spec import ModelFile, ModelSpec
+from swictation.asr.registry import provider
 from swictation.errors import ModelError
-from swictation.models import hashes, hub, nemo, record, wheels
+from swictation.models import hashes, hub, record, wheels
 from swictation.models.checks import check_files, measure
 from swictation.models.locking import alone
-from swictation.models.spec import ModelFile, ModelSpec
 from swictation.models.staging import Progress, Staging
 from swictation.models.store import (
     ModelLocation,
@@ -144,7 +144,7 @@ def _keep(spec: ModelSpec, folder: Path, commit: str, staging: Staging) -> None:
                 (folder / file.name).rename(staging.model / file.name)
         files = _measured(spec, staging.model)
         if not spec.is_pinned:
-            _check_whisper(spec, staging)
+            _check_files(spec, staging)
     if spec.archive or not spec.is_pinned:
         fetched = _measured(spec, folder) if spec.archive else files
         record.write(staging.model, record.Record(spec.repo, commit, fetched, files))
@@ -152,7 +152,8 @@ def _keep(spec: ModelSpec, folder: Path, commit: str, staging: Staging) -> None:
 
 def _unpack(spec: ModelSpec, archive: Path, staging: Staging) -> tuple[ModelFile, ...]:
     try:
-        return nemo.unpack(archive, staging.model, staging.progress, is_known=spec.is_pinned)
+        unpack = provider(spec.engine).unpack
+        return unpack(archive, staging.model, staging.progress, is_known=spec.is_pinned)
     except ModelError as error:
         staging.clear()  # to go on with it is of no use
         if archive.parent == staging.incoming:
@@ -161,14 +162,14 @@ def _unpack(spec: ModelSpec, archive: Path, staging: Staging) -> tuple[ModelFile
         raise
 
 
-def _check_whisper(spec: ModelSpec, staging: Staging) -> None:
-    """What no hash vouches for is at least a Whisper's."""
+def _check_files(spec: ModelSpec, staging: Staging) -> None:
+    """What no hash vouches for is at least a model of that engine."""
     try:
-        whisper_files.check(staging.model)
+        provider(spec.engine).check_files(staging.model)
     except ValueError as error:
         staging.clear()
         raise ModelError(
-            f"what came for the model {spec.name} is no Whisper: {error}",
+            f"what came for the model {spec.name} is no model of {spec.engine}: {error}",
             f"swictation model download {spec.name}; or take another: swictation model list",
         ) from error
 

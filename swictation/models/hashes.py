@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from swictation.models.spec import ModelFile
+from swictation.asr.model_spec import ModelFile
 
 _TICK_NS = 50_000_000
 """Two writes within one tick of the kernel's clock leave the same time: so young a file is not

@@ -15,10 +15,10 @@ import sys
 from pathlib import Path
 from types import TracebackType
 
+from swictation.asr.model_spec import ModelSpec
 from swictation.errors import ModelError
 from swictation.models.checks import measure
 from swictation.models.intake.door import Sink, open_given, pieces_of, receive, shown
-from swictation.models.spec import ModelSpec
 from swictation.models.staging import Staging
 
 CONNECT_S = 3

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import msgspec
 
-from swictation.config.settings import Settings
+from swictation.asr.model_spec import NEMO, ModelSpec
+from swictation.asr.registry import find as find_provider
+from swictation.asr.registry import provider
+from swictation.config.settings import DEFAULT_ENGINE, Settings
 from swictation.errors import ModelError
-from swictation.models import choosing, extras, plans, unpacked
-from swictation.models.catalog import AUTO, CANARY, CATALOG, choose, speaking
+from swictation.models import choosing, unpacked
+from swictation.models.catalog import AUTO, Catalog, choose, knows_models, speaking
 from swictation.models.fetch import download
-from swictation.models.spec import NEMO, ModelSpec
 from swictation.models.staging import Progress
 from swictation.models.store import (
     ModelLocation,
@@ -22,8 +24,6 @@ from swictation.models.store import (
     verify,
 )
 from swictation.vram import asking
-
-_ENGINES = {spec.engine for spec in CATALOG}
 
 
 class Sought(msgspec.Struct, frozen=True):
@@ -38,10 +38,14 @@ class Sought(msgspec.Struct, frozen=True):
 
 def asks_card(settings: Settings) -> bool:
     """Whether `seek` asks the card, and so may block for seconds."""
-    return settings.asr.engine == CANARY and settings.asr.model == AUTO
+    asr = settings.asr
+    if asr.model != AUTO:
+        return False
+    found = find_provider(asr.engine)
+    return found is not None and found.is_for_gpu and bool(found.models)
 
 
-def seek(settings: Settings, catalog: Sequence[ModelSpec] = CATALOG) -> Sought:
+def seek(settings: Settings, catalog: Catalog = None) -> Sought:
     """Which model the settings mean. May ask the card, in a process of its own.
 
     Raises:
@@ -50,11 +54,12 @@ def seek(settings: Settings, catalog: Sequence[ModelSpec] = CATALOG) -> Sought:
     asr = settings.asr
     if not asks_card(settings):
         return Sought(asr.engine, asr.model, asr.language)
-    found = speaking(CANARY, asr.language, catalog)
+    found = speaking(asr.engine, asr.language, catalog)
     choice = for_card(found, settings)
     if not choice.name:
-        raise ModelError(choice.reason, '[asr] engine = "whisper": swictation config path')
-    return Sought(CANARY, choice.name, asr.language, choice.reason)
+        remedy = f'[asr] engine = "{DEFAULT_ENGINE}": swictation config path'
+        raise ModelError(choice.reason, remedy)
+    return Sought(asr.engine, choice.name, asr.language, choice.reason)
 
 
 def missing(sought: Sought) -> str:
@@ -63,7 +68,7 @@ def missing(sought: Sought) -> str:
     Raises:
         ModelError: no model is known by that name, or none for the language.
     """
-    if sought.engine not in _ENGINES:
+    if not knows_models(sought.engine):
         return ""
     if is_path(sought.model):
         path = _path(sought)
@@ -78,7 +83,7 @@ def unread(sought: Sought) -> str:
     Raises:
         ModelError: no model is known by that name, or none for the language.
     """
-    if sought.engine not in _ENGINES:
+    if not knows_models(sought.engine):
         return ""
     if is_path(sought.model):
         path = _path(sought)
@@ -89,10 +94,11 @@ def unread(sought: Sought) -> str:
 
 def need_engine(sought: Sought) -> None:
     """Refuse to fetch gigabytes that nothing here could load. Raises ModelError."""
-    if sought.engine == CANARY and not is_path(sought.model) and not extras.has_canary():
+    error = provider(sought.engine).unavailable()
+    if error and not is_path(sought.model):
         raise ModelError(
-            f"the model {sought.model} is not here, nor are torch and NeMo, which it needs",
-            f"{extras.install_command(CANARY)}; then: swictation model download {sought.model}",
+            f"the model {sought.model} is not here, and {error.message}",
+            f"{error.remedy}; then: swictation model download {sought.model}",
         )
 
 
@@ -107,7 +113,7 @@ def find(sought: Sought, *, is_to_load: bool = True) -> ModelLocation:
         ModelError: it is not there, or does not understand the language: nothing is loaded for
             that to come out.
     """
-    if sought.engine not in _ENGINES:
+    if not knows_models(sought.engine):
         return ModelLocation(sought.model, Path(sought.model))
     place = locate(sought.model, sought.language, engine=sought.engine, is_to_load=is_to_load)
     if place.languages and sought.language not in place.languages:
@@ -145,27 +151,32 @@ def for_card(specs: Sequence[ModelSpec], settings: Settings) -> choosing.Choice:
     """The best of these for the card that is there, or for the processor, if that is to compute.
 
     Args:
-        specs: Canaries, at least one, the preferred ones first.
+        specs: of one engine, at least one, the preferred ones first.
         settings: the device, the card and its thresholds, the precision.
     """
-    wish = settings.canary
+    engine = provider(specs[0].engine)
+    options = engine.options(settings)
     candidates = [
         choosing.Candidate(
-            it.name, plans.known(it, folder_of(it), wish.buffer_s), not quick_problems(it)
+            it.name, engine.memory_plans(it, folder_of(it), options), not quick_problems(it)
         )
         for it in specs
     ]
     if settings.asr.device == "cpu":
-        smallest = sorted(candidates, key=lambda it: it.plans[0].weights_mib)
+        smallest = sorted(candidates, key=lambda it: it.plans[0].weights_mib if it.plans else 0.0)
         return choosing.choose(smallest, None, settings.vram, why_unknown='[asr] device is "cpu"')
+    if not any(it.plans for it in candidates):
+        why = f"the engine {engine.name} does not tell what its models take"
+        return choosing.choose(candidates, None, settings.vram, why_unknown=why)
     card = asking.ask(settings.vram.gpu, limit_s=asking.SOON_S)
     if card.trouble in asking.NO_CARD and not any(it.is_installed for it in candidates):
-        return choosing.Choice("", "", f"Canary wants a card, and there is none: {card.reason}")
+        told = f"the engine {engine.name} wants a card, and there is none: {card.reason}"
+        return choosing.Choice("", "", told)
     return choosing.choose(
         candidates,
         card.total_mib if card.is_usable else None,
         settings.vram,
-        precision=wish.precision,
+        precision=getattr(options, "precision", choosing.AUTO),
         why_unknown=card.reason,
     )
 

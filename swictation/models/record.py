@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from swictation.asr.model_spec import ModelFile
 from swictation.models.intake.door import is_name
-from swictation.models.spec import ModelFile
 
 NAME = "record.json"
 _MOST_BYTES = 1 << 20

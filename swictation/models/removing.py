@@ -5,10 +5,10 @@ import shutil
 from contextlib import ExitStack
 from pathlib import Path
 
+from swictation.asr.model_spec import ModelSpec
 from swictation.errors import ModelError
 from swictation.models import hashes, unpacked
 from swictation.models.locking import alone
-from swictation.models.spec import ModelSpec
 from swictation.models.staging import tree_bytes
 from swictation.models.store import beside, folder_of
 

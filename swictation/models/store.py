@@ -8,12 +8,13 @@ from typing import Literal
 
 import msgspec
 
-from swictation.asr import whisper_files
+from swictation.asr.model_spec import NEMO, ModelFile, ModelSpec
+from swictation.asr.registry import find, provider
+from swictation.config.settings import DEFAULT_ENGINE
 from swictation.errors import ModelError
-from swictation.models import nemo, record, unpacked
-from swictation.models.catalog import AUTO, CANARY, CATALOG, WHISPER, choose, named
-from swictation.models.checks import check_files, check_quickly, is_read
-from swictation.models.spec import NEMO, ModelFile, ModelSpec
+from swictation.models import record, unpacked
+from swictation.models.catalog import AUTO, Catalog, choose, named
+from swictation.models.checks import check_files, check_quickly, is_read, strange_files
 from swictation.paths import models_dir
 
 State = Literal["no", "partly", "damaged", "not pinned", "yes"]
@@ -28,7 +29,7 @@ class ModelLocation(msgspec.Struct, frozen=True):
     name: str
     path: Path
     languages: tuple[str, ...] = ()
-    """What it understands; () where that is not known, as of a Whisper of the user's own."""
+    """What it understands; () where that is not known, as of a folder of the user's own."""
     reason: str = ""
     """Why "auto" means this one, in words; "" where a name was given."""
 
@@ -82,8 +83,7 @@ def quick_problems(spec: ModelSpec) -> list[str]:
     if files := expected(spec):
         return check_quickly(folder, files)
     if spec.archive:
-        names = (nemo.CONFIG, nemo.WEIGHTS)
-        return [f"{it} is missing" for it in names if not os.path.isfile(folder / it)]
+        return [f"{it} is missing" for it in provider(spec.engine).missing_files(folder)]
     return check_quickly(folder, spec.files)
 
 
@@ -123,8 +123,8 @@ def state(spec: ModelSpec) -> State:
 def locate(
     model: str,
     language: str,
-    catalog: Sequence[ModelSpec] = CATALOG,
-    engine: str = WHISPER,
+    catalog: Catalog = None,
+    engine: str = DEFAULT_ENGINE,
     *,
     is_to_load: bool = True,
 ) -> ModelLocation:
@@ -136,7 +136,7 @@ def locate(
         model: "auto" (the engine's preferred one), a name of the catalog, or a path: of a folder,
             or of a `.nemo` that is unpacked already.
         language: ISO 639-1 code of the spoken language.
-        catalog: the known models, preferred ones first.
+        catalog: see `Catalog`.
         engine: the one that is to load it.
         is_to_load: else nothing is read: presence and sizes have to do.
 
@@ -185,7 +185,7 @@ def damaged(spec: ModelSpec, problems: Sequence[str]) -> ModelError:
     )
 
 
-def is_path(model: str, catalog: Sequence[ModelSpec] = CATALOG) -> bool:
+def is_path(model: str, catalog: Catalog = None) -> bool:
     """Whether `model` is meant as a path, by its look, or because there is such a folder."""
     if model == AUTO or named(model, catalog):
         return False
@@ -195,14 +195,7 @@ def is_path(model: str, catalog: Sequence[ModelSpec] = CATALOG) -> bool:
 
 def _strange(spec: ModelSpec, files: Sequence[ModelFile]) -> list[str]:
     """What the engine would read of the folder and nothing tells the bytes of; one line each."""
-    if not files:
-        return []
-    folder = folder_of(spec)
-    if spec.archive:
-        return nemo.strange_copies(folder, files)
-    known = {file.name for file in files}
-    there = whisper_files.read_files(folder)
-    return [f"{name} is of unknown origin" for name in there if name not in known]
+    return strange_files(provider(spec.engine), folder_of(spec), files) if files else []
 
 
 def _has_record(spec: ModelSpec) -> bool:
@@ -215,7 +208,8 @@ def _own_archive(path: Path, *, is_to_load: bool) -> ModelLocation:
     if is_to_load and (problems := unpacked.verify(path, trust_seen=True)):
         raise unpacked.damaged(path, problems)
     place = unpacked.place_of(path)
-    return ModelLocation(path.name.removesuffix(NEMO), place, nemo.check_folder(place))
+    languages = unpacked.unpacker_of(path).check_folder(place)
+    return ModelLocation(path.name.removesuffix(NEMO), place, languages)
 
 
 def _own_folder(folder: Path, engine: str) -> ModelLocation:
@@ -224,16 +218,5 @@ def _own_folder(folder: Path, engine: str) -> ModelLocation:
             f"there is no model folder {folder}",
             'correct [asr] model, or set it to "auto"',
         )
-    if engine == CANARY:
-        return ModelLocation(folder.name, folder, nemo.check_folder(folder))
-    _check_whisper(folder)
-    return ModelLocation(folder.name, folder)
-
-
-def _check_whisper(folder: Path) -> None:
-    if missing := whisper_files.missing(folder):
-        raise ModelError(
-            f"the model folder {folder} lacks {', '.join(missing)}",
-            "put a whole CTranslate2 conversion of Whisper there, or set [asr] model to a name"
-            " from: swictation model list",
-        )
+    found = find(engine)
+    return ModelLocation(folder.name, folder, found.check_folder(folder) if found else ())

@@ -8,9 +8,11 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from swictation.asr.provider import EngineProvider
+from swictation.asr.registry import unpacker
 from swictation.errors import ModelError
-from swictation.models import hashes, nemo, record
-from swictation.models.checks import check_files, check_quickly, is_read
+from swictation.models import hashes, record
+from swictation.models.checks import check_files, check_quickly, is_read, strange_files
 from swictation.models.locking import alone
 from swictation.models.staging import Progress
 from swictation.paths import cache_dir
@@ -29,6 +31,13 @@ def place_of(path: Path) -> Path:
             'correct [asr] model, or set it to "auto"',
         ) from error
     return _home() / f"{_stem(path)}-{_key(f'{told.st_size} {told.st_mtime_ns}')}"
+
+
+def unpacker_of(path: Path) -> EngineProvider:
+    """Whose engine's archive it is, by its name. Raises ModelError."""
+    if found := unpacker(path.name):
+        return found
+    raise ModelError(f"no engine that is installed takes apart {path}", "swictation model list")
 
 
 def copies_of(path: Path) -> list[Path]:
@@ -53,7 +62,7 @@ def is_unpacked(path: Path) -> bool:
     told = record.read(place)
     if told is None or check_quickly(place, told.files):
         return False
-    return not nemo.strange_copies(place, told.files)
+    return not strange_files(unpacker_of(path), place, told.files)
 
 
 def is_unread(path: Path) -> bool:
@@ -78,7 +87,7 @@ def verify(path: Path, *, trust_seen: bool = False) -> list[str]:
     if told is None:
         raise absent(path)
     problems = check_files(place, told.files, trust_seen=trust_seen)
-    return [*problems, *nemo.strange_copies(place, told.files)]
+    return [*problems, *strange_files(unpacker_of(path), place, told.files)]
 
 
 def damaged(path: Path, problems: Sequence[str]) -> ModelError:
@@ -105,7 +114,7 @@ def unpack_once(path: Path, progress: Progress) -> Path:
     left is removed.
 
     Raises:
-        ModelError: it is not the archive of a Canary, or the disk is full.
+        ModelError: it is not the archive of a model, or the disk is full.
     """
     place = place_of(path)
     if is_unpacked(path):
@@ -126,7 +135,7 @@ def _unpack(path: Path, partial: Path, place: Path, progress: Progress) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        files = nemo.unpack(path, partial, progress)
+        files = unpacker_of(path).unpack(path, partial, progress)
         record.write(partial, record.Record(str(path.resolve()), "", (), files))
         sync(partial)
         for old in _home().glob(f"{_stem(path)}-*"):

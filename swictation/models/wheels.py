@@ -8,9 +8,9 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from swictation.asr.model_spec import ModelSpec, Wheel
 from swictation.errors import ModelError
 from swictation.models.intake.door import pieces_of, receive
-from swictation.models.spec import ModelSpec, Wheel
 from swictation.models.staging import Staging
 
 _STALL_S = 90.0

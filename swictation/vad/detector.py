@@ -1,5 +1,6 @@
 """The port of a voice activity detector."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from swictation.types import FRAME_SAMPLES, Samples, to_samples
@@ -21,3 +22,8 @@ class Detector(Protocol):
     def reset(self) -> None:
         """Forget what was heard: the next frame does not follow the last one."""
         ...
+
+
+LoadDetector = Callable[[str, str], Detector]
+"""Takes the device, "cpu" or "cuda", and the path of the model of the engine beside which the
+detector is to live. Named by `EngineProvider.detector`; imports its libraries: worker only."""

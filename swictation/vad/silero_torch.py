@@ -42,7 +42,7 @@ def load(device: str, model_path: str) -> "SileroTorch":
 
 def _jit_file() -> Path:
     """Asked of the package's own records: its modules are not imported."""
-    remedy = "python -m pip install 'swictation[canary]'"
+    remedy = f"python -m pip install {_PACKAGE}"
     try:
         path = Path(str(distribution(_PACKAGE).locate_file(_FILE)))
     except PackageNotFoundError:

@@ -13,7 +13,7 @@ import socket
 import sys
 import time
 
-from swictation.asr.registry import loader
+from swictation.asr import registry
 from swictation.errors import SwictationError
 from swictation.hardening import die_with_parent, hide_memory, keep_private
 from swictation.types import Capabilities
@@ -39,7 +39,6 @@ _EXIT_PROTOCOL = 2
 _EXIT_BROKEN = 3
 _SHOWN_LANGUAGES = 10
 _DOCTOR = "swictation doctor"
-_ENGINE_CONTRACT = "what an engine has to offer: swictation/asr/engine.py"
 
 
 def main(channel_fd: int, parent_pid: int, detector_fd: int) -> int:
@@ -74,7 +73,7 @@ def _show_card(uuid: str) -> None:
 def _load(sock: socket.socket, order: Load) -> Decoder | None:
     begun_s = time.monotonic()
     try:
-        engine = loader(order.spec.engine)(order.spec)
+        engine = registry.load(order.spec)
     except Exception as error:
         if (told := _load_failed(error)) is None:
             raise
@@ -84,7 +83,7 @@ def _load(sock: socket.socket, order: Load) -> Decoder | None:
     caps = getattr(engine, "capabilities", None)
     if not isinstance(caps, Capabilities):
         message = f"The engine {order.spec.engine} does not say what it can do: it is not made for "
-        _send(sock, LoadFailed(f"{message}this version.", _ENGINE_CONTRACT))
+        _send(sock, LoadFailed(f"{message}this version.", registry.CONTRACT))
         return None
     if caps.languages and order.spec.language not in caps.languages:
         known = ", ".join(caps.languages[:_SHOWN_LANGUAGES])

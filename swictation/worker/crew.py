@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 import psutil
 
+from swictation.asr.registry import CONTRACT
 from swictation.build import was_updated_under
 from swictation.config.settings import WorkerSettings
 from swictation.errors import SwictationError, WorkerError
@@ -18,6 +19,7 @@ from swictation.events import Event, WorkerGone
 from swictation.types import MIB, Chunking, DecodeRequest, Samples, Seat
 from swictation.vram.effects import Route
 from swictation.worker.nursery_keeper import Nursery
+from swictation.worker.process import SAID
 from swictation.worker.router import Router
 from swictation.worker.spawn import by_exec_in_the_background
 from swictation.worker.standby import CpuStandby, ForkServerPolicy
@@ -226,7 +228,10 @@ def gave_up(reason: str, error: SwictationError | None) -> SwictationError:
             "swictation was updated while it ran, and its new engine does not fit the old daemon.",
             "systemctl --user restart swictation",
         )
+    is_explained = SAID in reason  # by an engine that anybody may have written
     return WorkerError(
         f"The speech engine keeps dying ({reason}), so nothing can be transcribed.",
-        "swictation doctor",
+        f"swictation doctor; for an engine of your own: {CONTRACT}"
+        if is_explained
+        else "swictation doctor",
     )

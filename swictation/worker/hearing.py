@@ -5,6 +5,7 @@ import logging
 import os
 import socket
 from collections.abc import Generator
+from pkgutil import resolve_name
 from threading import Thread
 
 import numpy as np
@@ -13,8 +14,7 @@ from swictation.asr.engine import EngineSpec
 from swictation.errors import SwictationError
 from swictation.types import FRAME_SAMPLES
 from swictation.vad import records
-from swictation.vad.detector import Detector
-from swictation.vad.registry import loader
+from swictation.vad.detector import Detector, LoadDetector
 from swictation.vram.failures import classify
 
 _GOODBYE_S = 0.5
@@ -48,7 +48,8 @@ def hearing(fd: int, spec: EngineSpec) -> Generator[None]:
 
 def _load(spec: EngineSpec) -> Detector | None:
     try:
-        detector = loader(spec.detector)(spec.device, spec.model_path)
+        load: LoadDetector = resolve_name(spec.detector)
+        detector = load(spec.device, spec.model_path)
         detector.probability(np.zeros(FRAME_SAMPLES, np.int16))  # the first one may take long
         detector.reset()
     except Exception as error:  # noqa: BLE001 - it may raise anything, and the engine can do without

@@ -15,11 +15,12 @@ import signal
 import socket
 import sys
 import traceback
+from importlib import import_module
 from typing import NoReturn
 
 import msgspec
 
-from swictation.asr.registry import preload
+from swictation.asr.registry import provider
 from swictation.hardening import die_with_parent, hide_memory, keep_private
 from swictation.worker import child
 from swictation.worker.nursery_messages import (
@@ -54,7 +55,8 @@ def main(channel_fd: int, parent_pid: int, engine: str) -> int:
     faulthandler.enable()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     with socket.socket(fileno=channel_fd) as sock:
-        preload(engine)
+        for module in provider(engine).preload:
+            import_module(module)
         if _has_touched_a_card():
             _log.error("the nursery of %s has initialised CUDA: nothing can be forked", engine)
             return _EXIT_TOUCHED

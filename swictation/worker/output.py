@@ -26,6 +26,9 @@ class Output:
         """`name`: whose it is, for the log."""
         self._name = name
         self._lines = 0
+        self._is_remembered = True
+        self.last_line = ""
+        """What it said last, until `forget`."""
         self._ours, self.fd = os.pipe()
 
     def start(self) -> None:
@@ -35,6 +38,10 @@ class Output:
     def abandon(self) -> None:
         """There is nobody to read of: instead of `start`."""
         os.close(self._ours)
+
+    def forget(self) -> None:
+        """What it says from now on may hold dictated text: nothing of it is kept."""
+        self._is_remembered, self.last_line = False, ""
 
     async def drained(self) -> None:
         """Returns when all is read, or a second later: somebody else may hold the child's end."""
@@ -63,6 +70,8 @@ class Output:
         line = printable(told.decode(errors="replace").strip(), _LINE_CHARACTERS)
         if not line:
             return
+        if self._is_remembered:
+            self.last_line = line
         self._lines += 1
         if self._lines <= _LOGGED_LINES:
             _log.info("%s: %s", self._name, line)

@@ -10,11 +10,14 @@ import psutil
 from swictation.types import MIB
 from swictation.vad.remote import RemoteDetector
 from swictation.worker import channel
-from swictation.worker.messages import FromWorker, ToWorker
+from swictation.worker.messages import FromWorker, Ready, ToWorker
 from swictation.worker.output import Output
 from swictation.worker.spawn import Child, Ends, Spawn, by_exec
 
 _EXIT_GRACE_S = 2.0
+_EXITED = "it exited with"
+SAID = ", and said last: "
+"""Between the end of a worker that never became ready and the last line that it printed."""
 _WRITE_BACKLOG_BYTES = 4 * 2**20
 
 
@@ -73,7 +76,10 @@ class WorkerProcess:
         """Its next message; None when it is gone, or was never born. Raises ProtocolError."""
         if self._child is None:
             await asyncio.wait({self._birth})
-        return await channel.read(self._reader) if self._child else None
+        message = await channel.read(self._reader) if self._child else None
+        if isinstance(message, Ready):
+            self._output.forget()
+        return message
 
     def kill(self, reason: str) -> None:
         """End it at once, because of `reason`; `receive` then sees the end."""
@@ -89,6 +95,9 @@ class WorkerProcess:
             self._writer.close()
         ending = await self._ending()
         await self._output.drained()
+        last_line = self._output.last_line
+        if not self._killed_for and last_line and ending.startswith(_EXITED):
+            ending += f"{SAID}{last_line}"  # of a signal it would be the end of a stack
         return self._killed_for or ending
 
     async def _ending(self) -> str:
@@ -105,7 +114,7 @@ class WorkerProcess:
             return "it died with its nursery"
         if status < 0:
             return f"it was ended by {signal.Signals(-status).name}"
-        return f"it exited with {status}" if status else ""
+        return f"{_EXITED} {status}" if status else ""
 
     async def _be_born(self, ends: Ends) -> None:
         self._child = await self._spawn(ends)

@@ -3,7 +3,7 @@
 import psutil
 
 from swictation.asr.engine import EngineSpec
-from swictation.asr.registry import has_nursery
+from swictation.asr.registry import find
 from swictation.types import MIB
 from swictation.vram.status import CpuState
 from swictation.worker.nursery_keeper import Nursery
@@ -68,7 +68,8 @@ class ForkServerPolicy:
 
     def set_engine(self, engine: str) -> None:
         """Which engine computes on the GPU."""
-        self._engine = engine if has_nursery(engine) else ""
+        provider = find(engine)
+        self._engine = engine if provider and provider.preload else ""
 
     def tend(self, *, is_used: bool, may_stay: bool) -> None:
         """Start it or end it; never while a worker lives that would end with it.

@@ -50,7 +50,7 @@ async def _measure(frames: list[Frame]) -> dict[str, Any]:
         worker = WorkerProcess(1)
         os.environ["PYTHONPATH"] = str(_SCRIPTED)
         await worker.start()
-        spec = EngineSpec("scripted", "", str(manifest), "en", detector="scripted")
+        spec = EngineSpec("scripted", "", str(manifest), "en", detector="scripted.detector:load")
         worker.send(Load(PROTOCOL_VERSION, 1, spec))
         await worker.receive()
         try:

@@ -7,8 +7,8 @@ that only one of them sees) there is no common end to measure from: such stretch
 
 from typing import Any
 
+from swictation.asr.engines.whisper.settings import WhisperSettings
 from swictation.audio.source import BLOCK_SAMPLES
-from swictation.config.settings import WhisperSettings
 from swictation.types import FRAME_SAMPLES, to_seconds
 from tests.bench import score, virtual
 from tests.bench.context import Context

@@ -8,7 +8,8 @@ import numpy as np
 from faster_whisper import WhisperModel
 
 from swictation.asr.engine import EngineSpec, Waveform
-from swictation.asr.engines.whisper import WhisperEngine, load
+from swictation.asr.engines.whisper.engine import WhisperEngine
+from swictation.asr.engines.whisper.loading import load
 from swictation.models.store import locate
 from swictation.types import DecodeRequest, Hypothesis, Samples
 

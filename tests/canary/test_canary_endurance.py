@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from swictation.asr.engine import EngineSpec
-from swictation.asr.engines.canary import load
+from swictation.asr.engines.canary.engine import load_engine as load
 from swictation.types import DecodeRequest, to_samples
 
 pytestmark = [pytest.mark.canary, pytest.mark.timeout(1800)]

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from swictation.asr.engine import EngineSpec
-from swictation.asr.engines.canary import load
+from swictation.asr.engines.canary.engine import load_engine as load
 from swictation.errors import EngineError
 
 pytestmark = pytest.mark.canary
@@ -205,7 +205,7 @@ def test_no_file_outside_of_the_folder_is_a_tokenizer(folder, path):
 def test_the_program_that_plans_says_it_in_a_line_too(folder, marker, evil_module):
     changed(folder, ("target",), evil_module)
     done = subprocess.run(
-        [sys.executable, "-m", "swictation.asr.engines.canary.plan", str(folder), "5"],
+        [sys.executable, "-m", "swictation.asr.engines.canary.memory.plan", str(folder), "5"],
         env={**os.environ, "PYTHONPATH": str(folder.parent / "lib")},
         capture_output=True,
         text=True,

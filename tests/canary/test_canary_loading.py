@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from swictation.asr.engine import EngineSpec
-from swictation.asr.engines.canary import load
+from swictation.asr.engines.canary.engine import load_engine as load
 from swictation.asr.memory_plan import PRECISIONS
 from swictation.errors import EngineError
 
@@ -100,7 +100,7 @@ def test_a_converted_copy_holds_what_a_cast_would(folder):
 
 def test_a_copy_that_is_older_than_the_weights_is_not_used(folder):
     from swictation.asr.engines.canary.convert import convert
-    from swictation.asr.engines.canary.folder import best_weights
+    from swictation.asr.engines.canary.files.folder import best_weights
 
     copy, source = convert(folder, "fp16"), folder / "model_weights.ckpt"
     assert best_weights(folder, "fp16") == best_weights(folder, "int8") == copy

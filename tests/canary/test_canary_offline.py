@@ -5,7 +5,7 @@ import pytest
 
 from canary.tiny.sentences import TEXTS, padded
 from swictation.asr.engine import EngineSpec
-from swictation.asr.engines.canary import load
+from swictation.asr.engines.canary.engine import load_engine as load
 from swictation.types import DecodeRequest, to_samples
 
 pytestmark = pytest.mark.canary

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from canary.tiny.geometry import REAL
-from swictation.asr.engines.canary import plan as plans
+from swictation.asr.engines.canary.memory import plan as plans
 from swictation.errors import EngineError
 
 pytestmark = [pytest.mark.canary, pytest.mark.timeout(600)]
@@ -29,7 +29,7 @@ def counted_weights(model):
 def counted_step(model, window):
     import torch
 
-    from swictation.asr.engines.canary.counting import PeakCounter
+    from swictation.asr.engines.canary.memory.counting import PeakCounter
 
     sound, length = torch.zeros(1, window.samples), torch.tensor([window.samples])
     with torch.inference_mode(), PeakCounter() as counter:

@@ -6,7 +6,7 @@ import pytest
 from canary.tiny.geometry import REAL
 from canary.tiny.sentences import TEXTS, all_of_them, padded, silence
 from swictation.asr.engine import EngineSpec
-from swictation.asr.engines.canary import load
+from swictation.asr.engines.canary.engine import load_engine as load
 from swictation.asr.memory_plan import PRECISIONS
 from swictation.types import DecodeRequest, to_samples
 

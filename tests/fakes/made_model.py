@@ -7,7 +7,7 @@ import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from swictation.models.spec import Member, ModelFile, ModelSpec, Wheel
+from swictation.asr.model_spec import Member, ModelFile, ModelSpec, Wheel
 
 FILES = {
     "config.json": b'{"made": "up"}',

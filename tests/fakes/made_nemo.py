@@ -11,7 +11,7 @@ import zipfile
 import yaml
 
 from fakes.made_model import sha256
-from swictation.models.spec import ModelFile, ModelSpec
+from swictation.asr.model_spec import ModelFile, ModelSpec
 
 TARGET = "nemo.collections.asr.models.aed_multitask_models.EncDecMultiTaskModel"
 TOKENIZER = {"type": "bpe", "dir": None, "model_path": "nemo:a1b2_tokenizer.model"}

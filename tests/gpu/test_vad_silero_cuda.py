@@ -78,7 +78,7 @@ def detector(torch_sees_it, tmp_path, monkeypatch):
     manifest = tmp_path / "manifest.json"
     manifest.write_bytes(msgspec.json.encode({"card": {}}))
     spec = EngineSpec("scripted", "", str(manifest), "en", device="cuda", card=torch_sees_it)
-    spec = msgspec.structs.replace(spec, detector="canary")
+    spec = msgspec.structs.replace(spec, detector="swictation.vad.silero_torch:load")
     loop, worker = Loop(), WorkerProcess(1)
     try:
         assert isinstance(loop.run(ready(worker, spec)), Ready)

@@ -18,7 +18,7 @@ from contract.vad_detector_suite import read
 from gpu.seated import Seated, in_a_worker
 from swictation.asr.engine import EngineSpec
 from swictation.asr.engines.whisper import cublas
-from swictation.asr.whisper_memory import read_shape
+from swictation.asr.engines.whisper.memory import read_shape
 from swictation.types import to_samples
 from swictation.vram.nvml import NvmlProbe
 from swictation.worker.messages import Order

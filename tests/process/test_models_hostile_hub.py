@@ -11,10 +11,10 @@ import pytest
 from fakes import hostile_tar as tar
 from fakes.made_model import COMMIT, FILES, make_model, sha256
 from fakes.made_nemo import KEPT, WEIGHTS, archive, make_spec
+from swictation.asr.model_spec import ModelFile
 from swictation.errors import ModelError
 from swictation.models import record
 from swictation.models.fetch import download
-from swictation.models.spec import ModelFile
 from swictation.models.store import beside, folder_of, state
 
 pytestmark = pytest.mark.process
@@ -249,4 +249,4 @@ def test_a_weightless_whisper_without_hashes_is_refused(tmp_path, serve, monkeyp
         about_bytes=len(WEIGHTS),
     )
     serve(b'{"made": "up"}')
-    assert "is no Whisper" in refused(spec)
+    assert "is no model of whisper" in refused(spec)

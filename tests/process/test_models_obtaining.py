@@ -5,7 +5,8 @@ import pytest
 
 from fakes.made_model import Steps
 from fakes.made_nemo import KEPT, archive
-from swictation.config.settings import AsrSettings, CanarySettings, Settings, VramSettings
+from swictation.asr.engines.canary.settings import CanarySettings
+from swictation.config.settings import AsrSettings, Settings, VramSettings
 from swictation.errors import ModelError
 from swictation.models.catalog import named
 from swictation.models.obtaining import find, missing, obtain, seek
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.process
 def settings(model="auto", *, engine="canary", language="en", device="auto", precision="auto"):
     return Settings(
         asr=AsrSettings(engine=engine, model=model, language=language, device=device),
-        canary=CanarySettings(precision=precision),
+        engines={"canary": CanarySettings(precision=precision)},
     )
 
 

@@ -50,7 +50,7 @@ def sound():
 
 
 @contextlib.asynccontextmanager
-async def worker(tmp_path, *frames, detector="scripted", faults=()):
+async def worker(tmp_path, *frames, detector="scripted.detector:load", faults=()):
     """A worker that is ready, its detector with all the time it may need."""
     path = tmp_path / "manifest.json"
     path.write_bytes(msgspec.json.encode({"words": [], "faults": faults, "frames": frames}))

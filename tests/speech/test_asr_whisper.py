@@ -8,7 +8,7 @@ import pytest
 
 from fakes.signals import noise
 from swictation.asr.engine import EngineSpec
-from swictation.asr.engines.whisper import load
+from swictation.asr.engines.whisper.loading import load
 from swictation.audio.wavfile import FileSource
 from swictation.errors import EngineError
 from swictation.types import DecodeRequest, to_samples

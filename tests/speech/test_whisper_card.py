@@ -11,11 +11,12 @@ from faster_whisper import WhisperModel
 from contract.vad_detector_suite import read
 from fakes.nvml import card as nvml
 from swictation.asr.engine import EngineSpec
-from swictation.asr.engines.whisper import load
 from swictation.asr.engines.whisper.card import CardWhisper, types_for
+from swictation.asr.engines.whisper.loading import load
+from swictation.asr.engines.whisper.memory import read_shape
+from swictation.asr.engines.whisper.settings import WhisperSettings
 from swictation.asr.engines.whisper.troubles import has_driver
-from swictation.asr.whisper_memory import read_shape
-from swictation.config.settings import AsrSettings, Settings, WhisperSettings
+from swictation.config.settings import AsrSettings, Settings
 from swictation.doctor import enginecard
 from swictation.doctor.finding import Subject
 from swictation.errors import EngineError

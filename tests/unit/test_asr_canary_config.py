@@ -3,8 +3,8 @@
 import pytest
 
 from fakes.made_nemo import config
+from swictation.asr.engines.canary.files import archive as nemo
 from swictation.errors import ModelError
-from swictation.models import nemo
 
 pytestmark = pytest.mark.unit
 

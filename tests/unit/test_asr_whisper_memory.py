@@ -6,8 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from swictation.asr.engine import EngineSpec
-from swictation.asr.whisper_memory import Shape, beam_for, read_shape, tiers
-from swictation.daemon.foresight import foreseen, whisper
+from swictation.asr.engines.whisper.memory import Shape, beam_for, forecast_of, read_shape, tiers
+from swictation.asr.registry import memory_forecast
 
 pytestmark = pytest.mark.unit
 
@@ -121,7 +121,7 @@ def test_tiny_models_follow_five_hypotheses_unless_told_otherwise(wished, model,
 
 @pytest.mark.parametrize("beam", [1, 5])
 def test_what_the_daemon_foresees_is_nowhere_below_what_is_counted(beam):
-    told = whisper("large-v3", LARGE, beam)
+    told = forecast_of("large-v3", LARGE, beam)
     assert told.tiers == tiers("large-v3", LARGE, beam)
     for speech_s in range(29):
         counted_mib = LARGE.work_mib("float16", max(10.0, speech_s + 2.0), beam)
@@ -131,9 +131,9 @@ def test_what_the_daemon_foresees_is_nowhere_below_what_is_counted(beam):
 def test_it_foresees_a_model_on_a_card_by_its_file(tmp_path):
     model_bin(tmp_path / "model.bin", TINY)
     on_card = EngineSpec("whisper", "mine", str(tmp_path), "en", device="cuda")
-    told = foreseen(on_card)
+    told = memory_forecast(on_card)
     assert [one.name for one in told.tiers] == ["mine float16", "mine int8_float16"]
-    assert foreseen(replace(on_card, device="cpu")) is None
-    assert foreseen(replace(on_card, engine="other")) is None
+    assert memory_forecast(replace(on_card, device="cpu")) is None
+    assert memory_forecast(replace(on_card, engine="other")) is None
     (tmp_path / "model.bin").write_bytes(b"broken")
-    assert foreseen(on_card) is None
+    assert memory_forecast(on_card) is None

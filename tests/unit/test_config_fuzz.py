@@ -7,14 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from swictation.asr.registry import PROVIDERS
 from swictation.config.load import Loaded, load
 from swictation.config.render import render, toml_key, toml_value
-from swictation.config.settings import Settings
+from swictation.config.settings import TABLES, Settings
 from swictation.errors import ConfigError
 
 pytestmark = pytest.mark.unit
 
-_TABLES = {table.name: table.type for table in msgspec.structs.fields(Settings)}
+_TABLES = TABLES | {name: engine.settings for name, engine in PROVIDERS.items()}
 _KEYS = [field.name for cls in _TABLES.values() for field in msgspec.structs.fields(cls)]
 _text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 _keys = st.sampled_from(_KEYS) | _text
@@ -47,7 +48,7 @@ def file(tmp_path_factory):
 
 def outcome(file) -> Loaded | ConfigError:
     try:
-        found = load(file)
+        found = load(file, PROVIDERS)
     except ConfigError as error:
         found = error
     told = found.warnings if isinstance(found, Loaded) else found.message.split("\n")
@@ -62,13 +63,13 @@ def test_any_toml_gives_settings_or_an_error(file, document):
     file.write_text(text, encoding="utf-8", newline="")
     found = outcome(file)
     if isinstance(found, Loaded):
-        assert load_again(file, render(found.settings)) == found.settings
+        assert load_again(file, render(found.settings, PROVIDERS)) == found.settings
         assert math.isfinite(found.settings.vad.hang_over_s)
 
 
 def load_again(file, text: str) -> Settings:
     file.write_text(text, encoding="utf-8", newline="")
-    return load(file).settings
+    return load(file, PROVIDERS).settings
 
 
 @given(raw=st.binary(max_size=60) | st.text("[]{}=.\"'#\n\\,aevd10 ", max_size=60).map(str.encode))

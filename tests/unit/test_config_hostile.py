@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from swictation.asr.registry import PROVIDERS
 from swictation.config.depth import MAX_DEPTH, too_deep
 from swictation.config.load import load
 from swictation.errors import ConfigError
@@ -48,7 +49,7 @@ def file(tmp_path):
 def test_what_is_too_deep_is_told_with_its_line_and_never_parsed(file, text, line):
     file.write_text(text)
     with pytest.raises(ConfigError, match="too deeply nested") as caught:
-        load(file)
+        load(file, PROVIDERS)
     assert caught.value.message.startswith(f"{file}:{line}:")
     assert "hang_over_s" in caught.value.remedy
 
@@ -78,7 +79,7 @@ def depth_of(value: object) -> int:
 def test_a_pipe_is_told_and_not_waited_for(file):
     os.mkfifo(file)
     with pytest.raises(ConfigError, match="a pipe or a device, not a file"):
-        load(file)
+        load(file, PROVIDERS)
 
 
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/tty", "/dev/ptmx"])
@@ -86,32 +87,32 @@ def test_a_device_is_told_and_not_opened(device):
     if not os.path.exists(device):
         pytest.skip(f"no {device}")
     with pytest.raises(ConfigError, match="a pipe or a device, not a file"):
-        load(Path(device))
+        load(Path(device), PROVIDERS)
 
 
 def test_a_socket_is_told(file):
     with socket.socket(socket.AF_UNIX) as one:
         one.bind(str(file))
         with pytest.raises(ConfigError, match="a pipe or a device, not a file"):
-            load(file)
+            load(file, PROVIDERS)
 
 
 def test_a_file_of_two_gigabytes_is_not_read(file):
     with file.open("wb") as out:
         out.truncate(2 * 2**30)
     with pytest.raises(ConfigError, match="above 64 KiB"):
-        load(file)
+        load(file, PROVIDERS)
 
 
 def test_nul_bytes_are_told_with_their_line(file):
     file.write_bytes(b"[vad]\nhang_over_s = \0\n")
     with pytest.raises(ConfigError, match=":2: not TOML"):
-        load(file)
+        load(file, PROVIDERS)
 
 
 def test_of_thousands_of_unknown_keys_a_hundred_are_told(file):
     file.write_text("[vad]\n" + "".join(f"hang_over_{n} = 1\n" for n in range(3000)))
-    warnings = load(file).warnings
+    warnings = load(file, PROVIDERS).warnings
     assert len(warnings) == 101
     assert warnings[0] == f"{file}:2: unknown key [vad] hang_over_0: did you mean 'hang_over_s'?"
     assert warnings[-1] == f"{file}: ... and 2900 more"
@@ -123,5 +124,5 @@ def test_statements_of_many_rows_are_not_parsed_again_for_each_of_them(file, mon
     loads, parsed = tomllib.loads, []
     monkeypatch.setattr(tomllib, "loads", lambda text: parsed.append(len(text)) or loads(text))
     with pytest.raises(ConfigError, match="hang_over_s"):
-        load(file)
+        load(file, PROVIDERS)
     assert sum(parsed) < 4 * file.stat().st_size

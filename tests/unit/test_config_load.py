@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from swictation.asr.registry import PROVIDERS
 from swictation.config.load import Loaded, load
 from swictation.config.settings import Settings
 from swictation.errors import ConfigError
@@ -19,13 +20,13 @@ def errors(file: Path, text: str) -> list[str]:
     """The lines of the error about `text`, the file's name cut off."""
     file.write_text(text)
     with pytest.raises(ConfigError) as caught:
-        load(file)
+        load(file, PROVIDERS)
     return [row.replace(f"{file}:", "") for row in caught.value.message.split("\n")]
 
 
 def loaded(file: Path, text: str) -> Loaded:
     file.write_text(text)
-    return load(file)
+    return load(file, PROVIDERS)
 
 
 def warnings(file: Path, text: str) -> list[str]:
@@ -46,7 +47,7 @@ def test_an_empty_file_is_the_defaults(file):
 
 def test_without_a_file_the_defaults_are_in_force(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    assert load(None) == Loaded(Settings(), (), None)
+    assert load(None, PROVIDERS) == Loaded(Settings(), (), None)
 
 
 def test_the_users_own_file_is_found_by_xdg(tmp_path, monkeypatch):
@@ -54,8 +55,8 @@ def test_the_users_own_file_is_found_by_xdg(tmp_path, monkeypatch):
     own = tmp_path / "swictation" / "config.toml"
     own.parent.mkdir()
     own.write_text("[vad]\nhang_over_s = 0.5\n")
-    assert load(None).path == own
-    assert load(None).settings.vad.hang_over_s == 0.5
+    assert load(None, PROVIDERS).path == own
+    assert load(None, PROVIDERS).settings.vad.hang_over_s == 0.5
 
 
 def test_a_dangling_link_at_the_users_own_place_is_an_error_not_the_defaults(tmp_path, monkeypatch):
@@ -63,12 +64,12 @@ def test_a_dangling_link_at_the_users_own_place_is_an_error_not_the_defaults(tmp
     (tmp_path / "swictation").mkdir()
     (tmp_path / "swictation" / "config.toml").symlink_to("gone.toml")
     with pytest.raises(ConfigError, match="no such file"):
-        load(None)
+        load(None, PROVIDERS)
 
 
 def test_a_named_file_that_is_missing_is_an_error_that_says_how_to_make_one(file):
     with pytest.raises(ConfigError, match="no such file") as caught:
-        load(file)
+        load(file, PROVIDERS)
     assert caught.value.remedy == f"to make one: swictation config show --defaults > {file}"
 
 
@@ -151,12 +152,12 @@ def test_a_wrong_value_is_told_with_line_key_and_what_would_be_right(file, text,
 )
 def test_an_engine_that_is_none_of_those_known_is_an_error_where_one_insists(file, text, told):
     file.write_text(text)
-    assert load(file).settings, "a daemon does not insist"
+    assert load(file, PROVIDERS).settings, "a daemon does not insist"
     if not told:
-        assert load(file, ["canary", "whisper"]).path == file
+        assert load(file, PROVIDERS, ["canary", "whisper"]).path == file
         return
     with pytest.raises(ConfigError) as caught:
-        load(file, ["canary", "whisper"])
+        load(file, PROVIDERS, ["canary", "whisper"])
     assert [row.replace(f"{file}:", "") for row in caught.value.message.split("\n")][1:] == told
 
 
@@ -220,7 +221,7 @@ def test_an_unknown_key_or_table_only_warns(file, text, told):
 def test_the_line_is_that_of_the_key_however_it_is_written(file, text, line):
     file.write_bytes(text.encode())
     with pytest.raises(ConfigError) as caught:
-        load(file)
+        load(file, PROVIDERS)
     told = [row for row in caught.value.message.split("\n") if "hang_over_s = 9" in row]
     assert told[0].startswith(f"{file}:{line}: [vad] hang_over_s = 9")
 
@@ -336,24 +337,24 @@ def test_a_slip_in_the_syntax_is_told_with_its_line(file, text, told):
 def test_a_file_that_is_no_configuration_is_told_so(file, raw, told):
     file.write_bytes(raw)
     with pytest.raises(ConfigError) as caught:
-        load(file)
+        load(file, PROVIDERS)
     assert caught.value.message == f"{file}{told}"
 
 
 def test_a_byte_order_mark_is_passed_over(file):
     file.write_bytes(b"\xef\xbb\xbf[vad]\nhang_over_s = 1\n")
-    assert load(file).settings.vad.hang_over_s == 1.0
+    assert load(file, PROVIDERS).settings.vad.hang_over_s == 1.0
 
 
 def test_a_folder_is_told_to_be_one(tmp_path):
     with pytest.raises(ConfigError, match="a folder, not a file"):
-        load(tmp_path)
+        load(tmp_path, PROVIDERS)
 
 
 def test_trouble_of_the_file_system_is_told_in_its_own_words(file):
     file.write_text("")
     with pytest.raises(ConfigError, match="cannot be read: Not a directory"):
-        load(file / "x")
+        load(file / "x", PROVIDERS)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -361,18 +362,18 @@ def test_a_file_that_may_not_be_read_is_told_so(file):
     file.write_text("")
     file.chmod(0)
     with pytest.raises(ConfigError, match="you may not read it"):
-        load(file)
+        load(file, PROVIDERS)
 
 
 @pytest.mark.parametrize("written", ["deu", "DE", "de-AT", "German", "deutsch"])
 def test_a_language_is_understood_as_people_write_it(tmp_path, written):
     file = tmp_path / "config.toml"
     file.write_text(f'[asr]\nlanguage = "{written}"\n')
-    assert load(file).settings.asr.language == "de"
+    assert load(file, PROVIDERS).settings.asr.language == "de"
 
 
 def test_a_word_that_names_no_language_is_an_error_with_its_line_and_what_was_meant(tmp_path):
     file = tmp_path / "config.toml"
     file.write_text('[asr]\nlanguage = "germn"\n')
     with pytest.raises(ConfigError, match=r"toml:2: .*no such language: did you mean \"de\""):
-        load(file)
+        load(file, PROVIDERS)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from swictation.asr.registry import PROVIDERS
 from swictation.config.load import load
 from swictation.errors import ConfigError
 
@@ -74,12 +75,12 @@ def _become(uid: int, gid: int) -> None:
 
 def refused(file: Path) -> ConfigError:
     with pytest.raises(ConfigError, match="the configuration is not taken") as caught:
-        load(file)
+        load(file, PROVIDERS)
     return caught.value
 
 
 def is_taken(file: Path) -> bool:
-    return load(file).settings.vad.hang_over_s == 1.0
+    return load(file, PROVIDERS).settings.vad.hang_over_s == 1.0
 
 
 def test_a_file_that_all_may_write_is_refused_until_the_command_is_typed(file):
@@ -128,7 +129,7 @@ def test_links_in_a_circle_are_told(home, file):
     file.unlink()
     file.symlink_to(file.name)
     with pytest.raises(ConfigError, match="cannot be read: Too many levels"):
-        load(file)
+        load(file, PROVIDERS)
 
 
 @needs_root
@@ -193,4 +194,4 @@ def test_an_access_list_that_lets_others_write_is_seen(file, tag):
 def test_an_access_list_that_lets_others_in_and_not_write_is_taken(user, home, file):
     set_access_list(home, (USER, 1, STRANGER), (GROUP, 5, STRANGER))  # a server that reads there
     set_access_list(file, (USER, 6, user.pw_uid), (USER, 4, STRANGER))
-    assert load(file).path == file
+    assert load(file, PROVIDERS).path == file

@@ -3,8 +3,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from swictation.asr.registry import PROVIDERS
 from swictation.config.load import load
-from swictation.config.render import Kind, render, render_defaults, toml_key, toml_value
+from swictation.config.render import Kind, render, render_defaults, tables, toml_key, toml_value
 from swictation.config.settings import AudioSettings, InjectSettings, Settings, VadSettings
 
 pytestmark = pytest.mark.unit
@@ -13,20 +14,20 @@ _SHIPPED = Path(__file__).parents[2] / "config" / "swictation.toml"
 
 
 def test_the_shipped_file_is_the_rendered_defaults():
-    assert _SHIPPED.read_text() == render_defaults()
+    assert _SHIPPED.read_text() == render_defaults(PROVIDERS)
 
 
 def test_the_shipped_file_loads_to_the_defaults_without_a_warning():
-    loaded = load(_SHIPPED)
+    loaded = load(_SHIPPED, PROVIDERS)
     assert loaded.settings == Settings()
     assert loaded.warnings == ()
 
 
 def test_every_setting_stands_in_the_defaults_below_its_meaning():
-    text = render_defaults().split("\n")
-    for table in msgspec.structs.fields(Settings):
-        rows = text[text.index(f"[{table.name}]") :]  # two tables may have keys of one name
-        for field in msgspec.structs.fields(table.type):
+    text = render_defaults(PROVIDERS).split("\n")
+    for name, table in tables(Settings(), PROVIDERS):
+        rows = text[text.index(f"[{name}]") :]  # two tables may have keys of one name
+        for field in msgspec.structs.fields(table):
             row = next(i for i, row in enumerate(rows) if row.startswith(f"{field.name} = "))
             meaning = Kind.of(field.type).meaning
             assert meaning
@@ -38,7 +39,7 @@ def test_every_setting_stands_in_the_defaults_below_its_meaning():
 
 
 def test_a_range_and_the_choices_are_told():
-    text = render_defaults()
+    text = render_defaults(PROVIDERS)
     assert "# seconds of silence that end an utterance (0.3 to 3.0)\nhang_over_s = 0.8\n" in text
     assert '("auto", "on", "off")\npartials = "auto"\n' in text
     assert "(<= 0.0)\ncommit_score = -0.4\n" in text
@@ -51,12 +52,12 @@ def test_settings_in_force_load_back_to_themselves(tmp_path):
         inject=InjectSettings(chain=("none", "stdout")),
     )
     file = tmp_path / "config.toml"
-    file.write_text(render(settings))
-    assert load(file).settings == settings
+    file.write_text(render(settings, PROVIDERS))
+    assert load(file, PROVIDERS).settings == settings
 
 
 def test_a_line_that_differs_from_its_default_says_so():
-    text = render(Settings(vad=VadSettings(hang_over_s=1.0)))
+    text = render(Settings(vad=VadSettings(hang_over_s=1.0)), PROVIDERS)
     assert "\nhang_over_s = 1.0  # default: 0.8\n" in text
     assert text.count("#") == 1
 

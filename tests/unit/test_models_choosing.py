@@ -1,17 +1,26 @@
 """Which model a card has room for: the rule is the one by which the memory manager loads."""
 
+from pathlib import Path
+
 import pytest
 
 from swictation.asr.memory_plan import MemoryPlan
-from swictation.config.settings import VramSettings
-from swictation.models.catalog import CATALOG
+from swictation.asr.registry import provider
+from swictation.config.settings import Settings, VramSettings
+from swictation.models.catalog import known_models
 from swictation.models.choosing import Candidate, choose, fits
-from swictation.models.figures import table
 from swictation.types import Tier
 from swictation.vram.card_worker import CardWorker
 from swictation.vram.policy import Limits
 
 pytestmark = pytest.mark.unit
+
+
+def plans_of(spec):
+    """The ways to load it, with nothing of it on this machine."""
+    engine = provider(spec.engine)
+    return engine.memory_plans(spec, Path("/nowhere"), engine.options(Settings()))
+
 
 SETTINGS = VramSettings()
 BIG = Candidate("big", (MemoryPlan("fp16", 1684, 10, 60), MemoryPlan("int8", 950, 10, 60)))
@@ -85,9 +94,9 @@ def test_the_reason_says_what_is_needed_and_what_would_come_before():
 
 
 @pytest.mark.parametrize("total_mib", [1024, 1536, 2048, 3072, 4096, 8192, 24576])
-@pytest.mark.parametrize("spec", CATALOG, ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", known_models(), ids=lambda spec: spec.name)
 def test_what_fits_is_what_the_memory_manager_would_load(spec, total_mib):
-    plans = table(spec)
+    plans = plans_of(spec)
     limits = Limits.of(SETTINGS, total_mib)
     told = [fit.fits for fit in fits(plans, total_mib, SETTINGS)]
     for plan, fits_it in zip(plans, told, strict=True):

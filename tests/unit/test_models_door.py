@@ -15,7 +15,7 @@ pytestmark = pytest.mark.unit
 READERS = {
     "tarfile": set(),
     "gzip": {"models/intake/tarball.py", "vram/simulate/trace.py"},
-    "zipfile": {"models/wheels.py", "asr/checkpoint_file.py"},
+    "zipfile": {"models/wheels.py", "asr/engines/canary/files/checkpoint.py"},
     "pickle": set(),
     "marshal": set(),
     "shelve": set(),

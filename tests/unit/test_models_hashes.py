@@ -7,12 +7,12 @@ import pytest
 
 from fakes.made_nemo import WEIGHTS, archive, make_spec
 from fakes.signals import eventually
+from swictation.asr.engines.canary.files import archive as nemo
+from swictation.asr.model_spec import ModelFile
 from swictation.errors import ModelError
-from swictation.models import checks, hashes, nemo, obtaining, record, unpacked
-from swictation.models.catalog import CANARY
+from swictation.models import checks, hashes, obtaining, record, unpacked
 from swictation.models.checks import measure
 from swictation.models.record import Record
-from swictation.models.spec import ModelFile
 from swictation.models.store import folder_of, locate, quick_problems, state, verify
 
 pytestmark = pytest.mark.unit
@@ -60,7 +60,7 @@ def settled(folder):
 
 
 def find():
-    return locate("wee", "en", [SPEC], CANARY)
+    return locate("wee", "en", [SPEC], "canary")
 
 
 def test_what_has_not_changed_is_read_once(weights, reads):
@@ -184,14 +184,14 @@ def mine(home):
 
 
 def test_the_unpacked_copy_of_ones_own_archive_is_noticed_too(mine):
-    assert locate(str(mine), "en", engine=CANARY).path == unpacked.place_of(mine)
+    assert locate(str(mine), "en", engine="canary").path == unpacked.place_of(mine)
     (unpacked.place_of(mine) / nemo.WEIGHTS).write_bytes(OTHER)
     with pytest.raises(ModelError, match=r"what was unpacked of the model .* is damaged"):
-        locate(str(mine), "en", engine=CANARY)
+        locate(str(mine), "en", engine="canary")
 
 
 def test_a_changed_copy_of_ones_own_archive_is_unpacked_anew(mine):
-    sought = obtaining.Sought(CANARY, str(mine), "en")
+    sought = obtaining.Sought("canary", str(mine), "en")
     assert obtaining.missing(sought) == ""
     weights = unpacked.place_of(mine) / nemo.WEIGHTS
     weights.write_bytes(OTHER)

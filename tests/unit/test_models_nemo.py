@@ -9,8 +9,8 @@ import tarfile
 import pytest
 
 from fakes.made_nemo import KEPT, WEIGHTS, archive, config
+from swictation.asr.engines.canary.files import archive as nemo
 from swictation.errors import ModelError
-from swictation.models import nemo
 from swictation.models.checks import check_files
 from swictation.models.unpacked import is_unpacked, place_of, unpack_once
 

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from fakes.made_nemo import config
+from swictation.asr.engines.canary.memory.plans import kept, known, plan_of, planned, table
 from swictation.asr.memory_plan import MemoryPlan
 from swictation.models import extras
 from swictation.models.catalog import named
-from swictation.models.figures import table
-from swictation.models.plans import kept, known, plan_of, planned
 
 pytestmark = pytest.mark.unit
 
@@ -40,7 +39,7 @@ def test_what_was_computed_before_is_kept_for_that_buffer(folder):
     assert plan_of(folder, 5.0, "canary-1b-flash") == (MemoryPlan("fp16", 1.0, 2.0, 3.0),)
     assert planned(folder, 5.0, "mine").source == "kept"
     assert kept(folder, 10.0) == ()
-    assert known(SPEC, folder, 10.0) == table(SPEC)
+    assert known(folder, 10.0, SPEC.name) == table(SPEC.name)
 
 
 def test_another_configuration_makes_what_was_kept_void(folder):
@@ -56,8 +55,8 @@ def test_a_broken_file_is_as_none(folder, text):
 
 def test_without_the_extra_a_known_model_has_its_row_of_the_table(folder, no_extra):
     told = planned(folder, 10.0, "canary-1b-flash")
-    assert (told.plans, told.source) == (table(SPEC), "table")
-    assert "the engine is not installed" in told.reason
+    assert (told.plans, told.source) == (table(SPEC.name), "table")
+    assert "the engine canary lacks torch and NeMo" in told.reason
     assert extras.install_command("canary") in told.reason
 
 

@@ -2,8 +2,8 @@ import hashlib
 
 import pytest
 
+from swictation.asr.model_spec import ModelFile, ModelSpec
 from swictation.errors import ModelError
-from swictation.models.spec import ModelFile, ModelSpec
 from swictation.models.store import folder_of, locate, quick_problems, verify
 
 pytestmark = pytest.mark.unit

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO
 
+from swictation.asr.model_spec import ModelFile
 from swictation.errors import ModelError
-from swictation.models.spec import ModelFile
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

@@ -14,7 +14,7 @@ from tests.bench.context import Context
 _PRECISIONS = ("fp32", "fp16", "int8")
 _BUFFERS_S = (5.0, 10.0)
 _MIB = 2**20
-_PLAN = "swictation.asr.engines.canary.plan"
+_PLAN = "swictation.asr.engines.canary.memory.plan"
 
 
 def run(_context: Context) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-from swictation.asr import canary_config
-from swictation.asr.engines.canary.folder import need_config
+from swictation.asr.engines.canary.files import model_config
+from swictation.asr.engines.canary.files.folder import need_config
 from swictation.asr.engines.canary.libraries import app_state, asr_models, omegaconf, torch
 from swictation.errors import EngineError
 
@@ -72,16 +72,16 @@ def _config(folder: Path) -> Any:
     """What the configuration says of the model's parts: by an allow list, nothing to fill in."""
     try:
         with need_config(folder).open("rb") as file:
-            told = canary_config.read(file.read(canary_config.MOST_BYTES + 1))
-    except canary_config.Refused as error:
+            told = model_config.read(file.read(model_config.MOST_BYTES + 1))
+    except model_config.Refused as error:
         raise EngineError(
             f"The configuration of the model in {folder} cannot be used: {error}.", _ANOTHER
         ) from error
-    if not canary_config.is_canary(told.target):
-        kind = canary_config.class_name(told.target) if told.target else "nothing known"
+    if not model_config.is_canary(told.target):
+        kind = model_config.class_name(told.target) if told.target else "nothing known"
         raise EngineError(f"The model in {folder} is no Canary but {kind}.", _ANOTHER)
     config = omegaconf.OmegaConf.create(
-        {**told.parts, "target": canary_config.TARGET, "restore_timestamps_model": False}
+        {**told.parts, "target": model_config.TARGET, "restore_timestamps_model": False}
     )
     if "encoder" in config:
         config.encoder.pos_emb_max_len = _POSITIONS

@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from swictation.asr.engines.canary.folder import need_config, weights_file
+from swictation.asr.engines.canary.files.folder import need_config, weights_file
 from swictation.asr.engines.canary.libraries import torch
 from swictation.asr.engines.canary.loading import cast, let_go, read_weights
 from swictation.asr.engines.canary.precision import dtype_of, is_kept_fp32

@@ -8,19 +8,18 @@ from typing import Any
 import msgspec
 
 from swictation.asr.engine import Engine, EngineSpec, Waveform
-from swictation.asr.engines.canary.allocator import TorchAllocator
 from swictation.asr.engines.canary.building import skeleton
 from swictation.asr.engines.canary.libraries import torch
 from swictation.asr.engines.canary.loading import load_model
+from swictation.asr.engines.canary.memory.allocator import TorchAllocator
+from swictation.asr.engines.canary.memory.sizes import tier_for
 from swictation.asr.engines.canary.precision import CPU_AUTO
 from swictation.asr.engines.canary.prompts import languages, prompt_tokens
-from swictation.asr.engines.canary.sizes import tier_for
+from swictation.asr.engines.canary.settings import GPU_ORDER, CanarySettings
 from swictation.asr.engines.canary.steps import Steps
 from swictation.asr.engines.canary.stream import Stream
 from swictation.asr.engines.canary.window import Window, window_for
 from swictation.asr.loops import is_too_fast
-from swictation.asr.memory_plan import AUTO_ON_GPU
-from swictation.config.settings import CanarySettings
 from swictation.errors import EngineError
 from swictation.types import (
     SAMPLE_RATE_HZ,
@@ -60,7 +59,7 @@ def load_engine(spec: EngineSpec) -> Engine:
 def _precisions(wanted: str, device: str) -> tuple[str, ...]:
     if wanted != "auto":
         return (wanted,)
-    return AUTO_ON_GPU if device == "cuda" else (CPU_AUTO,)
+    return GPU_ORDER if device == "cuda" else (CPU_AUTO,)
 
 
 def _need_cuda() -> None:

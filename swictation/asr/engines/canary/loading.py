@@ -11,9 +11,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from swictation.asr import checkpoint_file
 from swictation.asr.engines.canary.building import skeleton
-from swictation.asr.engines.canary.folder import WEIGHTS, best_weights
+from swictation.asr.engines.canary.files import checkpoint
+from swictation.asr.engines.canary.files.folder import WEIGHTS, best_weights
 from swictation.asr.engines.canary.libraries import multitask_decoding, torch
 from swictation.asr.engines.canary.precision import dtype_of, is_kept_fp32, quantised_modules
 from swictation.errors import EngineError
@@ -52,7 +52,7 @@ def read_weights(path: Path) -> dict[str, Any]:
     """
     again = _AGAIN if path.name == WEIGHTS else "swictation model convert"
     try:
-        checkpoint_file.check(path)
+        checkpoint.check(path)
         weights: Any = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
     except Exception as error:  # a made-up pickle ends torch's reader in any way
         raise EngineError(f"The weights in {path} are damaged: {_line(error)}.", again) from error

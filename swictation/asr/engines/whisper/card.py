@@ -15,8 +15,8 @@ from faster_whisper import WhisperModel  # pyright: ignore[reportMissingTypeStub
 from swictation.asr.engine import EngineSpec, Waveform
 from swictation.asr.engines.whisper import cublas, troubles
 from swictation.asr.engines.whisper.engine import FULL_CONTEXT_S, Decoded, WhisperEngine
-from swictation.asr.whisper_memory import TYPES, Shape, read_shape, tiers
-from swictation.config.settings import WhisperSettings
+from swictation.asr.engines.whisper.memory import TYPES, Shape, read_shape, tiers
+from swictation.asr.engines.whisper.settings import WhisperSettings
 from swictation.types import DecodeRequest, to_samples
 from swictation.vram.own_use import OwnUse
 

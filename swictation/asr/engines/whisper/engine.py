@@ -17,9 +17,9 @@ from faster_whisper import WhisperModel  # pyright: ignore[reportMissingTypeStub
 
 from swictation.asr.alignment import has_words, rest_after
 from swictation.asr.engine import EngineSpec, Waveform
+from swictation.asr.engines.whisper.memory import beam_for
+from swictation.asr.engines.whisper.settings import WhisperSettings
 from swictation.asr.loops import find_loop, is_too_fast
-from swictation.asr.whisper_memory import beam_for
-from swictation.config.settings import WhisperSettings
 from swictation.types import SAMPLE_RATE_HZ, Capabilities, DecodeRequest, Hypothesis
 
 _HOP_SAMPLES = 160

@@ -34,3 +34,6 @@ def preload() -> None:
             pass
     import_module("scripted.engine")
     import_module("scripted.card")
+
+
+preload()

@@ -8,19 +8,18 @@ files that the configuration names as its tokenizers'; all else stays inside.
 import errno
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from importlib import metadata
 from pathlib import Path
 
-from swictation.asr import canary_config, checkpoint_file
+from swictation.asr.engines.canary.files import checkpoint, model_config
+from swictation.asr.engines.canary.files.folder import CONFIG, WEIGHTS
+from swictation.asr.model_spec import ModelFile
 from swictation.errors import ModelError
 from swictation.models.intake import door, tarball
 from swictation.models.intake.tarball import AGAIN, OTHER
-from swictation.models.spec import ModelFile
 from swictation.models.staging import Progress
-
-CONFIG, WEIGHTS = "model_config.yaml", "model_weights.ckpt"
 
 _PINNED_NEMO = "3.0.0"
 _MOST_WEIGHTS_BYTES = (8 << 30) - 1
@@ -41,13 +40,13 @@ def check_folder(folder: Path) -> tuple[str, ...]:
             "put what the .nemo of a Canary holds there, or give the .nemo itself as [asr] model",
         )
     with door.open_given(folder / CONFIG) as file:
-        config = check_config(file.read(canary_config.MOST_BYTES + 1), folder)
+        config = check_config(file.read(model_config.MOST_BYTES + 1), folder)
     for name in config.files:
         _check_tokenizer(folder, name)
     return config.languages
 
 
-def check_config(text: bytes, where: Path) -> canary_config.CanaryConfig:
+def check_config(text: bytes, where: Path) -> model_config.CanaryConfig:
     """Raise ModelError unless it is the configuration of a Canary that this NeMo can load.
 
     Returns:
@@ -55,16 +54,16 @@ def check_config(text: bytes, where: Path) -> canary_config.CanaryConfig:
         model can tell then.
     """
     try:
-        config = canary_config.read(text)
-    except canary_config.Refused as error:
+        config = model_config.read(text)
+    except model_config.Refused as error:
         raise ModelError(
             f"{CONFIG} of {where} is not a Canary's: {error}", f"{AGAIN}; or {OTHER}"
         ) from error
-    if not canary_config.is_canary(config.target):
-        name = canary_config.class_name(config.target)
+    if not model_config.is_canary(config.target):
+        name = model_config.class_name(config.target)
         what = f"of the class {name}" if config.target else "of no class"
         raise ModelError(
-            f"{where} is a model {what}, not {canary_config.CLASS} of NeMo's: it is no Canary",
+            f"{where} is a model {what}, not {model_config.CLASS} of NeMo's: it is no Canary",
             OTHER,
         )
     made_by, have = config.nemo_version, nemo_version()
@@ -118,16 +117,6 @@ def unpack(
     return tuple(files)
 
 
-def strange_copies(folder: Path, files: Iterable[ModelFile]) -> list[str]:
-    """Copies of the weights in the folder that are not among those files; one line each.
-
-    The engine would load them, and nothing says what they should be.
-    """
-    known = {file.name for file in files}
-    copies = sorted(path.name for path in folder.glob("model_weights.*.ckpt"))
-    return [f"{name} is of unknown origin" for name in copies if name not in known]
-
-
 def nemo_version() -> str:
     """The version of NeMo that is installed, or else the one that the extra brings."""
     try:
@@ -148,15 +137,15 @@ def _needed(path: Path) -> dict[str, int]:
                 continue
             if name in found:
                 twice.add(name)
-            elif name == CONFIG and member.size_bytes <= canary_config.MOST_BYTES:
+            elif name == CONFIG and member.size_bytes <= model_config.MOST_BYTES:
                 text = b"".join(member.pieces())
             found[name] = member.size_bytes
     if CONFIG not in found:
         raise ModelError(f"{path} holds no {CONFIG}: it is no NeMo model", OTHER)
-    if found[CONFIG] > canary_config.MOST_BYTES:
+    if found[CONFIG] > model_config.MOST_BYTES:
         raise ModelError(f"{CONFIG} of {path} is too large to be one", OTHER)
     limits = dict.fromkeys(check_config(text, path).files, _MOST_TOKENIZER_BYTES)
-    limits |= {CONFIG: canary_config.MOST_BYTES, WEIGHTS: _MOST_WEIGHTS_BYTES}
+    limits |= {CONFIG: model_config.MOST_BYTES, WEIGHTS: _MOST_WEIGHTS_BYTES}
     for name, most_bytes in limits.items():
         if name not in found:
             what = "its weights are missing" if name == WEIGHTS else "which its tokenizer needs"
@@ -170,7 +159,7 @@ def _needed(path: Path) -> dict[str, int]:
 
 def _check_weights(weights: Path, archive: Path, *, with_crc: bool) -> None:
     try:
-        checkpoint_file.check(weights, with_crc=with_crc)
+        checkpoint.check(weights, with_crc=with_crc)
     except ValueError as error:
         raise ModelError(f"the weights in {archive} cannot be used: {error}", AGAIN) from error
 

@@ -2,32 +2,55 @@
 
 The engine can tell it without reading the weights, but has to import torch for it, which costs many
 seconds: so a process of its own is asked, once, and the answer kept beside the model. As a
-program (`python -m swictation.models.plans FOLDER BUFFER_S NAME`) this does that, for a daemon.
+program (`python -m swictation.asr.engines.canary.memory.plans FOLDER BUFFER_S NAME`) this does
+that, for a daemon. The table is MiB of the real geometry (`tests.bench canary`).
 """
 
 import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from swictation.asr import canary_config
+from swictation.asr.engine import EngineSpec
+from swictation.asr.engines.canary.extra import unavailable
+from swictation.asr.engines.canary.files import model_config
+from swictation.asr.engines.canary.files.folder import CONFIG
+from swictation.asr.engines.canary.settings import GPU_ORDER
 from swictation.asr.memory_plan import MemoryPlan
-from swictation.models import extras, figures, nemo
-from swictation.models.catalog import named
-from swictation.models.spec import ModelSpec
+from swictation.types import Tier
 from swictation.vram import apart
+from swictation.vram.effects import Foreseen
 
 NAME = "plan.json"
-_MODULE = "swictation.asr.engines.canary.plan"
+_MODULE = "swictation.asr.engines.canary.memory.plan"
 _LIMIT_S = 180.0
 _MOST_BYTES = 1 << 16
 
 Source = Literal["kept", "computed", "table", "none"]
 """Kept from an earlier time, computed now, from the table of known models, or not known at all."""
+
+
+class _Figures(msgspec.Struct, frozen=True):
+    """One model's."""
+
+    weights_mib: Mapping[str, float]
+    buffer_mib: float
+    activation_mib: float
+
+
+_FIGURES: dict[str, _Figures] = {
+    "canary-180m-flash": _Figures({"fp16": 352, "bf16": 352, "int8": 197, "fp32": 703}, 6, 33),
+    "canary-1b-flash": _Figures({"fp16": 1690, "bf16": 1690, "int8": 951, "fp32": 3379}, 6, 33),
+    "canary-1b-v2": _Figures({"fp16": 1865, "bf16": 1865, "int8": 1063, "fp32": 3731}, 10, 33),
+}
+"""Weights by precision; the stream's buffers and one step's activations at a buffer of 5 s."""
+_STEP_MIB_PER_S = 0.2
+"""A step hears no more than its window, however long the utterance; its sound is held twice."""
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -64,21 +87,44 @@ def planned(folder: Path, buffer_s: float, name: str) -> Planned:
     if isinstance(told, tuple):
         _keep(folder, buffer_s, told)
         return Planned(told, "computed")
-    spec = named(name)
-    if spec is None:
-        return Planned((), "none", told)
-    return Planned(figures.table(spec), "table", told)
+    plans = table(name)
+    return Planned(plans, "table" if plans else "none", told)
 
 
-def known(spec: ModelSpec, folder: Path, buffer_s: float) -> tuple[MemoryPlan, ...]:
-    """What is known without asking anybody: kept beside the model, or in the table."""
-    return kept(folder, buffer_s) or figures.table(spec)
+def known(folder: Path, buffer_s: float, name: str) -> tuple[MemoryPlan, ...]:
+    """What is known without asking anybody: kept beside the model, or in the table; or ()."""
+    return kept(folder, buffer_s) or table(name)
 
 
-def best_known(folder: Path, buffer_s: float, name: str) -> tuple[MemoryPlan, ...]:
-    """The same by a model's name, which may be anybody's; () where nothing is known."""
-    spec = named(name)
-    return kept(folder, buffer_s) or (figures.table(spec) if spec else ())
+def table(name: str) -> tuple[MemoryPlan, ...]:
+    """The ways to load a known model with a buffer of 5 s, the best first; () for another."""
+    if (figures := _FIGURES.get(name)) is None:
+        return ()
+    return tuple(
+        MemoryPlan(precision, mib, figures.buffer_mib, figures.activation_mib)
+        for precision, mib in figures.weights_mib.items()
+    )
+
+
+def forecast(spec: EngineSpec) -> Foreseen | None:
+    """What the model of `spec` will take of a GPU, as far as is known without asking anybody."""
+    buffer_s = float(spec.options["buffer_s"])
+    plans = known(Path(spec.model_path), buffer_s, spec.model)
+    return forecast_of(plans, str(spec.options["precision"]))
+
+
+def forecast_of(plans: tuple[MemoryPlan, ...], precision: str) -> Foreseen | None:
+    """The ways in which the engine will load it; None where not all of them are known."""
+    wanted = GPU_ORDER if precision == "auto" else (precision,)
+    by_name = {plan.precision: plan for plan in plans}
+    if not all(name in by_name for name in wanted):
+        return None
+    chosen = [by_name[name] for name in wanted]
+    return Foreseen(
+        tuple(Tier(plan.precision, plan.resident_mib) for plan in chosen),
+        max(plan.activation_mib for plan in chosen),
+        _STEP_MIB_PER_S,
+    )
 
 
 def kept(folder: Path, buffer_s: float) -> tuple[MemoryPlan, ...]:
@@ -89,8 +135,8 @@ def kept(folder: Path, buffer_s: float) -> tuple[MemoryPlan, ...]:
 
 def _compute(folder: Path, buffer_s: float) -> tuple[MemoryPlan, ...] | str:
     """The plans, or why there are none."""
-    if not extras.has_canary():
-        return f"the engine is not installed: {extras.install_command('canary')}"
+    if error := unavailable():
+        return f"{error.message}: {error.remedy}"
     try:
         done = subprocess.run(
             apart.command(_MODULE, str(folder), str(buffer_s)),
@@ -137,8 +183,8 @@ def _keep(folder: Path, buffer_s: float, plans: tuple[MemoryPlan, ...]) -> None:
 
 
 def _config_sha256(folder: Path) -> str:
-    with (folder / nemo.CONFIG).open("rb") as file:
-        return hashlib.sha256(file.read(canary_config.MOST_BYTES)).hexdigest()
+    with (folder / CONFIG).open("rb") as file:
+        return hashlib.sha256(file.read(model_config.MOST_BYTES)).hexdigest()
 
 
 def _key(buffer_s: float) -> str:

@@ -1,7 +1,7 @@
 """What a model will take of memory, from its configuration alone: no weight is read.
 
-As a program (`python -m swictation.asr.engines.canary.plan FOLDER BUFFER_S`) it prints a JSON list
-of `MemoryPlan`, the best first; for the daemon, which must not import torch.
+As a program (`python -m swictation.asr.engines.canary.memory.plan FOLDER BUFFER_S`) it prints a
+JSON list of `MemoryPlan`, the best first; for the daemon, which must not import torch.
 """
 
 import sys
@@ -11,15 +11,15 @@ from typing import Any
 import msgspec
 
 from swictation.asr.engines.canary.building import skeleton
-from swictation.asr.engines.canary.counting import PeakCounter
 from swictation.asr.engines.canary.libraries import torch
+from swictation.asr.engines.canary.memory.counting import PeakCounter
+from swictation.asr.engines.canary.memory.sizes import buffer_bytes
 from swictation.asr.engines.canary.precision import (
     dtype_of,
     is_kept_fp32,
     quantised_modules,
     weights_bytes,
 )
-from swictation.asr.engines.canary.sizes import buffer_bytes
 from swictation.asr.engines.canary.window import Window, window_for
 from swictation.asr.memory_plan import PRECISIONS, MemoryPlan
 from swictation.errors import SwictationError

@@ -7,7 +7,7 @@ took them from the hub's own Git LFS entries. The hub's file list says the same 
 180m-flash no source was found: its files are written down when they arrive.
 """
 
-from swictation.models.spec import ModelFile, ModelSpec
+from swictation.asr.model_spec import ModelFile, ModelSpec
 
 _LICENCE = "CC-BY-4.0"
 _FOUR = ("en", "de", "es", "fr")

@@ -1,6 +1,6 @@
 """The models of the engine `whisper`: CTranslate2 conversions, by name."""
 
-from swictation.models.spec import Member, ModelFile, ModelSpec, Wheel
+from swictation.asr.model_spec import Member, ModelFile, ModelSpec, Wheel
 
 TINY_EN = ModelSpec(
     name="tiny.en",

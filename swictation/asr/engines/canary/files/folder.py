@@ -34,6 +34,11 @@ def best_weights(folder: Path, precision: str) -> Path:
     raise EngineError(f"The model folder {folder} lacks {WEIGHTS}.", _DOWNLOAD)
 
 
+def copies(folder: Path) -> list[str]:
+    """The names of all copies there, whoever made them: the engine would load them."""
+    return sorted(path.name for path in folder.glob("model_weights.*.ckpt"))
+
+
 def need_config(folder: Path) -> Path:
     """The model's configuration. Raises EngineError: there is none."""
     path = folder / CONFIG

@@ -13,12 +13,21 @@ from typing import BinaryIO
 
 import msgspec
 
+from swictation.asr.engine import EngineSpec
+from swictation.asr.memory_plan import MemoryPlan
 from swictation.types import MIB, Tier
+from swictation.vram.effects import Foreseen
 
 TYPES = ("float16", "int8_float16")
 """How it is computed on a card, the best first; cards before Volta have ways of their own."""
 SHORTEST_S, LONGEST_S = 10.0, 30.0
 """What is encoded of the shortest and of the longest request: `WhisperSettings`' defaults."""
+_LONGEST_SPEECH_S = 28.0
+_PARAMETER_BYTES = {"fp16": 2.0, "int8": 1.1, "fp32": 4.0}
+"""int8: some layers stay as they are."""
+_WORK_MIB, _WORK_PART = 100.0, 0.22
+"""One decode, and its part of the weights: so that large-v3-turbo comes to the 2537 MB in fp16, a
+context included, that were seen elsewhere."""
 _HEAD = 64
 """Whisper's heads are so wide, in every size."""
 _MOST_VARIABLES = 10_000
@@ -75,6 +84,31 @@ class Shape(msgspec.Struct, frozen=True):
 def tiers(model: str, shape: Shape, beam: int, types: tuple[str, ...] = TYPES) -> tuple[Tier, ...]:
     """What each way to load it takes once it has decoded."""
     return tuple(Tier(f"{model} {one}", shape.resident_mib(one, LONGEST_S, beam)) for one in types)
+
+
+def estimated_plans(parameters: int) -> tuple[MemoryPlan, ...]:
+    """The ways to load a model of so many parameters, the best first: no file is needed."""
+    weights = {name: parameters * each / MIB for name, each in _PARAMETER_BYTES.items()}
+    work_mib = _WORK_MIB + _WORK_PART * weights["fp16"]
+    return tuple(MemoryPlan(name, mib, 0.0, work_mib) for name, mib in weights.items())
+
+
+def forecast(spec: EngineSpec) -> Foreseen | None:
+    """What the model of `spec` will take of a GPU, by the head of its file; None: it has none."""
+    try:
+        shape = read_shape(Path(spec.model_path) / "model.bin")
+    except (OSError, ValueError):
+        return None  # the worker says so, and how to fix it
+    return forecast_of(
+        spec.model, shape, beam_for(spec.options.get("beam", 0), spec.model, spec.model_path)
+    )
+
+
+def forecast_of(model: str, shape: Shape, beam: int) -> Foreseen:
+    """A line above the curve: its work grows with the square of what is encoded."""
+    least_mib, most_mib = (shape.work_mib(TYPES[0], at, beam) for at in (SHORTEST_S, LONGEST_S))
+    per_s_mib = (most_mib - least_mib) / _LONGEST_SPEECH_S
+    return Foreseen(tiers(model, shape, beam), least_mib, per_s_mib)
 
 
 def beam_for(wished: int, model: str, model_path: str) -> int:

@@ -5,13 +5,17 @@ import os
 from pathlib import Path
 from typing import Any, cast
 
-from swictation.asr.whisper_memory import read_shape
+from swictation.asr.engines.whisper.memory import read_shape
 
 WEIGHTS = "model.bin"
 VOCABULARIES = ("vocabulary.json", "vocabulary.txt")
 _PREPROCESSOR = "preprocessor_config.json"
 _NEEDED = ("config.json", WEIGHTS, "tokenizer.json")
 """Without the tokenizer's file faster-whisper would fetch one, of any content, from the hub."""
+OWN_FOLDER = (
+    "put a whole CTranslate2 conversion of Whisper there, or set [asr] model to a name"
+    " from: swictation model list"
+)
 _MOST_BYTES = {
     "config.json": 1 << 20,
     _PREPROCESSOR: 1 << 20,

@@ -1,0 +1,47 @@
+"""Loads a Whisper by CTranslate2, onto the processor or a GPU. Imported in the worker only."""
+
+from pathlib import Path
+
+import msgspec
+from faster_whisper import WhisperModel  # pyright: ignore[reportMissingTypeStubs]
+
+from swictation.asr.engine import Engine, EngineSpec
+from swictation.asr.engines.whisper import card, files
+from swictation.asr.engines.whisper.engine import WhisperEngine
+from swictation.asr.engines.whisper.settings import WhisperSettings
+from swictation.errors import EngineError
+from swictation.paths import models_dir
+
+
+def load(spec: EngineSpec) -> Engine:
+    """Load the model folder `spec.model_path` where `spec.device` says.
+
+    Raises:
+        EngineError: the folder does not hold a model that CTranslate2 can read, or it cannot use
+            the card.
+    """
+    settings = msgspec.convert(spec.options, WhisperSettings)
+    try:
+        files.check(Path(spec.model_path))
+        if spec.device == "cuda":
+            return card.load(spec, settings)
+        return WhisperEngine(_on_processor(spec, settings), spec, settings)
+    except EngineError:
+        raise
+    except Exception as error:  # the tokenizer's own errors are of no narrower class
+        is_ours = Path(spec.model_path).is_relative_to(models_dir())
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise EngineError(
+            f"The model in {spec.model_path} cannot be loaded: {reason}.",
+            f"swictation model download --force {spec.model}" if is_ours else files.OWN_FOLDER,
+        ) from error
+
+
+def _on_processor(spec: EngineSpec, settings: WhisperSettings) -> WhisperModel:
+    return WhisperModel(
+        spec.model_path,
+        device="cpu",
+        compute_type="int8",
+        cpu_threads=settings.cpu_threads,
+        local_files_only=True,
+    )

@@ -1,0 +1,80 @@
+"""What others know of Whisper: an entry point of `swictation.engines`. Imports no library of it."""
+
+from pathlib import Path
+from pkgutil import resolve_name
+
+import msgspec
+
+from swictation.asr.engine import Engine, EngineSpec
+from swictation.asr.engines.whisper import files, memory
+from swictation.asr.engines.whisper.models import BASE, LARGE_V3_TURBO, SMALL, TINY_EN
+from swictation.asr.engines.whisper.settings import WhisperSettings
+from swictation.asr.memory_plan import MemoryPlan
+from swictation.asr.model_spec import ModelSpec
+from swictation.asr.provider import EngineProvider
+from swictation.config.rules import Rule
+from swictation.config.settings import Settings
+from swictation.errors import ModelError
+from swictation.vram.effects import Foreseen
+
+_NAME = "whisper"
+_FOLDER = "swictation.asr.engines.whisper"
+_LONGEST_S = 30.0
+
+
+def _fits_its_context(settings: Settings) -> bool:
+    own = settings.engine_table(_NAME, WhisperSettings)
+    return own.context_extra_s + settings.vad.max_utterance_s <= _LONGEST_S
+
+
+class WhisperProvider(EngineProvider):
+    """Whisper through CTranslate2: small, and at home on a processor."""
+
+    settings = WhisperSettings
+    rules = (
+        Rule(
+            ((_NAME, "context_extra_s"), ("vad", "max_utterance_s")),
+            "context_extra_s + [vad] max_utterance_s must be <= 30, all that whisper hears at once",
+            _fits_its_context,
+        ),
+    )
+    gpu_query = f"{_FOLDER}.ask"
+    models = (TINY_EN, BASE, SMALL, LARGE_V3_TURBO)
+    are_plans_estimates = True
+
+    def load(self, spec: EngineSpec) -> Engine:
+        return resolve_name(f"{_FOLDER}.loading:load")(spec)
+
+    def missing_files(self, folder: Path) -> list[str]:
+        return files.missing(folder)
+
+    def read_files(self, folder: Path) -> list[str]:
+        return files.read_files(folder)
+
+    def check_folder(self, folder: Path) -> tuple[str, ...]:
+        if missing := files.missing(folder):
+            raise ModelError(
+                f"the model folder {folder} lacks {', '.join(missing)}", files.OWN_FOLDER
+            )
+        return ()
+
+    def check_files(self, folder: Path) -> None:
+        files.check(folder)
+
+    def weights_bytes(self, model: ModelSpec | None, folder: Path | None) -> int:
+        try:
+            return (folder / files.WEIGHTS).stat().st_size if folder else _fetched(model)
+        except OSError:
+            return _fetched(model)
+
+    def memory_plans(
+        self, model: ModelSpec, folder: Path, options: msgspec.Struct
+    ) -> tuple[MemoryPlan, ...]:
+        return memory.estimated_plans(model.parameters)
+
+    def memory_forecast(self, spec: EngineSpec) -> Foreseen | None:
+        return memory.forecast(spec)
+
+
+def _fetched(model: ModelSpec | None) -> int:
+    return model.size_bytes if model else 0
