@@ -37,7 +37,6 @@ class PasteKey:
         x: Connection,
         barrier: Barrier,
         selection: Selection,
-        offer: Offer,
         focus: Focus,
         *,
         is_letter: bool,
@@ -46,7 +45,8 @@ class PasteKey:
         self._x = x
         self._barrier = barrier
         self._selection = selection
-        self.offer = offer
+        assert selection.offer
+        self.offer: Offer = selection.offer
         """Text that its client was given stays given, even if somebody copies after."""
         self.focus = focus
         self.is_letter = is_letter
