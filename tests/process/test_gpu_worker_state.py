@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from swictation.asr.engine import EngineSpec
 from swictation.clock import SimClock
 from swictation.config.settings import AsrSettings, Settings
-from swictation.daemon.eventlog import EventLog
 from swictation.daemon.steward import Steward
 from swictation.daemon.steward_actions import GpuActions
+from swictation.dispatcher import Dispatcher
 from swictation.events import CardEvent, VramRead
 from swictation.types import AllocatorFigures, Capabilities, Hypothesis, Tier, VramSnapshot
 from swictation.vad.placed import Switch
@@ -132,7 +132,7 @@ class World:
         )
         router = Router(self.manager, self.clock)
         self.crew = Crew(settings.worker, self.inbox.put_nowait, router)
-        events = EventLog(None, self.clock)
+        events = Dispatcher()
         events.tell(self._note)
         prober = Prober(NvmlProbe(clock=self.clock), lambda _: None, settings.vram, self.clock)
         actions = GpuActions(self.crew, prober, Switch(self.inbox.put_nowait), events)

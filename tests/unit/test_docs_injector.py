@@ -9,6 +9,7 @@ import pytest
 
 from fakes.installed import install
 from fakes.typist import Typist
+from swictation.asr.registry import PROVIDERS
 from swictation.config.load import load
 from swictation.config.settings import InjectSettings
 from swictation.errors import InjectError
@@ -105,4 +106,4 @@ def test_it_is_the_whole_port_and_refuses_once_it_is_closed(installed):
 def test_its_line_of_the_configuration_is_accepted(tmp_path):
     file = tmp_path / "config.toml"
     file.write_text(blocks("toml")[1])
-    assert load(file).settings.inject.chain[0] == "editor"
+    assert load(file, PROVIDERS).settings.inject.chain[0] == "editor"

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from fakes.installed import install
+from swictation.asr.registry import PROVIDERS
 from swictation.config.injectors import BUILT_IN, chain_fault, plug_ins
 from swictation.config.load import load
 from swictation.config.settings import InjectSettings, Settings
@@ -107,7 +108,7 @@ def test_configuration_and_doctor_know_a_plug_in(tmp_path, monkeypatch):
     file.write_text('[inject]\nchain = ["paper", "x11"]\n')
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    assert load(file).settings.inject.chain == ("paper", "x11")
+    assert load(file, PROVIDERS).settings.inject.chain == ("paper", "x11")
     subject = Subject(config=file)
     assert [found.level for found in configuration(subject)] == ["ok"]
     (found,) = window(subject)
@@ -121,7 +122,7 @@ def test_without_its_package_the_name_is_refused_with_its_line(tmp_path):
     file = tmp_path / "config.toml"
     file.write_text('[inject]\n\nchain = ["paper", "x11"]\n')
     with pytest.raises(ConfigError) as raised:
-        load(file)
+        load(file, PROVIDERS)
     assert 'config.toml:3: [inject] chain = ["paper", "x11"]: "paper" must' in raised.value.message
 
 
