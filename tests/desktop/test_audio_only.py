@@ -12,7 +12,6 @@ from fakes.signals import eventually
 
 pytestmark = [
     pytest.mark.desktop,
-    pytest.mark.timeout(150),
     pytest.mark.skipif(bool(sound.missing()), reason=f"{sound.missing() or '-'} is missing"),
 ]
 

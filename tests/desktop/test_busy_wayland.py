@@ -18,7 +18,6 @@ from swictation.inject.wayland.injector import WaylandInjector
 
 pytestmark = [
     pytest.mark.desktop,
-    pytest.mark.timeout(300),
     pytest.mark.skipif(bool(compositor.missing()), reason=compositor.missing()),
 ]
 

@@ -16,11 +16,12 @@ from swictation.inject.x11.desk import prefers_typing
 from swictation.inject.x11.injector import X11Injector
 
 from . import x11
-from .cells import SEED, TEXTS, Stage, chosen, eventually, stages_for_many
+from .cells import SEED, TEXTS, Stage, chosen, eventually
 from .field import Field, why_not
 
 pytestmark = [
     pytest.mark.desktop,
+    pytest.mark.shared_stage,
     pytest.mark.skipif(bool(x11.missing()), reason=f"{x11.missing()} is not installed"),
 ]
 
@@ -32,15 +33,9 @@ ONE = next((kind for kind in ("gtk3", "qt6", "gtk4") if not why_not(kind)), "")
 needs_one = pytest.mark.skipif(not ONE, reason="no toolkit that answers pings is installed")
 
 
-@pytest.fixture(autouse=True)
-def nothing_left_behind():
-    """The stage outlives a test: what it leaves is looked for when it is taken down."""
-
-
 @pytest.fixture(scope="module")
-def stage():
-    with stages_for_many() as stage:
-        yield stage(Stage)
+def stage(stages):
+    return stages(Stage)
 
 
 @pytest.fixture

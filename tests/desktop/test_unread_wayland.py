@@ -21,7 +21,6 @@ from swictation.inject.wayland.wire import WireError
 
 pytestmark = [
     pytest.mark.desktop,
-    pytest.mark.timeout(300),
     pytest.mark.skipif(bool(compositor.missing()), reason=compositor.missing()),
 ]
 

@@ -20,7 +20,6 @@ from swictation.inject.wayland.injector import WaylandInjector
 
 pytestmark = [
     pytest.mark.desktop,
-    pytest.mark.timeout(180),
     pytest.mark.skipif(bool(compositor.missing()), reason=compositor.missing()),
 ]
 

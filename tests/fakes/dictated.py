@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from fakes.windows import Windows
+from patience import PATIENCE_S
 from swictation.asr.partials import PartialPacer
 from swictation.asr.stabilizer import Stabilizer
 from swictation.audio.journal import RING_S, Journal
@@ -204,7 +205,7 @@ def dictated(test: Callable[[Dictated], Coroutine[Any, Any, None]], **options: A
 
     async def limited() -> None:
         one = Dictated(**options)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             try:
                 await test(one)
             finally:

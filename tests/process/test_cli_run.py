@@ -12,8 +12,9 @@ import psutil
 import pytest
 
 from fakes.scripted_engine.sound import make_scene
+from patience import PATIENCE_S
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.process
 
 KINDS = {
     "state",
@@ -121,7 +122,7 @@ def test_a_signal_ends_it_with_what_was_said_so_far(program, spool, number, to_g
 
 @pytest.mark.parametrize("moment", ["load", "decode"])
 def test_a_signal_ends_it_soon_even_if_the_engine_hangs(program, spool, moment):
-    program.set("worker", hang_min_s=60)
+    program.set("worker", hang_min_s=PATIENCE_S)
     gate = program.gate("gate", moment)
     running = program.start_playing()
     with running.wait_at(gate):

@@ -12,7 +12,7 @@ from fakes.made_nemo import archive
 from fakes.scripted_engine import formats
 from fakes.scripted_engine.sound import make_scene, write_wav
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.process
 
 KEYS = ["file", "text", "language", "duration_s", "engine", "segments", "left_out"]
 

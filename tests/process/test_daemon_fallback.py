@@ -6,7 +6,7 @@ import pytest
 
 from desktop.daemon import Daemon, QuietDesk
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ import pytest
 
 from desktop.daemon import Daemon, QuietDesk
 from fakes.signals import eventually
+from patience import PATIENCE_S
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def daemon(desk):
 
 def asks_the_index(daemon, index):
     """Wait until the download waits for the index."""
-    index.settimeout(60)
+    index.settimeout(PATIENCE_S)
     connection, _ = index.accept()
     assert daemon.process.poll() is None
     return connection
@@ -68,8 +69,8 @@ def test_it_ends_soon_while_the_model_is_fetched_and_nothing_goes_on(daemon, ind
         downloads = psutil.Process(daemon.pid).children(recursive=True)
         assert downloads
         daemon.process.send_signal(signal.SIGTERM)
-        assert daemon.process.wait(30) == 0
-        _, alive = psutil.wait_procs(downloads, timeout=30)
+        assert daemon.process.wait(PATIENCE_S) == 0
+        _, alive = psutil.wait_procs(downloads, timeout=PATIENCE_S)
         assert not alive
     assert "Traceback" not in daemon.log_file.read_text()
 

@@ -14,8 +14,9 @@ from desktop.daemon import Daemon, QuietDesk
 from fakes.bus import PrivateBus
 from fakes.scripted_engine.sound import make_scene
 from fakes.signals import eventually
+from patience import PATIENCE_S
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.process
 
 NO_FEEDBACK = {"notifications": False, "sounds": False}
 
@@ -46,8 +47,8 @@ def is_calm(daemon):
 
 
 def wait_fault(daemon, kind):
-    assert eventually(lambda: any(e["kind"] == kind for e in daemon.events("fault")), 60), (
-        whole_log(daemon)
+    assert eventually(lambda: any(e["kind"] == kind for e in daemon.events("fault"))), whole_log(
+        daemon
     )
     return [e for e in daemon.events("fault") if e["kind"] == kind]
 
@@ -153,7 +154,7 @@ def test_after_a_kill_the_next_one_starts(desk):
         worker = psutil.Process(first.wait_ready()["worker"]["pid"])
         first.process.kill()
         first.process.wait()
-        assert eventually(lambda: not worker.is_running() or worker.status() == "zombie", 60)
+        assert eventually(lambda: not worker.is_running() or worker.status() == "zombie")
     with Daemon(desk, "--sink", "none") as second_one:
         second_one.wait_ready()
 
@@ -165,7 +166,7 @@ def test_a_signal_ends_it_and_nothing_is_left(daemon, desk, own_folders, number,
         daemon.tell("start")
     worker = psutil.Process(daemon.status()["worker"]["pid"])
     daemon.process.send_signal(number)
-    assert daemon.process.wait(30) == 0
+    assert daemon.process.wait(PATIENCE_S) == 0
     assert not worker.is_running() or worker.status() == "zombie"
     assert daemon.events("state")[-1]["state"] == "stopped"
     assert is_calm(daemon), whole_log(daemon)
@@ -178,13 +179,13 @@ def test_a_hung_worker_does_not_hold_the_end_up(daemon):
     worker = psutil.Process(daemon.status()["worker"]["pid"])
     worker.suspend()
     daemon.process.send_signal(signal.SIGTERM)
-    assert daemon.process.wait(30) == 0
+    assert daemon.process.wait(PATIENCE_S) == 0
     assert not worker.is_running() or worker.status() == "zombie"
 
 
 def test_all_stacks_are_dumped_on_request(daemon):
     daemon.process.send_signal(signal.SIGUSR1)
-    assert eventually(lambda: whole_log(daemon).count("(most recent call first)") >= 3, 60)
+    assert eventually(lambda: whole_log(daemon).count("(most recent call first)") >= 3)
     assert daemon.status()["state"] == "idle"
 
 
@@ -225,7 +226,7 @@ def test_a_bad_configuration_leaves_the_old_one_and_says_why(daemon, program, ow
     assert daemon.status()["engine"] == "scripted"
     program.prepare()
     daemon.process.send_signal(signal.SIGHUP)
-    assert eventually(lambda: "is read again" in whole_log(daemon), 60)
+    assert eventually(lambda: "is read again" in whole_log(daemon))
     assert is_calm(daemon)
 
 
@@ -241,16 +242,16 @@ def test_a_hostile_configuration_is_refused_and_holds_nothing_up(daemon, program
         before = len(daemon.events("fault"))
         make()
         daemon.process.send_signal(signal.SIGHUP)
-        assert eventually(lambda before=before: len(daemon.events("fault")) > before, 60)
+        assert eventually(lambda before=before: len(daemon.events("fault")) > before)
         assert told in daemon.events("fault")[-1]["message"]
         assert daemon.status()["engine"] == "scripted"
     path.unlink()
     program.prepare()
     daemon.process.send_signal(signal.SIGHUP)
-    assert eventually(lambda: "is read again" in whole_log(daemon), 60)
+    assert eventually(lambda: "is read again" in whole_log(daemon))
     daemon.process.send_signal(signal.SIGHUP)
     daemon.process.send_signal(signal.SIGTERM)
-    assert daemon.process.wait(30) == 0
+    assert daemon.process.wait(PATIENCE_S) == 0
     assert is_calm(daemon)
 
 

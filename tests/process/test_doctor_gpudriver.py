@@ -1,7 +1,6 @@
 """The driver is asked by a process of its own, here on a made-up card."""
 
 import subprocess
-import time
 
 import pytest
 
@@ -91,11 +90,9 @@ def test_a_card_that_sleeps_is_not_woken(card, examine, machine):
 @pytest.mark.parametrize("what", ["queries", "init", "cuda"])
 def test_a_driver_that_hangs_is_given_up(card, examine, what):
     card.block(what)
-    start_s = time.monotonic()
-    found = examine(limit_s=5.0)
-    assert time.monotonic() - start_s < 20.0
+    found = examine(limit_s=1.0)
     assert found.level == "warning"
-    assert "does not answer within 5 s" in found.found
+    assert "does not answer within 1 s" in found.found
     assert "reboot" in found.remedy
 
 

@@ -14,7 +14,7 @@ from swictation.errors import SwictationError
 from swictation.events import WorkerReady
 from swictation.paths import spool_dir
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.process
 
 
 def test_what_can_no_longer_be_read_is_left_to_the_user(dictating):

@@ -5,7 +5,7 @@ import pytest
 from fakes import broken_detector
 from fakes.scripted_engine.sound import make_scene
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture

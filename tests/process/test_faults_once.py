@@ -4,7 +4,7 @@ import pytest
 
 from fakes.scripted_engine.sound import make_scene
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.process
 
 # What the engine does; what the log says of it.
 MISDEEDS = {

@@ -19,7 +19,7 @@ from swictation.errors import SwictationError
 from swictation.events import WorkerFailed
 from swictation.paths import spool_dir
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.process
 
 FULL_MIB, FREE_MIB = 3900.0, 400.0
 

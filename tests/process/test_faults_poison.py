@@ -9,7 +9,7 @@ import pytest
 
 from fakes.scripted_engine.sound import make_scene, read_wav
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.process
 
 SET_ASIDE = re.compile(
     r"^swictation: (?P<file>\S+) at (?P<start>[\d.]+)-(?P<end>[\d.]+) s: .*twice.*\n"

@@ -10,15 +10,16 @@ import pytest
 
 from fakes.scripted_engine.sound import make_scene
 from fakes.signals import eventually
+from patience import PATIENCE_S
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture
 def left(program, spool):
     """The folder of a process that was killed with three utterances waiting for their text."""
     program.hear(make_scene(1, 2, 1))
-    program.set("worker", hang_min_s=100.0)
+    program.set("worker", hang_min_s=PATIENCE_S)
     gate = program.gate("gate", times=1)
     running = program.start_playing()
     running.wait_for("speech_ended", utterance=2)

@@ -16,7 +16,7 @@ from swictation.errors import WorkerError
 from swictation.inject.none import NoneInjector
 from swictation.models.store import ModelLocation
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.process
 
 SCENE = make_scene(1, 2, 1)
 

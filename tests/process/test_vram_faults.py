@@ -8,7 +8,7 @@ from fakes.scripted_engine import program
 from faults.cell import run_cell
 from faults.plan import CELLS
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.process
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=str)

@@ -12,13 +12,13 @@ from msgspec.structs import replace
 
 from fakes.scripted_engine import program
 from fakes.scripted_engine.sound import make_scene
-from faults.cell import Played, Watch, run_cell, settings_for
+from faults.cell import Played, Watch, be_patient, run_cell, settings_for
 from faults.plan import FAULTS, Cell
 from swictation.daemon.files import FileSession
 from swictation.inject.none import NoneInjector
 from swictation.models.store import ModelLocation
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.process
 
 SCENE = make_scene(1, 2, 1)
 
@@ -28,6 +28,7 @@ def scripted(card, monkeypatch):
     for name, value in {**card.env(), "PYTHONPATH": str(program.HERE)}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.syspath_prepend(program.HERE)
+    be_patient(monkeypatch)
 
 
 class Sitting:

@@ -13,16 +13,19 @@ import psutil
 import pytest
 
 from fakes.bus import until
-from fakes.scripted_engine.program import HERE, PATIENCE_S
+from fakes.scripted_engine.program import HERE
+from faults.cell import be_patient
+from patience import PATIENCE_S, starts
 from swictation.asr.engine import EngineSpec
 from swictation.config.settings import WorkerSettings
 from swictation.events import WorkerAnswered, WorkerGone, WorkerReady
 from swictation.hardening import INSPECT
 from swictation.types import DecodeRequest
+from swictation.worker import nursery_life
 from swictation.worker.nursery_keeper import Nursery
 from swictation.worker.supervisor import Supervisor
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.process
 
 WAY = "SCRIPTED_NURSERY"
 SILENCE = np.zeros(16_000, np.int16)
@@ -31,6 +34,7 @@ SILENCE = np.zeros(16_000, np.int16)
 @pytest.fixture(autouse=True)
 def scripted(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", f"{HERE}{os.pathsep}{HERE.parents[1]}")
+    be_patient(monkeypatch)
 
 
 @pytest.fixture
@@ -296,10 +300,12 @@ def test_a_nursery_that_fails_costs_time_alone(in_a_cradle, caplog, monkeypatch,
         assert any(told[way] in line and "the nursery ended" in line for line in caplog.messages)
 
     caplog.set_level("INFO")
-    in_a_cradle(scene, import_s=1.0 if way == "hang" else PATIENCE_S)
+    in_a_cradle(scene, import_s=starts(2) if way == "hang" else PATIENCE_S)
 
 
-def test_a_nursery_that_no_longer_answers_costs_time_alone(in_a_cradle):
+def test_a_nursery_that_no_longer_answers_costs_time_alone(in_a_cradle, monkeypatch):
+    monkeypatch.setattr(nursery_life, "_FORK_S", starts(4))
+
     async def scene(cradle):
         supervisor, wait_for = cradle.supervise()
         await wait_for(WorkerReady)
@@ -314,7 +320,12 @@ def test_a_nursery_that_no_longer_answers_costs_time_alone(in_a_cradle):
     in_a_cradle(scene)
 
 
-def test_a_worker_whose_end_a_silent_nursery_does_not_tell_is_buried_all_the_same(in_a_cradle):
+def test_a_worker_whose_end_a_silent_nursery_does_not_tell_is_buried_all_the_same(
+    in_a_cradle, monkeypatch
+):
+    for limit in ("_FORK_S", "_TOLD_S"):
+        monkeypatch.setattr(nursery_life, limit, starts(4))
+
     async def scene(cradle):
         _, wait_for = cradle.supervise()
         ready = await wait_for(WorkerReady)

@@ -13,6 +13,7 @@ from typing import Any, Self
 import msgspec
 import numpy as np
 
+from patience import PATIENCE_S
 from swictation.asr.engine import EngineSpec
 from swictation.clock import MonotonicClock
 from swictation.config.settings import AsrSettings, Settings, VramSettings, WorkerSettings
@@ -29,7 +30,6 @@ from swictation.vram.probe import MemoryProbe
 from swictation.vram.prober import Prober
 from swictation.worker.crew import Crew, Route
 
-PATIENCE_S = 60.0
 WEIGHTS_MIB = 1000.0
 WORK_MIB = 200.0
 """Of each decode: it stays in the allocator's cache."""
