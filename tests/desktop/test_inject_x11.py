@@ -10,6 +10,7 @@ import time
 import pytest
 from Xlib import display
 
+from patience import PATIENCE_S, starts
 from swictation.errors import InjectError
 from swictation.inject.injector import OTHER_WINDOW, Injection
 from swictation.inject.x11.desk import prefers_typing
@@ -203,15 +204,12 @@ def test_text_for_a_window_that_has_lost_the_focus_goes_nowhere(stage, field, ro
 def test_a_window_that_is_closed_ends_it_at_once(stage, field, route):
     timer = threading.Timer(0.1, field.process.kill)
     timer.start()
-    began = time.monotonic()
     injection = inject(stage, FOREIGN + LONG * 8, "type") if route == "type" else None
     while injection is None or injection.outcome == "confirmed":
         injection = inject(stage, LONG, route)
-    took_s = time.monotonic() - began
     timer.join()
     stage.leave()
     assert injection.outcome in ("partial", "refused")
-    assert took_s < 6
 
 
 @needs_one
@@ -306,7 +304,7 @@ def test_a_server_that_dies_or_hangs_never_blocks(how):
         longest_s, injection = asyncio.run(watched(injector.inject(text)))
         assert injection.outcome in ("partial", "unproven")
         assert 0 < injection.sent < len(text)
-        assert longest_s < 0.5, "the run loop was blocked"
+        assert longest_s < starts(8), "the run loop was blocked"
         assert asyncio.run(injector.inject("more")).outcome == "refused"
         assert bool(injector.lost) == (how == signal.SIGKILL)
         if how == signal.SIGSTOP:
@@ -319,7 +317,7 @@ def test_a_server_that_dies_or_hangs_never_blocks(how):
             screen.server.send_signal(signal.SIGSTOP)
     finally:
         timer.join()
-        asyncio.run(asyncio.wait_for(injector.close(), 30))
+        asyncio.run(asyncio.wait_for(injector.close(), PATIENCE_S))
         assert not [t for t in threading.enumerate() if t is injector._display._thread]
         screen.close()
         window.stop()
