@@ -17,7 +17,7 @@ run: $(VENV)/.core
 # Some of each kind that needs no window, one real recording among them: a few minutes.
 test: $(VENV)/.dev
 	@$(BIN)/swictation model download --quiet tiny.en
-	@$(PYTEST) -m 'not (slow or desktop or gpu or canary)' $(ARGS)
+	@$(PYTEST) -m 'not (slow or desktop or gpu)' $(ARGS)
 
 # All that runs here without a further installation.
 test-all: $(VENV)/.dev

@@ -193,6 +193,7 @@ def test_an_engine_that_is_not_installed_is_an_error(checks, own_folders):
     assert "no engine called 'parrot'" in found["engine"]["found"]
 
 
+@pytest.mark.slow
 def test_wrong_bytes_are_named_and_the_engine_says_so_too(checks, hollow):
     found, code = checks(**hollow)
     assert code == 1
@@ -235,6 +236,7 @@ def test_a_spool_that_cannot_be_written_is_an_error(checks, tmp_path):
     assert "not a directory" in found["spool disk"]["found"]
 
 
+@pytest.mark.slow
 def test_nothing_is_made_by_looking(checks, own_folders, whisper_model):
     checks()
     left = [path for path in own_folders.rglob("*") if path.is_file()]

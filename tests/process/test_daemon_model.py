@@ -64,6 +64,7 @@ def test_it_is_ready_and_listens_while_the_model_is_fetched(daemon, index):
         daemon.tell("cancel")
 
 
+@pytest.mark.slow
 def test_it_ends_soon_while_the_model_is_fetched_and_nothing_goes_on(daemon, index):
     with asks_the_index(daemon, index):
         downloads = psutil.Process(daemon.pid).children(recursive=True)
@@ -75,6 +76,7 @@ def test_it_ends_soon_while_the_model_is_fetched_and_nothing_goes_on(daemon, ind
     assert "Traceback" not in daemon.log_file.read_text()
 
 
+@pytest.mark.slow
 def test_a_download_that_fails_is_told_and_a_model_that_comes_is_used(
     daemon, desk, index, whisper_model
 ):
@@ -96,6 +98,7 @@ def test_a_download_that_fails_is_told_and_a_model_that_comes_is_used(
     assert eventually(lambda: daemon.status()["worker"]["state"] == "ready")
 
 
+@pytest.mark.slow
 def test_a_model_that_changed_at_equal_size_is_not_loaded_but_fetched_anew(
     desk, index, whisper_model
 ):

@@ -55,6 +55,7 @@ def test_status_names_the_forked_worker_and_idle_nobody_is_there(daemon):
     )
 
 
+@pytest.mark.slow
 def test_a_killed_daemon_leaves_nobody_behind(daemon):
     serve_on_card(daemon)
     left = family(daemon)
@@ -64,6 +65,7 @@ def test_a_killed_daemon_leaves_nobody_behind(daemon):
     assert psutil.wait_procs(left, timeout=PATIENCE_S)[1] == []
 
 
+@pytest.mark.slow
 def test_a_daemon_that_is_asked_to_end_ends_both_and_is_calm(daemon):
     serve_on_card(daemon)
     left = family(daemon)

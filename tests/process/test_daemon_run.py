@@ -99,6 +99,7 @@ def test_commands_open_and_close_it(daemon):
     assert is_calm(daemon)
 
 
+@pytest.mark.slow
 def test_without_a_microphone_it_listens_for_one_and_says_so(daemon):
     daemon.tell("start")
     wait_degraded(daemon, "no microphone")
@@ -112,6 +113,7 @@ def test_there_is_no_text_to_paste(daemon):
     assert "no text yet" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_capture_without_speech_ends_with_5(daemon):
     done = daemon.swictation("capture")
     assert (done.returncode, done.stdout) == (5, "")
@@ -128,6 +130,7 @@ def test_a_second_one_on_the_same_bus_is_refused(daemon, desk):
     assert daemon.status()["pid"] == daemon.pid
 
 
+@pytest.mark.slow
 def test_a_second_one_on_another_bus_is_refused_for_the_same_state_folder(daemon, desk, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     bus = PrivateBus(tmp_path / "elsewhere")
@@ -142,6 +145,7 @@ def test_a_second_one_on_another_bus_is_refused_for_the_same_state_folder(daemon
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_second_one_on_the_same_bus_is_refused_for_another_state_folder(daemon, desk, tmp_path):
     done = second(desk, XDG_STATE_HOME=str(tmp_path / "other"))
     assert done.returncode != 0
@@ -159,6 +163,7 @@ def test_after_a_kill_the_next_one_starts(desk):
         second_one.wait_ready()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("state", ["idle", "listening"])
 def test_a_signal_ends_it_and_nothing_is_left(daemon, desk, own_folders, number, state):
@@ -183,12 +188,14 @@ def test_a_hung_worker_does_not_hold_the_end_up(daemon):
     assert not worker.is_running() or worker.status() == "zombie"
 
 
+@pytest.mark.slow
 def test_all_stacks_are_dumped_on_request(daemon):
     daemon.process.send_signal(signal.SIGUSR1)
     assert eventually(lambda: whole_log(daemon).count("(most recent call first)") >= 3)
     assert daemon.status()["state"] == "idle"
 
 
+@pytest.mark.slow
 def test_a_new_configuration_is_read_on_request(daemon, program):
     other = program.folder / "other-manifest.json"
     other.write_bytes(json.dumps({"words": []}).encode())
@@ -202,6 +209,7 @@ def test_a_new_configuration_is_read_on_request(daemon, program):
     assert not [event for event in daemon.events("fault") if event["kind"] == "worker"]
 
 
+@pytest.mark.slow
 def test_many_requests_to_read_it_leave_one_engine(daemon, program):
     for number in range(5):
         other = program.folder / f"manifest-{number}.json"
@@ -230,6 +238,7 @@ def test_a_bad_configuration_leaves_the_old_one_and_says_why(daemon, program, ow
     assert is_calm(daemon)
 
 
+@pytest.mark.slow
 def test_a_hostile_configuration_is_refused_and_holds_nothing_up(daemon, program, own_folders):
     path = own_folders / "config" / "swictation" / "config.toml"
     deep = "a." * 20_000 + "a = 1\n"
@@ -255,6 +264,7 @@ def test_a_hostile_configuration_is_refused_and_holds_nothing_up(daemon, program
     assert is_calm(daemon)
 
 
+@pytest.mark.slow
 def test_an_engine_that_loads_slowly_is_not_waited_for(desk, program):
     gate = program.gate("gate", "load", times=1)
     program.prepare()
@@ -270,6 +280,7 @@ def test_an_engine_that_loads_slowly_is_not_waited_for(desk, program):
         assert set(daemon.wait_ready()["models"].values()) == {"loaded"}
 
 
+@pytest.mark.slow
 def test_an_engine_that_cannot_load_is_told_and_mended_when_it_can(desk, program):
     program.set("asr", cpu_engine="")  # nobody stands in for it
     program.prepare()
@@ -287,6 +298,7 @@ def test_an_engine_that_cannot_load_is_told_and_mended_when_it_can(desk, program
         assert is_calm(daemon)
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_at_every_start_keeps_the_daemon_alive(desk, program):
     program.fault("exit", "load", times=5)
     program.prepare()

@@ -25,7 +25,15 @@ def told(done):
 
 
 @pytest.mark.parametrize(
-    "kind", ["exit", "raise", "ready-and-die", "ready-and-hang", "wrong-version", "close-channel"]
+    "kind",
+    [
+        "exit",
+        "ready-and-hang",
+        *(
+            pytest.param(kind, marks=pytest.mark.slow)
+            for kind in ("raise", "ready-and-die", "wrong-version", "close-channel")
+        ),
+    ],
 )
 def test_a_worker_that_fails_its_first_start_is_replaced(program, spool, kind):
     program.fault(kind, on="load")
@@ -36,6 +44,7 @@ def test_a_worker_that_fails_its_first_start_is_replaced(program, spool, kind):
     assert not list(spool.rglob("*"))
 
 
+@pytest.mark.slow
 def test_a_worker_that_takes_too_long_to_load_is_replaced(program):
     program.set("worker", start_timeout_s=max(1.0, starts(10)))
     program.fault("hang", on="load")
@@ -46,6 +55,7 @@ def test_a_worker_that_takes_too_long_to_load_is_replaced(program):
     ]
 
 
+@pytest.mark.slow
 def test_a_worker_that_loads_slowly_is_waited_for(program):
     program.fault("wait", on="load", seconds=0.7)
     done = program.play()
@@ -67,6 +77,7 @@ def test_a_worker_that_dies_at_every_start_is_given_up_and_the_sound_is_kept(pro
     assert len(list(spool.rglob("*.wav"))) == 2
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_of_every_utterance_is_given_up_after_a_few(program, spool):
     program.hear(make_scene(1, 1, 1, 1, 1))
     program.fault("ready-and-die", on="load", times=0)
@@ -121,6 +132,7 @@ def replace(path, content):
     path.write_bytes(content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "keep"),
     [

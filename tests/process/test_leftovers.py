@@ -72,6 +72,7 @@ def test_what_it_says_to_type_brings_the_text_and_leaves_nothing(program, left):
     assert not left.exists()
 
 
+@pytest.mark.slow
 def test_one_that_is_no_sound_does_not_keep_the_others_from_it(program, left):
     (left / "000-000003.wav").touch()
     (left / "000-000004.wav").write_bytes(b"RIFF")
@@ -91,6 +92,7 @@ def test_one_that_is_no_sound_does_not_keep_the_others_from_it(program, left):
     assert told(program)[0]["level"] == "ok"
 
 
+@pytest.mark.slow
 def test_a_damaged_header_is_read_over_in_the_spool_alone(program, left, tmp_path):
     sound = left / "000-000002.wav"
     with sound.open("r+b") as file:
@@ -106,6 +108,7 @@ def test_a_damaged_header_is_read_over_in_the_spool_alone(program, left, tmp_pat
     assert done.is_calm
 
 
+@pytest.mark.slow
 def test_transcribe_goes_on_after_whatever_it_cannot_read(program, tmp_path):
     program.hear(make_scene(1))
     (tmp_path / "empty.wav").touch()

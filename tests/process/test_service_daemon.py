@@ -13,6 +13,7 @@ from patience import starts
 
 pytestmark = [
     pytest.mark.process,
+    pytest.mark.slow,
     pytest.mark.skipif(bool(systemd.missing()), reason=systemd.missing() or "-"),
 ]
 

@@ -106,6 +106,7 @@ def test_installed_once_more_nothing_changes(manager):
     assert sorted(manager.home.glob("config/**/*")) == files
 
 
+@pytest.mark.slow
 def test_a_unit_of_an_earlier_version_is_replaced_and_the_daemon_restarted(manager):
     install(manager)
     before, unit = pid(manager), manager.units / UNIT
@@ -127,6 +128,7 @@ def test_without_a_desktop_target_it_starts_at_log_in_and_knows_the_desktop_by_i
     assert "WAYLAND_DISPLAY=wayland-7\0" in environment
 
 
+@pytest.mark.slow
 def test_with_a_desktop_target_it_starts_and_ends_with_the_desktop(manager):
     install(manager)
     desktop = "[Unit]\nBindsTo=graphical-session.target\nBefore=graphical-session.target\n"
@@ -144,6 +146,7 @@ def test_with_a_desktop_target_it_starts_and_ends_with_the_desktop(manager):
     manager.systemctl("stop", "graphical-session.target", "desktop.target")
 
 
+@pytest.mark.slow
 def test_a_daemon_that_is_stopped_is_restarted_by_the_watchdog(manager):
     put_in_place(manager, watchdog())
     install(manager)
@@ -153,6 +156,7 @@ def test_a_daemon_that_is_stopped_is_restarted_by_the_watchdog(manager):
     assert manager.show(UNIT, "NRestarts") == "1"
 
 
+@pytest.mark.slow
 def test_a_daemon_whose_run_loop_hangs_is_restarted_and_has_told_its_stacks(manager):
     put_in_place(manager, f"{watchdog()}\nStandardError=append:%h/stderr")
     install(manager)
@@ -236,6 +240,7 @@ def test_status_tells_how_it_is_and_what_to_type(manager):
     assert stopped.stdout.endswith("  -> systemctl --user start swictation\n")
 
 
+@pytest.mark.slow
 def test_a_shell_with_folders_of_its_own_is_told_that_systemd_does_not_look_there(manager):
     elsewhere = str(manager.home / "elsewhere")
     done = manager.run("swictation", "service", "install", XDG_CONFIG_HOME=elsewhere)

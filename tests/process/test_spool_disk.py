@@ -76,6 +76,7 @@ def test_when_it_can_be_written_again_all_that_waits_is_written(disk, one):
     assert one.lines(1) == [{"intent": {"n": 2, "text": "meanwhile"}}]
 
 
+@pytest.mark.slow
 def test_what_there_was_room_for_is_on_disk_and_whole(disk, one):
     one.spool.begin(0, 0)
     for _ in range(3):  # 3.8 MB: more than there is
@@ -165,6 +166,7 @@ def test_a_second_daemon_is_refused_by_the_lock_in_the_runtime_folder(
         assert done.returncode == 1
 
 
+@pytest.mark.slow
 @each_way
 def test_a_version_that_holds_the_old_lock_alone_keeps_the_new_one_out(
     home, disk, program, tmp_path, way
@@ -207,6 +209,7 @@ def second(desk, tmp_path):
         bus.kill()
 
 
+@pytest.mark.slow
 def test_without_any_place_for_a_lock_it_starts_and_warns(home, disk, program, tmp_path):
     disk.read_only()
     with QuietDesk(tmp_path, program.prepare()) as desk:
@@ -216,6 +219,7 @@ def test_without_any_place_for_a_lock_it_starts_and_warns(home, disk, program, t
             assert "no lock can be had at" in daemon.log()
 
 
+@pytest.mark.slow
 def test_what_an_end_costs_while_it_is_full_is_told(home, disk, program):
     gate = program.gate("gate")
     program.set("worker", hang_min_s=PATIENCE_S)
@@ -285,6 +289,7 @@ def trouble(request, tmp_path, program, monkeypatch):
         trouble.close()
 
 
+@pytest.mark.slow
 def test_what_was_said_before_during_and_after_a_trouble_outlives_a_kill(trouble, program):
     """A file in the microphone's place; its engine stands still."""
     program.hear(make_scene(2, 2, 2))

@@ -98,6 +98,7 @@ def test_the_worker_on_the_card_is_forked_and_the_one_beside_it_is_not(play):
     play(scene)
 
 
+@pytest.mark.slow
 def test_where_memory_is_short_there_is_none(play):
     async def scene(sitting):
         sitting.begin()
@@ -120,6 +121,7 @@ def test_a_nursery_that_dies_takes_the_worker_along_and_no_word(play):
     play(scene)
 
 
+@pytest.mark.slow
 def test_one_that_dies_in_mid_utterance_costs_no_word(play, tmp_path):
     gate = tmp_path / "gate"
     os.mkfifo(gate)
@@ -152,6 +154,7 @@ def test_before_the_machine_sleeps_it_ends_and_with_the_next_word_it_is_there_ag
     play(scene)
 
 
+@pytest.mark.slow
 def test_when_nobody_has_dictated_for_long_it_ends_after_its_worker(play):
     async def scene(sitting):
         sitting.begin()
@@ -171,6 +174,7 @@ def test_when_nobody_has_dictated_for_long_it_ends_after_its_worker(play):
     play(scene, idle_ttl_s=0.0, idle_ttl_warning_s=0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_faults_of_a_forked_worker_cost_no_word(tmp_path, card, fault):
     """A column of the fault matrix; the rest is the same however the worker was born."""

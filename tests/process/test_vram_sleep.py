@@ -48,6 +48,7 @@ def test_no_worker_holds_the_card_while_the_machine_sleeps_and_no_word_is_lost(s
     assert asyncio.run(run()).strip() == make_scene(1, 2, 1).text
 
 
+@pytest.mark.slow
 def test_a_reset_forgets_three_dead_workers(session):
     async def run() -> None:
         watch, source = Watch(), Played(make_scene(1, 2, 1).samples)

@@ -58,6 +58,7 @@ def test_a_kill_while_it_loads_or_decodes_costs_no_word(program, spool, moment):
     assert not list(spool.rglob("*"))
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_again_and_again_costs_no_word(program):
     """At its start, between utterances and after a commit, at the speed of speech."""
     program.hear(make_scene(1, 1, 1, 1))
@@ -109,6 +110,7 @@ def test_a_killed_program_takes_its_worker_with_it(program, spool):
     assert list(spool.rglob("*.wav")), "what was not transcribed is still on disk"
 
 
+@pytest.mark.slow
 def test_a_worker_that_outgrows_its_limit_is_replaced_between_utterances(program, spool):
     program.set("worker", max_rss_mib=200, hang_min_s=PATIENCE_S)
     program.fault("grow", mib=250, utterance=0)
@@ -121,6 +123,7 @@ def test_a_worker_that_outgrows_its_limit_is_replaced_between_utterances(program
     assert not list(spool.rglob("*"))
 
 
+@pytest.mark.slow
 def test_a_worker_that_grows_with_each_request_is_replaced_and_replaced(program):
     program.set("worker", max_rss_mib=200, hang_min_s=PATIENCE_S)
     program.fault("grow", times=0, mib=250)
@@ -132,6 +135,7 @@ def test_a_worker_that_grows_with_each_request_is_replaced_and_replaced(program)
     assert len(split) == 1, "never within an utterance"
 
 
+@pytest.mark.slow
 def test_a_limit_below_what_the_engine_needs_does_not_stop_the_work(program):
     program.set("worker", max_rss_mib=100, hang_min_s=PATIENCE_S)
     program.fault("grow", on="load", times=0, mib=150)
@@ -140,6 +144,7 @@ def test_a_limit_below_what_the_engine_needs_does_not_stop_the_work(program):
     assert not done.named("fault")
 
 
+@pytest.mark.slow
 def test_of_many_kills_some_in_pairs_no_word_is_unaccounted_for(tmp_path, monkeypatch):
     """`python -m tests.faults.kills` does the same with hundreds."""
     monkeypatch.setenv("PYTHONPATH", str(HERE))

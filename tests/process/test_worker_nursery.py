@@ -153,6 +153,7 @@ def test_it_holds_what_an_executed_one_holds_and_nothing_of_the_nursery(in_a_cra
     in_a_cradle(scene)
 
 
+@pytest.mark.slow
 def test_many_workers_leave_nothing_behind_in_nursery_or_daemon(in_a_cradle, inspected):
     async def scene(cradle):
         supervisor, wait_for = cradle.supervise()
@@ -184,6 +185,7 @@ def test_two_workers_live_at_once_and_one_may_die(in_a_cradle):
     in_a_cradle(scene)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
@@ -205,6 +207,7 @@ def test_its_end_is_told_as_that_of_an_executed_one(in_a_cradle, fault, reason):
     in_a_cradle(scene, fault)
 
 
+@pytest.mark.slow
 def test_what_a_dead_worker_has_started_ends_with_it(in_a_cradle):
     async def scene(cradle):
         supervisor, wait_for = cradle.supervise()
@@ -217,6 +220,7 @@ def test_what_a_dead_worker_has_started_ends_with_it(in_a_cradle):
     in_a_cradle(scene, {"kind": "leave-a-child"})
 
 
+@pytest.mark.slow
 def test_nobody_reads_the_memory_of_the_nursery_or_of_what_it_forks(
     in_a_cradle, caplog, monkeypatch
 ):
@@ -235,6 +239,7 @@ def test_nobody_reads_the_memory_of_the_nursery_or_of_what_it_forks(
     in_a_cradle(scene, {"kind": "tell-dumpable"})
 
 
+@pytest.mark.slow
 def test_what_it_prints_is_logged_as_its_own(in_a_cradle, caplog, monkeypatch):
     monkeypatch.setenv(WAY, "print")
 
@@ -269,6 +274,7 @@ def test_a_killed_nursery_takes_its_worker_along_and_the_next_one_is_executed(in
     in_a_cradle(scene)
 
 
+@pytest.mark.slow
 def test_after_its_rest_it_is_there_again(in_a_cradle):
     async def scene(cradle):
         for _ in range(3):
@@ -281,6 +287,7 @@ def test_after_its_rest_it_is_there_again(in_a_cradle):
     in_a_cradle(scene, rest_s=0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["exit", "raise", "thread", "hang"])
 def test_a_nursery_that_fails_costs_time_alone(in_a_cradle, caplog, monkeypatch, way):
     monkeypatch.setenv(WAY, way)
@@ -320,6 +327,7 @@ def test_a_nursery_that_no_longer_answers_costs_time_alone(in_a_cradle, monkeypa
     in_a_cradle(scene)
 
 
+@pytest.mark.slow
 def test_a_worker_whose_end_a_silent_nursery_does_not_tell_is_buried_all_the_same(
     in_a_cradle, monkeypatch
 ):
@@ -337,6 +345,7 @@ def test_a_worker_whose_end_a_silent_nursery_does_not_tell_is_buried_all_the_sam
     in_a_cradle(scene)
 
 
+@pytest.mark.slow
 def test_who_no_longer_wants_a_worker_does_not_wait_for_the_import(in_a_cradle, monkeypatch):
     monkeypatch.setenv(WAY, "hang")
 
@@ -352,6 +361,7 @@ def test_who_no_longer_wants_a_worker_does_not_wait_for_the_import(in_a_cradle, 
     in_a_cradle(scene)
 
 
+@pytest.mark.slow
 def test_a_start_that_is_called_off_at_any_moment_leaves_no_process(in_a_cradle):
     async def scene(cradle):
         supervisor, wait_for = cradle.supervise()

@@ -11,7 +11,7 @@ from tests.bench import score
 from tests.bench.corpus import MissingCorpus, clips
 from tests.bench.recogniser import plain
 
-pytestmark = pytest.mark.speech
+pytestmark = [pytest.mark.speech, pytest.mark.slow]
 
 MODEL = "tiny.en"
 

@@ -13,7 +13,7 @@ import pytest
 
 from patience import PATIENCE_S
 
-pytestmark = pytest.mark.speech
+pytestmark = [pytest.mark.speech, pytest.mark.slow]
 
 CLIPS = 6
 BUSY = "while True: pass"

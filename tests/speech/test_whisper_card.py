@@ -24,7 +24,7 @@ from swictation.vram.own_use import OwnUse
 from swictation.worker.decoding import DeviceDecoder, decoder_for
 from swictation.worker.messages import Decode, Order
 
-pytestmark = pytest.mark.speech
+pytestmark = [pytest.mark.speech, pytest.mark.slow]
 
 CONFIG = """
 [asr]
