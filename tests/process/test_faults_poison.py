@@ -54,7 +54,6 @@ def test_what_was_set_aside_can_be_transcribed_by_an_engine_that_behaves(program
     assert second.out.strip(), "the real engine hears something"
 
 
-@pytest.mark.slow
 def test_it_is_set_aside_at_the_second_death_with_an_event_for_each(program):
     program.fault("signal", times=0, covers=within(program.scene, 1))
     done = program.play()
