@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from patience import PATIENCE_S
 from swictation.config.render import render, render_defaults
 from swictation.config.settings import Settings
 from swictation.models import extras
@@ -24,7 +25,7 @@ def swictation(home):
             env={**os.environ, "XDG_CONFIG_HOME": str(home)},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
         )
 

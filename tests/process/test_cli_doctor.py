@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from fakes.signals import numbered
+from patience import PATIENCE_S
 from swictation.audio.spoolfile import SpoolFile
 
 pytestmark = pytest.mark.process
@@ -45,7 +46,7 @@ def swictation():
             env={**os.environ, "PATH": path, **env},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE_S,
             check=False,
         )
 

@@ -35,7 +35,7 @@ def record(card):
             env={**os.environ, **card.env()},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE_S,
             check=False,
         )
 

@@ -6,13 +6,15 @@ import sys
 
 import pytest
 
+from patience import PATIENCE_S
+
 pytestmark = pytest.mark.process
 
 
 def simulate(*args, env=None):
     command = [sys.executable, "-m", "swictation", "vram", "simulate", *map(str, args)]
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=200, check=False, env=env
+        command, capture_output=True, text=True, timeout=PATIENCE_S, check=False, env=env
     )
 
 

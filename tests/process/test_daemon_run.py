@@ -68,7 +68,7 @@ def second(desk, **environment):
         env=desk.environment | environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
 
@@ -330,7 +330,7 @@ def test_a_command_line_that_makes_no_sense_is_told(desk):
         env=desk.environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == 2

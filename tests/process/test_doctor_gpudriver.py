@@ -6,6 +6,7 @@ import pytest
 
 from fakes.nvml.card import DRIVER_NOT_LOADED, GPU_IS_LOST, MISMATCH, UNKNOWN
 from fakes.sysfs import Machine
+from patience import PATIENCE_S
 from swictation.doctor.gpudriver import judge
 from swictation.vram.asking import ask
 
@@ -107,7 +108,7 @@ def test_a_broken_library_is_a_finding(examine, monkeypatch, tmp_path):
 def test_a_library_that_takes_its_process_with_it_is_a_finding(examine, monkeypatch, tmp_path):
     source = "__attribute__((constructor)) static void die(void) { __builtin_trap(); }"
     command = ["cc", "-xc", "-shared", "-fPIC", "-o", tmp_path / "libnvidia-ml.so.1", "-"]
-    subprocess.run(command, input=source, text=True, check=True, timeout=60)
+    subprocess.run(command, input=source, text=True, check=True, timeout=PATIENCE_S)
     monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
     found = examine()
     assert found.level == "warning"

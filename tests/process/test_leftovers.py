@@ -57,7 +57,7 @@ def do(program, command):
         env=program.prepare(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
 

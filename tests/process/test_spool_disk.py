@@ -202,7 +202,7 @@ def second(desk, tmp_path):
             env=desk.environment | {"DBUS_SESSION_BUS_ADDRESS": bus.address},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
         )
     finally:

@@ -10,6 +10,7 @@ from faster_whisper import WhisperModel
 
 from contract.vad_detector_suite import read
 from fakes.nvml import card as nvml
+from patience import PATIENCE_S
 from swictation.asr.engine import EngineSpec
 from swictation.asr.engines.whisper import load
 from swictation.asr.engines.whisper.card import CardWhisper, types_for
@@ -124,7 +125,7 @@ def test_without_a_card_it_is_one_line_that_says_how_to_mend_it(whisper_model):
 def test_the_engine_on_the_processor_takes_over_and_the_text_is_right(whisper_model, shown, sample):
     configure()
     command = [sys.executable, "-m", "swictation", "transcribe", str(sample)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert (done.returncode, done.stdout) == (0, sample.with_suffix(".txt").read_text())
     assert "Traceback" not in done.stderr
 
