@@ -38,10 +38,11 @@ class LeftOut:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self) -> Generator[None, object, object]:
         """Behind the count of what passed."""
-        result = yield
-        if hasattr(self._config, "workeroutput"):
+        if is_worker := hasattr(self._config, "workeroutput"):
             self._config.workeroutput[_OUTPUT] = dict(self._deselected)
-        elif reporter := self._config.pluginmanager.get_plugin("terminalreporter"):
+        result = yield
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if not is_worker and reporter and not self._config.option.collectonly:
             reporter.write_line(f"skipped: {', '.join(self._told(reporter)) or 'nothing'}")
         return result
 
