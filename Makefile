@@ -46,7 +46,7 @@ fmt: $(VENV)/.dev
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-# Everything that may befall a card and its worker, at every moment: the table of docs/vram.md.
+# Every fault of a GPU and its worker, at every moment: the table of docs/vram.md.
 fault-matrix: $(VENV)/.dev
 	@cd tests && ../$(BIN)/python -m faults
 
