@@ -4,6 +4,7 @@ import ctypes
 import gc
 import os
 import random
+import signal
 import threading
 from pathlib import Path
 
@@ -48,6 +49,9 @@ hypothesis.settings.load_profile("swictation")
 def pytest_configure(config: pytest.Config) -> None:
     # Orphans become children of this process: they can be seen, and waited for.
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    # A shell's background job is born deaf to Ctrl-C, and so would be the programs under test.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.pluginmanager.register(LeftOut(config))
     # Drawn before there are workers: all have to collect the same tests.
     os.environ.setdefault("CELLS_SEED", str(random.randrange(10**6)))
