@@ -162,7 +162,6 @@ def test_what_it_holds_is_what_nvml_shows(on_card, card):
     on_card(scene)
 
 
-@pytest.mark.slow
 def test_a_smaller_tier_is_smaller(on_card):
     async def scene(_, ready):
         assert ready.capabilities.tier == 1
@@ -195,7 +194,6 @@ def test_orders_are_obeyed_or_said_to_be_unknown(on_card):
     on_card(scene)
 
 
-@pytest.mark.slow
 def test_a_trim_that_takes_long_delays_what_follows_and_loses_nothing(on_card):
     async def scene(peer, _):
         peer.worker.send(Order("trim"))
@@ -221,7 +219,6 @@ def test_after_an_oom_it_tries_once_more_in_halves(on_card):
     on_card(scene, {"kind": "oom"})
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("text", ["CUDA failed with error out of memory"])
 def test_an_oom_known_by_its_text_alone_likewise(on_card, text):
     async def scene(peer, _):
@@ -242,7 +239,6 @@ def test_after_two_ooms_it_says_so_and_lives_on(on_card):
     on_card(scene, {"kind": "oom", "times": 2})
 
 
-@pytest.mark.slow
 def test_a_full_card_is_an_oom_by_itself(on_card, card):
     async def scene(peer, ready):
         take_all_but(card, 10)
@@ -256,7 +252,6 @@ def test_a_full_card_is_an_oom_by_itself(on_card, card):
     on_card(scene)
 
 
-@pytest.mark.slow
 def test_where_the_whole_does_not_fit_halves_may(on_card, card):
     script = {"tiers": [{"name": "hungry", "weights_mib": 300, "base_mib": 0, "mib_per_s": 50}]}
 
@@ -300,7 +295,6 @@ def test_after_a_fatal_error_nothing_is_answered_any_more(on_card, code):
     on_card(scene, {"kind": "cuda", "nth": 2, "args": {"code": code}})
 
 
-@pytest.mark.slow
 def test_nor_are_the_pieces_that_went_well_before_it(on_card):
     async def scene(peer, _):
         failed = await peer.decode(piece_samples=to_samples(3))
@@ -310,7 +304,6 @@ def test_nor_are_the_pieces_that_went_well_before_it(on_card):
     on_card(scene, {"kind": "cuda", "nth": 3, "args": {"code": 719}})
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
@@ -328,7 +321,6 @@ def test_errors_known_by_their_text_end_it_too(on_card, text, kind):
     on_card(scene, {"kind": "raise", "args": {"text": text}})
 
 
-@pytest.mark.slow
 def test_a_fault_that_shows_while_cleaning_up_after_an_oom_is_fatal(on_card):
     async def scene(peer, _):
         assert (await peer.decode()).kind == "fatal"
@@ -337,7 +329,6 @@ def test_a_fault_that_shows_while_cleaning_up_after_an_oom_is_fatal(on_card):
     on_card(scene, {"kind": "oom"}, {"kind": "cuda", "on": "collect"})
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("on", "what"), [("collect", "trim"), ("order", "greedy")])
 def test_so_does_one_that_shows_while_it_obeys(on_card, on, what):
     async def scene(peer, _):
@@ -348,7 +339,6 @@ def test_so_does_one_that_shows_while_it_obeys(on_card, on, what):
     on_card(scene, {"kind": "cuda", "on": on})
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("on", "what"), [("collect", "trim"), ("order", "full-buffer")])
 def test_an_order_for_which_memory_is_short_is_not_done(on_card, on, what):
     async def scene(peer, _):
@@ -371,7 +361,6 @@ def test_a_card_without_room_for_the_model_is_told_as_such(on_card, card):
         on_card(scene)
 
 
-@pytest.mark.slow
 def test_so_is_one_that_fails_while_it_is_loaded(on_card):
     async def scene(_, told):
         assert (told.kind, told.remedy) == ("fatal", "swictation doctor")
@@ -379,7 +368,6 @@ def test_so_is_one_that_fails_while_it_is_loaded(on_card):
     on_card(scene, {"kind": "cuda", "on": "load", "args": {"code": 999}})
 
 
-@pytest.mark.slow
 def test_a_leak_is_named_in_the_log(on_card, caplog):
     async def scene(peer, ready):
         for number in range(1, 5):
