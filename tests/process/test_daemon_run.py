@@ -130,6 +130,25 @@ def test_a_second_one_on_the_same_bus_is_refused(daemon, desk):
     assert daemon.status()["pid"] == daemon.pid
 
 
+SLOW_SOUND = """
+import os, threading
+kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+os.dup2(nowhere, 2)
+threading.Event().wait(3)
+os.dup2(kept, 2)
+raise OSError("PortAudio library not found")
+"""
+
+
+def test_a_refusal_is_told_however_long_sound_takes_to_load(daemon, desk, tmp_path):
+    """As `sounddevice` does: while it loads, what is written to stderr is lost."""
+    (tmp_path / "sounddevice.py").write_text(SLOW_SOUND)
+    path = f"{tmp_path}{os.pathsep}{desk.environment['PYTHONPATH']}"
+    done = second(desk, PYTHONPATH=path)
+    assert done.returncode == 1
+    assert "already running" in done.stderr
+
+
 @pytest.mark.slow
 def test_a_second_one_on_another_bus_is_refused_for_the_same_state_folder(daemon, desk, tmp_path):
     (tmp_path / "elsewhere").mkdir()
