@@ -1,4 +1,4 @@
-# Two commands: `make run` to dictate, `make test` to pass the tests. Neither needs anything by hand.
+# Two commands: `make run` to dictate, `make test` to test it. Neither needs anything by hand.
 # ARGS=... goes to pytest.
 # The first that starts: a version manager's shim may be there and still run nothing.
 PYTHON ?= $(shell for v in 3.11 3.12 3.13; do python$$v -c '' 2>/dev/null && echo python$$v && exit; done; echo python3)
@@ -8,13 +8,19 @@ BIN    := $(VENV)/bin
 JOBS   ?= $(shell n=$$((2 * $$(nproc))); echo $$((n < 8 ? n : 8)))
 PYTEST := $(BIN)/python -m pytest --numprocesses=$(JOBS)
 
-.PHONY: run test test-desktop test-canary canary check fault-matrix fault-kills bench fmt clean test-pythons
+.PHONY: run test test-all test-desktop test-canary canary check fault-matrix fault-kills bench fmt clean test-pythons
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.core
 	@$(BIN)/swictation run --listen || :  # it has said why
 
+# Some of each kind that needs no window, one real recording among them: a few minutes.
 test: $(VENV)/.dev
+	@$(BIN)/swictation model download --quiet tiny.en
+	@$(PYTEST) -m 'not (slow or desktop or gpu)' $(ARGS)
+
+# All that runs here without a further installation.
+test-all: $(VENV)/.dev
 	@$(BIN)/swictation model download --quiet tiny.en
 	@$(PYTEST) $(ARGS)
 
@@ -40,7 +46,7 @@ fmt: $(VENV)/.dev
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-# Everything that may befall a card and its worker, at every moment: the table of docs/vram.md.
+# Every fault of a GPU and its worker, at every moment: the table of docs/vram.md.
 fault-matrix: $(VENV)/.dev
 	@cd tests && ../$(BIN)/python -m faults
 

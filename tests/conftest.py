@@ -4,6 +4,7 @@ import ctypes
 import gc
 import os
 import random
+import signal
 import threading
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from fakes.nvml import card as nvml
 from fakes.scripted_engine.program import HERE, Program
 from fakes.scripted_engine.sound import make_scene
 from faults.pairs import Pairs
+from left_out import LeftOut
 from swictation import paths
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # onnxruntime's; some tests import it
@@ -29,7 +31,7 @@ for shared in (
 ):
     pytest.register_assert_rewrite(shared)
 
-CATEGORIES = {"unit", "contract", "process", "desktop", "speech", "canary", "gpu", "soak"}
+CATEGORIES = {"unit", "contract", "process", "desktop", "speech", "canary", "gpu"}
 _MODELS = paths.models_dir()
 """The real store, asked before any test moves the folders."""
 _LAST_BREATH_S = 5.0
@@ -47,6 +49,10 @@ hypothesis.settings.load_profile("swictation")
 def pytest_configure(config: pytest.Config) -> None:
     # Orphans become children of this process: they can be seen, and waited for.
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    # A shell's background job is born deaf to Ctrl-C, and so would be the programs under test.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    config.pluginmanager.register(LeftOut(config))
     # Drawn before there are workers: all have to collect the same tests.
     os.environ.setdefault("CELLS_SEED", str(random.randrange(10**6)))
 
@@ -104,8 +110,11 @@ def own_folders(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPa
 
 
 @pytest.fixture(autouse=True)
-def nothing_left_behind():
+def nothing_left_behind(request: pytest.FixtureRequest):
     """No thread, no child process, no open file more than before the test."""
+    if request.node.get_closest_marker("shared_stage"):
+        yield  # what the stage leaves is looked for when it is taken down
+        return
     threads, files, children = set(threading.enumerate()), _open_files(), _children()
     yield
     for thread in set(threading.enumerate()) - threads:

@@ -32,6 +32,8 @@ from swictation.errors import AudioError, SwictationError, UsageError
 
 Sink = Literal["auto", "stdout", "none", "wayland", "x11", "x11-type", "x11-paste", "clipboard"]
 
+_SOUND_LOADS_S = 5.0
+"""More than PortAudio takes to load; a sound server that is frozen must not hold up the end."""
 _NO_MICROPHONE = SwictationError(
     "No microphone is found. Here is this program's own sample instead.",
     "for a file of your own: swictation run --source FILE",
@@ -135,7 +137,8 @@ def _serve(
     *,
     listen: bool,
 ) -> int:
-    Thread(target=_look_for_devices, name="microphone", daemon=True).start()
+    looking = Thread(target=_look_for_devices, name="microphone", daemon=True)
+    looking.start()
     from swictation.daemon.lifecycle import Daemon, Options
 
     def say() -> None:
@@ -144,7 +147,10 @@ def _serve(
             echo(listening if listen else typeable(_WAITING), err=True)
 
     options = Options(load_settings, chain, events, listens_at_once=listen, on_ready=say)
-    asyncio.run(Daemon(options).run())
+    try:
+        asyncio.run(Daemon(options).run())
+    finally:  # while PortAudio loads stderr is its own, and it does not survive an exit
+        looking.join(_SOUND_LOADS_S)
     return 0
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fakes.signals import noise, tone
+from patience import PATIENCE_S
 from swictation.audio.source import BLOCK_SAMPLES
 from swictation.audio.wavfile import FileSource
 from swictation.clock import SimClock
@@ -148,7 +149,7 @@ def test_a_stop_wakes_it_from_waiting_for_its_pace(tmp_path):
     thread = threading.Thread(target=never_due.run, args=([].append, stop))
     thread.start()
     stop.set()
-    thread.join(5)
+    thread.join(PATIENCE_S)
     assert not thread.is_alive()
 
 

@@ -154,6 +154,7 @@ def test_it_decides_as_onnxruntime_does_on_the_sample(sample):
     assert different <= 0.01 * frames  # one
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gain", [1.0, 0.05])
 def test_it_decides_as_onnxruntime_does_on_recordings_of_people(speech_dir, gain):
     rows = [json.loads(line) for line in (speech_dir / "manifest.jsonl").read_text().splitlines()]

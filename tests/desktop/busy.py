@@ -8,7 +8,6 @@ import argparse
 import asyncio
 import itertools
 import random
-import subprocess
 import sys
 import tempfile
 import threading
@@ -21,6 +20,7 @@ from swictation.inject.injector import Injection, Injector, Target
 
 from .cells import Stage, cleared, eventually, pairwise
 from .field import KINDS, ODD_KINDS, Field, why_not
+from .unproven import copied
 
 MOMENTS = ("before", "key", "typing", "page")
 """The stop comes before the first text, as its keys are pressed, later, or to the page alone."""
@@ -171,25 +171,9 @@ class Busy:
     @contextmanager
     def _copied(self) -> Iterator[None]:
         """Another program owns both selections."""
-        keepers = []
-        for selection in ("clipboard", "primary"):
-            keeper = subprocess.Popen(
-                ["xclip", "-i", "-quiet", "-selection", selection],
-                env=self.stage.screen.environment,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            keeper.stdin.write(self.old.encode())
-            keeper.stdin.close()
-            keepers.append(keeper)
-        assert eventually(self.stage.clipboard, self.old) == self.old
-        try:
+        screen = self.stage.screen
+        with copied(screen, self.old), copied(screen, self.old, "primary"):
             yield
-        finally:
-            for keeper in keepers:
-                keeper.kill()
-                keeper.wait()
 
 
 def main() -> int:

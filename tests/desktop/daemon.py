@@ -13,10 +13,10 @@ from typing import Self
 
 from desktop.sound import VirtualMicrophone
 from fakes.bus import PrivateBus
+from patience import PATIENCE_S
 from swictation.control.client import ask
 from swictation.control.link import FAILURES, connect
 
-PATIENCE_S = 60.0
 _ANSWER_S = 5.0
 _SILENCE_S = 2.0
 
@@ -108,7 +108,7 @@ class Daemon:
             self.process.send_signal(signal.SIGCONT)
             self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(15)
+            return self.process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

@@ -108,7 +108,7 @@ class UserManager:
         self._write_bus_unit()
         self._mask_sound_servers()
         self.process = self._spawn(self._inside)
-        if not eventually(self._runs, 30):
+        if not eventually(self._runs):
             told = (self.home / "log").read_text()
             self.stop()
             raise RuntimeError(f"systemd --user did not start: {told}")

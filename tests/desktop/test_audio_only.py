@@ -9,10 +9,10 @@ from desktop.daemon import Daemon, Desk
 from fakes import broken_detector
 from fakes.scripted_engine.sound import make_scene, ticking
 from fakes.signals import eventually
+from patience import PATIENCE_S
 
 pytestmark = [
     pytest.mark.desktop,
-    pytest.mark.timeout(150),
     pytest.mark.skipif(bool(sound.missing()), reason=f"{sound.missing() or '-'} is missing"),
 ]
 
@@ -81,7 +81,7 @@ def test_what_nobody_heard_to_the_end_stays_on_disk(desk, program, daemon, flag,
     speak(desk, program, daemon, flag)
     assert eventually(lambda: list(spool.rglob("*unheard*.wav")))
     daemon.process.send_signal(signal.SIGTERM)
-    assert daemon.process.wait(30) == 0
+    assert daemon.process.wait(PATIENCE_S) == 0
     assert "nobody heard all of it; the sound is kept" in daemon.log_file.read_text()
     (kept,) = spool.rglob("*unheard*.wav")
     seconds = (kept.stat().st_size - 44) / 32_000

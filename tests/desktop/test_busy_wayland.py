@@ -11,6 +11,7 @@ from desktop import field as fields
 from desktop import sway as compositor
 from desktop.busy_wayland import Desk, Speaker, focused, shown
 from desktop.sway import WaylandField, end
+from patience import PATIENCE_S
 from swictation.inject.injector import Injection
 from swictation.inject.wayland import paster
 from swictation.inject.wayland.chain import METHODS, Method
@@ -18,7 +19,6 @@ from swictation.inject.wayland.injector import WaylandInjector
 
 pytestmark = [
     pytest.mark.desktop,
-    pytest.mark.timeout(300),
     pytest.mark.skipif(bool(compositor.missing()), reason=compositor.missing()),
 ]
 
@@ -112,7 +112,7 @@ def test_a_text_on_offer_is_kept_for_its_key_while_others_are_typed_elsewhere(de
         assert not sent.proof.done()
         await asyncio.to_thread(second.stop)
         first.thaw()
-        assert await asyncio.wait_for(sent.proof, 10)
+        assert await asyncio.wait_for(sent.proof, PATIENCE_S)
         assert await asyncio.to_thread(first.settles_on, "one") == "one"
         assert await asyncio.to_thread(desk.pasted_in_the_end) == desk.old
 
@@ -129,7 +129,7 @@ def test_a_key_without_a_fetch_keeps_the_clipboard_until_its_window_is_gone(
     ) -> None:
         first.thaw()  # it comes to its key without the focus
         assert sent.proof
-        arrived = await asyncio.wait_for(sent.proof, 30)
+        arrived = await asyncio.wait_for(sent.proof, PATIENCE_S)
         expected = "one" if arrived else ""
         assert await asyncio.to_thread(first.settles_on, expected) == expected
         if not arrived:
@@ -167,7 +167,7 @@ def test_what_the_user_copies_meanwhile_stays_and_the_text_has_not_arrived(desk:
     ) -> None:
         owner = desk.sway.spawn("wl-copy", "-f", "mine")
         assert sent.proof
-        assert not await asyncio.wait_for(sent.proof, 10)
+        assert not await asyncio.wait_for(sent.proof, PATIENCE_S)
         assert (await injector.inject("more")).outcome == "typed"
         assert await asyncio.to_thread(second.settles_on, "more") == "more"
         assert not await injector.offer("more")
@@ -232,7 +232,7 @@ def test_with_a_text_on_offer_nothing_is_left_behind_for_its_key(desk: Desk) -> 
         sent = await injector.inject("said", into)
         await injector.close()
         assert sent.proof
-        assert not await asyncio.wait_for(sent.proof, 5)
+        assert not await asyncio.wait_for(sent.proof, PATIENCE_S)
         assert await asyncio.to_thread(desk.pasted) == ""
         window.thaw()
         assert await asyncio.to_thread(window.settles_on, "", 1.5) == ""

@@ -9,7 +9,6 @@ from desktop.field import why_not
 
 pytestmark = [
     pytest.mark.desktop,
-    pytest.mark.timeout(300),
     pytest.mark.skipif(
         bool(busy_daemon.missing()), reason=f"{busy_daemon.missing() or '-'} is missing"
     ),

@@ -15,7 +15,7 @@ from desktop.x11 import Screen
 from swictation.audio.wavfile import FileSource
 from swictation.types import to_samples
 
-pytestmark = [pytest.mark.desktop, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.desktop
 
 FIRST, LAST = "The computer is listening to my voice.", "Not a single word will be lost."
 

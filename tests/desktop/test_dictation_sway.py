@@ -13,7 +13,7 @@ from fakes.bus import PrivateBus
 from fakes.scripted_engine.sound import Scene, Word, make_scene
 from swictation.types import to_samples
 
-pytestmark = [pytest.mark.desktop, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.desktop
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = ("Grüße", "naïve", "señor", "— 中文", "Ελλάδα", "😀", "straße")

@@ -12,7 +12,6 @@ from desktop.wayland_stage import Plugged
 
 pytestmark = [
     pytest.mark.desktop,
-    pytest.mark.timeout(300),
     pytest.mark.skipif(bool(compositor.missing()), reason=compositor.missing()),
 ]
 

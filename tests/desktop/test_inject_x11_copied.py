@@ -8,7 +8,7 @@ import pytest
 from . import x11
 from .cells import Stage, eventually
 from .field import why_not
-from .test_inject_x11_unproven import beside, copied, decided, pasting, unproven
+from .unproven import beside, copied, decided, pasting, unproven
 
 pytestmark = [
     pytest.mark.desktop,

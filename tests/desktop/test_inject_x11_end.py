@@ -10,7 +10,7 @@ from swictation.inject.x11.injector import X11Injector
 
 from . import x11
 from .field import Field, why_not
-from .test_inject_x11_unproven import OLD, copied, decided, unproven
+from .unproven import OLD, copied, decided, unproven
 
 pytestmark = [
     pytest.mark.desktop,

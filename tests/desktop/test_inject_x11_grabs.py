@@ -9,32 +9,13 @@ from Xlib import XK, X, display
 from Xlib.ext import xtest
 
 from . import x11
-from .cells import Stage, stages_for_many
-from .field import why_not
+from .unproven import field_of
 
 pytestmark = [
     pytest.mark.desktop,
+    pytest.mark.shared_stage,
     pytest.mark.skipif(bool(x11.missing()), reason=f"{x11.missing()} is not installed"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_behind():
-    """The stage outlives a test: what it leaves is looked for when it is taken down."""
-
-
-@pytest.fixture(scope="module")
-def stages():
-    with stages_for_many() as stage:
-        yield stage
-
-
-@pytest.fixture
-def stage(stages):
-    stage = stages(Stage)
-    stage.layout("us")
-    yield stage
-    stage.leave()
 
 
 @pytest.fixture
@@ -43,14 +24,6 @@ def neighbour(stage):
     client = display.Display(stage.screen.name)
     yield client
     client.close()
-
-
-def field_of(stage, kind):
-    if reason := why_not(kind):
-        pytest.skip(reason)
-    field = stage.field(kind)
-    field.clear()
-    return field
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from swictation.inject.x11.thread import DisplayThread
 from . import x11
 from .cells import eventually
 from .field import Field, why_not
-from .test_inject_x11_unproven import OLD, clipboard, copied
+from .unproven import OLD, clipboard, copied
 
 pytestmark = [
     pytest.mark.desktop,

@@ -7,11 +7,10 @@ import pytest
 from swictation.inject.x11.injector import X11Injector
 
 from . import x11
-from .cells import Stage, eventually, stages_for_many
-from .test_inject_x11_unproven import (
+from .cells import eventually
+from .unproven import (
     GUARD_S,
     OLD,
-    copied,
     decided,
     field_of,
     frozen_at_the_key,
@@ -21,28 +20,10 @@ from .test_inject_x11_unproven import (
 
 pytestmark = [
     pytest.mark.desktop,
+    pytest.mark.shared_stage,
+    pytest.mark.usefixtures("old_copy"),
     pytest.mark.skipif(bool(x11.missing()), reason=f"{x11.missing()} is not installed"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_behind():
-    """The stage outlives a test: what it leaves is looked for when it is taken down."""
-
-
-@pytest.fixture(scope="module")
-def stages():
-    with stages_for_many() as stage:
-        yield stage
-
-
-@pytest.fixture
-def stage(stages):
-    stage = stages(Stage)
-    stage.layout("us")
-    with copied(stage.screen, OLD):
-        yield stage
-    stage.leave()
 
 
 def test_a_program_that_thinks_between_two_looks_gets_the_text_at_both(stage):

@@ -11,7 +11,7 @@ from swictation.inject.x11.focus import Focus
 from . import x11
 from .cells import Stage
 from .field import Field, why_not
-from .test_inject_x11_unproven import OLD, copied
+from .unproven import OLD, copied
 
 pytestmark = [
     pytest.mark.desktop,

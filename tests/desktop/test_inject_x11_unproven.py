@@ -1,114 +1,31 @@
 """What a window has been told to take and has not taken: kept for it, taken back, or given up."""
 
 import asyncio
-import subprocess
-import time
-from contextlib import contextmanager
 
 import pytest
 
 from . import x11
-from .cells import Stage, eventually, stages_for_many
+from .cells import eventually
 from .field import Field, why_not
+from .unproven import (
+    OLD,
+    beside,
+    clipboard,
+    copied,
+    decided,
+    field_of,
+    frozen_at_the_key,
+    pasting,
+    unproven,
+    until,
+)
 
 pytestmark = [
     pytest.mark.desktop,
+    pytest.mark.shared_stage,
+    pytest.mark.usefixtures("old_copy"),
     pytest.mark.skipif(bool(x11.missing()), reason=f"{x11.missing()} is not installed"),
 ]
-
-GUARD_S = 60
-OLD = "what the user had copied"
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_behind():
-    """The stage outlives a test: what it leaves is looked for when it is taken down."""
-
-
-@pytest.fixture(scope="module")
-def stages():
-    with stages_for_many() as stage:
-        yield stage
-
-
-@pytest.fixture
-def stage(stages):
-    stage = stages(Stage)
-    stage.layout("us")
-    with copied(stage.screen, OLD):
-        yield stage
-    stage.leave()
-
-
-def field_of(stage, kind):
-    if reason := why_not(kind):
-        pytest.skip(reason)
-    field = stage.field(kind)
-    field.clear()
-    return field
-
-
-@contextmanager
-def beside(stage, kind):
-    """Another program's window, with the focus."""
-    other = Field(kind, stage.screen.environment)
-    try:
-        other.wait_focused()
-        other.clear()
-        yield other
-    finally:
-        other.stop()
-
-
-@contextmanager
-def copied(screen, text):
-    keeper = subprocess.Popen(
-        ["xclip", "-i", "-quiet", "-selection", "clipboard"],
-        env=screen.environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    keeper.stdin.write(text.encode())
-    keeper.stdin.close()
-    assert eventually(lambda: clipboard(screen), text) == text
-    try:
-        yield keeper
-    finally:
-        keeper.kill()
-        keeper.wait()
-
-
-def clipboard(screen):
-    command = ["xclip", "-o", "-selection", "clipboard"]
-    return subprocess.run(
-        command, env=screen.environment, capture_output=True, text=True, check=False
-    ).stdout
-
-
-def pasting(stage):
-    return stage.injector.sharing("paste")
-
-
-async def unproven(injector, text):
-    injection = await injector.inject(text)
-    assert injection.outcome == "unproven", injection
-    assert (injection.sent, injection.confirmed) == (len(text), 0)
-    assert injection.proof is not None
-    return injection
-
-
-def decided(proof):
-    return asyncio.wait_for(proof, GUARD_S)
-
-
-async def until(confirms, tried):
-    """Injects `tried` until that is confirmed: what the window owed is settled by then."""
-    end_s = time.monotonic() + GUARD_S
-    while (injection := await confirms(tried)).outcome != "confirmed":
-        assert injection.outcome == "refused"
-        assert time.monotonic() < end_s, injection
-        await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("kind", ["tk", "gtk3"])
@@ -349,20 +266,3 @@ def test_a_terminal_is_told_by_what_it_does(stage):
         assert field.settles_on("typed here") == "typed here"
     finally:
         field.stop()
-
-
-@contextmanager
-def frozen_at_the_key(injector, field):
-    """The window stops as soon as the server has the paste key: it pinged fine before."""
-    desk = injector._display._desk
-    press = desk._keyboard.press
-
-    def pressing(*arguments, **options):
-        field.freeze()
-        return press(*arguments, **options)
-
-    desk._keyboard.press = pressing
-    try:
-        yield
-    finally:
-        desk._keyboard.press = press

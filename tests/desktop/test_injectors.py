@@ -6,25 +6,14 @@ from contract.injector_suite import *  # noqa: F403 - the tests
 from contract.injector_suite import Case
 
 from . import sway, x11
-from .cells import ROUTES, RUNS, Stage, stages_for_many
+from .cells import ROUTES, RUNS, Stage
 from .field import KINDS, why_not
 from .wayland_stage import WaylandStage
 
-pytestmark = pytest.mark.desktop
+pytestmark = [pytest.mark.desktop, pytest.mark.shared_stage]
 
 CASES = [f"{route}@{kind}" for kind in KINDS for route in (ROUTES if RUNS else ("either",))]
 CASES += ["wayland@gtk3", "wayland@foot"]
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_behind():
-    """The stage outlives a test: what it leaves is looked for when it is taken down."""
-
-
-@pytest.fixture(scope="module")
-def stages():
-    with stages_for_many() as stage:
-        yield stage
 
 
 @pytest.fixture(scope="module", params=CASES)

@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from patience import PATIENCE_S
+
 from . import sound
 from .sound import VirtualMicrophone
 
@@ -22,7 +24,7 @@ pytestmark = [
     pytest.mark.skipif(bool(sound.missing()), reason=f"{sound.missing()} is not installed"),
 ]
 
-LONG_S = 60.0
+
 """For what must come: the machine may be busy."""
 SOURCE = "Monitor of Null Output"
 WINDOW = 1600
@@ -77,7 +79,7 @@ class Listener:
 
     def wait(self, event, **wanted):
         """The next message of that kind with these values; all before it are passed over."""
-        end_s = time.monotonic() + LONG_S
+        end_s = time.monotonic() + PATIENCE_S
         seen = []
         while True:
             try:
@@ -103,7 +105,7 @@ class Listener:
         """Let it end by itself; how long that took."""
         began_s = time.monotonic()
         self._process.stdin.close()
-        self._process.wait(LONG_S)
+        self._process.wait(PATIENCE_S)
         took_s = time.monotonic() - began_s
         self._reader.join()
         self._process.stdout.close()
@@ -163,7 +165,7 @@ def is_gapless(found):
 
 
 def ended(player):
-    assert player.wait(LONG_S) == 0
+    assert player.wait(PATIENCE_S) == 0
 
 
 def test_a_check_opens_it_and_closes_it_again_and_tells_the_source(server, listen):
@@ -195,7 +197,7 @@ def test_all_that_is_said_arrives_once_and_in_order(server, listen):
     assert is_gapless(found)
     assert found[0][1] <= 2 * WINDOW
     assert found[-1][1] >= len(said) - 3 * WINDOW
-    assert listener.end() < LONG_S
+    assert listener.end() < PATIENCE_S
 
 
 def test_a_dictation_begun_as_the_last_one_ends_takes_nothing_twice(server, listen):
@@ -238,7 +240,7 @@ def test_kept_warm_it_begins_before_the_key(server, listen):
         assert over["samples"] / 16000 <= over["took_s"] + 0.8
         whole.append(listener.heard())
     ended(player)
-    assert listener.end() < LONG_S
+    assert listener.end() < PATIENCE_S
     assert all(is_gapless(found) for each in whole if len(found := places(each, said)) > 5)
 
 
@@ -250,7 +252,7 @@ def test_a_server_that_is_killed_is_waited_for_and_nothing_before_is_lost(server
     player = server.play(said)
     listener.wait_delivered(16000 * 4)
     server.kill()
-    player.wait(LONG_S)
+    player.wait(PATIENCE_S)
     listener.wait_state(health="absent")
     before = listener.heard()
     assert is_gapless(places(before, said))
@@ -293,7 +295,7 @@ def test_with_a_frozen_server_a_dictation_ends_and_so_does_the_program(server, l
     server.signal(signal.SIGSTOP)
     listener.wait_state(health="silent")
     listener.order("stop")
-    assert listener.wait("over")["took_s"] < LONG_S
+    assert listener.wait("over")["took_s"] < PATIENCE_S
     listener.run()
     listener.order("state")
     assert listener.wait("asked")["health"] != "open"

@@ -15,7 +15,6 @@ from swictation.doctor.leftovers import find
 
 pytestmark = [
     pytest.mark.desktop,
-    pytest.mark.timeout(150),
     pytest.mark.skipif(bool(sound.missing()), reason=f"{sound.missing() or '-'} is missing"),
 ]
 
@@ -49,7 +48,7 @@ def test_what_was_said_meanwhile_is_found_after_a_kill(desk, program, spool, tmp
         with desk.microphone.play(program.scene.samples) as player:
             daemon.wait_event("speech_started", 1)
             begin(kind, disk, daemon, spool)
-            assert eventually(lambda: spool_faults(daemon), 60)
+            assert eventually(lambda: spool_faults(daemon))
             if kind != "removed":
                 daemon.wait_event("speech_started", 3)
             end(kind, disk, daemon)

@@ -12,6 +12,7 @@ import pytest
 from desktop import sway as compositor
 from desktop.busy_wayland import Desk, focused, shown
 from desktop.sway import WaylandField
+from patience import PATIENCE_S
 from swictation.inject.wayland import injector as port
 from swictation.inject.wayland import paster
 from swictation.inject.wayland.backlog import LARGEST, Backlog
@@ -21,7 +22,6 @@ from swictation.inject.wayland.wire import WireError
 
 pytestmark = [
     pytest.mark.desktop,
-    pytest.mark.timeout(300),
     pytest.mark.skipif(bool(compositor.missing()), reason=compositor.missing()),
 ]
 
@@ -47,7 +47,7 @@ def test_a_page_that_stands_still_gets_the_text_or_nothing(
         sent = await injector.inject("said once ", into)
         field.thaw_all_but_page()
         assert sent.proof
-        assert await asyncio.wait_for(sent.proof, 30) is False
+        assert await asyncio.wait_for(sent.proof, PATIENCE_S) is False
         assert await asyncio.to_thread(desk.pasted) == ""
         field.thaw()
         assert await asyncio.to_thread(field.settles_on, "", 3.0) == ""
@@ -105,7 +105,7 @@ def test_another_stopped_window_that_is_killed_takes_no_text_along(desk: Desk, w
         await asyncio.to_thread(stopped.process.kill)
         await asyncio.to_thread(stopped.process.wait)
         field.thaw()
-        assert await asyncio.wait_for(result.proof, 20) is True
+        assert await asyncio.wait_for(result.proof, PATIENCE_S) is True
         assert await asyncio.to_thread(field.settles_on, "naïve — ☃ ") == "naïve — ☃ "
 
     asyncio.run(beside_a_stopped_one(desk, (way,), use))
@@ -143,7 +143,7 @@ def test_what_a_window_had_unread_has_not_arrived_when_the_compositor_dies(desk:
         desk.sway.process.kill()
         desk.sway.process.wait()
         assert sent.proof
-        assert not await asyncio.wait_for(sent.proof, 10)
+        assert not await asyncio.wait_for(sent.proof, PATIENCE_S)
         await injector.close()
 
     asyncio.run(use())
@@ -215,7 +215,7 @@ def test_what_lies_unread_as_the_connection_breaks_within_a_text_may_have_arrive
         sent = await injecting
         assert sent.outcome == "unproven"
         assert sent.proof
-        assert await asyncio.wait_for(sent.proof, 10) is None
+        assert await asyncio.wait_for(sent.proof, PATIENCE_S) is None
         window.thaw()
         held = await asyncio.to_thread(window.settles_on, text[: sent.sent])
         assert held

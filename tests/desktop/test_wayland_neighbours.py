@@ -14,17 +14,15 @@ from desktop import sway as compositor
 from desktop.busy_wayland import Desk
 from desktop.sway import Sway, WaylandField
 from desktop.test_inject_wayland import listed, target, with_injector
+from patience import PATIENCE_S
 from swictation.inject.injector import Target
 from swictation.inject.wayland import data_control, paster
 from swictation.inject.wayland.injector import WaylandInjector
 
 pytestmark = [
     pytest.mark.desktop,
-    pytest.mark.timeout(180),
     pytest.mark.skipif(bool(compositor.missing()), reason=compositor.missing()),
 ]
-
-PATIENCE_S = 30
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from patience import PATIENCE_S
+
 _CONFIG = """\
 <!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
@@ -26,8 +28,6 @@ _CONFIG = """\
   </policy>
 </busconfig>
 """
-LONG_S = 60.0
-"""Far more than anything takes: only what never comes is missed."""
 
 
 class PrivateBus:
@@ -73,12 +73,12 @@ class PrivateBus:
 
 async def until(condition: Callable[[], object]) -> None:
     """Wait for what other tasks or processes bring about."""
-    async with asyncio.timeout(LONG_S):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():
             await asyncio.sleep(0.01)
 
 
 @contextlib.asynccontextmanager
-async def within(seconds: float = LONG_S) -> AsyncIterator[None]:
+async def within(seconds: float = PATIENCE_S) -> AsyncIterator[None]:
     async with asyncio.timeout(seconds):
         yield

@@ -14,6 +14,7 @@ import numpy as np
 from fakes.eventlines import as_lines
 from fakes.typed_text import TypedText
 from fakes.windows import Windows
+from patience import PATIENCE_S
 from swictation.asr.engine import EngineSpec
 from swictation.asr.partials import PartialPacer
 from swictation.asr.stabilizer import Stabilizer
@@ -214,7 +215,7 @@ def dictated(test: Callable[[Dictated], Coroutine[Any, Any, None]], **options: A
 
     async def limited() -> None:
         one = Dictated(**options)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             try:
                 await test(one)
             finally:

@@ -7,6 +7,7 @@ import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from patience import PATIENCE_S
 from swictation.asr.model_spec import Member, ModelFile, ModelSpec, Wheel
 
 FILES = {
@@ -101,7 +102,7 @@ class HubHandler(BaseHTTPRequestHandler):
         name = self.path.rpartition("/")[2]
         self.server.asked.append((self.command, name))
         if self.server.silent:
-            self.server.go.wait(20)
+            self.server.go.wait(PATIENCE_S)
             return
         if (
             self.path.removesuffix(name) != "/org/wee/resolve/main/"
@@ -133,7 +134,7 @@ class HubHandler(BaseHTTPRequestHandler):
             first_bytes = self.server.first_bytes
             self.wfile.write(data[:first_bytes])
             self.server.model_asked.set()
-            self.server.go.wait(20)
+            self.server.go.wait(PATIENCE_S)
         self.wfile.write(data[first_bytes:])
 
     def log_message(self, format, *args):

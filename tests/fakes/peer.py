@@ -4,11 +4,10 @@ import contextlib
 import socket
 import threading
 
+from patience import PATIENCE_S
 from swictation.vad import records
 from swictation.vad.remote import RemoteDetector
 from swictation.vad.silero_cpu import SileroCpu
-
-PATIENCE_S = 30.0
 
 
 class Peer:

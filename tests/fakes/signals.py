@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 
+from patience import PATIENCE_S
 from swictation.types import FRAME_SAMPLES, Frame, to_samples
 
 
@@ -38,7 +39,7 @@ def frames_of(samples, first_sample=0):
     ]
 
 
-def eventually(condition, timeout_s=10.0):
+def eventually(condition, timeout_s=PATIENCE_S):
     """Wait until `condition()` is true; whether it became so in time."""
     pause, until_s = threading.Event(), time.monotonic() + timeout_s
     while not condition():

@@ -43,6 +43,10 @@ class Spooled(SpoolTold):
         self.journal = Journal(ring_s, self.spool.read_back)
         self.spool.start(self.journal, lambda: self.journal.end_sample)
 
+    def close(self):
+        self.spool.stop()
+        self.folder.close()
+
     def capture(self, samples):
         at = self.journal.end_sample
         self.journal.append(numbered(at, at + samples))

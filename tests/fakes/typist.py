@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from fakes.windows import Windows
+from patience import PATIENCE_S
 from swictation.clock import SimClock
 from swictation.config.settings import TextSettings
 from swictation.daemon.delivery import Delivery
@@ -111,7 +112,7 @@ def typing(
 
     async def limited() -> Typist:
         typist = Typist(*windows, **options)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             try:
                 await test(typist)
             finally:

@@ -12,13 +12,15 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from fakes.eventlines import as_lines
 from fakes.nvml.card import DRIVER_NOT_LOADED, GPU_IS_LOST, FakeCard
 from fakes.scripted_engine.program import NO_NURSERY
 from fakes.scripted_engine.sound import Scene, make_scene
-from faults.plan import DECODES, DEEDS, Cell
+from faults.plan import DECODES, DEEDS, HANGS, Cell
+from patience import PATIENCE_S, starts
 from swictation.config.settings import (
     AsrSettings,
     Settings,
@@ -29,8 +31,8 @@ from swictation.daemon.files import FileSession
 from swictation.daemon.stream import Outcome
 from swictation.inject.none import NoneInjector
 from swictation.models.store import ModelLocation
+from swictation.worker import nursery_life
 
-PATIENCE_S = 60.0
 DESKTOP_MIB = 400.0
 BROWSER_MIB = 1600.0
 _BLOCK = 1600
@@ -136,9 +138,7 @@ class Run:
     async def play(self) -> Result:
         """Let it happen, to the last word."""
         session = FileSession(
-            settings_for(
-                self.manifest, 0.4 if self.cell.fault == "hang" else 20.0, forks=self.forks
-            ),
+            settings_for(self.manifest, hangs=self.cell.fault in HANGS, forks=self.forks),
             ModelLocation("scene", self.manifest),
             None,
         )
@@ -241,10 +241,11 @@ class Run:
         return faults
 
 
-def settings_for(manifest: Path, hang_s: float = 20.0, *, forks: bool = False) -> Settings:
-    """The scripted engine on the card and on the processor; everything that waits is short.
+def settings_for(manifest: Path, *, hangs: bool = False, forks: bool = False) -> Settings:
+    """The scripted engine on the GPU and on the processor.
 
-    `forks`: workers for the card come from a nursery, however little memory the machine has.
+    `hangs`: a worker will hang, and is found out as soon as none that works can be meant.
+    `forks`: workers for the GPU are forked, however little memory the machine has.
     """
     model = str(manifest)
     return Settings(
@@ -257,11 +258,11 @@ def settings_for(manifest: Path, hang_s: float = 20.0, *, forks: bool = False) -
             partials="off",
         ),
         worker=WorkerSettings(
-            hang_min_s=hang_s,
+            hang_min_s=starts(4) if hangs else PATIENCE_S,
             hang_factor=2.0,
-            start_timeout_s=2.0 if hang_s < 1.0 else 30.0,
+            start_timeout_s=max(1.0, starts(10)) if hangs else PATIENCE_S,
             ping_interval_s=0.2,
-            ping_timeout_s=max(0.4, hang_s / 10),
+            ping_timeout_s=min(60.0, starts(4)) if hangs else 60.0,
             nursery_min_available_mib=0 if forks else NO_NURSERY,
         ),
         vram=VramSettings(
@@ -273,6 +274,12 @@ def settings_for(manifest: Path, hang_s: float = 20.0, *, forks: bool = False) -
             cool_down_s=0.2,
         ),
     )
+
+
+def be_patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the nursery owes the daemon may take as long as it does on a busy machine."""
+    for limit in ("_FORK_S", "_TOLD_S", "_EXIT_GRACE_S"):
+        monkeypatch.setattr(nursery_life, limit, PATIENCE_S)
 
 
 async def run_cell(cell: Cell, folder: Path, card: FakeCard, *, forks: bool = False) -> Result:

@@ -14,6 +14,7 @@ from fakes.eventlines import as_lines
 from fakes.scripted_engine.program import NO_NURSERY
 from fakes.scripted_engine.sound import Scene
 from fakes.windows import Windows
+from patience import PATIENCE_S
 from swictation.clock import MonotonicClock
 from swictation.config.settings import AsrSettings, Settings, WorkerSettings
 from swictation.daemon.collector import Collector
@@ -122,7 +123,7 @@ class Dictating:
         """The events of that name with these fields."""
         return [f for name, f in self.seen if name == event and fields.items() <= f.items()]
 
-    async def until(self, is_so: Callable[[], bool], patience_s: float = 60.0) -> None:
+    async def until(self, is_so: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
         """Wait until it is so; looked at after each event."""
         async with asyncio.timeout(patience_s):
             while not is_so():
@@ -140,11 +141,11 @@ class Dictating:
 
     async def eventually(self, is_so: Callable[[], bool]) -> None:
         """Wait until the spool has made it so on disk, which nothing tells."""
-        async with asyncio.timeout(60.0):
+        async with asyncio.timeout(PATIENCE_S):
             while not is_so():
                 await asyncio.sleep(0.01)
 
-    async def dictate(self, patience_s: float = 60.0) -> None:
+    async def dictate(self, patience_s: float = PATIENCE_S) -> None:
         """Say the scene, once more if need be, and wait until all of it is dealt with."""
         begun = len(self.told("speech_ended"))
         self.dictation.start()
@@ -162,5 +163,5 @@ def _settings(manifest: Path) -> Settings:
     asr = AsrSettings(engine="scripted", model=str(manifest), device="cpu", partials="off")
     return Settings(
         asr=asr,
-        worker=WorkerSettings(hang_min_s=20.0, nursery_min_available_mib=NO_NURSERY),
+        worker=WorkerSettings(hang_min_s=PATIENCE_S, nursery_min_available_mib=NO_NURSERY),
     )

@@ -54,6 +54,8 @@ DEEDS: dict[Fault, dict[str, object]] = {
     "floods": {"kind": "flood-answers"},
 }
 """What the engine does; the others happen to the card."""
+HANGS: frozenset[Fault] = frozenset({"hang", "lies about ready"})
+"""After which only a deadline that passes tells that the worker is of no use."""
 
 
 class Cell(NamedTuple):

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from patience import PATIENCE_S
 from swictation.asr.registry import PROVIDERS, provider
 from swictation.config.render import render, render_defaults
 from swictation.config.settings import Settings
@@ -25,7 +26,7 @@ def swictation(home):
             env={**os.environ, "XDG_CONFIG_HOME": str(home)},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
         )
 

@@ -16,6 +16,7 @@ from dbus_fast.service import ServiceInterface, method
 from fakes.bus import PrivateBus, until
 from fakes.client import client, run
 from fakes.controls import daemon
+from patience import PATIENCE_S
 from swictation.control.status import AudioStatus, Degraded, Held, SetAsideStatus
 from swictation.control.wire import BUS_NAME, INTERFACE, PATH
 from swictation.errors import NothingRecorded
@@ -292,7 +293,7 @@ def test_following_ends_when_its_reader_has_gone_even_if_nothing_changes(session
     os.close(write)
     with os.fdopen(read) as lines:
         assert json.loads(lines.readline())["alt"] == "stopped"
-    assert process.communicate(timeout=60) == (None, b"")
+    assert process.communicate(timeout=PATIENCE_S) == (None, b"")
     assert process.returncode == 0
 
 

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from fakes.signals import numbered
+from patience import PATIENCE_S
 from swictation.audio.spoolfile import SpoolFile
 
 pytestmark = pytest.mark.process
@@ -45,7 +46,7 @@ def swictation():
             env={**os.environ, "PATH": path, **env},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE_S,
             check=False,
         )
 
@@ -193,6 +194,7 @@ def test_an_engine_that_is_not_installed_is_an_error(checks, own_folders):
     assert "no engine called 'parrot'" in found["engine"]["found"]
 
 
+@pytest.mark.slow
 def test_wrong_bytes_are_named_and_the_engine_says_so_too(checks, hollow):
     found, code = checks(**hollow)
     assert code == 1
@@ -235,6 +237,7 @@ def test_a_spool_that_cannot_be_written_is_an_error(checks, tmp_path):
     assert "not a directory" in found["spool disk"]["found"]
 
 
+@pytest.mark.slow
 def test_nothing_is_made_by_looking(checks, own_folders, whisper_model):
     checks()
     left = [path for path in own_folders.rglob("*") if path.is_file()]

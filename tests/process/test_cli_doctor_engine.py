@@ -48,6 +48,7 @@ def test_an_engine_that_hears_something_else_is_an_error(program, examine):
     assert "marigold" not in found["found"]
 
 
+@pytest.mark.slow
 def test_an_engine_that_mishears_a_word_is_a_warning(program, examine, sample):
     says(program, sample.with_suffix(".txt").read_text().replace("computer", "commuter"))
     found, _ = examine()
@@ -55,6 +56,7 @@ def test_an_engine_that_mishears_a_word_is_a_warning(program, examine, sample):
     assert "13 of 14 words right" in found["found"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "on", "told"),
     [
@@ -74,6 +76,7 @@ def test_an_engine_that_dies_or_hangs_is_an_error_that_says_how_to_see_more(
     assert found["remedy"].startswith("see what it prints: swictation transcribe -v ")
 
 
+@pytest.mark.slow
 def test_an_engine_that_cannot_be_loaded_says_itself_what_to_do(program, examine):
     program.set("asr", model=str(program.folder / "gone.json"))
     found, code = examine()

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from fakes.made_nemo import archive
+from patience import PATIENCE_S
 from swictation.asr.registry import provider
 from swictation.models import extras
 from swictation.models.catalog import choose, known_models
@@ -118,7 +119,7 @@ def test_list_without_a_card_says_so_and_still_tells_what_each_takes(swictation)
 def test_list_gives_up_on_a_driver_that_dies_under_it(swictation, monkeypatch, tmp_path):
     source = "__attribute__((constructor)) static void die(void) { __builtin_trap(); }"
     command = ["cc", "-xc", "-shared", "-fPIC", "-o", tmp_path / "libnvidia-ml.so.1", "-"]
-    subprocess.run(command, input=source, text=True, check=True, timeout=60)
+    subprocess.run(command, input=source, text=True, check=True, timeout=PATIENCE_S)
     monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
     done = swictation("list")
     assert done.returncode == 0

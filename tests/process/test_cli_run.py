@@ -12,8 +12,9 @@ import psutil
 import pytest
 
 from fakes.scripted_engine.sound import make_scene
+from patience import PATIENCE_S
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.process
 
 KINDS = {
     "state",
@@ -62,6 +63,7 @@ def test_at_the_speed_of_speech_there_are_partials_and_the_same_text(program, sp
     assert not list(spool.rglob("*"))
 
 
+@pytest.mark.slow
 def test_without_partials_the_text_is_the_same(program):
     program.set("asr", partials="off")
     done = program.play()
@@ -78,6 +80,7 @@ def test_the_events_can_go_to_a_file_that_is_its_owners_alone(program, tmp_path)
     assert path.read_text().count("\n") > 5
 
 
+@pytest.mark.slow
 def test_events_that_cannot_be_written_any_more_do_not_stop_the_text(program):
     program.hear(make_scene(1))
     done = program.run("run", "--source", program.sound, "--events", "/dev/full")
@@ -119,9 +122,10 @@ def test_a_signal_ends_it_with_what_was_said_so_far(program, spool, number, to_g
     assert not list(spool.rglob("*")), "what was said is also typed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["load", "decode"])
 def test_a_signal_ends_it_soon_even_if_the_engine_hangs(program, spool, moment):
-    program.set("worker", hang_min_s=60)
+    program.set("worker", hang_min_s=PATIENCE_S)
     gate = program.gate("gate", moment)
     running = program.start_playing()
     with running.wait_at(gate):
@@ -172,6 +176,7 @@ def test_a_full_disk_under_the_text_is_told_in_one_line(program):
     ]
 
 
+@pytest.mark.slow
 def test_without_a_spool_nothing_is_written_and_faults_still_cost_nothing(program, own_folders):
     program.set("spool", enabled=False)
     program.fault("signal", utterance=1)
@@ -180,6 +185,7 @@ def test_without_a_spool_nothing_is_written_and_faults_still_cost_nothing(progra
     assert not (own_folders / "state").exists()
 
 
+@pytest.mark.slow
 def test_a_spool_that_cannot_be_made_is_a_warning(program, own_folders):
     (own_folders / "state").write_text("not a folder")
     program.fault("signal", utterance=1)
@@ -219,6 +225,7 @@ def test_the_log_holds_no_spoken_word_and_nothing_is_left_on_disk(program, own_f
     assert not left
 
 
+@pytest.mark.slow
 def test_only_the_last_word_ends_the_line(program):
     program.hear(make_scene(1, 1))
     done = program.play()
@@ -234,6 +241,7 @@ def test_a_source_that_cannot_be_opened_is_told(program, source):
     assert len(done.err.splitlines()) <= 2
 
 
+@pytest.mark.slow
 def test_it_leaves_no_warning_of_the_interpreter(program):
     """No unclosed file, socket or transport, no task that was never waited for."""
     program.python = ["-X", "dev"]
@@ -254,6 +262,7 @@ def stopped_terminal():
     os.close(theirs)
 
 
+@pytest.mark.slow
 def test_it_can_be_ended_while_the_terminal_is_stopped(program, stopped_terminal):
     running = program.start_playing(stdout=stopped_terminal[1])
     running.wait_for("commit")
@@ -263,6 +272,7 @@ def test_it_can_be_ended_while_the_terminal_is_stopped(program, stopped_terminal
     assert "the sound is kept" in done.err
 
 
+@pytest.mark.slow
 def test_the_text_comes_when_the_terminal_goes_on(program, stopped_terminal):
     ours, theirs = stopped_terminal
     running = program.start_playing(stdout=theirs)

@@ -12,7 +12,7 @@ from fakes.made_nemo import archive
 from fakes.scripted_engine import formats
 from fakes.scripted_engine.sound import make_scene, write_wav
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.process
 
 KEYS = ["file", "text", "language", "duration_s", "engine", "segments", "left_out"]
 
@@ -74,6 +74,7 @@ def test_a_language_that_ones_own_canary_lacks_is_told_before_anything_is_loaded
     assert "loading" not in done.err
 
 
+@pytest.mark.slow
 def test_silence_is_no_error_and_has_an_empty_text(program, tmp_path):
     paths = [
         write_wav(tmp_path / f"{seconds}.wav", np.zeros(round(seconds * 16_000), np.int16))
@@ -106,6 +107,7 @@ FORMATS = {
 }
 
 
+@pytest.mark.slow
 def test_files_of_any_format_rate_and_layout_say_the_same(program, tmp_path):
     paths = [
         formats.write(tmp_path / name, program.scene.samples, **options)
@@ -154,6 +156,7 @@ def test_bad_files_have_no_json(program, tmp_path):
     assert [found["file"] for found in objects(done)] == [str(program.sound)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["flac", "mkv"])
 def test_a_file_that_is_broken_in_the_middle_gives_what_it_has_and_is_named(
     program, tmp_path, ending
@@ -172,6 +175,7 @@ def test_a_file_that_is_broken_in_the_middle_gives_what_it_has_and_is_named(
     assert done.err.splitlines()[0].startswith(f"swictation: {broken} ")
 
 
+@pytest.mark.slow
 def test_a_name_that_is_no_utf_8_is_a_name_like_any_other(program, tmp_path):
     path = tmp_path / os.fsdecode(b"caf\xe9.wav")
     program.scene.write(tmp_path / "cafe.wav").rename(path)
@@ -183,6 +187,7 @@ def test_a_name_that_is_no_utf_8_is_a_name_like_any_other(program, tmp_path):
     assert objects(as_json)[0]["text"] == program.scene.text
 
 
+@pytest.mark.slow
 def test_a_name_that_looks_like_an_address_is_a_file(program):
     done = program.run("transcribe", "http://localhost:1/a.wav")
     assert done.code == 1
@@ -190,6 +195,7 @@ def test_a_name_that_looks_like_an_address_is_a_file(program):
     assert "does not exist" in done.err
 
 
+@pytest.mark.slow
 def test_json_to_a_reader_that_left_ends_without_a_traceback(program):
     gone = subprocess.Popen(["true"], stdin=subprocess.PIPE)
     gone.wait()
@@ -200,6 +206,7 @@ def test_json_to_a_reader_that_left_ends_without_a_traceback(program):
     assert len(done.err.splitlines()) <= 1
 
 
+@pytest.mark.slow
 def test_a_fault_is_no_business_of_the_reader(program):
     program.fault("signal", utterance=0)
     program.fault("raise", utterance=1)

@@ -14,6 +14,7 @@ from fakes.bus import until
 from fakes.client import run
 from fakes.controls import daemon
 from fakes.nvml.card import DRIVER_NOT_LOADED, GPU_IS_LOST, UNKNOWN
+from patience import PATIENCE_S
 from swictation.control.status import WorkerStatus
 
 pytestmark = pytest.mark.process
@@ -34,7 +35,7 @@ def record(card):
             env={**os.environ, **card.env()},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE_S,
             check=False,
         )
 
@@ -93,7 +94,7 @@ def test_it_goes_on_until_it_is_ended_and_ends_well(card, recorder, number):
 
     run(test)
     process.send_signal(number)
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, told) == (0, "")
     assert card.open_count == 0
 

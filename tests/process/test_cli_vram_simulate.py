@@ -6,13 +6,15 @@ import sys
 
 import pytest
 
+from patience import PATIENCE_S
+
 pytestmark = pytest.mark.process
 
 
 def simulate(*args, env=None):
     command = [sys.executable, "-m", "swictation", "vram", "simulate", *map(str, args)]
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=200, check=False, env=env
+        command, capture_output=True, text=True, timeout=PATIENCE_S, check=False, env=env
     )
 
 
@@ -26,6 +28,7 @@ def test_a_shipped_trace_is_told_decision_by_decision_with_its_sums():
     assert "lost, still waiting     0.0 s, 0.0 s" in done.stdout
 
 
+@pytest.mark.slow
 def test_json_is_one_object_a_line_the_sums_last():
     done = simulate("quiet-desktop", "--json")
     rows = [json.loads(row) for row in done.stdout.splitlines()]
@@ -33,6 +36,7 @@ def test_json_is_one_object_a_line_the_sums_last():
     assert {"at_s", "level", "used_mib", "asr", "detector", "decision", "reason"} <= rows[2].keys()
 
 
+@pytest.mark.slow
 def test_the_picture_is_a_png(tmp_path):
     pytest.importorskip("matplotlib")
     file = tmp_path / "plot.png"
@@ -40,6 +44,7 @@ def test_the_picture_is_a_png(tmp_path):
     assert file.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_picture_that_cannot_be_written_is_one_clear_error(tmp_path):
     pytest.importorskip("matplotlib")
     done = simulate("quiet-desktop", "--plot", tmp_path / "nowhere" / "plot.png")
@@ -48,6 +53,7 @@ def test_a_picture_that_cannot_be_written_is_one_clear_error(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_the_configuration_decides(tmp_path):
     file = tmp_path / "config.toml"
     file.write_text('[vram]\non_critical = "vad-only"\n')
@@ -58,6 +64,7 @@ def test_the_configuration_decides(tmp_path):
     assert "thresholds must rise" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_bad_trace_is_one_error_with_its_line_and_ends_with_2(tmp_path):
     file = tmp_path / "trace"
     file.write_text('{"t_s":0,"total_mib":4096,"free_mib":3000,"ours_mib":0}\nnonsense\n')

@@ -363,6 +363,7 @@ def test_the_example_of_the_documentation_prints_the_text_as_it_comes(session_bu
     run(test)
 
 
+@pytest.mark.slow
 def test_ten_thousand_status_calls_leave_the_process_as_it_was(session_bus: PrivateBus):
     async def test() -> None:
         process = await asyncio.create_subprocess_exec(

@@ -6,7 +6,7 @@ import pytest
 
 from desktop.daemon import Daemon, QuietDesk
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture
@@ -35,6 +35,7 @@ def missing(path):
     path.unlink(missing_ok=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", ["cpu", "auto"])
 @pytest.mark.parametrize("spoil", [truncated, another_class, missing])
 def test_a_model_that_cannot_be_used_is_named_and_the_embedded_engine_serves(
@@ -67,6 +68,7 @@ def test_an_engine_that_cannot_be_loaded_is_followed_by_the_embedded_one(desk, t
         assert "Traceback" not in daemon.log_file.read_text()
 
 
+@pytest.mark.slow
 def test_an_engine_that_nobody_knows_is_named_and_the_embedded_one_serves(desk, tmp_path):
     config = tmp_path / "config.toml"
     config.write_text('[asr]\nengine = "canry"\n')

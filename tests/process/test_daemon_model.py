@@ -10,8 +10,9 @@ import pytest
 
 from desktop.daemon import Daemon, QuietDesk
 from fakes.signals import eventually
+from patience import PATIENCE_S
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def daemon(desk):
 
 def asks_the_index(daemon, index):
     """Wait until the download waits for the index."""
-    index.settimeout(60)
+    index.settimeout(PATIENCE_S)
     connection, _ = index.accept()
     assert daemon.process.poll() is None
     return connection
@@ -63,17 +64,19 @@ def test_it_is_ready_and_listens_while_the_model_is_fetched(daemon, index):
         daemon.tell("cancel")
 
 
+@pytest.mark.slow
 def test_it_ends_soon_while_the_model_is_fetched_and_nothing_goes_on(daemon, index):
     with asks_the_index(daemon, index):
         downloads = psutil.Process(daemon.pid).children(recursive=True)
         assert downloads
         daemon.process.send_signal(signal.SIGTERM)
-        assert daemon.process.wait(30) == 0
-        _, alive = psutil.wait_procs(downloads, timeout=30)
+        assert daemon.process.wait(PATIENCE_S) == 0
+        _, alive = psutil.wait_procs(downloads, timeout=PATIENCE_S)
         assert not alive
     assert "Traceback" not in daemon.log_file.read_text()
 
 
+@pytest.mark.slow
 def test_a_download_that_fails_is_told_and_a_model_that_comes_is_used(
     daemon, desk, index, whisper_model
 ):
@@ -95,6 +98,7 @@ def test_a_download_that_fails_is_told_and_a_model_that_comes_is_used(
     assert eventually(lambda: daemon.status()["worker"]["state"] == "ready")
 
 
+@pytest.mark.slow
 def test_a_model_that_changed_at_equal_size_is_not_loaded_but_fetched_anew(
     desk, index, whisper_model
 ):

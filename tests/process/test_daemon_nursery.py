@@ -8,8 +8,9 @@ import pytest
 from desktop.daemon import Daemon, QuietDesk
 from fakes.scripted_engine.sound import make_scene
 from fakes.signals import eventually
+from patience import PATIENCE_S
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture
@@ -48,26 +49,28 @@ def test_status_names_the_forked_worker_and_idle_nobody_is_there(daemon):
     assert [one.pid for one in nursery.children()] == [status["worker"]["pid"]]
     daemon.tell("stop")
     daemon.wait_idle()
-    assert eventually(lambda: not family(daemon), 30.0)
+    assert eventually(lambda: not family(daemon))
     assert (
         daemon.status()["degraded"] is None or "microphone" in daemon.status()["degraded"]["mode"]
     )
 
 
+@pytest.mark.slow
 def test_a_killed_daemon_leaves_nobody_behind(daemon):
     serve_on_card(daemon)
     left = family(daemon)
     assert len(left) >= 2
     daemon.process.send_signal(signal.SIGKILL)
     daemon.process.wait()
-    assert psutil.wait_procs(left, timeout=10.0)[1] == []
+    assert psutil.wait_procs(left, timeout=PATIENCE_S)[1] == []
 
 
+@pytest.mark.slow
 def test_a_daemon_that_is_asked_to_end_ends_both_and_is_calm(daemon):
     serve_on_card(daemon)
     left = family(daemon)
     daemon.process.send_signal(signal.SIGTERM)
-    assert daemon.process.wait(30) == 0
+    assert daemon.process.wait(PATIENCE_S) == 0
     assert not [p for p in left if p.is_running()]
     alarms = ("Traceback", "left running", "this is a bug", "Exception ignored", "never retrieved")
     assert not [alarm for alarm in alarms if alarm in daemon.log_file.read_text()]

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from patience import PATIENCE_S
 from swictation.daemon import systemd
 
 pytestmark = pytest.mark.process
@@ -19,7 +20,7 @@ def manager(request, monkeypatch, tmp_path):
     is_file = request.param == "file"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
         receiver.bind(str(tmp_path / "notify") if is_file else f"\0{name}")
-        receiver.settimeout(10)
+        receiver.settimeout(PATIENCE_S)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify") if is_file else f"@{name}")
         yield receiver
 

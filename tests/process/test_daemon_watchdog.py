@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from fakes.signals import eventually
+from patience import PATIENCE_S
 from swictation.clock import SimClock
 from swictation.daemon.watchdog import Watchdog
 
@@ -32,7 +33,7 @@ class Loop:
         self._let_go.clear()
         self._hangs.clear()
         self.loop.call_soon_threadsafe(self._wait)
-        assert self._hangs.wait(10)
+        assert self._hangs.wait(PATIENCE_S)
 
     def _wait(self):
         self._hangs.set()
@@ -46,7 +47,7 @@ class Loop:
         """Until it has done all that it was asked for up to now."""
         done = threading.Event()
         self.loop.call_soon_threadsafe(done.set)
-        assert done.wait(10)
+        assert done.wait(PATIENCE_S)
 
     def stop(self):
         self._let_go.set()

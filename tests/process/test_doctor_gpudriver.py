@@ -1,12 +1,12 @@
 """The driver is asked by a process of its own, here on a made-up card."""
 
 import subprocess
-import time
 
 import pytest
 
 from fakes.nvml.card import DRIVER_NOT_LOADED, GPU_IS_LOST, MISMATCH, UNKNOWN
 from fakes.sysfs import Machine
+from patience import PATIENCE_S
 from swictation.doctor.gpudriver import judge
 from swictation.vram.asking import ask
 
@@ -91,11 +91,9 @@ def test_a_card_that_sleeps_is_not_woken(card, examine, machine):
 @pytest.mark.parametrize("what", ["queries", "init", "cuda"])
 def test_a_driver_that_hangs_is_given_up(card, examine, what):
     card.block(what)
-    start_s = time.monotonic()
-    found = examine(limit_s=5.0)
-    assert time.monotonic() - start_s < 20.0
+    found = examine(limit_s=1.0)
     assert found.level == "warning"
-    assert "does not answer within 5 s" in found.found
+    assert "does not answer within 1 s" in found.found
     assert "reboot" in found.remedy
 
 
@@ -110,7 +108,7 @@ def test_a_broken_library_is_a_finding(examine, monkeypatch, tmp_path):
 def test_a_library_that_takes_its_process_with_it_is_a_finding(examine, monkeypatch, tmp_path):
     source = "__attribute__((constructor)) static void die(void) { __builtin_trap(); }"
     command = ["cc", "-xc", "-shared", "-fPIC", "-o", tmp_path / "libnvidia-ml.so.1", "-"]
-    subprocess.run(command, input=source, text=True, check=True, timeout=60)
+    subprocess.run(command, input=source, text=True, check=True, timeout=PATIENCE_S)
     monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
     found = examine()
     assert found.level == "warning"

@@ -14,7 +14,7 @@ from swictation.errors import SwictationError
 from swictation.events import WorkerReady
 from swictation.paths import spool_dir
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.process
 
 
 def test_what_can_no_longer_be_read_is_left_to_the_user(dictating):
@@ -73,6 +73,7 @@ def test_the_run_loop_never_asks_the_disk_for_it(dictating, monkeypatch):
     dictating(test, u1=4)
 
 
+@pytest.mark.slow
 def test_what_is_cancelled_is_not_tried_and_its_sound_goes(dictating):
     async def test(desk):
         await desk.dictate()
@@ -88,6 +89,7 @@ def test_what_is_cancelled_is_not_tried_and_its_sound_goes(dictating):
     dictating(test, u1=3)
 
 
+@pytest.mark.slow
 def test_at_the_end_its_sound_stays_and_the_next_doctor_names_it(dictating):
     async def test(desk):
         await desk.dictate()
@@ -99,6 +101,7 @@ def test_at_the_end_its_sound_stays_and_the_next_doctor_names_it(dictating):
     assert not set_aside(spool_dir())
 
 
+@pytest.mark.slow
 def test_its_sound_stays_when_what_was_held_of_it_is_typed(dictating):
     """Its first words went to no window and are held; on the rest the engine died."""
 
@@ -130,6 +133,7 @@ def bad_disk(own_folders):
     return spool_dir()
 
 
+@pytest.mark.slow
 def test_what_is_in_memory_alone_is_named_where_it_is_once_the_disk_is_well(dictating, bad_disk):
     async def test(desk):
         await desk.dictate()
@@ -143,6 +147,7 @@ def test_what_is_in_memory_alone_is_named_where_it_is_once_the_disk_is_well(dict
     dictating(test, u1=3)
 
 
+@pytest.mark.slow
 def test_what_is_in_memory_alone_is_told_when_it_is_overwritten(dictating, bad_disk):
     async def test(desk):
         desk.stream.journal._ring = np.zeros(40 * 16_000, np.int16)
@@ -159,6 +164,7 @@ def test_what_is_in_memory_alone_is_told_when_it_is_overwritten(dictating, bad_d
     dictating(test, u1=3)
 
 
+@pytest.mark.slow
 def test_news_of_a_worker_that_is_gone_again_is_no_occasion_to_ask_it(dictating):
     """It may have died between its word and our ear."""
 
@@ -172,6 +178,7 @@ def test_news_of_a_worker_that_is_gone_again_is_no_occasion_to_ask_it(dictating)
     dictating(test, u1=2)
 
 
+@pytest.mark.slow
 def test_without_a_disk_it_is_tried_from_memory(dictating, bad_disk):
     async def test(desk):
         await desk.dictate()
@@ -183,6 +190,7 @@ def test_without_a_disk_it_is_tried_from_memory(dictating, bad_disk):
     dictating(test, u1=2)
 
 
+@pytest.mark.slow
 def test_it_is_written_again_when_its_folder_was_removed(dictating):
     """Nobody took it: who removes all of the spool removes what is being said as well."""
 

@@ -5,7 +5,7 @@ import pytest
 from fakes import broken_detector
 from fakes.scripted_engine.sound import make_scene
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture
@@ -19,6 +19,7 @@ def break_detector(program, tmp_path):
     return break_detector
 
 
+@pytest.mark.slow
 def test_one_that_never_works_is_told_in_one_line_and_a_file_is_given_up(program, break_detector):
     break_detector("range(10**9)")
     done = program.play()
@@ -38,6 +39,7 @@ def test_one_that_fails_now_and_then_costs_nothing(program, break_detector):
     assert not done.named("fault", kind="detector")
 
 
+@pytest.mark.slow
 def test_one_that_fails_for_a_while_is_waited_for_by_nobody_who_has_a_file(program, break_detector):
     break_detector("range(40, 60)")
     done = program.play()

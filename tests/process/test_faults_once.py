@@ -4,7 +4,7 @@ import pytest
 
 from fakes.scripted_engine.sound import make_scene
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.process
 
 # What the engine does; what the log says of it.
 MISDEEDS = {
@@ -42,7 +42,16 @@ def check_whole(program, done, generations):
     assert done.is_calm, done.err
 
 
-@pytest.mark.parametrize(("misdeed", "told"), MISDEEDS.values(), ids=MISDEEDS)
+QUICK = ("raises", "hangs", "crashes", "floods with answers")
+
+
+@pytest.mark.parametrize(
+    ("misdeed", "told"),
+    [
+        pytest.param(*values, id=name, marks=() if name in QUICK else pytest.mark.slow)
+        for name, values in MISDEEDS.items()
+    ],
+)
 def test_an_engine_that_misbehaves_once_loses_and_doubles_nothing(program, spool, misdeed, told):
     program.fault(**misdeed, utterance=1)
     done = program.play()
@@ -65,6 +74,7 @@ def test_a_request_that_was_not_answered_is_asked_again_unchanged(program):
     assert len(numbers) == len(set(numbers)), "only the unanswered one is asked twice"
 
 
+@pytest.mark.slow
 def test_every_request_may_cost_a_worker_without_an_utterance_being_given_up(program):
     """Deaths on different requests of one utterance are bad luck, not its fault."""
     program.set("asr", partials="off")
@@ -82,6 +92,7 @@ def test_an_answer_counts_once(program):
     check_whole(program, program.play(), [1])
 
 
+@pytest.mark.slow
 def test_a_flood_on_stdout_is_neither_read_as_answers_nor_logged_in_full(program):
     program.fault("print", mib=8, utterance=1)
     done = program.play("-v")
@@ -91,6 +102,7 @@ def test_a_flood_on_stdout_is_neither_read_as_answers_nor_logged_in_full(program
     assert "prints too much" in done.err
 
 
+@pytest.mark.slow
 def test_partials_that_kill_the_engine_cost_no_final_and_are_given_up(program):
     program.set("asr", partials="on")
     program.hear(make_scene(2))

@@ -19,7 +19,7 @@ from swictation.errors import SwictationError
 from swictation.events import WorkerFailed
 from swictation.paths import spool_dir
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.process
 
 FULL_MIB, FREE_MIB = 3900.0, 400.0
 
@@ -66,6 +66,7 @@ def test_it_is_named_at_once_tried_by_itself_and_offered(dictating):
     dictating(test, u1=2)
 
 
+@pytest.mark.slow
 def test_doctor_names_what_the_living_daemon_has_set_aside(dictating):
     async def test(desk):
         await desk.dictate()
@@ -78,6 +79,7 @@ def test_doctor_names_what_the_living_daemon_has_set_aside(dictating):
     dictating(test, u1=3)
 
 
+@pytest.mark.slow
 def test_it_is_tried_once_more_when_the_engine_has_served_other_work(dictating):
     async def test(desk):
         await desk.dictate()
@@ -111,6 +113,7 @@ def test_then_it_waits_for_the_user(dictating):
     dictating(test, u1=4)
 
 
+@pytest.mark.slow
 def test_sound_that_kills_every_engine_costs_four_workers_and_nobody_else(dictating, caplog):
     async def test(desk):
         caplog.set_level(logging.DEBUG)
@@ -134,6 +137,7 @@ def test_sound_that_kills_every_engine_costs_four_workers_and_nobody_else(dictat
     dictating(test, u1=0)
 
 
+@pytest.mark.slow
 def test_two_utterances_are_each_tried_and_one_that_is_poison_takes_none_along(dictating):
     async def test(desk):
         await desk.dictate()
@@ -147,6 +151,7 @@ def test_two_utterances_are_each_tried_and_one_that_is_poison_takes_none_along(d
     dictating(test, u0=0, u2=2)
 
 
+@pytest.mark.slow
 def test_what_was_typed_of_it_is_not_offered_again(dictating):
     async def test(desk):
         await desk.dictate()
@@ -158,6 +163,7 @@ def test_what_was_typed_of_it_is_not_offered_again(dictating):
     dictating(test, {"kind": "signal", "utterance": 1, "forced": True, "times": 2})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("deaths", [1, 2])
 def test_a_worker_that_is_killed_before_it_is_asked_does_not_count(dictating, deaths):
     loads = [{"kind": "signal", "on": "load", "generation": 4 + n} for n in range(deaths)]
@@ -171,6 +177,7 @@ def test_a_worker_that_is_killed_before_it_is_asked_does_not_count(dictating, de
     dictating(test, *loads, u1=2)
 
 
+@pytest.mark.slow
 def test_workers_that_are_killed_at_each_load_are_not_started_for_ever(dictating):
     loads = [{"kind": "signal", "on": "load", "generation": 4 + n} for n in range(3)]
 
@@ -185,6 +192,7 @@ def test_workers_that_are_killed_at_each_load_are_not_started_for_ever(dictating
     dictating(test, *loads, u1=2)
 
 
+@pytest.mark.slow
 def test_tries_that_nobody_was_asked_for_use_up_none(dictating):
     """Killed at each load, as an OOM killer does: once it is over the sound is tried."""
     loads = [{"kind": "signal", "on": "load", "generation": 4 + n} for n in range(6)]
@@ -200,6 +208,7 @@ def test_tries_that_nobody_was_asked_for_use_up_none(dictating):
     dictating(test, *loads, u1=2)
 
 
+@pytest.mark.slow
 def test_who_wishes_for_a_try_that_nobody_can_make_is_told(dictating):
     loads = [{"kind": "signal", "on": "load", "generation": 5 + n} for n in range(3)]
 
@@ -215,6 +224,7 @@ def test_who_wishes_for_a_try_that_nobody_can_make_is_told(dictating):
     dictating(test, *loads, u1=3)
 
 
+@pytest.mark.slow
 def test_a_card_without_room_uses_up_no_try(dictating):
     async def test(desk):
         await desk.dictate()
@@ -228,6 +238,7 @@ def test_a_card_without_room_uses_up_no_try(dictating):
     dictating(test, u1=3)
 
 
+@pytest.mark.slow
 def test_a_retry_disturbs_nobody_who_dictates_meanwhile(dictating, tmp_path):
     """It hangs; what is said is typed all the same, by the worker that serves."""
     gate = tmp_path / "gate"
@@ -268,6 +279,7 @@ def test_an_end_does_not_wait_for_a_retry_that_hangs(dictating):
     assert len(find(spool_dir())) == 1
 
 
+@pytest.mark.slow
 def test_the_other_engine_is_tried_where_there_is_one(dictating, card, monkeypatch):
     """Of two seats: what always kills the one on the processor, the one on the card transcribes."""
     for name, value in card.env().items():

@@ -9,7 +9,7 @@ import pytest
 
 from fakes.scripted_engine.sound import make_scene, read_wav
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.process
 
 SET_ASIDE = re.compile(
     r"^swictation: (?P<file>\S+) at (?P<start>[\d.]+)-(?P<end>[\d.]+) s: .*twice.*\n"
@@ -23,6 +23,7 @@ def within(scene, utterance):
     return scene.heard[utterance].first + 8000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "utterance"), [("signal", 0), ("raise", 1), ("hang", 1), ("exit", 2)]
 )
@@ -67,6 +68,7 @@ def test_it_is_set_aside_at_the_second_death_with_an_event_for_each(program):
     assert finals == {0: program.scene.said(0), 1: "", 2: program.scene.said(2)}
 
 
+@pytest.mark.slow
 def test_words_typed_before_the_engine_died_on_the_rest_stay_and_are_not_repeated(program):
     program.fault("signal", times=0, utterance=1, forced=True)
     done = program.play()
@@ -76,6 +78,7 @@ def test_words_typed_before_the_engine_died_on_the_rest_stay_and_are_not_repeate
     assert SET_ASIDE.search(done.err)
 
 
+@pytest.mark.slow
 def test_two_poison_utterances_in_a_row_do_not_stop_the_rest(program, spool):
     program.hear(make_scene(1, 1, 1, 1))
     for utterance in (1, 2):
@@ -86,6 +89,7 @@ def test_two_poison_utterances_in_a_row_do_not_stop_the_rest(program, spool):
     assert len(list(SET_ASIDE.finditer(done.err))) == len(list(spool.rglob("*.wav"))) == 2
 
 
+@pytest.mark.slow
 def test_a_poison_file_does_not_stop_the_next_file(program, tmp_path):
     program.fault("signal", times=2, utterance=0)
     copy = program.scene.write(tmp_path / "copy.wav")
@@ -95,6 +99,7 @@ def test_a_poison_file_does_not_stop_the_next_file(program, tmp_path):
     assert [told["file"] for told in SET_ASIDE.finditer(done.err)] == [str(program.sound)]
 
 
+@pytest.mark.slow
 def test_the_json_names_what_was_left_out(program):
     program.fault("signal", times=0, covers=within(program.scene, 1))
     done = program.run("transcribe", "--json", program.sound)
@@ -108,6 +113,7 @@ def test_the_json_names_what_was_left_out(program):
     assert program.scene.said(1) not in record["text"]
 
 
+@pytest.mark.slow
 def test_without_a_spool_the_range_is_still_named(program, spool):
     program.set("spool", enabled=False)
     program.fault("raise", times=0, covers=within(program.scene, 0))

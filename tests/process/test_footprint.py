@@ -9,7 +9,7 @@ import pytest
 
 from swictation.hardening import INSPECT
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 FOREIGN = ("torch", "onnxruntime", "ctranslate2", "tokenizers", "nemo")
 MIB = 2**20

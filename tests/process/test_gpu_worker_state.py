@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from fakes.eventlines import as_lines
 from swictation.asr.engine import EngineSpec
 from swictation.clock import SimClock
 from swictation.config.settings import AsrSettings, Settings
@@ -133,7 +134,7 @@ class World:
         router = Router(self.manager, self.clock)
         self.crew = Crew(settings.worker, self.inbox.put_nowait, router)
         events = Dispatcher()
-        events.tell(self._note)
+        events.subscribe(as_lines(self._note))
         prober = Prober(NvmlProbe(clock=self.clock), lambda _: None, settings.vram, self.clock)
         actions = GpuActions(self.crew, prober, Switch(self.inbox.put_nowait), events)
         self.steward = Steward(self.crew, prober, actions, self.clock, lambda *_: None)

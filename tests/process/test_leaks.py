@@ -92,12 +92,14 @@ def test_a_workers_memory_is_hidden_and_the_daemons_is_not(program):
     assert "dumpable: 1" in daemon.stdout
 
 
+@pytest.mark.slow
 def test_a_worker_can_be_inspected_where_that_is_asked_for(program):
     program.fault("tell-dumpable", times=1)
     program.env[hardening.INSPECT] = "1"
     assert "dumpable: 1" in program.play("-v").err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["transcribe", "/nowhere.wav"], ["capture"]])
 def test_commands_that_are_given_the_text_hide_their_memory(program, command):
     done = subprocess.run(
@@ -152,6 +154,7 @@ def test_what_the_daemon_measures_of_a_hidden_worker_needs_no_privilege():
     assert done.stdout == "True\n"
 
 
+@pytest.mark.slow
 def test_a_worker_that_prints_what_a_terminal_obeys_is_logged_by_its_codes(program):
     line = "\x1b]0;mine\x07\x1b[2J\x9b31m\u202egnp.exe\r" + "x" * 1000
     program.fault("print", times=1, mib=1200 / 2**20, line=line)
@@ -169,6 +172,7 @@ def test_a_file_with_a_hostile_name_is_named_by_its_codes(program):
     assert "gone\\x1b[2J" in done.err
 
 
+@pytest.mark.slow
 def test_with_no_umask_at_all_what_is_written_is_its_users_alone(program, spool, tmp_path):
     """Folders, lock, sound and text, while a sentence waits for its window."""
     program.hear(make_scene(1))
@@ -179,7 +183,7 @@ def test_with_no_umask_at_all_what_is_written_is_its_users_alone(program, spool,
         preexec_fn=lambda: os.umask(0),
     )
     with running.wait_at(gate):
-        assert eventually(lambda: list(spool.rglob("*.wav")), 60)
+        assert eventually(lambda: list(spool.rglob("*.wav")))
         made = [spool.parent, spool, *spool.rglob("*"), events]
         modes = {path.name: oct(stat.S_IMODE(path.stat().st_mode) & 0o077) for path in made}
     done = running.finish()

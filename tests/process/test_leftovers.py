@@ -10,15 +10,16 @@ import pytest
 
 from fakes.scripted_engine.sound import make_scene
 from fakes.signals import eventually
+from patience import PATIENCE_S
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture
 def left(program, spool):
     """The folder of a process that was killed with three utterances waiting for their text."""
     program.hear(make_scene(1, 2, 1))
-    program.set("worker", hang_min_s=100.0)
+    program.set("worker", hang_min_s=PATIENCE_S)
     gate = program.gate("gate", times=1)
     running = program.start_playing()
     running.wait_for("speech_ended", utterance=2)
@@ -56,7 +57,7 @@ def do(program, command):
         env=program.prepare(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
 
@@ -71,6 +72,7 @@ def test_what_it_says_to_type_brings_the_text_and_leaves_nothing(program, left):
     assert not left.exists()
 
 
+@pytest.mark.slow
 def test_one_that_is_no_sound_does_not_keep_the_others_from_it(program, left):
     (left / "000-000003.wav").touch()
     (left / "000-000004.wav").write_bytes(b"RIFF")
@@ -90,6 +92,7 @@ def test_one_that_is_no_sound_does_not_keep_the_others_from_it(program, left):
     assert told(program)[0]["level"] == "ok"
 
 
+@pytest.mark.slow
 def test_a_damaged_header_is_read_over_in_the_spool_alone(program, left, tmp_path):
     sound = left / "000-000002.wav"
     with sound.open("r+b") as file:
@@ -105,6 +108,7 @@ def test_a_damaged_header_is_read_over_in_the_spool_alone(program, left, tmp_pat
     assert done.is_calm
 
 
+@pytest.mark.slow
 def test_transcribe_goes_on_after_whatever_it_cannot_read(program, tmp_path):
     program.hear(make_scene(1))
     (tmp_path / "empty.wav").touch()

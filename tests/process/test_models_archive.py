@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from fakes.made_model import COMMIT, Hub, Steps
 from fakes.made_nemo import KEPT, WEIGHTS, archive, make_spec
 from fakes.signals import eventually
+from patience import PATIENCE_S
 from swictation.cli.model import model as model_command
 from swictation.errors import ModelError
 from swictation.models import record
@@ -80,7 +81,7 @@ def kill_halfway(spec, hub):
     hub.go.clear()
     arguments = [sys.executable, "-c", CHILD, msgspec.json.encode(spec).decode()]
     with subprocess.Popen(arguments) as process:
-        assert hub.model_asked.wait(20)
+        assert hub.model_asked.wait(PATIENCE_S)
         assert eventually(lambda: parts(spec))
         process.kill()
     hub.go.set()

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from fakes.made_model import COMMIT, FILES, Hub, Steps, make_model, make_wheel
+from patience import PATIENCE_S
 from swictation.asr.model_spec import Member, ModelFile
 from swictation.cli.model import model as model_command
 from swictation.errors import ModelError
@@ -229,12 +230,12 @@ def test_a_forced_download_that_fails_leaves_the_model_as_it_was(spec, no_wheels
 def test_of_two_processes_the_second_waits_and_finds_the_model_there(spec, hub, no_wheels):
     hub.go.clear()
     with child(spec) as first:
-        assert hub.model_asked.wait(20)
+        assert hub.model_asked.wait(PATIENCE_S)
         with child(spec) as second:
             assert second.stdout.readline() == "waiting for another download of wee\n"
             hub.go.set()
-            assert second.communicate(timeout=20) == ("", "")
-        assert first.wait(20) == second.returncode == 0
+            assert second.communicate(timeout=PATIENCE_S) == ("", "")
+        assert first.wait(PATIENCE_S) == second.returncode == 0
     assert only_the_model(spec)
     assert hub.asked.count(("GET", "model.bin")) == 1
 
@@ -242,17 +243,17 @@ def test_of_two_processes_the_second_waits_and_finds_the_model_there(spec, hub, 
 def test_ctrl_c_leaves_neither_staging_nor_helper(spec, hub):
     hub.go.clear()
     with child(spec) as process:
-        assert hub.model_asked.wait(20)
+        assert hub.model_asked.wait(PATIENCE_S)
         process.send_signal(signal.SIGINT)
         # communicate() ends when the last holder of the pipes does
-        assert "KeyboardInterrupt" in process.communicate(timeout=20)[1]
+        assert "KeyboardInterrupt" in process.communicate(timeout=PATIENCE_S)[1]
     assert nothing(spec)
 
 
 def test_leftovers_of_a_killed_download_are_removed_by_the_next(spec, hub, monkeypatch):
     hub.go.clear()
     with child(spec) as process:
-        assert hub.model_asked.wait(20)
+        assert hub.model_asked.wait(PATIENCE_S)
         process.kill()
     partial = folder_of(spec).with_name(".wee.partial")
     assert partial.is_dir()

@@ -9,14 +9,15 @@ import pytest
 from desktop import systemd
 from desktop.systemd import ROOT, UserManager
 from fakes.signals import eventually
+from patience import starts
 
 pytestmark = [
     pytest.mark.process,
+    pytest.mark.slow,
     pytest.mark.skipif(bool(systemd.missing()), reason=systemd.missing() or "-"),
 ]
 
 UNIT = "swictation.service"
-WAIT_S = 90.0
 ENGINE = ROOT / "tests" / "fakes" / "scripted_engine"
 CONFIG = """\
 [asr]
@@ -26,7 +27,7 @@ model = "{home}/manifest.json"
 chain = {chain}
 [worker]
 ping_interval_s = 0.2
-ping_timeout_s = 1.0
+ping_timeout_s = {ping_timeout_s}
 """
 
 
@@ -51,7 +52,7 @@ def manager(shared):
 
 
 def configure(manager, chain):
-    text = CONFIG.format(home=manager.home, chain=json.dumps(chain))
+    text = CONFIG.format(home=manager.home, chain=json.dumps(chain), ping_timeout_s=starts(4))
     manager.write(manager.home / "config/swictation/config.toml", text)
 
 
@@ -104,39 +105,47 @@ def test_without_a_display_it_lives_and_is_degraded(manager):
     assert status(manager)["degraded"]
 
 
+def set_watchdog(manager):
+    """So many seconds that a daemon that works gives its sign of life before; returns them."""
+    seconds = max(2, round(starts(10)))
+    set_unit(manager, f"WatchdogSec={seconds}")
+    return seconds
+
+
 def test_a_daemon_that_is_stopped_is_restarted_and_answers_again(manager):
-    set_unit(manager, "WatchdogSec=4")
+    set_watchdog(manager)
     install(manager)
     old = pid(manager)
     manager.run("kill", "-STOP", str(old))
-    assert eventually(lambda: is_running(manager) and pid(manager) not in (0, old), WAIT_S)
-    assert eventually(lambda: status(manager).get("pid") == pid(manager), WAIT_S)
+    assert eventually(lambda: is_running(manager) and pid(manager) not in (0, old))
+    assert eventually(lambda: status(manager).get("pid") == pid(manager))
 
 
 def test_a_worker_that_hangs_is_not_the_daemons_death(manager):
-    set_unit(manager, "WatchdogSec=4")
+    set_watchdog(manager)
     install(manager)
     old = pid(manager)
     manager.run("swictation", "start")
-    assert eventually(lambda: worker_pid(manager), WAIT_S)
+    assert eventually(lambda: worker_pid(manager))
     worker = worker_pid(manager)
     manager.run("kill", "-STOP", str(worker))
-    assert eventually(lambda: worker_pid(manager) not in (None, worker), WAIT_S)
+    assert eventually(lambda: worker_pid(manager) not in (None, worker))
     assert pid(manager) == old
     assert manager.show(UNIT, "NRestarts") == "0"
     manager.run("swictation", "cancel")
 
 
 def test_it_lives_on_with_signs_of_life(manager):
-    set_unit(manager, "WatchdogSec=2")
+    seconds = set_watchdog(manager)
     install(manager)
     old = pid(manager)
     first = int(manager.show(UNIT, "WatchdogTimestampMonotonic"))
 
     def beats():
-        return int(manager.show(UNIT, "WatchdogTimestampMonotonic")) - first > 6_000_000
+        last = int(manager.show(UNIT, "WatchdogTimestampMonotonic"))
+        return last - first > 2e6 * seconds
 
-    assert eventually(beats, WAIT_S)
+    assert eventually(beats)
     assert pid(manager) == old
 
 
@@ -144,7 +153,7 @@ def test_a_reload_keeps_it_running(manager):
     install(manager)
     old = pid(manager)
     assert manager.systemctl("reload", UNIT).returncode == 0
-    assert eventually(lambda: is_running(manager), WAIT_S)
+    assert eventually(lambda: is_running(manager))
     assert (pid(manager), status(manager)["pid"]) == (old, old)
 
 
@@ -184,7 +193,7 @@ def test_a_call_over_the_bus_starts_it(manager):
 def test_remove_ends_it_with_all_its_processes(manager):
     install(manager)
     manager.run("swictation", "start")
-    assert eventually(lambda: worker_pid(manager), WAIT_S)
+    assert eventually(lambda: worker_pid(manager))
     family = [psutil.Process(pid(manager)), psutil.Process(worker_pid(manager))]
     done = manager.run("swictation", "service", "remove")
     assert done.returncode == 0

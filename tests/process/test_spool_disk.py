@@ -17,10 +17,11 @@ from fakes.disk import Disk
 from fakes.scripted_engine.sound import make_scene
 from fakes.signals import eventually, numbered
 from fakes.spooled import Spooled
+from patience import PATIENCE_S
 from swictation.doctor.leftovers import find
 from swictation.types import SAMPLE_RATE_HZ
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.process
 
 SECOND = SAMPLE_RATE_HZ
 MADE_UNUSABLE = {"full": lambda disk: disk.fill(), "read-only": lambda disk: disk.read_only()}
@@ -39,8 +40,7 @@ def disk(tmp_path):
 def one(disk):
     one = Spooled(disk.path / "spool")
     yield one
-    one.spool.stop()
-    one.folder.close()
+    one.close()
 
 
 def heard(path):
@@ -59,30 +59,31 @@ def capture(one, seconds):
 def test_when_it_can_be_written_again_all_that_waits_is_written(disk, one):
     one.spool.begin(0, 0)
     capture(one, 2)
-    one.spool.note(0, "intent", n=1, text="before").result(5)
+    one.spool.note(0, "intent", n=1, text="before").result(PATIENCE_S)
     disk.fill()
     capture(one, 3)
     one.spool.end(0, 5 * SECOND)
     one.spool.begin(1, 5 * SECOND)
     one.capture(SECOND)
-    one.spool.note(0, "done", n=1, outcome="typed").result(5)
-    one.spool.note(1, "intent", n=2, text="meanwhile").result(5)
+    one.spool.note(0, "done", n=1, outcome="typed").result(PATIENCE_S)
+    one.spool.note(1, "intent", n=2, text="meanwhile").result(PATIENCE_S)
     assert eventually(lambda: one.problems)
     disk.free()
-    assert eventually(lambda: one.problems[1:] == [""], 20)
+    assert eventually(lambda: one.problems[1:] == [""])
     assert (heard(one.sound(0)) == numbered(0, 5 * SECOND)).all()
     assert (heard(one.sound(1)) == numbered(5 * SECOND, 6 * SECOND)).all()
     assert [next(iter(line)) for line in one.lines(0)] == ["intent", "done"]
     assert one.lines(1) == [{"intent": {"n": 2, "text": "meanwhile"}}]
 
 
+@pytest.mark.slow
 def test_what_there_was_room_for_is_on_disk_and_whole(disk, one):
     one.spool.begin(0, 0)
     for _ in range(3):  # 3.8 MB: more than there is
         one.capture(40 * SECOND)
         assert eventually(lambda: one.spool.span(0)[1] == one.journal.end_sample or one.problems)
     for n in range(500):
-        one.spool.note(0, "intent", n=n, text="x" * 1000).result(5)
+        one.spool.note(0, "intent", n=n, text="x" * 1000).result(PATIENCE_S)
     assert eventually(lambda: one.problems)
     on_disk = heard(one.sound())
     assert len(on_disk) > 100 * SECOND
@@ -97,13 +98,13 @@ def test_what_is_typed_while_it_is_full_is_no_proof_that_it_is_well(disk, one):
         one.spool.begin(number, one.journal.end_sample)
         one.capture(SECOND)
         one.spool.end(number, one.journal.end_sample)
-        one.spool.note(number, "intent", n=number, text="x").result(5)
+        one.spool.note(number, "intent", n=number, text="x").result(PATIENCE_S)
         assert eventually(lambda: one.problems)
         one.spool.settle(number)
         assert eventually(lambda number=number: one.spool.span(number) == (0, 0))
     assert one.problems == ["no space left on device"]
     disk.free()
-    assert eventually(lambda: one.problems[1:] == [""], 20)
+    assert eventually(lambda: one.problems[1:] == [""])
 
 
 # --- the whole program ---------------------------------------------------------------------------
@@ -165,6 +166,7 @@ def test_a_second_daemon_is_refused_by_the_lock_in_the_runtime_folder(
         assert done.returncode == 1
 
 
+@pytest.mark.slow
 @each_way
 def test_a_version_that_holds_the_old_lock_alone_keeps_the_new_one_out(
     home, disk, program, tmp_path, way
@@ -200,13 +202,14 @@ def second(desk, tmp_path):
             env=desk.environment | {"DBUS_SESSION_BUS_ADDRESS": bus.address},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
         )
     finally:
         bus.kill()
 
 
+@pytest.mark.slow
 def test_without_any_place_for_a_lock_it_starts_and_warns(home, disk, program, tmp_path):
     disk.read_only()
     with QuietDesk(tmp_path, program.prepare()) as desk:
@@ -216,9 +219,10 @@ def test_without_any_place_for_a_lock_it_starts_and_warns(home, disk, program, t
             assert "no lock can be had at" in daemon.log()
 
 
+@pytest.mark.slow
 def test_what_an_end_costs_while_it_is_full_is_told(home, disk, program):
     gate = program.gate("gate")
-    program.set("worker", hang_min_s=100.0)
+    program.set("worker", hang_min_s=PATIENCE_S)
     disk.fill()
     running = program.start_playing()
     with running.wait_at(gate):
@@ -285,10 +289,11 @@ def trouble(request, tmp_path, program, monkeypatch):
         trouble.close()
 
 
+@pytest.mark.slow
 def test_what_was_said_before_during_and_after_a_trouble_outlives_a_kill(trouble, program):
     """A file in the microphone's place; its engine stands still."""
     program.hear(make_scene(2, 2, 2))
-    program.set("worker", hang_min_s=100.0)
+    program.set("worker", hang_min_s=PATIENCE_S)
     gate = program.gate("gate", times=1)
     running = program.start_playing("--pace", "realtime")
     running.wait_for("speech_started", utterance=0)

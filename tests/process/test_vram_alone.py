@@ -17,7 +17,7 @@ from swictation.errors import WorkerError
 from swictation.inject.none import NoneInjector
 from swictation.models.store import ModelLocation
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.process
 
 SCENE = make_scene(1, 2, 1)
 
@@ -57,6 +57,7 @@ def play(card, tmp_path, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 def test_a_file_ends_with_the_reason_when_three_workers_have_died(play):
     deaths = [{"kind": "signal", "device": "cuda", "utterance": n} for n in range(3)]
     with pytest.raises(WorkerError, match="keeps dying"):
@@ -69,6 +70,7 @@ def test_a_file_ends_with_the_reason_where_there_is_no_driver(play, card):
         play(waits=False)
 
 
+@pytest.mark.slow
 def test_a_broken_spare_keeps_nobody_from_a_card_that_loads(play):
     broken = {"kind": "load-error", "on": "load", "device": "cpu", "times": 0}
     slow = {"kind": "wait", "on": "load", "device": "cuda", "args": {"seconds": 2.0}}

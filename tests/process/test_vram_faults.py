@@ -6,12 +6,20 @@ import pytest
 
 from fakes.scripted_engine import program
 from faults.cell import run_cell
-from faults.plan import CELLS
+from faults.plan import CELLS, MOMENTS
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.process
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=str)
+DIAGONAL = CELLS[:: len(MOMENTS) + 1]
+"""Each moment, with one fault or another, which nearly all occur: for a quick look."""
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [pytest.param(cell, marks=() if cell in DIAGONAL else pytest.mark.slow) for cell in CELLS],
+    ids=str,
+)
 def test_a_fault_costs_time_and_no_word(cell, card, tmp_path, spool, monkeypatch):
     for name, value in {**card.env(), "PYTHONPATH": str(program.HERE)}.items():
         monkeypatch.setenv(name, value)

@@ -10,13 +10,14 @@ from fakes.eventlines import as_lines
 from fakes.nvml.card import FakeCard
 from fakes.scripted_engine import program
 from fakes.scripted_engine.sound import make_scene
-from faults.cell import PATIENCE_S, Played, Watch
+from faults.cell import Played, Watch
+from patience import PATIENCE_S
 from swictation.config.settings import AsrSettings, Settings, VramSettings
 from swictation.daemon.files import FileSession
 from swictation.inject.none import NoneInjector
 from swictation.models.store import ModelLocation
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.process
 
 LEFT_MIB = 225.0
 """Not EMERGENCY yet, and no room for four seconds."""

@@ -13,13 +13,13 @@ from msgspec.structs import replace
 from fakes.eventlines import as_lines
 from fakes.scripted_engine import program
 from fakes.scripted_engine.sound import make_scene
-from faults.cell import Played, Watch, run_cell, settings_for
+from faults.cell import Played, Watch, be_patient, run_cell, settings_for
 from faults.plan import FAULTS, Cell
 from swictation.daemon.files import FileSession
 from swictation.inject.none import NoneInjector
 from swictation.models.store import ModelLocation
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.process
 
 SCENE = make_scene(1, 2, 1)
 
@@ -29,6 +29,7 @@ def scripted(card, monkeypatch):
     for name, value in {**card.env(), "PYTHONPATH": str(program.HERE)}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.syspath_prepend(program.HERE)
+    be_patient(monkeypatch)
 
 
 class Sitting:
@@ -98,6 +99,7 @@ def test_the_worker_on_the_card_is_forked_and_the_one_beside_it_is_not(play):
     play(scene)
 
 
+@pytest.mark.slow
 def test_where_memory_is_short_there_is_none(play):
     async def scene(sitting):
         sitting.begin()
@@ -120,6 +122,7 @@ def test_a_nursery_that_dies_takes_the_worker_along_and_no_word(play):
     play(scene)
 
 
+@pytest.mark.slow
 def test_one_that_dies_in_mid_utterance_costs_no_word(play, tmp_path):
     gate = tmp_path / "gate"
     os.mkfifo(gate)
@@ -152,6 +155,7 @@ def test_before_the_machine_sleeps_it_ends_and_with_the_next_word_it_is_there_ag
     play(scene)
 
 
+@pytest.mark.slow
 def test_when_nobody_has_dictated_for_long_it_ends_after_its_worker(play):
     async def scene(sitting):
         sitting.begin()
@@ -171,6 +175,7 @@ def test_when_nobody_has_dictated_for_long_it_ends_after_its_worker(play):
     play(scene, idle_ttl_s=0.0, idle_ttl_warning_s=0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_faults_of_a_forked_worker_cost_no_word(tmp_path, card, fault):
     """A column of the fault matrix; the rest is the same however the worker was born."""

@@ -6,6 +6,7 @@ import pytest
 
 from fakes.nvml import card as nvml
 from fakes.sysfs import Machine
+from patience import PATIENCE_S
 from swictation.clock import SimClock
 from swictation.vram.nvml import NvmlProbe
 from swictation.vram.probe import ChosenCard
@@ -290,7 +291,7 @@ def test_the_current_package_is_used_which_warns_of_nothing():
         "print(names()['pynvml'], NvmlProbe().read().trouble)"
     )
     command = [sys.executable, "-W", "error", "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.stderr == ""
     assert done.stdout.startswith("['nvidia-ml-py']")
 

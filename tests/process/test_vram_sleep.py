@@ -14,7 +14,7 @@ from swictation.daemon.files import FileSession
 from swictation.inject.none import NoneInjector
 from swictation.models.store import ModelLocation
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture
@@ -51,6 +51,7 @@ def test_no_worker_holds_the_card_while_the_machine_sleeps_and_no_word_is_lost(n
     assert asyncio.run(run()).strip() == make_scene(1, 2, 1).text
 
 
+@pytest.mark.slow
 def test_a_reset_forgets_three_dead_workers(new_session):
     async def run() -> None:
         watch, source = Watch(), Played(make_scene(1, 2, 1).samples)

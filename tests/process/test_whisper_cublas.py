@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from fakes.nvml.card import has_compiler
+from patience import PATIENCE_S
 
 pytestmark = pytest.mark.process
 
@@ -30,7 +31,7 @@ def wheel(tmp_path):
     folder.mkdir(parents=True)
     options = ("-xc", "-shared", "-fPIC", "-Wl,-soname,libcublas.so.12")
     command = ["cc", *options, "-o", folder / "libcublas.so.12", os.devnull]
-    subprocess.run(command, check=True, timeout=60)
+    subprocess.run(command, check=True, timeout=PATIENCE_S)
     return tmp_path
 
 
@@ -42,7 +43,7 @@ def run(*folders):
         capture_output=True,
         text=True,
         check=False,
-        timeout=100,
+        timeout=PATIENCE_S,
     )
 
 

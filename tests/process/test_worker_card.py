@@ -12,6 +12,7 @@ import pytest
 
 from fakes.scripted_engine.program import HERE
 from fakes.signals import eventually
+from patience import PATIENCE_S
 from swictation.asr.engine import EngineSpec
 from swictation.types import DecodeRequest, to_samples
 from swictation.worker.messages import (
@@ -30,9 +31,8 @@ from swictation.worker.messages import (
 )
 from swictation.worker.process import WorkerProcess
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.process
 
-PATIENCE_S = 40.0
 SECONDS = 10
 WORDS = [f" Word{n}" for n in range(SECONDS)]
 SAID = "".join(WORDS)

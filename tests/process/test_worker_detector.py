@@ -12,6 +12,7 @@ import pytest
 from fakes.scripted_engine.program import HERE
 from fakes.scripted_engine.sound import make_scene
 from fakes.signals import frames_of, noise, silence
+from patience import PATIENCE_S
 from swictation.asr.engine import EngineSpec
 from swictation.config.settings import VadSettings
 from swictation.errors import DetectorError
@@ -32,9 +33,7 @@ from swictation.worker.messages import (
 )
 from swictation.worker.process import WorkerProcess
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
-
-PATIENCE_S = 30.0
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,9 @@ import pytest
 from fakes.scripted_engine.program import HERE
 from fakes.scripted_engine.sound import make_scene
 from faults import kills
+from patience import PATIENCE_S, starts
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.process
 
 
 def check_whole(program, done):
@@ -22,14 +23,14 @@ def check_whole(program, done):
     assert done.is_calm, done.err
 
 
-def wait_for_end(pid, seconds=10.0):
+def wait_for_end(pid):
     """Whether a process that may be anybody's child ends in time."""
     try:
         fd = os.pidfd_open(pid)
     except ProcessLookupError:
         return True
     try:
-        return bool(select.select([fd], [], [], seconds)[0])
+        return bool(select.select([fd], [], [], PATIENCE_S)[0])
     finally:
         os.close(fd)
 
@@ -57,6 +58,7 @@ def test_a_kill_while_it_loads_or_decodes_costs_no_word(program, spool, moment):
     assert not list(spool.rglob("*"))
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_again_and_again_costs_no_word(program):
     """At its start, between utterances and after a commit, at the speed of speech."""
     program.hear(make_scene(1, 1, 1, 1))
@@ -87,7 +89,7 @@ def test_the_real_engine_killed_while_it_works_costs_no_word(program, sample, wh
 def test_a_stopped_worker_is_found_out_and_replaced(program):
     """SIGSTOP: alive, its channel open, and silent."""
     program.hear(make_scene(1))
-    program.set("worker", hang_min_s=0.5)
+    program.set("worker", hang_min_s=starts(4))
     gate = program.gate("gate")
     running = program.start_playing()
     with running.wait_at(gate):
@@ -108,9 +110,9 @@ def test_a_killed_program_takes_its_worker_with_it(program, spool):
     assert list(spool.rglob("*.wav")), "what was not transcribed is still on disk"
 
 
+@pytest.mark.slow
 def test_a_worker_that_outgrows_its_limit_is_replaced_between_utterances(program, spool):
-    # Filling so much memory takes a loaded machine more than the second after which it hangs.
-    program.set("worker", max_rss_mib=200, hang_min_s=10.0)
+    program.set("worker", max_rss_mib=200, hang_min_s=PATIENCE_S)
     program.fault("grow", mib=250, utterance=0)
     done = program.play()
     check_whole(program, done)
@@ -121,8 +123,9 @@ def test_a_worker_that_outgrows_its_limit_is_replaced_between_utterances(program
     assert not list(spool.rglob("*"))
 
 
+@pytest.mark.slow
 def test_a_worker_that_grows_with_each_request_is_replaced_and_replaced(program):
-    program.set("worker", max_rss_mib=200, hang_min_s=10.0)
+    program.set("worker", max_rss_mib=200, hang_min_s=PATIENCE_S)
     program.fault("grow", times=0, mib=250)
     done = program.play()
     check_whole(program, done)
@@ -132,15 +135,16 @@ def test_a_worker_that_grows_with_each_request_is_replaced_and_replaced(program)
     assert len(split) == 1, "never within an utterance"
 
 
+@pytest.mark.slow
 def test_a_limit_below_what_the_engine_needs_does_not_stop_the_work(program):
-    program.set("worker", max_rss_mib=100)
+    program.set("worker", max_rss_mib=100, hang_min_s=PATIENCE_S)
     program.fault("grow", on="load", times=0, mib=150)
     done = program.play()
     check_whole(program, done)
     assert not done.named("fault")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.slow
 def test_of_many_kills_some_in_pairs_no_word_is_unaccounted_for(tmp_path, monkeypatch):
     """`python -m tests.faults.kills` does the same with hundreds."""
     monkeypatch.setenv("PYTHONPATH", str(HERE))

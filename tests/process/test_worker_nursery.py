@@ -13,16 +13,19 @@ import psutil
 import pytest
 
 from fakes.bus import until
-from fakes.scripted_engine.program import HERE, PATIENCE_S
+from fakes.scripted_engine.program import HERE
+from faults.cell import be_patient
+from patience import PATIENCE_S, starts
 from swictation.asr.engine import EngineSpec
 from swictation.config.settings import WorkerSettings
 from swictation.events import WorkerAnswered, WorkerGone, WorkerReady
 from swictation.hardening import INSPECT
 from swictation.types import DecodeRequest
+from swictation.worker import nursery_life
 from swictation.worker.nursery_keeper import Nursery
 from swictation.worker.supervisor import Supervisor
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.process
 
 WAY = "SCRIPTED_NURSERY"
 SILENCE = np.zeros(16_000, np.int16)
@@ -31,6 +34,7 @@ SILENCE = np.zeros(16_000, np.int16)
 @pytest.fixture(autouse=True)
 def scripted(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", f"{HERE}{os.pathsep}{HERE.parents[1]}")
+    be_patient(monkeypatch)
 
 
 @pytest.fixture
@@ -149,6 +153,7 @@ def test_it_holds_what_an_executed_one_holds_and_nothing_of_the_nursery(in_a_cra
     in_a_cradle(scene)
 
 
+@pytest.mark.slow
 def test_many_workers_leave_nothing_behind_in_nursery_or_daemon(in_a_cradle, inspected):
     async def scene(cradle):
         supervisor, wait_for = cradle.supervise()
@@ -180,6 +185,7 @@ def test_two_workers_live_at_once_and_one_may_die(in_a_cradle):
     in_a_cradle(scene)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
@@ -201,6 +207,7 @@ def test_its_end_is_told_as_that_of_an_executed_one(in_a_cradle, fault, reason):
     in_a_cradle(scene, fault)
 
 
+@pytest.mark.slow
 def test_what_a_dead_worker_has_started_ends_with_it(in_a_cradle):
     async def scene(cradle):
         supervisor, wait_for = cradle.supervise()
@@ -213,6 +220,7 @@ def test_what_a_dead_worker_has_started_ends_with_it(in_a_cradle):
     in_a_cradle(scene, {"kind": "leave-a-child"})
 
 
+@pytest.mark.slow
 def test_nobody_reads_the_memory_of_the_nursery_or_of_what_it_forks(
     in_a_cradle, caplog, monkeypatch
 ):
@@ -231,6 +239,7 @@ def test_nobody_reads_the_memory_of_the_nursery_or_of_what_it_forks(
     in_a_cradle(scene, {"kind": "tell-dumpable"})
 
 
+@pytest.mark.slow
 def test_what_it_prints_is_logged_as_its_own(in_a_cradle, caplog, monkeypatch):
     monkeypatch.setenv(WAY, "print")
 
@@ -265,6 +274,7 @@ def test_a_killed_nursery_takes_its_worker_along_and_the_next_one_is_executed(in
     in_a_cradle(scene)
 
 
+@pytest.mark.slow
 def test_after_its_rest_it_is_there_again(in_a_cradle):
     async def scene(cradle):
         for _ in range(3):
@@ -277,6 +287,7 @@ def test_after_its_rest_it_is_there_again(in_a_cradle):
     in_a_cradle(scene, rest_s=0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["exit", "raise", "thread", "hang"])
 def test_a_nursery_that_fails_costs_time_alone(in_a_cradle, caplog, monkeypatch, way):
     monkeypatch.setenv(WAY, way)
@@ -296,10 +307,12 @@ def test_a_nursery_that_fails_costs_time_alone(in_a_cradle, caplog, monkeypatch,
         assert any(told[way] in line and "the nursery ended" in line for line in caplog.messages)
 
     caplog.set_level("INFO")
-    in_a_cradle(scene, import_s=1.0 if way == "hang" else PATIENCE_S)
+    in_a_cradle(scene, import_s=starts(2) if way == "hang" else PATIENCE_S)
 
 
-def test_a_nursery_that_no_longer_answers_costs_time_alone(in_a_cradle):
+def test_a_nursery_that_no_longer_answers_costs_time_alone(in_a_cradle, monkeypatch):
+    monkeypatch.setattr(nursery_life, "_FORK_S", starts(4))
+
     async def scene(cradle):
         supervisor, wait_for = cradle.supervise()
         await wait_for(WorkerReady)
@@ -314,7 +327,13 @@ def test_a_nursery_that_no_longer_answers_costs_time_alone(in_a_cradle):
     in_a_cradle(scene)
 
 
-def test_a_worker_whose_end_a_silent_nursery_does_not_tell_is_buried_all_the_same(in_a_cradle):
+@pytest.mark.slow
+def test_a_worker_whose_end_a_silent_nursery_does_not_tell_is_buried_all_the_same(
+    in_a_cradle, monkeypatch
+):
+    for limit in ("_FORK_S", "_TOLD_S"):
+        monkeypatch.setattr(nursery_life, limit, starts(4))
+
     async def scene(cradle):
         _, wait_for = cradle.supervise()
         ready = await wait_for(WorkerReady)
@@ -326,6 +345,7 @@ def test_a_worker_whose_end_a_silent_nursery_does_not_tell_is_buried_all_the_sam
     in_a_cradle(scene)
 
 
+@pytest.mark.slow
 def test_who_no_longer_wants_a_worker_does_not_wait_for_the_import(in_a_cradle, monkeypatch):
     monkeypatch.setenv(WAY, "hang")
 
@@ -341,6 +361,7 @@ def test_who_no_longer_wants_a_worker_does_not_wait_for_the_import(in_a_cradle, 
     in_a_cradle(scene)
 
 
+@pytest.mark.slow
 def test_a_start_that_is_called_off_at_any_moment_leaves_no_process(in_a_cradle):
     async def scene(cradle):
         supervisor, wait_for = cradle.supervise()

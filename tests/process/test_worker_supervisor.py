@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
 import signal
 
@@ -12,16 +13,16 @@ import pytest
 
 from fakes.scripted_engine.program import HERE
 from fakes.signals import eventually
+from patience import PATIENCE_S, starts
 from swictation.asr.engine import EngineSpec
 from swictation.config.settings import WorkerSettings
 from swictation.events import WorkerAnswered, WorkerGone, WorkerReady
 from swictation.types import DecodeRequest
 from swictation.worker.supervisor import Supervisor
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.process
 
 SILENCE = np.zeros(16_000, np.int16)
-PATIENCE_S = 20.0
 
 
 @pytest.fixture(autouse=True)
@@ -95,18 +96,15 @@ def test_more_requests_do_not_prolong_the_deadline_of_one_that_hangs(supervise):
 
     async def main():
         hang = {"kind": "hang", "utterance": 0}
-        async with supervise(hang, hang_min_s=1.6, hang_factor=2.0) as (supervisor, wait_for):
+        async with supervise(hang, hang_min_s=starts(4), hang_factor=2.0) as (supervisor, wait_for):
             await wait_for(WorkerReady)
-            loop = asyncio.get_running_loop()
-            begun_s = loop.time()
             gone = asyncio.create_task(wait_for(WorkerGone))
-            for number in range(100):
+            for number in itertools.count():
                 supervisor.send(request(number), SILENCE)
                 done, _ = await asyncio.wait([gone], timeout=0.2)
                 if done:
                     break
             assert "it hung" in gone.result().reason
-            assert loop.time() - begun_s < 5.0
 
     asyncio.run(main())
 
@@ -131,7 +129,10 @@ def test_the_one_that_is_decoded_is_blamed_and_a_partial_never(supervise):
 def test_an_idle_worker_that_falls_silent_is_replaced_before_it_is_needed(supervise):
 
     async def main():
-        async with supervise(ping_interval_s=0.1, ping_timeout_s=0.3) as (supervisor, wait_for):
+        async with supervise(ping_interval_s=0.1, ping_timeout_s=starts(4)) as (
+            supervisor,
+            wait_for,
+        ):
             first = await wait_for(WorkerReady)
             os.kill(first.pid, signal.SIGSTOP)
             gone = await wait_for(WorkerGone)
@@ -156,10 +157,13 @@ def test_an_idle_worker_that_babbles_is_replaced(supervise):
 
 def test_an_idle_worker_stays(supervise):
     async def main():
-        async with supervise(ping_interval_s=0.1, ping_timeout_s=0.3) as (supervisor, wait_for):
+        async with supervise(ping_interval_s=0.1, ping_timeout_s=starts(4)) as (
+            supervisor,
+            wait_for,
+        ):
             await wait_for(WorkerReady)
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(wait_for(WorkerGone), 1.0)
+                await asyncio.wait_for(wait_for(WorkerGone), starts(6))
             assert supervisor.generation == 1
 
     asyncio.run(main())
@@ -185,14 +189,16 @@ def test_a_stop_ends_the_worker_whatever_it_is_doing(supervise, moment):
     faults = [{"kind": "hang", "on": hangs_on}] if hangs_on else []
 
     async def main():
-        async with supervise(*faults, ping_timeout_s=0.3) as (supervisor, wait_for):
+        async with supervise(*faults, hang_min_s=600.0, ping_timeout_s=600.0) as (
+            supervisor,
+            wait_for,
+        ):
             if moment not in ("at once", "loading"):
                 await wait_for(WorkerReady)
             if moment == "decoding":
                 supervisor.send(request(1), SILENCE)
-            begun_s = asyncio.get_running_loop().time()
+            await asyncio.wait_for(supervisor.stop(), PATIENCE_S)
         assert supervisor.pid is None
-        assert asyncio.get_running_loop().time() - begun_s < 5.0
 
     asyncio.run(main())
 

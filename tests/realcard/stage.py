@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from fakes.eventlines import as_lines
+from patience import PATIENCE_S
 from swictation.asr.engine import EngineSpec
 from swictation.clock import MonotonicClock
 from swictation.config.settings import AsrSettings, Settings, VramSettings, WorkerSettings
@@ -33,7 +34,6 @@ from swictation.vram.prober import Prober
 from swictation.worker.crew import Crew
 from swictation.worker.router import Router
 
-PATIENCE_S = 60.0
 WEIGHTS_MIB = 1000.0
 WORK_MIB = 200.0
 """Of each decode: it stays in the allocator's cache."""

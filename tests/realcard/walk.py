@@ -4,12 +4,12 @@ import queue
 import time
 from typing import NamedTuple
 
+from patience import PATIENCE_S
 from swictation.config.settings import VramSettings
 from swictation.vram.policy import Ladder, Level, Limits, decide
 from swictation.vram.probe import MemoryProbe
 from swictation.vram.prober import Prober
 
-PATIENCE_S = 60.0
 _STAYS_READINGS = 5
 
 

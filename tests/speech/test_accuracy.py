@@ -11,7 +11,7 @@ from tests.bench import score
 from tests.bench.corpus import MissingCorpus, clips
 from tests.bench.recogniser import plain
 
-pytestmark = pytest.mark.speech
+pytestmark = [pytest.mark.speech, pytest.mark.slow]
 
 MODEL = "tiny.en"
 
@@ -57,7 +57,6 @@ def wer_percent(texts, kind):
     return found["wer_percent"]
 
 
-@pytest.mark.timeout(600)
 def test_at_most_4_percent_of_the_words_of_read_speech_are_wrong(heard):
     assert wer_percent(heard, "read") <= 4.0
 
@@ -78,7 +77,6 @@ def test_noise_brings_no_words(heard):
     assert {name: text for name, text in noises.items() if score.words(text)} == {}
 
 
-@pytest.mark.timeout(600)
 def test_streaming_costs_at_most_2_points_over_decoding_the_whole_file(heard, offline):
     streamed = score.word_errors((clip.text, heard[clip]) for clip in offline)
     whole = score.word_errors((clip.text, text) for clip, text in offline.items())

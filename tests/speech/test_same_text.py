@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.speech
+from patience import PATIENCE_S
+
+pytestmark = [pytest.mark.speech, pytest.mark.slow]
 
 CLIPS = 6
 BUSY = "while True: pass"
@@ -39,7 +41,7 @@ def joined(speech_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def real(program, joined, whisper_model):
     program.set("asr", engine="whisper", model="tiny.en")
-    program.set("worker", hang_min_s=60.0)  # on a busy machine it is slow, and does not hang
+    program.set("worker", hang_min_s=PATIENCE_S)
     program.sound = joined
     return program
 

@@ -10,6 +10,7 @@ from faster_whisper import WhisperModel
 
 from contract.vad_detector_suite import read
 from fakes.nvml import card as nvml
+from patience import PATIENCE_S
 from swictation.asr.engine import EngineSpec
 from swictation.asr.engines.whisper.card import CardWhisper, types_for
 from swictation.asr.engines.whisper.loading import load
@@ -25,7 +26,7 @@ from swictation.vram.own_use import OwnUse
 from swictation.worker.decoding import DeviceDecoder, decoder_for
 from swictation.worker.messages import Decode, Order
 
-pytestmark = [pytest.mark.speech, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.speech, pytest.mark.slow]
 
 CONFIG = """
 [asr]
@@ -125,7 +126,7 @@ def test_without_a_card_it_is_one_line_that_says_how_to_mend_it(whisper_model):
 def test_the_engine_on_the_processor_takes_over_and_the_text_is_right(whisper_model, shown, sample):
     configure()
     command = [sys.executable, "-m", "swictation", "transcribe", str(sample)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert (done.returncode, done.stdout) == (0, sample.with_suffix(".txt").read_text())
     assert "Traceback" not in done.stderr
 

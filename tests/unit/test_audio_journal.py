@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes.signals import numbered
+from patience import PATIENCE_S
 from swictation.audio.journal import UNSETTLED_LIMIT_S, Journal, Stretch
 from swictation.errors import AudioLostError
 from swictation.types import to_samples
@@ -132,7 +133,7 @@ def test_waiting_for_more_ends_with_the_next_sample(thread):
     waiter = thread.submit(journal.next_stretch, 100, LIMIT)
     assert waits(waiter)
     journal.append(numbered(100, 101))
-    assert waiter.result(5) == Stretch(101, 101)
+    assert waiter.result(PATIENCE_S) == Stretch(101, 101)
 
 
 def test_a_stretch_is_no_longer_than_asked_for():
@@ -146,7 +147,7 @@ def test_waiting_for_more_ends_when_the_journal_is_closed(thread):
     waiter = thread.submit(journal.next_stretch, 0, LIMIT)
     assert waits(waiter)
     journal.close()
-    assert waiter.result(5) is None
+    assert waiter.result(PATIENCE_S) is None
 
 
 def test_a_dictation_ends_at_its_last_sample_and_the_next_begins_behind_a_gap_of_zeros(thread):
@@ -188,7 +189,7 @@ def test_a_file_waits_while_more_than_a_minute_is_unsettled(thread):
     waiter = thread.submit(journal.wait_for_room, never)
     assert waits(waiter)
     journal.settle(1)
-    waiter.result(5)
+    waiter.result(PATIENCE_S)
 
 
 def test_a_file_that_waits_is_released_by_a_stop(thread):
@@ -197,7 +198,7 @@ def test_a_file_that_waits_is_released_by_a_stop(thread):
     waiter = thread.submit(journal.wait_for_room, never)
     assert waits(waiter)
     journal.close()
-    waiter.result(5)
+    waiter.result(PATIENCE_S)
 
 
 def test_a_file_that_waits_is_released_by_the_end_of_its_dictation(thread):
@@ -207,7 +208,7 @@ def test_a_file_that_waits_is_released_by_the_end_of_its_dictation(thread):
     assert waits(waiter)
     over.append(True)
     journal.end_dictation()
-    waiter.result(5)
+    waiter.result(PATIENCE_S)
 
 
 def test_sound_that_comes_does_not_wake_who_waits_for_room(thread):
@@ -219,7 +220,7 @@ def test_sound_that_comes_does_not_wake_who_waits_for_room(thread):
         journal.append(numbered(0, RING))
         waits(waiter)
     journal.settle(journal.end_sample)
-    waiter.result(5)
+    waiter.result(PATIENCE_S)
     assert len(woken) == 1
 
 
@@ -249,5 +250,5 @@ def test_a_reader_sees_whole_blocks_while_a_writer_writes(thread):
             continue  # the writer was a ring ahead between the two calls
         assert set(heard.tolist()) == {number % 30_000}
         number += 1
-    writer.result(5)
+    writer.result(PATIENCE_S)
     assert journal.end_sample == blocks * block

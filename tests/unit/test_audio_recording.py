@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from patience import PATIENCE_S
 from swictation.audio.recording import Recording
 
 pytestmark = pytest.mark.unit
@@ -53,7 +54,7 @@ def bring(recording, value, frames=RATE_HZ // 10):
         target=recording._stream.callback, args=(block, frames, now, None), daemon=True
     )
     thread.start()
-    thread.join(30)
+    thread.join(PATIENCE_S)
     assert not thread.is_alive(), "the sound library waits"
 
 

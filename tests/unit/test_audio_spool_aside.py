@@ -6,59 +6,45 @@ from pathlib import Path
 import pytest
 
 from fakes.signals import eventually
-from fakes.spooled import Spooled
+from patience import PATIENCE_S
 
 pytestmark = pytest.mark.unit
 
 
-@pytest.fixture
-def make(tmp_path):
-    made = []
-
-    def make(**options):
-        made.append(Spooled(tmp_path / "spool", **options))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.spool.stop()
-        one.folder.close()
-
-
-def test_what_the_user_has_taken_is_told_once_and_not_written_again(make):
-    one = make()
+def test_what_the_user_has_taken_is_told_once_and_not_written_again(spooled):
+    one = spooled()
     one.utterance(0)
     one.utterance(1)
     assert one.spool.set_aside(0) == one.sound(0)
     one.sound(0).unlink()
-    one.spool.note(1, "look").result(5)
+    one.spool.note(1, "look").result(PATIENCE_S)
     assert eventually(lambda: one.gone == [0])
-    one.spool.note(1, "look again").result(5)
+    one.spool.note(1, "look again").result(PATIENCE_S)
     one.utterance(2)
     assert (one.gone, one.sound(0).exists()) == ([0], False)
     assert one.spool.set_aside(0) is None
     assert not one.problems
 
 
-def test_it_is_noticed_where_nothing_else_happens(make):
-    one = make()
+def test_it_is_noticed_where_nothing_else_happens(spooled):
+    one = spooled()
     one.utterance(0)
     one.spool.set_aside(0)
     one.sound(0).unlink()
-    assert eventually(lambda: one.gone == [0], 30.0)
+    assert eventually(lambda: one.gone == [0])
 
 
-def test_what_is_not_set_aside_is_written_again(make):
-    one = make()
+def test_what_is_not_set_aside_is_written_again(spooled):
+    one = spooled()
     one.utterance(0)
     one.sound(0).unlink()
-    one.spool.note(0, "look").result(5)
+    one.spool.note(0, "look").result(PATIENCE_S)
     assert eventually(lambda: one.finished(0))
     assert not one.gone
 
 
-def test_what_had_to_go_is_told(make):
-    one = make(max_minutes=0.5 / 60)
+def test_what_had_to_go_is_told(spooled):
+    one = spooled(max_minutes=0.5 / 60)
     one.spool.begin(0, 0)
     one.capture(16_000)
     one.spool.set_aside(0)
@@ -66,8 +52,8 @@ def test_what_had_to_go_is_told(make):
     assert eventually(lambda: one.gone == [0])
 
 
-def test_a_disk_that_does_not_answer_tells_nothing_of_it(make, monkeypatch):
-    one = make()
+def test_a_disk_that_does_not_answer_tells_nothing_of_it(spooled, monkeypatch):
+    one = spooled()
     one.utterance(0)
     one.spool.set_aside(0)
     real = os.lstat
@@ -79,16 +65,16 @@ def test_a_disk_that_does_not_answer_tells_nothing_of_it(make, monkeypatch):
 
     monkeypatch.setattr(Path, "lstat", refuse)
     monkeypatch.setattr(Path, "stat", refuse)
-    one.spool.note(0, "look").result(5)
+    one.spool.note(0, "look").result(PATIENCE_S)
     assert eventually(lambda: bool(one.problems))
     monkeypatch.undo()
     assert not one.gone
 
 
-def test_a_bug_is_told_and_nobody_waits_for_it(make, monkeypatch):
-    one = make()
+def test_a_bug_is_told_and_nobody_waits_for_it(spooled, monkeypatch):
+    one = spooled()
     one.utterance(0)
     monkeypatch.setattr(one.spool, "_bound", lambda: 1 / 0)
-    one.spool.note(0, "look").result(5)
+    one.spool.note(0, "look").result(PATIENCE_S)
     assert eventually(lambda: one.failures == ["ZeroDivisionError"])
-    one.spool.note(0, "later").result(5)
+    one.spool.note(0, "later").result(PATIENCE_S)

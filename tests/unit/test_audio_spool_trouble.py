@@ -11,6 +11,7 @@ import pytest
 
 from fakes.signals import eventually, numbered
 from fakes.spooled import Spooled, SpoolTold
+from patience import PATIENCE_S
 from swictation.audio.spool import Spool
 from swictation.audio.spoolfile import SpoolFolder
 from swictation.doctor.leftovers import find
@@ -20,20 +21,6 @@ pytestmark = pytest.mark.unit
 
 SECOND = SAMPLE_RATE_HZ
 MINUTES_S = 1 / 60
-
-
-@pytest.fixture
-def spooled(tmp_path):
-    made = []
-
-    def make(**options):
-        made.append(Spooled(tmp_path / "spool", **options))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.spool.stop()
-        one.folder.close()
 
 
 def cpu_s_while_idle():
@@ -63,7 +50,7 @@ def begin(one, seconds=1, utterance=0):
 
 
 def recovered(one):
-    return eventually(lambda: one.problems[-1:] == [""], 30)
+    return eventually(lambda: one.problems[-1:] == [""])
 
 
 def test_what_cannot_be_written_is_told_once_and_raises_nothing(spooled):
@@ -73,7 +60,7 @@ def test_what_cannot_be_written_is_told_once_and_raises_nothing(spooled):
     one.capture(SECOND)
     assert eventually(lambda: one.problems)
     one.spool.end(0, SECOND)
-    one.spool.note(0, "intent", n=1, text="x").result(5)
+    one.spool.note(0, "intent", n=1, text="x").result(PATIENCE_S)
     assert one.spool.set_aside(0) is None
     one.utterance(1)  # others are on disk
     assert one.problems == ["is a directory"]
@@ -88,7 +75,7 @@ def test_once_it_can_be_written_all_that_ram_has_is_on_disk_and_that_is_told_onc
     one.spool.begin(0, 0)
     one.capture(SECOND)
     assert eventually(lambda: one.problems)
-    one.spool.note(0, "intent", n=1, text="x").result(5)
+    one.spool.note(0, "intent", n=1, text="x").result(PATIENCE_S)
     one.capture(SECOND)
     one.sound().rmdir()
     assert recovered(one)
@@ -115,7 +102,7 @@ def test_after_a_problem_the_thread_does_not_spin(spooled):
 def test_a_file_that_somebody_removed_is_written_again(spooled, is_ended):
     one = spooled()
     begin(one)
-    one.spool.note(0, "intent", n=1, text="x").result(5)
+    one.spool.note(0, "intent", n=1, text="x").result(PATIENCE_S)
     if is_ended:
         one.spool.end(0, SECOND)
         assert eventually(one.finished)
@@ -139,7 +126,7 @@ def test_a_folder_that_somebody_removed_is_made_and_locked_again_with_all_that_w
     one = spooled()
     one.utterance(0)
     begin(one, utterance=1)
-    one.spool.note(1, "intent", n=1, text="x").result(5)
+    one.spool.note(1, "intent", n=1, text="x").result(PATIENCE_S)
     shutil.rmtree(one.folder.path, ignore_errors=True)  # it may be made again in between
     assert recovered(one)
     assert (sound_of(one, 0) == numbered(0, SECOND)).all()
@@ -199,8 +186,7 @@ def test_what_a_process_of_the_same_number_left_is_not_written_over_when_the_dis
     earlier = Spooled(root)
     earlier.utterance(0)
     left = earlier.sound()
-    earlier.spool.stop()
-    earlier.folder.close()
+    earlier.close()
     before = left.read_bytes()
     root.rename(tmp_path / "away")
     root.touch()
@@ -208,7 +194,7 @@ def test_what_a_process_of_the_same_number_left_is_not_written_over_when_the_dis
     one.spool.begin(0, 0)
     one.capture(2 * SECOND)
     one.spool.end(0, 2 * SECOND)
-    one.spool.note(0, "intent", n=1, text="x").result(5)
+    one.spool.note(0, "intent", n=1, text="x").result(PATIENCE_S)
     assert eventually(lambda: one.problems)
     root.unlink()
     (tmp_path / "away").rename(root)
@@ -217,8 +203,7 @@ def test_what_a_process_of_the_same_number_left_is_not_written_over_when_the_dis
     assert one.sound() != left
     assert (sound_of(one) == numbered(0, 2 * SECOND)).all()
     one.spool.settle(0)
-    one.spool.stop()
-    one.folder.close()
+    one.close()
 
 
 def test_files_that_cannot_be_deleted_are_told_and_deleted_once_they_can_be(spooled, caplog):
@@ -229,7 +214,7 @@ def test_files_that_cannot_be_deleted_are_told_and_deleted_once_they_can_be(spoo
     one.spool.settle(0)
     assert eventually(lambda: "cannot be deleted" in caplog.text)
     assert cpu_s_while_idle() < 0.1
-    one.spool.note(0, "done", n=1, outcome="typed").result(5)
+    one.spool.note(0, "done", n=1, outcome="typed").result(PATIENCE_S)
     one.utterance(1)
     assert caplog.text.count("cannot be deleted") == 1
     assert one.problems == []
@@ -245,7 +230,7 @@ def test_a_limit_that_cannot_be_kept_is_told_and_ends_nothing(spooled, caplog):
     obstruct(one)
     one.utterance(1)
     assert eventually(lambda: "the spool is full" in caplog.text or one.problems)
-    one.spool.note(1, "intent", n=1, text="x").result(5)
+    one.spool.note(1, "intent", n=1, text="x").result(PATIENCE_S)
     one.sound().rmdir()
 
 
@@ -274,7 +259,7 @@ def test_a_disk_that_does_not_answer_holds_nobody_up(spooled):
     one.spool.begin(1, SECOND)
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     path.unlink()
-    noted.result(10)
+    noted.result(PATIENCE_S)
     assert recovered(one)
     os.close(reader)
 

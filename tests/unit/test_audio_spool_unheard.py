@@ -18,8 +18,7 @@ SECOND = to_samples(1.0)
 def one(tmp_path):
     one = Spooled(tmp_path, max_minutes=1.0, ring_s=4.0)
     yield one
-    one.spool.stop()
-    one.folder.close()
+    one.close()
 
 
 def keep(one, first_sample=0):

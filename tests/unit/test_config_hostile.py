@@ -14,7 +14,7 @@ from swictation.config.depth import MAX_DEPTH, too_deep
 from swictation.config.load import load
 from swictation.errors import ConfigError
 
-pytestmark = [pytest.mark.unit, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.unit
 
 A_QUOTED_KEY = ".".join(['"a.b"', "'c'"] * 4_000)
 STRINGS = 'x = "\\"{" # \'\'\' [{ \ny = \'"""\' # """\n'

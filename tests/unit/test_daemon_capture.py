@@ -5,6 +5,7 @@ from threading import Event
 import numpy as np
 import pytest
 
+from patience import PATIENCE_S
 from swictation.audio.journal import UNSETTLED_LIMIT_S, Journal
 from swictation.daemon.capture import Capture
 from swictation.types import to_samples
@@ -28,7 +29,7 @@ class Watched(Journal):
 
     def end_dictation(self):
         super().end_dictation()
-        assert self.has_looked.wait(30)
+        assert self.has_looked.wait(PATIENCE_S)
 
 
 class File:
@@ -44,8 +45,8 @@ def test_a_stop_is_not_missed_by_a_file_that_waits_for_room():
     journal.append(np.zeros(to_samples(UNSETTLED_LIMIT_S) + 1, np.int16))
     capture = Capture(File(), journal, posted.append)
     capture.start()
-    assert journal.waits.wait(30)
+    assert journal.waits.wait(PATIENCE_S)
     capture.request_stop()
-    capture._thread.join(30)
+    capture._thread.join(PATIENCE_S)
     assert not capture._thread.is_alive()
     journal.close()

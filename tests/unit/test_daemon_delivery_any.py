@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes.typist import Typist
+from patience import PATIENCE_S
 from swictation.errors import InjectError
 from swictation.events import Composed, HeldSettled, Injected, TextDoubted, ThreadFailed
 
@@ -142,7 +143,7 @@ async def _a_while() -> None:
 
 async def _tell(steps, *, knows_focus=True) -> _Story:
     story = _Story(knows_focus=knows_focus)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         for step in steps:
             await story.do(*step)
         await story.end()

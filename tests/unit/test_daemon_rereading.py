@@ -5,13 +5,12 @@ from threading import Event
 
 import pytest
 
+from patience import PATIENCE_S
 from swictation.config.settings import Settings
 from swictation.daemon.rereading import Rereading
 from swictation.errors import ConfigError
 
 pytestmark = pytest.mark.unit
-
-PATIENCE_S = 60.0
 
 
 class Disk:

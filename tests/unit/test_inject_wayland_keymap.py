@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pywayland.protocol import ext_data_control_v1
 from pywayland.protocol_core import Interface
 
+from patience import PATIENCE_S
 from swictation.inject.wayland import keymap, protocols
 from swictation.inject.wayland.keymap import ASCII, LEVEL_MODIFIERS, OTHERS, POSITIONS, Layout, plan
 from swictation.inject.wayland.wire import interfaces
@@ -76,7 +77,7 @@ def test_xkb_compiles_every_keymap(others: str) -> None:
         input=Layout(tuple(others)).xkb()[:-1],
         capture_output=True,
         check=False,
-        timeout=20,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 0, done.stderr
 

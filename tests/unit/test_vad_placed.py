@@ -10,6 +10,7 @@ import pytest
 
 from fakes.peer import Peer
 from fakes.signals import frames_of, noise
+from patience import PATIENCE_S
 from swictation.audio.wavfile import FileSource
 from swictation.config.settings import VadSettings
 from swictation.events import DetectorMoved
@@ -219,7 +220,7 @@ def test_after_a_late_answer_the_same_one_may_serve_again():
 
     def reply(number, forgets, samples):
         if number == number_late:
-            goes_on.wait(30.0)
+            goes_on.wait(PATIENCE_S)
         if forgets:
             silero.reset()
         return [records.answer(number, silero.probability(samples))]

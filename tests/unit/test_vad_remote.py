@@ -7,6 +7,7 @@ import pytest
 
 from fakes.peer import Peer
 from fakes.signals import eventually, frames_of, noise
+from patience import PATIENCE_S
 from swictation.errors import DetectorError
 from swictation.types import FRAME_SAMPLES
 from swictation.vad import records
@@ -118,7 +119,7 @@ def test_one_that_reads_nothing_any_more_is_an_error_and_never_waited_for():
     goes_on = threading.Event()
 
     def stop(*_):
-        goes_on.wait(30.0)
+        goes_on.wait(PATIENCE_S)
         return []
 
     with Peer(stop, 0.001) as peer:
@@ -142,7 +143,7 @@ def test_to_close_it_wakes_who_waits_for_an_answer():
         speech.start()
         assert eventually(lambda: peer.asked)
         peer.remote.close()
-        speech.join(10.0)
+        speech.join(PATIENCE_S)
         assert told == ["its process is gone"]
         peer.remote.close()
         with pytest.raises(DetectorError, match="gone"):

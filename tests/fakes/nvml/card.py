@@ -14,6 +14,8 @@ from typing import Literal
 
 import psutil
 
+from patience import PATIENCE_S
+
 STATE = "FAKE_NVML_STATE"
 """The environment variable that names the state's file."""
 LIBRARY = "libnvidia-ml.so.1"
@@ -70,7 +72,7 @@ def build(folder: Path) -> Path:
     """Compile the library into `folder`, also under CUDA's name. Needs `cc`."""
     library = folder / LIBRARY
     options = ("-O2", "-Wall", "-Werror", "-fPIC", "-shared", f"-Wl,-soname,{LIBRARY}")
-    subprocess.run(["cc", *options, "-o", library, _SOURCE], check=True, timeout=60)
+    subprocess.run(["cc", *options, "-o", library, _SOURCE], check=True, timeout=PATIENCE_S)
     (folder / "libcuda.so.1").symlink_to(library)
     return library
 

@@ -13,10 +13,9 @@ from typing import Any
 import msgspec
 
 from fakes.scripted_engine.sound import Scene
+from patience import PATIENCE_S, starts
 
 HERE = Path(__file__).parent
-PATIENCE_S = 40.0
-"""Longer than anything takes here: what is not there by then never comes."""
 NO_NURSERY = 2**24
 """`[worker] nursery_min_available_mib`: no machine has so much. 0: there is always room for one."""
 
@@ -74,7 +73,7 @@ class Program:
         self._settings: dict[str, dict[str, object]] = {
             "asr": {"engine": "scripted", "model": str(self.manifest)},
             "worker": {
-                "hang_min_s": 1.0,
+                "hang_min_s": starts(4),
                 "hang_factor": 2.0,
                 "nursery_min_available_mib": NO_NURSERY,
             },
