@@ -1,0 +1,264 @@
+"""The daemon's part that shares a GPU; only the worker itself is played: it waits to be killed."""
+
+import asyncio
+import contextlib
+import os
+import subprocess
+
+import msgspec
+
+from fakes.eventlines import as_lines
+from patience import PATIENCE_S
+from swictation.asr.engine import EngineSpec
+from swictation.clock import SimClock
+from swictation.config.settings import AsrSettings, Settings
+from swictation.daemon.steward import Steward
+from swictation.daemon.steward_actions import GpuActions
+from swictation.dispatcher import Dispatcher
+from swictation.events import CardEvent, VramRead
+from swictation.types import AllocatorFigures, Capabilities, Hypothesis, Tier, VramSnapshot
+from swictation.vad.placed import Switch
+from swictation.vram.admission import Admission
+from swictation.vram.breaker import Breaker
+from swictation.vram.manager import AdaptiveMemoryManager
+from swictation.vram.nvml import NvmlProbe
+from swictation.vram.prober import Prober
+from swictation.worker import nursery_keeper
+from swictation.worker.channel import encode
+from swictation.worker.crew import Crew
+from swictation.worker.messages import (
+    PROTOCOL_VERSION,
+    Answer,
+    Decode,
+    Failed,
+    Ping,
+    Pong,
+    Ready,
+    Shutdown,
+    ToWorker,
+)
+from swictation.worker.router import Router
+from swictation.worker.spawn import Child
+
+TOTAL_MIB = 8000.0
+TIERS = (Tier("large", 1700.0), Tier("small", 400.0))
+FIGURES = AllocatorFigures(1700.0, 1700.0)
+
+
+class Played:
+    """A worker."""
+
+    def __init__(self, ends):
+        self._sock = ends.channel.dup()
+        self._sock.setblocking(False)
+        self._process = subprocess.Popen(["sleep", "infinity"])
+        self._ended = os.pidfd_open(self._process.pid)
+        self._rest = b""
+        self.is_alive = True
+        asyncio.get_running_loop().add_reader(self._ended, self._on_end)
+        pid = self._process.pid
+        self.child = Child(pid, os.pidfd_open(pid), self._bury)
+
+    def die(self):
+        self._process.kill()
+
+    def become_ready(self):
+        capabilities = Capabilities("cuda", ("en",), tiers=TIERS)
+        self._send(Ready(PROTOCOL_VERSION, 0, self._process.pid, capabilities, 0.1, FIGURES))
+
+    def serve(self, *, oom=False):
+        """Answer all that has been asked."""
+        for message in self._received():
+            match message:
+                case Decode(request):
+                    failed = Failed(request.number, "OutOfMemoryError", "oom", FIGURES)
+                    hypothesis = Hypothesis("", confident=True)
+                    answer = Answer(request.number, hypothesis, 0.0, FIGURES)
+                    self._send(failed if oom else answer)
+                case Ping(number):
+                    self._send(Pong(number))
+                case Shutdown():
+                    self.die()
+
+    def _received(self):
+        with contextlib.suppress(BlockingIOError, OSError):
+            while chunk := self._sock.recv(2**18):
+                self._rest += chunk
+        decoder = msgspec.msgpack.Decoder(ToWorker)
+        while len(self._rest) >= 4:
+            end = 4 + int.from_bytes(self._rest[:4], "big")
+            if len(self._rest) < end:
+                return
+            body, self._rest = self._rest[4:end], self._rest[end:]
+            yield decoder.decode(body)
+
+    def _send(self, message):
+        with contextlib.suppress(OSError):  # it is dead, or nobody listens any more
+            self._sock.send(encode(message))
+
+    def _on_end(self):
+        asyncio.get_running_loop().remove_reader(self._ended)
+        os.close(self._ended)
+        self._sock.close()
+        self.is_alive = False
+
+    async def _bury(self):
+        return self._process.wait()
+
+
+class World:
+    """The daemon's part that shares a GPU, and whatever may happen to it."""
+
+    def __init__(self, *, cpu_engine=""):
+        self.workers = []
+        self.loads = self.asked_again = 0
+        self.told = []
+        self.clock = SimClock(100.0)
+        self.inbox = asyncio.Queue()
+        settings = Settings(
+            asr=AsrSettings(engine="scripted", device="cuda", cpu_engine=cpu_engine)
+        )
+        self.manager = AdaptiveMemoryManager(
+            settings, Breaker(), Admission(100.0, 1.0), is_wanted=False
+        )
+        router = Router(self.manager, self.clock)
+        self.crew = Crew(settings.worker, self.inbox.put_nowait, router)
+        events = Dispatcher()
+        events.subscribe(as_lines(self._note))
+        prober = Prober(NvmlProbe(clock=self.clock), lambda _: None, settings.vram, self.clock)
+        actions = GpuActions(self.crew, prober, Switch(self.inbox.put_nowait), events)
+        self.steward = Steward(self.crew, prober, actions, self.clock, lambda *_: None)
+        self.steward.serve(self)
+        if not cpu_engine:
+            self.steward.miss_cpu()
+        self.is_listening = self.is_busy = False
+        self._sleeping = []
+        self.have("one")
+
+    def ask_again(self):
+        self.asked_again += 1
+
+    async def spawn(self, ends):
+        self.workers.append(Played(ends))
+        return self.workers[-1].child
+
+    @property
+    def worker(self):
+        """The last one, which may be dead."""
+        return self.workers[-1] if self.workers else None
+
+    # What happens.
+
+    def have(self, model):
+        self.steward.have("gpu", EngineSpec("scripted", model, "", "en", device="cuda"))
+
+    def look(self):
+        self.steward.look(is_listening=self.is_listening, is_busy=self.is_busy, backlog_s=0.0)
+
+    def listens(self):
+        self.is_listening = True
+        self.look()
+
+    def is_silent(self):
+        self.is_listening = self.is_busy = False
+        self.look()
+
+    def speaks(self):
+        self.is_listening = self.is_busy = True
+        self.look()
+
+    def reads(self, free_mib):
+        self.clock.advance(1.0)
+        self.inbox.put_nowait(VramRead(VramSnapshot(self.clock.now_s(), TOTAL_MIB, free_mib, 0.0)))
+
+    def cannot_read(self, trouble):
+        self.clock.advance(1.0)
+        self.inbox.put_nowait(VramRead(VramSnapshot(self.clock.now_s(), trouble=trouble)))
+
+    def time_passes(self, seconds):
+        self.clock.advance(seconds)
+        self.steward._tick()
+
+    def sleeps(self):
+        self._sleeping.append(asyncio.create_task(self.steward.suspend()))
+
+    def wakes(self):
+        self.steward.resume()
+
+    async def handle_one(self):
+        """The run loop comes to the oldest event, if there is one by now."""
+        await asyncio.sleep(0)
+        if not self.inbox.empty():
+            self._handle()
+
+    def _handle(self):
+        event = self.inbox.get_nowait()
+        if isinstance(event, CardEvent):
+            self.steward.on_event(event)
+        self.look()
+        self.check()
+
+    async def come_to_rest(self):
+        """All that is under way arrives, as far as it does without a worker's doing."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not (self.inbox.empty() and self.agrees):
+                if not self.inbox.empty():
+                    self._handle()
+                else:
+                    await asyncio.sleep(0)
+
+    # What holds.
+
+    @property
+    def phase(self):
+        return self.manager.status(self.clock.now_s()).worker
+
+    def check(self):
+        """At any moment: nothing is begun or ended behind the manager's back."""
+        gpu, phase = self.crew.gpu, self.phase
+        assert self.crew.seat == self.manager.asr_seat
+        assert phase != "absent" or not gpu.is_wanted
+        assert phase == "stopping" or not gpu._planned
+
+    @property
+    def agrees(self):
+        """Whether the manager and the supervisor say the same of the worker."""
+        gpu, phase = self.crew.gpu, self.phase
+        living = sum(worker.is_alive for worker in self.workers)
+        assert living <= 1, "two on one card"
+        assert len(self.workers) <= self.loads, "one that nobody asked for"
+        match phase:
+            case "absent":
+                return not gpu.is_wanted and not living
+            case "ready":
+                return gpu.is_ready
+            case "loading" | "stopping":
+                return gpu.is_wanted and not gpu.is_ready and (phase, living) != ("stopping", 0)
+        return False
+
+    def _note(self, event, fields):
+        self.told.append(fields.get("action", event))
+        self.loads += event == "card" and fields["action"] == "load"
+
+    async def close(self):
+        self.steward.resume()
+        await self.crew.stop()
+        self.steward.stop()
+        for task in self._sleeping:
+            await task
+        assert not any(worker.is_alive for worker in self.workers)
+
+
+def in_a_world(monkeypatch, scene, **options):
+    async def main():
+        world = World(**options)
+        monkeypatch.setattr(nursery_keeper, "by_exec", world.spawn)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await scene(world)
+        finally:
+            for worker in world.workers:
+                worker.die()
+            await world.close()
+
+    asyncio.run(main())
