@@ -25,8 +25,11 @@ _log = logging.getLogger(__name__)
 class Providers(Mapping[str, EngineProvider]):
     """Of all engines that are installed, by name, the default one first.
 
-    `[]` raises EngineError for one whose provider is broken; in a walk it is left out.
+    `[]` raises EngineError for one whose provider is broken; in a walk it is left out, told once.
     """
+
+    def __init__(self) -> None:
+        self._broken: set[str] = set()
 
     def __getitem__(self, name: str) -> EngineProvider:
         return _provider(entries()[name])
@@ -36,7 +39,9 @@ class Providers(Mapping[str, EngineProvider]):
             try:
                 _provider(entry)
             except EngineError as error:
-                _log.warning("%s -> %s", error.message, error.remedy)
+                if name not in self._broken:
+                    _log.warning("%s -> %s", error.message, error.remedy)
+                self._broken.add(name)
             else:
                 yield name
 

@@ -106,12 +106,13 @@ LINKS = ["model/.model_weights.fp16.ckpt.partial", "model/model_weights.fp16.ckp
 
 @pytest.mark.parametrize("link", LINKS)
 def test_a_copy_is_not_written_through_a_link_that_the_folder_came_with(folder, tmp_path, link):
+    from swictation.asr.registry import provider
     from swictation.models.converting import convert
 
     others = tmp_path / "others"
     others.write_text("mine")
     (tmp_path / link).symlink_to(others)
-    convert(folder, "mine", "fp16", lambda *_: None)
+    convert(provider("canary"), folder, "mine", "fp16", lambda *_: None)
     assert others.read_text() == "mine"
     copy = folder / "model_weights.fp16.ckpt"
     assert copy.is_file()

@@ -127,7 +127,7 @@ def test_without_its_package_the_error_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr(silero_torch, "_PACKAGE", "silero-vad-that-nobody-has")
     with pytest.raises(DetectorError, match="not installed") as caught:
         silero_torch.load("cpu", "")
-    assert "swictation[canary]" in caught.value.remedy
+    assert caught.value.remedy == "python -m pip install silero-vad-that-nobody-has"
 
 
 # --- in a real worker, beside an engine -----------------------------------------------------------
@@ -140,7 +140,8 @@ async def worker(manifest, *faults):
     one = WorkerProcess(1)
     await one.start()
     try:
-        spec = EngineSpec("scripted", "", str(manifest), "en", detector="canary")
+        detector = "swictation.vad.silero_torch:load"
+        spec = EngineSpec("scripted", "", str(manifest), "en", detector=detector)
         one.send(Load(PROTOCOL_VERSION, 1, spec))
         assert isinstance(await asyncio.wait_for(one.receive(), PATIENCE_S), Ready)
         yield one
