@@ -25,7 +25,7 @@ class LeftOut:
         self._deselected: Counter[str] = Counter()
 
     def pytest_deselected(self, items: Collection[pytest.Item]) -> None:
-        """By a tier's markers; what a user's own choice leaves out he knows."""
+        """By a tier's markers; not what somebody has left out with `-k`."""
         if not self._config.option.keyword:
             names = (_kind({mark.name for mark in item.iter_markers()}) for item in items)
             self._deselected.update(name for name in names if name)
@@ -53,7 +53,10 @@ class LeftOut:
             reason = report.longrepr[2].removeprefix("Skipped: ")
             is_asked_for = kind and kind in self._config.option.markexpr
             counts[("tests", reason) if kind in ("", "slow") or is_asked_for else _HOW[kind]] += 1
-        return [f"{count} {what} ({how})" for (what, how), count in counts.most_common()]
+        return [
+            f"{count} {what.replace('tests', 'test') if count == 1 else what} ({how})"
+            for (what, how), count in counts.most_common()
+        ]
 
 
 def _kind(markers: Collection[str]) -> str:
