@@ -55,15 +55,15 @@ def test_a_tier_says_what_it_leaves_out(last_line, workers):
     told = last_line("-m", "not (slow or desktop or gpu)", *workers)
     assert told.startswith("skipped: ")
     assert set(told.removeprefix("skipped: ").split("), ")) == {
-        "1 slow tests (make test-all",
-        "1 window tests (make test-desktop",
-        "1 GPU tests (make test-all, with an NVIDIA GPU",
-        "1 tests (needs root)",
+        "1 slow test (make test-all",
+        "1 window test (make test-desktop",
+        "1 GPU test (make test-all, with an NVIDIA GPU",
+        "1 test (needs root)",
     }
 
 
 def test_what_was_asked_for_and_cannot_run_says_why(last_line):
-    assert last_line("-m", "desktop").endswith("1 tests (xterm is not installed)")
+    assert last_line("-m", "desktop").endswith("1 test (xterm is not installed)")
 
 
 def test_what_a_user_leaves_out_he_knows(last_line):
