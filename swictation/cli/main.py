@@ -129,13 +129,19 @@ def typeable(remedy: str) -> str:
     return _CALL.sub(f"{program} ", remedy)
 
 
-def main(args: list[str] | None = None) -> NoReturn:
-    """Run the command line and exit with a code of docs/cli.md."""
+def main(args: list[str] | None = None, *, defaults: object = None) -> NoReturn:
+    """Run the command line and exit with a code of docs/cli.md.
+
+    `defaults`: the settings that hold where the configuration says nothing, for a test that needs
+    other constants.
+    """
     _need_stdout()
     _need_utf8()
     keep_private()
     try:
-        result: Any = cli.main(args=args, prog_name="swictation", standalone_mode=False)
+        result: Any = cli.main(
+            args=args, prog_name="swictation", standalone_mode=False, obj=defaults
+        )
     except click.exceptions.Exit as exit_:
         sys.exit(exit_.exit_code)
     except click.ClickException as error:

@@ -12,15 +12,25 @@ import msgspec
 from swictation import paths
 from swictation.config.depth import too_deep
 from swictation.config.file import read
-from swictation.config.render import Kind, closest, shortened, toml_key, toml_value
+from swictation.config.render import (
+    Kind,
+    closest,
+    shortened,
+    toml_key,
+    toml_value,
+    user_fields,
+)
 from swictation.config.rules import RULES, Key, Rule
-from swictation.config.settings import AsrSettings, Settings
+from swictation.config.settings import GONE, AsrSettings, Settings, is_fixed
 from swictation.errors import ConfigError
 from swictation.languages import closest_language, language_code
 
 _MAX_ROWS_OF_A_STATEMENT = 25
 _MAX_TOLD = 100
 """Findings of a file: to look for what was meant takes time, and nobody reads thousands."""
+_TABLE_LIKENESS = 0.8
+"""Of a misspelt table: below it `vocabulary` would be `canary`."""
+_DEFAULTS = Settings()
 _LANGUAGE = ("asr", "language")
 _ENGINE_KEYS = ("engine", "cpu_engine")
 _CODE = re.compile(r"[a-z]{2,3}")
@@ -42,7 +52,9 @@ class _Finding(NamedTuple):
     text: str
 
 
-def load(path: Path | None, engines: Collection[str] = ()) -> Loaded:
+def load(
+    path: Path | None, engines: Collection[str] = (), *, defaults: Settings = _DEFAULTS
+) -> Loaded:
     """Read a configuration file and check all of it.
 
     Args:
@@ -50,6 +62,7 @@ def load(path: Path | None, engines: Collection[str] = ()) -> Loaded:
             is none.
         engines: the only names that an engine may have; none: any. A daemon does not insist: the
             embedded engine serves in the place of one that is not there.
+        defaults: what holds where the file says nothing. A test gives other constants.
 
     Raises:
         ConfigError: the file cannot be read, is not TOML, or holds values that cannot be used;
@@ -61,10 +74,10 @@ def load(path: Path | None, engines: Collection[str] = ()) -> Loaded:
     except FileNotFoundError as error:
         # A dangling link is a mistake to be told, not a wish for the defaults.
         if path is None and not file.is_symlink():
-            return Loaded(Settings(), (), None)
+            return Loaded(defaults, (), None)
         make_one = f"swictation config show --defaults > {shlex.quote(str(file))}"
         raise ConfigError(f"{file}: no such file", f"to make one: {make_one}") from error
-    check = _Check(_parse(text, file), engines)
+    check = _Check(_parse(text, file), engines, defaults)
     lines = _key_lines(text) if check.errors or check.warnings else {}
     if check.errors:
         told = _told(file, check.errors, lines)
@@ -153,10 +166,13 @@ def _told(file: Path, findings: Iterable[_Finding], lines: dict[Key, int]) -> li
 class _Check:
     """A document held against the settings: `settings` are meant only where `errors` is empty."""
 
-    def __init__(self, document: dict[str, Any], engines: Collection[str]) -> None:
+    def __init__(
+        self, document: dict[str, Any], engines: Collection[str], defaults: Settings
+    ) -> None:
         self.errors: list[_Finding] = []
         self.warnings: list[_Finding] = []
         self._document = document
+        self._defaults = defaults
         self._tables = {table.name: table.type for table in msgspec.structs.fields(Settings)}
         for name in document.keys() - self._tables.keys():
             self._warn_of_stray(name)
@@ -174,25 +190,29 @@ class _Check:
 
     def _table(self, name: str, cls: type[msgspec.Struct]) -> msgspec.Struct:
         given = self._document.get(name, {})
+        before: msgspec.Struct = getattr(self._defaults, name, cls())
         if not isinstance(given, dict):
             self.errors.append(_Finding((name,), f"{name} must be one table: [{name}]"))
-            return cls()
+            return before
         types = {field.name: field.type for field in msgspec.structs.fields(cls)}
         good: dict[str, Any] = {}
         for key, raw in cast(dict[str, Any], given).items():
-            if key not in types:
-                text = f"unknown key {_shown_key((name, key))}{self._key_meant(key, name)}"
+            if key not in types or is_fixed(types[key]):
+                text = _gone(name, key, before) or self._unknown(name, key)
                 self.warnings.append(_Finding((name, key), text))
                 continue
             value = self._language(raw) if (name, key) == _LANGUAGE else raw
             kind = Kind.of(types[key])
-            if fault := kind.fault(value, example=getattr(cls(), key)):
+            if fault := kind.fault(value, example=getattr(before, key)):
                 shown = f"{_shown_key((name, key))} = {shortened(toml_value(value))}"
                 text = f"{shown}: {fault} ({kind.meaning})"
                 self.errors.append(_Finding((name, key), text))
             else:
                 good[key] = msgspec.convert(value, types[key])
-        return cls(**good)
+        return msgspec.structs.replace(before, **good)
+
+    def _unknown(self, table: str, key: str) -> str:
+        return f"unknown key {_shown_key((table, key))}{self._key_meant(key, table)}"
 
     def _language(self, value: object) -> object:
         """The code of a language that is written in another way.
@@ -225,7 +245,7 @@ class _Check:
     def _warn_of_stray(self, name: str) -> None:
         if isinstance(self._document[name], dict):
             text = f"unknown table [{shortened(toml_key(name))}]"
-            meant = closest(name, self._tables)
+            meant = closest(name, self._tables, _TABLE_LIKENESS)
             text += f": did you mean [{meant}]?" if meant else ""
         else:
             text = f"unknown key {shortened(toml_key(name))} outside a table"
@@ -237,8 +257,7 @@ class _Check:
         if len(self.warnings) >= _MAX_TOLD:
             return ""
         keys = {
-            name: [field.name for field in msgspec.structs.fields(cls)]
-            for name, cls in self._tables.items()
+            name: [field.name for field in user_fields(cls)] for name, cls in self._tables.items()
         }
         if meant := closest(key, keys.get(table, ())):
             return f": did you mean '{meant}'?"
@@ -262,3 +281,11 @@ class _Check:
 
 def _shown_key(key: Key) -> str:
     return f"[{key[0]}] {shortened(toml_key(key[1]))}"
+
+
+def _gone(table: str, key: str, values: msgspec.Struct) -> str:
+    """What holds in place of a key that was a setting once; "" where it never was one."""
+    holds = GONE.get((table, key), "")
+    if not holds and key in values.__struct_fields__:
+        holds = f"{toml_value(getattr(values, key))} holds"
+    return f"{_shown_key((table, key))} is no longer a setting: {holds}" if holds else ""

@@ -11,7 +11,7 @@ from typing import Any, cast, get_args, get_origin
 import msgspec
 from msgspec.structs import FieldInfo
 
-from swictation.config.settings import Settings
+from swictation.config.settings import Settings, is_fixed
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SIGNS: dict[str, Callable[[float, float], bool]] = {
@@ -199,12 +199,17 @@ def tables(settings: Settings) -> Iterator[tuple[str, msgspec.Struct]]:
         yield table.name, getattr(settings, table.name)
 
 
+def user_fields(table: msgspec.Struct | type[msgspec.Struct]) -> list[FieldInfo]:
+    """Those that a configuration file may set."""
+    return [field for field in msgspec.structs.fields(table) if not is_fixed(field.type)]
+
+
 def render_defaults() -> str:
     """The whole configuration with its comments: the text of `config/swictation.toml`."""
     blocks = [_HEADER]
     for name, values in tables(Settings()):
         rows = [_comment((values.__doc__ or "").strip()), f"[{name}]"]
-        for field in msgspec.structs.fields(values):
+        for field in user_fields(values):
             rows += [_comment(_meaning(field)), _row(field, values)]
         blocks.append("\n".join(rows) + "\n")
     return "\n".join(blocks)
@@ -215,7 +220,7 @@ def render(settings: Settings) -> str:
     blocks: list[str] = []
     for (name, values), (_, defaults) in zip(tables(settings), tables(Settings()), strict=True):
         rows = [f"[{name}]"]
-        for field in msgspec.structs.fields(values):
+        for field in user_fields(values):
             default = getattr(defaults, field.name)
             changed = getattr(values, field.name) != default
             note = f"  # default: {toml_value(default)}" if changed else ""

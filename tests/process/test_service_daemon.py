@@ -24,9 +24,6 @@ engine = "scripted"
 model = "{home}/manifest.json"
 [inject]
 chain = {chain}
-[worker]
-ping_interval_s = 0.2
-ping_timeout_s = 1.0
 """
 
 
