@@ -4,6 +4,7 @@ import ctypes
 import gc
 import os
 import random
+import sys
 import threading
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from fakes.scripted_engine.sound import make_scene
 from faults.pairs import Pairs
 from swictation import paths
 
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # onnxruntime's; some tests import it
 
 for shared in (

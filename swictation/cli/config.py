@@ -10,7 +10,6 @@ from swictation import paths
 from swictation.asr import registry
 from swictation.cli.echo import echo
 from swictation.cli.groups import Group
-from swictation.cli.main import typeable
 from swictation.config.load import Loaded, load
 from swictation.config.render import render, render_defaults
 from swictation.config.settings import Settings
@@ -19,6 +18,7 @@ from swictation.errors import ConfigError, ModelError
 from swictation.models import extras
 from swictation.models.catalog import CANARY, CATALOG, choose
 from swictation.models.store import is_path
+from swictation.remedies import typeable
 
 
 @click.group(cls=Group)

@@ -207,7 +207,7 @@ def _canary(context: click.Context, name: str) -> ModelLocation:
     if known and known.engine != CANARY:
         raise ModelError(
             f"{known.name} needs no conversion: the engine {known.engine} converts while it loads.",
-            f"swictation model list   (shows the models of {CANARY}, which can be converted)",
+            f"for the models of {CANARY}, which can be converted: swictation model list",
         )
     language = known.languages[0] if known else "en"
     return locate(name, language, catalog, CANARY)

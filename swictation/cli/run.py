@@ -23,11 +23,12 @@ from swictation.cli.common import (
     wishes,
 )
 from swictation.cli.echo import echo
-from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell, typeable
+from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell
 from swictation.config.settings import Settings
 from swictation.daemon.logs import set_up
 from swictation.daemon.systemd import is_unit
 from swictation.errors import AudioError, SwictationError, UsageError
+from swictation.remedies import typeable
 
 Sink = Literal["auto", "stdout", "none", "wayland", "x11", "x11-type", "x11-paste", "clipboard"]
 

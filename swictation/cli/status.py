@@ -11,7 +11,6 @@ import msgspec
 
 from swictation.cli.daemon import call
 from swictation.cli.echo import echo, echo_json
-from swictation.cli.main import typeable
 from swictation.control.card import memory, placements
 from swictation.control.client import other_version
 from swictation.control.follow import follow
@@ -25,6 +24,7 @@ from swictation.control.status import (
     serving,
 )
 from swictation.errors import UsageError
+from swictation.remedies import typeable
 from swictation.shown import json_escaped
 
 _LABEL_WIDTH = len("last error")

@@ -11,6 +11,7 @@ import psutil
 from swictation.doctor.finding import Finding, Subject
 from swictation.doctor.model import wanted
 from swictation.models.catalog import CANARY
+from swictation.remedies import SPARE_MEMORY
 
 _MIB = 2**20
 _ENGINE_MIB = 200
@@ -48,8 +49,7 @@ def judge_memory(available_mib: int, weights_bytes: int) -> Finding:
     found = f"{available_mib} MiB available, the engine takes about {needed_mib}"
     if available_mib >= needed_mib:
         return Finding("memory", "ok", found)
-    remedy = "end a program that can be spared: ps -eo rss,pid,comm --sort=-rss | head"
-    return Finding("memory", "warning", found, remedy)
+    return Finding("memory", "warning", found, SPARE_MEMORY)
 
 
 def _weights_bytes(subject: Subject) -> int:

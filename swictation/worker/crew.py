@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 import psutil
 
+from swictation import remedies
 from swictation.build import was_updated_under
 from swictation.config.settings import WorkerSettings
 from swictation.errors import SwictationError, WorkerError
@@ -177,7 +178,7 @@ def gave_up(reason: str, error: SwictationError | None) -> SwictationError:
     if was_updated_under(os.getpid()):
         return WorkerError(
             "swictation was updated while it ran, and its new engine does not fit the old daemon.",
-            "systemctl --user restart swictation",
+            remedies.restart(),
         )
     return WorkerError(
         f"The speech engine keeps dying ({reason}), so nothing can be transcribed.",
