@@ -11,6 +11,7 @@ import psutil
 from swictation.doctor.finding import Finding, Subject
 from swictation.doctor.model import wanted
 from swictation.models.catalog import CANARY
+from swictation.models.spec import ModelSpec
 from swictation.remedies import SPARE_MEMORY
 
 _MIB = 2**20
@@ -43,13 +44,24 @@ def judge_python(version: tuple[int, int, int], required: str) -> Finding:
     return Finding("python", level, f"{found}: swictation is made for {required}", remedy)
 
 
-def judge_memory(available_mib: int, weights_bytes: int) -> Finding:
-    """Hold the memory that can be had against what a worker with such weights takes."""
-    needed_mib = round(_ENGINE_MIB + _WEIGHTS_FACTOR * weights_bytes / 1e6)
-    found = f"{available_mib} MiB available, the engine takes about {needed_mib}"
-    if available_mib >= needed_mib:
+def judge_memory(available_mib: int, weights: int) -> Finding:
+    """Hold the memory that can be had against what a worker with such weights (bytes) takes."""
+    needed = needed_mib(weights)
+    found = f"{available_mib} MiB available, the engine takes about {needed}"
+    if available_mib >= needed:
         return Finding("memory", "ok", found)
     return Finding("memory", "warning", found, SPARE_MEMORY)
+
+
+def needed_mib(weights: int) -> int:
+    """About what a worker with such weights (bytes) takes of the machine's memory."""
+    return round(_ENGINE_MIB + _WEIGHTS_FACTOR * weights / 1e6)
+
+
+def weights_bytes(spec: ModelSpec) -> int:
+    """About what the weights of a known model are, as they lie in memory."""
+    # A Canary's file is fp32, and what lies in memory of it half of that, once.
+    return spec.size_bytes // 4 if spec.engine == CANARY else spec.size_bytes
 
 
 def _weights_bytes(subject: Subject) -> int:
@@ -58,7 +70,4 @@ def _weights_bytes(subject: Subject) -> int:
         with contextlib.suppress(OSError):
             return (subject.model.path / "model.bin").stat().st_size
     spec = wanted(subject.settings)
-    if spec is None:
-        return 0
-    # A Canary's file is fp32, and what lies in memory of it half of that, once.
-    return spec.size_bytes // 4 if spec.engine == CANARY else spec.size_bytes
+    return weights_bytes(spec) if spec else 0

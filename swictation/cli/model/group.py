@@ -8,7 +8,7 @@ import click
 from swictation.cli.echo import echo
 from swictation.cli.groups import Group
 from swictation.cli.meter import Meter
-from swictation.cli.model_list import list_
+from swictation.cli.model.list import list_
 from swictation.config.load import load
 from swictation.errors import ModelError, UsageError
 from swictation.models import obtaining, unpacked
