@@ -93,6 +93,11 @@ def _decoded(path: Path, container: InputContainer) -> Iterator[Samples]:
         yield block.to_ndarray()[0].astype(np.int16, copy=False)
 
 
+def absent(path: Path) -> AudioError:
+    """That there is no such file."""
+    return AudioError(f"{path} does not exist.", "check the name and the folder")
+
+
 def _open(path: Path) -> BinaryIO:
     try:
         if path.is_dir():
@@ -102,7 +107,7 @@ def _open(path: Path) -> BinaryIO:
             file.close()
             raise AudioError(f"{path} is empty.", _FORMATS_HINT)
     except FileNotFoundError as error:
-        raise AudioError(f"{path} does not exist.", "check the name and the folder") from error
+        raise absent(path) from error
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise AudioError(f"{path} cannot be read: {reason}.", f"ls -l {path}") from error

@@ -119,8 +119,10 @@ def _code(language: str) -> str:
         return code
     if _CODE.fullmatch(language):
         return language
-    meant = closest_language(language) or "en, or de, fr, es ..."
-    raise UsageError(f"No engine knows the language {language!r}.", f"try: --language {meant}")
+    meant = closest_language(language)
+    hint = f": did you mean {meant!r}?" if meant else "."
+    every = "every language code: swictation model list --json"
+    raise UsageError(f"No engine knows the language {language!r}{hint}", every)
 
 
 def obtain_for_files(settings: Settings, wishes: Wishes) -> tuple[Settings, ModelLocation]:

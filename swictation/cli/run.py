@@ -12,6 +12,7 @@ from typing import Literal
 import click
 
 from swictation.audio import portaudio
+from swictation.audio.wavfile import absent
 from swictation.cli.common import (
     Wishes,
     config_option,
@@ -114,6 +115,8 @@ def _play(
 ) -> int:
     from swictation.daemon.files import FileSession, file_source, injector
 
+    if str(path) != "-" and not path.exists():  # or a model would be fetched for nothing
+        raise absent(path)
     settings, location = obtain_for_files(settings, wishes)
 
     async def play() -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from swictation.audio.wavfile import absent
 from swictation.cli.common import (
     Wishes,
     config_option,
@@ -46,7 +47,14 @@ def transcribe(
     """
     set_up(verbose=verbose)
     hide_memory()
-    settings, model = obtain_for_files(settings_from(config, wishes), wishes)
+    settings = settings_from(config, wishes)
+    if not any(
+        name == "-" or Path(name).exists() for name in files
+    ):  # or a model would be fetched for nothing
+        for name in files:
+            tell(absent(Path(name)))
+        return EXIT_FAILURE
+    settings, model = obtain_for_files(settings, wishes)
     return asyncio.run(_transcribe(files, settings, model, as_json=as_json))
 
 

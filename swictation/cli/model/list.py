@@ -94,9 +94,8 @@ def _used(settings: Settings) -> tuple[str, str]:
             return now.model, "the running daemon uses it"
     with contextlib.suppress(ModelError):
         asr = settings.asr
-        return choose(
-            asr.model, asr.language, engine=asr.engine
-        ).name, "the configuration asks for it"
+        chosen = choose(asr.model, asr.language, engine=asr.engine)
+        return chosen.name, "the configuration asks for it"
     return "", ""
 
 
@@ -208,7 +207,7 @@ def _verdict(row: _Row) -> str:
 
 def _notes() -> Iterator[str]:
     yield (
-        "WER: wrong words in 100, as published for English read aloud (LibriSpeech test-clean);"
+        "WER: wrong words in 100, as published for LibriSpeech test-clean (English read aloud);"
         " the sources: swictation model list --json."
     )
     yield "RAM: about what the engine takes of the machine's memory without a graphics card."
