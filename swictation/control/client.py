@@ -9,6 +9,8 @@ from swictation.control.link import FAILURES, Bus, connect
 from swictation.control.wire import BUS_NAME, INTERFACE, PATH, error_from, session_address
 from swictation.errors import BusError, ControlError, NotRunning
 
+NOTIFICATIONS = "org.freedesktop.Notifications"
+_QUICK_S = 2.0
 ANSWER_S = 30.0
 """Time for an answer, and for the daemon to be started if the bus does that."""
 
@@ -47,6 +49,21 @@ async def _call(
             f"The daemon did not answer within {limit_s:.0f} s.",
             remedies.restart(),
         ) from error
+    finally:
+        await bus.close()
+
+
+def has_notifications() -> bool:
+    """Whether a program shows notifications, or the bus would start one. Raises NotRunning."""
+    return asyncio.run(_has_notifications())
+
+
+async def _has_notifications() -> bool:
+    bus = await open_bus()
+    try:
+        async with asyncio.timeout(_QUICK_S):
+            known = [await bus.ask_bus(it, "") for it in ("ListNames", "ListActivatableNames")]
+        return NOTIFICATIONS in str(known)
     finally:
         await bus.close()
 

@@ -225,6 +225,8 @@ def test_status_is_for_people(session_bus: PrivateBus):
                 "microphone  Built-in, ok, -31 dBFS\n"
                 "held        1 text (screen locked)\n"
                 "  -> swictation paste-last\n"
+                "            no program here shows notifications: held text is told in this place"
+                " alone\n"
                 f"up          2 h 5 min, process {os.getpid()}, version 0.1.0\n"
             )
 
