@@ -25,23 +25,29 @@ class AudioSettings(msgspec.Struct, frozen=True, kw_only=True):
     device: Annotated[str, Meta(min_length=1, description="microphone by name, or default")] = (
         "default"
     )
-    keep_warm: Annotated[bool, Meta(description="keep the microphone open between dictations")] = (
-        False
-    )
+    keep_warm: Annotated[
+        bool, Meta(description="keep the microphone open between dictations: no first word is cut")
+    ] = False
 
 
 class VadSettings(msgspec.Struct, frozen=True, kw_only=True):
     """When speech begins and ends."""
 
     threshold: Annotated[
-        float, Meta(gt=0.0, lt=1.0, description="speech probability that begins an utterance")
+        float,
+        Meta(
+            gt=0.0,
+            lt=1.0,
+            description="speech probability that begins an utterance; less: quiet speech, more: noise",
+        ),
     ] = 0.5
     min_speech_frames: Annotated[int, FIXED] = 4
     """Frames of 32 ms in a row that begin an utterance: a click or a cough is shorter."""
-    pre_roll_s: Annotated[float, FIXED] = 0.5
-    """Kept from before the first speech frame, and from before the key with `keep_warm`."""
+    pre_roll_s: Annotated[
+        float, Meta(ge=0.3, le=2.0, description="seconds kept from before the first speech frame")
+    ] = 0.5
     decode_pre_roll_s: Annotated[float, FIXED] = 0.3
-    """Decoded of it: a word begins before its first frame is taken for speech."""
+    """Decoded of it (at most its least): a word begins before its first frame of speech."""
     tail_s: Annotated[float, FIXED] = 0.2
     """Decoded after the last speech frame; at most `decode_after_s`, which has been heard."""
     decode_after_s: Annotated[float, FIXED] = 0.2
@@ -56,7 +62,10 @@ class VadSettings(msgspec.Struct, frozen=True, kw_only=True):
     cut_search_s: Annotated[float, FIXED] = 8.0
     """The last seconds of these, searched for the quietest place to cut."""
     energy_gate: Annotated[
-        bool, Meta(description="skip the detector while nothing rises above the room's noise")
+        bool,
+        Meta(
+            description="skip the detector while nothing rises above the room's noise; off: very quiet voices"
+        ),
     ] = True
     placement: Annotated[
         Literal["auto", "cpu", "gpu"],
@@ -180,7 +189,10 @@ class FeedbackSettings(msgspec.Struct, frozen=True, kw_only=True):
 class SpoolSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Audio on disk until its text has arrived."""
 
-    enabled: Annotated[bool, Meta(description="write audio behind to disk")] = True
+    enabled: Annotated[
+        bool,
+        Meta(description="write audio behind to disk; off: none there, and none survives a crash"),
+    ] = True
     max_minutes: Annotated[
         float, Meta(gt=0.0, le=1440.0, description="minutes of audio kept; the oldest go first")
     ] = 60.0
@@ -198,7 +210,9 @@ class VramSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "auto"
     thresholds: Annotated[
         tuple[float, float, float],
-        Meta(description="device use at which WARNING, CRITICAL, EMERGENCY begin"),
+        Meta(
+            description="use of the GPU at which WARNING, CRITICAL, EMERGENCY begin; less: room for others"
+        ),
     ] = (0.80, 0.875, 0.95)
     ceiling_mib: Annotated[tuple[int, int, int], FIXED] = (2048, 1024, 512)
     """... and MiB free below which: a big card's last percents are many."""
@@ -213,12 +227,22 @@ class VramSettings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="without the card: transcribe on the CPU, or keep the sound for later"),
     ] = "cpu-engine"
     idle_ttl_s: Annotated[
-        float, Meta(ge=0.0, le=86400.0, description="idle seconds until the card is given back")
+        float,
+        Meta(
+            ge=0.0,
+            le=86400.0,
+            description="idle seconds until the GPU is given back; more: text comes sooner",
+        ),
     ] = 300.0
     idle_ttl_warning_s: Annotated[float, FIXED] = 60.0
     """The same in WARNING, where others need it sooner; at CRITICAL it is 0."""
     slack_mib: Annotated[
-        int, Meta(ge=0, le=65536, description="MiB that must stay free when a model is loaded")
+        int,
+        Meta(
+            ge=0,
+            le=65536,
+            description="MiB that must stay free when a model is loaded; more: room for others",
+        ),
     ] = 256
     model_mib: Annotated[int, FIXED] = 1700
     """What a model takes until it is seen loaded, where its engine cannot tell."""
@@ -240,17 +264,31 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The disposable process that holds the engine."""
 
     max_rss_mib: Annotated[
-        int, Meta(ge=100, description="MiB above which it is replaced at the next silence")
+        int,
+        Meta(
+            ge=100,
+            description="MiB above which it is replaced at the next silence; more for a large model",
+        ),
     ] = 1500
     warm_min_available_mib: Annotated[int, FIXED] = 2048
     """MiB of host memory free below which no spare worker is kept."""
     nursery_min_available_mib: Annotated[int, FIXED] = 4096
     """... below which no nursery is kept: what a GPU engine imports (docs/adr/0016)."""
     start_timeout_s: Annotated[
-        float, Meta(ge=1.0, le=600.0, description="seconds it may take to load its model")
+        float,
+        Meta(
+            ge=1.0,
+            le=600.0,
+            description="seconds it may take to load its model; more for a slow disk",
+        ),
     ] = 120.0
     hang_min_s: Annotated[
-        float, Meta(ge=0.1, le=600.0, description="least seconds before a decode counts as hung")
+        float,
+        Meta(
+            ge=0.1,
+            le=600.0,
+            description="least seconds before a decode counts as hung; more on a busy machine",
+        ),
     ] = 5.0
     hang_factor: Annotated[float, FIXED] = 10.0
     """... and multiple of the predicted decode time: a busy machine takes longer."""
