@@ -38,7 +38,7 @@ class VadSettings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(
             gt=0.0,
             lt=1.0,
-            description="speech probability that begins an utterance; less: quiet speech, more: noise",
+            description="speech probability that begins an utterance; lower for quiet speech",
         ),
     ] = 0.5
     min_speech_frames: Annotated[int, FIXED] = 4
@@ -63,9 +63,7 @@ class VadSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The last seconds of these, searched for the quietest place to cut."""
     energy_gate: Annotated[
         bool,
-        Meta(
-            description="skip the detector while nothing rises above the room's noise; off: very quiet voices"
-        ),
+        Meta(description="skip the detector while nothing rises above the room's noise"),
     ] = True
     placement: Annotated[
         Literal["auto", "cpu", "gpu"],
