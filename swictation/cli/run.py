@@ -12,7 +12,6 @@ from typing import Literal
 import click
 
 from swictation.audio import portaudio
-from swictation.audio.wavfile import absent
 from swictation.cli.common import (
     Wishes,
     config_option,
@@ -28,7 +27,7 @@ from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell
 from swictation.config.settings import Settings
 from swictation.daemon.logs import set_up
 from swictation.daemon.systemd import is_unit
-from swictation.errors import AudioError, SwictationError, UsageError
+from swictation.errors import AudioError, SwictationError, UsageError, no_such_sound
 from swictation.remedies import typeable
 
 Sink = Literal["auto", "stdout", "none", "wayland", "x11", "x11-type", "x11-paste", "clipboard"]
@@ -116,7 +115,7 @@ def _play(
     from swictation.daemon.files import FileSession, file_source, injector
 
     if str(path) != "-" and not path.exists():  # or a model would be fetched for nothing
-        raise absent(path)
+        raise no_such_sound(path)
     settings, location = obtain_for_files(settings, wishes)
 
     async def play() -> int:

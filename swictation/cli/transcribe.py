@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from swictation.audio.wavfile import absent
 from swictation.cli.common import (
     Wishes,
     config_option,
@@ -22,7 +21,7 @@ from swictation.config.settings import Settings
 from swictation.daemon.files import FileSession, file_source, injector
 from swictation.daemon.logs import set_up
 from swictation.daemon.stream import Outcome
-from swictation.errors import SwictationError
+from swictation.errors import SwictationError, no_such_sound
 from swictation.hardening import hide_memory
 from swictation.models.store import ModelLocation
 
@@ -52,7 +51,7 @@ def transcribe(
         name == "-" or Path(name).exists() for name in files
     ):  # or a model would be fetched for nothing
         for name in files:
-            tell(absent(Path(name)))
+            tell(no_such_sound(Path(name)))
         return EXIT_FAILURE
     settings, model = obtain_for_files(settings, wishes)
     return asyncio.run(_transcribe(files, settings, model, as_json=as_json))

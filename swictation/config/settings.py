@@ -208,9 +208,7 @@ class VramSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "auto"
     thresholds: Annotated[
         tuple[float, float, float],
-        Meta(
-            description="use of the GPU at which WARNING, CRITICAL, EMERGENCY begin; less: room for others"
-        ),
+        Meta(description="use at which WARNING, CRITICAL, EMERGENCY begin; less: room for others"),
     ] = (0.80, 0.875, 0.95)
     ceiling_mib: Annotated[tuple[int, int, int], FIXED] = (2048, 1024, 512)
     """... and MiB free below which: a big card's last percents are many."""
@@ -265,7 +263,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         Meta(
             ge=100,
-            description="MiB above which it is replaced at the next silence; more for a large model",
+            description="MiB above which it is replaced at a silence; more for a large model",
         ),
     ] = 1500
     warm_min_available_mib: Annotated[int, FIXED] = 2048
