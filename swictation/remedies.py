@@ -15,7 +15,7 @@ SPARE_MEMORY = "end a program that can be spared: ps -eo rss,pid,comm --sort=-rs
 _UNIT = "swictation.service"
 _SYSTEM_UNITS = ("/etc/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user")
 _CALL = re.compile(r"(?<![\w/.-])swictation (?=[a-z]|--)")
-_NO_MEMORY = ("bad_alloc", "annot allocate memory", "mmap failed")
+_NO_MEMORY = ("bad_alloc", "allocate memory", "mmap failed", "out of memory")
 """What libraries of C++ say where there is none left."""
 
 
@@ -82,4 +82,4 @@ def is_out_of_memory(error: Exception) -> bool:
     """Whether the machine had too little memory, and nothing else is wrong."""
     if isinstance(error, MemoryError) or getattr(error, "errno", 0) == errno.ENOMEM:
         return True
-    return any(sign in str(error) for sign in _NO_MEMORY)
+    return any(sign in str(error).lower() for sign in _NO_MEMORY)

@@ -85,3 +85,18 @@ def test_a_mistake_costs_no_download(typed):
         done.stderr
         == "swictation: nowhere.wav does not exist.\n  -> check the name and the folder\n"
     )
+
+
+@pytest.mark.parametrize("memory_kib", [700_000, 900_000])
+def test_too_little_memory_for_a_model_is_no_damaged_model(
+    typed, sample, whisper_model, memory_kib
+):
+    models = Path("~/.local/share/swictation/models/whisper")
+    link = f"mkdir -p {models} && ln -s '{whisper_model}' {models}/tiny.en"
+    done = typed(f"{link} && ulimit -v {memory_kib} && exec {PROGRAM} transcribe '{sample}'")
+    assert "download" not in done.stderr
+    if done.returncode:  # where the libraries take less, it works
+        assert done.stderr.startswith(
+            "swictation: There is too little memory for the model tiny.en"
+        )
+        assert "  -> end a program that can be spared: ps " in done.stderr
