@@ -8,6 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from swictation.errors import AlreadyRunning
 from swictation.paths import units_dir
 
 SPARE_MEMORY = "end a program that can be spared: ps -eo rss,pid,comm --sort=-rss | head"
@@ -69,6 +70,17 @@ def restart() -> str:
     if has_service():
         return "systemctl --user restart swictation"
     return "end it (Ctrl-C in its terminal), then: swictation run"
+
+
+def already_running(pid: str) -> AlreadyRunning:
+    """That another daemon runs, and how to stop it. `pid`: "" where it is not known."""
+    who = f" (process {pid})" if pid else ""
+    kill = f"kill {pid}" if pid else "end that process"
+    stop = f"systemctl --user stop swictation, or: {kill}" if has_service() else kill
+    return AlreadyRunning(
+        f"swictation is already running{who}: a second one would type every word twice.",
+        f"to stop that one: {stop}",
+    )
 
 
 def read_log() -> str:

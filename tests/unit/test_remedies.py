@@ -36,7 +36,8 @@ def install_service(machine: Path) -> None:
 
 def test_no_remedy_names_systemd_where_there_is_none(machine):
     install_service(machine)
-    told = f"{remedies.start()} {remedies.restart()} {remedies.read_log()}"
+    running = remedies.already_running("4711")
+    told = f"{remedies.start()} {remedies.restart()} {remedies.read_log()} {running.remedy}"
     assert not [word for word in ("systemctl", "journalctl", "service") if word in told]
     assert remedies.start().endswith(": swictation run")
 
@@ -53,6 +54,8 @@ def test_a_service_is_started_and_read_by_systemd(machine):
     assert remedies.start() == "systemctl --user start swictation"
     assert remedies.restart() == "systemctl --user restart swictation"
     assert remedies.read_log().startswith("journalctl --user -u swictation")
+    running = remedies.already_running("4711")
+    assert running.remedy.endswith("systemctl --user stop swictation, or: kill 4711")
 
 
 def test_where_path_lacks_the_program_its_own_path_is_told(machine, monkeypatch):
