@@ -16,6 +16,7 @@ from dbus_fast.service import ServiceInterface, method
 from fakes.bus import PrivateBus, until
 from fakes.client import client, run
 from fakes.controls import daemon
+from fakes.notifications import NotificationServer
 from swictation.control.status import AudioStatus, Degraded, Held, SetAsideStatus
 from swictation.control.wire import BUS_NAME, INTERFACE, PATH
 from swictation.errors import NothingRecorded
@@ -202,6 +203,32 @@ def test_asking_starts_nobody_but_a_toggle_does(session_bus: PrivateBus):
         process = psutil.Process(json.loads(out)["pid"])
         process.terminate()
         await until(lambda: not process.is_running() or process.status() == "zombie")
+
+    run(test)
+
+
+def test_where_notifications_are_shown_status_does_not_speak_of_them(session_bus: PrivateBus):
+    async def test() -> None:
+        server = NotificationServer()
+        await server.start(session_bus.address)
+        async with daemon() as stand_in:
+            stand_in.change(held=Held(1, "screen locked"))
+            _, out, _ = await swictation("status")
+            assert "1 text (screen locked)" in out
+            assert "notifications" not in out
+        await server.stop()
+
+    run(test)
+
+
+def test_model_list_marks_the_model_of_the_running_daemon(session_bus: PrivateBus):
+    async def test() -> None:
+        async with daemon() as stand_in:
+            stand_in.change(model="base")
+            _, out, _ = await swictation("model", "list")
+            assert "\nbase*" in out
+            assert "\ntiny.en " in out
+            assert "*: the running daemon uses it." in out
 
     run(test)
 
