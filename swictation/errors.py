@@ -4,6 +4,7 @@ Every error that may reach a user is a `SwictationError`. The CLI prints `messag
 on a line of its own; anything else that escapes is a bug in this program.
 """
 
+from pathlib import Path
 from typing import Literal
 
 DeviceFailureKind = Literal["oom", "fatal", "crash", "hang", "lost", "other"]
@@ -34,6 +35,11 @@ class ConfigError(SwictationError):
 
 class AudioError(SwictationError):
     """A source cannot be opened or read."""
+
+
+def no_such_sound(path: Path) -> AudioError:
+    """That there is no such file to listen to."""
+    return AudioError(f"{path} does not exist.", "check the name and the folder")
 
 
 class AudioLostError(SwictationError):

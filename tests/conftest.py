@@ -5,6 +5,7 @@ import gc
 import os
 import random
 import signal
+import sys
 import threading
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from faults.pairs import Pairs
 from left_out import LeftOut
 from swictation import paths
 
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # onnxruntime's; some tests import it
 
 for shared in (

@@ -15,7 +15,7 @@ from swictation.audio.source import BLOCK_SAMPLES, Deliver
 from swictation.audio.spoolfile import has_lost_header
 from swictation.audio.spoolnames import HEADER_BYTES
 from swictation.clock import Clock, MonotonicClock
-from swictation.errors import AudioError
+from swictation.errors import AudioError, no_such_sound
 from swictation.types import SAMPLE_RATE_HZ, Samples, to_seconds
 
 Pace = Literal["realtime", "fast"]
@@ -102,7 +102,7 @@ def _open(path: Path) -> BinaryIO:
             file.close()
             raise AudioError(f"{path} is empty.", _FORMATS_HINT)
     except FileNotFoundError as error:
-        raise AudioError(f"{path} does not exist.", "check the name and the folder") from error
+        raise no_such_sound(path) from error
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise AudioError(f"{path} cannot be read: {reason}.", f"ls -l {path}") from error

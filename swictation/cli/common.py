@@ -60,6 +60,11 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     engine: str | None = None
     device: Literal["auto", "cpu", "cuda"] | None = None
     precision: Literal["auto", "fp16", "bf16", "fp32", "int8"] | None = None
+    defaults: Settings = Settings()
+    """What holds where the configuration says nothing: a test's, by `cli.main.main`."""
+
+
+_OPTIONS = tuple(name for name in Wishes.__struct_fields__ if name != "defaults")
 
 
 def wishes(command: Callable[..., int]) -> Callable[..., int]:
@@ -67,7 +72,9 @@ def wishes(command: Callable[..., int]) -> Callable[..., int]:
 
     @functools.wraps(command)
     def with_wishes(**arguments: Any) -> int:  # noqa: ANN401 - click's, whatever they are
-        told = {name: arguments.pop(name) for name in Wishes.__struct_fields__}
+        told = {name: arguments.pop(name) for name in _OPTIONS}
+        if defaults := click.get_current_context().find_object(Settings):
+            told["defaults"] = defaults
         return command(wishes=Wishes(**told), **arguments)
 
     for option in (_precision, _device, _engine, _model, _language):
@@ -85,7 +92,7 @@ def settings_from(config: Path | None, wishes: Wishes = _NO_WISHES) -> Settings:
         ConfigError: the file cannot be used.
         UsageError: the command line cannot.
     """
-    loaded = load(config, PROVIDERS)
+    loaded = load(config, PROVIDERS, defaults=wishes.defaults)
     for warning in loaded.warnings:
         echo(f"swictation: {warning}", err=True)
     if wishes.language:
@@ -120,8 +127,10 @@ def _code(language: str) -> str:
         return code
     if _CODE.fullmatch(language):
         return language
-    meant = closest_language(language) or "en, or de, fr, es ..."
-    raise UsageError(f"No engine knows the language {language!r}.", f"try: --language {meant}")
+    meant = closest_language(language)
+    hint = f": did you mean {meant!r}?" if meant else "."
+    every = "every language code: swictation model list --json"
+    raise UsageError(f"No engine knows the language {language!r}{hint}", every)
 
 
 def obtain_for_files(settings: Settings, wishes: Wishes) -> tuple[Settings, ModelLocation]:

@@ -10,7 +10,6 @@ from swictation import paths
 from swictation.asr import registry
 from swictation.cli.echo import echo
 from swictation.cli.groups import Group
-from swictation.cli.main import typeable
 from swictation.config.load import Loaded, load
 from swictation.config.render import render, render_defaults
 from swictation.config.settings import Settings
@@ -18,6 +17,7 @@ from swictation.control.status import count
 from swictation.errors import ConfigError, ModelError
 from swictation.models.catalog import choose, knows_models
 from swictation.models.store import is_path
+from swictation.remedies import typeable
 
 
 @click.group(cls=Group)

@@ -7,10 +7,10 @@ import click
 from swictation.cli.daemon import call
 from swictation.cli.echo import echo
 from swictation.cli.groups import Group
-from swictation.cli.main import typeable
 from swictation.control.client import other_version
 from swictation.control.status import count
 from swictation.hardening import hide_memory
+from swictation.remedies import typeable
 from swictation.text.characters import cleaned
 
 

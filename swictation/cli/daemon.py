@@ -2,13 +2,11 @@
 
 import contextlib
 
+from swictation import remedies
 from swictation.config.load import load
 from swictation.control import client
 from swictation.errors import ConfigError, NotRunning, ServiceError
 from swictation.service import state
-
-_RESTART = "systemctl --user restart swictation"
-_RESTART_AND_READ = f"{_RESTART}; what it said: journalctl --user -u swictation -n 20"
 
 
 def call(
@@ -53,5 +51,6 @@ def _because(now: state.ServiceState) -> NotRunning:
         load(None, PROVIDERS)
     except ConfigError as error:
         what = f"The service failed: {error.message}"
-        return NotRunning(what, f"{error.remedy}, then: {_RESTART}")
-    return NotRunning(f"The service failed ({now.result}).", _RESTART_AND_READ)
+        return NotRunning(what, f"{error.remedy}, then: {remedies.restart()}")
+    again = f"{remedies.restart()}; what it said: {remedies.read_log()}"
+    return NotRunning(f"The service failed ({now.result}).", again)

@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 
 from swictation.cli.echo import echo_json
-from swictation.cli.main import typeable
 from swictation.doctor.checks import examine
 from swictation.doctor.finding import Finding, Level, summary, worst
+from swictation.remedies import typeable
 from swictation.shown import printable, printable_lines
 
 _EXIT_CODES: dict[Level, int] = {"ok": 0, "warning": 4, "error": 1}

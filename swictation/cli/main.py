@@ -4,8 +4,6 @@ import errno
 import locale
 import logging
 import os
-import re
-import shutil
 import sys
 from io import TextIOWrapper
 from typing import Any, NoReturn
@@ -24,14 +22,13 @@ from swictation.errors import (
     UsageError,
 )
 from swictation.hardening import keep_private
+from swictation.remedies import typeable
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_NOT_RUNNING = 3
 EXIT_NOTHING_RECORDED = 5
 EXIT_INTERRUPTED = 130
-
-_CALL = re.compile(r"(?<![\w/.-])swictation (?=[a-z]|--)")
 
 _log = logging.getLogger(__name__)
 
@@ -47,9 +44,9 @@ _COMMANDS = {
     "retry": "swictation.cli.control:retry",
     "record": "swictation.cli.control:record",
     "transcribe": "swictation.cli.transcribe:transcribe",
-    "model": "swictation.cli.model:model",
+    "model": "swictation.cli.model.group:model",
     "config": "swictation.cli.config:config",
-    "vram": "swictation.cli.vram:vram",
+    "vram": "swictation.cli.vram.group:vram",
     "doctor": "swictation.cli.doctor:doctor",
     "service": "swictation.cli.service:service",
     "completion": "swictation.cli.completion:completion",
@@ -119,28 +116,25 @@ def tell(error: SwictationError) -> None:
         echo(f"  -> {typeable(error.remedy)}", err=True)
 
 
-def typeable(remedy: str) -> str:
-    """A remedy as it can be typed here: with the path of this program where PATH lacks it."""
-    is_module = os.path.basename(sys.argv[0]) == "__main__.py"
-    if is_module or shutil.which("swictation"):
-        return remedy
-    program = os.path.relpath(sys.argv[0])
-    program = sys.argv[0] if program.startswith("..") else program
-    return _CALL.sub(f"{program} ", remedy)
+def main(args: list[str] | None = None, *, defaults: object = None) -> NoReturn:
+    """Run the command line and exit with a code of docs/cli.md.
 
-
-def main(args: list[str] | None = None) -> NoReturn:
-    """Run the command line and exit with a code of docs/cli.md."""
+    `defaults`: the settings that hold where the configuration says nothing, for a test that needs
+    other constants.
+    """
     _need_stdout()
     _need_utf8()
     keep_private()
     try:
-        result: Any = cli.main(args=args, prog_name="swictation", standalone_mode=False)
+        result: Any = cli.main(
+            args=args, prog_name="swictation", standalone_mode=False, obj=defaults
+        )
     except click.exceptions.Exit as exit_:
         sys.exit(exit_.exit_code)
     except click.ClickException as error:
         path = getattr(getattr(error, "ctx", None), "command_path", "swictation")
-        tell(UsageError(error.format_message(), f"{path} --help"))
+        # click sets out the choices of a missing argument in lines and tabs.
+        tell(UsageError(" ".join(error.format_message().split()), f"{path} --help"))
         sys.exit(EXIT_USAGE)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(EXIT_INTERRUPTED)

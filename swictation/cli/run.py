@@ -23,12 +23,13 @@ from swictation.cli.common import (
     wishes,
 )
 from swictation.cli.echo import echo
-from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell, typeable
+from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell
 from swictation.config.injectors import NEED_DISPLAY
 from swictation.config.settings import Settings
 from swictation.daemon.logs import set_up
 from swictation.daemon.systemd import is_unit
-from swictation.errors import AudioError, SwictationError, UsageError
+from swictation.errors import AudioError, SwictationError, UsageError, no_such_sound
+from swictation.remedies import typeable
 
 Sink = Literal["auto", "stdout", "none", "wayland", "x11", "x11-type", "x11-paste", "clipboard"]
 
@@ -116,6 +117,8 @@ def _play(
 ) -> int:
     from swictation.daemon.files import FileSession, file_source, injector
 
+    if str(path) != "-" and not path.exists():  # or a model would be fetched for nothing
+        raise no_such_sound(path)
     settings, location = obtain_for_files(settings, wishes)
 
     async def play() -> int:

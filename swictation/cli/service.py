@@ -4,7 +4,8 @@ import click
 
 from swictation.cli.echo import echo
 from swictation.cli.groups import Group
-from swictation.cli.main import EXIT_NOT_RUNNING, typeable
+from swictation.cli.main import EXIT_NOT_RUNNING
+from swictation.remedies import typeable
 from swictation.service import files, installer, state
 from swictation.service.installer import DISPLAYS, Installed
 from swictation.service.state import ServiceState

@@ -1,6 +1,7 @@
 """`swictation status`: what the daemon is doing."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import stat
@@ -11,10 +12,10 @@ import msgspec
 
 from swictation.cli.daemon import call
 from swictation.cli.echo import echo, echo_json
-from swictation.cli.main import typeable
 from swictation.control.card import memory, placements
-from swictation.control.client import other_version
+from swictation.control.client import has_notifications, other_version
 from swictation.control.follow import follow
+from swictation.control.link import FAILURES
 from swictation.control.status import (
     STOPPED,
     SetAsideStatus,
@@ -24,12 +25,14 @@ from swictation.control.status import (
     decode,
     serving,
 )
-from swictation.errors import UsageError
+from swictation.errors import ControlError, UsageError
+from swictation.remedies import typeable
 from swictation.shown import json_escaped
 
 _LABEL_WIDTH = len("last error")
 _ANSWER_S = 5.0
 _MOST_SHOWN = 4
+_SILENT = "no program here shows notifications: held text is told in this place alone"
 
 
 @click.command()
@@ -50,7 +53,8 @@ def status(as_json: bool, follows: bool) -> None:
     if as_json:
         click.echo(json_escaped(told))  # noqa: TID251
         return
-    for label, text in lines(_read(told)):
+    now = _read(told)
+    for label, text in lines(now, is_silent=bool(now.held.texts) and _is_silent()):
         echo(f"{label.ljust(_LABEL_WIDTH)}  {text}")
 
 
@@ -75,8 +79,18 @@ def _read(told: str) -> Status:
         raise other_version() from error
 
 
-def lines(now: Status) -> list[tuple[str, str]]:
-    """Label and text for people; what is well and unused is left out."""
+def _is_silent() -> bool:
+    """Whether nothing here shows notifications."""
+    with contextlib.suppress(ControlError, TimeoutError, *FAILURES):
+        return not has_notifications()
+    return False
+
+
+def lines(now: Status, *, is_silent: bool = False) -> list[tuple[str, str]]:
+    """Label and text for people; what is well and unused is left out.
+
+    `is_silent`: nothing shows notifications, so that held text is told here alone.
+    """
     told = [("state", now.state if now.ready else f"{now.state}; {_why_not_ready(now)}")]
     if now.degraded:
         since = duration(now.degraded.since_s)
@@ -89,6 +103,8 @@ def lines(now: Status) -> list[tuple[str, str]]:
         told.append(("queue", f"{queued}, {now.queue.audio_s:.1f} s of sound"))
     if now.held.texts:
         told.append(("held", f"{now.held}\n  -> {typeable('swictation paste-last')}"))
+        if is_silent:
+            told.append(("", _SILENT))
     told += [("set aside", _set_aside(one)) for one in now.set_aside[:_MOST_SHOWN]]
     if (more := len(now.set_aside) - _MOST_SHOWN) > 0:
         told.append(("", f"and {more} more, see: {typeable('swictation doctor')}"))

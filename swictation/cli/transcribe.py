@@ -21,7 +21,7 @@ from swictation.config.settings import Settings
 from swictation.daemon.files import FileSession, file_source, injector
 from swictation.daemon.logs import set_up
 from swictation.daemon.stream import Outcome
-from swictation.errors import SwictationError
+from swictation.errors import SwictationError, no_such_sound
 from swictation.hardening import hide_memory
 from swictation.models.store import ModelLocation
 
@@ -46,7 +46,14 @@ def transcribe(
     """
     set_up(verbose=verbose)
     hide_memory()
-    settings, model = obtain_for_files(settings_from(config, wishes), wishes)
+    settings = settings_from(config, wishes)
+    if not any(
+        name == "-" or Path(name).exists() for name in files
+    ):  # or a model would be fetched for nothing
+        for name in files:
+            tell(no_such_sound(Path(name)))
+        return EXIT_FAILURE
+    settings, model = obtain_for_files(settings, wishes)
     return asyncio.run(_transcribe(files, settings, model, as_json=as_json))
 
 

@@ -13,15 +13,25 @@ from swictation import paths
 from swictation.config.depth import too_deep
 from swictation.config.file import read
 from swictation.config.injectors import chain_fault
-from swictation.config.render import Kind, closest, shortened, toml_key, toml_value
+from swictation.config.render import (
+    Kind,
+    closest,
+    shortened,
+    toml_key,
+    toml_value,
+    user_fields,
+)
 from swictation.config.rules import RULES, EngineTable, Key, Rule
-from swictation.config.settings import TABLES, AsrSettings, Settings
+from swictation.config.settings import GONE, TABLES, AsrSettings, Settings, is_fixed
 from swictation.errors import ConfigError, EngineError
 from swictation.languages import closest_language, language_code
 
 _MAX_ROWS_OF_A_STATEMENT = 25
 _MAX_TOLD = 100
 """Findings of a file: to look for what was meant takes time, and nobody reads thousands."""
+_TABLE_LIKENESS = 0.8
+"""Of a misspelt table: below it `vocabulary` would be `canary`."""
+_DEFAULTS = Settings()
 _LANGUAGE = ("asr", "language")
 _CHAIN = ("inject", "chain")
 _ENGINE_KEYS = ("engine", "cpu_engine")
@@ -45,7 +55,11 @@ class _Finding(NamedTuple):
 
 
 def load(
-    path: Path | None, tables: Mapping[str, EngineTable], engines: Collection[str] = ()
+    path: Path | None,
+    tables: Mapping[str, EngineTable],
+    engines: Collection[str] = (),
+    *,
+    defaults: Settings = _DEFAULTS,
 ) -> Loaded:
     """Read a configuration file and check all of it.
 
@@ -55,6 +69,7 @@ def load(
         tables: those of the engines, by name. What the file does not mention is not looked up.
         engines: the only names that an engine may have; none: any. A daemon does not insist: the
             embedded engine serves in the place of one that is not there.
+        defaults: what holds where the file says nothing. A test gives other constants.
 
     Raises:
         ConfigError: the file cannot be read, is not TOML, or holds values that cannot be used;
@@ -66,10 +81,10 @@ def load(
     except FileNotFoundError as error:
         # A dangling link is a mistake to be told, not a wish for the defaults.
         if path is None and not file.is_symlink():
-            return Loaded(Settings(), (), None)
+            return Loaded(defaults, (), None)
         make_one = f"swictation config show --defaults > {shlex.quote(str(file))}"
         raise ConfigError(f"{file}: no such file", f"to make one: {make_one}") from error
-    check = _Check(_parse(text, file), tables, engines)
+    check = _Check(_parse(text, file), tables, engines, defaults)
     lines = _key_lines(text) if check.errors or check.warnings else {}
     if check.errors:
         told = _told(file, check.errors, lines)
@@ -163,10 +178,12 @@ class _Check:
         document: dict[str, Any],
         tables: Mapping[str, EngineTable],
         engines: Collection[str],
+        defaults: Settings,
     ) -> None:
         self.errors: list[_Finding] = []
         self.warnings: list[_Finding] = []
         self._document = document
+        self._defaults = defaults
         self._engine_tables = tables
         values: dict[str, Any] = {name: self._table(name, cls) for name, cls in TABLES.items()}
         own: dict[str, msgspec.Struct] = {}
@@ -176,7 +193,8 @@ class _Check:
                 continue
             rules += table.rules
             own[name] = self._table(name, table.settings)
-        changed = {name: table for name, table in own.items() if table != type(table)()}
+        every = defaults.engines | own
+        changed = {name: table for name, table in every.items() if table != type(table)()}
         self.settings = Settings(**values, engines=changed)
         self._values = values | own
         if fault := chain_fault(self.settings.inject.chain):
@@ -203,25 +221,34 @@ class _Check:
 
     def _table(self, name: str, cls: type[msgspec.Struct]) -> msgspec.Struct:
         given = self._document.get(name, {})
+        before = self._before(name, cls)
         if not isinstance(given, dict):
             self.errors.append(_Finding((name,), f"{name} must be one table: [{name}]"))
-            return cls()
+            return before
         types = {field.name: field.type for field in msgspec.structs.fields(cls)}
         good: dict[str, Any] = {}
         for key, raw in cast(dict[str, Any], given).items():
-            if key not in types:
-                text = f"unknown key {_shown_key((name, key))}{self._key_meant(key, name)}"
+            if key not in types or is_fixed(types[key]):
+                text = _gone(name, key, before) or self._unknown(name, key)
                 self.warnings.append(_Finding((name, key), text))
                 continue
             value = self._language(raw) if (name, key) == _LANGUAGE else raw
             kind = Kind.of(types[key])
-            if fault := kind.fault(value, example=getattr(cls(), key)):
+            if fault := kind.fault(value, example=getattr(before, key)):
                 shown = f"{_shown_key((name, key))} = {shortened(toml_value(value))}"
                 text = f"{shown}: {fault} ({kind.meaning})"
                 self.errors.append(_Finding((name, key), text))
             else:
                 good[key] = msgspec.convert(value, types[key])
-        return cls(**good)
+        return msgspec.structs.replace(before, **good)
+
+    def _before(self, name: str, cls: type[msgspec.Struct]) -> msgspec.Struct:
+        """What holds of a table where the file says nothing."""
+        known: msgspec.Struct | None = getattr(self._defaults, name, None)
+        return known if name in TABLES and known else self._defaults.engine_table(name, cls)
+
+    def _unknown(self, table: str, key: str) -> str:
+        return f"unknown key {_shown_key((table, key))}{self._key_meant(key, table)}"
 
     def _language(self, value: object) -> object:
         """The code of a language that is written in another way.
@@ -254,7 +281,7 @@ class _Check:
     def _warn_of_stray(self, name: str) -> None:
         if isinstance(self._document[name], dict):
             text = f"unknown table [{shortened(toml_key(name))}]"
-            meant = closest(name, [*TABLES, *self._engine_tables])
+            meant = closest(name, [*TABLES, *self._engine_tables], _TABLE_LIKENESS)
             text += f": did you mean [{meant}]?" if meant else ""
         else:
             text = f"unknown key {shortened(toml_key(name))} outside a table"
@@ -266,10 +293,7 @@ class _Check:
         if len(self.warnings) >= _MAX_TOLD:
             return ""
         every = TABLES | {name: each.settings for name, each in self._engine_tables.items()}
-        keys = {
-            name: [field.name for field in msgspec.structs.fields(cls)]
-            for name, cls in every.items()
-        }
+        keys = {name: [field.name for field in user_fields(cls)] for name, cls in every.items()}
         if meant := closest(key, keys.get(table, ())):
             return f": did you mean '{meant}'?"
         for name, others in keys.items():
@@ -292,3 +316,11 @@ class _Check:
 
 def _shown_key(key: Key) -> str:
     return f"[{key[0]}] {shortened(toml_key(key[1]))}"
+
+
+def _gone(table: str, key: str, values: msgspec.Struct) -> str:
+    """What holds in place of a key that was a setting once; "" where it never was one."""
+    holds = GONE.get((table, key), "")
+    if not holds and key in values.__struct_fields__:
+        holds = f"{toml_value(getattr(values, key))} holds"
+    return f"{_shown_key((table, key))} is no longer a setting: {holds}" if holds else ""

@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import FieldInfo
 
 from swictation.config.rules import EngineTable
-from swictation.config.settings import TABLES, Settings
+from swictation.config.settings import TABLES, Settings, is_fixed
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SIGNS: dict[str, Callable[[float, float], bool]] = {
@@ -200,12 +200,17 @@ def tables(
                 yield engine, settings.engine_table(engine, table.settings)
 
 
+def user_fields(table: msgspec.Struct | type[msgspec.Struct]) -> list[FieldInfo]:
+    """Those that a configuration file may set."""
+    return [field for field in msgspec.structs.fields(table) if not is_fixed(field.type)]
+
+
 def render_defaults(engines: Mapping[str, EngineTable]) -> str:
     """The whole configuration with its comments: the text of `config/swictation.toml`."""
     blocks = [_HEADER]
     for name, values in tables(Settings(), engines):
         rows = [_comment((values.__doc__ or "").strip()), f"[{name}]"]
-        for field in msgspec.structs.fields(values):
+        for field in user_fields(values):
             rows += [_comment(_meaning(field)), _row(field, values)]
         blocks.append("\n".join(rows) + "\n")
     return "\n".join(blocks)
@@ -217,7 +222,7 @@ def render(settings: Settings, engines: Mapping[str, EngineTable]) -> str:
     for name, values in tables(settings, engines):
         defaults = type(values)()
         rows = [f"[{name}]"]
-        for field in msgspec.structs.fields(values):
+        for field in user_fields(values):
             default = getattr(defaults, field.name)
             changed = getattr(values, field.name) != default
             note = f"  # default: {toml_value(default)}" if changed else ""

@@ -1,9 +1,12 @@
 """Every setting, with its default, unit and meaning: the one place that knows them.
 
-`config/swictation.toml` is rendered from here (`swictation config show --defaults`).
+A field with a description is the user's: `config/swictation.toml` is rendered from these
+(`swictation config show --defaults`). A field marked `FIXED` is a constant with its reason; it
+stands here, and not in the module that reads it, so that a test can give a part another one.
 """
 
-from typing import Annotated, Literal, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -12,6 +15,8 @@ from swictation.types import Language
 
 DEFAULT_ENGINE = "whisper"
 """Every installation has it, and it needs no GPU."""
+FIXED = Meta(extra={"fixed": True})
+"""Marks a constant: no configuration file changes it."""
 
 _Table = TypeVar("_Table", bound=Struct)
 
@@ -22,63 +27,52 @@ class AudioSettings(msgspec.Struct, frozen=True, kw_only=True):
     device: Annotated[str, Meta(min_length=1, description="microphone by name, or default")] = (
         "default"
     )
-    keep_warm: Annotated[bool, Meta(description="keep the microphone open between dictations")] = (
-        False
-    )
+    keep_warm: Annotated[
+        bool, Meta(description="keep the microphone open between dictations: no first word is cut")
+    ] = False
 
 
 class VadSettings(msgspec.Struct, frozen=True, kw_only=True):
     """When speech begins and ends."""
 
     threshold: Annotated[
-        float, Meta(gt=0.0, lt=1.0, description="speech probability that begins an utterance")
+        float,
+        Meta(
+            gt=0.0,
+            lt=1.0,
+            description="speech probability that begins an utterance; lower for quiet speech",
+        ),
     ] = 0.5
-    release_threshold: Annotated[
-        float, Meta(gt=0.0, lt=1.0, description="below it a frame is silence; <= threshold")
-    ] = 0.35
-    min_speech_frames: Annotated[
-        int, Meta(ge=1, le=32, description="frames of 32 ms in a row that begin an utterance")
-    ] = 4
+    min_speech_frames: Annotated[int, FIXED] = 4
+    """Frames of 32 ms in a row that begin an utterance: a click or a cough is shorter."""
     pre_roll_s: Annotated[
         float, Meta(ge=0.3, le=2.0, description="seconds kept from before the first speech frame")
     ] = 0.5
-    decode_pre_roll_s: Annotated[
-        float, Meta(ge=0.0, le=2.0, description="seconds of the pre-roll to decode; <= pre_roll_s")
-    ] = 0.3
-    tail_s: Annotated[
-        float, Meta(ge=0.0, le=0.2, description="seconds decoded after the last speech frame")
-    ] = 0.2
-    decode_after_s: Annotated[
-        float, Meta(ge=0.1, le=1.0, description="seconds of silence after which to decode")
-    ] = 0.2
-    commit_after_s: Annotated[
-        float, Meta(ge=0.1, le=2.0, description="seconds of silence that commit what is sure")
-    ] = 0.3
+    decode_pre_roll_s: Annotated[float, FIXED] = 0.3
+    """Decoded of it (at most its least): a word begins before its first frame of speech."""
+    tail_s: Annotated[float, FIXED] = 0.2
+    """Decoded after the last speech frame; at most `decode_after_s`, which has been heard."""
+    decode_after_s: Annotated[float, FIXED] = 0.2
+    """Of silence, after which to decode: the answer is there when the pause commits."""
+    commit_after_s: Annotated[float, FIXED] = 0.3
+    """Of silence, which commit what is sure: the shortest `hang_over_s`."""
     hang_over_s: Annotated[
         float, Meta(ge=0.3, le=3.0, description="seconds of silence that end an utterance")
     ] = 0.8
-    max_utterance_s: Annotated[
-        float, Meta(ge=5.0, le=25.0, description="seconds after which an utterance is cut")
-    ] = 20.0
-    cut_search_s: Annotated[
-        float, Meta(ge=1.0, le=20.0, description="last seconds searched for the quietest cut")
-    ] = 8.0
+    max_utterance_s: Annotated[float, FIXED] = 20.0
+    """After which an utterance is cut: with its silence an engine hears 30 s at most."""
+    cut_search_s: Annotated[float, FIXED] = 8.0
+    """The last seconds of these, searched for the quietest place to cut."""
     energy_gate: Annotated[
-        bool, Meta(description="skip the detector while nothing rises above the room's noise")
-    ] = True
-    raise_quiet: Annotated[
-        bool, Meta(description="raise very quiet speech before the detector hears it")
+        bool,
+        Meta(description="skip the detector while nothing rises above the room's noise"),
     ] = True
     placement: Annotated[
         Literal["auto", "cpu", "gpu"],
         Meta(description="where the detector computes while a GPU worker serves anyway"),
     ] = "auto"
-    cpu_above: Annotated[
-        float, Meta(ge=0.0, lt=1.0, description="device use above which it is the CPU; 0: WARNING")
-    ] = 0.0
-    move_dwell_s: Annotated[
-        float, Meta(ge=1.0, le=3600.0, description="least seconds between two moves of it")
-    ] = 30.0
+    move_dwell_s: Annotated[float, FIXED] = 30.0
+    """Between two moves of it: each costs a load, and frees about 2 MiB."""
 
 
 class AsrSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,9 +96,8 @@ class AsrSettings(msgspec.Struct, frozen=True, kw_only=True):
         "auto"
     )
     language: Annotated[Language, Meta(description="ISO 639-1 code of the spoken language")] = "en"
-    left_context_s: Annotated[
-        float, Meta(ge=0.0, le=30.0, description="seconds of sound that a decode takes at least")
-    ] = 4.0
+    left_context_s: Annotated[float, FIXED] = 4.0
+    """Of sound, which a decode takes at least (docs/adr/0008)."""
     partials: Annotated[
         Literal["auto", "on", "off"],
         Meta(description="tentative text for display; auto: only while somebody reads it"),
@@ -151,7 +144,10 @@ class FeedbackSettings(msgspec.Struct, frozen=True, kw_only=True):
 class SpoolSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Audio on disk until its text has arrived."""
 
-    enabled: Annotated[bool, Meta(description="write audio behind to disk")] = True
+    enabled: Annotated[
+        bool,
+        Meta(description="write audio behind to disk; off: none there, and none survives a crash"),
+    ] = True
     max_minutes: Annotated[
         float, Meta(gt=0.0, le=1440.0, description="minutes of audio kept; the oldest go first")
     ] = 60.0
@@ -169,86 +165,90 @@ class VramSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "auto"
     thresholds: Annotated[
         tuple[float, float, float],
-        Meta(description="device use at which WARNING, CRITICAL, EMERGENCY begin"),
+        Meta(description="use at which WARNING, CRITICAL, EMERGENCY begin; less: room for others"),
     ] = (0.80, 0.875, 0.95)
-    ceiling_mib: Annotated[
-        tuple[int, int, int],
-        Meta(description="... and MiB free below which: a big card's last percents are many"),
-    ] = (2048, 1024, 512)
-    gap: Annotated[
-        float, Meta(gt=0.0, le=0.2, description="a level ends so far below where it began")
-    ] = 0.05
-    dwell_up_s: Annotated[
-        float, Meta(ge=0.0, le=60.0, description="seconds above before a level begins")
-    ] = 1.0
-    dwell_down_s: Annotated[
-        float, Meta(ge=0.0, le=3600.0, description="seconds below before it ends")
-    ] = 30.0
+    ceiling_mib: Annotated[tuple[int, int, int], FIXED] = (2048, 1024, 512)
+    """... and MiB free below which: a big card's last percents are many."""
+    gap: Annotated[float, FIXED] = 0.05
+    """A level ends so far below where it began: what is freed would begin it again."""
+    dwell_up_s: Annotated[float, FIXED] = 1.0
+    """Above, before a level begins: a program that starts asks for more than it keeps."""
+    dwell_down_s: Annotated[float, FIXED] = 30.0
+    """Below, before a level ends: a load takes seconds, and is in vain if it is evicted."""
     on_critical: Annotated[
         Literal["cpu-engine", "vad-only"],
         Meta(description="without the card: transcribe on the CPU, or keep the sound for later"),
     ] = "cpu-engine"
     idle_ttl_s: Annotated[
-        float, Meta(ge=0.0, le=86400.0, description="idle seconds until the card is given back")
+        float,
+        Meta(
+            ge=0.0,
+            le=86400.0,
+            description="idle seconds until the GPU is given back; more: text comes sooner",
+        ),
     ] = 300.0
-    idle_ttl_warning_s: Annotated[
-        float, Meta(ge=0.0, le=86400.0, description="the same in WARNING; at CRITICAL it is 0")
-    ] = 60.0
+    idle_ttl_warning_s: Annotated[float, FIXED] = 60.0
+    """The same in WARNING, where others need it sooner; at CRITICAL it is 0."""
     slack_mib: Annotated[
-        int, Meta(ge=0, le=65536, description="MiB that must stay free when a model is loaded")
+        int,
+        Meta(
+            ge=0,
+            le=65536,
+            description="MiB that must stay free when a model is loaded; more: room for others",
+        ),
     ] = 256
-    model_mib: Annotated[
-        int, Meta(ge=0, le=65536, description="MiB that the model takes, until it is seen loaded")
-    ] = 1700
-    context_mib: Annotated[
-        int, Meta(ge=0, le=4096, description="MiB that a CUDA context takes, until it is seen")
-    ] = 430
-    cool_down_s: Annotated[
-        float, Meta(ge=0.0, le=3600.0, description="least seconds from an eviction to a reload")
-    ] = 60.0
-    cool_down_max_s: Annotated[
-        float, Meta(ge=0.0, le=86400.0, description="most: it doubles with each eviction")
-    ] = 900.0
-    read_every_s: Annotated[
-        float, Meta(ge=0.05, le=2.0, description="seconds between readings of a card in use")
-    ] = 1.0
-    read_every_near_s: Annotated[
-        float, Meta(ge=0.05, le=2.0, description="the same near a threshold")
-    ] = 0.2
-    read_every_absent_s: Annotated[
-        float, Meta(ge=0.05, le=20.0, description="the same while a reload is waited for")
-    ] = 15.0
+    model_mib: Annotated[int, FIXED] = 1700
+    """What a model takes until it is seen loaded, where its engine cannot tell."""
+    context_mib: Annotated[int, FIXED] = 430
+    """What a CUDA context takes, until it is seen."""
+    cool_down_s: Annotated[float, FIXED] = 60.0
+    """From an eviction to a reload: who needed the card is still at work."""
+    cool_down_max_s: Annotated[float, FIXED] = 900.0
+    """It doubles with each eviction, up to this."""
+    read_every_s: Annotated[float, FIXED] = 1.0
+    """Between readings of a card in use: `dwell_up_s` sees one at least."""
+    read_every_near_s: Annotated[float, FIXED] = 0.2
+    """Near a threshold, where an allocation of the next second may not fit."""
+    read_every_absent_s: Annotated[float, FIXED] = 15.0
+    """While a reload is waited for, which nobody waits for."""
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The disposable process that holds the engine."""
 
     max_rss_mib: Annotated[
-        int, Meta(ge=100, description="MiB above which it is replaced at the next silence")
-    ] = 1500
-    warm_min_available_mib: Annotated[
-        int, Meta(ge=0, description="MiB of host memory free below which no spare worker is kept")
-    ] = 2048
-    nursery_min_available_mib: Annotated[
         int,
-        Meta(ge=0, description="... below which no nursery is kept: what a card's engine imports"),
-    ] = 4096
+        Meta(
+            ge=100,
+            description="MiB above which it is replaced at a silence; more for a large model",
+        ),
+    ] = 1500
+    warm_min_available_mib: Annotated[int, FIXED] = 2048
+    """MiB of host memory free below which no spare worker is kept."""
+    nursery_min_available_mib: Annotated[int, FIXED] = 4096
+    """... below which no nursery is kept: what a GPU engine imports (docs/adr/0016)."""
     start_timeout_s: Annotated[
-        float, Meta(ge=1.0, le=600.0, description="seconds it may take to load its model")
+        float,
+        Meta(
+            ge=1.0,
+            le=600.0,
+            description="seconds it may take to load its model; more for a slow disk",
+        ),
     ] = 120.0
     hang_min_s: Annotated[
-        float, Meta(ge=0.1, le=600.0, description="least seconds before a decode counts as hung")
-    ] = 5.0
-    hang_factor: Annotated[
         float,
-        Meta(ge=2.0, le=100.0, description="... and least multiple of the predicted decode time"),
-    ] = 10.0
-    ping_interval_s: Annotated[
-        float, Meta(ge=0.1, le=600.0, description="seconds between pings of an idle worker")
-    ] = 10.0
-    ping_timeout_s: Annotated[
-        float, Meta(ge=0.1, le=60.0, description="seconds for its answer, and for its good-bye")
+        Meta(
+            ge=0.1,
+            le=600.0,
+            description="least seconds before a decode counts as hung; more on a busy machine",
+        ),
     ] = 5.0
+    hang_factor: Annotated[float, FIXED] = 10.0
+    """... and multiple of the predicted decode time: a busy machine takes longer."""
+    ping_interval_s: Annotated[float, FIXED] = 10.0
+    """Between pings of an idle worker: it hangs while nobody waits for it."""
+    ping_timeout_s: Annotated[float, FIXED] = 5.0
+    """For its answer, and for its good-bye."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -276,3 +276,16 @@ TABLES: dict[str, type[Struct]] = {
     table.name: table.type for table in msgspec.structs.fields(Settings) if table.name != "engines"
 }
 """Those that every configuration has, by name."""
+
+
+def is_fixed(annotation: object) -> bool:
+    """Whether a field of this type is a constant."""
+    return FIXED in get_args(annotation)
+
+
+GONE: Mapping[tuple[str, str], str] = {
+    ("vad", "release_threshold"): "speech ends below 0.7 x threshold",
+    ("vad", "raise_quiet"): "quiet speech is always raised",
+    ("vad", "cpu_above"): "the detector leaves the GPU at WARNING",
+}
+"""Keys of earlier versions that are not even constants any more: what holds now."""

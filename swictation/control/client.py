@@ -4,14 +4,16 @@ import asyncio
 
 from dbus_fast import DBusError, Message, MessageFlag
 
+from swictation import remedies
 from swictation.control.link import FAILURES, Bus, connect
 from swictation.control.wire import BUS_NAME, INTERFACE, PATH, error_from, session_address
 from swictation.errors import BusError, ControlError, NotRunning
 
+NOTIFICATIONS = "org.freedesktop.Notifications"
+_QUICK_S = 2.0
 ANSWER_S = 30.0
 """Time for an answer, including the daemon's start if the bus does that."""
 
-_REMEDY = "swictation service install, or in a terminal: swictation run"
 _ERRORS = "org.freedesktop.DBus.Error."
 _ABSENT = {f"{_ERRORS}ServiceUnknown", f"{_ERRORS}NameHasNoOwner"}
 _LEFT = {f"{_ERRORS}NoReply", f"{_ERRORS}Disconnected"}
@@ -45,8 +47,23 @@ async def _call(
     except TimeoutError as error:
         raise ControlError(
             f"The daemon did not answer within {limit_s:.0f} s.",
-            "systemctl --user restart swictation",
+            remedies.restart(),
         ) from error
+    finally:
+        await bus.close()
+
+
+def has_notifications() -> bool:
+    """Whether a program shows notifications, or the bus would start one. Raises NotRunning."""
+    return asyncio.run(_has_notifications())
+
+
+async def _has_notifications() -> bool:
+    bus = await open_bus()
+    try:
+        async with asyncio.timeout(_QUICK_S):
+            known = [await bus.ask_bus(it, "") for it in ("ListNames", "ListActivatableNames")]
+        return NOTIFICATIONS in str(known)
     finally:
         await bus.close()
 
@@ -86,25 +103,25 @@ async def ask(
     except DBusError as error:
         raise _read(error) from error
     except (EOFError, OSError) as error:
-        raise NotRunning("The session bus ended before the daemon answered.", _REMEDY) from error
+        raise NotRunning(
+            "The session bus ended before the daemon answered.", remedies.start()
+        ) from error
     return answer[0] if answer else None
 
 
 def other_version() -> ControlError:
     """What to raise where the answer is not what this version expects."""
-    return ControlError(
-        "The running daemon is of another version.", "systemctl --user restart swictation"
-    )
+    return ControlError("The running daemon is of another version.", remedies.restart())
 
 
 def _read(error: DBusError) -> ControlError:
     if error.type in _ABSENT:
-        return NotRunning("The daemon is not running.", _REMEDY)
+        return NotRunning("The daemon is not running.", remedies.start())
     if error.type in _LEFT:
-        return NotRunning("The daemon ended before it answered.", _REMEDY)
+        return NotRunning("The daemon ended before it answered.", remedies.start())
     if error.type.startswith(f"{_ERRORS}Spawn."):
         return NotRunning(
             "The daemon is not running, and the bus could not start it.",
-            "journalctl --user -u swictation -e",
+            remedies.read_log(),
         )
     return error_from(error.type, error.text)

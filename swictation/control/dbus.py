@@ -12,6 +12,7 @@ from swictation.control.link import FAILURES, Bus, Link, session_bus
 from swictation.control.status import Status, steady
 from swictation.control.wire import BUS_NAME, PATH, session_address
 from swictation.errors import AlreadyRunning, BusError, SwictationError
+from swictation.remedies import already_running
 
 __all__ = ["BusService", "Controls"]
 
@@ -127,14 +128,10 @@ class BusService:
 
 
 async def _already_running(bus: Bus) -> AlreadyRunning:
-    who, kill = "", "end that process"
+    pid = ""
     with contextlib.suppress(*FAILURES):
-        pid = (await bus.ask_bus("GetConnectionUnixProcessID", "s", BUS_NAME))[0]
-        who, kill = f" (process {pid})", f"kill {pid}"
-    return AlreadyRunning(
-        f"swictation is already running{who}: a second one would type every word twice.",
-        f"to stop that one: systemctl --user stop swictation, or: {kill}",
-    )
+        pid = str((await bus.ask_bus("GetConnectionUnixProcessID", "s", BUS_NAME))[0])
+    return already_running(pid)
 
 
 def _why(error: BaseException) -> str:

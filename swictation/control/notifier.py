@@ -13,6 +13,7 @@ import msgspec
 from dbus_fast import DBusError, Message, MessageType, Variant
 
 from swictation.control.link import FAILURES, Bus, Link, session_bus
+from swictation.remedies import typeable
 
 NAME = "org.freedesktop.Notifications"
 PATH = "/org/freedesktop/Notifications"
@@ -71,7 +72,7 @@ class Notifier:
 
     def notify(self, kind: str, summary: str, body: str = "", urgent: bool = False) -> None:
         """Show this in place of what was shown of its subject. `kind`: also for style rules."""
-        notice = _Notice(kind, summary, body, urgent)
+        notice = _Notice(kind, summary, typeable(body, anywhere=True), urgent)
         self._waiting[notice.subject] = notice
         self._has_news.set()
 

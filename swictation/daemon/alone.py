@@ -10,6 +10,7 @@ from typing import IO
 from swictation.errors import AlreadyRunning
 from swictation.filelock import try_lock
 from swictation.paths import make_private
+from swictation.remedies import already_running
 
 _log = logging.getLogger(__name__)
 
@@ -71,8 +72,4 @@ def _open(path: Path) -> IO[bytes]:
 
 def _already_running(lock: IO[bytes]) -> AlreadyRunning:
     holder = lock.read().decode(errors="replace").strip() if lock.writable() else ""
-    who, kill = (f" (process {holder})", f"kill {holder}; or ") if holder.isdigit() else ("", "")
-    return AlreadyRunning(
-        f"swictation is already running{who}: a second one would type every word twice.",
-        f"to stop that one: {kill}where it is a service: systemctl --user stop swictation",
-    )
+    return already_running(holder if holder.isdigit() else "")

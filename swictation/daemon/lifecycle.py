@@ -48,6 +48,7 @@ from swictation.facts import (
 from swictation.inject.desktop import CLIPBOARD, DesktopInjector
 from swictation.inject.registry import openers
 from swictation.paths import daemon_lock_files
+from swictation.remedies import restart
 
 _log = logging.getLogger(__name__)
 
@@ -310,10 +311,10 @@ class App:
         old, self._settings = self._settings, settings
         for part in ("spool", "worker", "inject", "vram"):
             if getattr(old, part) != getattr(settings, part):
-                _log.warning("[%s] takes effect after: systemctl --user restart swictation", part)
+                _log.warning("[%s] takes effect after a restart: %s", part, restart())
         if wants_card(old) != wants_card(settings):
             # Whole: an engine for a card, had for the processor alone, would be another model.
-            _log.warning("[asr] takes effect after: systemctl --user restart swictation")
+            _log.warning("[asr] takes effect after a restart: %s", restart())
             self._settings = settings = msgspec.structs.replace(settings, asr=old.asr)
         self._shop.configure(settings)
         self._stream.delivery.rewrite(self._shop.text_pipeline())

@@ -86,7 +86,7 @@ def listener(
 ) -> Listener:
     """A fresh ear for one dictation; `detector`: another than the CPU's alone."""
     gate = EnergyGate() if settings.vad.energy_gate else None
-    normaliser = LevelNormaliser() if settings.vad.raise_quiet else None
+    normaliser = LevelNormaliser()
     endpointer = Endpointer(settings.vad, first_sample, first_utterance)
     return Listener(detector or SileroCpu(), endpointer, gate, normaliser)
 

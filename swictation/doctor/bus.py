@@ -6,15 +6,14 @@ from pathlib import Path
 
 import msgspec
 
+from swictation import remedies
 from swictation.control.client import ask, open_bus
 from swictation.control.status import Status, decode
 from swictation.control.wire import session_address
 from swictation.doctor.finding import Finding, Subject
 from swictation.errors import BusError, ControlError, NotRunning
-from swictation.service import files, systemctl
 
 _ANSWER_S = 2.0
-_RESTART = "systemctl --user restart swictation"
 
 
 def bus(_: Subject) -> Iterator[Finding]:
@@ -64,19 +63,14 @@ async def _daemon() -> Finding:
     except NotRunning:
         return _absent()
     except TimeoutError:
-        return Finding("daemon", "error", f"no answer within {_ANSWER_S:.0f} s", _RESTART)
+        return Finding("daemon", "error", f"no answer within {_ANSWER_S:.0f} s", remedies.restart())
     except (ControlError, msgspec.DecodeError) as error:
         found = f"another version than this one: {error}"
-        return Finding("daemon", "warning", found, _RESTART)
+        return Finding("daemon", "warning", found, remedies.restart())
     finally:
         await connection.close()
 
 
 def _absent() -> Finding:
-    if systemctl.trouble():
-        remedy = "in a terminal of your desktop: swictation run"
-    elif files.unit_file().exists():
-        remedy = "systemctl --user start swictation"
-    else:
-        remedy = "swictation service install"
-    return Finding("daemon", "warning", "not running: a hotkey has nobody to call", remedy)
+    found = "not running: a hotkey has nobody to call"
+    return Finding("daemon", "warning", found, remedies.start())

@@ -10,6 +10,7 @@ import psutil
 from swictation.asr.registry import find
 from swictation.doctor.finding import Finding, Subject
 from swictation.doctor.model import wanted
+from swictation.remedies import SPARE_MEMORY
 from swictation.types import MIB
 
 _ENGINE_MIB = 200
@@ -41,14 +42,18 @@ def judge_python(version: tuple[int, int, int], required: str) -> Finding:
     return Finding("python", level, f"{found}: swictation is made for {required}", remedy)
 
 
-def judge_memory(available_mib: int, weights_bytes: int) -> Finding:
-    """Hold the memory that can be had against what a worker with such weights takes."""
-    needed_mib = round(_ENGINE_MIB + _WEIGHTS_FACTOR * weights_bytes / 1e6)
-    found = f"{available_mib} MiB available, the engine takes about {needed_mib}"
-    if available_mib >= needed_mib:
+def judge_memory(available_mib: int, weights: int) -> Finding:
+    """Hold the memory that can be had against what a worker with such weights (bytes) takes."""
+    needed = needed_mib(weights)
+    found = f"{available_mib} MiB available, the engine takes about {needed}"
+    if available_mib >= needed:
         return Finding("memory", "ok", found)
-    remedy = "end a program that can be spared: ps -eo rss,pid,comm --sort=-rss | head"
-    return Finding("memory", "warning", found, remedy)
+    return Finding("memory", "warning", found, SPARE_MEMORY)
+
+
+def needed_mib(weights: int) -> int:
+    """About what a worker with such weights (bytes) takes of the machine's memory."""
+    return round(_ENGINE_MIB + _WEIGHTS_FACTOR * weights / 1e6)
 
 
 def _weights_bytes(subject: Subject) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from swictation.doctor.finding import Finding, Subject
+from swictation.remedies import this_program, typeable
 from swictation.service import files, state
 from swictation.service.state import ServiceState
 from swictation.service.systemctl import trouble
@@ -13,7 +14,8 @@ _INSTALL = "swictation service install"
 def service(_: Subject) -> Iterator[Finding]:
     """Check that the unit is installed, enabled and working. Having none is fine."""
     if trouble():
-        found = "no systemd for this user: let your desktop start the daemon, by: swictation run"
+        found = "no systemd for this user: let your desktop start the daemon, by: "
+        found += typeable("swictation run", anywhere=True)
         yield Finding("service", "ok", found)
         return
     yield judge(state.read(), is_current=_is_current())
@@ -41,6 +43,6 @@ def _is_current() -> bool:
         text = files.unit_file().read_text(encoding="utf-8")
     except OSError:
         return True
-    program = files.this_program()
+    program = this_program()
     targets = (files.DESKTOP_TARGET, files.LOGIN_TARGET)
     return text in [files.unit(program, target) for target in targets]

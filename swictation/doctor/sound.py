@@ -1,12 +1,40 @@
 """Checks the sound server and the microphone."""
 
 import os
+import shutil
 import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from swictation.doctor import packages
 from swictation.doctor.finding import Finding, Subject
+from swictation.remedies import has_systemd
+
+_INSTALL = {
+    "apt-get": "sudo apt-get install",
+    "dnf": "sudo dnf install",
+    "pacman": "sudo pacman -S",
+    "zypper": "sudo zypper install",
+}
+
+_PORTAUDIO = {
+    "apt-get": "libportaudio2",
+    "dnf": "portaudio",
+    "pacman": "portaudio",
+    "zypper": "libportaudio2",
+}
+_PULSE_PLUGIN = {
+    "apt-get": "libasound2-plugins",
+    "dnf": "alsa-plugins-pulseaudio",
+    "pacman": "pulseaudio-alsa",
+    "zypper": "alsa-plugins-pulse",
+}
+"""With which PortAudio, through ALSA, reaches PulseAudio and PipeWire."""
+_SOUND_SERVER = {
+    "apt-get": "pipewire-audio",
+    "dnf": "pipewire-pulseaudio wireplumber",
+    "pacman": "pipewire-pulse wireplumber",
+    "zypper": "pipewire-pulseaudio wireplumber",
+}
 
 _LISTEN_S = 0.5
 _CONNECT_S = 1.0
@@ -21,11 +49,11 @@ def server(_: Subject) -> Iterator[Finding]:
         yield Finding("sound server", "ok", " and ".join(found))
     elif refused:
         told = f"{refused[0]} does not answer"
-        remedy = "systemctl --user restart pipewire pipewire-pulse, or: pulseaudio --start"
+        remedy = _restart("pulseaudio --start")
         yield Finding("sound server", "error", told, remedy)
     else:
         told = "neither PipeWire nor PulseAudio runs: at most a bare sound card can be used"
-        remedy = f"{packages.install(packages.SOUND_SERVER)}; then log in again"
+        remedy = f"{_install(_SOUND_SERVER)}; then log in again"
         yield Finding("sound server", "warning", told, remedy)
 
 
@@ -36,7 +64,7 @@ def microphone(subject: Subject) -> Iterator[Finding]:
         from swictation.daemon.listening import listen
     except OSError as error:
         told = f"PortAudio is missing: {error}"
-        yield Finding("microphone", "error", told, packages.install(packages.PORTAUDIO))
+        yield Finding("microphone", "error", told, _install(_PORTAUDIO))
         return
     device = subject.settings.audio.device
     heard = listen(device, _LISTEN_S)
@@ -51,7 +79,7 @@ def judge_level(source: str, level_dbfs: float | None) -> Finding:
     """Compare a level with silence; None: nothing came."""
     if level_dbfs is None:
         told = f"{source}: opened, but no sound comes"
-        remedy = "systemctl --user restart pipewire pipewire-pulse, or: pulseaudio -k"
+        remedy = _restart("pulseaudio -k")
         return Finding("microphone", "error", told, remedy)
     if level_dbfs < _SILENT_BELOW_DBFS:
         remedy = "is it muted? pactl set-source-mute @DEFAULT_SOURCE@ 0; then once more, speaking"
@@ -67,7 +95,7 @@ def judge_absent(device: str, reason: str, *, has_server: bool) -> Finding:
         return Finding("microphone", "error", told, remedy)
     if has_server:
         told = "the sound server has none, or ALSA's way to the server is missing"
-        plugin = packages.install(packages.PULSE_PLUGIN)
+        plugin = _install(_PULSE_PLUGIN)
         remedy = f"pactl list short sources; if that names a microphone: {plugin}"
         return Finding("microphone", "error", told, remedy)
     told = "there is none: files can be transcribed, nothing can be dictated"
@@ -104,3 +132,16 @@ def _answers(path: Path) -> bool | None:
         except OSError:
             return False
     return True
+
+
+def _install(names: dict[str, str]) -> str:
+    """How to install what pip cannot bring; `names` of one thing, by package manager."""
+    for manager, line in _INSTALL.items():
+        if shutil.which(manager):
+            return f"{line} {names[manager]}"
+    return f"install with your system's package manager: {names['apt-get']}"
+
+
+def _restart(pulseaudio: str) -> str:
+    pipewire = "systemctl --user restart pipewire pipewire-pulse, or: "
+    return f"{pipewire if has_systemd() else ''}{pulseaudio}"

@@ -38,7 +38,7 @@ def speaking(engine: str, language: str, catalog: Catalog = None) -> list[ModelS
     if not found:
         raise ModelError(
             f"no model of the engine {engine} understands the language {language!r}",
-            "swictation model list --json   (shows every language code)",
+            "every language code: swictation model list --json",
         )
     return found
 
@@ -62,7 +62,7 @@ def choose(
         return speaking(engine or DEFAULT_ENGINE, language, catalog)[0]
     spec = named(model, catalog)
     if spec is None:
-        raise _unknown(model, catalog)
+        raise _unknown(model, catalog, engine)
     if engine and spec.engine != engine:
         raise ModelError(
             f"{spec.name} is a model of the engine {spec.engine}, not of {engine}",
@@ -73,8 +73,8 @@ def choose(
     return spec
 
 
-def _unknown(model: str, catalog: Sequence[ModelSpec]) -> ModelError:
-    names = [AUTO, *(spec.name for spec in catalog)]
+def _unknown(model: str, catalog: Sequence[ModelSpec], engine: str) -> ModelError:
+    names = [AUTO, *(spec.name for spec in catalog if engine in ("", spec.engine))]
     near = difflib.get_close_matches(model, names, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
     return ModelError(f"there is no model {model!r}{hint}", "swictation model list")

@@ -3,8 +3,6 @@
 They are stored as a distribution would install them; only the program and the target differ.
 """
 
-import shutil
-import sys
 from importlib.resources import files
 from pathlib import Path
 
@@ -42,16 +40,6 @@ def activation(program: tuple[str, ...]) -> str:
     """The file for D-Bus; `program` is for a bus that does not ask systemd."""
     text = (_ASSETS / ACTIVATION).read_text(encoding="utf-8")
     return text.replace(_PROGRAM, " ".join(map(_quoted, program)))
-
-
-def this_program() -> tuple[str, ...]:
-    """The words that start this very installation, by absolute path."""
-    beside = Path(sys.executable).with_name("swictation")
-    for path in (Path(sys.argv[0]), beside):
-        found = shutil.which(path) if path.name == "swictation" else None
-        if found:
-            return (str(Path(found).absolute()),)
-    return (sys.executable, "-m", "swictation")
 
 
 def _for_systemd(word: str) -> str:

@@ -9,6 +9,7 @@ import msgspec
 
 from swictation.build import was_updated_under
 from swictation.errors import ServiceError
+from swictation.remedies import this_program
 from swictation.service import files, state
 from swictation.service.systemctl import need, properties, reload_bus, slowly, systemctl, unit_path
 
@@ -53,7 +54,7 @@ def install(*, start: bool) -> Installed:
     """
     need()
     target = _target()
-    program = files.this_program()
+    program = this_program()
     wanted = {
         files.unit_file(): files.unit(program, target),
         files.activation_file(): files.activation(program),

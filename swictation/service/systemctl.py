@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Mapping
 
 from swictation.errors import ServiceError
-from swictation.service.files import this_program
+from swictation.remedies import this_program
 
 _QUICK_S, _START_S = 10.0, 60.0
 

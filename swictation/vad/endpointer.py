@@ -26,6 +26,8 @@ from swictation.types import (
     to_samples,
 )
 
+_RELEASE_PART = 0.7
+"""Of the threshold: a frame below it is silence. Lower, since a word may fade."""
 _CUT_SEARCH_PART = 0.4
 """... and at most this part of the cap, or a low cap would cut in the pre-roll's silence."""
 _CUT_GUARD = to_samples(0.2)
@@ -82,7 +84,7 @@ class Endpointer:
         self._heard_to = frame.end_sample
         if self._open is None:
             return self._await_onset(frame, probability)
-        if probability >= self._settings.release_threshold:
+        if probability >= _RELEASE_PART * self._settings.threshold:
             return self._on_speech(self._open, frame)
         return self._on_silence(self._open, frame)
 

@@ -19,10 +19,8 @@ _ANSWER_S = 10.0
 class DetectorSeat:
     """Wants a seat for the detector, and remembers the one it has."""
 
-    def __init__(self, settings: VadSettings, gap: float) -> None:
+    def __init__(self, settings: VadSettings) -> None:
         self._settings = settings
-        self._gap = gap
-        self._is_above = False
         self._asked: Seat | None = None
         self._asked_s = 0.0
         self._moved_s = float("-inf")
@@ -54,13 +52,12 @@ class DetectorSeat:
         is_serving: bool,
         is_listening: bool,
         level: Level,
-        used_fraction: float,
     ) -> PlaceDetector | None:
         """The move that is due now, if one is. None to the card while nobody listens.
 
         A move to the card waits for a frame to judge, however long: it is asked for once.
         """
-        self.wanted, reason, is_urgent = self._wish(is_serving, level, used_fraction)
+        self.wanted, reason, is_urgent = self._wish(is_serving, level)
         is_late = now_s - self._asked_s >= _ANSWER_S
         if self._asked == "cpu" and is_late:
             if self.effective != "cpu":
@@ -98,7 +95,7 @@ class DetectorSeat:
         if seat == "cpu" and now_s - self._moved_s >= _HELD_S:
             self._dwell.succeeded()
 
-    def _wish(self, is_serving: bool, level: Level, used_fraction: float) -> tuple[Seat, str, bool]:
+    def _wish(self, is_serving: bool, level: Level) -> tuple[Seat, str, bool]:
         """The seat, why, and whether it cannot wait."""
         if not is_serving:
             return "cpu", "no worker serves on the card", True
@@ -108,10 +105,5 @@ class DetectorSeat:
             return "cpu", f"the card is at {level.name}", True
         if self._settings.placement == "gpu":
             return "gpu", "[vad] placement says so", False
-        if not self._settings.cpu_above:
-            is_above = level >= Level.WARNING
-            return ("cpu" if is_above else "gpu"), f"the card is at {level.name}", False
-        above = self._settings.cpu_above
-        self._is_above = used_fraction >= above - (self._gap if self._is_above else 0.0)
-        side = "above" if self._is_above else "below"
-        return ("cpu" if self._is_above else "gpu"), f"the card's use is {side} {above:g}", False
+        is_above = level >= Level.WARNING
+        return ("cpu" if is_above else "gpu"), f"the card is at {level.name}", False

@@ -347,13 +347,11 @@ class AdaptiveMemoryManager:
             reason = "the worker on the card serves" if seat == "gpu" else why_not_gpu(mind, now_s)
             mind.place(seat)
             effects.append(PlaceAsr(seat, reason))
-        last = mind.readings.usable
         move = mind.detector.settle(
             now_s,
             is_serving=is_serving and seat == "gpu",
             is_listening=mind.is_listening,
             level=mind.level,
-            used_fraction=last.used_fraction if last else 1.0,
         )
         if move:
             effects.append(move)

@@ -58,7 +58,7 @@ class Mind:
         self.gains = Gains()
         self.orders = Orders()
         self.trust = Trust(breaker)
-        self.detector = DetectorSeat(settings.vad, settings.vram.gap)
+        self.detector = DetectorSeat(settings.vad)
         self.is_suspended = False
         """The machine is about to sleep, or does: the card is not to be held."""
         self.is_outdated = False

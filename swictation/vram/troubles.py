@@ -13,9 +13,9 @@ REMEDIES: dict[Trouble, str] = {
     "no-library": "install NVIDIA's driver by your system's own packages, then reboot",
     "no-driver": "sudo modprobe nvidia; if that fails, install NVIDIA's driver anew",
     "no-device": "see which there are: nvidia-smi -L; then set [vram] gpu",
-    "lost": "reboot; what befell it: journalctl -k -g Xid",
+    "lost": "reboot; what happened: journalctl -k -g Xid",
     "mismatch": "reboot: the driver was updated while the older one is still loaded",
-    "stuck": "reboot; what befell it: journalctl -k -g NVRM",
+    "stuck": "reboot; what happened: journalctl -k -g NVRM",
     "unknown": RELOAD,
 }
 """What to type next."""

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 import psutil
 
+from swictation import remedies
 from swictation.asr.registry import CONTRACT
 from swictation.build import was_updated_under
 from swictation.config.settings import WorkerSettings
@@ -226,7 +227,7 @@ def gave_up(reason: str, error: SwictationError | None) -> SwictationError:
     if was_updated_under(os.getpid()):
         return WorkerError(
             "swictation was updated while it ran, and its new engine does not fit the old daemon.",
-            "systemctl --user restart swictation",
+            remedies.restart(),
         )
     is_explained = SAID in reason  # by an engine that anybody may have written
     return WorkerError(

@@ -374,7 +374,7 @@ class Supervisor:
             return  # it has its deadline
         if request := self._open.oldest:
             seconds = self._deadline.seconds(request.duration_s)
-            self._arm(seconds, f"it hung: no answer within {seconds:.2g} s")
+            self._arm(seconds, f"it hung: no answer within {max(seconds, 0.1):.1f} s")
             return
         self._timer.after(self._settings.ping_interval_s, self._ping)
 

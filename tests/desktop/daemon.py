@@ -13,6 +13,7 @@ from typing import Self
 
 from desktop.sound import VirtualMicrophone
 from fakes.bus import PrivateBus
+from fakes.scripted_engine.program import LAUNCH
 from patience import PATIENCE_S
 from swictation.control.client import ask
 from swictation.control.link import FAILURES, connect
@@ -68,7 +69,7 @@ class Daemon:
         desk: QuietDesk,
         *options: str,
         notes: bool = True,
-        program: tuple[str, ...] = ("-m", "swictation"),
+        program: tuple[str, ...] = (str(LAUNCH),),
         **more: str,
     ) -> None:
         """Without `notes` there are no events: who reads them gets partials, which cost.

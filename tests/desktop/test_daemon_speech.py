@@ -306,7 +306,7 @@ def test_a_reload_in_mid_sentence_costs_no_word(start, desk, program):
     with desk.microphone.play(program.scene.samples) as player:
         daemon.wait_event("speech_started")
         program.set("text", final_punctuation=False)
-        program.set("asr", left_context_s=5.0)
+        program.set("asr", partials="off")
         program.set("audio", keep_warm=True)
         program.prepare()
         daemon.process.send_signal(signal.SIGHUP)

@@ -20,7 +20,7 @@ class Daemon:
     def __init__(self, **vram):
         plain = Settings()
         asr = {"cpu_engine": vram.pop("cpu_engine", "whisper")}
-        vad = {key: vram.pop(key) for key in ("placement", "cpu_above") if key in vram}
+        vad = {"placement": vram.pop("placement", plain.vad.placement)}
         self.tiers = vram.pop("tiers", (LARGE,))
         self.settings = replace(
             plain,

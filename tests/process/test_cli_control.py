@@ -16,6 +16,7 @@ from dbus_fast.service import ServiceInterface, method
 from fakes.bus import PrivateBus, until
 from fakes.client import client, run
 from fakes.controls import daemon
+from fakes.notifications import NotificationServer
 from patience import PATIENCE_S
 from swictation.control.status import AudioStatus, Degraded, Held, SetAsideStatus
 from swictation.control.wire import BUS_NAME, INTERFACE, PATH
@@ -158,7 +159,8 @@ COMMANDS = ("toggle", "start", "stop", "cancel", "capture", "status", "paste-las
 def test_without_a_daemon_the_exit_code_is_3(session_bus: PrivateBus, command: str):
     code, out, err = asyncio.run(swictation(command))
     assert (code, out) == (3, "")
-    assert err.startswith("swictation: The daemon is not running.\n  -> swictation service install")
+    assert err.startswith("swictation: The daemon is not running.\n  -> ")
+    assert "swictation run" in err
 
 
 def test_without_a_bus_the_exit_code_is_3(session_bus: PrivateBus, monkeypatch: pytest.MonkeyPatch):
@@ -206,6 +208,32 @@ def test_asking_starts_nobody_but_a_toggle_does(session_bus: PrivateBus):
     run(test)
 
 
+def test_where_notifications_are_shown_status_does_not_speak_of_them(session_bus: PrivateBus):
+    async def test() -> None:
+        server = NotificationServer()
+        await server.start(session_bus.address)
+        async with daemon() as stand_in:
+            stand_in.change(held=Held(1, "screen locked"))
+            _, out, _ = await swictation("status")
+            assert "1 text (screen locked)" in out
+            assert "notifications" not in out
+        await server.stop()
+
+    run(test)
+
+
+def test_model_list_marks_the_model_of_the_running_daemon(session_bus: PrivateBus):
+    async def test() -> None:
+        async with daemon() as stand_in:
+            stand_in.change(model="base")
+            _, out, _ = await swictation("model", "list")
+            assert "\nbase*" in out
+            assert "\ntiny.en " in out
+            assert "*: the running daemon uses it." in out
+
+    run(test)
+
+
 def test_status_is_for_people(session_bus: PrivateBus):
     async def test() -> None:
         async with daemon() as stand_in:
@@ -225,6 +253,8 @@ def test_status_is_for_people(session_bus: PrivateBus):
                 "microphone  Built-in, ok, -31 dBFS\n"
                 "held        1 text (screen locked)\n"
                 "  -> swictation paste-last\n"
+                "            no program here shows notifications: held text is told in this place"
+                " alone\n"
                 f"up          2 h 5 min, process {os.getpid()}, version 0.1.0\n"
             )
 

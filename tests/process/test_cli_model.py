@@ -12,6 +12,7 @@ from patience import PATIENCE_S
 from swictation.asr.registry import provider
 from swictation.models import extras
 from swictation.models.catalog import choose, known_models
+from swictation.models.published import ERROR_RATES
 
 pytestmark = pytest.mark.process
 
@@ -57,9 +58,26 @@ def test_list_shows_every_known_model_by_engine(swictation):
     heading, *rows = done.stdout.splitlines()
     assert heading.split()[0] == "NAME"
     table = rows[: rows.index("")]
-    names = [row.split()[0] for row in table if not row.startswith("[")]
+    names = [row.split()[0].rstrip("*") for row in table if not row.startswith("[")]
     assert names == [spec.name for spec in known_models()]
     assert [row.strip() for row in table if row.startswith("[")] == ["[whisper]", "[canary]"]
+
+
+def test_list_tells_accuracy_memory_and_which_is_in_use_without_a_card(swictation, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    text = swictation("list").stdout
+    assert "FP16" not in text
+    assert "CARD" not in text
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
+    rows = {line.split()[0]: line.split() for line in text.splitlines() if line}
+    assert rows["tiny.en*"] == ["tiny.en*", "en", "5.6", "373", "MB", "78", "MB", "no"]
+    assert "*: the configuration asks for it." in text
+    assert "LibriSpeech test-clean" in " ".join(text.split())
+
+
+def test_every_published_error_rate_names_its_source_and_a_known_model():
+    assert set(ERROR_RATES) <= {spec.name for spec in known_models()}
+    assert all(rate.source for rate in ERROR_RATES.values())
 
 
 def test_list_as_json_has_one_object_a_line(swictation, hollow):
@@ -72,7 +90,7 @@ def test_list_as_json_has_one_object_a_line(swictation, hollow):
     assert len(rows) == len(known_models())
     assert set(rows[0]) == {
         *("name", "engine", "languages", "parameters", "size_mb", "installed", "is_pinned"),
-        *("licence", "vram", "best", "card"),
+        *("licence", "vram", "best", "card", "wer_percent", "wer_source", "ram_mib", "in_use"),
     }
 
 

@@ -14,7 +14,7 @@ from fakes.made_model import COMMIT, Hub, Steps
 from fakes.made_nemo import KEPT, WEIGHTS, archive, make_spec
 from fakes.signals import eventually
 from patience import PATIENCE_S
-from swictation.cli.model import model as model_command
+from swictation.cli.model.group import model as model_command
 from swictation.errors import ModelError
 from swictation.models import record
 from swictation.models.fetch import download

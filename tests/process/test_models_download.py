@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from fakes.made_model import COMMIT, FILES, Hub, Steps, make_model, make_wheel
 from patience import PATIENCE_S
 from swictation.asr.model_spec import Member, ModelFile
-from swictation.cli.model import model as model_command
+from swictation.cli.model.group import model as model_command
 from swictation.errors import ModelError
 from swictation.models.fetch import download
 from swictation.models.hub import fetch as fetch_from_hub

@@ -25,9 +25,6 @@ engine = "scripted"
 model = "{home}/manifest.json"
 [inject]
 chain = {chain}
-[worker]
-ping_interval_s = 0.2
-ping_timeout_s = {ping_timeout_s}
 """
 
 
@@ -52,7 +49,7 @@ def manager(shared):
 
 
 def configure(manager, chain):
-    text = CONFIG.format(home=manager.home, chain=json.dumps(chain), ping_timeout_s=starts(4))
+    text = CONFIG.format(home=manager.home, chain=json.dumps(chain))
     manager.write(manager.home / "config/swictation/config.toml", text)
 
 

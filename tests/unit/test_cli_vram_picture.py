@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from fakes.shown_card import CARD
-from swictation.cli.vram_picture import History, picture
+from swictation.cli.vram.picture import History, picture
 from swictation.control.status import STOPPED, Degraded, Status
 from swictation.vram.status import Action, BreakerStatus, DetectorPlace
 

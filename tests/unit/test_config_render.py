@@ -1,12 +1,30 @@
+import inspect
+import re
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from swictation.asr.registry import PROVIDERS
+from swictation.config import settings as settings_module
 from swictation.config.load import load
-from swictation.config.render import Kind, render, render_defaults, tables, toml_key, toml_value
-from swictation.config.settings import AudioSettings, InjectSettings, Settings, VadSettings
+from swictation.config.render import (
+    Kind,
+    render,
+    render_defaults,
+    tables,
+    toml_key,
+    toml_value,
+    user_fields,
+)
+from swictation.config.settings import (
+    TABLES,
+    AudioSettings,
+    InjectSettings,
+    Settings,
+    VadSettings,
+    is_fixed,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -27,7 +45,7 @@ def test_every_setting_stands_in_the_defaults_below_its_meaning():
     text = render_defaults(PROVIDERS).split("\n")
     for name, table in tables(Settings(), PROVIDERS):
         rows = text[text.index(f"[{name}]") :]  # two tables may have keys of one name
-        for field in msgspec.structs.fields(table):
+        for field in user_fields(table):
             row = next(i for i, row in enumerate(rows) if row.startswith(f"{field.name} = "))
             meaning = Kind.of(field.type).meaning
             assert meaning
@@ -36,6 +54,17 @@ def test_every_setting_stands_in_the_defaults_below_its_meaning():
                 comment.insert(0, comment[0] - 1)
             told = " ".join(rows[at].removeprefix("# ") for at in comment[:-1])
             assert told.startswith(meaning)
+
+
+def test_a_constant_has_its_reason_in_the_source_and_no_line_in_the_file():
+    text = render_defaults(PROVIDERS)
+    source = inspect.getsource(settings_module)
+    for table in TABLES.values():
+        for field in msgspec.structs.fields(table):
+            if is_fixed(field.type):
+                assert f"\n{field.name} = " not in text
+                reason = rf'\n    {field.name}: .*FIXED\] = .*\n    """'
+                assert re.search(reason, source), field.name
 
 
 def test_a_range_and_the_choices_are_told():

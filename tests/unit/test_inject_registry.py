@@ -9,7 +9,7 @@ from swictation.asr.registry import PROVIDERS
 from swictation.config.injectors import BUILT_IN, chain_fault, plug_ins
 from swictation.config.load import load
 from swictation.config.settings import InjectSettings, Settings
-from swictation.doctor.configuration import configuration
+from swictation.doctor.checks import configuration
 from swictation.doctor.finding import Subject
 from swictation.doctor.window import window
 from swictation.errors import ConfigError, InjectError

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from swictation.remedies import this_program
 from swictation.service import files
 
 pytestmark = pytest.mark.unit
@@ -52,6 +53,6 @@ def test_both_files_name_the_same_unit():
 
 
 def test_this_program_is_an_absolute_path_that_is_there():
-    program = files.this_program()
+    program = this_program()
     assert Path(program[0]).is_absolute()
     assert Path(program[0]).exists()

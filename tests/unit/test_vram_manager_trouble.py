@@ -250,21 +250,6 @@ def test_placement_cpu_keeps_it_there_and_gpu_only_until_critical():
     assert daemon.seen(PlaceDetector)[-1].seat == "cpu"
 
 
-def test_cpu_above_has_the_ladders_gap():
-    daemon = serving(cpu_above=0.85)
-    daemon.read(800, 40)
-    daemon.read(1300, 40)  # 83.7 %
-    assert not daemon.seen(PlaceDetector)
-    daemon.read(1400, 1)  # 86.2 %
-    assert daemon.seen(PlaceDetector)[-1].seat == "cpu"
-    daemon.moved_detector()
-    daemon.log.clear()
-    daemon.read(1200, 60)  # 81.3 %
-    assert not daemon.seen(PlaceDetector)
-    daemon.read(1000, 1)
-    assert daemon.seen(PlaceDetector)[-1].seat == "gpu"
-
-
 def test_a_fault_of_the_detector_doubles_the_dwell():
     daemon = serving()
     daemon.tell("on_detector", "cpu", "it died", is_fault=True)

@@ -1,5 +1,7 @@
 """CTranslate2's errors are text alone: each becomes one line with its mend."""
 
+import sys
+
 import pytest
 
 from swictation.asr.engines.whisper.card import types_for
@@ -15,13 +17,13 @@ pytestmark = pytest.mark.unit
         (
             "Library libcublas.so.12 is not found or cannot be loaded",
             "Whisper cannot use the card: the library libcublas.so.12 is missing.",
-            "python -m pip install nvidia-cublas-cu12",
+            f"{sys.executable} -m pip install nvidia-cublas-cu12",
             "other",
         ),
         (
             "Library libcublas.so.13 is not found or cannot be loaded",
             "Whisper cannot use the card: the library libcublas.so.13 is missing.",
-            "python -m pip install nvidia-cublas",
+            f"{sys.executable} -m pip install nvidia-cublas",
             "other",
         ),
         (

@@ -14,8 +14,11 @@ import msgspec
 
 from fakes.scripted_engine.sound import Scene
 from patience import PATIENCE_S, starts
+from swictation.config.settings import TABLES, is_fixed
 
 HERE = Path(__file__).parent
+LAUNCH = HERE / "launch.py"
+"""`python -m swictation` with the constants that were `set`."""
 NO_NURSERY = 2**24
 """`[worker] nursery_min_available_mib`: no machine has so much. 0: there is always room for one."""
 
@@ -63,6 +66,7 @@ class Program:
         self.folder = folder
         self.hear(scene)
         self.manifest = folder / "manifest.json"
+        self._constants = folder / "constants.json"
         self.env: dict[str, str] = {}
         self.confident = True
         self.python: list[str] = []
@@ -86,7 +90,7 @@ class Program:
         self.sound = scene.write(self.folder / "scene.wav")
 
     def set(self, table: str, **keys: object) -> None:
-        """Settings of the configuration file."""
+        """Settings of the configuration file, and constants that none of them sets."""
         self._settings.setdefault(table, {}).update(keys)
 
     def fault(self, kind: str, on: str = "decode", **fields: Any) -> None:
@@ -128,7 +132,7 @@ class Program:
     def start(self, *args: str | Path, **popen: Any) -> "Running":
         """Start it; an argument "@" stands for the pipe from which events are read."""
         env = self.prepare()
-        command = [sys.executable, *self.python, "-m", "swictation", *map(str, args)]
+        command = [sys.executable, *self.python, str(LAUNCH), *map(str, args)]
         running = Running(command, env, self.folder, **popen)
         self._running.append(running)
         return running
@@ -138,7 +142,8 @@ class Program:
         self._write()
         path = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH", "")]))
         bin_path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        return {**os.environ, "PYTHONPATH": path, "PATH": bin_path, **self.env}
+        constants = {"TEST_CONSTANTS": str(self._constants)}
+        return {**os.environ, **constants, "PYTHONPATH": path, "PATH": bin_path, **self.env}
 
     def end(self) -> None:
         """Kill what a failed test left behind."""
@@ -151,13 +156,27 @@ class Program:
         lines: list[str] = []
         for table, keys in self._settings.items():
             lines.append(f"[{table}]")
-            lines += [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
+            lines += [
+                f"{key} = {json.dumps(value)}"
+                for key, value in keys.items()
+                if not _is_constant(table, key)
+            ]
         config.write_text("\n".join(lines) + "\n")
+        constants = {
+            table: {key: value for key, value in keys.items() if _is_constant(table, key)}
+            for table, keys in self._settings.items()
+        }
+        self._constants.write_text(json.dumps(constants))
         words = [word._asdict() for word in self.scene.words]
         manifest = {"words": words, "confident": self.confident, "faults": self._faults}
         if self.card is not None:
             manifest["card"] = self.card
         self.manifest.write_bytes(msgspec.json.encode(manifest))
+
+
+def _is_constant(table: str, key: str) -> bool:
+    fields = msgspec.structs.fields(TABLES[table]) if table in TABLES else ()  # else an engine's
+    return any(field.name == key and is_fixed(field.type) for field in fields)
 
 
 class Running:

@@ -11,6 +11,7 @@ from swictation.asr.engines.whisper.engine import WhisperEngine
 from swictation.asr.engines.whisper.settings import WhisperSettings
 from swictation.errors import EngineError
 from swictation.paths import models_dir
+from swictation.remedies import SPARE_MEMORY, is_out_of_memory
 
 
 def load(spec: EngineSpec) -> Engine:
@@ -31,6 +32,9 @@ def load(spec: EngineSpec) -> Engine:
     except Exception as error:  # the tokenizer's own errors are of no narrower class
         is_ours = Path(spec.model_path).is_relative_to(models_dir())
         reason = " ".join(str(error).split()).rstrip(".")
+        if is_out_of_memory(error):
+            what = f"There is too little memory for the model {spec.model} ({reason})."
+            raise EngineError(what, SPARE_MEMORY) from error
         raise EngineError(
             f"The model in {spec.model_path} cannot be loaded: {reason}.",
             f"swictation model download --force {spec.model}" if is_ours else files.OWN_FOLDER,

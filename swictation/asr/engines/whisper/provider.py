@@ -33,8 +33,9 @@ class WhisperProvider(EngineProvider):
     settings = WhisperSettings
     rules = (
         Rule(
-            ((_NAME, "context_extra_s"), ("vad", "max_utterance_s")),
-            "context_extra_s + [vad] max_utterance_s must be <= 30, all that whisper hears at once",
+            ((_NAME, "context_extra_s"),),
+            "context_extra_s must be <= 10: whisper hears 30 s at once, and speech may take 20 of "
+            "them",
             _fits_its_context,
         ),
     )

@@ -2,6 +2,8 @@
 
 import ctypes
 import re
+import shlex
+import sys
 from collections.abc import Callable
 
 from swictation.asr.engines.whisper import cublas
@@ -57,7 +59,10 @@ def explain(error: Exception, has_driver: Callable[[], bool] = has_driver) -> En
 def missing(library: str) -> EngineError:
     """A library that CTranslate2 opens when it computes is not there."""
     package = cublas.PACKAGE if library == cublas.NAME else "nvidia-cublas"
-    return _error(f"the library {library} is missing", f"python -m pip install {package}")
+    return _error(
+        f"the library {library} is missing",
+        f"{shlex.quote(sys.executable)} -m pip install {package}",
+    )
 
 
 def _error(meaning: str, remedy: str) -> EngineError:

@@ -11,7 +11,7 @@ from swictation.asr.provider import EngineProvider
 from swictation.cli.echo import echo
 from swictation.cli.groups import Group
 from swictation.cli.meter import Meter
-from swictation.cli.model_list import list_
+from swictation.cli.model.list import list_
 from swictation.config.load import load
 from swictation.config.settings import DEFAULT_ENGINE
 from swictation.errors import ModelError, UsageError
@@ -224,7 +224,7 @@ def _convertible(context: click.Context, name: str) -> tuple[EngineProvider, Mod
         names = ", ".join(it.name for it in converting)
         raise ModelError(
             f"{spec.name} needs no conversion: the engine {spec.engine} converts while it loads.",
-            f"swictation model list   (shows the models of {names}, which can be converted)",
+            f"for the models of {names}, which can be converted: swictation model list",
         )
     return engine, locate(name, spec.languages[0], catalog, engine.name)
 

@@ -1,5 +1,6 @@
 """`swictation model list`: the models known by name, and which of them this machine can load."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 
 import click
@@ -10,14 +11,20 @@ from swictation.asr.registry import PROVIDERS, provider
 from swictation.cli.echo import echo_json
 from swictation.config.load import load
 from swictation.config.settings import Settings, VramSettings
-from swictation.models.catalog import known_models
+from swictation.control import client
+from swictation.control.status import decode
+from swictation.doctor.machine import needed_mib
+from swictation.errors import ControlError, ModelError
+from swictation.models.catalog import choose, known_models
 from swictation.models.choosing import Fit, fits
+from swictation.models.published import ERROR_RATES
 from swictation.models.store import State, folder_of, state
 from swictation.shown import printable
 from swictation.vram import asking
 from swictation.vram.ask_driver import Answer
 from swictation.vram.policy import Limits
 
+_DAEMON_LIMIT_S = 2.0
 _SHOWN = ("fp16", "int8", "fp32")
 """bf16 takes what fp16 does."""
 
@@ -48,28 +55,50 @@ class _Row(msgspec.Struct, frozen=True):
     """The best precision that fits this card."""
     card: str
     """The card in words, or why it is not known."""
+    wer_percent: float | None
+    """Published, on LibriSpeech test-clean; None: by nobody."""
+    wer_source: str
+    ram_mib: int
+    """About what a worker takes of the machine's memory, without a card."""
+    in_use: bool
+    """By the daemon that runs; without one, by the next dictation."""
 
 
 @click.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line and model.")
 @click.pass_context
 def list_(context: click.Context, as_json: bool) -> None:
-    """List the known models, and which fit the graphics card.
+    """List the known models: accuracy, memory, which is in use.
 
-    The card is asked for the memory it has, unless it sleeps.
+    Where there is a graphics card, also what each takes of it, and which fit. The card is asked
+    for the memory it has, unless it sleeps.
     """
     settings = load(None, PROVIDERS).settings
     card = asking.ask(settings.vram.gpu, limit_s=asking.SOON_S)
     catalog: Sequence[ModelSpec] = context.obj or known_models()
-    rows = [_row(spec, card, settings) for spec in catalog]
+    used, by_whom = _used(settings)
+    rows = [_row(spec, card, settings, used) for spec in catalog]
     if as_json:
         for row in rows:
             echo_json(row)
         return
-    _show(rows, card, settings.vram)
+    _show(rows, card, settings.vram, by_whom)
 
 
-def _row(spec: ModelSpec, card: Answer, settings: Settings) -> _Row:
+def _used(settings: Settings) -> tuple[str, str]:
+    """The model that is in use, and in whose words."""
+    with contextlib.suppress(ControlError, msgspec.DecodeError):
+        now = decode(str(client.call("Status", limit_s=_DAEMON_LIMIT_S)))
+        if now.model:
+            return now.model, "the running daemon uses it"
+    with contextlib.suppress(ModelError):
+        asr = settings.asr
+        chosen = choose(asr.model, asr.language, engine=asr.engine)
+        return chosen.name, "the configuration asks for it"
+    return "", ""
+
+
+def _row(spec: ModelSpec, card: Answer, settings: Settings, used: str) -> _Row:
     engine = provider(spec.engine)
     told = engine.memory_plans(spec, folder_of(spec), engine.options(settings))
     is_estimate = engine.are_plans_estimates
@@ -78,6 +107,7 @@ def _row(spec: ModelSpec, card: Answer, settings: Settings) -> _Row:
         found = fits(told, card.total_mib, settings.vram)
         ways = tuple(_way(fit, card, is_estimate) for fit in found)
     best = next((way.precision for way in ways if way.fits), None)
+    rate = ERROR_RATES.get(spec.name)
     return _Row(
         spec.name,
         spec.engine,
@@ -90,6 +120,10 @@ def _row(spec: ModelSpec, card: Answer, settings: Settings) -> _Row:
         ways,
         best,
         _told(card),
+        rate.percent if rate else None,
+        rate.source if rate else "",
+        needed_mib(provider(spec.engine).weights_bytes(spec, None)),
+        spec.name == used,
     )
 
 
@@ -111,39 +145,53 @@ def _told(card: Answer) -> str:
     return card.reason
 
 
-def _show(rows: list[_Row], card: Answer, settings: VramSettings) -> None:
+def _show(rows: list[_Row], card: Answer, settings: VramSettings, by_whom: str) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="")
+    has_card = card.trouble not in asking.NO_CARD
+    gap = 1 if has_card else 2  # 80 columns are enough for both
+    table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="")
     table.add_column("NAME", no_wrap=True)
     table.add_column("LANG", no_wrap=True)
-    for title in ("SIZE", "DISK"):
+    for title in ("WER", "RAM", "DISK"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("INSTALLED", no_wrap=True)
-    for precision in _SHOWN:
-        table.add_column(precision.upper(), justify="right", no_wrap=True)
-    table.add_column("CARD", no_wrap=True)
+    if has_card:
+        for precision in _SHOWN:
+            table.add_column(precision.upper(), justify="right", no_wrap=True)
+        table.add_column("CARD", no_wrap=True)
     engine = ""
     for row in rows:
         if row.engine != engine:
             engine = row.engine
             table.add_row(f"[{engine}]")
-        table.add_row(*(Text(cell) for cell in _cells(row)))
+        cells = [*_cells(row), *(_card_cells(row) if has_card else ())]
+        table.add_row(*(Text(cell) for cell in cells))
     console = Console(highlight=False, markup=False)
     console.print(table)
     console.print()
-    for line in _notes(rows, card, settings):
+    if any(row.in_use for row in rows):
+        console.print(f"*: {by_whom}.")
+    for line in (*_notes(), *(_card_notes(rows, card, settings) if has_card else ())):
         console.print(line)
 
 
 def _cells(row: _Row) -> Iterator[str]:
-    yield row.name
+    yield f"{row.name}*" if row.in_use else row.name
     yield row.languages[0] if len(row.languages) == 1 else f"{len(row.languages)}"
-    yield f"{row.parameters / 1e6:.0f} M"
-    yield f"{row.size_mb / 1e3:.1f} GB" if row.size_mb >= 1e3 else f"{row.size_mb:.0f} MB"
+    yield f"{row.wer_percent:.1f}" if row.wer_percent is not None else "-"
+    yield _size(row.ram_mib * 1.048576)
+    yield _size(row.size_mb)
     yield row.installed
+
+
+def _size(size_mb: float) -> str:
+    return f"{size_mb / 1e3:.1f} GB" if size_mb >= 1e3 else f"{size_mb:.0f} MB"
+
+
+def _card_cells(row: _Row) -> Iterator[str]:
     ways = {way.precision: way for way in row.vram}
     for precision in _SHOWN:
         yield f"{ways[precision].resident_mib:.0f}" if precision in ways else ""
@@ -157,10 +205,18 @@ def _verdict(row: _Row) -> str:
     return way.precision if way.fits_now else f"{way.precision} later"
 
 
-def _notes(rows: list[_Row], card: Answer, settings: VramSettings) -> Iterator[str]:
+def _notes() -> Iterator[str]:
+    yield (
+        "WER: wrong words in 100, as published for LibriSpeech test-clean (English read aloud);"
+        " the sources: swictation model list --json."
+    )
+    yield "RAM: about what the engine takes of the machine's memory without a graphics card."
+
+
+def _card_notes(rows: list[_Row], card: Answer, settings: VramSettings) -> Iterator[str]:
     guessed = {row.engine for row in rows if any(way.is_estimate for way in row.vram)}
     note = f"; of {', '.join(sorted(guessed))} estimates" if guessed else ""
-    yield f"SIZE: parameters. FP16, INT8, FP32: MiB of a card, the model alone{note}."
+    yield f"FP16, INT8, FP32: MiB of a card, the model alone{note}."
     yield f"CARD: {printable(_told(card))}."
     if not card.is_usable:
         return

@@ -5,10 +5,10 @@ import click
 from swictation.cli.groups import lazy_group
 
 _COMMANDS = {
-    "watch": "swictation.cli.vram_watch:watch",
-    "reset": "swictation.cli.vram_reset:reset",
-    "record": "swictation.cli.vram_record:record",
-    "simulate": "swictation.cli.vram_simulate:simulate",
+    "watch": "swictation.cli.vram.watch:watch",
+    "reset": "swictation.cli.vram.reset:reset",
+    "record": "swictation.cli.vram.record:record",
+    "simulate": "swictation.cli.vram.simulate:simulate",
 }
 
 

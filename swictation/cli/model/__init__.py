@@ -1,0 +1,1 @@
+"""`swictation model`: the speech models on this machine."""

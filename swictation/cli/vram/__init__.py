@@ -1,0 +1,1 @@
+"""`swictation vram`: the memory of the graphics card."""

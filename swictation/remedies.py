@@ -1,0 +1,97 @@
+"""The commands that errors name: each works on this machine when it is pasted."""
+
+import errno
+import os
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+from swictation.errors import AlreadyRunning
+from swictation.paths import units_dir
+
+SPARE_MEMORY = "end a program that can be spared: ps -eo rss,pid,comm --sort=-rss | head"
+
+_UNIT = "swictation.service"
+_SYSTEM_UNITS = ("/etc/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user")
+_CALL = re.compile(r"(?<![\w/.-])swictation (?=[a-z]|--)")
+_NO_MEMORY = ("bad_alloc", "allocate memory", "mmap failed", "out of memory")
+"""What libraries of C++ say where there is none left."""
+
+
+def this_program() -> tuple[str, ...]:
+    """The words that start this very installation, by absolute path."""
+    beside = Path(sys.executable).with_name("swictation")
+    for path in (Path(sys.argv[0]), beside):
+        found = shutil.which(path) if path.name == "swictation" else None
+        if found:
+            return (str(Path(found).absolute()),)
+    return (sys.executable, "-m", "swictation")
+
+
+def typeable(remedy: str, *, anywhere: bool = False) -> str:
+    """A remedy as it can be typed: with the path of this program where PATH lacks `swictation`.
+
+    The path is relative where that is shorter, unless it is typed `anywhere`.
+    """
+    if shutil.which("swictation"):
+        return remedy
+    first, *others = this_program()
+    near = os.path.relpath(first)
+    program = shlex.join([first if anywhere or near.startswith("..") else near, *others])
+    return _CALL.sub(lambda _: f"{program} ", remedy)
+
+
+def has_systemd() -> bool:
+    """Whether systemd runs for this user: by its socket, without asking it."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    is_there = bool(runtime) and Path(runtime, "systemd", "private").exists()
+    return is_there and shutil.which("systemctl") is not None
+
+
+def has_service() -> bool:
+    """Whether the daemon is installed as a service of it."""
+    places = (units_dir(), *map(Path, _SYSTEM_UNITS))
+    return has_systemd() and any((place / _UNIT).exists() for place in places)
+
+
+def start() -> str:
+    """How to start a daemon that does not run."""
+    if has_service():
+        return "systemctl --user start swictation"
+    if has_systemd():
+        return "swictation service install, or in a terminal: swictation run"
+    return "in a terminal of your desktop: swictation run"
+
+
+def restart() -> str:
+    """How to start a daemon that runs anew."""
+    if has_service():
+        return "systemctl --user restart swictation"
+    return "end it (Ctrl-C in its terminal), then: swictation run"
+
+
+def already_running(pid: str) -> AlreadyRunning:
+    """That another daemon runs, and how to stop it. `pid`: "" where it is not known."""
+    who = f" (process {pid})" if pid else ""
+    kill = f"kill {pid}" if pid else "end that process"
+    stop = f"systemctl --user stop swictation, or: {kill}" if has_service() else kill
+    return AlreadyRunning(
+        f"swictation is already running{who}: a second one would type every word twice.",
+        f"to stop that one: {stop}",
+    )
+
+
+def read_log() -> str:
+    """Where a daemon that ended has said why."""
+    if has_service():
+        return "journalctl --user -u swictation -n 20"
+    return "see why, in a terminal of your desktop: swictation run"
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether the machine had too little memory, and nothing else is wrong."""
+    if isinstance(error, MemoryError) or getattr(error, "errno", 0) == errno.ENOMEM:
+        return True
+    return any(sign in str(error).lower() for sign in _NO_MEMORY)

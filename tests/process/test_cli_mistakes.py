@@ -1,0 +1,102 @@
+"""Typical mistakes on the command line: the answer names a command, which can be pasted."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.process
+
+PROGRAM = Path(sys.executable).with_name("swictation")
+_COMMAND = re.compile(r"(?:[^\s:]*/)?swictation [a-z-](?:(?!, or|; |, then).)*")
+
+
+@pytest.fixture
+def typed(tmp_path):
+    """Types a line into a shell at home, where PATH lacks the program: all that it says."""
+    if not PROGRAM.exists():
+        pytest.skip("the program is not installed beside this Python")
+    home = tmp_path / "home"
+    home.mkdir()
+    env = {
+        "HOME": str(home),
+        "PATH": os.defpath,
+        "DBUS_SESSION_BUS_ADDRESS": f"unix:path={tmp_path}/nobody",
+        "HF_HUB_OFFLINE": "1",
+        "PIP_NO_INDEX": "1",
+        "COLUMNS": "80",
+    }
+
+    def run(line):
+        return subprocess.run(
+            line,
+            shell=True,
+            cwd=home,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+
+    return run
+
+
+MISTAKES = {
+    "togle": "swictation toggle",
+    "models": "swictation model",
+    "model downlod base": "swictation model download",
+    "model download tinyen": "swictation model list",
+    "model convert tiny.en": "swictation model list",
+    "service uninstall": "swictation service remove",
+    "status --folow": "swictation status --help",
+    "transcribe": "swictation transcribe --help",
+    "transcribe --language klingon speech.wav": "swictation model list --json",
+    "run --engine whispr": "swictation config check",
+    "run --device gpu": "swictation run --help",
+    "completion bsh": "swictation completion --help",
+    "config check nowhere.toml": "swictation config show --defaults > nowhere.toml",
+    "paste-last": "swictation run",
+    "model path tiny.en": "swictation model download tiny.en",
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_the_answer_to_a_mistake_names_a_command_that_works_when_it_is_pasted(typed, mistake):
+    done = typed(f"{PROGRAM} {mistake}")
+    assert done.returncode not in (0, 130), done.stdout
+    assert "Traceback" not in done.stderr
+    remedy = done.stderr.split("  -> ", 1)[1]
+    found = _COMMAND.search(remedy)
+    assert found, done.stderr
+    command = found[0].strip()
+    assert command.replace(str(PROGRAM.parent) + "/", "") == MISTAKES[mistake]
+    helped = typed(f"{command} --help")
+    assert helped.returncode == 0, (command, helped.stderr)
+
+
+def test_a_mistake_costs_no_download(typed):
+    done = typed(f"{PROGRAM} transcribe nowhere.wav")
+    assert done.returncode == 1
+    assert (
+        done.stderr
+        == "swictation: nowhere.wav does not exist.\n  -> check the name and the folder\n"
+    )
+
+
+@pytest.mark.parametrize("memory_kib", [700_000, 900_000])
+def test_too_little_memory_for_a_model_is_no_damaged_model(
+    typed, sample, whisper_model, memory_kib
+):
+    models = Path("~/.local/share/swictation/models/whisper")
+    link = f"mkdir -p {models} && ln -s '{whisper_model}' {models}/tiny.en"
+    done = typed(f"{link} && ulimit -v {memory_kib} && exec {PROGRAM} transcribe '{sample}'")
+    assert "download" not in done.stderr
+    if done.returncode:  # where the libraries take less, it works
+        assert done.stderr.startswith(
+            "swictation: There is too little memory for the model tiny.en"
+        )
+        assert "  -> end a program that can be spared: ps " in done.stderr

@@ -1,0 +1,93 @@
+"""The commands that errors name, on machines of several kinds."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from swictation import remedies
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """A machine with systemctl, and nothing else."""
+    (tmp_path / "bin").mkdir()
+    systemctl = tmp_path / "bin" / "systemctl"
+    systemctl.write_text("")
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    return tmp_path
+
+
+def start_systemd(machine: Path) -> None:
+    (machine / "systemd").mkdir()
+    (machine / "systemd" / "private").write_text("")
+
+
+def install_service(machine: Path) -> None:
+    unit = machine / "config" / "systemd" / "user" / "swictation.service"
+    unit.parent.mkdir(parents=True)
+    unit.write_text("")
+
+
+def test_no_remedy_names_systemd_where_there_is_none(machine):
+    install_service(machine)
+    running = remedies.already_running("4711")
+    told = f"{remedies.start()} {remedies.restart()} {remedies.read_log()} {running.remedy}"
+    assert not [word for word in ("systemctl", "journalctl", "service") if word in told]
+    assert remedies.start().endswith(": swictation run")
+
+
+def test_where_systemd_has_no_service_yet_it_can_be_installed(machine):
+    start_systemd(machine)
+    assert remedies.start().startswith("swictation service install, or ")
+    assert "systemctl" not in remedies.restart()
+
+
+def test_a_service_is_started_and_read_by_systemd(machine):
+    start_systemd(machine)
+    install_service(machine)
+    assert remedies.start() == "systemctl --user start swictation"
+    assert remedies.restart() == "systemctl --user restart swictation"
+    assert remedies.read_log().startswith("journalctl --user -u swictation")
+    running = remedies.already_running("4711")
+    assert running.remedy.endswith("systemctl --user stop swictation, or: kill 4711")
+
+
+def test_where_path_lacks_the_program_its_own_path_is_told(machine, monkeypatch):
+    program = machine / "my programs" / "swictation"
+    program.parent.mkdir()
+    program.write_text("")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "argv", [str(program)])
+    monkeypatch.chdir(machine / "bin")
+    told = remedies.typeable("swictation status; or: systemctl --user restart swictation")
+    assert told == f"'{program}' status; or: systemctl --user restart swictation"
+    monkeypatch.chdir(machine)
+    assert remedies.typeable("swictation status") == "'my programs/swictation' status"
+    assert remedies.typeable("swictation status", anywhere=True) == f"'{program}' status"
+
+
+def test_where_path_has_it_its_name_will_do(machine):
+    program = machine / "bin" / "swictation"
+    program.write_text("")
+    program.chmod(0o755)
+    assert remedies.typeable("swictation status") == "swictation status"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(12, "Cannot allocate memory"),
+        RuntimeError("std::bad_alloc"),
+        RuntimeError("mmap failed"),
+    ],
+)
+def test_short_memory_is_told_from_a_damaged_model(error):
+    assert remedies.is_out_of_memory(error)
+    assert not remedies.is_out_of_memory(RuntimeError("File model.bin is incomplete"))
