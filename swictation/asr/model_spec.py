@@ -34,6 +34,16 @@ class Wheel(msgspec.Struct, frozen=True):
     members: tuple[Member, ...]
 
 
+class ErrorRate(msgspec.Struct, frozen=True):
+    """The word error rate on LibriSpeech test-clean that a model's makers published.
+
+    English, read aloud, well recorded: dictation brings more errors. It compares models.
+    """
+
+    percent: float
+    source: str
+
+
 class ModelSpec(msgspec.Struct, frozen=True):
     """A model known by name."""
 
@@ -51,6 +61,8 @@ class ModelSpec(msgspec.Struct, frozen=True):
     """Commit of the repository that the files are of."""
     about_bytes: int = 0
     """About how much is fetched, where no exact sizes are known."""
+    error_rate: ErrorRate | None = None
+    """None where the figure could not be looked up at its source."""
 
     @property
     def archive(self) -> ModelFile | None:

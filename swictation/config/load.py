@@ -30,7 +30,7 @@ _MAX_ROWS_OF_A_STATEMENT = 25
 _MAX_TOLD = 100
 """Findings of a file: to look for what was meant takes time, and nobody reads thousands."""
 _TABLE_LIKENESS = 0.8
-"""Of a misspelt table: below it `vocabulary` would be `canary`."""
+"""Of a misspelt table: below it `vocabulary` would be taken for an engine's."""
 _DEFAULTS = Settings()
 _LANGUAGE = ("asr", "language")
 _CHAIN = ("inject", "chain")

@@ -12,7 +12,6 @@ from patience import PATIENCE_S
 from swictation.asr.registry import provider
 from swictation.models import extras
 from swictation.models.catalog import choose, known_models
-from swictation.models.published import ERROR_RATES
 
 pytestmark = pytest.mark.process
 
@@ -75,9 +74,10 @@ def test_list_tells_accuracy_memory_and_which_is_in_use_without_a_card(swictatio
     assert "LibriSpeech test-clean" in " ".join(text.split())
 
 
-def test_every_published_error_rate_names_its_source_and_a_known_model():
-    assert set(ERROR_RATES) <= {spec.name for spec in known_models()}
-    assert all(rate.source for rate in ERROR_RATES.values())
+def test_every_published_error_rate_names_its_source():
+    rates = [spec.error_rate for spec in known_models() if spec.error_rate]
+    assert rates
+    assert all(rate.source for rate in rates)
 
 
 def test_list_as_json_has_one_object_a_line(swictation, hollow):

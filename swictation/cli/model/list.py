@@ -17,7 +17,6 @@ from swictation.doctor.machine import needed_mib
 from swictation.errors import ControlError, ModelError
 from swictation.models.catalog import choose, known_models
 from swictation.models.choosing import Fit, fits
-from swictation.models.published import ERROR_RATES
 from swictation.models.store import State, folder_of, state
 from swictation.shown import printable
 from swictation.vram import asking
@@ -107,7 +106,7 @@ def _row(spec: ModelSpec, card: Answer, settings: Settings, used: str) -> _Row:
         found = fits(told, card.total_mib, settings.vram)
         ways = tuple(_way(fit, card, is_estimate) for fit in found)
     best = next((way.precision for way in ways if way.fits), None)
-    rate = ERROR_RATES.get(spec.name)
+    rate = spec.error_rate
     return _Row(
         spec.name,
         spec.engine,

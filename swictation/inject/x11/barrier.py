@@ -11,6 +11,7 @@ from Xlib.protocol import rq
 
 from swictation.inject.x11.connection import Connection
 from swictation.inject.x11.focus import Focus
+from swictation.inject.x11.programs import process_of
 
 Crossing = Literal["crossed", "silent", "gone"]
 
@@ -81,6 +82,10 @@ class Barrier:
     def is_gone(self, focus: Focus) -> bool:
         """Whether its application window, which is watched, was destroyed."""
         return focus.toplevel in self._gone
+
+    def process_of(self, focus: Focus) -> int:
+        """The process that has the client by now; 0 if it is gone or unknown."""
+        return process_of(self._x, focus.client)
 
     def ping(self, focus: Focus) -> int:
         """Ping `focus`, which must answer pings and be watched; the number of the ping."""

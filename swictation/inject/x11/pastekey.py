@@ -5,14 +5,12 @@ from concurrent.futures import Future
 from typing import Literal
 
 from swictation.inject.x11.barrier import Barrier
-from swictation.inject.x11.connection import Connection
 from swictation.inject.x11.focus import Focus
 from swictation.inject.x11.marks import GRACE_S
 from swictation.inject.x11.programs import (
     answers_for_itself,
     is_busy,
     is_stopped,
-    process_of,
 )
 from swictation.inject.x11.selection import Offer, Selection
 
@@ -34,19 +32,17 @@ class PasteKey:
 
     def __init__(
         self,
-        x: Connection,
         barrier: Barrier,
         selection: Selection,
+        offer: Offer,
         focus: Focus,
         *,
         is_letter: bool,
     ) -> None:
         """`is_letter`: it is a Control+V, and no Shift+Insert."""
-        self._x = x
         self._barrier = barrier
         self._selection = selection
-        assert selection.offer
-        self.offer: Offer = selection.offer
+        self.offer = offer
         """Text that its client was given stays given, even if somebody copies after."""
         self.focus = focus
         self.is_letter = is_letter
@@ -177,7 +173,7 @@ class PasteKey:
         if time.monotonic() >= self._asked_s + _POLL_S:
             self._asked_s = time.monotonic()
             pid = self.focus.pid
-            self._is_orphan = pid != 0 and process_of(self._x, self.focus.client) == pid
+            self._is_orphan = pid != 0 and self._barrier.process_of(self.focus) == pid
         return not self._is_orphan
 
     def _proves_keys(self) -> bool:

@@ -332,7 +332,7 @@ class Paster:
         self._passed = 0
         self._press_keys(chord, focus, ledger, characters)
         self._key = key = PasteKey(
-            self._x, self._barrier, self._selection, focus, is_letter=chord.letter
+            self._barrier, self._selection, offer, focus, is_letter=chord.letter
         )
 
         def decided() -> bool:

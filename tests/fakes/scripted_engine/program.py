@@ -165,6 +165,7 @@ class Program:
         constants = {
             table: {key: value for key, value in keys.items() if _is_constant(table, key)}
             for table, keys in self._settings.items()
+            if table in TABLES
         }
         self._constants.write_text(json.dumps(constants))
         words = [word._asdict() for word in self.scene.words]
