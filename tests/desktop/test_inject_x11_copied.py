@@ -1,6 +1,7 @@
 """Somebody copies while a window has not taken its text, or another program's clipboard stays."""
 
 import asyncio
+import contextlib
 from contextlib import contextmanager
 
 import pytest
@@ -136,3 +137,27 @@ def frozen_at_the_reading(stage, field):
         yield
     finally:
         selection._convert = convert
+
+
+def test_a_copy_while_the_key_is_pressed_is_the_users():
+    """The key may paste it: so the text is refused, to be held, and the display stays in use."""
+    with shown("gtk3") as (stage, field):
+        desk = stage.injector._display._desk
+        press, copies = desk._keyboard.press, contextlib.ExitStack()
+
+        def pressing(*arguments, **options):
+            copies.enter_context(copied(stage.screen, NEW))
+            assert desk.connection.pump(lambda: desk._paster._selection.offer is None, 30)
+            return press(*arguments, **options)
+
+        desk._keyboard.press = pressing
+        with copies:
+            injection = asyncio.run(pasting(stage).inject("not this"))
+            desk._keyboard.press = press
+            assert (injection.outcome, injection.sent) == ("refused", 0)
+            assert injection.reason == "another program copied meanwhile"
+            assert eventually(stage.clipboard, NEW) == NEW
+            assert (
+                asyncio.run(stage.injector.sharing("type").inject("typed")).outcome == "confirmed"
+            )
+            assert "not this" not in field.text()
