@@ -1,6 +1,8 @@
 """The commands that errors name: each works on this machine when it is pasted."""
 
+import contextlib
 import errno
+import functools
 import os
 import re
 import shlex
@@ -13,7 +15,12 @@ from swictation.paths import units_dir
 
 SPARE_MEMORY = "end a program that can be spared: ps -eo rss,pid,comm --sort=-rss | head"
 
-_UNIT = "swictation.service"
+UNIT = "swictation.service"
+START = "systemctl --user start swictation"
+RESTART = "systemctl --user restart swictation"
+READ_LOG = "journalctl --user -u swictation -n 20"
+"""These three where it is known that there is a service."""
+
 _SYSTEM_UNITS = ("/etc/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user")
 _CALL = re.compile(r"(?<![\w/.-])swictation (?=[a-z]|--)")
 _NO_MEMORY = ("bad_alloc", "allocate memory", "mmap failed", "out of memory")
@@ -35,31 +42,52 @@ def typeable(remedy: str, *, anywhere: bool = False) -> str:
 
     The path is relative where that is shorter, unless it is typed `anywhere`.
     """
-    if shutil.which("swictation"):
+    words = _to_type(os.environ.get("PATH"), sys.argv[0])
+    if not words:
         return remedy
-    first, *others = this_program()
-    near = os.path.relpath(first)
-    program = shlex.join([first if anywhere or near.startswith("..") else near, *others])
+    first, *others = words
+    if not anywhere:
+        with contextlib.suppress(OSError):  # the folder that it is in may be deleted
+            near = os.path.relpath(first)
+            first = first if near.startswith("..") else near
+    program = shlex.join([first, *others])
     return _CALL.sub(lambda _: f"{program} ", remedy)
+
+
+@functools.lru_cache(maxsize=1)
+def _to_type(path: str | None, started_as: str) -> tuple[str, ...]:
+    """This program's words; () where PATH has it. Looked for once: a run loop asks, too."""
+    del started_as
+    return () if shutil.which("swictation", path=path) else this_program()
+
+
+def pip(words: str) -> str:
+    """The call of pip for the very Python that runs this."""
+    return f"{shlex.quote(sys.executable)} -m pip {words}"
+
+
+def has_systemctl() -> bool:
+    """Whether this machine has systemd's program."""
+    return shutil.which("systemctl") is not None
 
 
 def has_systemd() -> bool:
     """Whether systemd runs for this user: by its socket, without asking it."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    is_there = bool(runtime) and Path(runtime, "systemd", "private").exists()
-    return is_there and shutil.which("systemctl") is not None
+    is_there = bool(runtime) and os.path.exists(os.path.join(runtime, "systemd", "private"))
+    return is_there and has_systemctl()
 
 
 def has_service() -> bool:
     """Whether the daemon is installed as a service of it."""
-    places = (units_dir(), *map(Path, _SYSTEM_UNITS))
-    return has_systemd() and any((place / _UNIT).exists() for place in places)
+    places = (units_dir(), *_SYSTEM_UNITS)  # a folder may be closed to us: Path.exists would raise
+    return has_systemd() and any(os.path.exists(os.path.join(place, UNIT)) for place in places)
 
 
 def start() -> str:
     """How to start a daemon that does not run."""
     if has_service():
-        return "systemctl --user start swictation"
+        return START
     if has_systemd():
         return "swictation service install, or in a terminal: swictation run"
     return "in a terminal of your desktop: swictation run"
@@ -68,7 +96,7 @@ def start() -> str:
 def restart() -> str:
     """How to start a daemon that runs anew."""
     if has_service():
-        return "systemctl --user restart swictation"
+        return RESTART
     return "end it (Ctrl-C in its terminal), then: swictation run"
 
 
@@ -86,7 +114,7 @@ def already_running(pid: str) -> AlreadyRunning:
 def read_log() -> str:
     """Where a daemon that ended has said why."""
     if has_service():
-        return "journalctl --user -u swictation -n 20"
+        return READ_LOG
     return "see why, in a terminal of your desktop: swictation run"
 
 

@@ -11,6 +11,7 @@ from swictation.asr.provider import EngineProvider
 from swictation.config.render import closest
 from swictation.config.settings import DEFAULT_ENGINE
 from swictation.errors import EngineError
+from swictation.remedies import pip
 from swictation.vram.effects import Foreseen
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def load(spec: EngineSpec) -> Engine:
             raise told from error
         raise EngineError(
             f"The engine {spec.engine} is installed without a library that it needs: {error}.",
-            f"install it again: python -m pip install --force-reinstall {_package(spec.engine)}",
+            _again(_package(spec.engine)),
         ) from error
 
 
@@ -154,7 +155,7 @@ def _provider(entry: "EntryPoint") -> EngineProvider:
 def _again(package: str) -> str:
     if package == "swictation":
         return "it was updated without being installed again; in its folder: make"
-    return f"install {package} again, or remove it: python -m pip uninstall {package}"
+    return f"install {package} again, or remove it: {pip('uninstall')} {package}"
 
 
 def _package(name: str) -> str:

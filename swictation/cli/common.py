@@ -1,6 +1,7 @@
 """What several commands share: configuration, model, and how an outcome is told."""
 
 import functools
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -80,6 +81,20 @@ def wishes(command: Callable[..., int]) -> Callable[..., int]:
     for option in (_precision, _device, _engine, _model, _language):
         with_wishes = option(with_wishes)
     return with_wishes
+
+
+def is_missing(name: str) -> bool:
+    """Whether there is no such file; of one that cannot be looked at, its reader tells the reason.
+
+    Not `Path.exists`, which raises for a closed folder and for a name that is too long.
+    """
+    try:
+        os.stat(name)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        pass
+    return False
 
 
 _NO_WISHES = Wishes()

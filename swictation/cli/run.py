@@ -15,6 +15,7 @@ from swictation.audio import portaudio
 from swictation.cli.common import (
     Wishes,
     config_option,
+    is_missing,
     obtain_for_files,
     obtain_model,
     report,
@@ -117,7 +118,7 @@ def _play(
 ) -> int:
     from swictation.daemon.files import FileSession, file_source, injector
 
-    if str(path) != "-" and not path.exists():  # or a model would be fetched for nothing
+    if str(path) != "-" and is_missing(str(path)):  # or a model would be fetched for nothing
         raise no_such_sound(path)
     settings, location = obtain_for_files(settings, wishes)
 

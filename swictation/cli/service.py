@@ -5,7 +5,7 @@ import click
 from swictation.cli.echo import echo
 from swictation.cli.groups import Group
 from swictation.cli.main import EXIT_NOT_RUNNING
-from swictation.remedies import typeable
+from swictation.remedies import READ_LOG, RESTART, START, typeable
 from swictation.service import files, installer, state
 from swictation.service.installer import DISPLAYS, Installed
 from swictation.service.state import ServiceState
@@ -33,7 +33,7 @@ def install(no_start: bool) -> None:
     _tell_target(done)
     if no_start:
         echo("enabled, not started")
-        echo("  -> systemctl --user start swictation")
+        echo(f"  -> {START}")
         return
     now = state.read()
     echo(f"{'restarted' if done.is_restarted else 'running'} (PID {now.pid})")
@@ -81,7 +81,7 @@ def _tell_target(done: Installed) -> None:
     if done.imported:
         echo(f"systemd knows until you log out: {' '.join(done.imported)}")
     names = " ".join(done.imported or DISPLAYS)
-    again = f"systemctl --user import-environment {names} && systemctl --user restart swictation"
+    again = f"systemctl --user import-environment {names} && {RESTART}"
     echo(f"  -> for the next log-ins, put this into your desktop's autostart: {again}")
 
 
@@ -102,7 +102,7 @@ def _active(now: ServiceState) -> str:
 
 def _remedy(now: ServiceState) -> str:
     if now.is_failing:
-        return "see what it said: journalctl --user -u swictation -n 20"
+        return f"see what it said: {READ_LOG}"
     if not now.is_enabled:
         return "swictation service install"
-    return "" if now.is_active else "systemctl --user start swictation"
+    return "" if now.is_active else START

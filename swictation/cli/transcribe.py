@@ -9,6 +9,7 @@ import click
 from swictation.cli.common import (
     Wishes,
     config_option,
+    is_missing,
     obtain_for_files,
     report,
     settings_from,
@@ -47,9 +48,8 @@ def transcribe(
     set_up(verbose=verbose)
     hide_memory()
     settings = settings_from(config, wishes)
-    if not any(
-        name == "-" or Path(name).exists() for name in files
-    ):  # or a model would be fetched for nothing
+    if all(name != "-" and is_missing(name) for name in files):
+        # Or a model would be fetched for nothing.
         for name in files:
             tell(no_such_sound(Path(name)))
         return EXIT_FAILURE

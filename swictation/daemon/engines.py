@@ -89,7 +89,7 @@ class Engines:
         if isinstance(event, WorkerReady):
             self._degradations.put(NO_ENGINE, "")
         elif event.is_fault and (event.error or self.crew.is_hopeless):
-            error = gave_up(event.reason, event.error)
+            error = gave_up(event.reason, event.error, systemd.how_to_restart())
             is_spare = event.seat == "cpu" and self.crew.gpu is not None
             is_replaced = event.error is not None and self._fall_back(event.error)
             if not is_spare and not is_replaced and not self.crew.is_spared(event):

@@ -48,7 +48,6 @@ from swictation.facts import (
 from swictation.inject.desktop import CLIPBOARD, DesktopInjector
 from swictation.inject.registry import openers
 from swictation.paths import daemon_lock_files
-from swictation.remedies import restart
 
 _log = logging.getLogger(__name__)
 
@@ -309,12 +308,13 @@ class App:
     def _apply(self, settings: Settings) -> None:
         """What a dictation begins with is read anew by the next one; the engine at once."""
         old, self._settings = self._settings, settings
+        again = systemd.how_to_restart()
         for part in ("spool", "worker", "inject", "vram"):
             if getattr(old, part) != getattr(settings, part):
-                _log.warning("[%s] takes effect after a restart: %s", part, restart())
+                _log.warning("[%s] takes effect after a restart: %s", part, again)
         if wants_card(old) != wants_card(settings):
             # Whole: an engine for a card, had for the processor alone, would be another model.
-            _log.warning("[asr] takes effect after a restart: %s", restart())
+            _log.warning("[asr] takes effect after a restart: %s", again)
             self._settings = settings = msgspec.structs.replace(settings, asr=old.asr)
         self._shop.configure(settings)
         self._stream.delivery.rewrite(self._shop.text_pipeline())

@@ -22,6 +22,8 @@ from swictation.facts import StoppedEarly
 from swictation.types import to_seconds
 from swictation.worker.crew import Crew, gave_up
 
+_AGAIN = "type the same command again"
+
 _log = logging.getLogger(__name__)
 
 
@@ -62,7 +64,7 @@ class Playing:
         if self._give_up:
             raise self._give_up
         if self._crew.card_trouble and self._crew.is_hopeless and not self._stream.is_done:
-            raise gave_up(self._crew.card_trouble, None)
+            raise gave_up(self._crew.card_trouble, None, _AGAIN)
         outcome = self.outcome
         needs_no_engine = outcome.error or outcome.undelivered or outcome.is_interrupted
         return self._stream.is_done and bool(self.device or needs_no_engine)
@@ -103,7 +105,7 @@ class Playing:
         if isinstance(event, WorkerReady):
             self.device = event.capabilities.device
         elif self._crew.is_hopeless or (event.error and not self._crew.is_spared(event)):
-            self._give_up = gave_up(event.reason, event.error)
+            self._give_up = gave_up(event.reason, event.error, _AGAIN)
 
     def on_detector(self, event: DetectorFailed | DetectorRecovered) -> None:
         if isinstance(event, DetectorFailed):

@@ -4,6 +4,7 @@ import contextlib
 import os
 import socket
 
+from swictation.remedies import restart
 from swictation.shown import printable
 
 _SEND_S = 1.0
@@ -52,3 +53,12 @@ def is_unit() -> bool:
     except OSError:
         return False
     return os.environ.get("JOURNAL_STREAM") == f"{stderr.st_dev}:{stderr.st_ino}"
+
+
+def how_to_restart() -> str:
+    """How to start this very daemon anew.
+
+    It may run in a terminal where the service is installed as well: a restart of that would start
+    a second one.
+    """
+    return restart() if is_unit() else "end it with Ctrl-C and start it again"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from swictation.doctor.finding import Finding, Subject
-from swictation.remedies import this_program, typeable
+from swictation.remedies import READ_LOG, this_program, typeable
 from swictation.service import files, state
 from swictation.service.state import ServiceState
 from swictation.service.systemctl import trouble
@@ -27,7 +27,7 @@ def judge(now: ServiceState, *, is_current: bool) -> Finding:
         return Finding("service", "ok", f"not installed; {_INSTALL} starts it with your session")
     if now.is_failing:
         found = f"the daemon ends by itself: {now.result}"
-        return Finding("service", "error", found, "journalctl --user -u swictation -n 20")
+        return Finding("service", "error", found, READ_LOG)
     if not is_current:
         found = f"{now.path} is not what this version would write"
         return Finding("service", "warning", found, _INSTALL)

@@ -7,8 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from swictation.paths import dbus_services_dir, units_dir
+from swictation.remedies import UNIT
 
-UNIT = "swictation.service"
 ACTIVATION = "io.github.swictation.Swictation1.service"
 DESKTOP_TARGET = "graphical-session.target"
 LOGIN_TARGET = "default.target"

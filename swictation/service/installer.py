@@ -9,11 +9,9 @@ import msgspec
 
 from swictation.build import was_updated_under
 from swictation.errors import ServiceError
-from swictation.remedies import this_program
+from swictation.remedies import READ_LOG, this_program
 from swictation.service import files, state
 from swictation.service.systemctl import need, properties, reload_bus, slowly, systemctl, unit_path
-
-_JOURNAL = "journalctl --user -u swictation -n 20"
 
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 DESKTOP_VARIABLES = (
@@ -154,4 +152,4 @@ def _start(verb: str) -> None:
     except ServiceError as error:
         why = state.read().result
         told = f"The service is installed, but the daemon did not start ({why})."
-        raise ServiceError(told, f"see what it said: {_JOURNAL}") from error
+        raise ServiceError(told, f"see what it said: {READ_LOG}") from error

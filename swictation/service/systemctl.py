@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Mapping
 
 from swictation.errors import ServiceError
-from swictation.remedies import this_program
+from swictation.remedies import has_systemctl, this_program
 
 _QUICK_S, _START_S = 10.0, 60.0
 
@@ -47,7 +47,7 @@ def need() -> None:
 
 def trouble() -> str:
     """Why the user's systemd cannot be used, or ""."""
-    if shutil.which("systemctl") is None:
+    if not has_systemctl():
         return "There is no systemd on this machine."
     done = _run("systemctl", "--user", "show", "--property=Version")
     said = " ".join(done.stderr.split())

@@ -15,6 +15,7 @@ import numpy as np
 import torch  # pyright: ignore[reportMissingImports]
 
 from swictation.errors import DetectorError
+from swictation.extras import install_command_for
 from swictation.types import FRAME_SAMPLES, Samples
 
 _torch: Any = torch
@@ -42,7 +43,7 @@ def load(device: str, model_path: str) -> "SileroTorch":
 
 def _jit_file() -> Path:
     """Asked of the package's own records: its modules are not imported."""
-    remedy = f"python -m pip install {_PACKAGE}"
+    remedy = install_command_for(_PACKAGE)
     try:
         path = Path(str(distribution(_PACKAGE).locate_file(_FILE)))
     except PackageNotFoundError:

@@ -11,7 +11,6 @@ from typing import Literal
 import msgspec
 import psutil
 
-from swictation import remedies
 from swictation.asr.registry import CONTRACT
 from swictation.build import was_updated_under
 from swictation.config.settings import WorkerSettings
@@ -220,14 +219,14 @@ class Crew:
         return [self.cpu, self.gpu] if self.gpu else [self.cpu]
 
 
-def gave_up(reason: str, error: SwictationError | None) -> SwictationError:
-    """What to tell a user when no worker can be kept alive."""
+def gave_up(reason: str, error: SwictationError | None, restart: str) -> SwictationError:
+    """What to tell a user when no worker can be kept alive. `restart`: how to start this anew."""
     if error:
         return error
     if was_updated_under(os.getpid()):
         return WorkerError(
             "swictation was updated while it ran, and its new engine does not fit the old daemon.",
-            remedies.restart(),
+            restart,
         )
     is_explained = SAID in reason  # by an engine that anybody may have written
     return WorkerError(

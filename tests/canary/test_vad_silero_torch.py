@@ -21,6 +21,7 @@ from fakes.signals import frames_of
 from swictation.asr.engine import EngineSpec
 from swictation.config.settings import VadSettings
 from swictation.errors import DetectorError
+from swictation.remedies import pip
 from swictation.types import FRAME_SAMPLES, DecodeRequest
 from swictation.vad.endpointer import Endpointer
 from swictation.vad.listener import Listener
@@ -127,7 +128,7 @@ def test_without_its_package_the_error_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr(silero_torch, "_PACKAGE", "silero-vad-that-nobody-has")
     with pytest.raises(DetectorError, match="not installed") as caught:
         silero_torch.load("cpu", "")
-    assert caught.value.remedy == "python -m pip install silero-vad-that-nobody-has"
+    assert caught.value.remedy == pip("install silero-vad-that-nobody-has")
 
 
 # --- in a real worker, beside an engine -----------------------------------------------------------

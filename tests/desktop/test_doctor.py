@@ -13,6 +13,7 @@ from desktop import sway, x11
 from desktop.sound import VirtualMicrophone
 from fakes.bus import PrivateBus
 from fakes.signals import noise
+from swictation import remedies
 from swictation.service import systemctl
 
 pytestmark = pytest.mark.desktop
@@ -168,7 +169,7 @@ def test_a_daemon_that_hangs_is_an_error_that_says_how_to_restart_it(look, bus, 
     daemon.send_signal(signal.SIGSTOP)
     found = look("--quick", DBUS_SESSION_BUS_ADDRESS=bus.address)["daemon"]
     assert found["level"] == "error"
-    assert found["remedy"] == "systemctl --user restart swictation"
+    assert found["remedy"] == remedies.restart()
 
 
 def test_a_bus_that_is_dead_is_an_error(look, bus):

@@ -5,10 +5,10 @@ import sys
 import pytest
 
 from patience import PATIENCE_S
+from swictation import extras
 from swictation.asr.registry import PROVIDERS, provider
 from swictation.config.render import render, render_defaults
 from swictation.config.settings import Settings
-from swictation.models import extras
 
 pytestmark = pytest.mark.process
 

@@ -232,11 +232,11 @@ def test_only_the_last_word_ends_the_line(program):
     assert done.out.count("\n") == 1
 
 
-@pytest.mark.parametrize("source", ["missing.wav", "."])
+@pytest.mark.parametrize("source", ["missing.wav", ".", "n" * 256])
 def test_a_source_that_cannot_be_opened_is_told(program, source):
     done = program.run("run", "--source", source)
     assert (done.code, done.out.strip()) == (1, "")
-    assert done.err.startswith("swictation: ")
+    assert done.err.startswith(f"swictation: {source} ")
     assert done.is_calm, done.err
     assert len(done.err.splitlines()) <= 2
 

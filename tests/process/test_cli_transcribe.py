@@ -149,6 +149,16 @@ def test_what_is_no_sound_is_told_in_one_line_each_and_the_others_are_done(progr
         assert "Error" not in line
 
 
+def test_a_name_that_cannot_be_looked_at_is_told_and_the_others_are_done(program):
+    long = "n" * 256 + ".wav"
+    done = program.run("transcribe", long, program.sound)
+    assert (done.code, done.out) == (1, program.scene.text + "\n")
+    assert done.err.splitlines() == [
+        f"swictation: {long} cannot be read: file name too long.",
+        f"  -> ls -l {long}",
+    ]
+
+
 def test_bad_files_have_no_json(program, tmp_path):
     missing = tmp_path / "missing.wav"
     done = program.run("transcribe", "--json", missing, program.sound)

@@ -257,6 +257,19 @@ def test_a_bad_configuration_leaves_the_old_one_and_says_why(daemon, program, ow
     assert is_calm(daemon)
 
 
+def test_a_daemon_in_a_terminal_is_started_again_by_hand(daemon, program, own_folders):
+    """Although a service is installed: to restart that would start a second one."""
+    for place in ("runtime/systemd/private", "config/systemd/user/swictation.service"):
+        (own_folders / place).parent.mkdir(parents=True)
+        (own_folders / place).write_text("")
+    program.set("inject", max_age_s=20.0)
+    program.prepare()
+    daemon.process.send_signal(signal.SIGHUP)
+    assert eventually(lambda: "is read again" in whole_log(daemon))
+    assert "[inject] takes effect after a restart: end it with Ctrl-C" in whole_log(daemon)
+    assert "systemctl" not in whole_log(daemon)
+
+
 @pytest.mark.slow
 def test_a_hostile_configuration_is_refused_and_holds_nothing_up(daemon, program, own_folders):
     path = own_folders / "config" / "swictation" / "config.toml"

@@ -5,11 +5,11 @@ from importlib.util import find_spec
 import msgspec
 import pytest
 
+from swictation import extras
 from swictation.config.settings import Settings
 from swictation.doctor import enginecard
 from swictation.doctor.finding import Subject
 from swictation.doctor.model import engine
-from swictation.models import extras
 
 pytestmark = pytest.mark.process
 

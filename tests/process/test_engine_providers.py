@@ -56,6 +56,26 @@ def test_a_provider_is_named_as_its_entry_point_and_no_other_table(name):
     assert {spec.engine for spec in provider.models} == {name}
 
 
+def test_our_own_engine_without_a_library_is_mended_in_its_folder():
+    """Not by pip, which would take whatever an index calls swictation."""
+    code = f"""
+import sys
+sys.modules["ctranslate2"] = None
+from swictation.asr import registry
+from swictation.asr.engine import EngineSpec
+try:
+    registry.load(EngineSpec({DEFAULT_ENGINE!r}, "tiny.en", "/nowhere", "en"))
+except registry.EngineError as error:
+    print(error.message, error.remedy, sep="\\n")
+"""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True
+    )
+    message, remedy = done.stdout.splitlines()
+    assert "is installed without a library that it needs" in message
+    assert remedy.endswith("in its folder: make")
+
+
 def test_an_unknown_engine_is_told_with_those_that_are_there():
     with pytest.raises(EngineError, match=r"Did you mean canary\?") as caught:
         registry.provider("canry")

@@ -15,6 +15,7 @@ from fakes.made_nemo import KEPT, WEIGHTS, archive, make_spec
 from fakes.signals import eventually
 from patience import PATIENCE_S
 from swictation.cli.model.group import model as model_command
+from swictation.cli.model.list import Catalog
 from swictation.errors import ModelError
 from swictation.models import record
 from swictation.models.fetch import download
@@ -315,4 +316,4 @@ def test_a_folder_of_ones_own_is_neither_verified_nor_removed(spec, tmp_path, co
 
 
 def run(spec, *arguments):
-    return CliRunner().invoke(model_command, arguments, obj=[spec])
+    return CliRunner().invoke(model_command, arguments, obj=Catalog([spec]))

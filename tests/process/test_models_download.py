@@ -15,6 +15,7 @@ from fakes.made_model import COMMIT, FILES, Hub, Steps, make_model, make_wheel
 from patience import PATIENCE_S
 from swictation.asr.model_spec import Member, ModelFile
 from swictation.cli.model.group import model as model_command
+from swictation.cli.model.list import Catalog
 from swictation.errors import ModelError
 from swictation.models.fetch import download
 from swictation.models.hub import fetch as fetch_from_hub
@@ -287,7 +288,7 @@ def test_a_model_larger_than_the_disk_is_refused_before_the_first_byte(spec):
 
 def test_the_command_downloads_then_says_where_the_model_is(spec, hub):
     def run(*args):
-        return CliRunner().invoke(model_command, args, obj=[spec])
+        return CliRunner().invoke(model_command, args, obj=Catalog([spec]))
 
     first = run("download")
     assert first.exit_code == 0
@@ -300,6 +301,6 @@ def test_the_command_downloads_then_says_where_the_model_is(spec, hub):
 
 
 def test_the_command_says_nothing_when_told_to_be_quiet(spec, hub):
-    done = CliRunner().invoke(model_command, ["download", "--quiet"], obj=[spec])
+    done = CliRunner().invoke(model_command, ["download", "--quiet"], obj=Catalog([spec]))
     assert (done.exit_code, done.output) == (0, "")
     assert only_the_model(spec)

@@ -2,15 +2,16 @@
 
 import hashlib
 import json
+import shlex
 import sys
 from pathlib import Path
 
 import pytest
 
 from fakes.made_nemo import config
+from swictation import extras
 from swictation.asr.engines.canary.memory.plans import kept, known, plan_of, planned, table
 from swictation.asr.memory_plan import MemoryPlan
-from swictation.models import extras
 from swictation.models.catalog import named
 
 pytestmark = pytest.mark.unit
@@ -67,9 +68,19 @@ def test_without_the_extra_nothing_is_known_of_a_model_of_the_users(folder, no_e
 
 def test_how_to_install_an_extra_is_told_as_this_checkout_needs_it():
     command = extras.install_command("canary")
-    checkout = Path(extras.__file__).parents[2]
+    checkout = Path(extras.__file__).parents[1]
     if Path(sys.prefix) == checkout / ".venv":
         assert command == f"make -C {checkout} canary"
     else:
         assert " -m pip install " in command
         assert "[canary]'" in command
+
+
+def test_a_package_is_installed_by_the_extra_that_brings_it():
+    assert extras.install_command_for("silero-vad") == extras.install_command("canary")
+    command = extras.install_command_for("silero")
+    assert command == f"{shlex.quote(sys.executable)} -m pip install silero"
+
+
+def test_what_the_makefile_does_not_install_is_not_asked_of_it():
+    assert "[plot]'" in extras.install_command("plot")

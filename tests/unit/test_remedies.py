@@ -1,11 +1,13 @@
 """The commands that errors name, on machines of several kinds."""
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
 from swictation import remedies
+from swictation.daemon import systemd
 
 pytestmark = pytest.mark.unit
 
@@ -77,6 +79,51 @@ def test_where_path_has_it_its_name_will_do(machine):
     program.write_text("")
     program.chmod(0o755)
     assert remedies.typeable("swictation status") == "swictation status"
+
+
+@pytest.fixture
+def lost_folder(machine, monkeypatch):
+    """The program runs in a folder that is deleted, and PATH lacks it."""
+    program = machine / "swictation"
+    program.write_text("")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "argv", [str(program)])
+    gone = machine / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    return program
+
+
+@pytest.mark.parametrize("anywhere", [True, False])
+def test_in_a_folder_that_is_deleted_the_whole_path_is_told(lost_folder, anywhere):
+    told = remedies.typeable("swictation status", anywhere=anywhere)
+    assert told == f"{lost_folder} status"
+
+
+def test_the_program_is_looked_for_once(lost_folder):
+    first = remedies.typeable("swictation status", anywhere=True)
+    lost_folder.unlink()
+    assert remedies.typeable("swictation status", anywhere=True) == first
+
+
+def test_a_place_that_cannot_be_looked_at_holds_no_systemd(machine, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/" + "n" * 256)
+    assert remedies.start().endswith(": swictation run")
+    start_systemd(machine)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(machine))
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/" + "n" * 256)
+    assert remedies.start().startswith("swictation service install, or ")
+
+
+def test_a_daemon_in_a_terminal_is_not_the_service_that_is_installed(machine, monkeypatch):
+    start_systemd(machine)
+    install_service(machine)
+    monkeypatch.delenv("JOURNAL_STREAM", raising=False)
+    monkeypatch.setenv("SYSTEMD_EXEC_PID", "1")
+    assert systemd.how_to_restart() == "end it with Ctrl-C and start it again"
+    monkeypatch.setenv("SYSTEMD_EXEC_PID", str(os.getpid()))
+    assert systemd.how_to_restart() == "systemctl --user restart swictation"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """`swictation model`: the speech models on this machine."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -11,12 +10,12 @@ from swictation.asr.provider import EngineProvider
 from swictation.cli.echo import echo
 from swictation.cli.groups import Group
 from swictation.cli.meter import Meter
-from swictation.cli.model.list import list_
+from swictation.cli.model.list import catalog_of, list_
 from swictation.config.load import load
 from swictation.config.settings import DEFAULT_ENGINE
 from swictation.errors import ModelError, UsageError
 from swictation.models import obtaining, unpacked
-from swictation.models.catalog import AUTO, choose, known_models, named, speaking
+from swictation.models.catalog import AUTO, choose, named, speaking
 from swictation.models.converting import Half, convert
 from swictation.models.fetch import download as fetch_model
 from swictation.models.removing import remove, remove_unpacked
@@ -68,13 +67,9 @@ def model() -> None:
 model.add_command(list_)
 
 
-def _catalog(context: click.Context) -> Sequence[ModelSpec]:
-    return context.obj or known_models()
-
-
 def _spec(context: click.Context, name: str, language: str, engine: str) -> ModelSpec:
     """The model that is meant. Of an engine for a card, auto asks the card, if need be."""
-    catalog = _catalog(context)
+    catalog = catalog_of(context)
     if name == AUTO and registry.provider(engine).is_for_gpu:
         settings = load(None, registry.PROVIDERS).settings
         choice = obtaining.for_card(speaking(engine, language, catalog), settings)
@@ -101,7 +96,7 @@ def download(
     already there. Interrupted downloads resume. With the path of a `.nemo` in place of NAME,
     that file is unpacked.
     """
-    if is_path(name, _catalog(context)):
+    if is_path(name, catalog_of(context)):
         there, place, told = _unpack(Path(name).expanduser().absolute(), quiet=quiet)
     else:
         spec = _spec(context, name, language, engine)
@@ -137,12 +132,12 @@ def _unpack(path: Path, *, quiet: bool) -> tuple[bool, Path, str]:
 @click.pass_context
 def path(context: click.Context, name: str, language: str, engine: str) -> None:
     """Print the folder of the model NAME."""
-    if not is_path(name, _catalog(context)):
+    if not is_path(name, catalog_of(context)):
         spec = _spec(context, name, language, engine)
         name, engine = spec.name, spec.engine
     elif found := registry.unpacker(name):
         engine = found.name
-    place = locate(name, language, _catalog(context), engine, is_to_load=False)
+    place = locate(name, language, catalog_of(context), engine, is_to_load=False)
     echo(place.path)
 
 
@@ -158,7 +153,7 @@ def verify_(context: click.Context, name: str, language: str, engine: str) -> No
     when the model was fetched. The path of a `.nemo` of your own in place of NAME: its unpacked
     copy is compared to what was written down when it was unpacked.
     """
-    if is_path(name, _catalog(context)):
+    if is_path(name, catalog_of(context)):
         _verify_unpacked(_archive(name))
         return
     spec = _spec(context, name, language, engine)
@@ -211,7 +206,7 @@ def convert_(context: click.Context, name: str, precision: Half) -> None:
 
 def _convertible(context: click.Context, name: str) -> tuple[EngineProvider, ModelLocation]:
     """Where that model is, and whose it is. Raises ModelError."""
-    catalog = _catalog(context)
+    catalog = catalog_of(context)
     converting = [it for it in registry.PROVIDERS.values() if it.converter]
     if is_path(name, catalog):
         given = Path(name).expanduser().absolute()
@@ -238,7 +233,7 @@ def remove_(context: click.Context, name: str) -> None:
     What an interrupted download left of it goes, too. With the path of a `.nemo` of your own, what
     was unpacked of it is removed and the file itself is kept.
     """
-    catalog = _catalog(context)
+    catalog = catalog_of(context)
     if is_path(name, catalog):
         path = _archive(name)
         freed_bytes = remove_unpacked(path)

@@ -63,6 +63,20 @@ class _Row(msgspec.Struct, frozen=True):
     """By the daemon that runs; without one, by the next dictation."""
 
 
+class Catalog(tuple[ModelSpec, ...]):
+    """What a test gives click as its object, in place of the models known by name.
+
+    It is found by its type, as are the Settings that `cli.main.main` gives.
+    """
+
+    __slots__ = ()
+
+
+def catalog_of(context: click.Context) -> Sequence[ModelSpec]:
+    """The models known by name."""
+    return context.find_object(Catalog) or known_models()
+
+
 @click.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line and model.")
 @click.pass_context
@@ -74,9 +88,8 @@ def list_(context: click.Context, as_json: bool) -> None:
     """
     settings = load(None, PROVIDERS).settings
     card = asking.ask(settings.vram.gpu, limit_s=asking.SOON_S)
-    catalog: Sequence[ModelSpec] = context.obj or known_models()
     used, by_whom = _used(settings)
-    rows = [_row(spec, card, settings, used) for spec in catalog]
+    rows = [_row(spec, card, settings, used) for spec in catalog_of(context)]
     if as_json:
         for row in rows:
             echo_json(row)
@@ -209,7 +222,10 @@ def _notes() -> Iterator[str]:
         "WER: wrong words in 100, as published for LibriSpeech test-clean (English read aloud);"
         " the sources: swictation model list --json."
     )
-    yield "RAM: about what the engine takes of the machine's memory without a graphics card."
+    yield (
+        "RAM: about the most that the engine takes of the machine's memory at its peak, without a"
+        " graphics card; most of the time it takes less."
+    )
 
 
 def _card_notes(rows: list[_Row], card: Answer, settings: VramSettings) -> Iterator[str]:

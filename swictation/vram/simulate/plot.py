@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from swictation.errors import SwictationError
+from swictation.extras import install_command
 from swictation.vram.policy import Limits
 from swictation.vram.simulate.loop import Moment
 
@@ -129,7 +130,7 @@ def library() -> Any:  # noqa: ANN401
     except ImportError as error:
         raise SwictationError(
             "A plot needs matplotlib, which is not installed.",
-            "python -m pip install 'swictation[plot]'",
+            install_command("plot"),
         ) from error
 
 

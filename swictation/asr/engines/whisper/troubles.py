@@ -2,12 +2,11 @@
 
 import ctypes
 import re
-import shlex
-import sys
 from collections.abc import Callable
 
 from swictation.asr.engines.whisper import cublas
 from swictation.errors import EngineError
+from swictation.remedies import pip
 from swictation.vram.troubles import REMEDIES
 
 _MISSING = re.compile(r"Library (\S+) is not found or cannot be loaded")
@@ -61,7 +60,7 @@ def missing(library: str) -> EngineError:
     package = cublas.PACKAGE if library == cublas.NAME else "nvidia-cublas"
     return _error(
         f"the library {library} is missing",
-        f"{shlex.quote(sys.executable)} -m pip install {package}",
+        pip(f"install {package}"),
     )
 
 

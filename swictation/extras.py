@@ -1,11 +1,14 @@
 """The parts of the program that are installed on demand, and how."""
 
+import re
 import shlex
 import sys
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 import msgspec
+
+from swictation.remedies import pip
 
 
 class _Folder(msgspec.Struct):
@@ -25,10 +28,28 @@ def install_command(extra: str) -> str:
     In the checkout's own environment by its Makefile, which keeps pip from choosing another torch.
     """
     folder = _checkout()
-    if folder and Path(sys.prefix) == Path(folder, ".venv"):
+    if folder and Path(sys.prefix) == Path(folder, ".venv") and _is_made(folder, extra):
         return f"make -C {shlex.quote(folder)} {extra}"
     what = f"-e '{folder}[{extra}]'" if folder else f"'swictation[{extra}]'"
-    return f"{sys.executable} -m pip install {what}"
+    return pip(f"install {what}")
+
+
+def install_command_for(package: str) -> str:
+    """What to type to have a package: by the extra that brings it, with all that belongs to it."""
+    from importlib import metadata
+
+    brings = re.compile(rf"{re.escape(package)}(?![\w-]).*; *extra == ['\"]([\w-]+)['\"]")
+    found = map(brings.match, metadata.requires("swictation") or ())
+    extra = next((it[1] for it in found if it), "")
+    return install_command(extra) if extra else pip(f"install {package}")
+
+
+def _is_made(folder: str, extra: str) -> bool:
+    """Whether the Makefile installs it."""
+    try:
+        return f"\n{extra}:" in Path(folder, "Makefile").read_text(encoding="utf-8")
+    except OSError:
+        return False
 
 
 def _checkout() -> str:
