@@ -58,7 +58,7 @@ class EngineProvider:
     # --- models ------------------------------------------------------------------------------
 
     models: tuple[ModelSpec, ...] = ()
-    """Those known by name, the preferred ones first. None: it finds its own, by `[asr] model`."""
+    """Those known by name, the preferred ones first. (): it finds its own, by `[asr] model`."""
     archive_ending: ClassVar[str] = ""
     """Of files that `unpack` takes apart."""
     converter: ClassVar[str] = ""

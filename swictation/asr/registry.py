@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from swictation.asr.engine import Engine, EngineSpec
 from swictation.asr.provider import EngineProvider
 from swictation.config.render import closest
@@ -137,19 +139,21 @@ def _provider(entry: "EntryPoint") -> EngineProvider:
     package = _package(entry.name)
     try:
         kind: object = entry.load()
+        if isinstance(kind, type) and issubclass(kind, EngineProvider):
+            found = kind(entry.name)
+            msgspec.structs.fields(found.settings())  # raises where that is no table
+            return found
     except Exception as error:  # another's module may raise anything
         raise EngineError(
             f"The engine {entry.name} cannot be used: {entry.value} is not there, or is broken"
             f" ({type(error).__name__}: {error}).",
             _again(package),
         ) from error
-    if not isinstance(kind, type) or not issubclass(kind, EngineProvider):
-        raise EngineError(
-            f"The engine {entry.name} is not made for this version: {entry.value} is no"
-            " EngineProvider.",
-            f"update {package}; {CONTRACT}",
-        )
-    return kind(entry.name)
+    raise EngineError(
+        f"The engine {entry.name} is not made for this version: {entry.value} is no"
+        " EngineProvider.",
+        f"update {package}; {CONTRACT}",
+    )
 
 
 def _again(package: str) -> str:

@@ -73,7 +73,8 @@ def load(
 
     Raises:
         ConfigError: the file cannot be read, is not TOML, or holds values that cannot be used;
-            the message then has a line for each of them. Unknown keys and tables only warn.
+            the message then has a line for each of them. Unknown keys and tables only warn, and
+            so does the table of a broken engine unless `engines` are given.
     """
     file = path or paths.config_file()
     try:
@@ -185,13 +186,14 @@ class _Check:
         self._document = document
         self._defaults = defaults
         self._engine_tables = tables
+        self._told_of_engines = self.errors if engines else self.warnings
         values: dict[str, Any] = {name: self._table(name, cls) for name, cls in TABLES.items()}
         own: dict[str, msgspec.Struct] = {}
         rules = list(RULES)
         for name in document.keys() - TABLES.keys():
             if (table := self._engine_table(name)) is None:
                 continue
-            rules += table.rules
+            rules += table.rules or ()
             own[name] = self._table(name, table.settings)
         every = defaults.engines | own
         changed = {name: table for name, table in every.items() if table != type(table)()}
@@ -205,8 +207,8 @@ class _Check:
         bad = {finding.key for finding in self.errors}
         for rule in rules:
             touched = {*rule.keys, *(key[:1] for key in rule.keys)}
-            if not bad & touched and not rule.holds(self.settings):
-                self.errors.append(self._broken(rule))
+            if not bad & touched:
+                self._check_rule(rule)
 
     def _engine_table(self, name: str) -> EngineTable | None:
         """The engine's whose name the table has; None, and told, where it is nobody's."""
@@ -214,7 +216,7 @@ class _Check:
             if table := self._engine_tables.get(name):
                 return table
         except EngineError as error:
-            self.errors.append(_Finding((name,), f"[{name}]: {error.message}"))
+            self._told_of_engines.append(_Finding((name,), f"[{name}]: {error.message}"))
             return None
         self._warn_of_stray(name)
         return None
@@ -301,13 +303,29 @@ class _Check:
                 return f": did you mean '{meant}' of [{name}]?"
         return ""
 
+    def _check_rule(self, rule: Rule) -> None:
+        try:
+            if not rule.holds(self.settings):
+                self.errors.append(self._broken(rule))
+        except Exception as error:  # noqa: BLE001 - the engine may come from another package
+            table = rule.keys[0][0]
+            text = f"[{table}]: a rule of its engine cannot be checked: {type(error).__name__}"
+            self._told_of_engines.append(_Finding((table,), text))
+
     def _broken(self, rule: Rule) -> _Finding:
         """A broken rule, told at the first of its keys that the file sets."""
-        is_set = [key for key in rule.keys if key[1] in self._document.get(key[0], {})]
-        others = [key for key in rule.keys if key != is_set[0]]
+        is_set = [key for key in rule.keys if self._is_set(key)]
+        first = next(iter(is_set), rule.keys[0])
+        others = [key for key in rule.keys if key != first]
         notes = [f"{self._shown(key)}{'' if key in is_set else ' by default'}" for key in others]
+        gone = [key for key in rule.constants if self._is_set(key)]
+        notes += [_gone(key[0], key[1], self._values[key[0]]) for key in gone]
         note = f" ({', '.join(notes)})" if notes else ""
-        return _Finding(is_set[0], f"{self._shown(is_set[0])}: {rule.text}{note}")
+        return _Finding(first, f"{self._shown(first)}: {rule.text}{note}")
+
+    def _is_set(self, key: Key) -> bool:
+        table = self._document.get(key[0])
+        return isinstance(table, dict) and key[1] in table
 
     def _shown(self, key: Key) -> str:
         value = getattr(self._values[key[0]], key[1])

@@ -13,6 +13,7 @@ Key = tuple[str, ...]
 """Where a value stands: ("vad", "hang_over_s")."""
 
 _ROUNDING = 1e-9
+_GAP = ("vram", "gap")
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Rule:
     keys: tuple[Key, ...]
     text: str
     holds: Callable[[Settings], bool]
+    constants: tuple[Key, ...] = ()
+    """What it depends on and is no setting any more: told where the file still has it."""
 
 
 class EngineTable(Protocol):
@@ -78,10 +81,12 @@ RULES: tuple[Rule, ...] = (
         "a level ends 0.05 below where it begins: that must not be below where the next lower one "
         "begins, nor at an empty card: thresholds farther apart",
         lambda s: not _thresholds_rise(s) or _gaps_fit(s),
+        (_GAP,),
     ),
     Rule(
         (("vram", "thresholds"),),
         "the last must be <= 0.95: on a big card the levels would overlap",
         _ceilings_fit,
+        (_GAP, ("vram", "ceiling_mib")),
     ),
 )

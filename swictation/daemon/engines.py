@@ -164,14 +164,16 @@ class Engines:
         return Fetching(other, self._on_spare, self._on_progress, self._on_spare_problem)
 
     def _on_model(self, model: ModelLocation) -> None:
+        # First what the engine may fail at: then nothing has changed.
+        spec = engine_spec(self._understudy or self._settings, model)
+        foreseen = memory_forecast(spec) if self.steward else None
         self.model, self.model_reason, self._has_model_failed = model.name, model.reason, False
         if self._understudy is None:
             self._why_other = ""
         self._show_modes()
         self._degradations.put(NO_ENGINE, "")  # else the next worker's death says so
-        spec = engine_spec(self._understudy or self._settings, model)
         if self.steward:
-            self.steward.have("gpu", spec, memory_forecast(spec))
+            self.steward.have("gpu", spec, foreseen)
         else:
             self.crew.cpu.use(spec)
         self._events.emit(StatusChanged())

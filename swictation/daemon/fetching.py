@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import sys
+import traceback
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable
 
@@ -84,10 +85,21 @@ class Fetching:
                 problem = error
             except OSError as error:
                 problem = ModelError(f"The model cannot be looked for: {error}.")
+            except Exception as error:  # noqa: BLE001 - an engine may come from another package
+                problem = self._engine_failed(error)
             if problem.message != told:  # the same again is no news
                 self._on_problem(problem)
                 told = problem.message
             await asyncio.sleep(retry.failed(asyncio.get_running_loop().time()))
+
+    def _engine_failed(self, error: Exception) -> ModelError:
+        """Its log tells where, not what it said: that may be anything."""
+        told = f"the engine {self._settings.asr.engine} failed: {type(error).__name__}"
+        frames = traceback.extract_tb(error.__traceback__)
+        where = " > ".join(f"{frame.filename}:{frame.lineno}" for frame in frames)
+        _log.error("%s at %s", told, where)
+        remedy = "swictation doctor; or set another [asr] engine: swictation config path"
+        return ModelError(told, remedy)
 
     async def _seek(self) -> obtaining.Sought:
         """Raises ModelError. In a thread where a driver in trouble may have to be given up."""

@@ -19,6 +19,7 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 _PORT = [name for name in vars(Injector) if not name.startswith("_")]
+_CONTRACT = "see docs/injector.md"
 
 
 def opener(entry: EntryPoint) -> Callable[[InjectSettings], Awaitable[Injector]]:
@@ -27,13 +28,16 @@ def opener(entry: EntryPoint) -> Callable[[InjectSettings], Awaitable[Injector]]
     async def open_plug_in(settings: InjectSettings) -> Injector:
         try:
             injector = await entry.load()(settings)
+            if missing := [name for name in _PORT if not hasattr(injector, name)]:
+                raise InjectError(f"{entry.value} has no {', '.join(missing)}: {_CONTRACT}")
+            if not isinstance(injector.capabilities, InjectorCapabilities):
+                told = f"{entry.value}: its capabilities are no InjectorCapabilities"
+                raise InjectError(f"{told}: {_CONTRACT}")
+            return GuardedInjector(entry.name, injector)
         except (InjectError, OSError):
             raise
         except Exception as error:
             raise InjectError(f"{entry.value}: {type(error).__name__}: {error}") from error
-        if missing := [name for name in _PORT if not hasattr(injector, name)]:
-            raise InjectError(f"{entry.value} has no {', '.join(missing)}: see docs/injector.md")
-        return GuardedInjector(entry.name, injector)
 
     return open_plug_in
 
@@ -50,7 +54,12 @@ class GuardedInjector:
     @property
     def lost(self) -> str:
         """See `Injector.lost`."""
-        return self._failure or self._injector.lost
+        if not self._failure:
+            try:
+                return self._injector.lost
+            except Exception as error:  # noqa: BLE001 - others' code
+                self._note("lost", error)
+        return self._failure
 
     async def inject(self, text: str, into: Target | None = None) -> Injection:
         """See `Injector.inject`; of what raises, nobody knows how much it has sent."""
@@ -81,6 +90,9 @@ class GuardedInjector:
         try:
             return await call()
         except Exception as error:  # noqa: BLE001 - others' code
-            # Its words are not told: they may quote the text.
-            self._failure = f"the plug-in's {method} raised {type(error).__name__}"
+            self._note(method, error)
             return otherwise
+
+    def _note(self, method: str, error: Exception) -> None:
+        """Its words are not told: they may quote the text."""
+        self._failure = f"the plug-in's {method} raised {type(error).__name__}"

@@ -16,7 +16,7 @@ Catalog = Sequence[ModelSpec] | None
 
 def known_models() -> tuple[ModelSpec, ...]:
     """Those of all installed engines, of each the preferred ones first."""
-    return tuple(spec for provider in PROVIDERS.values() for spec in provider.models)
+    return tuple(spec for provider in PROVIDERS.values() for spec in provider.models or ())
 
 
 def knows_models(engine: str) -> bool:

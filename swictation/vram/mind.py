@@ -142,6 +142,7 @@ class Mind:
     def note_unstarted(self, now_s: float) -> None:
         """It was asked for, and nobody started it."""
         self.worker.enter("absent", now_s)
+        self.is_outdated = False
         self.gate.load_failed(now_s)
 
     def worker_ready(

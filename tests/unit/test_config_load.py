@@ -273,6 +273,27 @@ def test_settings_that_contradict_each_other_are_an_error(file, text, told):
     assert rows[1].startswith(told)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "[vram]\ngap = 0.02\nthresholds = [0.8, 0.84, 0.95]",
+            "farther apart ([vram] gap is no longer a setting: 0.05 holds)",
+        ),
+        (
+            "[vram]\nceiling_mib = [900, 500, 100]\nthresholds = [0.8, 0.875, 0.97]",
+            "overlap ([vram] ceiling_mib is no longer a setting: [2048, 1024, 512] holds)",
+        ),
+        (
+            "[vad]\nmax_utterance_s = 15\n[whisper]\ncontext_extra_s = 12",
+            "of them ([vad] max_utterance_s is no longer a setting: 20.0 holds)",
+        ),
+    ],
+)
+def test_a_rule_names_the_key_that_once_made_the_file_right(file, text, told):
+    assert errors(file, text)[1].endswith(told)
+
+
 def test_a_key_that_went_changes_nothing(file):
     assert loaded(file, "[vram]\ngap = 0.2\nread_every_s = 2.0\n").settings == Settings()
 

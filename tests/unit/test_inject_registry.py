@@ -58,10 +58,38 @@ async def open_raising(settings):
 async def open_bare(settings):
     return object()
 
+class Mute(Paper):
+    is_mute = False
+    @property
+    def lost(self):
+        if self.is_mute:
+            raise ValueError("a secret")
+        return ""
+    async def inject(self, text, into=None):
+        self.is_mute = True
+        return Injection("typed", sent=len(text))
+
+class Vague(Paper):
+    capabilities = None
+
+class Coy(Paper):
+    @property
+    def capabilities(self):
+        raise ValueError("ask later")
+
+async def open_mute(settings):
+    return Mute()
+
+async def open_vague(settings):
+    return Vague()
+
+async def open_coy(settings):
+    return Coy()
+
 async def open_absent(settings):
     raise InjectError("no paper here")
 """
-NAMES = ("paper", "clumsy", "raising", "bare", "absent")
+NAMES = ("paper", "clumsy", "mute", "raising", "bare", "vague", "coy", "absent")
 
 
 @pytest.fixture
@@ -141,6 +169,8 @@ def test_the_doctor_tells_why_a_plug_in_is_not_used(monkeypatch):
     [
         ("raising", "paper_injector:open_raising: ValueError: out of paper"),
         ("bare", "paper_injector:open_bare has no name, lost, capabilities, inject"),
+        ("vague", "paper_injector:open_vague: its capabilities are no InjectorCapabilities"),
+        ("coy", "paper_injector:open_coy: ValueError: ask later"),
         ("absent", "no paper here"),
     ],
 )
@@ -163,6 +193,19 @@ def test_a_plug_in_that_raises_takes_nobody_along_and_tells_no_text():
     assert injector.lost == injection.reason == "the plug-in's inject raised ValueError"
     assert asyncio.run(injector.focus()) == Unknown()
     asyncio.run(injector.close())
+
+
+@pytest.mark.usefixtures("plug_in")
+def test_a_plug_in_that_cannot_say_whether_it_is_lost_is_lost():
+    async def use():
+        injector = DesktopInjector(openers(("mute",), SETTINGS))
+        await injector.start()
+        assert (await injector.inject("x")).outcome == "typed"
+        assert injector.lost == "the plug-in's lost raised ValueError"
+        assert (await injector.inject("x")).outcome == "refused"
+        await injector.close()
+
+    asyncio.run(use())
 
 
 @pytest.mark.usefixtures("plug_in")

@@ -209,6 +209,10 @@ def _convertible(context: click.Context, name: str) -> tuple[EngineProvider, Mod
     catalog = catalog_of(context)
     converting = [it for it in registry.PROVIDERS.values() if it.converter]
     if is_path(name, catalog):
+        if not converting:
+            raise ModelError(
+                "no engine that can be used here converts models", "swictation model list"
+            )
         given = Path(name).expanduser().absolute()
         if name.endswith(NEMO):
             _unpack(given, quiet=False)
@@ -217,9 +221,10 @@ def _convertible(context: click.Context, name: str) -> tuple[EngineProvider, Mod
     engine = registry.provider(spec.engine)
     if not engine.converter:
         names = ", ".join(it.name for it in converting)
+        others = f"for the models of {names}, which can be converted: " if names else ""
         raise ModelError(
             f"{spec.name} needs no conversion: the engine {spec.engine} converts while it loads.",
-            f"for the models of {names}, which can be converted: swictation model list",
+            f"{others}swictation model list",
         )
     return engine, locate(name, spec.languages[0], catalog, engine.name)
 

@@ -37,6 +37,7 @@ class WhisperProvider(EngineProvider):
             "context_extra_s must be <= 10: whisper hears 30 s at once, and speech may take 20 of "
             "them",
             _fits_its_context,
+            (("vad", "max_utterance_s"),),
         ),
     )
     gpu_query = f"{_FOLDER}.ask"
