@@ -73,6 +73,13 @@ class Run:
         return self.held == TEXTS[self.cell.text]
 
     @property
+    def _shortages(self) -> tuple[str, ...]:
+        """Why a text may be typed in part only, or not at all: the rest is held."""
+        found = ("takes the spare keys",) if self.cell.disturbance == "storm" else ()
+        # Characters that a window which answers no ping was typed keep their keys while it lives.
+        return (*found, "no spare key") if self.cell.field == "tk" else found
+
+    @property
     def fault(self) -> str:
         """What the field and the outcome contradict each other in, or ""."""
         text, outcome = TEXTS[self.cell.text], self.injection.outcome
@@ -92,8 +99,8 @@ class Run:
         is_typed = self.cell.route == "type" or self.cell.field == "xterm"
         if self.cell.disturbance == "capslock" and is_typed:
             return "" if outcome == "refused" else f"typed under CapsLock: {told}"
-        if is_typed and self.cell.disturbance == "storm" and outcome == "refused":
-            return "" if "takes the spare keys" in self.injection.reason else told
+        if is_typed and any(reason in self.injection.reason for reason in self._shortages):
+            return ""
         return f"should have arrived: {told}"
 
 
