@@ -5,16 +5,18 @@ which process holds the master of a pseudo-terminal, and which one runs when the
 an event. If neither is visible, the name alone decides.
 """
 
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from swictation.inject.terminals import TERMINALS, holds_terminal
 from swictation.inject.wayland.backlog import POLL_S, Backlog, grown
-from swictation.inject.wayland.connection import Connection
+from swictation.inject.wayland.connection import IN_TEXT_S, Connection
 from swictation.inject.wayland.keyboard import Keyboard
 from swictation.inject.wayland.toplevels import Window
 
 READS_S = 0.05
+SLEEPS_S = 0.25
 
 
 def is_terminal(app: str) -> bool:
@@ -39,6 +41,8 @@ class TerminalSense:
         if not holding or self._keyboard is None:
             return False
         self._send(self._keyboard)  # wakes all clients with another keyboard's keymap
+        if not self._sleep(holding):
+            return True
         before = {pid: _turns(pid) for pid in holding}
         late = self._send(self._keyboard)
         return any(pid in late or _turns(pid) != before[pid] for pid in holding)
@@ -47,11 +51,33 @@ class TerminalSense:
         """Send the focused window an event without effect; processes that do not read it soon."""
         before = self._backlog.unread()
         keyboard.come_forward()
+        self._connection.barrier(IN_TEXT_S)  # the compositor serves its clients in turn
         for _ in range(int(READS_S / POLL_S)):
             if not grown(before, self._backlog.unread()):
                 break
             self._connection.wait(lambda: False, POLL_S)
         return self._backlog.owners(set(grown(before, self._backlog.unread())))
+
+    def _sleep(self, holding: Iterable[int]) -> bool:
+        """Whether all of them go to sleep soon: one that still runs needs no waking for an event.
+
+        A terminal takes milliseconds to read a keymap.
+        """
+        for _ in range(int(SLEEPS_S / POLL_S)):
+            if not any(map(_runs, holding)):
+                return True
+            self._connection.wait(lambda: False, POLL_S)
+        return False
+
+
+def _runs(pid: int) -> bool:
+    """Whether one of its threads runs, or would."""
+    with suppress(OSError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(OSError, IndexError):
+                if (thread / "stat").read_text().rpartition(")")[2].split()[0] == "R":
+                    return True
+    return False
 
 
 def _turns(pid: int) -> int:
