@@ -4,12 +4,14 @@ import asyncio
 import types
 from pathlib import Path
 
+import click
 import pytest
 
 from fakes.installed import install
 from swictation.asr import registry
 from swictation.asr.registry import GROUP, PROVIDERS
 from swictation.cli.model import group
+from swictation.cli.model.list import Catalog
 from swictation.clock import SimClock
 from swictation.config.load import load
 from swictation.config.settings import AsrSettings, Settings
@@ -194,7 +196,7 @@ def test_what_fails_once_the_model_is_there_is_told():
 def test_to_convert_a_model_without_an_engine_that_can_is_told(monkeypatch):
     whisper = registry.provider("whisper")
     monkeypatch.setattr(registry, "PROVIDERS", {"whisper": whisper})
-    context = types.SimpleNamespace(obj=whisper.models)
+    context = click.Context(group.model, obj=Catalog(whisper.models))
     with pytest.raises(ModelError, match="no engine that can be used here converts") as caught:
         group._convertible(context, "/a/model.nemo")
     assert caught.value.remedy
