@@ -2,7 +2,7 @@
 
 The places are counted in samples from the utterance's first one, and a place is due when all
 before it has been heard for a while: so what is decoded is a function of the sound, however late
-the engine or whoever reports is. In a pause there are none, it has decodes of its own.
+the engine or its listeners are. In a pause there are none: it has decodes of its own.
 """
 
 from swictation.types import (

@@ -80,7 +80,9 @@ class EngineProvider:
             EngineError: it cannot be loaded, and why.
             Exception: anything else; its last line is told.
         """
-        raise NotImplementedError
+        raise EngineError(
+            f"the engine {self.name} has no `load`", "its author has to write it: docs/engine.md"
+        )
 
     def unavailable(self) -> EngineError | None:
         """Why it cannot be loaded whatever the model, such as libraries that are not installed."""
@@ -133,7 +135,10 @@ class EngineProvider:
             ModelError: it holds no model of this engine.
             OSError: it cannot be written.
         """
-        raise NotImplementedError
+        raise ModelError(
+            f"the engine {self.name} takes no {archive.suffix} apart",
+            "put the model's files into a folder, and name that in [asr] model",
+        )
 
     # --- memory ------------------------------------------------------------------------------
 

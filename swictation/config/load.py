@@ -211,7 +211,7 @@ class _Check:
                 self._check_rule(rule)
 
     def _engine_table(self, name: str) -> EngineTable | None:
-        """The engine's whose name the table has; None, and told, where it is nobody's."""
+        """The table of the engine with that name; None, with a warning, if there is none."""
         try:
             if table := self._engine_tables.get(name):
                 return table

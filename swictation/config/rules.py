@@ -1,4 +1,4 @@
-"""What must hold between settings, told to whoever breaks it."""
+"""What must hold between settings; an error says which rule is broken."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -314,7 +314,7 @@ class Recognition:
         self._events.emit(UtteranceTranscribed(commit.utterance, start_s, end_s, text))
 
     def _ask(self, request: DecodeRequest) -> None:
-        """Ask whoever is to answer; without one it is asked again when something has changed."""
+        """Send the request to the worker in charge; without one, again when something changes."""
         route = self._crew.route(request, deaths_on_gpu=self.deaths_on_gpu(request.utterance))
         if route.seat is None or not self._crew.at(route.seat).is_ready:
             return

@@ -82,7 +82,7 @@ def remove_unpacked(path: Path) -> int:
 
 
 def _remove_copy(folder: Path) -> None:
-    """Under another name first: nobody shall take for whole what is half removed."""
+    """Under another name first: a half removed model must not look whole."""
     hashes.forget(folder)
     if not folder.name.startswith("."):
         folder = folder.rename(folder.with_name(f".{folder.name}.old"))

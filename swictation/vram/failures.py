@@ -1,4 +1,4 @@
-"""What befell a device, told by what was raised: its type and code first, its text last. Pure.
+"""What happened to a device, by the error: its type and code first, its text last. Pure.
 
 Nothing is imported for it: torch, CTranslate2 and NVML are known by the names of their errors.
 In doubt it is fatal: a worker replaced for nothing costs seconds, one kept for nothing all results.

@@ -1,4 +1,4 @@
-"""A guard round any unit of work on a card: admits it, measures it, names what befell it.
+"""A guard round any unit of work on a card: admits it, measures it, names what happened.
 
     guard = CUDAMemoryGuard(allocator, breaker=Breaker(), admission=Admission(200.0, 4.0))
     with guard.unit(audio_s=6.0) as unit:

@@ -78,7 +78,7 @@ class Mind:
         self.is_lowered = False
         """A tier was given up since the card became CRITICAL: once is enough."""
         self.seat: Seat | None = self.fallback
-        """Where requests go: nobody else keeps it, whoever wants to know reads it."""
+        """Where requests go: kept here only; everybody else reads it."""
 
     # What is told to it.
 

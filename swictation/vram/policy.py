@@ -1,4 +1,4 @@
-"""How full a card is, in four levels that neither flap nor tarry. Pure: time is the readings'.
+"""How full a card is, in four levels with hysteresis and dwell. Pure: time comes with the readings.
 
 A level begins where the free memory stays below a threshold for `dwell_up_s`, the highest at once;
 it ends where it stays above a higher one for `dwell_down_s`. Without both, a reading that breathes
@@ -17,7 +17,7 @@ _LONGEST_BETWEEN_S = 20.0
 
 
 class Level(IntEnum):
-    """How full the card is, whoever filled it."""
+    """How full the card is, whichever program filled it."""
 
     NORMAL = 0
     WARNING = 1

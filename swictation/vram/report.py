@@ -41,7 +41,7 @@ def _ours_mib(last: VramSnapshot, worker: CardWorker) -> float | None:
 
 
 def _place(worker: CardWorker, detector: DetectorSeat) -> DetectorPlace:
-    """Where no worker is left, the next frame is judged by the daemon's own, whoever moved it."""
+    """Where no worker is left, the next frame is judged by the daemon's own detector."""
     effective = detector.effective if worker.is_there else "cpu"
     return DetectorPlace(detector.wanted, effective, detector.reason)
 

@@ -69,7 +69,7 @@ def _run(sock: socket.socket, detector: Detector) -> None:
 
 
 def _judge(error: Exception) -> None:
-    """Say what befell the detector; ends the process where the device is in doubt.
+    """Report what happened to the detector; ends the process where the device is in doubt.
 
     At once, and not by the engine's thread: it may be waiting for that very device.
     """

@@ -41,7 +41,7 @@ from swictation.worker.spawn import end_group
 _EXIT_PROTOCOL = 2
 _EXIT_TOUCHED = 4
 _CUDA_FILE = "/dev/nvidia-uvm"
-"""Open in whoever has initialised CUDA, and not for having asked NVML."""
+"""Open in a process that has initialised CUDA; asking NVML does not open it."""
 
 _log = logging.getLogger(__name__)
 

@@ -98,7 +98,7 @@ class NurseryLife:
         return bool(self._births or self._deaths)
 
     def end(self, reason: str) -> None:
-        """Kill it, because of `reason`; whoever waits for it waits no longer."""
+        """Kill it, because of `reason`; all waits for it end."""
         if self._over.is_set():
             return
         self._reason = reason

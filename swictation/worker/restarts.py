@@ -11,7 +11,7 @@ _FIRST_DELAY_S = 0.5
 _MAX_DELAY_S = 300.0
 """For a daemon, which never gives up: a start costs seconds of CPU."""
 HOPELESS_FAILURES = 4
-"""Workers in a row that answered nothing: whoever can stop, should."""
+"""Workers in a row that answered nothing, after which trying should stop."""
 HOPELESS_KILLS = 12
 """The same where somebody else killed them: that may soon be over."""
 HOPELESS_SET_ASIDE = 4

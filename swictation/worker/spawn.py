@@ -44,7 +44,7 @@ class Ends(NamedTuple):
 
 
 class Child:
-    """A process that was started for us, whoever its parent is."""
+    """A process that was started for us; its parent may be another process."""
 
     def __init__(self, pid: int, pidfd: int, bury: Callable[[], Awaitable[int | None]]) -> None:
         """Own `pidfd`.

@@ -9,6 +9,8 @@ import pytest
 
 from fakes.installed import install
 from swictation.asr import registry
+from swictation.asr.engine import EngineSpec
+from swictation.asr.provider import EngineProvider
 from swictation.asr.registry import GROUP, PROVIDERS
 from swictation.cli.model import group
 from swictation.cli.model.list import Catalog
@@ -220,3 +222,11 @@ def test_a_model_at_which_the_engine_fails_leaves_the_spare_serving():
     engines._on_model_problem(ModelError("the engine clumsy failed: ValueError"))
     assert degradations.has(CPU_ENGINE)
     assert not degradations.has(NO_ENGINE)
+
+
+def test_what_an_engine_has_not_written_is_told_as_an_error_with_its_remedy(tmp_path):
+    toy = EngineProvider("toy")
+    with pytest.raises(EngineError, match="the engine toy has no `load`"):
+        toy.load(EngineSpec("toy", "", "cpu", "en"))
+    with pytest.raises(ModelError, match=r"the engine toy takes no \.zip apart"):
+        toy.unpack(tmp_path / "model.zip", tmp_path, lambda *_: None)

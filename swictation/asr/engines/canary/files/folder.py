@@ -35,7 +35,7 @@ def best_weights(folder: Path, precision: str) -> Path:
 
 
 def copies(folder: Path) -> list[str]:
-    """The names of all copies there, whoever made them: the engine would load them."""
+    """The names of all copies there, whichever program made them: the engine would load them."""
     return sorted(path.name for path in folder.glob("model_weights.*.ckpt"))
 
 
