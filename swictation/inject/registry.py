@@ -6,7 +6,6 @@ What talks to X11 or Wayland is imported when it is opened: hardly a session nee
 import os
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from swictation.config.injectors import GROUP, chain_fault
@@ -77,7 +76,10 @@ def _may_have_wayland() -> bool:
     environment = os.environ
     if environment.get("WAYLAND_DISPLAY") or environment.get("WAYLAND_SOCKET"):
         return True
-    return Path(environment.get("XDG_RUNTIME_DIR") or "/nonexistent", "wayland-0").exists()
+    # Not Path.exists, which raises where the folder is closed to us (after `su`, say).
+    return os.path.exists(
+        os.path.join(environment.get("XDG_RUNTIME_DIR") or "/nonexistent", "wayland-0")
+    )
 
 
 async def _open_clipboard(settings: InjectSettings) -> Injector:

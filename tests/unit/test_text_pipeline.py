@@ -4,7 +4,7 @@ import itertools
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from swictation.config.settings import TextSettings
@@ -129,12 +129,15 @@ _chains = st.sampled_from([(new_line,), (york,), (new_line, york), (york, new_li
 
 
 @given(utterances=_utterances, cuts=_cuts, stages=_chains)
+@example(utterances=[["new"], ["One"]], cuts=[3], stages=())
 @settings(max_examples=300, deadline=None)
 def test_the_cut_into_commits_makes_no_difference(utterances, cuts, stages):
+    """Between words, as commits are cut: "On" alone may be a word that begins no sentence."""
     whole, in_pieces = (pipeline(*(make() for make in stages)) for _ in range(2))
     for number, words in enumerate(utterances):
         text = " " + " ".join(words)
-        sent = said(in_pieces, *cut(text, cuts), utterance=number)
+        between = [text.rfind(" ", 0, at + 1) for at in cuts]
+        sent = said(in_pieces, *cut(text, between), utterance=number)
         assert sent == said(whole, text, utterance=number)
 
 
