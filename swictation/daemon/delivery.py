@@ -267,10 +267,10 @@ class Delivery:
         followed, utterance = self._composed_for, piece.commit.utterance
         if not case.held_for:
             await self._sender.wait_for(case.target, piece.epoch)
+        if reason := case.held_for or self._reason_to_hold(case, piece):
+            return Sent(Injection("refused", reason=reason), text)  # joined when it is asked for
         if followed and not self._composed_for:  # what it was composed to follow is not there
             text = self._sender.typed.joined(utterance, text, case.target)
-        if reason := case.held_for or self._reason_to_hold(case, piece):
-            return Sent(Injection("refused", reason=reason), text)
         return await self._sender.send(utterance, piece.number, text, case.target, piece.epoch)
 
     def _reason_to_hold(self, case: _Case, piece: _Piece) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fakes.typist import Typist
@@ -179,7 +179,13 @@ def test_what_is_held_comes_out_as_it_was_said(steps):
     assert story.delivered == "".join(story.said.values())
 
 
+_GONE_UNREAD = [("say", 2, False), ("leave", 3, 0, False), ("go on",), ("die", "editor")]
+"""The second word waits for the first, which never arrives: both are held."""
+
+
 @given(steps=st.lists(_say | _trouble | _busy, max_size=30), knows_focus=st.booleans())
+@example(steps=_GONE_UNREAD, knows_focus=False)
+@example(steps=_GONE_UNREAD, knows_focus=True)
 @settings(max_examples=300)
 def test_words_stand_apart_by_one_space_each(steps, knows_focus):
     story = asyncio.run(_tell(steps, knows_focus=knows_focus))
