@@ -25,8 +25,8 @@ from swictation.events import (
     WorkerGone,
     WorkerReady,
 )
+from swictation.gpu.manager.effects import Gained, LevelChanged
 from swictation.types import Seat, SpeechEnded, SpeechStarted, to_seconds
-from swictation.vram.effects import Gained, LevelChanged
 
 # --- text ------------------------------------------------------------------------------------
 

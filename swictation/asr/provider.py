@@ -17,7 +17,7 @@ from swictation.asr.model_spec import ModelFile, ModelSpec
 from swictation.config.rules import Rule
 from swictation.config.settings import Settings
 from swictation.errors import EngineError, ModelError
-from swictation.vram.effects import Foreseen
+from swictation.gpu.manager.effects import Foreseen
 
 Progress = Callable[[int, int | None, str], None]
 """Called with (bytes done, bytes in all or None, what is being done)."""

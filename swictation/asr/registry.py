@@ -13,8 +13,8 @@ from swictation.asr.provider import EngineProvider
 from swictation.config.render import closest
 from swictation.config.settings import DEFAULT_ENGINE
 from swictation.errors import EngineError
+from swictation.gpu.manager.effects import Foreseen
 from swictation.remedies import pip
-from swictation.vram.effects import Foreseen
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

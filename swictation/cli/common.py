@@ -16,17 +16,17 @@ from swictation.asr.registry import PROVIDERS, provider, unpacker
 from swictation.cli.echo import echo
 from swictation.cli.main import tell
 from swictation.cli.meter import Meter
+from swictation.config.languages import closest_language, language_code
 from swictation.config.load import load
 from swictation.config.settings import Settings
-from swictation.daemon.staffing import understudy, wants_card
-from swictation.daemon.stream import Outcome, SetAside
+from swictation.dictation.stream import Outcome, SetAside
 from swictation.errors import InjectError, ModelError, SwictationError, UsageError
-from swictation.languages import closest_language, language_code
-from swictation.models.catalog import named
-from swictation.models.obtaining import obtain, seek
-from swictation.models.store import ModelLocation
+from swictation.gpu.nvml import query
+from swictation.models.catalog.catalog import named
+from swictation.models.fetch.resolve import obtain, seek
+from swictation.models.store.store import ModelLocation
 from swictation.types import to_seconds
-from swictation.vram import asking
+from swictation.worker.engine_choice import understudy, wants_card
 
 _CODE = re.compile(r"[a-z]{2,3}")
 
@@ -177,7 +177,7 @@ def obtain_for_files(settings: Settings, wishes: Wishes) -> tuple[Settings, Mode
 def _on_what_there_is(settings: Settings) -> Settings:
     if settings.asr.device != "auto" or not wants_card(settings):
         return settings
-    if asking.ask(settings.vram.gpu, limit_s=asking.SOON_S).trouble not in asking.NO_CARD:
+    if query.ask(settings.vram.gpu, limit_s=query.SOON_S).trouble not in query.NO_CARD:
         return settings
     _say(f"no NVIDIA card here: {settings.asr.engine} computes on the processor, which is slower")
     return _with(settings, "asr", device="cpu")

@@ -15,8 +15,8 @@ from swictation.config.render import render, render_defaults
 from swictation.config.settings import Settings
 from swictation.control.status import count
 from swictation.errors import ConfigError, ModelError
-from swictation.models.catalog import choose, knows_models
-from swictation.models.store import is_path
+from swictation.models.catalog.catalog import choose, knows_models
+from swictation.models.store.store import is_path
 from swictation.remedies import typeable
 
 

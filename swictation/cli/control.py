@@ -7,7 +7,7 @@ import click
 from swictation.cli.daemon import call
 from swictation.cli.echo import echo
 from swictation.cli.groups import Group
-from swictation.control.client import other_version
+from swictation.control.bus.client import other_version
 from swictation.control.status import count
 from swictation.hardening import hide_memory
 from swictation.remedies import typeable

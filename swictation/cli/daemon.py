@@ -4,7 +4,7 @@ import contextlib
 
 from swictation import remedies
 from swictation.config.load import load
-from swictation.control import client
+from swictation.control.bus import client
 from swictation.errors import ConfigError, NotRunning, ServiceError
 from swictation.service import state
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 import click
 
-from swictation.audio import portaudio
+from swictation.audio.microphone import portaudio
 from swictation.cli.common import (
     Wishes,
     config_option,
@@ -143,7 +143,7 @@ def _serve(
 ) -> int:
     looking = Thread(target=_look_for_devices, name="microphone", daemon=True)
     looking.start()
-    from swictation.daemon.lifecycle import Daemon, Options
+    from swictation.daemon.app import Daemon, Options
 
     def say() -> None:
         if not is_unit():

@@ -12,10 +12,10 @@ import msgspec
 
 from swictation.cli.daemon import call
 from swictation.cli.echo import echo, echo_json
+from swictation.control.bus.client import has_notifications, other_version
+from swictation.control.bus.connection import FAILURES
+from swictation.control.bus.follow import follow
 from swictation.control.card import memory, placements
-from swictation.control.client import has_notifications, other_version
-from swictation.control.follow import follow
-from swictation.control.link import FAILURES
 from swictation.control.status import (
     STOPPED,
     SetAsideStatus,

@@ -21,10 +21,10 @@ from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell
 from swictation.config.settings import Settings
 from swictation.daemon.files import FileSession, file_source, injector
 from swictation.daemon.logs import set_up
-from swictation.daemon.stream import Outcome
+from swictation.dictation.stream import Outcome
 from swictation.errors import SwictationError, no_such_sound
 from swictation.hardening import hide_memory
-from swictation.models.store import ModelLocation
+from swictation.models.store.store import ModelLocation
 
 
 @click.command()

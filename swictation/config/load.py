@@ -13,6 +13,7 @@ from swictation import paths
 from swictation.config.depth import too_deep
 from swictation.config.file import read
 from swictation.config.injectors import chain_fault
+from swictation.config.languages import closest_language, language_code
 from swictation.config.render import (
     Kind,
     closest,
@@ -24,7 +25,6 @@ from swictation.config.render import (
 from swictation.config.rules import RULES, EngineTable, Key, Rule
 from swictation.config.settings import GONE, TABLES, AsrSettings, Settings, is_fixed
 from swictation.errors import ConfigError, EngineError
-from swictation.languages import closest_language, language_code
 
 _MAX_ROWS_OF_A_STATEMENT = 25
 _MAX_TOLD = 100

@@ -1,7 +1,7 @@
 """The GPU's state in words: for `status`, a bar's tooltip, `vram watch`."""
 
+from swictation.gpu.manager.status import VramStatus
 from swictation.types import Seat
-from swictation.vram.status import VramStatus
 
 _SEATS: dict[Seat | None, str] = {"gpu": "on the card", "cpu": "on the CPU", None: "kept for later"}
 _SILENT_S = 2.0

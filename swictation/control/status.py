@@ -12,10 +12,10 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from swictation.control.card import placements
+from swictation.gpu.manager.status import VramStatus
+from swictation.gpu.manager.status import steady as steady_card
 from swictation.shown import printable_lines
 from swictation.types import State
-from swictation.vram.status import VramStatus
-from swictation.vram.status import steady as steady_card
 
 ModelState = Literal["unloaded", "loading", "loaded", "failed"]
 

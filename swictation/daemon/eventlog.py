@@ -52,9 +52,9 @@ from swictation.facts import (
     WorkerRecycled,
     WorkerReplaced,
 )
+from swictation.gpu.manager.effects import Gained, LevelChanged
 from swictation.shown import json_line
 from swictation.types import SpeechEnded, SpeechStarted, to_seconds
-from swictation.vram.effects import Gained, LevelChanged
 
 _KINDS: dict[type[Fault], str] = {
     ConfigRejected: "config",

@@ -4,7 +4,7 @@ import logging
 from typing import Protocol
 
 from swictation.config.settings import FeedbackSettings
-from swictation.control.cues import Cue
+from swictation.control.desktop.cues import Cue
 from swictation.events import SpoolFailed, StateChanged, TextHeld
 from swictation.facts import (
     DeliveryDoubted,

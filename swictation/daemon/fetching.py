@@ -14,10 +14,10 @@ from collections.abc import Callable
 from swictation.asr.registry import find
 from swictation.backoff import Backoff
 from swictation.config.settings import Settings
-from swictation.daemon.staffing import wants_card
 from swictation.errors import ModelError, SwictationError
-from swictation.models import obtaining
-from swictation.models.store import ModelLocation
+from swictation.models.fetch import resolve
+from swictation.models.store.store import ModelLocation
+from swictation.worker.engine_choice import wants_card
 
 FIRST_RETRY_S, LONGEST_RETRY_S = 10.0, 600.0
 _LINE_CHARACTERS = 200
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 def find_model(settings: Settings) -> ModelLocation:
     """Where the model of the settings is. May ask the card. Raises ModelError."""
-    return obtaining.find(obtaining.seek(settings))
+    return resolve.find(resolve.seek(settings))
 
 
 class Fetching:
@@ -72,12 +72,12 @@ class Fetching:
         while True:
             try:
                 sought = await self._seek()
-                if name := obtaining.unread(sought):
+                if name := resolve.unread(sought):
                     await self._run("swictation", "model", "verify", name)  # `missing` knows then
-                if name := obtaining.missing(sought):
-                    obtaining.need_engine(sought)
+                if name := resolve.missing(sought):
+                    resolve.need_engine(sought)
                     await self._fetch(name)
-                model = await asyncio.to_thread(obtaining.find, sought)
+                model = await asyncio.to_thread(resolve.find, sought)
                 await self._plan(model)
                 self._on_there(model)
                 return
@@ -101,11 +101,11 @@ class Fetching:
         remedy = "swictation doctor; or set another [asr] engine: swictation config path"
         return ModelError(told, remedy)
 
-    async def _seek(self) -> obtaining.Sought:
+    async def _seek(self) -> resolve.Sought:
         """Raises ModelError. In a thread where a driver in trouble may have to be given up."""
-        if obtaining.asks_card(self._settings):
-            return await asyncio.to_thread(obtaining.seek, self._settings)
-        return obtaining.seek(self._settings)
+        if resolve.asks_card(self._settings):
+            return await asyncio.to_thread(resolve.seek, self._settings)
+        return resolve.seek(self._settings)
 
     async def _plan(self, model: ModelLocation) -> None:
         """Have it computed once what the model takes of the card; the engine keeps it."""

@@ -18,12 +18,11 @@ from swictation.daemon import resources
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.fetching import find_model
 from swictation.daemon.leaks import name_leaks
-from swictation.daemon.playing import Playing
-from swictation.daemon.recognition import Recognition
-from swictation.daemon.runloop import RunLoop
-from swictation.daemon.staffing import spare
-from swictation.daemon.stream import Outcome
 from swictation.daemon.wiring import Workshop, engine_spec
+from swictation.dictation.file_run import Playing
+from swictation.dictation.runloop import RunLoop
+from swictation.dictation.stream import Outcome
+from swictation.dictation.transcriber import Recognition
 from swictation.dispatcher import Dispatcher
 from swictation.errors import SwictationError
 from swictation.events import StateChanged, StopRequested
@@ -31,11 +30,12 @@ from swictation.facts import FileRunEnded, ModelUnavailable, ServiceModeDegraded
 from swictation.inject.injector import Injector
 from swictation.inject.none import NoneInjector
 from swictation.inject.stdout import StdoutInjector
-from swictation.models.store import ModelLocation
+from swictation.models.store.store import ModelLocation
 from swictation.types import to_seconds
+from swictation.worker.engine_choice import spare
 
 if TYPE_CHECKING:  # only who has a card pays for it
-    from swictation.daemon.steward import Steward
+    from swictation.worker.gpu_executor import Steward
 
 _STDIN = Path("/dev/stdin")
 

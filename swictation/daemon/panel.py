@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from swictation.control.status import Status
-from swictation.daemon.dictation import Dictation
-from swictation.daemon.engines import Engines
-from swictation.daemon.report import Report
+from swictation.daemon.engine_manager import Engines
+from swictation.daemon.status_builder import Report
+from swictation.dictation.controller import Dictation
 
 
 class Panel:

@@ -13,21 +13,20 @@ from swictation.asr.partials import PartialPacer
 from swictation.asr.registry import find
 from swictation.asr.stabilizer import Stabilizer
 from swictation.audio.journal import Journal
-from swictation.audio.keeper import MicrophoneState
-from swictation.audio.microphone import Microphone
-from swictation.audio.portaudio import inputs
+from swictation.audio.microphone.monitor import MicrophoneState
+from swictation.audio.microphone.portaudio import inputs
+from swictation.audio.microphone.source import Microphone
 from swictation.audio.spool import Spool
 from swictation.audio.spoolfile import SpoolFolder
 from swictation.clock import Clock
 from swictation.config.settings import Settings
-from swictation.daemon.context import LoopContext
-from swictation.daemon.degraded import Degradations
-from swictation.daemon.delivery import Delivery
-from swictation.daemon.inbox import Inbox
-from swictation.daemon.retries import Retries
-from swictation.daemon.speech import SpeechThread
-from swictation.daemon.staffing import spare, wants_card
-from swictation.daemon.stream import StoredSound, Stream
+from swictation.dictation.context import LoopContext
+from swictation.dictation.degraded import Degradations
+from swictation.dictation.delivery.delivery import Delivery
+from swictation.dictation.inbox import Inbox
+from swictation.dictation.retries import Retries
+from swictation.dictation.speech_thread import SpeechThread
+from swictation.dictation.stream import StoredSound, Stream
 from swictation.dispatcher import Dispatcher
 from swictation.events import (
     Event,
@@ -39,23 +38,24 @@ from swictation.events import (
     VramRead,
 )
 from swictation.inject.injector import Injector
-from swictation.models.store import ModelLocation
+from swictation.models.store.store import ModelLocation
 from swictation.paths import spool_dir
 from swictation.text.compose import Composer
 from swictation.text.pipeline import TextPipeline
 from swictation.vad.detector import Detector
 from swictation.vad.endpointer import Endpointer
 from swictation.vad.gate import EnergyGate
-from swictation.vad.lasting import LastingDetector, Setbacks
 from swictation.vad.level import LevelNormaliser
-from swictation.vad.listener import Listener
-from swictation.vad.placed import PlacedDetector, Switch
+from swictation.vad.restarting import LastingDetector, Setbacks
+from swictation.vad.segmenter import Listener
 from swictation.vad.silero_cpu import SileroCpu
-from swictation.worker.crew import Crew
+from swictation.vad.switchable import PlacedDetector, Switch
+from swictation.worker.engine_choice import spare, wants_card
+from swictation.worker.pool import Crew
 from swictation.worker.router import Router
 
 if TYPE_CHECKING:
-    from swictation.daemon.steward import OnMode, Steward
+    from swictation.worker.gpu_executor import OnMode, Steward
 
 _PRIOR_PEAK_MIB, _PRIOR_PEAK_MIB_PER_S = 10.0, 12.0
 """Work of a decode before ten were seen: a guess that is rather too high (docs/vram.md)."""
@@ -152,9 +152,9 @@ class Workshop:
 
     def _router(self) -> Router:
         """Where requests go where the card's memory is shared."""
-        from swictation.vram.admission import Admission
-        from swictation.vram.breaker import Breaker
-        from swictation.vram.manager import AdaptiveMemoryManager
+        from swictation.gpu.manager.manager import AdaptiveMemoryManager
+        from swictation.gpu.policy.admission import Admission
+        from swictation.gpu.policy.breaker import Breaker
 
         settings = self.settings
         if not card_detector(settings):  # then there is nothing to move
@@ -168,10 +168,10 @@ class Workshop:
         """Who shares the card's memory; None where no engine is to compute on a card."""
         if crew.gpu is None:
             return None
-        from swictation.daemon.steward import Steward
-        from swictation.daemon.steward_actions import GpuActions
-        from swictation.vram.nvml import NvmlProbe
-        from swictation.vram.prober import Prober
+        from swictation.gpu.nvml.nvml import NvmlProbe
+        from swictation.gpu.nvml.poller import Prober
+        from swictation.worker.gpu_actions import GpuActions
+        from swictation.worker.gpu_executor import Steward
 
         vram = self.settings.vram
         prober = Prober(

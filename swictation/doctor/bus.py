@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 
 from swictation import remedies
-from swictation.control.client import ask, open_bus
+from swictation.control.bus.client import ask, open_bus
+from swictation.control.bus.wire import session_address
 from swictation.control.status import Status, decode
-from swictation.control.wire import session_address
 from swictation.doctor.finding import Finding, Subject
 from swictation.errors import BusError, ControlError, NotRunning
 

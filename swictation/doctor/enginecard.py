@@ -6,11 +6,11 @@ from pathlib import Path
 import msgspec
 
 from swictation.asr.registry import find
-from swictation.daemon.staffing import wants_card
 from swictation.doctor.finding import Finding, Subject
-from swictation.vram import apart
-from swictation.vram.cards import cards
-from swictation.vram.troubles import RELOAD
+from swictation.gpu.nvml import subprocess_query
+from swictation.gpu.nvml.errors import RELOAD
+from swictation.gpu.nvml.pci import cards
+from swictation.worker.engine_choice import wants_card
 
 _LIMIT_S = 60.0
 
@@ -38,8 +38,8 @@ def engine_card(subject: Subject) -> Iterator[Finding]:
 def judge(name: str, module: str, limit_s: float = _LIMIT_S) -> Finding:
     """One line from `module`, run in a process that may hang or crash."""
     try:
-        answer = msgspec.json.decode(apart.ask(module, limit_s=limit_s), type=Answer)
-    except apart.Apart as failed:
+        answer = msgspec.json.decode(subprocess_query.ask(module, limit_s=limit_s), type=Answer)
+    except subprocess_query.Apart as failed:
         how = "hangs" if failed.code is None else f"died, code {failed.code}"
         found = f"the process that asked {name} for a card {how}"
         return Finding("GPU", "warning", found, RELOAD)

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from swictation.config.settings import Settings
-from swictation.models.store import ModelLocation
+from swictation.models.store.store import ModelLocation
 
 Level = Literal["ok", "warning", "error"]
 _WEIGHTIEST_FIRST: tuple[Level, ...] = ("error", "warning")

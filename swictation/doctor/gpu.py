@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from swictation.config.settings import DEFAULT_ENGINE
-from swictation.daemon.staffing import wants_card
 from swictation.doctor.finding import Finding, Level, Subject
-from swictation.vram.cards import Card, cards, driver, is_off_bus, parameters
-from swictation.vram.troubles import REMEDIES
+from swictation.gpu.nvml.errors import REMEDIES
+from swictation.gpu.nvml.pci import Card, cards, driver, is_off_bus, parameters
+from swictation.worker.engine_choice import wants_card
 
 _PRESERVE, _NOTIFIERS = "PreserveVideoMemoryAllocations", "UseKernelSuspendNotifiers"
 _OPTION = "echo 'options nvidia NVreg_{}=1' | sudo tee /etc/modprobe.d/nvidia-sleep.conf"

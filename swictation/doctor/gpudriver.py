@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import cast
 
 from swictation.doctor.finding import Finding, Subject
+from swictation.gpu.nvml.errors import RELOAD, REMEDIES
+from swictation.gpu.nvml.pci import cards, driver, is_off_bus
+from swictation.gpu.nvml.query import ask
+from swictation.gpu.nvml.query_main import MISSING, Answer
 from swictation.types import Trouble
-from swictation.vram.ask_driver import MISSING, Answer
-from swictation.vram.asking import ask
-from swictation.vram.cards import cards, driver, is_off_bus
-from swictation.vram.troubles import RELOAD, REMEDIES
 
 _CUDA: dict[int, tuple[str, str]] = {
     MISSING: ("its library libcuda.so.1 is not installed", REMEDIES["no-library"]),

@@ -6,7 +6,7 @@ The README shows the same lines; a test holds them equal.
 import os
 from collections.abc import Iterator
 
-from swictation.control.wire import BUS_NAME, INTERFACE, PATH
+from swictation.control.bus.wire import BUS_NAME, INTERFACE, PATH
 from swictation.doctor.finding import Finding, Subject
 
 TOGGLE = f"busctl --user call {BUS_NAME} {PATH} {INTERFACE} Toggle"

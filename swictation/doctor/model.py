@@ -8,9 +8,10 @@ from swictation.asr.model_spec import NEMO, ModelSpec
 from swictation.config.settings import Settings
 from swictation.doctor.finding import Finding, Subject
 from swictation.errors import ModelError
-from swictation.models import obtaining, unpacked
-from swictation.models.catalog import choose, known_models, knows_models
-from swictation.models.store import ModelLocation, damaged, folder_of, verify
+from swictation.models.catalog.catalog import choose, known_models, knows_models
+from swictation.models.fetch import resolve
+from swictation.models.store import nemo_cache
+from swictation.models.store.store import ModelLocation, damaged, folder_of, verify
 
 
 def engine(subject: Subject) -> Iterator[Finding]:
@@ -26,7 +27,7 @@ def engine(subject: Subject) -> Iterator[Finding]:
 def model(subject: Subject) -> Iterator[Finding]:
     """Find the model that `[asr] model` means, and its place. Raises ModelError."""
     asr = subject.settings.asr
-    subject.model = found = obtaining.find(obtaining.seek(subject.settings), is_to_load=False)
+    subject.model = found = resolve.find(resolve.seek(subject.settings), is_to_load=False)
     if not knows_models(asr.engine):
         yield Finding("model", "ok", f"{asr.model}, which the engine {asr.engine} finds by itself")
         return
@@ -57,8 +58,8 @@ def files(subject: Subject) -> Iterator[Finding]:
 
 def _unpacked_files(path: Path) -> Finding:
     """Check that the unpacked copy of the user's own archive has not changed."""
-    if problems := unpacked.verify(path):
-        error = unpacked.damaged(path, problems)
+    if problems := nemo_cache.verify(path):
+        error = nemo_cache.damaged(path, problems)
         return Finding("model files", "error", error.message, error.remedy)
     return Finding("model files", "ok", f"sha256 as when {path.name} was unpacked")
 

@@ -61,7 +61,7 @@ def microphone(subject: Subject) -> Iterator[Finding]:
     """Listen for half a second. Raises AudioError if PortAudio is missing."""
     # Imported when it is its turn: it imports PortAudio and numpy.
     try:
-        from swictation.daemon.listening import listen
+        from swictation.doctor.microphone_check import listen
     except OSError as error:
         told = f"PortAudio is missing: {error}"
         yield Finding("microphone", "error", told, _install(_PORTAUDIO))

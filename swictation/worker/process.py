@@ -9,9 +9,9 @@ import psutil
 
 from swictation.types import MIB
 from swictation.vad.remote import RemoteDetector
-from swictation.worker import channel
-from swictation.worker.messages import FromWorker, Ready, ToWorker
-from swictation.worker.output import Output
+from swictation.worker.child.output import Output
+from swictation.worker.protocol import channel
+from swictation.worker.protocol.messages import FromWorker, Ready, ToWorker
 from swictation.worker.spawn import Child, Ends, Spawn, by_exec
 
 _EXIT_GRACE_S = 2.0

@@ -6,11 +6,11 @@ The rule: an utterance that began on the processor also ends there.
 from typing import TYPE_CHECKING
 
 from swictation.clock import Clock
+from swictation.gpu.manager.effects import Route
 from swictation.types import DecodeRequest, Seat
-from swictation.vram.effects import Route
 
 if TYPE_CHECKING:  # only who has a GPU pays for it
-    from swictation.vram.manager import AdaptiveMemoryManager
+    from swictation.gpu.manager.manager import AdaptiveMemoryManager
 
 _NO_UTTERANCE: tuple[int, Seat] = (-1, "cpu")
 

@@ -94,7 +94,7 @@ async def by_exec(ends: Ends) -> Child:
     """A worker from nothing: see `Spawn`."""
     channel, detector = ends.channel.fileno(), ends.detector.fileno()
     arguments = (channel, os.getpid(), detector)
-    return execute("swictation.worker.child", arguments, (channel, detector), ends.output)
+    return execute("swictation.worker.child.worker", arguments, (channel, detector), ends.output)
 
 
 async def by_exec_in_the_background(ends: Ends) -> Child:

@@ -4,9 +4,9 @@ import psutil
 
 from swictation.asr.engine import EngineSpec
 from swictation.asr.registry import find
+from swictation.gpu.manager.status import CpuState
 from swictation.types import MIB
-from swictation.vram.status import CpuState
-from swictation.worker.nursery_keeper import Nursery
+from swictation.worker.forkserver.server import Nursery
 from swictation.worker.supervisor import Supervisor
 
 _KEEP_RATIO = 0.75

@@ -26,9 +26,9 @@ from swictation.events import (
 from swictation.types import Capabilities, DecodeRequest, FailureKind, Samples, Seat
 from swictation.vad.remote import RemoteDetector
 from swictation.worker import restarts
-from swictation.worker.asked import OpenRequests
-from swictation.worker.deadline import Deadline
-from swictation.worker.messages import (
+from swictation.worker.process import WorkerProcess
+from swictation.worker.protocol.deadline import Deadline
+from swictation.worker.protocol.messages import (
     PROTOCOL_VERSION,
     Answer,
     Decode,
@@ -42,7 +42,7 @@ from swictation.worker.messages import (
     Ready,
     Shutdown,
 )
-from swictation.worker.process import WorkerProcess
+from swictation.worker.requests import OpenRequests
 from swictation.worker.restarts import HangDeadline, Restarts
 from swictation.worker.spawn import Spawn, by_exec
 

@@ -19,10 +19,10 @@ import psutil
 from swictation.asr.engine import EngineSpec
 from swictation.types import Frame, to_samples
 from swictation.vad.detector import WARM_FRAMES, Detector
-from swictation.vad.placed import AHEAD_FRAMES, PlacedDetector, Switch
 from swictation.vad.silero_cpu import SileroCpu
-from swictation.worker.messages import PROTOCOL_VERSION, Load, Shutdown
+from swictation.vad.switchable import AHEAD_FRAMES, PlacedDetector, Switch
 from swictation.worker.process import WorkerProcess
+from swictation.worker.protocol.messages import PROTOCOL_VERSION, Load, Shutdown
 from tests.bench import detector_cost
 from tests.bench.context import Context
 from tests.bench.corpus import clips

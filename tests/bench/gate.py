@@ -12,7 +12,7 @@ from swictation.types import Frame, Samples, SpeechEnded, to_samples
 from swictation.vad.endpointer import Endpointer
 from swictation.vad.gate import EnergyGate
 from swictation.vad.level import LevelNormaliser
-from swictation.vad.listener import Listener
+from swictation.vad.segmenter import Listener
 from swictation.vad.silero_cpu import SileroCpu
 from tests.bench.context import Context
 from tests.bench.corpus import SPEECH_KINDS, clips, scaled

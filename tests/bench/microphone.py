@@ -38,7 +38,7 @@ def main() -> int:
 
 
 def _measure(*, warm: bool) -> dict[str, float]:
-    from swictation.audio.microphone import Microphone
+    from swictation.audio.microphone.source import Microphone
 
     microphone = Microphone("default", keep_warm=warm)
     microphone.start()

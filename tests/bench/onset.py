@@ -53,7 +53,7 @@ def _lost(*, is_warm: bool) -> dict[str, float]:
 
 
 def _press(is_warm: bool) -> dict[str, float]:
-    from swictation.audio.microphone import Microphone
+    from swictation.audio.microphone.source import Microphone
     from swictation.audio.source import Stop
 
     microphone = Microphone("default", keep_warm=is_warm)

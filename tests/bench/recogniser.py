@@ -10,7 +10,7 @@ from faster_whisper import WhisperModel
 from swictation.asr.engine import EngineSpec, Waveform
 from swictation.asr.engines.whisper.engine import WhisperEngine
 from swictation.asr.engines.whisper.loading import load
-from swictation.models.store import locate
+from swictation.models.store.store import locate
 from swictation.types import DecodeRequest, Hypothesis, Samples
 
 THREADS = 1

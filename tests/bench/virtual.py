@@ -29,7 +29,7 @@ from swictation.types import (
 from swictation.vad.endpointer import Endpointer
 from swictation.vad.gate import EnergyGate
 from swictation.vad.level import LevelNormaliser
-from swictation.vad.listener import Listener
+from swictation.vad.segmenter import Listener
 from swictation.vad.silero_cpu import SileroCpu
 from tests.bench.recogniser import Recogniser
 

@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 
 from swictation.config.settings import Settings, VramSettings
+from swictation.gpu.manager.manager import AdaptiveMemoryManager
+from swictation.gpu.policy.admission import Admission
+from swictation.gpu.policy.breaker import Breaker
+from swictation.gpu.policy.levels import Ladder, Limits, decide
+from swictation.gpu.simulate.loop import Simulation
 from swictation.types import AllocatorFigures, VramSnapshot
-from swictation.vram.admission import Admission
-from swictation.vram.breaker import Breaker
-from swictation.vram.manager import AdaptiveMemoryManager
-from swictation.vram.policy import Ladder, Limits, decide
-from swictation.vram.simulate.loop import Simulation
 from tests.bench.context import Context
 from tests.fakes.desk import TOTAL_MIB, desk
 

@@ -107,7 +107,7 @@ LINKS = ["model/.model_weights.fp16.ckpt.partial", "model/model_weights.fp16.ckp
 @pytest.mark.parametrize("link", LINKS)
 def test_a_copy_is_not_written_through_a_link_that_the_folder_came_with(folder, tmp_path, link):
     from swictation.asr.registry import provider
-    from swictation.models.converting import convert
+    from swictation.models.store.converting import convert
 
     others = tmp_path / "others"
     others.write_text("mine")

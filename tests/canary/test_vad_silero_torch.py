@@ -24,11 +24,18 @@ from swictation.errors import DetectorError
 from swictation.remedies import pip
 from swictation.types import FRAME_SAMPLES, DecodeRequest
 from swictation.vad.endpointer import Endpointer
-from swictation.vad.listener import Listener
-from swictation.vad.placed import PlacedDetector, Switch
+from swictation.vad.segmenter import Listener
 from swictation.vad.silero_cpu import SileroCpu
-from swictation.worker.messages import PROTOCOL_VERSION, Answer, Decode, Load, Ready, Shutdown
+from swictation.vad.switchable import PlacedDetector, Switch
 from swictation.worker.process import WorkerProcess
+from swictation.worker.protocol.messages import (
+    PROTOCOL_VERSION,
+    Answer,
+    Decode,
+    Load,
+    Ready,
+    Shutdown,
+)
 
 torch = pytest.importorskip("torch", reason="torch is missing: make test-canary")
 silero_torch = pytest.importorskip("swictation.vad.silero_torch")

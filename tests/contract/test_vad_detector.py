@@ -18,10 +18,10 @@ from swictation.loudness import level_dbfs
 from swictation.types import FRAME_SAMPLES
 from swictation.vad.endpointer import Endpointer
 from swictation.vad.gate import EnergyGate
-from swictation.vad.lasting import LastingDetector
-from swictation.vad.listener import Listener
-from swictation.vad.placed import PlacedDetector, Switch
+from swictation.vad.restarting import LastingDetector
+from swictation.vad.segmenter import Listener
 from swictation.vad.silero_cpu import SileroCpu
+from swictation.vad.switchable import PlacedDetector, Switch
 
 pytestmark = pytest.mark.contract
 

@@ -15,8 +15,8 @@ from desktop.sound import VirtualMicrophone
 from fakes.bus import PrivateBus
 from fakes.scripted_engine.program import LAUNCH
 from patience import PATIENCE_S
-from swictation.control.client import ask
-from swictation.control.link import FAILURES, connect
+from swictation.control.bus.client import ask
+from swictation.control.bus.connection import FAILURES, connect
 
 _ANSWER_S = 5.0
 _SILENCE_S = 2.0

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 
-from swictation.audio.microphone import Microphone
+from swictation.audio.microphone.source import Microphone
 from swictation.audio.source import Stop
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from desktop.sound import VirtualMicrophone
 from fakes.bus import within
-from swictation.control.cues import Cues
+from swictation.control.desktop.cues import Cues
 
 pytestmark = pytest.mark.desktop
 

@@ -11,7 +11,7 @@ from desktop.daemon import Daemon, Desk
 from fakes.disk import Disk
 from fakes.scripted_engine.sound import make_scene, read_wav, ticking
 from fakes.signals import eventually
-from swictation.doctor.leftovers import find
+from swictation.doctor.orphaned_audio import find
 
 pytestmark = [
     pytest.mark.desktop,

@@ -17,8 +17,8 @@ from swictation.inject.wayland import injector as port
 from swictation.inject.wayland import paster
 from swictation.inject.wayland.backlog import LARGEST, Backlog
 from swictation.inject.wayland.chain import Method
+from swictation.inject.wayland.client.wire import WireError
 from swictation.inject.wayland.injector import WaylandInjector
-from swictation.inject.wayland.wire import WireError
 
 pytestmark = [
     pytest.mark.desktop,

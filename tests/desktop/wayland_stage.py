@@ -9,7 +9,7 @@ import msgspec
 
 from swictation.inject.injector import Injection
 from swictation.inject.wayland.chain import Method
-from swictation.inject.wayland.connection import Connection
+from swictation.inject.wayland.client.connection import Connection
 from swictation.inject.wayland.injector import WaylandInjector
 from swictation.inject.wayland.keyboard import Keyboard
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from swictation.asr.engine import EngineSpec
 from swictation.types import AllocatorFigures, DecodeRequest, to_samples
-from swictation.worker.messages import PROTOCOL_VERSION, Answer, Decode, Load, Ready
 from swictation.worker.process import WorkerProcess
+from swictation.worker.protocol.messages import PROTOCOL_VERSION, Answer, Decode, Load, Ready
 
 _PATIENCE_S = 120.0
 _LONGEST_S = 20

@@ -12,8 +12,8 @@ import psutil
 
 from endurance.speech import Speaker, Speech
 from endurance.watch import Course, Watch, of_process
+from swictation.gpu.nvml.nvml import NvmlProbe
 from swictation.hardening import INSPECT
-from swictation.vram.nvml import NvmlProbe
 
 _PATIENCE_S = 120.0
 _LOOK_EVERY_S = 0.2

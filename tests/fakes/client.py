@@ -11,8 +11,8 @@ import pytest
 from dbus_fast import Message, MessageType
 
 from fakes.bus import PrivateBus, within
-from swictation.control.link import Bus, connect
-from swictation.control.wire import BUS_NAME, INTERFACE, PATH
+from swictation.control.bus.connection import Bus, connect
+from swictation.control.bus.wire import BUS_NAME, INTERFACE, PATH
 
 
 class Client:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from msgspec.structs import replace
 
-from swictation.control.dbus import BusService
+from swictation.control.bus.service import BusService
 from swictation.control.status import State, Status
 from swictation.errors import InjectError, SwictationError
 

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator
 
-from swictation.vram.simulate.trace import Line
+from swictation.gpu.simulate.trace import Line
 
 TOTAL_MIB = 4096.0
 

@@ -21,18 +21,19 @@ from swictation.asr.stabilizer import Stabilizer
 from swictation.audio.journal import RING_S, Journal
 from swictation.clock import SimClock
 from swictation.config.settings import TextSettings
-from swictation.daemon.collector import Collector
-from swictation.daemon.context import LoopContext
-from swictation.daemon.degraded import Degradations
-from swictation.daemon.delivery import Delivery
-from swictation.daemon.dictation import Dictation
-from swictation.daemon.inbox import Inbox
-from swictation.daemon.recognition import Recognition
-from swictation.daemon.runloop import RunLoop
-from swictation.daemon.speech import SpeechThread
-from swictation.daemon.stream import StoredSound, Stream
+from swictation.dictation.capture_sink import Collector
+from swictation.dictation.context import LoopContext
+from swictation.dictation.controller import Dictation
+from swictation.dictation.degraded import Degradations
+from swictation.dictation.delivery.delivery import Delivery
+from swictation.dictation.inbox import Inbox
+from swictation.dictation.runloop import RunLoop
+from swictation.dictation.speech_thread import SpeechThread
+from swictation.dictation.stream import StoredSound, Stream
+from swictation.dictation.transcriber import Recognition
 from swictation.dispatcher import Dispatcher
 from swictation.events import DictationHeard, Event, PointsFound, RingStrained, WorkerAnswered
+from swictation.gpu.manager.effects import Route
 from swictation.types import (
     Capabilities,
     DecodeRequest,
@@ -43,7 +44,6 @@ from swictation.types import (
     SpeechStarted,
     to_samples,
 )
-from swictation.vram.effects import Route
 
 
 class Engine:

@@ -12,21 +12,21 @@ from patience import PATIENCE_S
 from swictation.asr.engine import EngineSpec
 from swictation.clock import SimClock
 from swictation.config.settings import AsrSettings, Settings
-from swictation.daemon.steward import Steward
-from swictation.daemon.steward_actions import GpuActions
 from swictation.dispatcher import Dispatcher
 from swictation.events import CardEvent, VramRead
+from swictation.gpu.manager.manager import AdaptiveMemoryManager
+from swictation.gpu.nvml.nvml import NvmlProbe
+from swictation.gpu.nvml.poller import Prober
+from swictation.gpu.policy.admission import Admission
+from swictation.gpu.policy.breaker import Breaker
 from swictation.types import AllocatorFigures, Capabilities, Hypothesis, Tier, VramSnapshot
-from swictation.vad.placed import Switch
-from swictation.vram.admission import Admission
-from swictation.vram.breaker import Breaker
-from swictation.vram.manager import AdaptiveMemoryManager
-from swictation.vram.nvml import NvmlProbe
-from swictation.vram.prober import Prober
-from swictation.worker import nursery_keeper
-from swictation.worker.channel import encode
-from swictation.worker.crew import Crew
-from swictation.worker.messages import (
+from swictation.vad.switchable import Switch
+from swictation.worker.forkserver import server
+from swictation.worker.gpu_actions import GpuActions
+from swictation.worker.gpu_executor import Steward
+from swictation.worker.pool import Crew
+from swictation.worker.protocol.channel import encode
+from swictation.worker.protocol.messages import (
     PROTOCOL_VERSION,
     Answer,
     Decode,
@@ -252,7 +252,7 @@ class World:
 def in_a_world(monkeypatch, scene, **options):
     async def main():
         world = World(**options)
-        monkeypatch.setattr(nursery_keeper, "by_exec", world.spawn)
+        monkeypatch.setattr(server, "by_exec", world.spawn)
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await scene(world)

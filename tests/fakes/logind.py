@@ -15,7 +15,7 @@ from dbus_fast.annotations import (
 )
 from dbus_fast.service import ServiceInterface, dbus_method, dbus_property, dbus_signal
 
-from swictation.control.link import Bus, connect
+from swictation.control.bus.connection import Bus, connect
 
 NAME = "org.freedesktop.login1"
 ROOT = "/org/freedesktop/login1"

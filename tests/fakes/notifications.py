@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from dbus_fast.annotations import DBusDict, DBusInt32, DBusSignature, DBusStr, DBusUInt32
 from dbus_fast.service import ServiceInterface, dbus_method
 
-from swictation.control.link import Bus, connect
+from swictation.control.bus.connection import Bus, connect
 
 NAME = "org.freedesktop.Notifications"
 

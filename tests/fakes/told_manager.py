@@ -3,11 +3,11 @@
 from msgspec.structs import replace
 
 from swictation.config.settings import Settings
+from swictation.gpu.manager.effects import LoadGpu, PlaceDetector, Validate
+from swictation.gpu.manager.manager import AdaptiveMemoryManager
+from swictation.gpu.policy.admission import Admission
+from swictation.gpu.policy.breaker import Breaker
 from swictation.types import AllocatorFigures, Tier, VramSnapshot
-from swictation.vram.admission import Admission
-from swictation.vram.breaker import Breaker
-from swictation.vram.effects import LoadGpu, PlaceDetector, Validate
-from swictation.vram.manager import AdaptiveMemoryManager
 
 TOTAL_MIB = 4096.0
 OURS_MIB = 2130.0

@@ -8,7 +8,7 @@ from fakes.windows import Windows
 from patience import PATIENCE_S
 from swictation.clock import SimClock
 from swictation.config.settings import TextSettings
-from swictation.daemon.delivery import Delivery
+from swictation.dictation.delivery.delivery import Delivery
 from swictation.events import Composed, Event, HeldSettled, Injected, TextHeld
 from swictation.inject.injector import Injector
 from swictation.text.compose import Composer

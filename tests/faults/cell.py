@@ -28,10 +28,10 @@ from swictation.config.settings import (
     WorkerSettings,
 )
 from swictation.daemon.files import FileSession
-from swictation.daemon.stream import Outcome
+from swictation.dictation.stream import Outcome
 from swictation.inject.none import NoneInjector
-from swictation.models.store import ModelLocation
-from swictation.worker import nursery_life
+from swictation.models.store.store import ModelLocation
+from swictation.worker.forkserver import process
 
 DESKTOP_MIB = 400.0
 BROWSER_MIB = 1600.0
@@ -279,7 +279,7 @@ def settings_for(manifest: Path, *, hangs: bool = False, forks: bool = False) ->
 def be_patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the nursery owes the daemon may take as long as it does on a busy machine."""
     for limit in ("_FORK_S", "_TOLD_S", "_EXIT_GRACE_S"):
-        monkeypatch.setattr(nursery_life, limit, PATIENCE_S)
+        monkeypatch.setattr(process, limit, PATIENCE_S)
 
 
 async def run_cell(cell: Cell, folder: Path, card: FakeCard, *, forks: bool = False) -> Result:

@@ -17,12 +17,12 @@ from fakes.windows import Windows
 from patience import PATIENCE_S
 from swictation.clock import MonotonicClock
 from swictation.config.settings import AsrSettings, Settings, WorkerSettings
-from swictation.daemon.collector import Collector
-from swictation.daemon.dictation import Dictation
-from swictation.daemon.engines import Engines
-from swictation.daemon.recognition import Recognition
-from swictation.daemon.runloop import RunLoop
+from swictation.daemon.engine_manager import Engines
 from swictation.daemon.wiring import Workshop
+from swictation.dictation.capture_sink import Collector
+from swictation.dictation.controller import Dictation
+from swictation.dictation.runloop import RunLoop
+from swictation.dictation.transcriber import Recognition
 from swictation.dispatcher import Dispatcher
 from swictation.events import StopRequested
 

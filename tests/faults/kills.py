@@ -25,7 +25,7 @@ from fakes.eventlines import as_lines
 from fakes.scripted_engine.program import HERE
 from fakes.scripted_engine.sound import Scene, make_scene, repeated
 from faults.dictating import Dictating, words_in
-from swictation.doctor.leftovers import set_aside
+from swictation.doctor.orphaned_audio import set_aside
 from swictation.paths import spool_dir
 
 _SCENE = (1, 2, 1)

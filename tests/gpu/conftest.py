@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from realcard.hog import Hog, NoCard
-from swictation.vram.nvml import NvmlProbe
+from swictation.gpu.nvml.nvml import NvmlProbe
 
 _FIRST_NAMESPACE = "pid:[4026531836]"
 _NEEDED_MIB = 5120

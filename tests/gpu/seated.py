@@ -3,8 +3,8 @@
 import asyncio
 
 from swictation.types import DecodeRequest
-from swictation.worker.messages import PROTOCOL_VERSION, Decode, Load, Ready, Shutdown
 from swictation.worker.process import WorkerProcess
+from swictation.worker.protocol.messages import PROTOCOL_VERSION, Decode, Load, Ready, Shutdown
 
 PATIENCE_S = 120.0
 

@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from gpu.seated import Seated, in_a_worker
 from swictation.asr.engine import EngineSpec
+from swictation.gpu.nvml.nvml import NvmlProbe
 from swictation.types import to_samples
-from swictation.vram.nvml import NvmlProbe
 
 pytestmark = [pytest.mark.gpu, pytest.mark.timeout(290)]
 

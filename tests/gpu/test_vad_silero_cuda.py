@@ -18,8 +18,8 @@ from contract.vad_detector_suite import DetectorSuite, probabilities, read
 from fakes.scripted_engine.program import HERE
 from swictation.asr.engine import EngineSpec
 from swictation.vad.silero_cpu import SileroCpu
-from swictation.worker.messages import PROTOCOL_VERSION, Load, Ready, Shutdown
 from swictation.worker.process import WorkerProcess
+from swictation.worker.protocol.messages import PROTOCOL_VERSION, Load, Ready, Shutdown
 
 pytestmark = [pytest.mark.gpu, pytest.mark.timeout(280)]
 

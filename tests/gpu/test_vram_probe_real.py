@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from contract.vram_probe_suite import VramProbeSuite
-from swictation.vram.nvml import NvmlProbe
+from swictation.gpu.nvml.nvml import NvmlProbe
 
 pytestmark = pytest.mark.gpu
 

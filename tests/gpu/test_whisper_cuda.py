@@ -19,9 +19,9 @@ from gpu.seated import Seated, in_a_worker
 from swictation.asr.engine import EngineSpec
 from swictation.asr.engines.whisper import cublas
 from swictation.asr.engines.whisper.memory import read_shape
+from swictation.gpu.nvml.nvml import NvmlProbe
 from swictation.types import to_samples
-from swictation.vram.nvml import NvmlProbe
-from swictation.worker.messages import Order
+from swictation.worker.protocol.messages import Order
 
 pytestmark = [pytest.mark.gpu, pytest.mark.timeout(280)]
 

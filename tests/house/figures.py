@@ -10,7 +10,7 @@ from tests.house.tree import PRODUCT, ROOT, Module, Place, functions, parameters
 
 MOST_PARAMETERS = 5
 MOST_PARAMETERS_OF_ROOT = 7
-COMPOSITION_ROOTS = {"swictation/daemon/wiring.py", "swictation/daemon/lifecycle.py"}
+COMPOSITION_ROOTS = {"swictation/daemon/wiring.py", "swictation/daemon/app.py"}
 MOST_LINES = 400
 MOST_FILES = 16
 

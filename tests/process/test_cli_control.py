@@ -18,8 +18,8 @@ from fakes.client import client, run
 from fakes.controls import daemon
 from fakes.notifications import NotificationServer
 from patience import PATIENCE_S
+from swictation.control.bus.wire import BUS_NAME, INTERFACE, PATH
 from swictation.control.status import AudioStatus, Degraded, Held, SetAsideStatus
-from swictation.control.wire import BUS_NAME, INTERFACE, PATH
 from swictation.errors import NothingRecorded
 
 pytestmark = pytest.mark.process

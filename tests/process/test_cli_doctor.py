@@ -75,7 +75,7 @@ def checks(swictation):
 @pytest.fixture
 def hollow(tmp_path):
     """A store in which tiny.en has the right sizes and nothing in it."""
-    from swictation.models.catalog import choose
+    from swictation.models.catalog.catalog import choose
 
     folder = tmp_path / "data/swictation/models/whisper/tiny.en"
     folder.mkdir(parents=True)

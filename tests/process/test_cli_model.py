@@ -14,7 +14,7 @@ from swictation import extras
 from swictation.asr.registry import provider
 from swictation.cli.main import cli
 from swictation.config.settings import Settings
-from swictation.models.catalog import choose, known_models
+from swictation.models.catalog.catalog import choose, known_models
 
 pytestmark = pytest.mark.process
 

@@ -14,7 +14,7 @@ from fakes.bus import until
 from fakes.client import run, shell
 from fakes.controls import daemon
 from fakes.shown_card import CARD
-from swictation.vram.status import BreakerStatus, DetectorPlace
+from swictation.gpu.manager.status import BreakerStatus, DetectorPlace
 
 pytestmark = pytest.mark.process
 

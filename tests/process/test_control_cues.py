@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fakes.bus import until, within
-from swictation.control.cues import Cues
+from swictation.control.desktop.cues import Cues
 
 pytestmark = pytest.mark.process
 

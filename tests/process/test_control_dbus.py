@@ -11,9 +11,15 @@ from dbus_fast import DBusError
 from fakes.bus import PrivateBus, until
 from fakes.client import Client, client, need, run, shell
 from fakes.controls import StandIn, daemon
-from swictation.control.link import MAX_UNSENT, connect
+from swictation.control.bus.connection import MAX_UNSENT, connect
+from swictation.control.bus.wire import (
+    BUS_NAME,
+    ERROR_FAILED,
+    ERROR_NOTHING_RECORDED,
+    INTERFACE,
+    PATH,
+)
 from swictation.control.status import Degraded, decode
-from swictation.control.wire import BUS_NAME, ERROR_FAILED, ERROR_NOTHING_RECORDED, INTERFACE, PATH
 from swictation.errors import AlreadyRunning, BusError, NothingRecorded
 
 pytestmark = pytest.mark.process

@@ -6,7 +6,7 @@ import pytest
 
 from fakes.bus import PrivateBus, until, within
 from fakes.notifications import NotificationServer
-from swictation.control.notifier import Notifier
+from swictation.control.desktop.notifier import Notifier
 
 pytestmark = pytest.mark.process
 

@@ -6,7 +6,7 @@ import pytest
 
 from fakes.bus import PrivateBus, until, within
 from fakes.logind import DISPLAY, TERMINAL, Logind
-from swictation.control.screenlock import ScreenLock
+from swictation.control.desktop.screen_lock import ScreenLock
 
 pytestmark = pytest.mark.process
 

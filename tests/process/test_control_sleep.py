@@ -4,7 +4,7 @@ import pytest
 
 from fakes.bus import PrivateBus, until, within
 from fakes.logind import Logind
-from swictation.control.sleep import SleepWatch
+from swictation.control.desktop.sleep import SleepWatch
 
 pytestmark = pytest.mark.process
 

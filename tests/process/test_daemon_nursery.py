@@ -34,7 +34,7 @@ def family(daemon):
 def nurseries(daemon):
     """Those that the daemon has started; what they forked has the same command line."""
     started = psutil.Process(daemon.pid).children()
-    return [one for one in started if "swictation.worker.nursery" in one.cmdline()]
+    return [one for one in started if "swictation.worker.forkserver.main" in one.cmdline()]
 
 
 def serve_on_card(daemon):

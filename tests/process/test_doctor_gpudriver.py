@@ -8,7 +8,7 @@ from fakes.nvml.card import DRIVER_NOT_LOADED, GPU_IS_LOST, MISMATCH, UNKNOWN
 from fakes.sysfs import Machine
 from patience import PATIENCE_S
 from swictation.doctor.gpudriver import judge
-from swictation.vram.asking import ask
+from swictation.gpu.nvml.query import ask
 
 pytestmark = pytest.mark.process
 

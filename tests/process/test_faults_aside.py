@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from faults.pairs import all_tried, said, states
-from swictation.doctor.leftovers import find, set_aside
+from swictation.doctor.orphaned_audio import find, set_aside
 from swictation.errors import SwictationError
 from swictation.events import WorkerReady
 from swictation.paths import spool_dir

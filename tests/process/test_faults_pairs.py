@@ -14,7 +14,7 @@ from faults.pairs import SCENE, all_tried, dies, said, states
 from swictation.backoff import Backoff
 from swictation.config.settings import FeedbackSettings
 from swictation.daemon.feedback import Feedback
-from swictation.doctor.leftovers import find, set_aside
+from swictation.doctor.orphaned_audio import find, set_aside
 from swictation.errors import SwictationError
 from swictation.events import WorkerFailed
 from swictation.paths import spool_dir

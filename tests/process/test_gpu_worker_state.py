@@ -11,7 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from fakes.gpu_world import in_a_world
-from swictation.vram.effects import LevelChanged, StopGpu
+from swictation.gpu.manager.effects import LevelChanged, StopGpu
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
 

@@ -17,11 +17,11 @@ from patience import PATIENCE_S
 from swictation.cli.model.group import model as model_command
 from swictation.cli.model.list import Catalog
 from swictation.errors import ModelError
-from swictation.models import record
-from swictation.models.fetch import download
-from swictation.models.locking import alone
-from swictation.models.store import beside, folder_of, locate, quick_problems, state, verify
-from swictation.models.unpacked import lock_of, unpack_once
+from swictation.models.fetch.fetch import download
+from swictation.models.store import record
+from swictation.models.store.locking import alone
+from swictation.models.store.nemo_cache import lock_of, unpack_once
+from swictation.models.store.store import beside, folder_of, locate, quick_problems, state, verify
 
 pytestmark = pytest.mark.process
 
@@ -29,7 +29,7 @@ WHOLE = archive()
 HALF = len(WHOLE) // 2
 CHILD = """
 import sys, msgspec
-from swictation.models.fetch import download
+from swictation.models.fetch.fetch import download
 from swictation.asr.model_spec import ModelSpec
 download(msgspec.json.decode(sys.argv[1], type=ModelSpec), lambda done, total, what: None)
 """

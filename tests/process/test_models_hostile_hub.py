@@ -13,9 +13,9 @@ from fakes.made_model import COMMIT, FILES, make_model, sha256
 from fakes.made_nemo import KEPT, WEIGHTS, archive, make_spec
 from swictation.asr.model_spec import ModelFile
 from swictation.errors import ModelError
-from swictation.models import record
-from swictation.models.fetch import download
-from swictation.models.store import beside, folder_of, state
+from swictation.models.fetch.fetch import download
+from swictation.models.store import record
+from swictation.models.store.store import beside, folder_of, state
 
 pytestmark = pytest.mark.process
 

@@ -8,9 +8,9 @@ from fakes.made_nemo import KEPT, archive
 from swictation.asr.engines.canary.settings import CanarySettings
 from swictation.config.settings import AsrSettings, Settings, VramSettings
 from swictation.errors import ModelError
-from swictation.models.catalog import named
-from swictation.models.obtaining import find, missing, obtain, seek
-from swictation.models.store import folder_of
+from swictation.models.catalog.catalog import named
+from swictation.models.fetch.resolve import find, missing, obtain, seek
+from swictation.models.store.store import folder_of
 
 pytestmark = pytest.mark.process
 

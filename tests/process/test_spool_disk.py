@@ -18,7 +18,7 @@ from fakes.scripted_engine.sound import make_scene
 from fakes.signals import eventually, numbered
 from fakes.spooled import Spooled
 from patience import PATIENCE_S
-from swictation.doctor.leftovers import find
+from swictation.doctor.orphaned_audio import find
 from swictation.types import SAMPLE_RATE_HZ
 
 pytestmark = pytest.mark.process

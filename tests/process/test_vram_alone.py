@@ -12,10 +12,10 @@ from fakes.scripted_engine import program
 from fakes.scripted_engine.sound import make_scene
 from faults.cell import DESKTOP_MIB, Played, Watch, settings_for
 from swictation.daemon.files import FileSession
-from swictation.daemon.stream import Outcome
+from swictation.dictation.stream import Outcome
 from swictation.errors import WorkerError
 from swictation.inject.none import NoneInjector
-from swictation.models.store import ModelLocation
+from swictation.models.store.store import ModelLocation
 
 pytestmark = pytest.mark.process
 

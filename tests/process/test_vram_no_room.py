@@ -15,7 +15,7 @@ from patience import PATIENCE_S
 from swictation.config.settings import AsrSettings, Settings, VramSettings
 from swictation.daemon.files import FileSession
 from swictation.inject.none import NoneInjector
-from swictation.models.store import ModelLocation
+from swictation.models.store.store import ModelLocation
 
 pytestmark = pytest.mark.process
 

@@ -17,7 +17,7 @@ from faults.cell import Played, Watch, be_patient, run_cell, settings_for
 from faults.plan import FAULTS, Cell
 from swictation.daemon.files import FileSession
 from swictation.inject.none import NoneInjector
-from swictation.models.store import ModelLocation
+from swictation.models.store.store import ModelLocation
 
 pytestmark = pytest.mark.process
 

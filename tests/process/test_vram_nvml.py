@@ -8,8 +8,8 @@ from fakes.nvml import card as nvml
 from fakes.sysfs import Machine
 from patience import PATIENCE_S
 from swictation.clock import SimClock
-from swictation.vram.nvml import NvmlProbe
-from swictation.vram.probe import ChosenCard
+from swictation.gpu.nvml.nvml import NvmlProbe
+from swictation.gpu.nvml.probe import ChosenCard
 
 pytestmark = pytest.mark.process
 
@@ -287,7 +287,7 @@ def test_without_a_pci_bus_the_driver_is_asked_all_the_same(card, tmp_path):
 def test_the_current_package_is_used_which_warns_of_nothing():
     code = (
         "import pynvml\nfrom importlib.metadata import packages_distributions as names\n"
-        "from swictation.vram.nvml import NvmlProbe\n"
+        "from swictation.gpu.nvml.nvml import NvmlProbe\n"
         "print(names()['pynvml'], NvmlProbe().read().trouble)"
     )
     command = [sys.executable, "-W", "error", "-c", code]

@@ -6,8 +6,8 @@ import pytest
 
 from fakes.nvml.card import DRIVER_NOT_LOADED, GPU_IS_LOST, UNKNOWN
 from fakes.sysfs import Machine
-from swictation.vram.guard import CUDAMemoryGuard
-from swictation.vram.own_use import OwnUse
+from swictation.gpu.guard.guard import CUDAMemoryGuard
+from swictation.gpu.nvml.allocator import OwnUse
 
 pytestmark = pytest.mark.process
 

@@ -8,8 +8,8 @@ from fakes.nvml import card as nvml
 from fakes.sysfs import Machine
 from swictation.clock import SimClock
 from swictation.config.settings import VramSettings
-from swictation.vram.nvml import NvmlProbe
-from swictation.vram.prober import Prober
+from swictation.gpu.nvml.nvml import NvmlProbe
+from swictation.gpu.nvml.poller import Prober
 
 pytestmark = pytest.mark.process
 

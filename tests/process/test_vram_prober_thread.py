@@ -13,8 +13,8 @@ from fakes.nvml.card import GPU_IS_LOST
 from fakes.sysfs import Machine
 from patience import PATIENCE_S
 from swictation.config.settings import VramSettings
-from swictation.vram.nvml import NvmlProbe
-from swictation.vram.prober import Prober
+from swictation.gpu.nvml.nvml import NvmlProbe
+from swictation.gpu.nvml.poller import Prober
 
 pytestmark = pytest.mark.process
 
@@ -146,8 +146,8 @@ _PROGRAM = """
 import sys
 from threading import Event
 from swictation.config.settings import VramSettings
-from swictation.vram.nvml import NvmlProbe
-from swictation.vram.prober import Prober
+from swictation.gpu.nvml.nvml import NvmlProbe
+from swictation.gpu.nvml.poller import Prober
 prober = Prober(NvmlProbe(), print, VramSettings())
 prober.start()
 prober.watch("held")

@@ -12,7 +12,7 @@ from fakes.scripted_engine.sound import make_scene
 from faults.cell import Played, Watch, settings_for
 from swictation.daemon.files import FileSession
 from swictation.inject.none import NoneInjector
-from swictation.models.store import ModelLocation
+from swictation.models.store.store import ModelLocation
 
 pytestmark = pytest.mark.process
 

@@ -9,8 +9,8 @@ from fakes.signals import eventually
 from faults.dictating import words_in
 from faults.pairs import said
 from swictation.config.settings import FeedbackSettings
-from swictation.daemon.degraded import NO_SPOOL
 from swictation.daemon.feedback import Feedback
+from swictation.dictation.degraded import NO_SPOOL
 from swictation.events import SpoolFailed, SpoolRecovered
 from swictation.facts import UtteranceDelivered
 

@@ -15,7 +15,8 @@ from fakes.signals import eventually
 from patience import PATIENCE_S
 from swictation.asr.engine import EngineSpec
 from swictation.types import DecodeRequest, to_samples
-from swictation.worker.messages import (
+from swictation.worker.process import WorkerProcess
+from swictation.worker.protocol.messages import (
     PROTOCOL_VERSION,
     Answer,
     Decode,
@@ -29,7 +30,6 @@ from swictation.worker.messages import (
     Ready,
     Shutdown,
 )
-from swictation.worker.process import WorkerProcess
 
 pytestmark = pytest.mark.process
 

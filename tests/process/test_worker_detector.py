@@ -19,10 +19,11 @@ from swictation.errors import DetectorError
 from swictation.events import DetectorMoved
 from swictation.types import FRAME_SAMPLES
 from swictation.vad.endpointer import Endpointer
-from swictation.vad.listener import Listener
-from swictation.vad.placed import PlacedDetector, Switch
+from swictation.vad.segmenter import Listener
 from swictation.vad.silero_cpu import SileroCpu
-from swictation.worker.messages import (
+from swictation.vad.switchable import PlacedDetector, Switch
+from swictation.worker.process import WorkerProcess
+from swictation.worker.protocol.messages import (
     PROTOCOL_VERSION,
     Load,
     LoadFailed,
@@ -31,7 +32,6 @@ from swictation.worker.messages import (
     Ready,
     Shutdown,
 )
-from swictation.worker.process import WorkerProcess
 
 pytestmark = pytest.mark.process
 

@@ -21,8 +21,8 @@ from swictation.config.settings import WorkerSettings
 from swictation.events import WorkerAnswered, WorkerGone, WorkerReady
 from swictation.hardening import INSPECT
 from swictation.types import DecodeRequest
-from swictation.worker import nursery_life
-from swictation.worker.nursery_keeper import Nursery
+from swictation.worker.forkserver import process
+from swictation.worker.forkserver.server import Nursery
 from swictation.worker.supervisor import Supervisor
 
 pytestmark = pytest.mark.process
@@ -311,7 +311,7 @@ def test_a_nursery_that_fails_costs_time_alone(in_a_cradle, caplog, monkeypatch,
 
 
 def test_a_nursery_that_no_longer_answers_costs_time_alone(in_a_cradle, monkeypatch):
-    monkeypatch.setattr(nursery_life, "_FORK_S", starts(4))
+    monkeypatch.setattr(process, "_FORK_S", starts(4))
 
     async def scene(cradle):
         supervisor, wait_for = cradle.supervise()
@@ -332,7 +332,7 @@ def test_a_worker_whose_end_a_silent_nursery_does_not_tell_is_buried_all_the_sam
     in_a_cradle, monkeypatch
 ):
     for limit in ("_FORK_S", "_TOLD_S"):
-        monkeypatch.setattr(nursery_life, limit, starts(4))
+        monkeypatch.setattr(process, limit, starts(4))
 
     async def scene(cradle):
         _, wait_for = cradle.supervise()

@@ -4,8 +4,8 @@ from collections.abc import Collection
 
 import msgspec
 
+from swictation.gpu.nvml.probe import ChosenCard, MemoryProbe
 from swictation.types import VramSnapshot
-from swictation.vram.probe import ChosenCard, MemoryProbe
 
 
 class SmallCard:

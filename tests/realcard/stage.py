@@ -18,20 +18,20 @@ from patience import PATIENCE_S
 from swictation.asr.engine import EngineSpec
 from swictation.clock import MonotonicClock
 from swictation.config.settings import AsrSettings, Settings, VramSettings, WorkerSettings
-from swictation.daemon.inbox import Inbox
-from swictation.daemon.steward import Steward
-from swictation.daemon.steward_actions import GpuActions
+from swictation.dictation.inbox import Inbox
 from swictation.dispatcher import Dispatcher
 from swictation.events import CardEvent, VramRead, WorkerAnswered, WorkerGone, WorkerReady
+from swictation.gpu.manager.effects import Route
+from swictation.gpu.manager.manager import AdaptiveMemoryManager
+from swictation.gpu.nvml.poller import Prober
+from swictation.gpu.nvml.probe import MemoryProbe
+from swictation.gpu.policy.admission import Admission
+from swictation.gpu.policy.breaker import Breaker
 from swictation.types import DecodeRequest, to_samples
-from swictation.vad.placed import Switch
-from swictation.vram.admission import Admission
-from swictation.vram.breaker import Breaker
-from swictation.vram.effects import Route
-from swictation.vram.manager import AdaptiveMemoryManager
-from swictation.vram.probe import MemoryProbe
-from swictation.vram.prober import Prober
-from swictation.worker.crew import Crew
+from swictation.vad.switchable import Switch
+from swictation.worker.gpu_actions import GpuActions
+from swictation.worker.gpu_executor import Steward
+from swictation.worker.pool import Crew
 from swictation.worker.router import Router
 
 WEIGHTS_MIB = 1000.0

@@ -21,9 +21,9 @@ from realcard.stage import SETTINGS, WEIGHTS_MIB, WORK_MIB, Stage
 from realcard.walk import Walk
 from swictation.clock import SimClock
 from swictation.config.settings import VramSettings
-from swictation.vram.nvml import NvmlProbe
-from swictation.vram.policy import Level
-from swictation.vram.prober import Prober
+from swictation.gpu.nvml.nvml import NvmlProbe
+from swictation.gpu.nvml.poller import Prober
+from swictation.gpu.policy.levels import Level
 
 TOTAL_MIB, DESKTOP_MIB = 4096.0, 350.0
 BACK_WITHIN_S = 5.0

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from patience import PATIENCE_S
 from swictation.config.settings import VramSettings
-from swictation.vram.policy import Ladder, Level, Limits, decide
-from swictation.vram.probe import MemoryProbe
-from swictation.vram.prober import Prober
+from swictation.gpu.nvml.poller import Prober
+from swictation.gpu.nvml.probe import MemoryProbe
+from swictation.gpu.policy.levels import Ladder, Level, Limits, decide
 
 _STAYS_READINGS = 5
 

@@ -21,10 +21,10 @@ from swictation.config.settings import AsrSettings, Settings
 from swictation.doctor import enginecard
 from swictation.doctor.finding import Subject
 from swictation.errors import EngineError
+from swictation.gpu.nvml.allocator import OwnUse
 from swictation.types import DecodeRequest
-from swictation.vram.own_use import OwnUse
-from swictation.worker.decoding import DeviceDecoder, decoder_for
-from swictation.worker.messages import Decode, Order
+from swictation.worker.child.decoder import DeviceDecoder, decoder_for
+from swictation.worker.protocol.messages import Decode, Order
 
 pytestmark = [pytest.mark.speech, pytest.mark.slow]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from patience import PATIENCE_S
-from swictation.audio.recording import Recording
+from swictation.audio.microphone.input_stream import Recording
 
 pytestmark = pytest.mark.unit
 

@@ -14,7 +14,7 @@ from fakes.spooled import Spooled, SpoolTold
 from patience import PATIENCE_S
 from swictation.audio.spool import Spool
 from swictation.audio.spoolfile import SpoolFolder
-from swictation.doctor.leftovers import find
+from swictation.doctor.orphaned_audio import find
 from swictation.types import SAMPLE_RATE_HZ
 
 pytestmark = pytest.mark.unit

@@ -9,7 +9,7 @@ from rich.console import Console
 from fakes.shown_card import CARD
 from swictation.cli.vram.picture import History, picture
 from swictation.control.status import STOPPED, Degraded, Status
-from swictation.vram.status import Action, BreakerStatus, DetectorPlace
+from swictation.gpu.manager.status import Action, BreakerStatus, DetectorPlace
 
 pytestmark = pytest.mark.unit
 

@@ -5,8 +5,8 @@ import os
 import pytest
 
 from swictation.config.settings import Settings
-from swictation.daemon.alone import alone
-from swictation.daemon.lifecycle import Daemon, Options
+from swictation.daemon.app import Daemon, Options
+from swictation.daemon.single_instance import alone
 from swictation.errors import AlreadyRunning
 from swictation.paths import daemon_lock_files
 

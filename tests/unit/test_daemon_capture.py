@@ -7,7 +7,7 @@ import pytest
 
 from patience import PATIENCE_S
 from swictation.audio.journal import UNSETTLED_LIMIT_S, Journal
-from swictation.daemon.capture import Capture
+from swictation.audio.thread import Capture
 from swictation.types import to_samples
 
 pytestmark = pytest.mark.unit

@@ -1,7 +1,7 @@
 import pytest
 
 from swictation.clock import SimClock
-from swictation.daemon.degraded import (
+from swictation.dictation.degraded import (
     AUDIO_ONLY,
     NO_ENGINE,
     NO_MICROPHONE,

@@ -9,7 +9,7 @@ from fakes.spooled import Spooled
 from fakes.typed_text import TypedText
 from fakes.typist import typing
 from swictation.config.settings import TextSettings
-from swictation.daemon.delivery import LOCKED, TOO_OLD
+from swictation.dictation.delivery.delivery import LOCKED, TOO_OLD
 from swictation.errors import InjectError
 from swictation.events import Injected, ThreadFailed
 from swictation.inject.injector import OTHER_WINDOW

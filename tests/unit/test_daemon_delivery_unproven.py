@@ -4,7 +4,7 @@ import pytest
 
 from fakes.spooled import Spooled
 from fakes.typist import typing
-from swictation.daemon.sender import CANCELLED, LOCKED
+from swictation.dictation.delivery.sender import CANCELLED, LOCKED
 from swictation.errors import InjectError
 from swictation.events import Injected, TextDoubted, TextHeld, ThreadFailed
 

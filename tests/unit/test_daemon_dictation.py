@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from fakes.dictated import dictated
-from swictation.daemon import dictation as module
+from swictation.dictation import controller as module
 from swictation.errors import NothingRecorded, SwictationError
 from swictation.events import StopRequested
 

@@ -49,8 +49,8 @@ from swictation.facts import (
     WorkerRecycled,
     WorkerReplaced,
 )
+from swictation.gpu.manager.effects import Gained, LevelChanged
 from swictation.types import Capabilities, SpeechEnded, SpeechStarted
-from swictation.vram.effects import Gained, LevelChanged
 
 pytestmark = pytest.mark.unit
 

@@ -1,6 +1,6 @@
 import pytest
 
-from swictation.daemon.held import HeldTexts
+from swictation.dictation.delivery.held import HeldTexts
 
 pytestmark = pytest.mark.unit
 

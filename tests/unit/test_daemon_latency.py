@@ -1,6 +1,6 @@
 import pytest
 
-from swictation.daemon.latency import Latency
+from swictation.dictation.latency import Latency
 from swictation.types import SpeechEnded, to_samples
 
 pytestmark = pytest.mark.unit

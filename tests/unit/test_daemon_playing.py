@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from swictation.daemon.playing import Playing
+from swictation.dictation.file_run import Playing
 from swictation.dispatcher import Dispatcher
 from swictation.events import Injected
 

@@ -9,8 +9,8 @@ from swictation.audio.framer import Framer
 from swictation.audio.journal import Journal
 from swictation.clock import MonotonicClock
 from swictation.config.settings import Settings
-from swictation.daemon.speech import SpeechThread
 from swictation.daemon.wiring import listener
+from swictation.dictation.speech_thread import SpeechThread
 from swictation.events import (
     AudioLost,
     DetectorFailed,
@@ -22,7 +22,7 @@ from swictation.events import (
 )
 from swictation.loudness import level_dbfs
 from swictation.types import FRAME_SAMPLES, to_samples
-from swictation.vad.lasting import LastingDetector
+from swictation.vad.restarting import LastingDetector
 
 pytestmark = pytest.mark.unit
 

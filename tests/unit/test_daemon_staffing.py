@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from swictation.config.settings import AsrSettings, Settings
-from swictation.daemon.staffing import spare, wants_card
+from swictation.worker.engine_choice import spare, wants_card
 
 pytestmark = pytest.mark.unit
 

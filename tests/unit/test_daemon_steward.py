@@ -6,14 +6,14 @@ import pytest
 
 from fakes.told_manager import serving
 from swictation.clock import SimClock
-from swictation.daemon.steward import Steward
-from swictation.daemon.steward_actions import GpuActions
 from swictation.dispatcher import Dispatcher
+from swictation.gpu.nvml.nvml import NvmlProbe
+from swictation.gpu.nvml.poller import Prober
 from swictation.types import SAMPLE_RATE_HZ, DecodeRequest
-from swictation.vad.placed import Switch
-from swictation.vram.nvml import NvmlProbe
-from swictation.vram.prober import Prober
-from swictation.worker.crew import Crew
+from swictation.vad.switchable import Switch
+from swictation.worker.gpu_actions import GpuActions
+from swictation.worker.gpu_executor import Steward
+from swictation.worker.pool import Crew
 from swictation.worker.router import Router
 
 pytestmark = pytest.mark.unit

@@ -6,7 +6,7 @@ import pytest
 from swictation.config.settings import Settings, SpoolSettings
 from swictation.doctor import disk
 from swictation.doctor.finding import Subject
-from swictation.models.store import ModelLocation
+from swictation.models.store.store import ModelLocation
 
 pytestmark = pytest.mark.unit
 

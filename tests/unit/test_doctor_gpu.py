@@ -2,7 +2,7 @@ import pytest
 
 from fakes.sysfs import OTHER, Machine
 from swictation.doctor import gpu
-from swictation.vram.cards import cards, driver, parameters
+from swictation.gpu.nvml.pci import cards, driver, parameters
 
 pytestmark = pytest.mark.unit
 

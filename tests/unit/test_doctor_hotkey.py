@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from swictation.control.wire import BUS_NAME, INTERFACE, PATH
+from swictation.control.bus.wire import BUS_NAME, INTERFACE, PATH
 from swictation.doctor.finding import Subject
 from swictation.doctor.hotkey import LINES, TOGGLE, desktop, hotkey
 

@@ -8,7 +8,7 @@ from fakes.signals import numbered
 from fakes.spooled import secured
 from swictation.audio.spoolfile import SpoolFile
 from swictation.doctor.finding import Subject
-from swictation.doctor.leftovers import Leftover, find, leftovers
+from swictation.doctor.orphaned_audio import Leftover, find, leftovers
 from swictation.paths import spool_dir
 
 pytestmark = pytest.mark.unit

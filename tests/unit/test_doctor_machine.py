@@ -3,7 +3,7 @@ import pytest
 from swictation.config.settings import AsrSettings, Settings
 from swictation.doctor.finding import Subject
 from swictation.doctor.machine import judge_memory, judge_python, memory, python
-from swictation.models.store import ModelLocation
+from swictation.models.store.store import ModelLocation
 
 pytestmark = pytest.mark.unit
 

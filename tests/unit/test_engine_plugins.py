@@ -17,13 +17,13 @@ from swictation.cli.model.list import Catalog
 from swictation.clock import SimClock
 from swictation.config.load import load
 from swictation.config.settings import AsrSettings, Settings
-from swictation.daemon.degraded import CPU_ENGINE, NO_ENGINE, Degradations
-from swictation.daemon.engines import Engines
+from swictation.daemon.engine_manager import Engines
 from swictation.daemon.fetching import Fetching
+from swictation.dictation.degraded import CPU_ENGINE, NO_ENGINE, Degradations
 from swictation.dispatcher import Dispatcher
 from swictation.errors import ConfigError, EngineError, ModelError
-from swictation.models.catalog import choose, known_models, knows_models
-from swictation.models.store import ModelLocation
+from swictation.models.catalog.catalog import choose, known_models, knows_models
+from swictation.models.store.store import ModelLocation
 
 pytestmark = pytest.mark.unit
 

@@ -11,9 +11,10 @@ from pywayland.protocol import ext_data_control_v1
 from pywayland.protocol_core import Interface
 
 from patience import PATIENCE_S
-from swictation.inject.wayland import keymap, protocols
+from swictation.inject.wayland import keymap
+from swictation.inject.wayland.client import protocols
+from swictation.inject.wayland.client.wire import interfaces
 from swictation.inject.wayland.keymap import ASCII, LEVEL_MODIFIERS, OTHERS, POSITIONS, Layout, plan
-from swictation.inject.wayland.wire import interfaces
 
 pytestmark = pytest.mark.unit
 

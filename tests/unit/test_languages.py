@@ -2,8 +2,8 @@
 
 import pytest
 
-from swictation.languages import CODES, closest_language, language_code, language_name
-from swictation.models.catalog import known_models
+from swictation.config.languages import CODES, closest_language, language_code, language_name
+from swictation.models.catalog.catalog import known_models
 
 pytestmark = pytest.mark.unit
 

@@ -6,7 +6,7 @@ import pytest
 from swictation.asr.registry import provider
 from swictation.config.settings import Settings
 from swictation.errors import ModelError
-from swictation.models.catalog import AUTO, choose, known_models
+from swictation.models.catalog.catalog import AUTO, choose, known_models
 
 pytestmark = pytest.mark.unit
 

@@ -7,11 +7,11 @@ import pytest
 from swictation.asr.memory_plan import MemoryPlan
 from swictation.asr.registry import provider
 from swictation.config.settings import Settings, VramSettings
-from swictation.models.catalog import known_models
-from swictation.models.choosing import Candidate, choose, fits
+from swictation.gpu.policy.gpu_worker import CardWorker
+from swictation.gpu.policy.levels import Limits
+from swictation.models.catalog.catalog import known_models
+from swictation.models.catalog.choosing import Candidate, choose, fits
 from swictation.types import Tier
-from swictation.vram.card_worker import CardWorker
-from swictation.vram.policy import Limits
 
 pytestmark = pytest.mark.unit
 

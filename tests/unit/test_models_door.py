@@ -14,8 +14,8 @@ pytestmark = pytest.mark.unit
 
 READERS = {
     "tarfile": set(),
-    "gzip": {"models/intake/tarball.py", "vram/simulate/trace.py"},
-    "zipfile": {"models/wheels.py", "asr/engines/canary/files/checkpoint.py"},
+    "gzip": {"models/intake/tarball.py", "gpu/simulate/trace.py"},
+    "zipfile": {"models/fetch/wheels.py", "asr/engines/canary/files/checkpoint.py"},
     "pickle": set(),
     "marshal": set(),
     "shelve": set(),
@@ -26,7 +26,7 @@ READERS = {
     "requests": set(),
     "httpx": set(),
     "ftplib": set(),
-    "huggingface_hub": {"models/hub.py"},
+    "huggingface_hub": {"models/fetch/hub.py"},
 }
 """Who may import what brings foreign bytes in; all of these write through the door, or nothing."""
 

@@ -10,10 +10,11 @@ from fakes.signals import eventually
 from swictation.asr.engines.canary.files import archive as nemo
 from swictation.asr.model_spec import ModelFile
 from swictation.errors import ModelError
-from swictation.models import checks, hashes, obtaining, record, unpacked
-from swictation.models.checks import measure
-from swictation.models.record import Record
-from swictation.models.store import folder_of, locate, quick_problems, state, verify
+from swictation.models.fetch import resolve
+from swictation.models.store import checks, hashes, nemo_cache, record
+from swictation.models.store.checks import measure
+from swictation.models.store.record import Record
+from swictation.models.store.store import folder_of, locate, quick_problems, state, verify
 
 pytestmark = pytest.mark.unit
 
@@ -179,25 +180,25 @@ def mine(home):
     """An archive of the user's own, unpacked."""
     path = home / "mine.nemo"
     path.write_bytes(archive())
-    settled(unpacked.unpack_once(path, lambda *_: None))
+    settled(nemo_cache.unpack_once(path, lambda *_: None))
     return path
 
 
 def test_the_unpacked_copy_of_ones_own_archive_is_noticed_too(mine):
-    assert locate(str(mine), "en", engine="canary").path == unpacked.place_of(mine)
-    (unpacked.place_of(mine) / nemo.WEIGHTS).write_bytes(OTHER)
+    assert locate(str(mine), "en", engine="canary").path == nemo_cache.place_of(mine)
+    (nemo_cache.place_of(mine) / nemo.WEIGHTS).write_bytes(OTHER)
     with pytest.raises(ModelError, match=r"what was unpacked of the model .* is damaged"):
         locate(str(mine), "en", engine="canary")
 
 
 def test_a_changed_copy_of_ones_own_archive_is_unpacked_anew(mine):
-    sought = obtaining.Sought("canary", str(mine), "en")
-    assert obtaining.missing(sought) == ""
-    weights = unpacked.place_of(mine) / nemo.WEIGHTS
+    sought = resolve.Sought("canary", str(mine), "en")
+    assert resolve.missing(sought) == ""
+    weights = nemo_cache.place_of(mine) / nemo.WEIGHTS
     weights.write_bytes(OTHER)
     settled(weights.parent)
-    assert obtaining.unread(sought) == str(mine)
-    obtaining.obtain(sought, lambda *_: None)
+    assert resolve.unread(sought) == str(mine)
+    resolve.obtain(sought, lambda *_: None)
     assert weights.read_bytes() == WEIGHTS
 
 
@@ -207,4 +208,4 @@ def test_a_flipped_bit_in_the_weights_of_ones_own_archive_is_noticed_when_it_is_
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
     with pytest.raises(ModelError, match=r"the weights in .* cannot be used: .*damaged"):
-        unpacked.unpack_once(path, lambda *_: None)
+        nemo_cache.unpack_once(path, lambda *_: None)

@@ -14,7 +14,7 @@ from fakes import hostile_tar as tar
 from fakes.made_nemo import FILES, KEPT, WEIGHTS, archive, weights
 from swictation.asr.engines.canary.files import archive as nemo
 from swictation.errors import ModelError
-from swictation.models.unpacked import unpack_once
+from swictation.models.store.nemo_cache import unpack_once
 
 pytestmark = pytest.mark.unit
 

@@ -11,8 +11,8 @@ import pytest
 from fakes.made_nemo import KEPT, WEIGHTS, archive, config
 from swictation.asr.engines.canary.files import archive as nemo
 from swictation.errors import ModelError
-from swictation.models.checks import check_files
-from swictation.models.unpacked import is_unpacked, place_of, unpack_once
+from swictation.models.store.checks import check_files
+from swictation.models.store.nemo_cache import is_unpacked, place_of, unpack_once
 
 pytestmark = pytest.mark.unit
 

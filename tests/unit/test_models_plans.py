@@ -12,7 +12,7 @@ from fakes.made_nemo import config
 from swictation import extras
 from swictation.asr.engines.canary.memory.plans import kept, known, plan_of, planned, table
 from swictation.asr.memory_plan import MemoryPlan
-from swictation.models.catalog import named
+from swictation.models.catalog.catalog import named
 
 pytestmark = pytest.mark.unit
 

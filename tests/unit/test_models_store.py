@@ -4,7 +4,7 @@ import pytest
 
 from swictation.asr.model_spec import ModelFile, ModelSpec
 from swictation.errors import ModelError
-from swictation.models.store import folder_of, locate, quick_problems, verify
+from swictation.models.store.store import folder_of, locate, quick_problems, verify
 
 pytestmark = pytest.mark.unit
 

@@ -5,7 +5,7 @@ import pytest
 from fakes.signals import frames_of, noise
 from swictation.types import FRAME_SAMPLES
 from swictation.vad.detector import WARM_FRAMES
-from swictation.vad.lasting import Abandoned, LastingDetector
+from swictation.vad.restarting import Abandoned, LastingDetector
 
 pytestmark = pytest.mark.unit
 

@@ -6,7 +6,7 @@ from swictation.loudness import level_dbfs
 from swictation.types import FRAME_SAMPLES, SpeechEnded, SpeechStarted
 from swictation.vad.endpointer import Endpointer
 from swictation.vad.gate import EnergyGate
-from swictation.vad.listener import Listener
+from swictation.vad.segmenter import Listener
 
 pytestmark = pytest.mark.unit
 

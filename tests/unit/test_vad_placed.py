@@ -20,9 +20,9 @@ from swictation.vad.detector import WARM_FRAMES
 from swictation.vad.endpointer import Endpointer
 from swictation.vad.gate import EnergyGate
 from swictation.vad.level import LevelNormaliser
-from swictation.vad.listener import Listener
-from swictation.vad.placed import AHEAD_FRAMES, PlacedDetector, Switch
+from swictation.vad.segmenter import Listener
 from swictation.vad.silero_cpu import SileroCpu
+from swictation.vad.switchable import AHEAD_FRAMES, PlacedDetector, Switch
 
 pytestmark = pytest.mark.unit
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swictation.vram.admission import FLOOR_MIB, Admission
+from swictation.gpu.policy.admission import FLOOR_MIB, Admission
 
 pytestmark = pytest.mark.unit
 

@@ -3,11 +3,11 @@
 import pytest
 
 from swictation.config.settings import AsrSettings, Settings
+from swictation.gpu.manager.effects import LoadGpu, StopGpu, Validate
+from swictation.gpu.manager.manager import AdaptiveMemoryManager
+from swictation.gpu.policy.admission import Admission
+from swictation.gpu.policy.breaker import Breaker
 from swictation.types import Tier, VramSnapshot
-from swictation.vram.admission import Admission
-from swictation.vram.breaker import Breaker
-from swictation.vram.effects import LoadGpu, StopGpu, Validate
-from swictation.vram.manager import AdaptiveMemoryManager
 
 pytestmark = pytest.mark.unit
 

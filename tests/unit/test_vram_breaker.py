@@ -4,7 +4,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from swictation.vram.breaker import MAX_PAUSE_S, Breaker
+from swictation.gpu.policy.breaker import MAX_PAUSE_S, Breaker
 
 pytestmark = pytest.mark.unit
 

@@ -3,8 +3,8 @@
 import pytest
 
 from swictation.config.settings import VramSettings
+from swictation.gpu.policy.gpu_worker import CardWorker
 from swictation.types import AllocatorFigures, Tier, VramSnapshot
-from swictation.vram.card_worker import CardWorker
 
 pytestmark = pytest.mark.unit
 

@@ -1,7 +1,7 @@
 import pytest
 
 from fakes.sysfs import OTHER, Machine
-from swictation.vram.cards import Card, cards, driver
+from swictation.gpu.nvml.pci import Card, cards, driver
 
 pytestmark = pytest.mark.unit
 

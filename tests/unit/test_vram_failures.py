@@ -6,7 +6,7 @@ import pynvml
 import pytest
 
 from swictation.errors import DeviceFailure, EngineError
-from swictation.vram.failures import classify
+from swictation.gpu.policy.failures import classify
 
 pytestmark = pytest.mark.unit
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from swictation.gpu.policy.pending_frees import GIVE_UP_S, Gains
 from swictation.types import VramSnapshot
-from swictation.vram.gains import GIVE_UP_S, Gains
 
 pytestmark = pytest.mark.unit
 

@@ -5,11 +5,11 @@ import pytest
 from fakes.ledger import AcceleratorError, Ledger, OutOfMemoryError, PaperCard
 from swictation.clock import SimClock
 from swictation.errors import DeviceFailure, DeviceRefused
+from swictation.gpu.guard.guard import COLLECT_PAUSE_S, CUDAMemoryGuard
+from swictation.gpu.policy.admission import Admission
+from swictation.gpu.policy.breaker import Breaker
+from swictation.gpu.policy.cache import pays
 from swictation.types import AllocatorFigures
-from swictation.vram.admission import Admission
-from swictation.vram.breaker import Breaker
-from swictation.vram.cache import pays
-from swictation.vram.guard import COLLECT_PAUSE_S, CUDAMemoryGuard
 
 pytestmark = pytest.mark.unit
 

@@ -8,9 +8,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from fakes.ledger import MIB, Ledger, OutOfMemoryError, PaperCard
 from swictation.clock import SimClock
 from swictation.errors import DeviceFailure, DeviceRefused
-from swictation.vram.admission import Admission
-from swictation.vram.breaker import Breaker
-from swictation.vram.guard import CUDAMemoryGuard
+from swictation.gpu.guard.guard import CUDAMemoryGuard
+from swictation.gpu.policy.admission import Admission
+from swictation.gpu.policy.breaker import Breaker
 
 pytestmark = pytest.mark.unit
 

@@ -3,9 +3,7 @@
 import pytest
 
 from fakes.told_manager import LARGE, OURS_MIB, SMALL, TOTAL_MIB, Daemon, evict, figures, serving
-from swictation.vram.admission import Admission
-from swictation.vram.breaker import Breaker
-from swictation.vram.effects import (
+from swictation.gpu.manager.effects import (
     Gained,
     LevelChanged,
     LoadGpu,
@@ -14,7 +12,9 @@ from swictation.vram.effects import (
     PlaceDetector,
     StopGpu,
 )
-from swictation.vram.manager import AdaptiveMemoryManager
+from swictation.gpu.manager.manager import AdaptiveMemoryManager
+from swictation.gpu.policy.admission import Admission
+from swictation.gpu.policy.breaker import Breaker
 
 pytestmark = pytest.mark.unit
 

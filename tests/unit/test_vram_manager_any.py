@@ -14,12 +14,19 @@ from hypothesis.stateful import (
 from msgspec.structs import replace
 
 from swictation.config.settings import Settings
+from swictation.gpu.manager.effects import (
+    LoadGpu,
+    Order,
+    PlaceAsr,
+    PlaceDetector,
+    StopGpu,
+    Validate,
+)
+from swictation.gpu.manager.manager import LEAST_PIECE_S, AdaptiveMemoryManager
+from swictation.gpu.policy.admission import Admission
+from swictation.gpu.policy.breaker import Breaker
+from swictation.gpu.policy.levels import Level
 from swictation.types import AllocatorFigures, Tier, VramSnapshot
-from swictation.vram.admission import Admission
-from swictation.vram.breaker import Breaker
-from swictation.vram.effects import LoadGpu, Order, PlaceAsr, PlaceDetector, StopGpu, Validate
-from swictation.vram.manager import LEAST_PIECE_S, AdaptiveMemoryManager
-from swictation.vram.policy import Level
 
 pytestmark = pytest.mark.unit
 

@@ -4,11 +4,11 @@ import pytest
 
 from fakes.told_manager import TOTAL_MIB, Daemon, serving
 from swictation.config.settings import Settings
+from swictation.gpu.manager.effects import Foreseen, LoadGpu, PlaceDetector, StopGpu, Validate
+from swictation.gpu.manager.manager import AdaptiveMemoryManager
+from swictation.gpu.policy.admission import Admission
+from swictation.gpu.policy.breaker import Breaker
 from swictation.types import Tier, VramSnapshot
-from swictation.vram.admission import Admission
-from swictation.vram.breaker import Breaker
-from swictation.vram.effects import Foreseen, LoadGpu, PlaceDetector, StopGpu, Validate
-from swictation.vram.manager import AdaptiveMemoryManager
 
 pytestmark = pytest.mark.unit
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swictation.config.settings import VramSettings
+from swictation.gpu.policy.levels import Ladder, Level, Limits, decide
 from swictation.types import VramSnapshot
-from swictation.vram.policy import Ladder, Level, Limits, decide
 
 pytestmark = pytest.mark.unit
 

@@ -3,10 +3,10 @@
 import pytest
 
 from swictation.config.settings import Settings
+from swictation.gpu.manager.manager import AdaptiveMemoryManager
+from swictation.gpu.policy.admission import Admission
+from swictation.gpu.policy.breaker import Breaker
 from swictation.types import AllocatorFigures, Tier, VramSnapshot
-from swictation.vram.admission import Admission
-from swictation.vram.breaker import Breaker
-from swictation.vram.manager import AdaptiveMemoryManager
 
 pytestmark = pytest.mark.unit
 

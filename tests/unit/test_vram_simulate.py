@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from fakes.desk import desk
 from swictation.config.settings import Settings
 from swictation.errors import UsageError
-from swictation.vram.effects import LevelChanged, LoadGpu, PlaceDetector, StopGpu
-from swictation.vram.simulate.loop import Simulation
-from swictation.vram.simulate.trace import SHIPPED, Line, read
+from swictation.gpu.manager.effects import LevelChanged, LoadGpu, PlaceDetector, StopGpu
+from swictation.gpu.simulate.loop import Simulation
+from swictation.gpu.simulate.trace import SHIPPED, Line, read
 
 pytestmark = pytest.mark.unit
 

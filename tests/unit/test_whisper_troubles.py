@@ -6,7 +6,7 @@ import pytest
 
 from swictation.asr.engines.whisper.card import types_for
 from swictation.asr.engines.whisper.troubles import explain
-from swictation.vram.failures import classify
+from swictation.gpu.policy.failures import classify
 
 pytestmark = pytest.mark.unit
 

@@ -2,7 +2,7 @@ import pytest
 
 from swictation.errors import ProtocolError
 from swictation.types import DecodeRequest, to_samples
-from swictation.worker.asked import OpenRequests
+from swictation.worker.requests import OpenRequests
 
 pytestmark = pytest.mark.unit
 

@@ -9,8 +9,8 @@ import pytest
 from swictation.asr.engine import EngineSpec
 from swictation.errors import ProtocolError
 from swictation.types import Capabilities, DecodeRequest, Hypothesis
-from swictation.worker import channel
-from swictation.worker.messages import (
+from swictation.worker.protocol import channel
+from swictation.worker.protocol.messages import (
     PROTOCOL_VERSION,
     Answer,
     Decode,

@@ -5,8 +5,8 @@ import pytest
 
 from fakes.ledger import Ledger, PaperCard
 from swictation.types import Capabilities, Chunking, DecodeRequest, Hypothesis, to_samples
-from swictation.worker.decoding import decoder_for
-from swictation.worker.messages import Answer, Decode, Failed
+from swictation.worker.child.decoder import decoder_for
+from swictation.worker.protocol.messages import Answer, Decode, Failed
 
 pytestmark = pytest.mark.unit
 

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from swictation.types import DecodeRequest, Hypothesis, to_samples
-from swictation.worker import pieces
+from swictation.worker.child import splitting
 
 pytestmark = pytest.mark.unit
 
@@ -24,7 +24,7 @@ def noise(samples):
 @example(total=2, longest=1)
 @given(total=st.integers(0, 5000), longest=st.integers(0, 6000))
 def test_pieces_cover_all_in_order_and_none_is_too_long(total, longest):
-    cuts = pieces.cut(noise(total), longest)
+    cuts = splitting.cut(noise(total), longest)
     assert cuts[0].start == 0
     assert cuts[-1].stop == total
     assert all(one.stop == after.start for one, after in itertools.pairwise(cuts))
@@ -39,7 +39,7 @@ def test_pieces_cover_all_in_order_and_none_is_too_long(total, longest):
 
 @given(st.integers(8, 5000))
 def test_halves_are_two_and_neither_is_tiny(total):
-    cuts = pieces.halves(noise(total))
+    cuts = splitting.halves(noise(total))
     assert len(cuts) == 2
     assert min(lengths(cuts)) >= total // 4
 
@@ -49,13 +49,13 @@ def test_the_cut_is_in_the_pause(pause_s):
     waveform = noise(to_samples(20.0))
     pause = slice(to_samples(pause_s), to_samples(pause_s + 0.3))
     waveform[pause] *= 0.01
-    first, _ = pieces.halves(waveform)
+    first, _ = splitting.halves(waveform)
     assert pause.start < first.stop < pause.stop
 
 
 def test_only_the_first_piece_continues_text():
     request = DecodeRequest(7, 3, 1000, 3000, " Forced", partial=True)
-    one, other = (pieces.part(request, piece) for piece in (slice(0, 900), slice(900, 2000)))
+    one, other = (splitting.part(request, piece) for piece in (slice(0, 900), slice(900, 2000)))
     assert one == DecodeRequest(7, 3, 1000, 1900, " Forced", partial=True)
     assert other == DecodeRequest(7, 3, 1900, 3000, "", partial=True)
 
@@ -63,6 +63,6 @@ def test_only_the_first_piece_continues_text():
 def test_the_answers_are_joined():
     one = Hypothesis(" One", True, "", -0.1, 0.2, 1, 1.0, 2.0)
     noise = Hypothesis("", False, "noise", -0.9, 0.8, 2, 0.5, 1.0)
-    assert pieces.joined([one]) is one
-    assert pieces.joined([one, noise]) == Hypothesis(" One", False, "", -0.9, 0.2, 3, 1.5, 3.0)
-    assert pieces.joined([noise, noise]).dropped == "noise"
+    assert splitting.joined([one]) is one
+    assert splitting.joined([one, noise]) == Hypothesis(" One", False, "", -0.9, 0.2, 3, 1.5, 3.0)
+    assert splitting.joined([noise, noise]).dropped == "noise"

@@ -14,12 +14,13 @@ from swictation.cli.model.list import catalog_of, list_
 from swictation.config.load import load
 from swictation.config.settings import DEFAULT_ENGINE
 from swictation.errors import ModelError, UsageError
-from swictation.models import obtaining, unpacked
-from swictation.models.catalog import AUTO, choose, named, speaking
-from swictation.models.converting import Half, convert
-from swictation.models.fetch import download as fetch_model
-from swictation.models.removing import remove, remove_unpacked
-from swictation.models.store import (
+from swictation.models.catalog.catalog import AUTO, choose, named, speaking
+from swictation.models.fetch import resolve
+from swictation.models.fetch.fetch import download as fetch_model
+from swictation.models.store import nemo_cache
+from swictation.models.store.converting import Half, convert
+from swictation.models.store.removing import remove, remove_unpacked
+from swictation.models.store.store import (
     ModelLocation,
     absent,
     damaged,
@@ -72,7 +73,7 @@ def _spec(context: click.Context, name: str, language: str, engine: str) -> Mode
     catalog = catalog_of(context)
     if name == AUTO and registry.provider(engine).is_for_gpu:
         settings = load(None, registry.PROVIDERS).settings
-        choice = obtaining.for_card(speaking(engine, language, catalog), settings)
+        choice = resolve.for_card(speaking(engine, language, catalog), settings)
         if not choice.name:
             raise ModelError(choice.reason, "swictation model list; then name the one to fetch")
         name = choice.name
@@ -117,10 +118,10 @@ def _download(spec: ModelSpec, *, quiet: bool, force: bool) -> None:
 
 
 def _unpack(path: Path, *, quiet: bool) -> tuple[bool, Path, str]:
-    there = unpacked.is_unpacked(path)
+    there = nemo_cache.is_unpacked(path)
     meter = Meter(quiet=quiet)
     try:
-        return there, unpacked.unpack_once(path, meter), path.name
+        return there, nemo_cache.unpack_once(path, meter), path.name
     finally:
         meter.close()
 
@@ -179,9 +180,9 @@ def _archive(name: str) -> Path:
 
 
 def _verify_unpacked(path: Path) -> None:
-    if problems := unpacked.verify(path):
-        raise unpacked.damaged(path, problems)
-    echo(f"{path.name} is sound: {unpacked.place_of(path)} (as when it was unpacked)")
+    if problems := nemo_cache.verify(path):
+        raise nemo_cache.damaged(path, problems)
+    echo(f"{path.name} is sound: {nemo_cache.place_of(path)} (as when it was unpacked)")
 
 
 @model.command("convert")

@@ -11,17 +11,17 @@ from swictation.asr.registry import PROVIDERS, provider
 from swictation.cli.echo import echo_json
 from swictation.config.load import load
 from swictation.config.settings import Settings, VramSettings
-from swictation.control import client
+from swictation.control.bus import client
 from swictation.control.status import decode
 from swictation.doctor.machine import needed_mib
 from swictation.errors import ControlError, ModelError
-from swictation.models.catalog import choose, known_models
-from swictation.models.choosing import Fit, fits
-from swictation.models.store import State, folder_of, state
+from swictation.gpu.nvml import query
+from swictation.gpu.nvml.query_main import Answer
+from swictation.gpu.policy.levels import Limits
+from swictation.models.catalog.catalog import choose, known_models
+from swictation.models.catalog.choosing import Fit, fits
+from swictation.models.store.store import State, folder_of, state
 from swictation.shown import printable
-from swictation.vram import asking
-from swictation.vram.ask_driver import Answer
-from swictation.vram.policy import Limits
 
 _DAEMON_LIMIT_S = 2.0
 _SHOWN = ("fp16", "int8", "fp32")
@@ -87,7 +87,7 @@ def list_(context: click.Context, as_json: bool) -> None:
     for the memory it has, unless it sleeps.
     """
     settings = load(None, PROVIDERS).settings
-    card = asking.ask(settings.vram.gpu, limit_s=asking.SOON_S)
+    card = query.ask(settings.vram.gpu, limit_s=query.SOON_S)
     used, by_whom = _used(settings)
     rows = [_row(spec, card, settings, used) for spec in catalog_of(context)]
     if as_json:
@@ -162,7 +162,7 @@ def _show(rows: list[_Row], card: Answer, settings: VramSettings, by_whom: str) 
     from rich.table import Table
     from rich.text import Text
 
-    has_card = card.trouble not in asking.NO_CARD
+    has_card = card.trouble not in query.NO_CARD
     gap = 1 if has_card else 2  # 80 columns are enough for both
     table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="")
     table.add_column("NAME", no_wrap=True)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from swictation.control.card import figures, is_current, memory, placements
 from swictation.control.status import Status
-from swictation.vram.status import Action, VramStatus
+from swictation.gpu.manager.status import Action, VramStatus
 
 HISTORY = 600
 """Looks that are remembered: ten minutes."""

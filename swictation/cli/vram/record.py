@@ -15,13 +15,13 @@ from msgspec.structs import replace
 from swictation.cli.common import config_option, settings_from
 from swictation.cli.main import tell
 from swictation.config.settings import VramSettings
-from swictation.control.client import call
+from swictation.control.bus.client import call
 from swictation.control.status import decode
 from swictation.errors import ControlError, SwictationError, UsageError
+from swictation.gpu.nvml.errors import REMEDIES
+from swictation.gpu.nvml.nvml import NvmlProbe
+from swictation.gpu.nvml.poller import Prober
 from swictation.types import VramSnapshot
-from swictation.vram.nvml import NvmlProbe
-from swictation.vram.prober import Prober
-from swictation.vram.troubles import REMEDIES
 
 _EVERY_S = 1.0
 _WORKERS_EVERY_S = 5.0

@@ -7,13 +7,13 @@ import click
 
 from swictation.cli.common import config_option, settings_from
 from swictation.cli.echo import echo, echo_json
+from swictation.gpu.manager.effects import told
+from swictation.gpu.policy.levels import Limits
+from swictation.gpu.simulate.loop import Moment, Simulation
+from swictation.gpu.simulate.plot import Picture, clock_time, library
+from swictation.gpu.simulate.tally import Tally
+from swictation.gpu.simulate.trace import SHIPPED, read
 from swictation.shown import json_line
-from swictation.vram.effects import told
-from swictation.vram.policy import Limits
-from swictation.vram.simulate.loop import Moment, Simulation
-from swictation.vram.simulate.plot import Picture, clock_time, library
-from swictation.vram.simulate.tally import Tally
-from swictation.vram.simulate.trace import SHIPPED, read
 
 
 @click.command(epilog=f"Shipped traces: {', '.join(SHIPPED)}.")

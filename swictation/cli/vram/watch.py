@@ -13,7 +13,7 @@ from rich.live import Live
 
 from swictation.cli.status import read_now
 from swictation.cli.vram.picture import History, picture
-from swictation.control.follow import follow
+from swictation.control.bus.follow import follow
 from swictation.control.status import Status
 from swictation.errors import UsageError
 

@@ -12,7 +12,7 @@ import struct
 import time
 from collections.abc import Callable
 
-from swictation.inject.wayland.connection import IN_TEXT_S, Connection
+from swictation.inject.wayland.client.connection import IN_TEXT_S, Connection
 
 LARGEST = 48 * 1024
 """Of one client's unread memory; other senders than us may add to it."""

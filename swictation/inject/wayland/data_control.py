@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from swictation.inject.wayland.connection import Connection, Timer
-from swictation.inject.wayland.pipes import Receiver, Sender
-from swictation.inject.wayland.protocols import DATA_CONTROL_MANAGERS
-from swictation.inject.wayland.wire import Remote
+from swictation.inject.wayland.client.connection import Connection, Timer
+from swictation.inject.wayland.client.pipes import Receiver, Sender
+from swictation.inject.wayland.client.protocols import DATA_CONTROL_MANAGERS
+from swictation.inject.wayland.client.wire import Remote
 from swictation.inject.wayland.witness import Readers, readers_of
 
 TEXT_TYPES = ("text/plain;charset=utf-8", "text/plain", "UTF8_STRING", "TEXT", "STRING")

@@ -18,10 +18,10 @@ from swictation.inject.keeper import leave_behind
 from swictation.inject.proofs import OpenProofs
 from swictation.inject.sendable import BREAKS, unsendable
 from swictation.inject.wayland.chain import METHODS, Method
-from swictation.inject.wayland.connection import Connection, HungError
+from swictation.inject.wayland.client.connection import Connection, HungError
+from swictation.inject.wayland.client.wire import WireError
 from swictation.inject.wayland.session import Delivery, Session
 from swictation.inject.wayland.unproven import decided
-from swictation.inject.wayland.wire import WireError
 
 OPEN_S = 5.0
 FOCUS_S = 2.5

@@ -11,10 +11,10 @@ from functools import partial
 
 from swictation.inject.sendable import words
 from swictation.inject.wayland.backlog import Pace
-from swictation.inject.wayland.connection import IN_TEXT_S, Connection
-from swictation.inject.wayland.protocols import INPUT_METHOD_MANAGER
+from swictation.inject.wayland.client.connection import IN_TEXT_S, Connection
+from swictation.inject.wayland.client.protocols import INPUT_METHOD_MANAGER
+from swictation.inject.wayland.client.wire import Remote
 from swictation.inject.wayland.unproven import SAYS_S
-from swictation.inject.wayland.wire import Remote
 
 PASSWORD, PIN, TERMINAL = 8, 12, 13
 """Content purposes of text-input-v3."""

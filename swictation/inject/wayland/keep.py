@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from swictation.inject.keeper import Kept
-from swictation.inject.wayland.connection import Connection
+from swictation.inject.wayland.client.connection import Connection
 from swictation.inject.wayland.data_control import Clipboard
 
 _ANSWER_S = 3.0

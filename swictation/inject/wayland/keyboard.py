@@ -17,11 +17,11 @@ from functools import partial
 from swictation.inject.sendable import words
 from swictation.inject.wayland import keymap
 from swictation.inject.wayland.backlog import Pace
-from swictation.inject.wayland.connection import IN_TEXT_S, Connection
+from swictation.inject.wayland.client.connection import IN_TEXT_S, Connection
+from swictation.inject.wayland.client.protocols import VIRTUAL_KEYBOARD_MANAGER
+from swictation.inject.wayland.client.wire import Remote
 from swictation.inject.wayland.input_method import Progress
 from swictation.inject.wayland.keymap import Layout
-from swictation.inject.wayland.protocols import VIRTUAL_KEYBOARD_MANAGER
-from swictation.inject.wayland.wire import Remote
 
 XKB_V1 = 1
 _HAS_KEYBOARD = 2

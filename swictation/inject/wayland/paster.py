@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from swictation.inject.wayland import keymap
 from swictation.inject.wayland.backlog import TAKES_S, Backlog
 from swictation.inject.wayland.chain import is_chromium
-from swictation.inject.wayland.connection import IN_TEXT_S, Connection
+from swictation.inject.wayland.client.connection import IN_TEXT_S, Connection
+from swictation.inject.wayland.client.wire import WireError
 from swictation.inject.wayland.data_control import Clipboard, Offered, Reading
 from swictation.inject.wayland.keyboard import Keyboard
 from swictation.inject.wayland.toplevels import Toplevels, Window
 from swictation.inject.wayland.unproven import may_be_same, new_proof
-from swictation.inject.wayland.wire import WireError
 from swictation.inject.wayland.witness import Key, Watchers
 
 QUIET_S = 0.04

@@ -23,7 +23,8 @@ from swictation.inject.wayland.chain import (
     is_chromium,
     plan,
 )
-from swictation.inject.wayland.connection import Connection
+from swictation.inject.wayland.client.connection import Connection
+from swictation.inject.wayland.client.wire import WireError
 from swictation.inject.wayland.data_control import Clipboard, Content
 from swictation.inject.wayland.input_method import InputMethod, Progress
 from swictation.inject.wayland.keyboard import Keyboard
@@ -31,7 +32,6 @@ from swictation.inject.wayland.paster import Paster
 from swictation.inject.wayland.terminal import TerminalSense
 from swictation.inject.wayland.toplevels import Toplevels, Window
 from swictation.inject.wayland.unproven import Late, Waiting, decided
-from swictation.inject.wayland.wire import WireError
 
 NOT_TAKEN = "the window has not taken the text yet"
 BLIND = "the window does not tell what it takes, nor the system what it reads"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from swictation.inject.terminals import TERMINALS, holds_terminal
 from swictation.inject.wayland.backlog import POLL_S, Backlog, grown
-from swictation.inject.wayland.connection import IN_TEXT_S, Connection
+from swictation.inject.wayland.client.connection import IN_TEXT_S, Connection
 from swictation.inject.wayland.keyboard import Keyboard
 from swictation.inject.wayland.toplevels import Window
 

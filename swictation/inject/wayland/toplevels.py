@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from swictation.inject.wayland.connection import Connection
-from swictation.inject.wayland.protocols import TOPLEVEL_MANAGER
-from swictation.inject.wayland.wire import Remote
+from swictation.inject.wayland.client.connection import Connection
+from swictation.inject.wayland.client.protocols import TOPLEVEL_MANAGER
+from swictation.inject.wayland.client.wire import Remote
 
 ACTIVATED = 2
 

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from swictation.inject.wayland.backlog import Pace
-from swictation.inject.wayland.connection import Connection
+from swictation.inject.wayland.client.connection import Connection
 from swictation.inject.wayland.toplevels import Window
 
 LOOK_S = 0.1

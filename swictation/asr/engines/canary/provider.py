@@ -14,7 +14,7 @@ from swictation.asr.memory_plan import MemoryPlan
 from swictation.asr.model_spec import NEMO, ModelFile, ModelSpec
 from swictation.asr.provider import EngineProvider, Progress
 from swictation.errors import EngineError
-from swictation.vram.effects import Foreseen
+from swictation.gpu.manager.effects import Foreseen
 
 _FOLDER = "swictation.asr.engines.canary"
 

@@ -17,8 +17,8 @@ from swictation.asr.engines.whisper import cublas, troubles
 from swictation.asr.engines.whisper.engine import FULL_CONTEXT_S, Decoded, WhisperEngine
 from swictation.asr.engines.whisper.memory import TYPES, Shape, read_shape, tiers
 from swictation.asr.engines.whisper.settings import WhisperSettings
+from swictation.gpu.nvml.allocator import OwnUse
 from swictation.types import DecodeRequest, to_samples
-from swictation.vram.own_use import OwnUse
 
 _TYPES_WITHOUT_HALF = ("float32", "int8")
 """For cards that are slow in half precision, older than Volta."""

@@ -15,8 +15,8 @@ import msgspec
 
 from swictation.asr.engine import EngineSpec
 from swictation.asr.memory_plan import MemoryPlan
+from swictation.gpu.manager.effects import Foreseen
 from swictation.types import MIB, Tier
-from swictation.vram.effects import Foreseen
 
 TYPES = ("float16", "int8_float16")
 """How it is computed on a card, the best first; cards before Volta have ways of their own."""

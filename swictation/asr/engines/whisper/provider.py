@@ -15,7 +15,7 @@ from swictation.asr.provider import EngineProvider
 from swictation.config.rules import Rule
 from swictation.config.settings import Settings
 from swictation.errors import ModelError
-from swictation.vram.effects import Foreseen
+from swictation.gpu.manager.effects import Foreseen
 
 _NAME = "whisper"
 _FOLDER = "swictation.asr.engines.whisper"

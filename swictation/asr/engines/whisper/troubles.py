@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from swictation.asr.engines.whisper import cublas
 from swictation.errors import EngineError
+from swictation.gpu.nvml.errors import REMEDIES
 from swictation.remedies import pip
-from swictation.vram.troubles import REMEDIES
 
 _MISSING = re.compile(r"Library (\S+) is not found or cannot be loaded")
 _OLD_DRIVER = "driver version is insufficient"

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from scripted.script import Fault
 from swictation.errors import EngineError
 from swictation.types import Capabilities, Hypothesis
-from swictation.worker.channel import encode
-from swictation.worker.messages import PROTOCOL_VERSION, Answer, LoadFailed, Pong, Ready
+from swictation.worker.protocol.channel import encode
+from swictation.worker.protocol.messages import PROTOCOL_VERSION, Answer, LoadFailed, Pong, Ready
 
 if TYPE_CHECKING:
     from fakes.ledger import Ledger

@@ -17,9 +17,9 @@ from swictation.asr.engines.canary.files import checkpoint, model_config
 from swictation.asr.engines.canary.files.folder import CONFIG, WEIGHTS
 from swictation.asr.model_spec import ModelFile
 from swictation.errors import ModelError
+from swictation.models.fetch.staging import Progress
 from swictation.models.intake import door, tarball
 from swictation.models.intake.tarball import AGAIN, OTHER
-from swictation.models.staging import Progress
 
 _PINNED_NEMO = "3.0.0"
 _MOST_WEIGHTS_BYTES = (8 << 30) - 1

@@ -22,9 +22,9 @@ from swictation.asr.engines.canary.files import model_config
 from swictation.asr.engines.canary.files.folder import CONFIG
 from swictation.asr.engines.canary.settings import GPU_ORDER
 from swictation.asr.memory_plan import MemoryPlan
+from swictation.gpu.manager.effects import Foreseen
+from swictation.gpu.nvml import subprocess_query
 from swictation.types import Tier
-from swictation.vram import apart
-from swictation.vram.effects import Foreseen
 
 NAME = "plan.json"
 _MODULE = "swictation.asr.engines.canary.memory.plan"
@@ -139,7 +139,7 @@ def _compute(folder: Path, buffer_s: float) -> tuple[MemoryPlan, ...] | str:
         return f"{error.message}: {error.remedy}"
     try:
         done = subprocess.run(
-            apart.command(_MODULE, str(folder), str(buffer_s)),
+            subprocess_query.command(_MODULE, str(folder), str(buffer_s)),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_LIMIT_S,

@@ -1,0 +1,1 @@
+"""The microphone: opening, watching, reopening."""

@@ -1,0 +1,149 @@
+"""A microphone as a source: open while somebody dictates, reopened whenever it fails."""
+
+import time
+from collections.abc import Callable
+from threading import Event, Lock
+
+import numpy as np
+import soxr  # pyright: ignore[reportMissingTypeStubs]
+
+from swictation.audio.microphone.input_stream import SILENT_AFTER_S, Block, Recording
+from swictation.audio.microphone.monitor import Keeper, MicrophoneState
+from swictation.audio.source import Deliver, Stop
+from swictation.types import SAMPLE_RATE_HZ, Samples
+
+LAST_BLOCK_WAIT_S = 0.25
+_LOOK_S = 0.25
+_LOOK_AGAIN_S = 0.5
+"""For a stop that no block follows; otherwise the block shows it."""
+
+
+class Microphone:
+    """An input device by name, or the default one: `start` once, `run` for each dictation.
+
+    It is closed between dictations, because desktops show an open one. If it is kept warm, a
+    dictation begins with the sound of `pre_roll_s` before its key.
+    """
+
+    can_wait = False
+
+    def __init__(
+        self,
+        device: str,
+        report: Callable[[MicrophoneState], None] = lambda _: None,
+        *,
+        keep_warm: bool = False,
+        pre_roll_s: float = 0.5,
+    ) -> None:
+        """`report` is called on changes, except of level and age, on a thread of this class."""
+        self._device = device
+        self._keeper = Keeper(device, report, pre_roll_s if keep_warm else None)
+        self._turn = Lock()
+
+    def start(self) -> None:
+        """Call it first; `close` ends it."""
+        self._keeper.start()
+
+    @property
+    def name(self) -> str:
+        return "the default microphone" if self._device == "default" else self._device
+
+    @property
+    def state(self) -> MicrophoneState:
+        """The state now. Any thread."""
+        return self._keeper.state
+
+    @property
+    def dropped_blocks(self) -> int:
+        """Blocks of 100 ms lost because they were not taken for two minutes."""
+        return self._keeper.dropped_blocks
+
+    def check(self, timeout_s: float = 3.0) -> MicrophoneState:
+        """Open it, wait for a first block, close it again; the state then. Blocks.
+
+        The first opening is the slow one: this takes it out of the way of the first key.
+        """
+        with self._turn:
+            self._keeper.begin()
+            try:
+                if recording := self._keeper.recording(timeout_s, or_failure=True):
+                    recording.wait_first(timeout_s)
+                return self._keeper.state
+            finally:
+                self._keeper.end()
+
+    def run(self, deliver: Deliver, stop: Event) -> None:
+        """See `Source.run`. An absent or failed device is waited for, not an error.
+
+        Returns with the block that contains the moment of `stop`.
+        """
+        with self._turn:  # the previous dictation may still wait for its last block
+            self._keeper.begin()
+            try:
+                self._run(deliver, stop)
+            finally:
+                self._keeper.end()
+
+    def close(self) -> None:
+        """Close for good; waits for a second at most."""
+        self._keeper.close()
+
+    def _run(self, deliver: Deliver, stop: Event) -> None:
+        waited_s = 0.0
+        while not stop.is_set():
+            recording = self._keeper.recording(_LOOK_S)
+            if recording is None:
+                waited_s += _LOOK_S
+                if waited_s >= SILENT_AFTER_S:
+                    self._keeper.tell_stuck()
+                continue
+            waited_s = 0.0
+            _Hearing(recording, deliver, stop).listen()
+            if recording.has_ended:
+                self._keeper.is_drained(recording)
+
+
+class _Hearing:
+    """One dictation's part of a recording."""
+
+    def __init__(self, recording: Recording, deliver: Deliver, stop: Event) -> None:
+        self._recording = recording
+        self._deliver = deliver
+        self._stop = stop
+        self._resample = _resampler(recording.rate_hz)
+        self._stopped_s: float | None = None
+
+    def listen(self) -> None:
+        """Deliver until the moment of `stop`, or until the recording has ended by itself."""
+        recording = self._recording
+        recording.hand_to(self._take)
+        try:
+            while not recording.wait_handed(_LOOK_AGAIN_S) and not self._is_in_vain():
+                pass
+        finally:
+            recording.let_go()
+        if len(rest := self._resample(np.empty(0, np.int16), True)):
+            self._deliver(rest)
+
+    def _take(self, block: Block) -> bool:
+        """Deliver it; whether it contains the moment of `stop`. On PortAudio's thread."""
+        self._deliver(self._resample(block.samples, False))
+        if not self._stop.is_set():
+            return False
+        if self._stopped_s is None:
+            told_s = self._stop.at_s if isinstance(self._stop, Stop) else None
+            self._stopped_s = time.monotonic() if told_s is None else told_s
+        return block.until_s >= self._stopped_s
+
+    def _is_in_vain(self) -> bool:
+        """Whether it is stopped, and the block of that moment does not come."""
+        age_s = self._recording.last_block_age_s
+        return self._stop.is_set() and (age_s is None or age_s >= LAST_BLOCK_WAIT_S)
+
+
+def _resampler(rate_hz: int) -> Callable[[Samples, bool], Samples]:
+    """What makes 16 kHz of samples at `rate_hz`; True with the last ones gives all that is left."""
+    if rate_hz == SAMPLE_RATE_HZ:
+        return lambda samples, _is_last: samples
+    stream = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="int16")
+    return lambda samples, is_last: stream.resample_chunk(samples, last=is_last)

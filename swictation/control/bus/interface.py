@@ -1,0 +1,197 @@
+"""The object on the bus as dbus-fast exports it: methods, properties, signals, introspection.
+
+Its public form is docs/dbus.md. It only forwards.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Generator
+from typing import Annotated, Protocol
+
+from dbus_fast import DBusError, PropertyAccess
+from dbus_fast.annotations import DBusBool, DBusSignature, DBusStr, DBusUInt32
+from dbus_fast.service import ServiceInterface, dbus_method, dbus_property, dbus_signal
+
+from swictation.control.bus.subscribers import CALLER, Audience
+from swictation.control.bus.wire import ERROR_FAILED, INTERFACE, error_name, error_text
+from swictation.control.status import Status, encode
+from swictation.errors import SwictationError
+
+_log = logging.getLogger(__name__)
+
+_Text = Annotated[tuple[int, str], DBusSignature("us")]
+
+
+class Controls(Protocol):
+    """What the daemon lets others do. Called on the run loop's thread, and must not block it."""
+
+    def toggle(self) -> str:
+        """Start or stop; returns the state that follows, like the next three."""
+        ...
+
+    def start(self) -> str: ...
+
+    def stop(self) -> str: ...
+
+    def cancel(self) -> str:
+        """Stop, and drop what is not typed yet."""
+        ...
+
+    async def capture(self) -> str:
+        """One utterance, which is not typed. Cancelled if the caller leaves.
+
+        Raises:
+            NothingRecorded: there was no speech.
+        """
+        ...
+
+    async def paste_last(self) -> int:
+        """Type the held texts, else the last one; how many were typed.
+
+        Raises:
+            SwictationError: it could not be typed.
+        """
+        ...
+
+    async def retry(self) -> int:
+        """Try again what is set aside; the number of texts, which are held.
+
+        Raises:
+            SwictationError: there is nothing, or no try worked.
+        """
+        ...
+
+    def reset_card(self) -> str:
+        """Forget what keeps the engine off the GPU; where requests go from now on.
+
+        Raises:
+            SwictationError: no engine is to run on a GPU.
+        """
+        ...
+
+    def status(self) -> Status: ...
+
+    def subscribers_changed(self, with_text: int) -> None:
+        """The number of clients that want the text of partials and commits now."""
+        ...
+
+
+@contextlib.contextmanager
+def _told() -> Generator[None]:
+    """Turns errors into D-Bus errors; a bug is logged here and named there."""
+    try:
+        yield
+    except SwictationError as error:
+        raise DBusError(error_name(error), error_text(error)) from error
+    except asyncio.CancelledError as error:
+        raise DBusError(ERROR_FAILED, "It was broken off.") from error
+    except Exception as error:
+        _log.exception("a call from the bus failed")
+        what = f"Something unexpected went wrong: {type(error).__name__}."
+        raise DBusError(ERROR_FAILED, what) from error
+
+
+class Interface(ServiceInterface):
+    """One connection's object; a new bus gets a new one."""
+
+    def __init__(self, controls: Controls, audience: Audience) -> None:
+        super().__init__(INTERFACE)
+        self._controls = controls
+        self._audience = audience
+
+    @dbus_method(name="Toggle")
+    def toggle(self) -> DBusStr:
+        with _told():
+            return self._controls.toggle()
+
+    @dbus_method(name="Start")
+    def start(self) -> DBusStr:
+        with _told():
+            return self._controls.start()
+
+    @dbus_method(name="Stop")
+    def stop(self) -> DBusStr:
+        with _told():
+            return self._controls.stop()
+
+    @dbus_method(name="Cancel")
+    def cancel(self) -> DBusStr:
+        with _told():
+            return self._controls.cancel()
+
+    @dbus_method(name="Capture")
+    async def capture(self) -> DBusStr:
+        with _told(), self._audience.cared_for():
+            return await self._controls.capture()
+
+    @dbus_method(name="Status")
+    def status(self) -> DBusStr:
+        with _told():
+            return encode(self._controls.status())
+
+    @dbus_method(name="PasteLast")
+    async def paste_last(self) -> DBusUInt32:
+        with _told():
+            return await self._controls.paste_last()
+
+    @dbus_method(name="Retry")
+    async def retry(self) -> DBusUInt32:
+        with _told(), self._audience.cared_for():
+            return await self._controls.retry()
+
+    @dbus_method(name="ResetCard")
+    def reset_card(self) -> DBusStr:
+        with _told():
+            return self._controls.reset_card()
+
+    @dbus_method(name="Subscribe")
+    def subscribe(self, include_text: DBusBool) -> None:
+        with _told():
+            self._audience.subscribe(CALLER.get(), include_text)
+
+    @dbus_method(name="Unsubscribe")
+    def unsubscribe(self) -> None:
+        with _told():
+            self._audience.unsubscribe(CALLER.get())
+
+    @dbus_property(access=PropertyAccess.READ, name="State")
+    def state(self) -> DBusStr:
+        return properties(self._controls.status())["State"]
+
+    @dbus_property(access=PropertyAccess.READ, name="Device")
+    def device(self) -> DBusStr:
+        return properties(self._controls.status())["Device"]
+
+    @dbus_property(access=PropertyAccess.READ, name="Degraded")
+    def degraded(self) -> DBusStr:
+        return properties(self._controls.status())["Degraded"]
+
+    @dbus_property(access=PropertyAccess.READ, name="LastError")
+    def last_error(self) -> DBusStr:
+        return properties(self._controls.status())["LastError"]
+
+    # Signals are only described here. `Audience` sends them: dbus-fast's own way raises if the
+    # bus dies, and cannot send to a single peer.
+
+    @dbus_signal(name="StatusChanged")
+    def status_changed(self) -> None: ...
+
+    @dbus_signal(name="Partial")
+    def partial(self) -> _Text:
+        raise NotImplementedError
+
+    @dbus_signal(name="Committed")
+    def committed(self) -> _Text:
+        raise NotImplementedError
+
+
+def properties(status: Status) -> dict[str, str]:
+    """The properties of the object now."""
+    degraded = status.degraded
+    return {
+        "State": status.state,
+        "Device": status.device,
+        "Degraded": f"{degraded.mode}: {degraded.reason}" if degraded else "",
+        "LastError": status.last_error or "",
+    }

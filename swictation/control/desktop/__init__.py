@@ -1,0 +1,1 @@
+"""What else the desktop offers: notifications, sounds, screen lock, sleep."""

@@ -1,0 +1,327 @@
+"""The daemon: its parts started in order, stopped in reverse, what is left over named."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import threading
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+
+import msgspec
+
+from swictation.clock import Clock, MonotonicClock
+from swictation.config.settings import Settings
+from swictation.control.bus.service import BusService
+from swictation.control.desktop.cues import Cues
+from swictation.control.desktop.notifier import Notifier
+from swictation.control.desktop.screen_lock import ScreenLock
+from swictation.control.desktop.sleep import SleepWatch
+from swictation.daemon import stacks, systemd, wiring
+from swictation.daemon.engine_manager import Engines
+from swictation.daemon.eventlog import EventLog
+from swictation.daemon.feedback import Feedback
+from swictation.daemon.leaks import name_leaks
+from swictation.daemon.microphone_manager import Ear
+from swictation.daemon.panel import Panel
+from swictation.daemon.rereading import Rereading
+from swictation.daemon.single_instance import alone
+from swictation.daemon.status_builder import Report
+from swictation.daemon.watchdog import INTERVAL_S, Watchdog
+from swictation.dictation.capture_sink import Collector
+from swictation.dictation.controller import Dictation
+from swictation.dictation.degraded import NO_WINDOW
+from swictation.dictation.runloop import RunLoop
+from swictation.dictation.transcriber import Recognition
+from swictation.dispatcher import Dispatcher
+from swictation.errors import BusError, SwictationError
+from swictation.events import StateChanged, StopRequested, ThreadFailed
+from swictation.facts import (
+    ConfigRejected,
+    Fact,
+    InjectorUnavailable,
+    PartialTranscript,
+    StatusChanged,
+    TextCommitted,
+)
+from swictation.inject.desktop import CLIPBOARD, DesktopInjector
+from swictation.inject.registry import openers
+from swictation.paths import daemon_lock_files
+from swictation.worker.engine_choice import wants_card
+
+_log = logging.getLogger(__name__)
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What the command line asks of a daemon."""
+
+    load_settings: Callable[[], Settings]
+    """Reads the configuration, again at SIGHUP and then on another thread. Raises ConfigError."""
+    chain: tuple[str, ...] = ()
+    """Ways to deliver text, instead of those of the configuration."""
+    events: Path | None = None
+    listens_at_once: bool = False
+    """Without a hotkey, and without a bus if there is none."""
+    on_ready: Callable[[], None] = lambda: None
+    """Called when it can be told what to do."""
+
+
+class Daemon:
+    """Everything from the microphone to the window, for as long as it is wanted."""
+
+    def __init__(self, options: Options) -> None:
+        """Raises ConfigError."""
+        self._options = options
+        self._settings = options.load_settings()
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT.
+
+        Raises:
+            AlreadyRunning: there is another one.
+            UsageError: the events cannot be written.
+            SwictationError: it cannot begin, or a part broke off.
+        """
+        with alone(*daemon_lock_files()):
+            clock = MonotonicClock()
+            event_log = EventLog(self._options.events, clock)  # another's are not cut
+            try:
+                async with contextlib.AsyncExitStack() as stops:
+                    app = App(self._options, self._settings, clock, event_log)
+                    await app.start(stops)
+                    await app.serve()
+                    systemd.notify("STOPPING=1")
+            finally:
+                event_log.close()
+                await asyncio.get_running_loop().shutdown_default_executor()
+                name_leaks()
+
+
+class App:
+    """The daemon's parts. All are made here, then started in order, and stopped in reverse."""
+
+    def __init__(
+        self, options: Options, settings: Settings, clock: Clock, event_log: EventLog
+    ) -> None:
+        """In a running loop."""
+        self._options = options
+        self._settings = settings
+        self._event_log = event_log
+        self._events = events = Dispatcher()
+        events.subscribe(event_log.on_fact)
+        self._shop = shop = wiring.Workshop(settings, events, clock)
+        context = shop.context
+        self._degradations = context.degradations
+        self._engines = Engines(shop)
+        self._ear = Ear(context, settings)
+        chain = options.chain or settings.inject.chain
+        self._injector = DesktopInjector(
+            openers(chain, settings.inject), on_change=self._on_injector
+        )
+        self._stream = shop.stream(
+            self._injector,
+            max_age_s=settings.inject.max_age_s,
+            offers=CLIPBOARD in chain,
+        )
+        crew, steward = self._engines.crew, self._engines.steward
+        collector = Collector(shop.text_pipeline(), context.post)
+        self._retries = shop.retries(self._stream, crew)
+        self._recognition = Recognition(context, self._stream, crew, collector, self._retries)
+        self._engines.serve(self._recognition)
+        self._dictation = Dictation(context, self._recognition, collector, self._engines, self._ear)
+        self._runloop = RunLoop(shop.inbox, events, clock, steward)
+        self._report = Report(context, self._dictation, self._engines, self._ear, self._injector)
+        panel = Panel(self._dictation, self._engines, self._report, self._on_subscribers)
+        self._bus = BusService(panel)
+        self._notifier, self._cues = Notifier(), Cues()
+        self._feedback = Feedback(self._notifier, self._cues, settings.feedback)
+        self._lock = ScreenLock(self._dictation.lock)
+        self._sleep = SleepWatch(self._engines.suspend, self._engines.resume)
+        self._watchdog = Watchdog(
+            asyncio.get_running_loop(),
+            {"speech": self._stream.speech.has_progressed},
+            lambda: systemd.notify("WATCHDOG=1"),
+            systemd.watchdog_interval_s() or INTERVAL_S,
+        )
+        self._rereading = Rereading(options.load_settings, self._on_reread)
+        for part in (self._report, self._feedback, self._degradations, self._ear):
+            events.subscribe(part.on_fact)
+        events.subscribe(self._signal)  # last: it tells others what the parts know by now
+        self._on_subscribers(0)
+
+    # --- start, in order ---------------------------------------------------------------------
+
+    async def start(self, stops: contextlib.AsyncExitStack) -> None:
+        """Start all parts; `stops` ends them in reverse order, those of a failed start as well."""
+        self._start_hooks()
+        stops.callback(self._shop.close)
+        stops.push_async_callback(self._engines.stop)
+        await self._start_microphone(stops, beside=self._start_session(stops))
+        self._start_watchdog(stops)
+        self._start_signals()
+        self._start_rereading(stops)
+        self._start_engines(stops)
+        self._tell_ready()
+
+    async def serve(self) -> None:
+        """Until somebody wants it to end, and what was said by then is text."""
+        if not await self._runloop.run(self._recognition, self._dictation):
+            self._dictation.abandon()
+        self._dictation.say_what_is_held()
+        await self._injector.flush()
+
+    async def _start_session(self, stops: contextlib.AsyncExitStack) -> None:
+        """What connects it with the desktop, and takes its words."""
+        await self._start_injector(stops)
+        self._start_stream(stops)
+        await self._start_bus(stops)
+        await self._start_feedback(stops)
+        await self._start_screen_lock(stops)
+        await self._start_sleep_watch(stops)
+
+    def _start_hooks(self) -> None:
+        stacks.on_signal()
+        threading.excepthook = self._on_thread_failure
+
+    async def _start_microphone(
+        self, stops: contextlib.AsyncExitStack, beside: Coroutine[None, None, None]
+    ) -> None:
+        """Beside the others, for the first block takes its time; yet stopped before them."""
+        async with contextlib.AsyncExitStack() as unless_started:
+            unless_started.push_async_callback(self._ear.stop)
+            await asyncio.gather(self._ear.start(), beside)
+            stops.push_async_exit(unless_started.pop_all())
+
+    async def _start_injector(self, stops: contextlib.AsyncExitStack) -> None:
+        stops.push_async_callback(self._injector.close)
+        await self._injector.start()
+
+    def _start_stream(self, stops: contextlib.AsyncExitStack) -> None:
+        self._stream.start()
+        stops.push_async_callback(self._stream.stop)
+        stops.push_async_callback(self._retries.stop)
+
+    async def _start_bus(self, stops: contextlib.AsyncExitStack) -> None:
+        try:
+            await self._bus.start()
+        except BusError as error:
+            if not self._options.listens_at_once:
+                raise
+            _log.warning("%s Hotkeys and other commands cannot reach this one.", error.message)
+        stops.push_async_callback(self._bus.stop)
+
+    async def _start_feedback(self, stops: contextlib.AsyncExitStack) -> None:
+        await self._notifier.start()
+        stops.push_async_callback(self._notifier.stop)
+        stops.push_async_callback(self._cues.stop)
+
+    async def _start_screen_lock(self, stops: contextlib.AsyncExitStack) -> None:
+        await self._lock.start()
+        stops.push_async_callback(self._lock.stop)
+
+    async def _start_sleep_watch(self, stops: contextlib.AsyncExitStack) -> None:
+        if self._engines.steward:  # without a card there is nothing to give back
+            await self._sleep.start()
+            stops.push_async_callback(self._sleep.stop)
+
+    def _start_watchdog(self, stops: contextlib.AsyncExitStack) -> None:
+        self._watchdog.start()
+        stops.callback(self._watchdog.stop)
+
+    def _start_signals(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number)
+
+    def _start_rereading(self, stops: contextlib.AsyncExitStack) -> None:
+        stops.callback(self._rereading.stop)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
+
+    def _start_engines(self, stops: contextlib.AsyncExitStack) -> None:
+        self._engines.start()
+        stops.push_async_callback(self._engines.stop_fetching)
+
+    def _tell_ready(self) -> None:
+        self._publish()
+        systemd.notify("READY=1")
+        if self._options.listens_at_once:
+            self._dictation.start()
+        self._options.on_ready()
+
+    # --- what happens ------------------------------------------------------------------------
+
+    def _on_thread_failure(self, failure: threading.ExceptHookArgs) -> None:
+        """On the thread that broke off. What it said may hold anything: only its kind is told."""
+        name = failure.thread.name if failure.thread else "unknown"
+        self._shop.context.post(ThreadFailed(name, failure.exc_type.__name__))
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        self._shop.context.post(StopRequested(signal.Signals(number).name))
+
+    def _signal(self, fact: Fact) -> None:
+        """Tell the bus and systemd."""
+        match fact:
+            case PartialTranscript():
+                self._bus.partial(fact.utterance, fact.text)
+                return
+            case TextCommitted() if fact.number:  # what is captured is its caller's alone
+                self._bus.committed(fact.utterance, fact.text)
+            case StateChanged():
+                systemd.status(fact.state)
+            case _:
+                pass
+        self._publish()
+
+    def _publish(self) -> None:
+        self._bus.publish(self._report.status())
+
+    def _on_subscribers(self, with_text: int) -> None:
+        self._with_text = with_text
+        wish = self._settings.asr.partials
+        is_read = with_text > 0 or self._event_log.has_reader
+        self._recognition.show_partials(wanted=wish == "on" or (wish == "auto" and is_read))
+
+    def _on_injector(self) -> None:
+        injector, degradations = self._injector, self._degradations
+        only_clipboard = injector.name == CLIPBOARD and bool(injector.why)
+        reason = injector.why if only_clipboard else injector.lost
+        if reason and not degradations.has(NO_WINDOW):
+            self._events.emit(InjectorUnavailable(reason))
+        degradations.put(NO_WINDOW, reason)
+        self._events.emit(StatusChanged())
+
+    # --- reload ------------------------------------------------------------------------------
+
+    def _reload(self) -> None:
+        systemd.notify("RELOADING=1")
+        self._rereading.ask()
+
+    def _on_reread(self, found: Settings | SwictationError) -> None:
+        if isinstance(found, SwictationError):
+            first, *rest = found.message.splitlines()
+            message = " ".join(line.strip() for line in [first, *rest])
+            remedy = f" -> {found.remedy}" if found.remedy else ""
+            self._events.emit(ConfigRejected(f"{message}{remedy}"))
+        else:
+            self._apply(found)
+        systemd.notify("READY=1")
+
+    def _apply(self, settings: Settings) -> None:
+        """What a dictation begins with is read anew by the next one; the engine at once."""
+        old, self._settings = self._settings, settings
+        again = systemd.how_to_restart()
+        for part in ("spool", "worker", "inject", "vram"):
+            if getattr(old, part) != getattr(settings, part):
+                _log.warning("[%s] takes effect after a restart: %s", part, again)
+        if wants_card(old) != wants_card(settings):
+            # Whole: an engine for a card, had for the processor alone, would be another model.
+            _log.warning("[asr] takes effect after a restart: %s", again)
+            self._settings = settings = msgspec.structs.replace(settings, asr=old.asr)
+        self._shop.configure(settings)
+        self._stream.delivery.rewrite(self._shop.text_pipeline())
+        self._feedback.configure(settings.feedback)
+        if old.audio != settings.audio:
+            self._ear.change(settings, is_listening=self._dictation.state == "listening")
+        if (old.asr, old.engines) != (settings.asr, settings.engines):
+            self._engines.change(settings)
+        self._on_subscribers(self._with_text)
+        _log.info("the configuration is read again")

@@ -1,0 +1,93 @@
+"""The one truth for `status`: put together from the parts that know it, on the run loop."""
+
+import os
+
+from swictation import __version__
+from swictation.control.status import (
+    Held,
+    InjectorStatus,
+    Latency,
+    Loss,
+    Queue,
+    Status,
+    WorkerStatus,
+)
+from swictation.daemon.engine_manager import Engines
+from swictation.daemon.microphone_manager import Ear
+from swictation.dictation.capture_sink import CAPTURED
+from swictation.dictation.context import LoopContext
+from swictation.dictation.controller import Dictation
+from swictation.events import Injected
+from swictation.facts import Fact, Fault, ServiceModeDegraded, UtteranceQuarantined
+from swictation.inject.desktop import DesktopInjector
+
+_TOLD_ELSEWHERE = (ServiceModeDegraded, UtteranceQuarantined)
+"""Faults that `status` shows for as long as they last; a squeeze of the card is none at all."""
+
+
+class Report:
+    """Remembers what facts tell once, and asks the rest when it is asked."""
+
+    def __init__(
+        self,
+        context: LoopContext,
+        dictation: Dictation,
+        engines: Engines,
+        ear: Ear,
+        injector: DesktopInjector,
+    ) -> None:
+        self._clock = context.clock
+        self._degradations = context.degradations
+        self._dictation = dictation
+        self._recognition = dictation.recognition
+        self._engines = engines
+        self._ear = ear
+        self._injector = injector
+        self._begun_s = context.clock.now_s()
+        self._last_outcome = self._last_reason = ""
+        self._last_error: str | None = None
+
+    def on_fact(self, fact: Fact) -> None:
+        """A listener."""
+        if isinstance(fact, Injected) and fact.outcome != CAPTURED:
+            self._last_outcome, self._last_reason = fact.outcome, fact.reason
+        elif isinstance(fact, Fault) and not isinstance(fact, _TOLD_ELSEWHERE):
+            self._last_error = fact.message
+
+    def status(self) -> Status:
+        """This moment."""
+        crew, recognition = self._engines.crew, self._recognition
+        stream, held = recognition.stream, recognition.stream.delivery.held
+        worker, steward = crew.serving, self._engines.steward
+        engine, model = self._engines.serving
+        latency, retries = recognition.latency, recognition.retries
+        return Status(
+            state=self._dictation.state,
+            degraded=self._degradations.gravest,
+            ready=crew.is_ready,
+            models=self._engines.models,
+            engine=engine,
+            model=model,
+            model_reason=self._engines.model_reason,
+            device=crew.device,
+            precision=crew.precision,
+            worker=WorkerStatus(
+                state=crew.state,
+                generation=worker.generation,
+                pid=worker.pid,
+                restarts=max(0, worker.starts - 1),
+                rss_mib=round(worker.rss_mib, 1),
+            ),
+            queue=Queue(len(stream.utterances), round(stream.backlog_s, 1)),
+            held=Held(len(held), held.reason, len(held.pending)),
+            set_aside=retries.asides if retries else (),
+            loss=Loss(recognition.losses.samples + self._ear.dropped_samples),
+            latency_ms=Latency(latency.percentile_ms(0.5), latency.percentile_ms(0.95)),
+            audio=self._ear.status,
+            injector=InjectorStatus(self._injector.name, self._last_outcome, self._last_reason),
+            vram=steward.manager.status(self._clock.now_s()) if steward else None,
+            uptime_s=round(self._clock.now_s() - self._begun_s, 1),
+            last_error=self._last_error,
+            pid=os.getpid(),
+            version=__version__,
+        )

@@ -1,0 +1,218 @@
+"""Sends one text to the injector, with a line in the spool before and after, and keeps account.
+
+What a window has been told to take and has not taken stands in the way of all that follows it.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+import msgspec
+
+from swictation.asr.alignment import has_words
+from swictation.audio.spool import Spool
+from swictation.clock import Clock
+from swictation.dictation.delivery.typed import AGAIN, LastTyped
+from swictation.dictation.delivery.unproven import Unproven
+from swictation.events import Event, TextDoubted
+from swictation.inject.injector import Focused, Injection, Injector, Target
+
+CANCELLED = "it was cancelled"
+LOCKED = "the screen is locked"
+PATIENCE_S = 10.0
+"""What follows an unproven text waits so long for it, from when that was sent."""
+
+
+_DISK_PATIENCE_S = 1.0
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """What became of a text."""
+
+    injection: Injection
+    rest: str
+    """What of it was not handed over."""
+    unproven: Unproven | None = None
+    """What of it may still arrive by itself."""
+    is_doubtful: bool = False
+    """Whether some of it may have arrived or not, and nobody will ever know."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it is known by now that not all of it that was tried has arrived."""
+        if self.unproven:
+            return self.unproven.proof.done() and not self.unproven.verdict
+        return bool(self.rest)
+
+
+class Sender:
+    """Belongs to the run loop. `epoch` grows by each cancel: what is of an older one is not sent.
+
+    Args:
+        injector: where the text goes.
+        spool: where the lines are written, if anywhere.
+        post: takes `TextDoubted`.
+        clock: tells how long a text has been unproven.
+        on_decided: called with what was unproven.
+        patience_s: see `PATIENCE_S`.
+    """
+
+    def __init__(
+        self,
+        injector: Injector,
+        spool: Spool | None,
+        post: Callable[[Event], None],
+        clock: Clock,
+        on_decided: Callable[[Unproven], None],
+        patience_s: float,
+    ) -> None:
+        self._injector = injector
+        self._spool = spool
+        self._post = post
+        self._clock = clock
+        self._on_decided = on_decided
+        self._patience_s = patience_s
+        self._unproven: list[Unproven] = []
+        self._changed = asyncio.Event()
+        self._is_locked = False
+        self._is_hurried = False
+        self._others = 0
+        self.typed = LastTyped()
+        self.epoch = 0
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether the screen is locked: then nothing is sent."""
+        return self._is_locked
+
+    def lock(self, is_locked: bool) -> None:
+        """The screen was locked, or unlocked."""
+        self._is_locked = is_locked
+        self._changed.set()
+
+    def hurry(self, *, is_hurried: bool = True) -> None:
+        """Wait for no window from now on."""
+        self._is_hurried = is_hurried
+        self._changed.set()
+
+    def ask(self, change: int) -> None:
+        """One more, or one less, waits for its turn: nobody ahead of it waits for a window."""
+        self._others += change
+        self._changed.set()
+
+    def cancel(self) -> bool:
+        """Nothing of what was to be sent is wanted any more; whether a window may yet take some."""
+        self.epoch += 1
+        self._changed.set()
+        return bool(self._unproven)
+
+    async def send(
+        self, utterance: int, number: int, text: str, target: Focused, epoch: int
+    ) -> Sent:
+        """Send `text`, unless it was cancelled or the screen locked while the line was written."""
+        if self._spool:
+            intent = self._spool.note(utterance, "intent", n=number, text=text)
+            # A disk that does not answer stops no text: the line follows once it does.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.wrap_future(intent), _DISK_PATIENCE_S)
+        if epoch != self.epoch or self.is_locked:
+            injection = Injection("refused", reason=LOCKED if self.is_locked else CANCELLED)
+        else:
+            injection = await self._injector.inject(text, _into(target))
+        self._note_done(utterance, number, injection.outcome)
+        sent = self._account(utterance, number, text, target, injection)
+        return await self._unless_cancelled(sent, epoch)
+
+    async def send_again(self, text: str, target: Focused, epoch: int) -> Sent:
+        """Send what has arrived before: no utterance's sound waits for it."""
+        injection = await self._injector.inject(text, _into(target))
+        sent = self._account(AGAIN, 0, text, target, injection)
+        return await self._unless_cancelled(sent, epoch)
+
+    async def _unless_cancelled(self, sent: Sent, epoch: int) -> Sent:
+        """Take back what was cancelled while it was sent: `cancel` could not know of it yet."""
+        if sent.unproven and epoch != self.epoch:
+            await self._injector.withdraw()
+        return sent
+
+    async def wait_for(self, target: Focused, epoch: int) -> None:
+        """Until nothing stands in the way of `target`; not beyond patience, nor while others wait.
+
+        Cancelling, locking, hurrying and asking end it.
+        """
+        while one := self.blocker(target):
+            if epoch != self.epoch or self.is_locked or self._is_hurried or self._others:
+                return
+            self._changed.clear()
+            left_s = one.since_s + self._patience_s - self._clock.now_s()
+            try:
+                async with asyncio.timeout(left_s):
+                    await self._changed.wait()
+            except TimeoutError:
+                return
+
+    def blocker(self, target: Focused) -> Unproven | None:
+        """What `target` has to take first, if anything."""
+        self.look()
+        return next((one for one in self._unproven if one.is_in_the_way_of(target)), None)
+
+    def look(self) -> None:
+        """Deal with what is decided."""
+        for one in [one for one in self._unproven if one.proof.done()]:
+            self._unproven.remove(one)
+            self._decide(one)
+            self._changed.set()
+
+    def _decide(self, one: Unproven) -> None:
+        if one.utterance != AGAIN:
+            self._note_done(one.utterance, one.number, one.outcome)
+        if one.verdict:
+            self.typed.note_late(one)
+        self._on_decided(one)
+
+    def _note_done(self, utterance: int, number: int, outcome: str) -> None:
+        if self._spool:
+            self._spool.note(utterance, "done", n=number, outcome=outcome)
+
+    def _account(
+        self, utterance: int, number: int, text: str, target: Focused, injection: Injection
+    ) -> Sent:
+        """What has arrived, what may yet, what will never be known, and what was not sent."""
+        if injection.outcome in {"typed", "confirmed"}:
+            self.typed.note(target, utterance, text)
+            return Sent(injection, "")
+        sent, confirmed = injection.sent, injection.confirmed
+        rest, open_text = text[sent:], text[confirmed:sent]
+        if injection.proof is None or not open_text:
+            self.typed.note(target, utterance, text[:sent])  # it is joined as if it stood there
+            if sent:
+                self.typed.doubt()
+            is_doubtful = self.doubt(utterance, open_text, injection.reason)
+            return Sent(injection, rest, is_doubtful=is_doubtful)
+        self.typed.note(target, utterance, text[:confirmed])
+        self.typed.doubt()
+        one = Unproven(
+            injection.proof,
+            target,
+            utterance,
+            number,
+            open_text,
+            self.typed.dictation,
+            self.typed.last,
+            self._clock.now_s(),
+        )
+        self._unproven.append(one)
+        injection.proof.add_done_callback(lambda _: self.look())
+        return Sent(injection, rest, one)
+
+    def doubt(self, utterance: int, text: str, reason: str) -> bool:
+        """Tell that nobody will know whether `text` has arrived; whether there are words in it."""
+        is_doubtful = has_words(text) and utterance != AGAIN
+        if is_doubtful:
+            self._post(TextDoubted(utterance, reason))
+        return is_doubtful
+
+
+def _into(target: Focused) -> Target | None:
+    """The window that has to have the focus, if it is known at all."""
+    return target if isinstance(target, Target) else None

@@ -1,0 +1,94 @@
+"""What was typed last, and where: what follows is joined to it, and `paste-last` repeats it."""
+
+import re
+
+import msgspec
+
+from swictation.dictation.delivery.unproven import Unproven, is_same
+from swictation.inject.injector import Focused, Unknown
+
+AGAIN = -1
+"""In place of an utterance: text that was typed once more."""
+_NO_DICTATION = -1
+_LONE_MARK = re.compile(r"^\s*[.,;:!?\u2026\u3001\u3002\uff01\uff0c\uff1f]+(?=\s|$)")
+"""The end of a sentence that stands elsewhere: no text begins with it."""
+
+
+class _Typed(msgspec.Struct, frozen=True, eq=False):
+    target: Focused
+    utterance: int
+    text: str
+
+
+class LastTyped:
+    """Knows only what has arrived, as far as that can be told at all."""
+
+    def __init__(self) -> None:
+        self.last: _Typed | None = None
+        self.dictation = 0
+        """The one whose texts are sent now."""
+        self._text = ""
+        self._of = _NO_DICTATION
+        self._doubted = _NO_DICTATION
+
+    def begin_dictation(self) -> None:
+        """What is typed from now on is a text of its own."""
+        self.dictation += 1
+
+    def note(self, target: Focused, utterance: int, text: str) -> None:
+        """`text` has gone into the window `target`."""
+        if text:
+            self.last = _Typed(self._place(target), utterance, text)
+            if utterance != AGAIN:
+                self._remember(text, self.dictation)
+
+    def note_late(self, one: Unproven) -> None:
+        """It has arrived after all; perhaps other windows were typed into meanwhile."""
+        last = self.last
+        if last is None or last is one.before or is_same(last.target, one.target):
+            self.last = _Typed(self._place(one.target), one.utterance, one.text)
+        if one.utterance != AGAIN:
+            self._remember(one.text, one.dictation)
+
+    def doubt(self) -> None:
+        """Not all of the dictation is known to have arrived when it was sent: no repetition."""
+        self._doubted = self.dictation
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether all of the last dictation is known to have arrived, at once."""
+        return self._doubted < self._of or self._doubted == _NO_DICTATION
+
+    @property
+    def whole(self) -> str:
+        """What of the last dictation has arrived."""
+        return self._text.strip()
+
+    def before(self, target: Focused) -> str:
+        """What was typed last, if that stands in the window `target`; else "".
+
+        Where nobody can tell the window, the text goes on where it was.
+        """
+        if self.last is None:
+            return ""
+        goes_on = isinstance(target, Unknown) or is_same(target, self.last.target)
+        return self.last.text if goes_on else ""
+
+    def joined(self, utterance: int, text: str, target: Focused) -> str:
+        """`text` as it follows what was typed last, if that stands in the same window."""
+        stands = self.before(target)
+        if not stands:
+            return _LONE_MARK.sub("", text).lstrip()
+        if self.last and self.last.utterance == utterance:
+            return text
+        space = "" if stands[-1].isspace() else " "  # one may have left on its own
+        return f"{space}{text.lstrip()}"
+
+    def _place(self, target: Focused) -> Focused:
+        return self.last.target if self.last and isinstance(target, Unknown) else target
+
+    def _remember(self, text: str, dictation: int) -> None:
+        if dictation < self._of:
+            return  # a later one has been typed since
+        self._text = self._text + text if dictation == self._of else text
+        self._of = dictation

@@ -1,0 +1,395 @@
+"""Sound on which the engine died twice: tried again by itself, then left to the user's wish.
+
+Its worker is its own: started for one try, behind everything else in the machine's favour. So
+nothing that is dictated waits for it, and what kills it takes nothing along. What comes of it is
+offered (held), never typed by itself: other words stand in the window by now.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
+
+import msgspec
+
+from swictation.asr.alignment import has_words
+from swictation.audio.journal import Span
+from swictation.backoff import Backoff
+from swictation.control.status import SetAsideStatus
+from swictation.dictation.context import LoopContext
+from swictation.dictation.losses import without
+from swictation.dictation.quarantine import Aside, Wishes, still_aside
+from swictation.dictation.stream import Stream
+from swictation.errors import AudioLostError, SwictationError
+from swictation.events import (
+    AudioLost,
+    Event,
+    RetryNews,
+    WorkerAnswered,
+    WorkerFailed,
+    WorkerGone,
+    WorkerReady,
+)
+from swictation.facts import RetryStateChanged
+from swictation.gpu.manager.effects import Route
+from swictation.text.pipeline import TextPipeline, as_text
+from swictation.types import Commit, DecodeRequest, Hypothesis, Seat, to_seconds
+from swictation.worker.pool import Crew
+from swictation.worker.restarts import Restarts
+from swictation.worker.supervisor import Supervisor
+
+LATE = "it comes late, for the engine had died on it"
+_STARTS = 3
+"""Of a worker that does not live to be asked, in one try."""
+_MOST = 500
+"""Are tried and shown; what is older stays on disk, where `doctor` finds it."""
+_LOOK_AGAIN_S = 5.0
+_LONGEST_PAUSE_S = 300.0
+"""Between tries for which no worker could be had; the first pause is as above."""
+_QUIET_S = 10.0
+"""Without speech for so long a worker that serves may be asked, though a microphone is open."""
+_PATIENCE = 6.0
+"""Nobody waits for it, and it has the least of the processor."""
+
+_log = logging.getLogger(__name__)
+
+
+class _Try(msgspec.Struct):
+    """What is being tried."""
+
+    aside: Aside
+    request: DecodeRequest
+    worker: Supervisor
+    starts: int = 0
+
+
+class Retries:
+    """Of one stream. All its methods belong to the run loop."""
+
+    def __init__(
+        self,
+        context: LoopContext,
+        stream: Stream,
+        crew: Crew,
+        *,
+        text_pipeline: Callable[[], TextPipeline],
+        card: Callable[[float], Route | None],
+    ) -> None:
+        """`card`: the way to an engine on a card for so many seconds, if there is room now."""
+        self._stream = stream
+        self._crew = crew
+        self._events = context.events
+        self._post = context.post
+        self._numbers = context.numbers
+        self._text_pipeline = text_pipeline
+        self._card = card
+        self._own = crew.background_worker(self._tell, _PATIENCE)
+        self._asides: dict[int, Aside] = {}
+        self._try: _Try | None = None
+        self._is_card_well = False
+        """Whether the engine on the card has served since it last died of such a sound."""
+        self._now_s = asyncio.get_running_loop().time
+        self._backoff = Backoff(_LOOK_AGAIN_S, _LONGEST_PAUSE_S)
+        self._spoken_s = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._wishes = Wishes()
+
+    @property
+    def asides(self) -> tuple[SetAsideStatus, ...]:
+        """As in `status`."""
+        return tuple(
+            SetAsideStatus(one.path, round(one.seconds, 1), self._state(one))
+            for one in self._asides.values()
+        )
+
+    def add(self, number: int, typed: str, seats: set[Seat]) -> None:
+        """An utterance is set aside; `typed` of it has been brought, it died on `seats`."""
+        if len(self._asides) >= _MOST:
+            self._leave(next(iter(self._asides)))
+        stream = self._stream
+        where = partial(stream.sound.kept_at, number)
+        self._asides[number] = Aside(number, stream.utterances[number], typed, seats, where)
+        if "gpu" in seats:
+            self._is_card_well = False
+
+    def served(self, seat: Seat) -> None:
+        """The engine there has answered for what is dictated."""
+        self._is_card_well = self._is_card_well or seat == "gpu"
+        for one in self._asides.values():
+            one.is_served = True
+
+    def tend(self) -> None:
+        """Begin a try where one is due and nobody is kept waiting. Called after each event."""
+        if not self._asides:
+            return
+        if self._stream.is_busy or self._stream.utterances:
+            self._spoken_s = self._now_s()
+        if self._try:
+            return
+        self._forget_gone()
+        self._leave_lost()
+        due = [one for one in self._asides.values() if one.is_due and self._may_try(one)]
+        for one in due:
+            if not one.is_wished and not self._backoff.is_over(self._now_s()):
+                continue
+            if worker := self._worker_for(one):
+                self._begin(one, worker)
+                return
+            one.is_wished = False  # nobody can be asked now
+        self._fulfil()
+        if due and self._timer is None:  # memory or the card may have room a moment later
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(_LOOK_AGAIN_S, self._look_again)
+
+    async def wish(self) -> int:
+        """Try all of it once more, as the user wishes; how many texts came and are held.
+
+        Raises:
+            SwictationError: nothing is set aside, or the engine died on some of it again.
+        """
+        wished = list(self._asides.values())
+        if not wished:
+            raise SwictationError("Nothing is set aside.")
+        for one in wished:
+            one.is_wished = True
+        over = self._wishes.add()
+        self.tend()
+        await over
+        if left := [one for one in wished if not one.is_settled]:
+            raise still_aside(left)
+        return sum(one.state == "offered" for one in wished)
+
+    def drop(self) -> None:
+        """The user wants none of it."""
+        for one in list(self._asides.values()):
+            self._forget(one, "cancelled")
+
+    async def stop(self) -> None:
+        """End; what is set aside stays on disk."""
+        self._asides.clear()
+        if self._timer:
+            self._timer.cancel()
+        self._fulfil(SwictationError("It is being stopped; what is set aside is kept."))
+        await self._own.stop()
+
+    # --- what workers say --------------------------------------------------------------------
+
+    def on_news(self, event: WorkerReady | WorkerAnswered | WorkerFailed | WorkerGone) -> None:
+        """Of the worker of its own."""
+        match event:
+            case WorkerReady():  # or it is gone again, which is the next news
+                if self._try and self._try.worker is self._own and self._own.is_ready:
+                    self._send(self._try)
+            case WorkerAnswered():
+                self.on_answer(event)
+            case WorkerFailed():
+                self.on_failed(event)
+            case WorkerGone():
+                self._on_gone(event, self._own)
+
+    def on_answer(self, event: WorkerAnswered) -> bool:
+        """Whether that was an answer to what is tried."""
+        if self._try is None or self._try.request.number != event.number:
+            return False
+        self._try.aside.utterance.answered_by(self._try.worker)
+        self._bring(self._try.aside, event.hypothesis)
+        return True
+
+    def on_failed(self, event: WorkerFailed) -> bool:
+        """Whether that says that the card had no room for what is tried."""
+        if self._try is None or self._try.request.number != event.number:
+            return False
+        self._is_card_well = False  # until it has served again
+        self._postpone(self._try.aside)
+        return True
+
+    def on_sound_gone(self, number: int) -> None:
+        """What was set aside is on disk no more; a try that goes on has its sound already."""
+        if one := self._asides.get(number):
+            one.is_gone = True
+
+    def on_gone(self, event: WorkerGone) -> None:
+        """One of those that serve."""
+        if self._try and self._try.worker is not self._own:
+            self._on_gone(event, self._crew.at(event.seat))
+
+    # --- the parts ---------------------------------------------------------------------------
+
+    def _may_try(self, one: Aside) -> bool:
+        """Whether it is whole, and nobody dictates; on the user's wish it does not matter who."""
+        stream = self._stream
+        is_whole = one.number not in stream.utterances
+        return is_whole and (one.is_wished or not (stream.is_busy or stream.utterances))
+
+    def _worker_for(self, one: Aside) -> Supervisor | None:
+        """The other engine; else a worker of its own; else, while nothing is said, who serves."""
+        crew, is_quiet = self._crew, self._is_quiet()
+        may_card = self._is_card_well or one.is_wished
+        card = crew.gpu if may_card and self._card(one.seconds) else None
+        is_other = card is not None and "gpu" not in one.seats
+        if card and (is_other or not crew.cpu.ready_spec) and (is_quiet or not one.is_wished):
+            return card if is_quiet else None
+        if not crew.cpu.ready_spec:
+            return None
+        if one.is_wished or self._crew.has_room:
+            return self._own
+        return crew.cpu if is_quiet and crew.cpu.is_ready else None
+
+    def _is_quiet(self) -> bool:
+        """Whether nobody will miss a worker that serves, for the time of a decode."""
+        return self._stream.is_done or self._now_s() - self._spoken_s >= _QUIET_S
+
+    def _begin(self, one: Aside, worker: Supervisor) -> None:
+        said = one.utterance
+        # Its number as an utterance is that of none which is dictated: see `Supervisor`'s blame.
+        request = DecodeRequest(
+            number=next(self._numbers),
+            utterance=-2 - one.number,
+            first_sample=said.first_sample,
+            last_sample=said.last_sample,
+            forced_text=one.typed,
+        )
+        self._try = _Try(one, request, worker)
+        self._note(one, "begun")
+        if worker is self._own:
+            self._own.restarts = Restarts()
+            self._start_own(self._try)
+        else:
+            self._send(self._try)
+
+    def _start_own(self, tried: _Try) -> None:
+        spec = self._crew.cpu.ready_spec
+        assert spec is not None, "else it was not chosen"
+        tried.starts += 1
+        self._own.start(spec, once=True)
+
+    def _send(self, tried: _Try) -> None:
+        request = tried.request
+        tried.aside.seats.add(tried.worker.seat)
+        try:
+            samples = self._stream.journal.read(request.first_sample, request.last_sample)
+        except AudioLostError:
+            lost = (request.first_sample, request.last_sample)
+            for gap in without(lost, self._span(tried.aside.number)):
+                self._post(AudioLost(*gap))
+            self._leave(tried.aside.number)
+            self._end_try("its sound cannot be read")
+            return
+        route = self._card(request.duration_s) if tried.worker is self._crew.gpu else None
+        self._backoff.succeeded()
+        tried.worker.send(request, samples, route.piece_samples if route else 0)
+
+    def _on_gone(self, event: WorkerGone, worker: Supervisor) -> None:
+        """Who was asked died of it; or it ended before, and another is asked instead."""
+        tried = self._try
+        if tried is None or tried.worker is not worker:
+            return
+        if event.is_fault and event.utterance == tried.request.utterance:
+            self._is_card_well = self._is_card_well and event.seat != "gpu"
+            self._fail(tried.aside)
+        elif worker is not self._own:
+            self._try = None  # it was taken from the card, or died of something else
+        elif event.is_fault and tried.starts < _STARTS and not event.error:
+            self._start_own(tried)
+        elif event.is_fault:
+            self._postpone(tried.aside)
+
+    def _bring(self, one: Aside, hypothesis: Hypothesis) -> None:
+        """Offer what came; where there are no words in it nothing is missed."""
+        pipeline = self._text_pipeline()
+        pipeline.follow(one.utterance.text)
+        text = as_text(pipeline.feed(Commit(one.number, hypothesis.new_text, final=True)))
+        if not has_words(text):
+            self._forget(one, "empty")
+            return
+        if self._stream.spool:  # its sound goes when the text is typed, or cancelled
+            self._stream.spool.note(one.number, "offered")
+        self._asides.pop(one.number, None)
+        self._stream.aside.discard(one.number)
+        self._stream.delivery.offer(one.number, text, LATE)
+        self._events.emit(one.utterance.delivered(one.number, text, "refused", "", None))
+        self._note(one, "offered")
+        self._end_try("its text is there")
+
+    def _leave(self, number: int) -> None:
+        """To the user, with what is on disk of it: `doctor` names it, it is tried no more."""
+        left = self._asides.pop(number)
+        if self._stream.spool:
+            self._stream.spool.note(number, "set-aside", is_tried_again=False)
+        self._note(left, "left")
+
+    def _fail(self, one: Aside) -> None:
+        """The engine died on it."""
+        one.failed()
+        self._end_in_vain(one, "waits" if one.waits else "failed")
+
+    def _postpone(self, one: Aside) -> None:
+        """Nobody could decode it: that says nothing of its sound, and counts as no try."""
+        one.is_wished = False
+        self._backoff.failed(self._now_s())
+        self._end_in_vain(one, "postponed")
+
+    def _end_in_vain(self, one: Aside, state: str) -> None:
+        self._note(one, state)
+        self._end_try("it failed")
+
+    def _forget(self, one: Aside, state: str) -> None:
+        self._asides.pop(one.number, None)
+        self._stream.aside.discard(one.number)
+        self._stream.forget_sound(one.number)
+        self._note(one, state)
+        if self._try and self._try.aside is one:
+            self._end_try("there is nothing more to be done")
+        self._fulfil()
+
+    def _forget_gone(self) -> None:
+        for one in list(self._asides.values()):
+            if one.is_gone and not (self._try and self._try.aside is one):
+                self._forget(one, "gone")
+
+    def _leave_lost(self) -> None:
+        """What is in memory alone is told when it is overwritten; none of it can be tried then."""
+        begins = self._stream.journal.ring_start_sample
+        for one in list(self._asides.values()):
+            first, last = one.utterance.first_sample, min(begins, one.utterance.last_sample)
+            if gaps := without((first, last), self._span(one.number)):
+                for gap in gaps:
+                    self._post(AudioLost(*gap))
+                self._leave(one.number)
+
+    def _span(self, number: int) -> Span:
+        """Which samples of it are on disk, as far as the spool knows."""
+        return self._stream.spool.span(number) if self._stream.spool else (0, 0)
+
+    def _end_try(self, reason: str) -> None:
+        tried, self._try = self._try, None
+        if tried and tried.worker is self._own:
+            self._own.release(reason, 0.0)
+        self._fulfil()
+
+    def _fulfil(self, error: SwictationError | None = None) -> None:
+        """Answer those who wished for a try, once all they wished for is tried."""
+        if any(one.is_wished for one in self._asides.values()):
+            return
+        self._wishes.answer(error)
+
+    def _state(self, one: Aside) -> Literal["tried", "pending", "waits"]:
+        if self._try and self._try.aside is one:
+            return "tried"
+        return "waits" if one.waits else "pending"
+
+    def _look_again(self) -> None:
+        self._timer = None
+        self.tend()
+
+    def _tell(self, event: Event) -> None:
+        """News of the worker of its own, apart from what the others say."""
+        wrapped = isinstance(event, WorkerReady | WorkerAnswered | WorkerFailed | WorkerGone)
+        self._post(RetryNews(event) if wrapped else event)
+
+    def _note(self, one: Aside, state: str) -> None:
+        one.state = state
+        at_s = to_seconds(one.utterance.first_sample)
+        _log.info("set aside at %.1f s (%s): %s", at_s, one.path or "in memory", state)
+        self._events.emit(RetryStateChanged(one.number, at_s, state))

@@ -1,0 +1,382 @@
+"""From decision points to text, through whatever befalls the worker. Part of the run loop."""
+
+import logging
+from typing import TYPE_CHECKING
+
+from swictation.asr.alignment import has_words
+from swictation.asr.partials import WINDOW_SAMPLES
+from swictation.asr.stabilizer import Step
+from swictation.dictation.capture_sink import CAPTURED, Collector
+from swictation.dictation.context import LoopContext
+from swictation.dictation.latency import Latency
+from swictation.dictation.losses import Losses
+from swictation.dictation.retries import Retries
+from swictation.dictation.stream import Stream, Utterance
+from swictation.events import (
+    AudioLost,
+    Composed,
+    DetectorFailed,
+    Injected,
+    PointsFound,
+    Scanned,
+    WorkerAnswered,
+    WorkerFailed,
+    WorkerGone,
+)
+from swictation.facts import (
+    PartialTranscript,
+    TextCommitted,
+    UtteranceQuarantined,
+    UtteranceTranscribed,
+    WorkerRecycled,
+)
+from swictation.text.characters import cleaned
+from swictation.types import (
+    DEATHS_UNTIL_SET_ASIDE,
+    Commit,
+    DecodeRequest,
+    Point,
+    Seat,
+    SpeechEnded,
+    SpeechStarted,
+    to_seconds,
+)
+from swictation.worker.pool import Crew
+
+if TYPE_CHECKING:  # only who has a card pays for it
+    from swictation.worker.gpu_executor import Steward
+
+_REFUSALS_UNTIL_SET_ASIDE = 9
+"""Three rounds of the breaker, with pauses of 5, 10 and 20 s between (docs/vram.md)."""
+_REPORT_S = {"close": 0.1, "else": 1.0}
+
+_log = logging.getLogger(__name__)
+
+
+class Recognition:
+    """One stream and the workers that answer. All its methods belong to the run loop."""
+
+    def __init__(
+        self,
+        context: LoopContext,
+        stream: Stream,
+        crew: Crew,
+        collector: Collector | None = None,
+        retries: Retries | None = None,
+    ) -> None:
+        """`collector` takes the commits of what is captured instead of typed.
+
+        `retries` tries again what is set aside; without it that is only told.
+        """
+        self.retries = retries
+        self._stream = stream
+        self._collector = collector
+        self._crew = crew
+        self._events = context.events
+        self._clock = context.clock
+        self._answered_s = 0.0
+        self._wants_partials = False
+        self._arrivals: dict[int, float] = {}
+        """When the points came that are not committed yet, by their sample."""
+        self._ignored_dictations = 0
+        self._refused = self._refusals = 0
+        self.latency = Latency()
+        self.losses = Losses(stream, context.events)
+
+    @property
+    def stream(self) -> Stream:
+        """Whose sound becomes text here."""
+        return self._stream
+
+    def show_partials(self, *, wanted: bool) -> None:
+        """Whether anybody reads tentative text."""
+        self._wants_partials = wanted
+        self._set_pace()
+
+    def _set_pace(self) -> None:
+        """How often the speech thread tells how far it has heard."""
+        is_close = self._wants_partials or self._crew.chunking is not None
+        self._stream.speech.report_every(_REPORT_S["close" if is_close else "else"])
+
+    def tell_activity(self, steward: "Steward", *, is_listening: bool) -> None:
+        """What is going on, for who shares the card's memory."""
+        stream = self._stream
+        steward.look(is_listening=is_listening, is_busy=stream.is_busy, backlog_s=stream.backlog_s)
+
+    # --- what the speech thread says ---------------------------------------------------------
+
+    def on_points(self, event: PointsFound) -> None:
+        """Speech began, paused, ended."""
+        if self._ignored_dictations:
+            return
+        for point in event.points:
+            self._arrivals[point.at_sample] = event.posted_s
+            self._take_note(point)
+        steps = self._stream.stabilizer.points(event.points, self._crew.chunking)
+        self._perform(steps, event.posted_s)
+
+    def on_scanned(self, event: Scanned) -> None:
+        """Everything up to a sample is heard."""
+        self._stream.settle_silence(event.sample)
+        self._stream.sound.forget_unheard(event.sample)
+        self._look_for_end_of_loss()
+        if not self._ignored_dictations:
+            self._perform(self._stream.stabilizer.heard(event.sample), self._clock.now_s())
+        self._consider_partial(event)
+
+    def on_heard(self, end_sample: int) -> None:
+        """A dictation is heard to its end."""
+        self._stream.end_dictation(end_sample)
+        self._ignored_dictations = max(0, self._ignored_dictations - 1)
+        self._stream.settle_silence(self._stream.speech.heard_sample)
+        self._stream.sound.forget_unheard(end_sample)
+
+    def on_deaf(self, event: DetectorFailed) -> None:
+        """Nothing can be heard for now: the sound is kept."""
+        self._stream.sound.keep_unheard(event.sample)
+
+    def on_audio_lost(self, event: AudioLost) -> None:
+        """Samples are gone: counted and told."""
+        self.losses.add(event.first_sample, event.last_sample)
+
+    def on_strain(self) -> None:
+        """RAM will not hold all much longer: what nobody has heard is kept on disk, too."""
+        heard = self._stream.speech.heard_sample
+        if not self._stream.journal.is_recent(heard):
+            self._stream.sound.keep_unheard(heard)
+        self.losses.look()
+
+    def _look_for_end_of_loss(self) -> None:
+        if self.losses.is_losing:
+            self.losses.look()
+
+    def drop(self) -> None:
+        """Forget all that is not typed, what is not heard yet included."""
+        self._ignored_dictations = len(self._stream.unheard)
+        self._stream.forget_decoding()
+        self._stream.delivery.drop()
+        self._arrivals.clear()
+        for number in list(self._stream.utterances):
+            self.latency.settled(number)
+            self._stream.settle(number, keeps_sound=False)
+        self._look_for_end_of_loss()
+        if self.retries:
+            self.retries.drop()
+
+    # --- what the worker says ----------------------------------------------------------------
+
+    def on_answer(self, event: WorkerAnswered) -> None:
+        """A request is answered."""
+        stream, hypothesis = self._stream, event.hypothesis
+        if self._is_partial(event) or (self.retries and self.retries.on_answer(event)):
+            return
+        if self.retries:
+            self.retries.served(event.seat)
+        self._answered_s = event.done_s
+        pending = stream.stabilizer.pending
+        if pending and pending.number == event.number:
+            stream.clear_blame(pending.utterance)
+            stream.utterances[pending.utterance].answered_by(self._crew.at(event.seat))
+        if hypothesis.dropped:
+            _log.info("an utterance was taken for %s and dropped", hypothesis.dropped)
+        self._perform(stream.stabilizer.answer(event.number, hypothesis), event.done_s)
+        self._look_for_end_of_loss()
+        if stream.stabilizer.is_idle and self._crew.is_bloated:
+            self._recycle()
+
+    def ask_again(self) -> None:
+        """What is waited for and asked of nobody is asked, unchanged: somebody may be there now."""
+        pending = self._stream.stabilizer.pending
+        if pending is None or self._crew.is_asked(pending.number):
+            return
+        if self._is_poison(pending.utterance) and not self._crew.has_spare:
+            self._set_aside(pending.utterance, self._died_on(pending.utterance))
+        else:
+            self._ask(pending)
+
+    def _is_poison(self, utterance: int) -> bool:
+        """Whether it killed so many workers on the card that it never goes there again."""
+        return self.deaths_on_gpu(utterance) >= DEATHS_UNTIL_SET_ASIDE
+
+    def on_worker_gone(self, event: WorkerGone) -> None:
+        """If it died of the utterance that is waited for, twice, that is set aside.
+
+        Where another engine can be asked, that is asked instead.
+        """
+        stream = self._stream
+        stream.partials.worker_died()
+        if self.retries:
+            self.retries.on_gone(event)
+        pending = stream.stabilizer.pending
+        if event.is_fault and pending and event.utterance == pending.utterance:
+            seats: set[Seat] = {*self._died_on(pending.utterance), event.seat}
+            is_poison = stream.blame_for(pending.utterance, event.seat)
+            if is_poison and not (event.seat == "gpu" and self._crew.has_spare):
+                self._crew.at(event.seat).excuse()
+                self._set_aside(pending.utterance, seats)
+        self.ask_again()
+
+    def on_worker_failed(self, event: WorkerFailed) -> None:
+        """The card was short of memory, in halves as well: asked elsewhere, or there once more.
+
+        With nobody else to ask it is set aside in the end: it would hold up all that follows.
+        """
+        if self.retries and self.retries.on_failed(event):
+            return
+        pending = self._stream.stabilizer.pending
+        if pending and pending.number == event.number and not self._crew.has_spare:
+            self._refusals = self._refusals + 1 if self._refused == event.number else 1
+            self._refused = event.number
+            if self._refusals >= _REFUSALS_UNTIL_SET_ASIDE:
+                self._set_aside(pending.utterance, {"gpu"}, "the card had no room for it")
+        self.ask_again()
+
+    def _died_on(self, utterance: int) -> set[Seat]:
+        """Where a worker died of it."""
+        return {seat for number, seat in self._stream.blame.deaths if number == utterance}
+
+    def deaths_on_gpu(self, utterance: int) -> int:
+        """How many workers on the card died while they decoded it."""
+        return self._stream.blame.count(utterance, "gpu")
+
+    # --- what the delivery says --------------------------------------------------------------
+
+    def on_composed(self, event: Composed) -> None:
+        """A commit is text now."""
+        commit = event.commit
+        utterance = self._stream.utterances.get(commit.utterance)
+        if utterance is None:
+            return
+        utterance.text += event.text
+        now_s = self._clock.now_s()
+        if event.text:
+            if has_words(event.text):  # a full stop may well wait for the hang-over
+                self.latency.committed(commit.utterance, now_s)
+            at_s, overhead_ms = to_seconds(commit.at_sample), 1000.0 * (now_s - event.due_s)
+            self._events.emit(
+                TextCommitted(commit.utterance, event.number, event.text, at_s, overhead_ms)
+            )
+        if commit.final:
+            self._note_final(commit, utterance)
+
+    def on_injected(self, event: Injected) -> None:
+        """A piece was delivered, or not: after the last it is known what became of all of them."""
+        utterance = self._stream.utterances.get(event.utterance)
+        if utterance is None or not event.is_last or event.outcome == CAPTURED:
+            return
+        if utterance.text.strip():
+            delivered = utterance.delivered(
+                event.utterance,
+                utterance.text,
+                event.outcome,
+                event.target,
+                utterance.latency_s,
+            )
+            self._events.emit(delivered)
+
+    # --- the parts ---------------------------------------------------------------------------
+
+    def _take_note(self, point: Point) -> None:
+        match point:
+            case SpeechStarted():
+                self._set_pace()
+                self._stream.begin_utterance(point)
+                self._events.emit(point)
+            case SpeechEnded():
+                self._stream.end_utterance(point)
+                self.latency.ended(point, self._arrivals[point.at_sample])
+                self._events.emit(point)
+            case _:
+                pass
+
+    def _perform(self, steps: list[Step], due_s: float) -> None:
+        """Carry out what the commit rule asks for, which could be known at `due_s`."""
+        for step in steps:
+            if isinstance(step, Commit):
+                self._commit(step, max(due_s, self._answered_s))
+            else:
+                self._ask(step)
+
+    def _commit(self, commit: Commit, due_s: float) -> None:
+        heard_s = self._arrivals.get(commit.at_sample, due_s)
+        for sample in [sample for sample in self._arrivals if sample <= commit.at_sample]:
+            del self._arrivals[sample]
+        capture = self._stream.utterances[commit.utterance].capture
+        if self._collector and capture:
+            self._collector.put(commit, capture, due_s)
+        else:
+            self._stream.delivery.put(commit, heard_s, due_s)
+
+    def _note_final(self, commit: Commit, utterance: Utterance) -> None:
+        utterance.latency_s = self.latency.settled(commit.utterance)
+        start_s, end_s = to_seconds(utterance.first_sample), to_seconds(utterance.last_sample)
+        text = utterance.text.strip()
+        self._events.emit(UtteranceTranscribed(commit.utterance, start_s, end_s, text))
+
+    def _ask(self, request: DecodeRequest) -> None:
+        """Send the request to the worker in charge; without one, again when something changes."""
+        route = self._crew.route(request, deaths_on_gpu=self.deaths_on_gpu(request.utterance))
+        if route.seat is None or not self._crew.at(route.seat).is_ready:
+            return
+        stabilizer = self._stream.stabilizer
+        is_outrun = stabilizer.is_outrun(request)
+        if (request.goes_on or is_outrun) and not self._crew.streams(route.seat):
+            if request.goes_on:
+                self._perform(stabilizer.pass_over(request.number), self._clock.now_s())
+                return
+            request = stabilizer.unstreamed(request)
+        is_at_an_edge = not request.forced_text and not request.partial
+        if is_at_an_edge and route.seat == "cpu" and self._crew.is_bloated:
+            self._recycle()
+            return
+        samples = self.losses.read(request.first_sample, request.last_sample)
+        if samples is None:
+            self._perform(self._stream.stabilizer.give_up(), self._clock.now_s())
+            return
+        self._crew.send(request, samples, route)
+
+    def _consider_partial(self, event: Scanned) -> None:
+        partials = self._stream.partials
+        now_s = self._clock.now_s()
+        if not (self._wants_partials and self._crew.does_partials):
+            return
+        if not partials.may_ask(event.probability, now_s):
+            return
+        first_sample = event.sample - WINDOW_SAMPLES
+        request = self._stream.stabilizer.partial(first_sample, event.sample)
+        if request and partials.asked(request, now_s):
+            self._ask(request)
+
+    def _is_partial(self, event: WorkerAnswered) -> bool:
+        """Show tentative text, if that is what was answered."""
+        partials, hypothesis = self._stream.partials, event.hypothesis
+        now_s = self._clock.now_s()
+        partial = partials.answered(event.number, hypothesis.cpu_s, now_s)
+        if partial is None:
+            return False
+        if partial.utterance in self._stream.utterances:  # else it was cancelled meanwhile
+            text, at_s = cleaned(hypothesis.new_text).strip(), to_seconds(partial.last_sample)
+            self._events.emit(PartialTranscript(partial.utterance, text, at_s, hypothesis.cpu_s))
+        return True
+
+    def _recycle(self) -> None:
+        rss_mib = round(self._crew.cpu.rss_mib)
+        _log.info("the worker has grown to %d MiB and is replaced", rss_mib)
+        self._events.emit(WorkerRecycled(rss_mib))
+        self._crew.cpu.recycle("recycled: it had outgrown [worker] max_rss_mib")
+
+    def _set_aside(
+        self, number: int, seats: set[Seat], why: str = "the engine died on it twice"
+    ) -> None:
+        """Go on without it: it is named, its sound kept, and tried again where that is wished."""
+        stream, retries = self._stream, self.retries
+        utterance = stream.utterances[number]
+        utterance.is_set_aside = True
+        stream.aside.add(number)
+        utterance.kept_at = stream.sound.kept_at(number)
+        if stream.spool:
+            stream.spool.note(number, "set-aside", is_tried_again=retries is not None)
+        if retries:
+            retries.add(number, stream.stabilizer.committed, seats)
+        self._events.emit(UtteranceQuarantined(number, utterance.kept_at, why))
+        self._perform(stream.stabilizer.give_up(), self._clock.now_s())

@@ -1,0 +1,1 @@
+"""In the worker, round each unit of work. Any program can use it."""

@@ -1,0 +1,311 @@
+"""A guard round any unit of work on a card: admits it, measures it, names what happened.
+
+    guard = CUDAMemoryGuard(allocator, breaker=Breaker(), admission=Admission(200.0, 4.0))
+    with guard.unit(audio_s=6.0) as unit:
+        unit.point("before-transfer")
+        ...
+        unit.point("after-inference")
+
+A program in one process gives it breaker and admission. Swictation's worker does not: there the
+daemon decides what is asked, and the guard measures, collects, names, and latches.
+"""
+
+import traceback
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Literal
+
+import msgspec
+
+from swictation.clock import Clock, MonotonicClock
+from swictation.errors import DeviceFailure, DeviceRefused
+from swictation.gpu.policy.admission import Admission
+from swictation.gpu.policy.breaker import Breaker
+from swictation.gpu.policy.cache import collectable_mib, pays
+from swictation.gpu.policy.failures import classify
+from swictation.gpu.policy.leaks import Residue
+from swictation.types import Allocator, AllocatorFigures, FailureKind
+
+COLLECT_PAUSE_S = 10.0
+"""Least seconds between two collections at points: not after every segment."""
+
+_NEVER_AGAIN = "The card has failed: this process can never use it again."
+_VOID = "The card failed while this was done, so its result is void."
+
+
+PointName = Literal["before-detection", "before-transfer", "after-inference", "before-answer"]
+
+
+class PointCount(msgspec.Struct, frozen=True):
+    """How often a point was passed, and how often the cache was given back there."""
+
+    passed: int = 0
+    collected: int = 0
+
+
+class GuardReport(msgspec.Struct, frozen=True):
+    """What a guard has seen: of all units since it was made, up to the moment it is asked."""
+
+    units: int = 0
+    """That ended well."""
+    refused: int = 0
+    failures: dict[FailureKind, int] = {}
+    latched: FailureKind | None = None
+    """What made the device unusable for this process for ever, or None."""
+    points: dict[PointName, PointCount] = {}
+    figures: AllocatorFigures | None = None
+    """As last read; None: unreadable, which is not the same as zero."""
+    peak_mib: float | None = None
+    """Most that was reserved at once during the last unit."""
+    residual_mib: float | None = None
+    """How much more the last unit left allocated than the first."""
+    leak: str = ""
+    """What is not given back, in words; "" while all is."""
+
+
+class Unit:
+    """A unit of work that has begun; see `CUDAMemoryGuard.unit`."""
+
+    def __init__(
+        self, guard: "CUDAMemoryGuard", generation: int, begun: AllocatorFigures | None
+    ) -> None:
+        self._guard = guard
+        self.generation = generation
+        self.begun = begun
+        """What the allocator held when it began."""
+        self.figures: AllocatorFigures | None = None
+        """... and when it ended; None before, and where that cannot be read."""
+
+    def end(self, figures: AllocatorFigures | None) -> None:
+        """It has ended, and the allocator holds that."""
+        self.figures = figures
+
+    def point(self, name: PointName) -> None:
+        """One of the four moments at which the cache may be given back, if that pays.
+
+        Raises:
+            Exception: whatever the device says; the unit's end makes a DeviceFailure of it.
+        """
+        self._guard.pass_point(self, name)
+
+
+class CUDAMemoryGuard:
+    """Round units of work on one device. Used on one thread; units may overlap, and do not nest.
+
+    An allocator that cannot be read is reported as such, `report.figures is None`: then nothing is
+    measured, collected at points or called a leak, and no unit is refused because there is no room.
+    """
+
+    def __init__(
+        self,
+        allocator: Allocator,
+        *,
+        breaker: Breaker | None = None,
+        admission: Admission | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._allocator = allocator
+        self._breaker = breaker
+        self._admission = admission
+        self._clock = clock or MonotonicClock()
+        self._residue = Residue()
+        self._collected_s = float("-inf")
+        self._latched: FailureKind | None = None
+        self._generation = 0
+        self.report = GuardReport()
+
+    @contextmanager
+    def unit(self, audio_s: float = 0.0, *, is_probe: bool = False) -> Generator[Unit, None, None]:
+        """Do a unit of work of `audio_s` seconds of sound.
+
+        `is_probe`: it validates a device that is not trusted (yet, or any more) and its result is
+        used for nothing else; two in a row that end well make it trusted again.
+
+        What is none of the device's errors passes through unchanged.
+
+        Raises:
+            DeviceRefused: it was not begun, and the device not touched.
+            DeviceFailure: the device failed, or has failed since it began: its result is void.
+        """
+        self._refuse_unless_trusted(is_probe=is_probe)
+        generation = self._generation
+        try:
+            self._refuse_without_room(audio_s)
+            unit = self._begin()
+            yield unit
+            self._end(unit, audio_s)
+        except BaseException as error:
+            failure = self._failed(error, generation, is_probe=is_probe)
+            if failure is None:
+                raise
+            raise failure from error
+        if self._breaker:
+            self._breaker.succeeded(self._clock.now_s(), is_probe=is_probe)
+
+    def collect(self) -> AllocatorFigures | None:
+        """Give back the cache now, whether or not it pays; what is held afterwards.
+
+        Raises:
+            DeviceFailure: the device failed.
+            DeviceRefused: it had failed before.
+        """
+        self._refuse_if_latched()
+        with self._naming():
+            self._allocator.collect()
+            self._collected_s = self._clock.now_s()
+            return self._read()
+
+    def look(self) -> AllocatorFigures | None:
+        """What the allocator holds; None where that cannot be read, or the device has failed.
+
+        Raises:
+            DeviceFailure: the device failed.
+        """
+        with self._naming():
+            return self._read()
+
+    def renew(self) -> bool:
+        """What was poisoned has been replaced: a new process, a new generation.
+
+        False: too many were, in too short a time (`Breaker.is_banned`). With a breaker only probes
+        are admitted before two of them have ended well.
+        """
+        if self._breaker and not self._breaker.new_generation(self._clock.now_s()):
+            return False
+        self._latched = None
+        self._note(latched=None)
+        self._generation += 1
+        self._residue = Residue()
+        return True
+
+    def pass_point(self, unit: Unit, name: PointName) -> None:
+        """See `Unit.point`."""
+        self._raise_if_void(unit)
+        self._count(name, passed=1)
+        if self._collect_if_it_pays():
+            self._count(name, collected=1)
+
+    def _count(self, name: PointName, *, passed: int = 0, collected: int = 0) -> None:
+        before = self.report.points.get(name, PointCount())
+        count = PointCount(before.passed + passed, before.collected + collected)
+        self._note(points={**self.report.points, name: count})
+
+    def _collect_if_it_pays(self) -> bool:
+        if self._clock.now_s() - self._collected_s < COLLECT_PAUSE_S:
+            return False
+        figures = self._read()
+        if figures is None or not pays(figures, self._allocator.free_mib()):
+            return False
+        self._allocator.collect()
+        self._collected_s = self._clock.now_s()
+        return True
+
+    @contextmanager
+    def _naming(self) -> Generator[None, None, None]:
+        """Outside of units, likewise: what is raised becomes a DeviceFailure."""
+        try:
+            yield
+        except Exception as error:
+            failure = self._failed(error, self._generation, is_probe=False)
+            if failure is None:
+                raise
+            raise failure from error
+
+    def _read(self) -> AllocatorFigures | None:
+        figures = None if self._latched else self._allocator.figures()
+        self._note(figures=figures)
+        return figures
+
+    def _note(self, **changes: object) -> None:
+        self.report = msgspec.structs.replace(self.report, **changes)
+
+    def _refuse_unless_trusted(self, *, is_probe: bool) -> None:
+        self._refuse_if_latched()
+        if self._breaker is None:
+            return
+        now_s, breaker = self._clock.now_s(), self._breaker
+        if not (breaker.begin_probe(now_s) if is_probe else breaker.allows(now_s)):
+            self._note(refused=self.report.refused + 1)
+            why = breaker.why or "it is not in doubt, so there is nothing to probe"
+            raise DeviceRefused("other", f"The card takes no such work now: {why}.")
+
+    def _refuse_if_latched(self) -> None:
+        if self._latched:
+            self._note(refused=self.report.refused + 1)
+            raise DeviceRefused(self._latched, _NEVER_AGAIN)
+
+    def _refuse_without_room(self, audio_s: float) -> None:
+        """What is free, and what the cache has whole, must do for what is predicted."""
+        if self._admission is None:
+            return
+        figures, free_mib = self._read(), self._allocator.free_mib()
+        if figures is None or free_mib is None:
+            return
+        room_mib = free_mib + collectable_mib(figures)
+        needed_mib = self._admission.predict_mib(audio_s)
+        if needed_mib > room_mib:
+            self._note(refused=self.report.refused + 1)
+            raise DeviceRefused(
+                "oom",
+                f"The card has room for {room_mib:.0f} MiB, and {needed_mib:.0f} are needed.",
+                "split the work, do it elsewhere, or close programs that use the card",
+            )
+
+    def _begin(self) -> Unit:
+        unit = Unit(self, self._generation, self._read())
+        self._allocator.begin_unit()
+        return unit
+
+    def _end(self, unit: Unit, audio_s: float) -> None:
+        """Measure it; its result is void if the device failed meanwhile, at whichever unit."""
+        self._raise_if_void(unit)
+        unit.end(self._read())
+        peak_mib = unit.figures.peak_mib if unit.figures else None
+        self._note(units=self.report.units + 1, peak_mib=peak_mib)
+        if unit.figures is None or unit.begun is None:
+            return
+        self._residue.observe(unit.figures.allocated_mib)
+        self._note(leak=self._residue.leak, residual_mib=self._residue.residual_mib)
+        if self._admission:
+            taken_mib = unit.figures.peak_mib - unit.begun.allocated_mib
+            self._admission.observe(audio_s, max(0.0, taken_mib))
+
+    def _raise_if_void(self, unit: Unit) -> None:
+        if self._latched or unit.generation != self._generation:
+            raise DeviceFailure(self._latched or "fatal", _VOID)
+
+    def _failed(
+        self, error: BaseException, generation: int, *, is_probe: bool
+    ) -> DeviceFailure | None:
+        """Draw the consequences; None where `error` says nothing of the device."""
+        is_told = isinstance(error, Exception) and not isinstance(error, DeviceRefused)
+        kind = classify(error) if is_told else "other"
+        if self._latched or generation != self._generation:
+            return None if kind == "other" else DeviceFailure(kind, _VOID)
+        if kind == "other":
+            if self._breaker and is_probe:
+                self._breaker.withdraw_probe()
+            return None
+        if kind == "oom":
+            kind = self._collect_after(error)
+        count = self.report.failures.get(kind, 0) + 1
+        self._note(failures={**self.report.failures, kind: count})
+        if self._breaker:
+            self._breaker.failed(kind, self._clock.now_s(), is_probe=is_probe)
+        if kind == "oom":
+            return DeviceFailure(kind, "The card is short of memory.")
+        self._latched = kind
+        self._note(latched=kind, figures=None)
+        return DeviceFailure(kind, _NEVER_AGAIN)
+
+    def _collect_after(self, error: BaseException) -> FailureKind:
+        """After an OOM; the frames that it left through still hold what they had allocated."""
+        traceback.clear_frames(error.__traceback__)
+        try:
+            self._allocator.collect()
+            self._read()
+        except Exception as worse:  # noqa: BLE001 - a device may say anything; the worse counts
+            kind = classify(worse)
+            return "fatal" if kind == "other" else kind
+        self._collected_s = self._clock.now_s()
+        return "oom"

@@ -1,0 +1,1 @@
+"""The AdaptiveMemoryManager: decides what computes where. Pure, like its rules."""

@@ -1,0 +1,114 @@
+"""What the memory manager says of itself: see `vram.status`."""
+
+from collections import deque
+
+import msgspec
+
+from swictation.gpu.manager.effects import Effect, Gained, told
+from swictation.gpu.manager.modes import Modes
+from swictation.gpu.manager.state import Mind
+from swictation.gpu.manager.status import Action, BreakerStatus, DetectorPlace, Need, VramStatus
+from swictation.gpu.policy.gpu_worker import CardWorker
+from swictation.gpu.policy.levels import Level
+from swictation.gpu.policy.vad_placement import DetectorSeat
+from swictation.types import VramSnapshot
+
+KEPT_ACTIONS = 20
+
+
+class _Noted(msgspec.Struct):
+    at_s: float
+    what: str
+    reason: str
+    level: str
+    freed_mib: float | None = None
+
+    def bring(self, freed_mib: float) -> None:
+        """What it freed has shown."""
+        self.freed_mib = freed_mib
+
+
+def _ours_mib(last: VramSnapshot, worker: CardWorker) -> float | None:
+    """As listed; the list is read seldom, so what has come or gone since is known better."""
+    if last.ours_mib is None or last.is_ours_fresh:
+        return last.ours_mib
+    if not worker.is_there:
+        return 0.0
+    used_mib = last.total_mib - last.free_mib
+    if worker.figures is None:
+        return min(last.ours_mib, used_mib)
+    return min(max(last.ours_mib, worker.context_mib + worker.figures.reserved_mib), used_mib)
+
+
+def _place(worker: CardWorker, detector: DetectorSeat) -> DetectorPlace:
+    """Where no worker is left, the next frame is judged by the daemon's own detector."""
+    effective = detector.effective if worker.is_there else "cpu"
+    return DetectorPlace(detector.wanted, effective, detector.reason)
+
+
+class Reporter:
+    """Remembers the last actions and what they brought."""
+
+    def __init__(self) -> None:
+        self._noted: deque[_Noted] = deque(maxlen=KEPT_ACTIONS)
+
+    def note(self, now_s: float, what: str, reason: str, level: Level) -> None:
+        self._noted.append(_Noted(now_s, what, reason, level.name))
+
+    def take(self, now_s: float, effects: list[Effect], level: Level) -> None:
+        """Note what is being done; a gain belongs to the action that brought it."""
+        for effect in effects:
+            if isinstance(effect, Gained):
+                self._gained(effect)
+            else:
+                self.note(now_s, *told(effect), level)
+
+    def _gained(self, gained: Gained) -> None:
+        noted = next((a for a in reversed(self._noted) if a.what == gained.action), None)
+        if noted:
+            noted.bring(gained.freed_mib)
+
+    def status(self, mind: Mind, modes: Modes, need: Need, now_s: float) -> VramStatus:
+        """All of it."""
+        readings, worker, detector = mind.readings, mind.worker, mind.detector
+        last = readings.usable if readings.last and not readings.last.trouble else None
+        ours_mib = _ours_mib(last, worker) if last else None
+        enter = readings.limits.enter_below_mib
+        tiers = worker.tiers
+        return VramStatus(
+            total_mib=last.total_mib if last else None,
+            free_mib=last.free_mib if last else None,
+            ours_mib=ours_mib,
+            others_mib=last.total_mib - last.free_mib - ours_mib
+            if last and ours_mib is not None
+            else None,
+            trouble=readings.trouble(now_s),
+            level=readings.level.name,
+            since_s=max(0.0, now_s - readings.ladder.since_s) if readings.last else 0.0,
+            thresholds_mib=(
+                last.total_mib - enter[0],
+                last.total_mib - enter[1],
+                last.total_mib - enter[2],
+            )
+            if last
+            else None,
+            predicted_peak_mib=mind.work_mib,
+            worker=worker.phase,
+            tier=tiers[worker.tier].name if worker.tier < len(tiers) else "",
+            vad_placement=_place(worker, detector),
+            asr_placement=mind.seat,
+            mode=modes.mode,
+            mode_reason=modes.reason,
+            breaker=BreakerStatus(
+                mind.breaker.state,
+                mind.breaker.generation,
+                mind.breaker.failures,
+                mind.breaker.why,
+                mind.breaker.is_banned(now_s),
+            ),
+            actions=tuple(
+                Action(now_s - a.at_s, a.what, a.reason, a.level, a.freed_mib) for a in self._noted
+            ),
+            need=need,
+            read_ago_s=max(0.0, now_s - readings.read_s) if readings.last else None,
+        )

@@ -1,0 +1,252 @@
+"""All that the memory manager knows, and what follows from it at once. Pure."""
+
+from typing import Literal
+
+import msgspec
+
+from swictation.config.settings import Settings
+from swictation.gpu.guard.commands import Orders
+from swictation.gpu.manager.effects import Foreseen
+from swictation.gpu.manager.reload import ReloadGate
+from swictation.gpu.manager.status import CpuState
+from swictation.gpu.policy.admission import Admission
+from swictation.gpu.policy.breaker import Breaker
+from swictation.gpu.policy.gpu_worker import CardWorker
+from swictation.gpu.policy.levels import Decision, Level
+from swictation.gpu.policy.pending_frees import Gains
+from swictation.gpu.policy.readings import Readings
+from swictation.gpu.policy.vad_placement import DetectorSeat
+from swictation.gpu.policy.validation import Trust
+from swictation.types import AllocatorFigures, FailureKind, Seat, Tier, VramSnapshot
+
+RELOAD_AUDIO_S = 10.0
+"""A worker is loaded only if so long an utterance would fit as well."""
+QUIET_S = 10.0
+"""Seconds without an utterance before a worker may be replaced without need."""
+
+
+Cause = Literal["pressure", "trouble", "idle", "tier", "recycle"]
+
+
+class Stop(msgspec.Struct, frozen=True, gc=False):
+    """A reason to end the worker."""
+
+    cause: Cause
+    reason: str
+    tier: int | None = None
+    """What is to be loaded in its place."""
+
+
+class Mind:
+    """The parts of the manager, and what the user does."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        breaker: Breaker,
+        admission: Admission,
+        tiers: tuple[Tier, ...],
+        *,
+        is_wanted: bool,
+    ) -> None:
+        self.settings = settings
+        self.is_wanted = is_wanted
+        self.admission = admission
+        self.readings = Readings(settings.vram)
+        self.worker = CardWorker(settings.vram, tiers)
+        self.gate = ReloadGate(settings.vram)
+        self.gains = Gains()
+        self.orders = Orders()
+        self.trust = Trust(breaker)
+        self.detector = DetectorSeat(settings.vad)
+        self.is_suspended = False
+        """The machine is about to sleep, or does: the card is not to be held."""
+        self.is_outdated = False
+        """The worker that is there has another engine than the one that is wanted."""
+        self.is_listening = False
+        self.is_busy = False
+        self.backlog_s = 0.0
+        self.idle_since_s = 0.0
+        """When dictation was last on, or anything was left to do."""
+        self.quiet_since_s = 0.0
+        """When the last utterance was answered."""
+        self.cpu: CpuState = "none"
+        self.tier_goal: int | None = None
+        """The worker has made room for this tier, which may be loaded at any level."""
+        self.stop_reason = ""
+        """Why the last worker had to end."""
+        self.is_lowered = False
+        """A tier was given up since the card became CRITICAL: once is enough."""
+        self.seat: Seat | None = self.fallback
+        """Where requests go: kept here only; everybody else reads it."""
+
+    # What is told to it.
+
+    def want(self, foreseen: Foreseen | None, *, replaces: bool) -> None:
+        """An engine for the GPU is there; `replaces`: it is another than the one before."""
+        self.is_wanted = True
+        self.is_outdated = self.is_outdated or (replaces and self.worker.is_there)
+        if foreseen:
+            self.worker.expect(foreseen.tiers)
+            self.admission.expect(foreseen.step_mib, foreseen.step_mib_per_s)
+        elif replaces or not self.worker.is_there:
+            self.worker.expect(())
+
+    def take(self, snapshot: VramSnapshot) -> Decision | None:
+        """A reading of the card; what it says of the level."""
+        decision = self.readings.take(snapshot)
+        if self.readings.is_asleep:
+            self.gate.slept()
+        if decision is None:
+            return None
+        self.worker.learn_context(snapshot)
+        if decision.level < Level.CRITICAL:
+            self.is_lowered = False
+        return decision
+
+    def note_activity(
+        self, now_s: float, *, is_listening: bool, is_busy: bool, backlog_s: float
+    ) -> None:
+        """What the user does."""
+        was_active, was_busy = self.is_active, self.is_busy
+        self.is_listening, self.is_busy, self.backlog_s = is_listening, is_busy, backlog_s
+        if was_active or self.is_active:
+            self.idle_since_s = now_s
+        if was_busy or is_busy:
+            self.quiet_since_s = now_s
+
+    def note_cpu(self, state: CpuState) -> None:
+        """How the engine on the processor is."""
+        self.cpu = state
+
+    def suspend(self) -> None:
+        """The machine is about to sleep."""
+        self.is_suspended = True
+
+    def resume(self, now_s: float) -> None:
+        """It has slept: nothing that was read before counts."""
+        self.is_suspended = False
+        self.readings.forget(now_s)
+
+    def place(self, seat: Seat | None) -> None:
+        """Requests go there from now on."""
+        self.seat = seat
+
+    # What the worker on the GPU goes through.
+
+    def begin_load(self, now_s: float, tier: int) -> None:
+        """It is asked for."""
+        self.worker.ask(now_s, tier)
+        self.trust.begin()
+
+    def note_unstarted(self, now_s: float) -> None:
+        """It was asked for, and nobody started it."""
+        self.worker.enter("absent", now_s)
+        self.is_outdated = False
+        self.gate.load_failed(now_s)
+
+    def worker_ready(
+        self, now_s: float, tiers: tuple[Tier, ...], tier: int, figures: AllocatorFigures | None
+    ) -> None:
+        """It has loaded its model."""
+        self.worker.ready(now_s, tiers, tier, figures)
+        self.gate.ready(now_s)
+        self.orders.begin()
+        self.trust.begin()
+        self.tier_goal = None
+
+    def begin_stop(self, now_s: float, stop: Stop) -> None:
+        """It is asked to go."""
+        if stop.cause in ("pressure", "tier"):
+            self.gate.evicted(now_s)
+        self.tier_goal, self.stop_reason = stop.tier, stop.reason
+        self.is_lowered = self.is_lowered or stop.tier is not None
+        if stop.cause == "recycle":
+            self.worker.recycled(now_s)
+        last = self.readings.usable
+        is_told = last is not None and last.is_ours_fresh and self.readings.is_fresh(now_s)
+        ours_mib = last.ours_mib if last and is_told else None
+        self.gains.expect("stop", self.worker.footprint_mib if ours_mib is None else ours_mib, last)
+        self.worker.enter("stopping", now_s)
+        self.trust.begin()
+
+    def worker_gone(self, now_s: float, kind: FailureKind | None, reason: str) -> None:
+        """Its process is gone; `kind` None: it was asked to go."""
+        if kind is not None:
+            self.trust.failed(kind, now_s, reason if kind == "other" else "")
+            self.gains.forget("stop")
+            if self.worker.phase in ("asked", "loading"):
+                self.gate.load_failed(now_s)
+        self.worker.enter("absent", now_s)
+        self.is_outdated = False
+        self.trust.begin()
+        self.gains.forget("trim")
+        self.gains.done("stop", now_s)
+
+    # What follows from it.
+
+    @property
+    def breaker(self) -> Breaker:
+        return self.trust.breaker
+
+    @property
+    def level(self) -> Level:
+        return self.readings.level
+
+    @property
+    def is_active(self) -> bool:
+        """Whether anybody dictates, or waits for what was dictated."""
+        return self.is_listening or self.is_busy or self.backlog_s > 0.0
+
+    def is_quiet(self, now_s: float) -> bool:
+        """Whether a worker may be replaced: nobody is in the middle of a word, or soon again."""
+        return not self.is_busy and now_s - self.quiet_since_s >= QUIET_S
+
+    @property
+    def idle_ttl_s(self) -> float:
+        """How long an idle worker may stay."""
+        vram = self.settings.vram
+        if self.level >= Level.CRITICAL:
+            return 0.0
+        warning_s = min(vram.idle_ttl_warning_s, vram.idle_ttl_s)
+        return warning_s if self.level == Level.WARNING else vram.idle_ttl_s
+
+    @property
+    def idle_end_s(self) -> float | None:
+        """When the idle time is over; None: nothing is idle."""
+        return None if self.is_active else self.idle_since_s + self.idle_ttl_s
+
+    def is_serving(self, now_s: float) -> bool:
+        """Whether a worker on the card is there, believed, and may work."""
+        return (
+            self.worker.phase == "ready"
+            and self.trust.is_trusted(now_s)
+            and self.level < Level.EMERGENCY
+            and self.readings.is_trusted(now_s)
+        )
+
+    @property
+    def can_cpu(self) -> bool:
+        return bool(self.settings.asr.cpu_engine) and self.cpu != "failed"
+
+    @property
+    def fallback(self) -> Seat | None:
+        """Where requests go while the card does not serve."""
+        if not self.is_wanted or not self.can_cpu:
+            return "cpu" if self.can_cpu or not self.is_wanted else None
+        if self.trust.breaker.is_banned(0.0):
+            return "cpu"  # a wait would never end
+        return "cpu" if self.settings.vram.on_critical == "cpu-engine" else None
+
+    @property
+    def work_mib(self) -> float:
+        """What must be free beside the model."""
+        return self.admission.predict_mib(RELOAD_AUDIO_S)
+
+    def fresh(self, now_s: float) -> VramSnapshot | None:
+        """The last reading, if it can be judged by."""
+        return self.readings.usable if self.readings.is_fresh(now_s) else None
+
+    def room_mib(self, snapshot: VramSnapshot) -> float:
+        """What a unit of work may take now."""
+        return self.worker.room_mib(snapshot.free_mib, self.readings.limits)

@@ -1,0 +1,106 @@
+"""An engine's memory as NVML tells it, for libraries that tell nothing: CTranslate2.
+
+NVML knows what a process holds, not what it does with it. So what is allocated and what is only
+cached are one figure here: nothing is ever worth collecting, and a leak shows as growth of the
+whole, which the cache of the library is part of. Between two readings nothing is seen: a peak is
+what the engine says that it will take, or the most that was read, whichever is more.
+"""
+
+import gc
+import os
+from pathlib import Path
+
+from swictation.gpu.nvml.driver import Driver
+from swictation.gpu.nvml.errors import Unreadable
+from swictation.gpu.nvml.pci import cards
+from swictation.gpu.nvml.select import AUTO, Candidate, choose
+from swictation.types import MIB, AllocatorFigures
+
+
+class OwnUse:
+    """An `Allocator` for this process. Used on one thread; NVML stays open until `close`.
+
+    A process that has a context is on the driver's list. Where it is not, as in a container with
+    process numbers of its own, or its use is hidden, as under WSL, nothing can be read.
+    """
+
+    def __init__(self, uuid: str = "", root: Path = Path("/")) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            uuid: the card's; "": the one with most room.
+            root: where `sys` is; another one for tests.
+        """
+        self._wish = uuid or AUTO
+        self._root = root
+        self._driver: Driver | None = None
+        self._card: Candidate | None = None
+        self._context_mib: float | None = None
+        self._begun_mib: float | None = None
+        self._peak_mib = 0.0
+
+    def note_context(self) -> float | None:
+        """There is a context and nothing else yet: what it takes is no engine's memory."""
+        self._context_mib = self._read_mib()
+        return self._context_mib
+
+    def expect(self, mib: float) -> None:
+        """The unit that has begun takes so much at its peak: it may come and go unseen."""
+        if self._begun_mib is not None:
+            self._peak_mib = max(self._peak_mib, self._begun_mib + mib)
+
+    def figures(self) -> AllocatorFigures | None:
+        """See `Allocator`: all that is held beside the context."""
+        held_mib = self._held_mib()
+        if held_mib is None:
+            return None
+        self._peak_mib = max(self._peak_mib, held_mib)
+        return AllocatorFigures(held_mib, held_mib, peak_mib=self._peak_mib)
+
+    def free_mib(self) -> float | None:
+        """See `Allocator`."""
+        try:
+            driver, card = self._open()
+            return driver.memory_bytes(card.handle)[1] / MIB
+        except Unreadable:
+            self.close()
+            return None
+
+    def collect(self) -> None:
+        """See `Allocator`; what the library itself has cached, nobody can ask it to give back."""
+        gc.collect()
+
+    def begin_unit(self) -> None:
+        """See `Allocator`."""
+        self._begun_mib = self._held_mib()
+        self._peak_mib = self._begun_mib or 0.0
+
+    def close(self) -> None:
+        """Let go of NVML; the next reading opens it again."""
+        driver, self._driver, self._card = self._driver, None, None
+        if driver:
+            driver.close()
+
+    def _held_mib(self) -> float | None:
+        used_mib = None if self._context_mib is None else self._read_mib()
+        if used_mib is None or self._context_mib is None:
+            return None
+        return max(0.0, used_mib - self._context_mib)
+
+    def _read_mib(self) -> float | None:
+        try:
+            driver, card = self._open()
+            used = driver.used_bytes(card.handle).get(os.getpid())
+        except Unreadable:
+            self.close()
+            return None
+        return None if used is None else used / MIB
+
+    def _open(self) -> tuple[Driver, Candidate]:
+        if self._driver and self._card:
+            return self._driver, self._card
+        self._driver = driver = Driver()
+        present = cards(self._root)
+        is_any_asleep = any(card.is_asleep for card in present)
+        self._card = card = choose(driver, self._wish, present if is_any_asleep else [])
+        return driver, card

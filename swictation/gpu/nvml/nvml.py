@@ -1,0 +1,127 @@
+"""A card's memory by NVML, through the real nvidia-ml-py; never a sleeping card's."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from swictation.clock import Clock, MonotonicClock
+from swictation.gpu.nvml.driver import Driver
+from swictation.gpu.nvml.errors import Unreadable
+from swictation.gpu.nvml.pci import cards
+from swictation.gpu.nvml.probe import ChosenCard
+from swictation.gpu.nvml.select import AUTO, Candidate, choose
+from swictation.types import MIB, VramSnapshot
+
+_PROCESSES_EVERY_S = 5.0
+"""The lists cost more than all the rest, and change slowly."""
+_LARGEST_MIB = 1 << 24
+
+
+class NvmlProbe:
+    """Opened by a reading, closed by `close` or by a reading that fails.
+
+    A reading costs one call of NVML, or five where the processes are listed again; one that
+    opens the driver about ten. Where several cards are there and `gpu` is "auto", the one with
+    most room is chosen anew at each opening, unless processes of ours are on the last one.
+    """
+
+    def __init__(self, gpu: str = AUTO, root: Path = Path("/"), clock: Clock | None = None) -> None:
+        """Prepare to read; nothing is opened.
+
+        Args:
+            gpu: the card's index, its UUID, or "auto".
+            root: where `sys` and `proc` are; another one for tests.
+            clock: another one for tests.
+        """
+        self._gpu = gpu
+        self._root = root
+        self._clock = clock or MonotonicClock()
+        self._driver: Driver | None = None
+        self._open: Candidate | None = None
+        self._card: ChosenCard | None = None
+        self._ours = _Ours()
+
+    @property
+    def card(self) -> ChosenCard | None:
+        return self._card
+
+    def read(self, pids: Collection[int] = ()) -> VramSnapshot:
+        """See `MemoryProbe`."""
+        was_open = self._open is not None
+        try:
+            try:
+                return self._read(pids)
+            except Unreadable as error:
+                if not (was_open and error.is_stale):
+                    raise
+            self.close()
+            return self._read(pids)
+        except Unreadable as error:
+            self.close()
+            now_s = self._clock.now_s()
+            return VramSnapshot(now_s, trouble=error.trouble, reason=error.reason)
+
+    def close(self) -> None:
+        """See `MemoryProbe`."""
+        driver, self._driver, self._open = self._driver, None, None
+        self._ours = _Ours()
+        if driver:
+            driver.close()
+
+    def _read(self, pids: Collection[int]) -> VramSnapshot:
+        if not (self._driver and self._open):
+            driver, card = self._choose(is_in_use=bool(pids))
+        else:
+            driver, card = self._driver, self._open
+        # Dated before it is asked: how long the driver takes makes the answer no younger.
+        at_s = self._clock.now_s()
+        total_mib, free_mib = (size / MIB for size in driver.memory_bytes(card.handle))
+        if not (0 < total_mib <= _LARGEST_MIB and 0 <= free_mib <= total_mib):
+            told = f"the driver says that {free_mib:.0f} of {total_mib:.0f} MiB are free"
+            raise Unreadable("nonsense", told)
+        ours_mib, is_fresh = self._ours.read_mib(driver, card, frozenset(pids), at_s)
+        return VramSnapshot(at_s, total_mib, free_mib, ours_mib, is_fresh)
+
+    def _choose(self, *, is_in_use: bool) -> tuple[Driver, Candidate]:
+        present = cards(self._root)
+        asleep = [card for card in present if card.is_asleep]
+        if present and len(asleep) == len(present):
+            raise Unreadable("asleep", "the card sleeps, and is left asleep")
+        self._driver = driver = Driver()
+        wish = self._card.uuid if self._card and is_in_use else self._gpu
+        self._open = card = choose(driver, wish, present if asleep else [])
+        self._card = ChosenCard(card.index, driver.uuid(card.handle), driver.name(card.handle))
+        return driver, card
+
+
+class _Ours:
+    """What processes of ours hold: listed every few seconds, remembered in between."""
+
+    def __init__(self) -> None:
+        self._pids: frozenset[int] = frozenset()
+        self._at_s = float("-inf")
+        self._mib: float | None = None
+
+    def read_mib(
+        self, driver: Driver, card: Candidate, pids: frozenset[int], now_s: float
+    ) -> tuple[float | None, bool]:
+        """MiB, None where the driver does not tell; and whether that was read just now."""
+        if not pids:
+            return 0.0, False
+        is_due = pids != self._pids or now_s - self._at_s >= _PROCESSES_EVERY_S
+        if is_due:
+            self._pids, self._at_s = pids, now_s
+            self._mib = self._list(driver, card, pids)
+        return self._mib, is_due
+
+    def _list(self, driver: Driver, card: Candidate, pids: frozenset[int]) -> float | None:
+        try:
+            used = driver.used_bytes(card.handle)
+        except Unreadable:
+            return None
+        total = 0
+        for pid in pids & used.keys():
+            size = used[pid]
+            if size is None:
+                return None
+            total += size
+        return total / MIB

@@ -1,0 +1,1 @@
+"""The rules one by one: levels, breaker, admission. Pure: no device, no clock, no thread."""

@@ -1,0 +1,105 @@
+"""Memory that was freed shows up late: wait for it before the next step is judged. Pure."""
+
+import math
+
+import msgspec
+
+from swictation.gpu.manager.effects import Gained
+from swictation.types import VramSnapshot
+
+POLL_S = 0.25
+GIVE_UP_S = 5.0
+_ENOUGH = 0.75
+
+
+class _Awaited(msgspec.Struct, frozen=True):
+    action: str
+    estimate_mib: float
+    before: VramSnapshot | None
+    lapses_s: float
+    begun_s: float | None = None
+    """When it was carried out; None: it has not been yet."""
+
+
+class Gains:
+    """What was freed and has not shown yet. One action at a time: two could not be told apart."""
+
+    def __init__(self) -> None:
+        self._awaited: _Awaited | None = None
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether an action is under way whose gain is to be seen."""
+        return self._awaited is not None
+
+    @property
+    def is_polling(self) -> bool:
+        return self._awaited is not None and self._awaited.begun_s is not None
+
+    def expect(
+        self,
+        action: str,
+        estimate_mib: float,
+        before: VramSnapshot | None,
+        lapses_s: float = math.inf,
+    ) -> None:
+        """An action is about to be carried out; a later one takes the earlier one's place.
+
+        Args:
+            action: its name.
+            estimate_mib: what it should free.
+            before: the last reading before it.
+            lapses_s: the time at which it is forgotten if nobody has said that it was done.
+        """
+        self._awaited = _Awaited(action, estimate_mib, before, lapses_s)
+
+    def done(self, action: str, now_s: float) -> None:
+        """It has been: its gain may show from now on."""
+        if self._awaited and self._awaited.action == action and self._awaited.begun_s is None:
+            self._awaited = msgspec.structs.replace(self._awaited, begun_s=now_s)
+
+    def forget(self, action: str) -> None:
+        """It was not carried out."""
+        if self._awaited and self._awaited.action == action:
+            self._awaited = None
+
+    def next_s(self, now_s: float) -> float | None:
+        """When to look again."""
+        return now_s + POLL_S if self.is_polling else None
+
+    def look(self, now_s: float, last: VramSnapshot | None) -> Gained | None:
+        """What has shown: None while there is still something to wait for, or nothing at all."""
+        awaited = self._awaited
+        if awaited is None:
+            return None
+        if awaited.begun_s is None:
+            if now_s >= awaited.lapses_s:
+                self._awaited = None
+            return None
+        freed_mib = own_mib = 0.0
+        if last is not None and last.is_usable and last.at_s >= awaited.begun_s:
+            freed_mib, own_mib = _freed_mib(awaited.before, last)
+        took_s = now_s - awaited.begun_s
+        if freed_mib < _ENOUGH * awaited.estimate_mib:
+            if took_s < GIVE_UP_S:
+                return None
+            freed_mib = max(freed_mib, own_mib)  # others may have taken it at once
+        self._awaited = None
+        return Gained(awaited.action, awaited.estimate_mib, freed_mib, took_s)
+
+
+def _freed_mib(before: VramSnapshot | None, after: VramSnapshot) -> tuple[float, float]:
+    """What the device shows to be free, and what we hold less.
+
+    Our own part alone says nothing yet: that of a process that ended is 0 before its memory is
+    back. Where it was listed both times, what others freed meanwhile is not counted.
+    """
+    if before is None or not before.is_usable:
+        return 0.0, 0.0
+    shown_mib = after.free_mib - before.free_mib
+    if before.ours_mib is None or after.ours_mib is None:
+        return shown_mib, 0.0
+    own_mib = before.ours_mib - after.ours_mib
+    if own_mib <= 0.0 or not (before.is_ours_fresh and after.is_ours_fresh):
+        return shown_mib, 0.0
+    return min(shown_mib, own_mib), own_mib

@@ -1,0 +1,137 @@
+"""What is known of the card: the last reading, how old it is, and the level it makes. Pure."""
+
+import math
+
+import msgspec
+
+from swictation.config.settings import VramSettings
+from swictation.gpu.policy.levels import Decision, Ladder, Level, Limits, decide
+from swictation.types import Trouble, VramSnapshot
+
+FRESH_S = 3.0
+"""A reading older than this says nothing: the driver may block for ever."""
+STEADY_S = 5.0
+"""After a trouble the card is believed when it has been readable for so long."""
+
+_AT_ONCE: frozenset[Trouble] = frozenset({"lost", "no-driver", "mismatch"})
+_OUT_OF_REACH: frozenset[Trouble] = frozenset(
+    {"lost", "no-driver", "mismatch", "no-library", "no-device"}
+)
+_NEAR = 0.03
+"""Of the card: so near to a threshold, it is read more often."""
+
+
+class Readings:
+    """The last reading of the card and the ladder on which it stands."""
+
+    def __init__(self, settings: VramSettings) -> None:
+        self._settings = settings
+        self.ladder = Ladder()
+        self.level = Level.NORMAL
+        """The ladder's, at hand."""
+        self.limits = Limits.of(settings, 0.0)
+        self.last: VramSnapshot | None = None
+        """The last reading, whatever it says."""
+        self.usable: VramSnapshot | None = None
+        """The last one that said something."""
+        self.read_s = float("-inf")
+        self._usable_since_s: float | None = None
+        self._had_trouble = False
+
+    def take(self, snapshot: VramSnapshot) -> Decision | None:
+        """A reading came; None if it says nothing about the level, or is older than the last."""
+        if not snapshot.at_s >= self.read_s:
+            return None
+        between_s = snapshot.at_s - self.read_s
+        self.read_s = snapshot.at_s
+        self.last = snapshot
+        if not is_possible(snapshot):
+            self.last = msgspec.structs.replace(snapshot, trouble=snapshot.trouble or "nonsense")
+            self._had_trouble = self._had_trouble or snapshot.trouble != "asleep"
+            self._usable_since_s = None
+            if snapshot.trouble == "asleep":  # nobody uses it: whatever filled it is gone
+                self._stand_on(Ladder(since_s=snapshot.at_s))
+            return None
+        if self._usable_since_s is None or between_s > FRESH_S:
+            self._usable_since_s = snapshot.at_s
+        if self.usable is None or self.usable.total_mib != snapshot.total_mib:
+            self.limits = Limits.of(self._settings, snapshot.total_mib)
+        self.usable = snapshot
+        if self._had_trouble and snapshot.at_s - self._usable_since_s >= STEADY_S:
+            self._had_trouble = False
+        if self.ladder.read_s == float("-inf"):  # the first one: no level was there before
+            self.ladder = Ladder(since_s=snapshot.at_s)
+        ladder, decision = decide(self.ladder, snapshot, self.limits)
+        self._stand_on(ladder)
+        return decision
+
+    def is_young(self, now_s: float) -> bool:
+        """Whether it was read just now, whatever that said."""
+        return self.last is not None and now_s - self.read_s <= FRESH_S
+
+    def is_fresh(self, now_s: float) -> bool:
+        """Whether the last reading is usable and young."""
+        last = self.last
+        return last is not None and not last.trouble and now_s - last.at_s <= FRESH_S
+
+    def is_trusted(self, now_s: float) -> bool:
+        """Fresh, and not just back from a trouble."""
+        return self.is_fresh(now_s) and not self._had_trouble
+
+    @property
+    def is_out_of_reach(self) -> bool:
+        """Whether the card or its driver is not there: no later reading is likely to differ."""
+        return self.last is not None and self.last.trouble in _OUT_OF_REACH
+
+    @property
+    def is_asleep(self) -> bool:
+        return self.last is not None and self.last.trouble == "asleep"
+
+    @property
+    def is_gone(self) -> bool:
+        """The card or its driver is gone: nothing can go on there, whatever comes next."""
+        return self.last is not None and self.last.trouble in _AT_ONCE
+
+    @property
+    def is_near(self) -> bool:
+        """A level is about to begin or to end, or may be soon."""
+        last = self.last
+        if last is None or last.trouble:
+            return False
+        if self.ladder.next is not None:
+            return True
+        margin_mib, free_mib = _NEAR * last.total_mib, last.free_mib
+        warning_mib, critical_mib, emergency_mib = self.limits.enter_below_mib
+        return (
+            abs(free_mib - warning_mib) <= margin_mib
+            or abs(free_mib - critical_mib) <= margin_mib
+            or abs(free_mib - emergency_mib) <= margin_mib
+        )
+
+    def trouble(self, now_s: float) -> str:
+        """Why nothing is known, for a person; "" if something is."""
+        if self.last is None:
+            return "the card has not been read yet"
+        if self.last.trouble:
+            return self.last.reason or f"the card cannot be read: {self.last.trouble}"
+        if now_s - self.last.at_s > FRESH_S:
+            return f"the card was read {now_s - self.last.at_s:.0f} s ago, and not since"
+        return "" if not self._had_trouble else "the card can be read again, for a moment only"
+
+    def forget(self, now_s: float) -> None:
+        """After sleep nothing of it counts."""
+        self.last = None
+        self._usable_since_s = None
+        self._stand_on(Ladder(since_s=now_s))
+
+    def _stand_on(self, ladder: Ladder) -> None:
+        self.ladder, self.level = ladder, ladder.level
+
+
+def is_possible(snapshot: VramSnapshot) -> bool:
+    """Whether it is usable and its figures can be."""
+    if snapshot.trouble:
+        return False
+    total_mib, free_mib, ours_mib = snapshot.total_mib, snapshot.free_mib, snapshot.ours_mib
+    is_right = 0.0 < total_mib < math.inf and 0.0 <= free_mib <= total_mib
+    return is_right and (ours_mib is None or 0.0 <= ours_mib <= total_mib)

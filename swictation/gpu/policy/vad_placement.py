@@ -1,0 +1,109 @@
+"""Where the speech detector computes: a wish, with dwell and back-off. Pure.
+
+It frees about 2 MiB, so it is no lever: it follows the card's level because the user asked for
+it, and is never a reason to start or to keep a worker.
+"""
+
+from swictation.backoff import Backoff
+from swictation.config.settings import VadSettings
+from swictation.gpu.manager.effects import PlaceDetector
+from swictation.gpu.policy.levels import Level
+from swictation.types import Seat
+
+_HELD_S = 900.0
+_LONGEST_DWELL_S = 3600.0
+_ANSWER_S = 10.0
+"""A move back to the CPU that nobody has confirmed by then is asked for again."""
+
+
+class DetectorSeat:
+    """Wants a seat for the detector, and remembers the one it has."""
+
+    def __init__(self, settings: VadSettings) -> None:
+        self._settings = settings
+        self._asked: Seat | None = None
+        self._asked_s = 0.0
+        self._moved_s = float("-inf")
+        self._dwell = Backoff(2.0 * settings.move_dwell_s, _LONGEST_DWELL_S)
+        self._retry = Backoff(1.0, 60.0)
+        self.wanted: Seat = "cpu"
+        self.effective: Seat = "cpu"
+        self.reason = "no worker serves on the card"
+
+    def moved(self, now_s: float, seat: Seat, reason: str, *, is_fault: bool) -> None:
+        """Where it is now, as the daemon says."""
+        if is_fault:
+            self._dwell.failed(now_s)
+        elif seat == self._asked:
+            self._retry.succeeded()
+        elif self._asked is not None:
+            self._retry.failed(now_s)
+        self._asked = None
+        if seat != self.effective:
+            self._forgive(now_s, seat)
+            self.effective, self._moved_s = seat, now_s
+        if reason:
+            self.reason = reason
+
+    def settle(
+        self,
+        now_s: float,
+        *,
+        is_serving: bool,
+        is_listening: bool,
+        level: Level,
+    ) -> PlaceDetector | None:
+        """The move that is due now, if one is. None to the card while nobody listens.
+
+        A move to the card waits for a frame to judge, however long: it is asked for once.
+        """
+        self.wanted, reason, is_urgent = self._wish(is_serving, level)
+        is_late = now_s - self._asked_s >= _ANSWER_S
+        if self._asked == "cpu" and is_late:
+            if self.effective != "cpu":
+                self._retry.failed(now_s)
+            self._asked = None
+        if self.wanted == (self._asked or self.effective):
+            return None
+        if self._asked is not None and not is_urgent and not is_late:
+            return None
+        if self.wanted == "gpu" and not is_listening:
+            return None
+        if not is_urgent and not self._may_move(now_s):
+            return None
+        if not self._retry.is_over(now_s):
+            return None
+        self._asked, self._asked_s = self.wanted, now_s
+        return PlaceDetector(self.wanted, reason)
+
+    def next_s(self, now_s: float) -> float | None:
+        """When a move may be due that now is not."""
+        if self._asked is not None:
+            return self._asked_s + _ANSWER_S
+        if self.wanted == self.effective:
+            return None
+        return max(
+            self._moved_s + self._settings.move_dwell_s, self._dwell.until_s, self._retry.until_s
+        )
+
+    def _may_move(self, now_s: float) -> bool:
+        dwell_over = now_s - self._moved_s >= self._settings.move_dwell_s
+        return dwell_over and (self.wanted == "cpu" or self._dwell.is_over(now_s))
+
+    def _forgive(self, now_s: float, seat: Seat) -> None:
+        """Faults of long ago are forgotten when it leaves the card after a good time there."""
+        if seat == "cpu" and now_s - self._moved_s >= _HELD_S:
+            self._dwell.succeeded()
+
+    def _wish(self, is_serving: bool, level: Level) -> tuple[Seat, str, bool]:
+        """The seat, why, and whether it cannot wait."""
+        if not is_serving:
+            return "cpu", "no worker serves on the card", True
+        if self._settings.placement == "cpu":
+            return "cpu", "[vad] placement says so", False
+        if level >= Level.CRITICAL:
+            return "cpu", f"the card is at {level.name}", True
+        if self._settings.placement == "gpu":
+            return "gpu", "[vad] placement says so", False
+        is_above = level >= Level.WARNING
+        return ("cpu" if is_above else "gpu"), f"the card is at {level.name}", False

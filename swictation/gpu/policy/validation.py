@@ -1,0 +1,86 @@
+"""Whether the answers of the worker on the card are believed. Pure.
+
+No success is reported after a fault until recovery has been validated: a worker that is new has
+to transcribe a known sound first, and one that follows a fault has to do so twice, one at a time.
+"""
+
+from typing import Literal
+
+from swictation.backoff import Backoff
+from swictation.gpu.policy.breaker import Breaker
+from swictation.types import FailureKind
+
+VALIDATION_S = 2.0
+"""Seconds of the known sound, at most."""
+
+_Running = Literal["", "probe", "first"]
+
+
+class Trust:
+    """Validations of one worker after the other, over the breaker's state."""
+
+    def __init__(self, breaker: Breaker) -> None:
+        self.breaker = breaker
+        self._is_proven = False
+        self.has_served = False
+        """Whether this worker has been believed at any time."""
+        self._running: _Running = ""
+        self._retry = Backoff(5.0, 300.0)
+
+    def begin(self) -> None:
+        """There is a new worker, or none any more: a validation of the old one says nothing."""
+        if self._running == "probe":
+            self.breaker.withdraw_probe()
+        self._is_proven = self.has_served = False
+        self._running = ""
+
+    def is_trusted(self, now_s: float) -> bool:
+        """Whether a user's words may be given to it."""
+        return self._is_proven and self.breaker.allows(now_s)
+
+    @property
+    def is_validating(self) -> bool:
+        return bool(self._running)
+
+    def may_begin(self, now_s: float) -> bool:
+        """Whether a validation is due; if so it has begun."""
+        if self._running or self.is_trusted(now_s) or not self._retry.is_over(now_s):
+            return False
+        if self.breaker.state == "closed":
+            self._running = "first"
+        elif self.breaker.begin_probe(now_s):
+            self._running = "probe"
+        return bool(self._running)
+
+    def validated(self, now_s: float, *, is_good: bool) -> None:
+        """The validation is over; a wrong answer is as good as a broken worker."""
+        running, self._running = self._running, ""
+        if not running:
+            return  # its failure has been told already
+        if not is_good:
+            self._retry.failed(now_s)
+            self.breaker.failed("other", now_s, is_probe=running == "probe")
+            return
+        self._retry.succeeded()
+        if running == "probe":
+            self.breaker.succeeded(now_s)
+        self._is_proven = self.breaker.state == "closed"
+        self.has_served = self.has_served or self._is_proven
+
+    def failed(self, kind: FailureKind, now_s: float, why: str = "") -> None:
+        """A call failed: the validation, if one runs. `why`: see `Breaker.failed`."""
+        is_probe = self._running == "probe"
+        if self._running:
+            self._retry.failed(now_s)
+        self._running = ""
+        self.breaker.failed(kind, now_s, is_probe=is_probe, why=why)
+
+    def succeeded(self, now_s: float) -> None:
+        """A user's request was answered."""
+        self.breaker.succeeded(now_s, is_probe=False)
+
+    def next_s(self, now_s: float) -> float | None:
+        """When a validation may be due."""
+        if self.breaker.state == "open":
+            return now_s + 1.0
+        return self._retry.until_s if self._retry.until_s > now_s else None

@@ -1,0 +1,80 @@
+"""What a simulated stretch of time brought, in figures."""
+
+import msgspec
+
+from swictation.gpu.manager.effects import (
+    Effect,
+    LevelChanged,
+    LoadGpu,
+    Order,
+    PlaceDetector,
+    StopGpu,
+)
+from swictation.types import Seat
+
+
+class Tally(msgspec.Struct):
+    """Counts and seconds."""
+
+    simulated_s: float = 0.0
+    utterances: int = 0
+    said_s: float = 0.0
+    gpu_utterances: int = 0
+    cpu_utterances: int = 0
+    pieces: int = 0
+    """Utterances that went to the card in pieces."""
+    lost_s: float = 0.0
+    """Sound without text and without a place where it waits."""
+    waiting_s: float = 0.0
+    """Sound that still waited at the end."""
+    ooms: int = 0
+    level_changes: int = 0
+    loads: int = 0
+    stops: int = 0
+    detector_moves: int = 0
+    trims: int = 0
+    others_short_s: float = 0.0
+    """Seconds in which other programs wanted more than there was."""
+    on_gpu_s: float = 0.0
+    """Seconds of dictation in which requests went to the card."""
+    on_cpu_s: float = 0.0
+    on_hold_s: float = 0.0
+    decisions: int = 0
+
+    def add(self, **amounts: float) -> None:
+        """So much more of each."""
+        for name, amount in amounts.items():
+            setattr(self, name, getattr(self, name) + amount)
+
+    def take(self, effects: list[Effect]) -> None:
+        """Count decisions."""
+        for effect in effects:
+            self.decisions += 1
+            match effect:
+                case LevelChanged():
+                    self.level_changes += 1
+                case LoadGpu():
+                    self.loads += 1
+                case StopGpu():
+                    self.stops += 1
+                case PlaceDetector():
+                    self.detector_moves += 1
+                case Order(what="trim"):
+                    self.trims += 1
+                case _:
+                    pass
+
+    def passed(self, seconds: float, seat: Seat | None, *, is_short: bool, is_on: bool) -> None:
+        """Time has passed in this state."""
+        self.simulated_s += seconds
+        if is_short:
+            self.others_short_s += seconds
+        if not is_on:
+            return
+        match seat:
+            case "gpu":
+                self.on_gpu_s += seconds
+            case "cpu":
+                self.on_cpu_s += seconds
+            case None:
+                self.on_hold_s += seconds

@@ -1,0 +1,90 @@
+"""The simulated worker on the card: it loads, works under the real guard, obeys, and ends."""
+
+from contextlib import AbstractContextManager
+
+from swictation.clock import SimClock
+from swictation.config.settings import VramSettings
+from swictation.errors import DeviceFailure
+from swictation.gpu.guard.guard import CUDAMemoryGuard, Unit
+from swictation.gpu.simulate.device import Card, OutOfMemoryError, SimAllocator
+from swictation.types import AllocatorFigures, Tier
+
+LOAD_S = 12.0
+"""Measured: `import torch` alone takes 10."""
+END_S = 0.3
+PRIOR_MIB, PRIOR_MIB_PER_S = 200.0, 12.0
+"""What a unit of work is expected to take before any was seen."""
+_PEAK_MIB, _PEAK_MIB_PER_S = 150.0, 9.0
+"""What it really takes."""
+_DECODE_PER_S = 0.15
+_SMALL_MIB = 400.0
+
+
+def tiers_of(settings: VramSettings) -> tuple[Tier, ...]:
+    """The model that the settings expect, and a smaller one where that is a gain."""
+    large = Tier("1b fp16", float(settings.model_mib))
+    small = Tier("180m fp16", _SMALL_MIB)
+    return (large, small) if large.resident_mib > 2 * _SMALL_MIB else (large,)
+
+
+class SimWorker:
+    """One process on the card."""
+
+    def __init__(self, card: Card, clock: SimClock, settings: VramSettings, tier: int) -> None:
+        self.tier = tier
+        self._card = card
+        self._settings = settings
+        self.allocator = SimAllocator(card, clock)
+        self._guard = CUDAMemoryGuard(self.allocator, clock=clock)
+        self._unit: AbstractContextManager[Unit] | None = None
+        self._begun: Unit | None = None
+
+    def load(self) -> None:
+        """Context and weights; raises OutOfMemoryError, what it took then stays until `end`."""
+        self.allocator.take_context(float(self._settings.context_mib))
+        self.allocator.take_weights(tiers_of(self._settings)[self.tier].resident_mib)
+
+    def figures(self) -> AllocatorFigures | None:
+        return self.allocator.figures()
+
+    def decode_s(self, audio_s: float) -> float:
+        return _DECODE_PER_S * audio_s
+
+    def begin(self, audio_s: float) -> bool:
+        """Begin a piece of work; False: the card is full, even after collecting."""
+        for seconds in (audio_s, audio_s / 2.0):
+            self._unit = self._guard.unit(seconds)
+            self._begun = self._unit.__enter__()
+            try:
+                self._begun.point("before-transfer")
+                self.allocator.begin_work(_PEAK_MIB + _PEAK_MIB_PER_S * seconds)
+                return True
+            except OutOfMemoryError as error:
+                self._fail(error)
+        return False
+
+    def finish(self) -> AllocatorFigures | None:
+        """The piece of work is done."""
+        self.allocator.end_work()
+        if self._unit and self._begun:
+            self._begun.point("after-inference")
+            self._unit.__exit__(None, None, None)
+        self._unit = None
+        figures = self._begun.figures if self._begun else None
+        return figures or self.figures()
+
+    def trim(self) -> AllocatorFigures | None:
+        return self._guard.collect()
+
+    def end(self, now_s: float) -> None:
+        """All that it held is given back."""
+        self._card.give(self.allocator.held_mib, now_s)
+        self._unit = None
+
+    def _fail(self, error: OutOfMemoryError) -> None:
+        unit, self._unit = self._unit, None
+        try:
+            if unit:
+                unit.__exit__(type(error), error, error.__traceback__)
+        except DeviceFailure:
+            return

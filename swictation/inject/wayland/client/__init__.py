@@ -1,0 +1,1 @@
+"""What a Wayland client is made of: wire format, connection, protocols, pipes."""

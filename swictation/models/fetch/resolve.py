@@ -1,0 +1,202 @@
+"""The model that the settings ask for: which one it is, whether it is here, how it comes here."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from swictation.asr.model_spec import NEMO, ModelSpec
+from swictation.asr.registry import find as find_provider
+from swictation.asr.registry import provider
+from swictation.config.settings import DEFAULT_ENGINE, Settings
+from swictation.errors import ModelError
+from swictation.gpu.nvml import query
+from swictation.models.catalog import choosing
+from swictation.models.catalog.catalog import AUTO, Catalog, choose, knows_models, speaking
+from swictation.models.fetch.fetch import download
+from swictation.models.fetch.staging import Progress
+from swictation.models.store import nemo_cache
+from swictation.models.store.store import (
+    ModelLocation,
+    folder_of,
+    is_path,
+    is_unread,
+    locate,
+    quick_problems,
+    verify,
+)
+
+
+class Sought(msgspec.Struct, frozen=True):
+    """What the settings come to: a name, or a path."""
+
+    engine: str
+    model: str
+    language: str
+    reason: str = ""
+    """Why "auto" means this one."""
+
+
+def asks_card(settings: Settings) -> bool:
+    """Whether `seek` asks the card, and so may block for seconds."""
+    asr = settings.asr
+    if asr.model != AUTO:
+        return False
+    found = find_provider(asr.engine)
+    return found is not None and found.is_for_gpu and bool(found.models)
+
+
+def seek(settings: Settings, catalog: Catalog = None) -> Sought:
+    """Which model the settings mean. May ask the card, in a process of its own.
+
+    Raises:
+        ModelError: "auto", and no model speaks the language, or none fits the card.
+    """
+    asr = settings.asr
+    if not asks_card(settings):
+        return Sought(asr.engine, asr.model, asr.language)
+    found = speaking(asr.engine, asr.language, catalog)
+    choice = for_card(found, settings)
+    if not choice.name:
+        remedy = f'[asr] engine = "{DEFAULT_ENGINE}": swictation config path'
+        raise ModelError(choice.reason, remedy)
+    return Sought(asr.engine, choice.name, asr.language, choice.reason)
+
+
+def missing(sought: Sought) -> str:
+    """What `swictation model download` has to be told so that the model is there; "": it is.
+
+    Raises:
+        ModelError: no model is known by that name, or none for the language.
+    """
+    if not knows_models(sought.engine):
+        return ""
+    if is_path(sought.model):
+        path = _path(sought)
+        return str(path) if _is_archive(path) and not nemo_cache.is_unpacked(path) else ""
+    spec = _spec(sought)
+    return spec.name if quick_problems(spec) else ""
+
+
+def unread(sought: Sought) -> str:
+    """What `swictation model verify` has to be told, where something may have changed; "": nothing.
+
+    Raises:
+        ModelError: no model is known by that name, or none for the language.
+    """
+    if not knows_models(sought.engine):
+        return ""
+    if is_path(sought.model):
+        path = _path(sought)
+        return str(path) if _is_archive(path) and nemo_cache.is_unread(path) else ""
+    spec = _spec(sought)
+    return spec.name if is_unread(spec) else ""
+
+
+def need_engine(sought: Sought) -> None:
+    """Refuse to fetch gigabytes that nothing here could load. Raises ModelError."""
+    error = provider(sought.engine).unavailable()
+    if error and not is_path(sought.model):
+        raise ModelError(
+            f"the model {sought.model} is not here, and {error.message}",
+            f"{error.remedy}; then: swictation model download {sought.model}",
+        )
+
+
+def find(sought: Sought, *, is_to_load: bool = True) -> ModelLocation:
+    """Where the model is. Another engine than those known finds its own.
+
+    Args:
+        sought: which one.
+        is_to_load: see `store.locate`.
+
+    Raises:
+        ModelError: it is not there, or does not understand the language: nothing is loaded for
+            that to come out.
+    """
+    if not knows_models(sought.engine):
+        return ModelLocation(sought.model, Path(sought.model))
+    place = locate(sought.model, sought.language, engine=sought.engine, is_to_load=is_to_load)
+    if place.languages and sought.language not in place.languages:
+        raise _wrong_language(sought, place.languages)
+    return msgspec.structs.replace(place, reason=sought.reason)
+
+
+def obtain(sought: Sought, progress: Progress) -> ModelLocation:
+    """Where the model is; a known one that is missing is fetched, an archive is unpacked. Blocks.
+
+    Raises:
+        ModelError: it is unknown, or cannot be had.
+    """
+    _read_again(sought)
+    if missing(sought):
+        need_engine(sought)
+        if is_path(sought.model):
+            nemo_cache.unpack_once(_path(sought), progress)
+        else:
+            download(_spec(sought), progress)
+    return find(sought)
+
+
+def _read_again(sought: Sought) -> None:
+    """What may have changed is read; `missing` knows then."""
+    if not unread(sought):
+        return
+    if is_path(sought.model):
+        nemo_cache.verify(_path(sought), trust_seen=True)
+    else:
+        verify(_spec(sought), trust_seen=True)
+
+
+def for_card(specs: Sequence[ModelSpec], settings: Settings) -> choosing.Choice:
+    """The best of these for the card that is there, or for the processor, if that is to compute.
+
+    Args:
+        specs: of one engine, at least one, the preferred ones first.
+        settings: the device, the card and its thresholds, the precision.
+    """
+    engine = provider(specs[0].engine)
+    options = engine.options(settings)
+    candidates = [
+        choosing.Candidate(
+            it.name, engine.memory_plans(it, folder_of(it), options), not quick_problems(it)
+        )
+        for it in specs
+    ]
+    if settings.asr.device == "cpu":
+        smallest = sorted(candidates, key=lambda it: it.plans[0].weights_mib if it.plans else 0.0)
+        return choosing.choose(smallest, None, settings.vram, why_unknown='[asr] device is "cpu"')
+    if not any(it.plans for it in candidates):
+        why = f"the engine {engine.name} does not tell what its models take"
+        return choosing.choose(candidates, None, settings.vram, why_unknown=why)
+    card = query.ask(settings.vram.gpu, limit_s=query.SOON_S)
+    if card.trouble in query.NO_CARD and not any(it.is_installed for it in candidates):
+        told = f"the engine {engine.name} wants a card, and there is none: {card.reason}"
+        return choosing.Choice("", "", told)
+    return choosing.choose(
+        candidates,
+        card.total_mib if card.is_usable else None,
+        settings.vram,
+        precision=getattr(options, "precision", choosing.AUTO),
+        why_unknown=card.reason,
+    )
+
+
+def _wrong_language(sought: Sought, known: tuple[str, ...]) -> ModelError:
+    """For a model of the user's own: of a known one `choose` says it, and which other would do."""
+    return ModelError(
+        f"the model {sought.model} understands {', '.join(known)}, not {sought.language!r}",
+        f"give --language {known[0]}, or set [asr] language to one that it understands",
+    )
+
+
+def _spec(sought: Sought) -> ModelSpec:
+    return choose(sought.model, sought.language, engine=sought.engine)
+
+
+def _path(sought: Sought) -> Path:
+    return Path(sought.model).expanduser().absolute()
+
+
+def _is_archive(path: Path) -> bool:
+    return path.name.endswith(NEMO)

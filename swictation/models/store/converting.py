@@ -1,0 +1,91 @@
+"""A copy of a model's weights in half precision, made once: later loads need half of all."""
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from swictation.asr.provider import EngineProvider
+from swictation.errors import EngineError, ModelError
+from swictation.models.fetch.staging import Progress, run_helper, tree_bytes
+from swictation.models.store import record
+from swictation.models.store.checks import measure
+from swictation.models.store.locking import alone
+
+Half = Literal["fp16", "bf16"]
+
+_STALL_S = 600.0
+"""To import its libraries and to read 4 GB from a slow disk writes nothing."""
+_LOOSE_BYTES = 64 << 20
+
+
+class Converted(msgspec.Struct, frozen=True):
+    """What became of it."""
+
+    before: Path
+    after: Path
+    before_bytes: int
+    after_bytes: int
+
+
+def convert(
+    provider: EngineProvider, folder: Path, name: str, precision: Half, progress: Progress
+) -> Converted:
+    """Write the copy beside the weights, in a process of its own; one that is there is replaced.
+
+    Args:
+        provider: of the engine, which has a converter.
+        folder: the model's.
+        name: the model's, for a person.
+        precision: of the copy.
+        progress: called on this thread several times a second.
+
+    Raises:
+        ModelError: the folder holds no model, the disk is full, or its process failed.
+        EngineError: the engine's libraries are not installed.
+    """
+    provider.check_folder(folder)
+    if error := provider.unavailable():
+        what = f"to convert a model needs the libraries of the engine {provider.name}"
+        raise EngineError(what, error.remedy)
+    before = folder / provider.weights
+    after = folder / half_name(provider.weights, precision)
+    before_bytes = before.stat().st_size
+    what = f"converting {name} to {precision}"
+    lock = folder.with_name(f".{folder.name}.lock")
+    log = folder.with_name(f".{folder.name}.log")
+    try:
+        with alone(lock, lambda: progress(0, None, "waiting for another process")) as lock_fd:
+            end = run_helper(
+                [provider.converter, str(folder), precision],
+                growing=folder,
+                log=log,
+                env={"CUDA_VISIBLE_DEVICES": ""},
+                what=what,
+                total_bytes=before_bytes // 2,
+                most_bytes=tree_bytes(folder) + before_bytes + _LOOSE_BYTES,
+                base_bytes=tree_bytes(folder),
+                stall_s=_STALL_S,
+                progress=progress,
+                lock_fd=lock_fd,
+            )
+    except OSError as error:
+        raise ModelError(
+            f"{what}: it cannot be written to {folder} ({error.strerror or error})",
+            f"have {before_bytes / 2e6:.0f} MB free there, and the folder writable",
+        ) from error
+    finally:
+        log.unlink(missing_ok=True)
+    if end.stalled:
+        raise ModelError(f"{what}: nothing was written for {_STALL_S:.0f} s")
+    if end.returncode or not after.is_file():
+        told = end.lines[-1] if end.lines else f"exit status {end.returncode}"
+        raise ModelError(f"{what}: {told}")
+    record.add(folder, measure(after))
+    return Converted(before, after, before_bytes, after.stat().st_size)
+
+
+def half_name(weights: str, precision: Half) -> str:
+    """The name of the copy, such as `model_weights.fp16.ckpt`."""
+    stem, _, ending = weights.rpartition(".")
+    return f"{stem}.{precision}.{ending}"

@@ -1,0 +1,190 @@
+"""Answers requests with an engine; on a card, under the guard.
+
+An OOM is answered by collecting and trying once more, in halves if that needs less. After whatever
+else a card may say nothing that it computed is used: the caller has to end the process.
+"""
+
+import logging
+import time
+
+import msgspec
+import numpy as np
+
+from swictation.asr.alignment import rest_after
+from swictation.asr.engine import DeviceEngine, Engine, Waveform
+from swictation.errors import DeviceFailure
+from swictation.gpu.guard.guard import CUDAMemoryGuard
+from swictation.types import AllocatorFigures, DecodeRequest, Hypothesis
+from swictation.worker.child import splitting
+from swictation.worker.protocol.messages import Answer, Decode, Failed, Order, OrderDone
+
+_FULL_SCALE = np.float32(32768.0)
+
+_log = logging.getLogger(__name__)
+
+
+class Decoder:
+    """An engine that computes on the processor. An engine may raise anything."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether it failed so that no later answer could be trusted: the process has to end."""
+        return False
+
+    def figures(self) -> AllocatorFigures | None:
+        """Of its card's allocator; None without a card, and where that cannot be read."""
+        return None
+
+    def answer(self, order: Decode) -> Answer | Failed:
+        """Decode, whole or in pieces."""
+        number = order.request.number
+        waveform = np.frombuffer(order.pcm, np.int16).astype(np.float32) / _FULL_SCALE
+        try:
+            hypothesis = self._decode(order.request, waveform, order.piece_samples)
+            figures = self.figures()
+        except Exception as error:  # noqa: BLE001 - the daemon decides what it means
+            return self._failed(number, error)
+        return Answer(number, hypothesis, time.monotonic(), figures)
+
+    def obey(self, order: Order) -> OrderDone | Failed:
+        """Without a card there is nothing to give back."""
+        return OrderDone(order.what, is_done=False)
+
+    def close(self) -> None:
+        """Give everything back, if that is still possible."""
+        self._engine.close()
+
+    def _decode(self, request: DecodeRequest, waveform: Waveform, piece_samples: int) -> Hypothesis:
+        longest = 0 if self._streams else piece_samples
+        hypothesis = splitting.joined(
+            [
+                self._decode_piece(splitting.part(request, piece), waveform[piece])
+                for piece in splitting.cut(waveform, longest)
+            ]
+        )
+        if self._engine.capabilities.forced_prefix or hypothesis.dropped:
+            return hypothesis
+        return _behind(request.forced_text, hypothesis)
+
+    @property
+    def _streams(self) -> bool:
+        """Whether its work is of one length, whatever the sound's: cutting that gains nothing."""
+        return self._engine.capabilities.chunking is not None
+
+    def _decode_piece(self, request: DecodeRequest, waveform: Waveform) -> Hypothesis:
+        return self._engine.decode(request, waveform)
+
+    def _failed(self, number: int, error: Exception) -> Failed:
+        # The text of an unknown error could hold dictated words: its type must do.
+        return Failed(number, type(error).__name__)
+
+
+class DeviceDecoder(Decoder):
+    """An engine on a card. It never computes again after anything but an OOM."""
+
+    _engine: DeviceEngine
+
+    def __init__(self, engine: DeviceEngine) -> None:
+        super().__init__(engine)
+        self._guard = CUDAMemoryGuard(engine.allocator)
+        self._is_broken = False
+        self._has_leaked = False
+        self._peak_mib = 0.0
+        """Of all the units of one answer."""
+
+    @property
+    def is_broken(self) -> bool:
+        return self._is_broken
+
+    def figures(self) -> AllocatorFigures | None:
+        return self._guard.look()
+
+    def answer(self, order: Decode) -> Answer | Failed:
+        self._peak_mib = 0.0
+        told = super().answer(order)
+        if told.figures is None:
+            return told
+        figures = msgspec.structs.replace(told.figures, peak_mib=self._peak_mib)
+        return msgspec.structs.replace(told, figures=figures)
+
+    def obey(self, order: Order) -> OrderDone | Failed:
+        """Carry out what is wished of its memory."""
+        is_done = True
+        try:
+            if order.what == "trim":
+                self._guard.collect()
+            else:
+                with self._guard.unit():
+                    is_done = self._engine.obey(order.what)
+            return OrderDone(order.what, is_done, self.figures())
+        except Exception as error:  # noqa: BLE001 - as in a decode
+            failed = self._failed(0, error)
+        if failed.kind == "oom":
+            return OrderDone(order.what, is_done=False, figures=failed.figures)
+        return failed
+
+    def close(self) -> None:
+        if not self._is_broken:
+            super().close()
+
+    def _decode_piece(self, request: DecodeRequest, waveform: Waveform) -> Hypothesis:
+        try:
+            return self._guarded(request, waveform)
+        except DeviceFailure as failure:
+            if failure.kind != "oom":
+                raise
+            self._note_peak(self._guard.report.figures)
+        # Out of the `except`: what the failed attempt left behind is collected by now.
+        if self._streams:
+            return self._guarded(request, waveform)
+        return splitting.joined(
+            [
+                self._guarded(splitting.part(request, piece), waveform[piece])
+                for piece in splitting.halves(waveform)
+            ]
+        )
+
+    def _guarded(self, request: DecodeRequest, waveform: Waveform) -> Hypothesis:
+        with self._guard.unit(request.duration_s) as unit:
+            unit.point("before-transfer")
+            hypothesis = self._engine.decode(request, waveform)
+            unit.point("after-inference")
+            unit.point("before-answer")
+        self._note_peak(unit.figures)
+        self._tell_leak(self._guard.report.leak)
+        return hypothesis
+
+    def _tell_leak(self, leak: str) -> None:
+        if leak and not self._has_leaked:
+            _log.warning("the engine does not give its memory back: %s", leak)
+        self._has_leaked = bool(leak)
+
+    def _note_peak(self, figures: AllocatorFigures | None) -> None:
+        if figures:
+            self._peak_mib = max(self._peak_mib, figures.peak_mib)
+
+    def _failed(self, number: int, error: Exception) -> Failed:
+        if not isinstance(error, DeviceFailure):
+            self._is_broken = True
+            return super()._failed(number, error)
+        self._is_broken = error.kind != "oom"
+        name = type(error.__cause__ or error).__name__
+        return Failed(number, name, error.kind, self._guard.report.figures)
+
+
+def _behind(forced_text: str, hypothesis: Hypothesis) -> Hypothesis:
+    """Of an engine that knows nothing of forced text: what it heard behind it, and the reverse."""
+    heard = hypothesis.new_text
+    return msgspec.structs.replace(
+        hypothesis,
+        new_text=rest_after(forced_text, heard),
+        beyond=rest_after(heard, forced_text),
+    )
+
+
+def decoder_for(engine: Engine) -> Decoder:
+    """For an engine, by what it offers."""
+    return DeviceDecoder(engine) if isinstance(engine, DeviceEngine) else Decoder(engine)

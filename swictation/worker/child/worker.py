@@ -1,0 +1,136 @@
+"""The worker process: `python -m swictation.worker.child.worker FD PARENT DETECTOR_FD`.
+
+One thread that loads an engine and answers in order; another for a detector, if one is wanted. It
+dies with its parent (PR_SET_PDEATHSIG), exits when the channel closes, and never writes dictated
+text anywhere but to the channel; nobody may read its memory.
+"""
+
+import faulthandler
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+
+from swictation.asr import registry
+from swictation.errors import SwictationError
+from swictation.gpu.policy.failures import classify
+from swictation.hardening import die_with_parent, hide_memory, keep_private
+from swictation.types import Capabilities
+from swictation.worker.child.decoder import Decoder, decoder_for
+from swictation.worker.child.vad_server import hearing
+from swictation.worker.protocol.channel import encode, receive
+from swictation.worker.protocol.messages import (
+    PROTOCOL_VERSION,
+    Decode,
+    FromWorker,
+    Load,
+    LoadFailed,
+    Order,
+    Ping,
+    Pong,
+    Ready,
+    Shutdown,
+)
+
+_EXIT_LOAD_FAILED = 1
+_EXIT_PROTOCOL = 2
+_EXIT_BROKEN = 3
+_SHOWN_LANGUAGES = 10
+_DOCTOR = "swictation doctor"
+
+
+def main(channel_fd: int, parent_pid: int, detector_fd: int) -> int:
+    """Serve the daemon at the other ends of `channel_fd` and `detector_fd`; the exit status."""
+    keep_private()
+    hide_memory()
+    die_with_parent(parent_pid)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the daemon's to answer
+    faulthandler.enable()
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    with socket.socket(fileno=channel_fd) as sock:
+        first = receive(sock)
+        if not isinstance(first, Load) or first.version != PROTOCOL_VERSION:
+            return _EXIT_PROTOCOL
+        _show_card(first.spec.card)  # before anything starts CUDA: the detector is the first
+        with hearing(detector_fd, first.spec):
+            decoder = _load(sock, first)
+            if decoder is None:
+                return _EXIT_LOAD_FAILED
+            try:
+                return _serve(sock, decoder)
+            finally:
+                decoder.close()
+
+
+def _show_card(uuid: str) -> None:
+    """Let CUDA see the card that is watched alone; a user's own choice counts more."""
+    if uuid:
+        os.environ.setdefault("CUDA_VISIBLE_DEVICES", uuid)
+
+
+def _load(sock: socket.socket, order: Load) -> Decoder | None:
+    begun_s = time.monotonic()
+    try:
+        engine = registry.load(order.spec)
+    except Exception as error:
+        if (told := _load_failed(error)) is None:
+            raise
+        _send(sock, told)
+        return None
+    load_s = time.monotonic() - begun_s
+    caps = getattr(engine, "capabilities", None)
+    if not isinstance(caps, Capabilities):
+        message = f"The engine {order.spec.engine} does not say what it can do: it is not made for "
+        _send(sock, LoadFailed(f"{message}this version.", registry.CONTRACT))
+        return None
+    if caps.languages and order.spec.language not in caps.languages:
+        known = ", ".join(caps.languages[:_SHOWN_LANGUAGES])
+        message = f"The model {order.spec.model} speaks {known}, not {order.spec.language!r}."
+        _send(sock, LoadFailed(message, "choose another with --language or [asr] language"))
+        return None
+    loaded = decoder_for(engine)
+    pid, figures = os.getpid(), loaded.figures()
+    _send(sock, Ready(PROTOCOL_VERSION, order.generation, pid, caps, load_s, figures))
+    return loaded
+
+
+def _load_failed(error: Exception) -> LoadFailed | None:
+    """What to tell of it; None where it is neither a person's to mend nor a card's failure."""
+    kind = classify(error)
+    if isinstance(error, SwictationError):
+        return LoadFailed(error.message, error.remedy, kind)
+    if kind == "oom":
+        return LoadFailed("The card has no room for the model.", "swictation status", kind)
+    if kind != "other":
+        name = type(error).__name__
+        return LoadFailed(f"The card failed while the model was loaded: {name}.", _DOCTOR, kind)
+    return None
+
+
+def _serve(sock: socket.socket, decoder: Decoder) -> int:
+    while not decoder.is_broken:
+        match receive(sock):
+            case Decode() as order:
+                _send(sock, decoder.answer(order))
+            case Order() as order:
+                _send(sock, decoder.obey(order))
+            case Ping(number):
+                _send(sock, Pong(number))
+            case Shutdown() | None:
+                return 0
+            case _:
+                return _EXIT_PROTOCOL
+    return _EXIT_BROKEN
+
+
+def _send(sock: socket.socket, message: FromWorker) -> None:
+    sock.sendall(encode(message))
+
+
+if __name__ == "__main__":
+    status = main(*map(int, sys.argv[1:]))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)  # an engine's libraries take seconds to take themselves down, card and all

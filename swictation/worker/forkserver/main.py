@@ -1,0 +1,170 @@
+"""The nursery: `python -m swictation.worker.forkserver.main FD PARENT ENGINE`.
+
+Imports what an engine needs, once, and forks workers on order, which so need not import it. It
+computes nothing and touches no card: neither a context nor a thread would survive a fork. It dies
+with the daemon, and its workers with it.
+"""
+
+import contextlib
+import faulthandler
+import gc
+import logging
+import os
+import select
+import signal
+import socket
+import sys
+import traceback
+from importlib import import_module
+from typing import NoReturn
+
+import msgspec
+
+from swictation.asr.registry import provider
+from swictation.hardening import die_with_parent, hide_memory, keep_private
+from swictation.worker.child import worker
+from swictation.worker.protocol.forkserver_messages import (
+    FORK_FILES,
+    NURSERY_VERSION,
+    Awake,
+    Born,
+    Died,
+    Fork,
+    ToNursery,
+    Unborn,
+    close_all,
+    receive,
+    send,
+)
+from swictation.worker.spawn import end_group
+
+_EXIT_PROTOCOL = 2
+_EXIT_TOUCHED = 4
+_CUDA_FILE = "/dev/nvidia-uvm"
+"""Open in a process that has initialised CUDA; asking NVML does not open it."""
+
+_log = logging.getLogger(__name__)
+
+
+def main(channel_fd: int, parent_pid: int, engine: str) -> int:
+    """Serve the daemon at the other end of `channel_fd`; the exit status."""
+    keep_private()
+    hide_memory()
+    die_with_parent(parent_pid)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the daemon's to answer
+    faulthandler.enable()
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    with socket.socket(fileno=channel_fd) as sock:
+        for module in provider(engine).preload:
+            import_module(module)
+        if _has_touched_a_card():
+            _log.error("the nursery of %s has initialised CUDA: nothing can be forked", engine)
+            return _EXIT_TOUCHED
+        # What is garbage now is so once for all; a collection in a worker copies no page for it.
+        gc.collect()
+        gc.freeze()
+        send(sock, Awake(NURSERY_VERSION))
+        return _Nursery(sock).serve()
+
+
+class _Nursery:
+    """Obeys orders and buries its dead, on the only thread there is."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._workers: dict[int, tuple[int, int]] = {}
+        """By pidfd: the number of the order, the process id."""
+
+    def serve(self) -> int:
+        """Until the daemon hangs up; the exit status."""
+        decoder = msgspec.msgpack.Decoder(ToNursery)
+        while True:
+            for fd in self._news():
+                if fd in self._workers:
+                    self._bury(fd)
+                    continue
+                order, files = receive(self._sock, decoder)
+                if order is None:
+                    return 0
+                if order.version != NURSERY_VERSION or len(files) != FORK_FILES:
+                    return _EXIT_PROTOCOL
+                self._obey(order, files)
+                close_all(files)
+
+    def _news(self) -> list[int]:
+        """What can be read: the channel, and the pidfds of those that have ended."""
+        poll = select.poll()
+        for fd in (self._sock.fileno(), *self._workers):
+            poll.register(fd, select.POLLIN)
+        return [fd for fd, _ in poll.poll()]
+
+    def _obey(self, order: Fork, files: list[int]) -> None:
+        if threads := _other_threads():
+            send(self._sock, Unborn(order.number, f"beside it run {threads}"))
+            return
+        nursery = os.getpid()
+        _flush()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            send(self._sock, Unborn(order.number, f"fork: {error.strerror}"))
+            return
+        if pid == 0:
+            self._be_worker(nursery, *files)
+        pidfd = os.pidfd_open(pid)  # it is not reaped: the number is still its
+        self._workers[pidfd] = (order.number, pid)
+        send(self._sock, Born(order.number, pid), pidfd)
+
+    def _be_worker(self, nursery: int, channel: int, detector: int, output: int) -> NoReturn:
+        """In the fork: hold nothing of the nursery's but its memory, and never come back."""
+        status = 1
+        try:
+            os.setpgid(0, 0)  # whatever it starts ends with it
+            self._sock.close()
+            close_all(self._workers)
+            for standard in (1, 2):
+                os.dup2(output, standard)
+            os.close(output)
+            status = worker.main(channel, nursery, detector)
+        except BaseException as error:  # noqa: BLE001 - as the interpreter does
+            traceback.print_exception(error)
+        finally:
+            _flush()
+            os._exit(status)
+
+    def _bury(self, pidfd: int) -> None:
+        number, pid = self._workers.pop(pidfd)
+        os.close(pidfd)
+        end_group(pid)
+        _, status = os.waitpid(pid, 0)
+        send(self._sock, Died(number, os.waitstatus_to_exitcode(status)))
+
+
+def _other_threads() -> str:
+    """The names of those beside this one, by the kernel: libraries start some unseen."""
+    names: list[str] = []
+    for task in os.listdir("/proc/self/task"):
+        if int(task) != os.getpid():
+            with open(f"/proc/self/task/{task}/comm") as file:
+                names.append(file.read().strip())
+    return ", ".join(names)
+
+
+def _has_touched_a_card() -> bool:
+    for fd in os.listdir("/proc/self/fd"):
+        try:
+            if os.readlink(f"/proc/self/fd/{fd}") == _CUDA_FILE:
+                return True
+        except FileNotFoundError:  # listdir's own, closed by now
+            continue
+    return False
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
+            stream.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))

@@ -1,0 +1,221 @@
+"""One nursery process, from its start to its end, as the daemon sees it."""
+
+import asyncio
+import contextlib
+import itertools
+import os
+import signal
+import socket
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from swictation.errors import ProtocolError, WorkerError
+from swictation.worker.child.output import Output
+from swictation.worker.protocol.forkserver_messages import (
+    NURSERY_VERSION,
+    Awake,
+    Born,
+    Died,
+    Fork,
+    FromNursery,
+    Unborn,
+    close_all,
+    receive,
+    send,
+)
+from swictation.worker.spawn import Child, Ends, end_group, execute
+
+_MODULE = "swictation.worker.forkserver.main"
+_ENVIRONMENT = {
+    # Who forks must have no other thread, and these two start some when they are imported: NumPy's
+    # BLAS, on which nothing depends where a card computes, and pyarrow, which NeMo imports.
+    "OPENBLAS_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    # Nor may it touch the card: numba, another of NeMo's, would load the driver's library.
+    "NUMBA_DISABLE_CUDA": "1",
+}
+_FORK_S = 2.0
+"""A fork takes a twentieth of that, most of it for the page tables of what is imported."""
+_TOLD_S = 1.0
+"""After a worker's end, for its status: the nursery may have gone, or hang."""
+_EXIT_GRACE_S = 1.0
+_GONE = "it is gone"
+
+_Result = TypeVar("_Result")
+
+
+class _Birth(NamedTuple):
+    pid: int
+    pidfd: int
+
+
+class NurseryLife:
+    """One nursery process, from its start to its end."""
+
+    def __init__(self, engine: str, import_s: float) -> None:
+        """Start it. Raises OSError."""
+        self.engine = engine
+        self._numbers = itertools.count(1)
+        self._births: dict[int, asyncio.Future[_Birth | str]] = {}
+        """By order: what came of it, or why nothing did."""
+        self._deaths: dict[int, asyncio.Future[int | None]] = {}
+        """Of the workers that live, or whose end nobody has asked for yet: their exit status."""
+        self._reason = ""
+        self.has_served = False
+        """Whether a worker came of it."""
+        self._news = asyncio.Event()
+        """It can fork, or never will."""
+        self._over = asyncio.Event()
+        self._decoder = msgspec.msgpack.Decoder(FromNursery)
+        self._sock, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs, contextlib.ExitStack() as unless_started:
+            unless_started.enter_context(self._sock)
+            self._output = Output("nursery")
+            unless_started.callback(self._output.abandon)
+            arguments = (theirs.fileno(), os.getpid(), engine)
+            try:
+                self._child = execute(
+                    _MODULE, arguments, (theirs.fileno(),), self._output.fd, _ENVIRONMENT
+                )
+            finally:
+                os.close(self._output.fd)
+            unless_started.pop_all()
+        self._output.start()
+        self._sock.setblocking(False)
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._sock, self._read)
+        reason = f"it has not imported all within {import_s:.0f} s"
+        self._timer = loop.call_later(import_s, self.end, reason)
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    @property
+    def has_workers(self) -> bool:
+        """Whether one lives, or is waited for."""
+        return bool(self._births or self._deaths)
+
+    def end(self, reason: str) -> None:
+        """Kill it, because of `reason`; all waits for it end."""
+        if self._over.is_set():
+            return
+        self._reason = reason
+        self._timer.cancel()
+        asyncio.get_running_loop().remove_reader(self._sock)
+        self._sock.close()
+        if reason:
+            self._child.kill()
+        for birth in self._births.values():
+            _tell(birth, reason or _GONE)
+        for death in self._deaths.values():
+            _tell(death, None)
+        self._over.set()
+        self._news.set()
+
+    async def ended(self) -> str:
+        """Wait for its end; says why."""
+        await self._over.wait()
+        status = await self._child.end(_EXIT_GRACE_S)
+        await self._output.drained()
+        return self._reason or f"its exit status is {status}"
+
+    async def fork(self, ends: Ends) -> Child:
+        """A worker that holds copies of `ends`, as soon as all is imported.
+
+        Raises:
+            WorkerError: it cannot be had.
+        """
+        number = next(self._numbers)
+        birth = self._births[number] = asyncio.get_running_loop().create_future()
+        try:
+            await self._news.wait()
+            if self._over.is_set():
+                raise WorkerError(self._reason or _GONE)
+            born = await self._order(number, ends, birth)
+        except OSError as error:
+            raise WorkerError(f"it takes no orders: {error.strerror}") from error
+        except asyncio.CancelledError:
+            if birth.done() and not birth.cancelled():  # it was born this moment
+                self._refuse(number, birth.result())
+            raise
+        finally:
+            del self._births[number]
+        if isinstance(born, str):
+            raise WorkerError(born)
+        self.has_served = True
+        return Child(*born, lambda: self._bury(number, born.pid))
+
+    async def _order(
+        self, number: int, ends: Ends, birth: "asyncio.Future[_Birth | str]"
+    ) -> _Birth | str:
+        reason = f"it has not forked within {_FORK_S:.0f} s"
+        timer = asyncio.get_running_loop().call_later(_FORK_S, self.end, reason)
+        files = (ends.channel.fileno(), ends.detector.fileno(), ends.output)
+        try:
+            send(self._sock, Fork(NURSERY_VERSION, number), *files)
+            return await birth
+        finally:
+            timer.cancel()
+
+    async def _bury(self, number: int, pid: int) -> int | None:
+        """The exit status of a worker that has ended, which its parent alone can know."""
+        death = self._deaths[number]
+        await asyncio.wait({death}, timeout=_TOLD_S)
+        del self._deaths[number]
+        status = death.result() if death.done() else None
+        if status is None:
+            end_group(pid)  # nobody else will
+        return status
+
+    def _read(self) -> None:
+        """A message is there, or the end."""
+        try:
+            message, files = receive(self._sock, self._decoder)
+        except BlockingIOError:
+            return
+        except (ProtocolError, OSError) as error:
+            self.end(f"it sent {error}")
+            return
+        try:
+            self._take(message, files)
+        finally:
+            close_all(files)
+
+    def _take(self, message: FromNursery | None, files: list[int]) -> None:
+        """Take what is needed out of `files`."""
+        match message:
+            case Awake(version) if version == NURSERY_VERSION:
+                self._timer.cancel()
+                self._news.set()
+            case Born(number, pid) if len(files) == 1:
+                self._deaths[number] = asyncio.get_running_loop().create_future()
+                born = _Birth(pid, files.pop())
+                if not _tell(self._births.get(number), born):  # nobody waits for it any more
+                    self._refuse(number, born)
+            case Unborn(number, reason):
+                _tell(self._births.get(number), reason)
+                self.end(f"it does not fork: {reason}")  # nor will it the next time
+            case Died(number, status):
+                _tell(self._deaths.get(number), status)
+            case None:
+                self.end("")
+            case other:
+                self.end(f"it sent an unexpected {type(other).__name__}")
+
+    def _refuse(self, number: int, born: _Birth | str) -> None:
+        """End one that nobody wants."""
+        self._deaths.pop(number, None)
+        if isinstance(born, _Birth):
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(born.pidfd, signal.SIGKILL)
+            os.close(born.pidfd)
+
+
+def _tell(future: "asyncio.Future[_Result] | None", result: _Result) -> bool:
+    """Whether anybody waits for it."""
+    if future is None or future.done():
+        return False
+    future.set_result(result)
+    return True

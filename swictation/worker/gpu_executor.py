@@ -1,0 +1,316 @@
+"""Tells the memory manager what happens, and has carried out what it asks for.
+
+Part of the run loop where an engine on a card is wanted; without one there is none of it.
+"""
+
+import asyncio
+import logging
+import math
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from swictation.asr.engine import EngineSpec
+from swictation.clock import Clock
+from swictation.events import (
+    CardEvent,
+    DetectorMoved,
+    OrderDone,
+    VramRead,
+    WorkerAnswered,
+    WorkerFailed,
+    WorkerGone,
+    WorkerReady,
+)
+from swictation.gpu.manager.effects import (
+    Effect,
+    Foreseen,
+    Gained,
+    LevelChanged,
+    LoadGpu,
+    Order,
+    PlaceAsr,
+    PlaceDetector,
+    StopGpu,
+    Validate,
+)
+from swictation.gpu.manager.manager import AdaptiveMemoryManager
+from swictation.gpu.nvml.poller import Prober
+from swictation.types import Seat
+from swictation.worker.gpu_actions import GpuActions
+from swictation.worker.pool import Crew
+
+_MOST_AT_ONCE = 100
+"""Effects that are carried out before the run loop may do something else."""
+
+OnMode = Callable[[str, str], None]
+"""Told the degraded mode and its reason; "" for none."""
+
+_log = logging.getLogger(__name__)
+
+
+class Asker(Protocol):
+    """Recognition, as far as this needs it."""
+
+    def ask_again(self) -> None:
+        """Requests may go elsewhere now, or somewhere again."""
+        ...
+
+
+class Steward:
+    """One card, one manager. All its methods belong to the run loop."""
+
+    def __init__(
+        self, crew: Crew, prober: Prober, actions: GpuActions, clock: Clock, on_mode: OnMode
+    ) -> None:
+        """Prepare; `start` begins.
+
+        Args:
+            crew: the workers, and the manager that decides about them.
+            prober: reads the card.
+            actions: carries out what the manager asks for.
+            clock: the run loop's.
+            on_mode: the degraded mode and its reason, "" for none.
+
+        Raises:
+            LookupError: no engine on a card is configured.
+        """
+        if crew.router is None:
+            raise LookupError("no engine on a card is configured")
+        self._router = crew.router
+        self.manager: AdaptiveMemoryManager = crew.router.manager
+        self._crew = crew
+        self._prober = prober
+        self._actions = actions
+        self._clock = clock
+        self._on_mode = on_mode
+        self._asker: Asker | None = None
+        self._spec: EngineSpec | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._validation: int | None = None
+        """The number of the request that validates the worker, while one runs."""
+        self._activity = (False, False)
+        self._is_asleep = False
+        self._due: deque[Effect] = deque()
+        self._is_settling = False
+        # What was told last: another value is news.
+        self._mode = ("", "")
+        self._seat = self.manager.asr_seat
+
+    # --- life --------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to read the card when there is a need to."""
+        self._prober.start()
+        self._settle([])
+
+    def stop(self) -> None:
+        """End the probe's thread, or leave it to a driver that blocks."""
+        if self._timer:
+            self._timer.cancel()
+        self._prober.stop()
+
+    def serve(self, asker: Asker) -> None:
+        """Whose requests are routed from now on. Utterances are counted anew."""
+        self._asker = asker
+        self._router.begin_stream()
+
+    def have(self, seat: Seat, spec: EngineSpec, foreseen: Foreseen | None = None) -> None:
+        """The engine for that seat is known, its model is there.
+
+        `foreseen`: what that takes on the card, where it is known.
+        """
+        if seat == "cpu":
+            self._crew.standby.set_engine(spec)
+            self._settle([])
+            return
+        is_other = self._spec not in (None, spec)
+        self._spec = spec
+        self._crew.fork_policy.set_engine(spec.engine)
+        self._settle(self.manager.want(self._clock.now_s(), foreseen, replaces=is_other))
+
+    def miss_cpu(self) -> None:
+        """There is no engine on the processor, or it cannot be had."""
+        self._crew.standby.cpu_unavailable()
+        self._settle([])
+
+    def reset(self) -> str:
+        """The user wishes to forget bans and pauses; where requests go from now on."""
+        _log.info("the card: bans and pauses are forgotten, as the user wishes")
+        self._settle(self.manager.reset(self._clock.now_s()))
+        return self.manager.asr_seat or "none"
+
+    async def suspend(self) -> None:
+        """Give the card back before the machine sleeps; returns when it is given back."""
+        self._is_asleep = True
+        self._settle(self.manager.suspend(self._clock.now_s()))
+        await self._crew.at("gpu").ended()
+        await self._crew.fork_policy.end()
+
+    def resume(self) -> None:
+        """The machine is awake again; the card is used when somebody speaks."""
+        self._is_asleep = False
+        self._settle(self.manager.resumed(self._clock.now_s()))
+
+    # --- what happens ------------------------------------------------------------------------
+
+    def look(self, *, is_listening: bool, is_busy: bool, backlog_s: float) -> None:
+        """After each event: what is going on."""
+        now_s = self._clock.now_s()
+        effects = self.manager.on_activity(
+            now_s, is_listening=is_listening, is_busy=is_busy, backlog_s=backlog_s
+        )
+        if effects or self._activity != (is_listening, is_busy):
+            self._activity = (is_listening, is_busy)
+            self._settle(effects)
+
+    def on_event(self, event: CardEvent) -> bool:
+        """Take note; True where nobody else needs to know."""
+        now_s, manager = self._clock.now_s(), self.manager
+        match event:
+            case VramRead(snapshot):
+                self._settle(manager.on_snapshot(snapshot))
+                self._prober.taken()
+                self._ask_who_waits()
+                return True
+            case OrderDone():
+                self._settle(
+                    manager.on_order_done(
+                        now_s, event.order, is_done=event.is_done, figures=event.figures
+                    )
+                )
+                return True
+            case DetectorMoved(seat, reason, is_fault):
+                self._settle(manager.on_detector(now_s, seat, reason, is_fault=is_fault))
+                self._actions.note_detector(event)
+                return True
+            case WorkerAnswered() if event.number == self._validation:
+                self._validation = None
+                # A broken model computes no numbers; what it makes of a tone says nothing else.
+                is_good = math.isfinite(event.hypothesis.score)
+                self._settle(manager.on_validated(now_s, is_good=is_good))
+                return True
+            case WorkerFailed() if event.number == self._validation:
+                self._validation = None
+                self._settle(manager.on_gpu_failed(now_s, event.kind))
+                return True
+            case _ if event.seat == "gpu":
+                self._settle(self._on_gpu(event, now_s))
+            case _:
+                self._settle([])
+        return False
+
+    # --- the parts ---------------------------------------------------------------------------
+
+    def _ask_who_waits(self) -> None:
+        """Without a change of seat nobody else would: the room alone may have come back."""
+        if self._asker and self._router.take_waiting():
+            self._asker.ask_again()
+
+    def _on_gpu(
+        self, event: WorkerReady | WorkerAnswered | WorkerFailed | WorkerGone, now_s: float
+    ) -> list[Effect]:
+        manager = self.manager
+        match event:
+            case WorkerReady(capabilities=caps):
+                return manager.on_gpu_ready(now_s, caps.tiers, caps.tier, event.figures)
+            case WorkerAnswered():
+                return manager.on_gpu_answer(now_s, event.audio_s, event.figures)
+            case WorkerFailed():
+                self._router.refused(event.number)
+                return manager.on_gpu_failed(now_s, event.kind)
+            case WorkerGone():
+                self._validation = None
+                kind = event.kind if event.is_fault else None
+                return manager.on_gpu_gone(now_s, kind, event.reason)
+
+    def _settle(self, effects: list[Effect]) -> None:
+        """Carry out these effects and all that follows of them, one after the other.
+
+        What an effect brings about comes behind what is due already, so a call from within only
+        puts it there.
+        """
+        self._due.extend(effects)
+        if self._is_settling:
+            return
+        self._is_settling = True
+        try:
+            for _ in range(_MOST_AT_ONCE):
+                if self._due:
+                    self._carry_out(self._due.popleft())
+                elif not self._tend_cpu():
+                    self._look_after_the_rest()
+                    if not self._due:
+                        return
+        finally:
+            self._is_settling = False
+        _log.error("what the memory manager asks for comes to no end: the rest is done later")
+        asyncio.get_running_loop().call_soon(self._settle_the_rest)
+
+    def _settle_the_rest(self) -> None:
+        self._settle([])
+
+    def _carry_out(self, effect: Effect) -> None:
+        actions, now_s = self._actions, self._clock.now_s()
+        match effect:
+            case LoadGpu():
+                assert self._spec is not None, "the manager wants no card before"
+                actions.load(effect, self._spec)
+                self._settle(self.manager.on_gpu_loading(now_s))
+            case StopGpu(reason):
+                if not actions.stop(effect):
+                    self._settle(self.manager.on_gpu_gone(now_s, None, reason))
+            case Order():
+                actions.order(effect)
+            case Validate():
+                self._validation = actions.validate()
+            case PlaceDetector():
+                actions.place_detector(effect)
+            case PlaceAsr():
+                actions.note_asr(effect)  # the manager itself is asked where requests go
+            case Gained():
+                actions.note_gain(effect)
+            case LevelChanged():
+                actions.note_level(effect)
+
+    def _tend_cpu(self) -> bool:
+        """Keep the engine on the processor while it has to serve, or may have to.
+
+        Whether that is news for the manager.
+        """
+        manager, standby = self.manager, self._crew.standby
+        must_serve = manager.needs_cpu or (self._router.needs_cpu and self._activity[1])
+        standby.tend(must_serve=must_serve, is_idle=manager.is_idle)
+        if (state := standby.state) == manager.cpu:
+            return False
+        self._settle(manager.on_cpu(self._clock.now_s(), state))
+        return True
+
+    def _look_after_the_rest(self) -> None:
+        """All effects are carried out: see to nursery, probe, timer, and to who waits for news."""
+        manager, crew = self.manager, self._crew
+        crew.fork_policy.tend(
+            is_used=any(self._activity) or crew.at("gpu").is_wanted,
+            may_stay=not (manager.is_idle or manager.is_lost or self._is_asleep),
+        )
+        self._prober.watch(manager.need, crew.pids, near=manager.is_near)
+        if (manager.mode, manager.mode_reason) != self._mode:
+            self._mode = (manager.mode, manager.mode_reason)
+            self._on_mode(*self._mode)
+        self._arm()
+        if manager.asr_seat != self._seat:
+            self._seat = manager.asr_seat
+            if self._asker:
+                self._asker.ask_again()
+
+    def _arm(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if (at_s := self.manager.next_tick_s) is not None:
+            delay_s = max(0.0, at_s - self._clock.now_s())
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._settle(self.manager.tick(self._clock.now_s()))
