@@ -27,7 +27,7 @@ from swictation.cli.echo import echo
 from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell
 from swictation.config.injectors import NEED_DISPLAY
 from swictation.config.settings import Settings
-from swictation.daemon.logs import set_up
+from swictation.daemon.diagnostics import set_up
 from swictation.daemon.systemd import is_unit
 from swictation.errors import AudioError, SwictationError, UsageError, no_such_sound
 from swictation.remedies import typeable

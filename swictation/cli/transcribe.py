@@ -19,8 +19,8 @@ from swictation.cli.common import (
 from swictation.cli.echo import echo_json
 from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell
 from swictation.config.settings import Settings
+from swictation.daemon.diagnostics import set_up
 from swictation.daemon.files import FileSession, file_source, injector
-from swictation.daemon.logs import set_up
 from swictation.dictation.stream import Outcome
 from swictation.errors import SwictationError, no_such_sound
 from swictation.hardening import hide_memory

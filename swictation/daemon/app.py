@@ -17,16 +17,15 @@ from swictation.control.desktop.cues import Cues
 from swictation.control.desktop.notifier import Notifier
 from swictation.control.desktop.screen_lock import ScreenLock
 from swictation.control.desktop.sleep import SleepWatch
-from swictation.daemon import stacks, systemd, wiring
+from swictation.daemon import diagnostics, systemd, wiring
+from swictation.daemon.diagnostics import name_leaks
 from swictation.daemon.engine_manager import Engines
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.feedback import Feedback
-from swictation.daemon.leaks import name_leaks
 from swictation.daemon.microphone_manager import Ear
-from swictation.daemon.panel import Panel
 from swictation.daemon.rereading import Rereading
 from swictation.daemon.single_instance import alone
-from swictation.daemon.status_builder import Report
+from swictation.daemon.status_builder import Panel, Report
 from swictation.daemon.watchdog import INTERVAL_S, Watchdog
 from swictation.dictation.capture_sink import Collector
 from swictation.dictation.controller import Dictation
@@ -180,7 +179,7 @@ class App:
         await self._start_sleep_watch(stops)
 
     def _start_hooks(self) -> None:
-        stacks.on_signal()
+        diagnostics.on_signal()
         threading.excepthook = self._on_thread_failure
 
     async def _start_microphone(

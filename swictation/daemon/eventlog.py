@@ -1,9 +1,11 @@
 """What happens, as lines of JSON for `--events`: the only place where text is written to a file."""
 
 import logging
+import os
 from pathlib import Path
 
 import msgspec
+import psutil
 from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict
 
@@ -54,7 +56,7 @@ from swictation.facts import (
 )
 from swictation.gpu.manager.effects import Gained, LevelChanged
 from swictation.shown import json_line
-from swictation.types import SpeechEnded, SpeechStarted, to_seconds
+from swictation.types import MIB, SpeechEnded, SpeechStarted, to_seconds
 
 _KINDS: dict[type[Fault], str] = {
     ConfigRejected: "config",
@@ -233,3 +235,27 @@ def _fault(fact: Fault) -> Line:
         case _:
             pass
     return Line("fault", None, fields)
+
+
+def of_process(pid: int | None) -> dict[str, float]:
+    """Resident memory in MiB and CPU time in s of a process; empty when there is none."""
+    try:
+        process = psutil.Process(pid) if pid else None
+        if process is None:
+            return {}
+        cpu = process.cpu_times()
+        return {
+            "rss_mib": round(process.memory_info().rss / MIB, 1),
+            "cpu_s": round(cpu.user + cpu.system, 2),
+        }
+    except psutil.Error:
+        return {}
+
+
+def snapshot(worker_pid: int | None) -> dict[str, object]:
+    """Daemon, worker and the memory that the machine has to spare."""
+    return {
+        "daemon": of_process(os.getpid()),
+        "worker": of_process(worker_pid),
+        "mem_available_mib": psutil.virtual_memory().available // MIB,
+    }

@@ -14,10 +14,10 @@ from swictation.audio.source import Source
 from swictation.audio.wavfile import FileSource, Pace
 from swictation.clock import MonotonicClock
 from swictation.config.settings import Settings
-from swictation.daemon import resources
+from swictation.daemon import eventlog
+from swictation.daemon.diagnostics import name_leaks
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.fetching import find_model
-from swictation.daemon.leaks import name_leaks
 from swictation.daemon.wiring import Workshop, engine_spec
 from swictation.dictation.file_run import Playing
 from swictation.dictation.runloop import RunLoop
@@ -121,7 +121,7 @@ class FileSession:
         finally:
             await stream.stop()
             self.device = playing.device
-            usage = resources.snapshot(self._crew.serving.pid)
+            usage = eventlog.snapshot(self._crew.serving.pid)
             self._events.emit(FileRunEnded(to_seconds(stream.heard_sample), usage))
         return playing.finish()
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from threading import Event, Thread
 
 from swictation.clock import Clock, MonotonicClock
-from swictation.daemon import stacks
+from swictation.daemon import diagnostics
 
 INTERVAL_S = 10.0
 """Where systemd does not say how often it wants to hear."""
@@ -119,7 +119,7 @@ class Watchdog:
     def _tell(self, still: tuple[str, ...]) -> None:
         if new := [name for name in still if name not in self._stuck]:
             _log.error("watchdog: stuck: %s; the stacks of all threads follow", ", ".join(new))
-            stacks.dump()
+            diagnostics.dump()
         if moving := [name for name in self._stuck if name not in still]:
             _log.warning("watchdog: moves again: %s", ", ".join(moving))
         self._stuck = still

@@ -23,8 +23,8 @@ from swictation.config.settings import Settings
 from swictation.dictation.context import LoopContext
 from swictation.dictation.degraded import Degradations
 from swictation.dictation.delivery.delivery import Delivery
-from swictation.dictation.inbox import Inbox
 from swictation.dictation.retries import Retries
+from swictation.dictation.runloop import Inbox
 from swictation.dictation.speech_thread import SpeechThread
 from swictation.dictation.stream import StoredSound, Stream
 from swictation.dispatcher import Dispatcher

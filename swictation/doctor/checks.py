@@ -9,9 +9,7 @@ from swictation.config.load import load
 from swictation.doctor import (
     bus,
     disk,
-    enginecard,
     gpu,
-    gpudriver,
     hotkey,
     machine,
     model,
@@ -62,8 +60,8 @@ _CHECKS: tuple[tuple[str, Check], ...] = (
     ("self-test", _selftest),
     ("memory", machine.memory),
     ("GPU", gpu.gpu),
-    ("GPU", gpudriver.gpu_driver),
-    ("GPU", enginecard.engine_card),
+    ("GPU", gpu.gpu_driver),
+    ("GPU", gpu.engine_card),
     ("models disk", disk.models),
     ("spool disk", disk.spool),
     ("spool", orphaned_audio.leftovers),
@@ -77,8 +75,8 @@ _CHECKS: tuple[tuple[str, Check], ...] = (
 _SLOW: tuple[Check, ...] = (
     model.files,
     _selftest,
-    gpudriver.gpu_driver,
-    enginecard.engine_card,
+    gpu.gpu_driver,
+    gpu.engine_card,
     sound.microphone,
 )
 """They read the whole model, start an engine, ask a driver that may hang, or listen."""

@@ -1,12 +1,20 @@
-"""NVIDIA GPUs and their driver, according to the kernel's files."""
+"""NVIDIA GPUs: what the kernel says of them, whether the driver answers, what an engine can use."""
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
+import msgspec
+
+from swictation.asr.registry import find
 from swictation.config.settings import DEFAULT_ENGINE
 from swictation.doctor.finding import Finding, Level, Subject
-from swictation.gpu.nvml.errors import REMEDIES
+from swictation.gpu.nvml import subprocess_query
+from swictation.gpu.nvml.errors import RELOAD, REMEDIES
 from swictation.gpu.nvml.pci import Card, cards, driver, is_off_bus, parameters
+from swictation.gpu.nvml.query import ask
+from swictation.gpu.nvml.query_main import MISSING, Answer
+from swictation.types import Trouble
 from swictation.worker.engine_choice import wants_card
 
 _PRESERVE, _NOTIFIERS = "PreserveVideoMemoryAllocations", "UseKernelSuspendNotifiers"
@@ -65,3 +73,74 @@ def judge_sleep(told: dict[str, str], *, is_wanted: bool) -> Iterator[Finding]:
 
 def _asleep(card: Card) -> str:
     return " (asleep)" if card.is_asleep else ""
+
+
+_CUDA: dict[int, tuple[str, str]] = {
+    MISSING: ("its library libcuda.so.1 is not installed", REMEDIES["no-library"]),
+    100: ("it finds no card", "is it hidden? echo $CUDA_VISIBLE_DEVICES; else: nvidia-smi -L"),
+    802: ("the system is not ready yet", "systemctl status nvidia-fabricmanager"),
+    803: ("library and driver are of different versions", REMEDIES["mismatch"]),
+    999: ("it has to be started anew, as after a sleep of the machine", RELOAD),
+}
+
+
+def gpu_driver(subject: Subject) -> Iterator[Finding]:
+    """Ask NVML and CUDA, unless the GPU sleeps: that would wake it."""
+    root = Path("/")
+    is_there = bool(driver(root)) or is_off_bus(root)
+    if is_there and not any(card.is_asleep for card in cards(root)):
+        yield judge_driver(ask(subject.settings.vram.gpu, root, with_cuda=True))
+
+
+def judge_driver(answer: Answer) -> Finding:
+    """One line for NVML and CUDA."""
+    if answer.trouble == "asleep":
+        return Finding("GPU", "ok", answer.reason)
+    if answer.trouble:
+        remedy = REMEDIES.get(cast(Trouble, answer.trouble), RELOAD)
+        return Finding("GPU", "warning", f"the driver: {answer.reason}", remedy)
+    if answer.cuda:
+        unknown = (f"it fails with {answer.cuda}", RELOAD)
+        what, remedy = _CUDA.get(answer.cuda, unknown)
+        return Finding("GPU", "warning", f"CUDA cannot be used: {what} (cuInit)", remedy)
+    free = f"{answer.free_mib:.0f} of {answer.total_mib:.0f} MiB are free"
+    return Finding("GPU", "ok", f"the driver and CUDA answer; {free}")
+
+
+_LIMIT_S = 60.0
+
+
+class EngineAnswer(msgspec.Struct, frozen=True):
+    """What `EngineProvider.gpu_query` prints. Without `reason` it can use `cards` of them."""
+
+    cards: int
+    compute_type: str = ""
+    reason: str = ""
+    remedy: str = ""
+
+
+def engine_card(subject: Subject) -> Iterator[Finding]:
+    """Ask the engine's library, unless the card sleeps: that would wake it."""
+    provider = find(subject.settings.asr.engine)
+    if provider is None or not provider.gpu_query or not wants_card(subject.settings):
+        return
+    if provider.unavailable():
+        return  # which has been told
+    if not any(card.is_asleep for card in cards(Path("/"))):
+        yield judge_engine(provider.name.capitalize(), provider.gpu_query)
+
+
+def judge_engine(name: str, module: str, limit_s: float = _LIMIT_S) -> Finding:
+    """One line from `module`, run in a process that may hang or crash."""
+    try:
+        answer = msgspec.json.decode(
+            subprocess_query.ask(module, limit_s=limit_s), type=EngineAnswer
+        )
+    except subprocess_query.Apart as failed:
+        how = "hangs" if failed.code is None else f"died, code {failed.code}"
+        found = f"the process that asked {name} for a card {how}"
+        return Finding("GPU", "warning", found, RELOAD)
+    if answer.reason:
+        found = f"{answer.reason} The engine on the processor takes over."
+        return Finding("GPU", "warning", found, answer.remedy)
+    return Finding("GPU", "ok", f"{name} can compute on a card, in {answer.compute_type}")

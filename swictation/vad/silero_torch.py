@@ -15,7 +15,7 @@ import numpy as np
 import torch  # pyright: ignore[reportMissingImports]
 
 from swictation.errors import DetectorError
-from swictation.extras import install_command_for
+from swictation.remedies import install_command_for
 from swictation.types import FRAME_SAMPLES, Samples
 
 _torch: Any = torch

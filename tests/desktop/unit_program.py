@@ -13,7 +13,7 @@ from pathlib import Path
 from dbus_fast import RequestNameReply
 from dbus_fast.aio import MessageBus
 
-from swictation.daemon import stacks, systemd
+from swictation.daemon import diagnostics, systemd
 from swictation.daemon.watchdog import Watchdog
 
 NAME = "io.github.swictation.Swictation1"
@@ -23,7 +23,7 @@ async def main(gate: Path) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGUSR2, threading.Event().wait)  # hangs for ever
-    stacks.on_signal()
+    diagnostics.on_signal()
     bus = await MessageBus().connect()
     assert await bus.request_name(NAME) is RequestNameReply.PRIMARY_OWNER
     while not gate.exists():

@@ -26,8 +26,7 @@ from swictation.dictation.context import LoopContext
 from swictation.dictation.controller import Dictation
 from swictation.dictation.degraded import Degradations
 from swictation.dictation.delivery.delivery import Delivery
-from swictation.dictation.inbox import Inbox
-from swictation.dictation.runloop import RunLoop
+from swictation.dictation.runloop import Inbox, RunLoop
 from swictation.dictation.speech_thread import SpeechThread
 from swictation.dictation.stream import StoredSound, Stream
 from swictation.dictation.transcriber import Recognition

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from patience import PATIENCE_S
-from swictation import extras
+from swictation import remedies
 from swictation.asr.registry import PROVIDERS, provider
 from swictation.config.render import render, render_defaults
 from swictation.config.settings import Settings
@@ -91,7 +91,7 @@ def test_an_engine_without_its_libraries_is_no_error_but_is_told(swictation, own
     own.write_text('[asr]\nengine = "canary"\n')
     done = swictation("check")
     assert (done.returncode, done.stdout) == (0, f"{own}: ok\n")
-    command = extras.install_command("canary")
+    command = remedies.install_command("canary")
     assert done.stderr == (f"note: the engine canary is not installed; to install it: {command}\n")
 
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from fakes.made_nemo import archive
 from patience import PATIENCE_S
-from swictation import extras
+from swictation import remedies
 from swictation.asr.registry import provider
 from swictation.cli.main import cli
 from swictation.config.settings import Settings
@@ -162,7 +162,7 @@ def test_convert_without_the_engine_says_how_to_install_it(swictation, tmp_path)
     assert done.returncode == 1
     error, remedy = done.stderr.splitlines()[-2:]
     assert "needs the libraries of the engine canary" in error
-    assert extras.install_command("canary") in remedy
+    assert remedies.install_command("canary") in remedy
 
 
 @pytest.mark.parametrize(

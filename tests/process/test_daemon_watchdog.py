@@ -180,11 +180,11 @@ def test_a_loop_that_is_closed_is_no_trouble():
 
 STUCK = """
 import threading
-from swictation.daemon import stacks
+from swictation.daemon import diagnostics
 def recite(secret):
     print("ready", flush=True)
     threading.Event().wait()
-stacks.on_signal()
+diagnostics.on_signal()
 recite("marigold")
 """
 

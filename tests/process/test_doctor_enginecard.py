@@ -5,9 +5,9 @@ from importlib.util import find_spec
 import msgspec
 import pytest
 
-from swictation import extras
+from swictation import remedies
 from swictation.config.settings import Settings
-from swictation.doctor import enginecard
+from swictation.doctor import gpu
 from swictation.doctor.finding import Subject
 from swictation.doctor.model import engine
 
@@ -31,12 +31,12 @@ def test_canary_without_its_libraries_is_an_error_with_the_line_that_installs_th
     (found,) = engine(subject(engine="canary"))
     assert found.level == "error"
     assert "embedded engine takes over" in found.found
-    assert found.remedy == extras.install_command("canary")
-    assert list(enginecard.engine_card(subject(engine="canary"))) == [], "it is told once"
+    assert found.remedy == remedies.install_command("canary")
+    assert list(gpu.engine_card(subject(engine="canary"))) == [], "it is told once"
 
 
 def test_what_torch_says_of_the_card_is_told_with_what_to_do():
-    found = enginecard.judge(*ASK)
+    found = gpu.judge_engine(*ASK)
     if found.level == "ok":
         pytest.skip("there is a card")
     assert "takes over" in found.found
@@ -44,10 +44,10 @@ def test_what_torch_says_of_the_card_is_told_with_what_to_do():
 
 
 def test_a_library_that_hangs_is_given_up():
-    found = enginecard.judge(*ASK, limit_s=0.001)
+    found = gpu.judge_engine(*ASK, limit_s=0.001)
     assert (found.level, "hangs" in found.found) == ("warning", True)
 
 
 def test_nobody_is_asked_who_computes_on_the_processor():
-    assert list(enginecard.engine_card(subject(engine="canary", device="cpu"))) == []
-    assert list(enginecard.engine_card(subject())) == []
+    assert list(gpu.engine_card(subject(engine="canary", device="cpu"))) == []
+    assert list(gpu.engine_card(subject())) == []

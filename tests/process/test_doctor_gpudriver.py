@@ -7,7 +7,7 @@ import pytest
 from fakes.nvml.card import DRIVER_NOT_LOADED, GPU_IS_LOST, MISMATCH, UNKNOWN
 from fakes.sysfs import Machine
 from patience import PATIENCE_S
-from swictation.doctor.gpudriver import judge
+from swictation.doctor.gpu import judge_driver
 from swictation.gpu.nvml.query import ask
 
 pytestmark = pytest.mark.process
@@ -27,7 +27,7 @@ def examine(card, machine, monkeypatch):
         monkeypatch.setenv(name, value)
 
     def run(gpu="auto", limit_s=30.0):
-        return judge(ask(gpu, machine.root, limit_s, with_cuda=True))
+        return judge_driver(ask(gpu, machine.root, limit_s, with_cuda=True))
 
     return run
 

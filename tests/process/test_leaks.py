@@ -116,7 +116,7 @@ MEASURED = """
 import ctypes, os, signal
 from pathlib import Path
 from swictation import hardening
-from swictation.daemon import resources
+from swictation.daemon import eventlog
 
 def become_somebody():
     os.setresgid(65534, 65534, 65534)
@@ -137,7 +137,7 @@ if not daemon:
     try:
         Path(f"/proc/{worker}/smaps_rollup").read_text()
     except PermissionError:
-        measured = resources.of_process(worker)
+        measured = eventlog.of_process(worker)
         os.kill(worker, signal.SIGKILL)
         print(measured["rss_mib"] > 1 and "cpu_s" in measured, flush=True)
     os._exit(0)

@@ -18,7 +18,7 @@ from patience import PATIENCE_S
 from swictation.asr.engine import EngineSpec
 from swictation.clock import MonotonicClock
 from swictation.config.settings import AsrSettings, Settings, VramSettings, WorkerSettings
-from swictation.dictation.inbox import Inbox
+from swictation.dictation.runloop import Inbox
 from swictation.dispatcher import Dispatcher
 from swictation.events import CardEvent, VramRead, WorkerAnswered, WorkerGone, WorkerReady
 from swictation.gpu.manager.effects import Route

@@ -18,7 +18,7 @@ from swictation.asr.engines.whisper.memory import read_shape
 from swictation.asr.engines.whisper.settings import WhisperSettings
 from swictation.asr.engines.whisper.troubles import has_driver
 from swictation.config.settings import AsrSettings, Settings
-from swictation.doctor import enginecard
+from swictation.doctor import gpu
 from swictation.doctor.finding import Subject
 from swictation.errors import EngineError
 from swictation.gpu.nvml.allocator import OwnUse
@@ -133,16 +133,16 @@ def test_the_engine_on_the_processor_takes_over_and_the_text_is_right(whisper_mo
 
 @no_card
 def test_the_examination_says_what_is_missing(shown):
-    assert list(enginecard.engine_card(Subject())) == [], "nobody wants one"
+    assert list(gpu.engine_card(Subject())) == [], "nobody wants one"
     wished = Settings(asr=AsrSettings(device="cuda"))
-    (found,) = enginecard.engine_card(Subject(settings=wished))
+    (found,) = gpu.engine_card(Subject(settings=wished))
     assert found.level == "warning"
     assert "libcuda.so.1 is not installed" in found.found
     assert found.remedy
 
 
 def test_an_examination_that_hangs_is_given_up():
-    found = enginecard.judge("Whisper", "swictation.asr.engines.whisper.ask", limit_s=0.001)
+    found = gpu.judge_engine("Whisper", "swictation.asr.engines.whisper.ask", limit_s=0.001)
     assert found.level == "warning"
     assert "hangs" in found.found
     assert found.remedy

@@ -9,10 +9,11 @@ pytestmark = pytest.mark.unit
 
 PROGRAM = """
 import logging, os, signal
-from swictation.daemon import logs, stacks
+from swictation.daemon import diagnostics
+from swictation.daemon import diagnostics
 
-logs.set_up(verbose=False)
-stacks.on_signal()
+diagnostics.set_up(verbose=False)
+diagnostics.on_signal()
 os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # as sounddevice does while it lists devices
 logging.getLogger("a").warning("the card is full")
 signal.raise_signal(signal.SIGUSR1)

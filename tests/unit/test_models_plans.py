@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fakes.made_nemo import config
-from swictation import extras
+from swictation import remedies
 from swictation.asr.engines.canary.memory.plans import kept, known, plan_of, planned, table
 from swictation.asr.memory_plan import MemoryPlan
 from swictation.models.catalog.catalog import named
@@ -58,7 +58,7 @@ def test_without_the_extra_a_known_model_has_its_row_of_the_table(folder, no_ext
     told = planned(folder, 10.0, "canary-1b-flash")
     assert (told.plans, told.source) == (table(SPEC.name), "table")
     assert "the engine canary lacks torch and NeMo" in told.reason
-    assert extras.install_command("canary") in told.reason
+    assert remedies.install_command("canary") in told.reason
 
 
 def test_without_the_extra_nothing_is_known_of_a_model_of_the_users(folder, no_extra):
@@ -67,8 +67,8 @@ def test_without_the_extra_nothing_is_known_of_a_model_of_the_users(folder, no_e
 
 
 def test_how_to_install_an_extra_is_told_as_this_checkout_needs_it():
-    command = extras.install_command("canary")
-    checkout = Path(extras.__file__).parents[1]
+    command = remedies.install_command("canary")
+    checkout = Path(remedies.__file__).parents[1]
     if Path(sys.prefix) == checkout / ".venv":
         assert command == f"make -C {checkout} canary"
     else:
@@ -77,10 +77,10 @@ def test_how_to_install_an_extra_is_told_as_this_checkout_needs_it():
 
 
 def test_a_package_is_installed_by_the_extra_that_brings_it():
-    assert extras.install_command_for("silero-vad") == extras.install_command("canary")
-    command = extras.install_command_for("silero")
+    assert remedies.install_command_for("silero-vad") == remedies.install_command("canary")
+    command = remedies.install_command_for("silero")
     assert command == f"{shlex.quote(sys.executable)} -m pip install silero"
 
 
 def test_what_the_makefile_does_not_install_is_not_asked_of_it():
-    assert "[plot]'" in extras.install_command("plot")
+    assert "[plot]'" in remedies.install_command("plot")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from swictation.control.status import STOPPED, decode, encode
-from swictation.daemon.logs import Formatter
+from swictation.daemon.diagnostics import Formatter
 from swictation.shown import json_escaped, json_line, printable, printable_lines
 
 pytestmark = pytest.mark.unit

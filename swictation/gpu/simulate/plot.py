@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from swictation.errors import SwictationError
-from swictation.extras import install_command
 from swictation.gpu.policy.levels import Limits
 from swictation.gpu.simulate.loop import Moment
+from swictation.remedies import install_command
 
 _MOST_COLUMNS = 8000
 

@@ -13,6 +13,6 @@ def unavailable() -> EngineError | None:
     """None where they are installed; else what to type."""
     if all(importlib.util.find_spec(name) for name in _LIBRARIES):
         return None
-    from swictation.extras import install_command
+    from swictation.remedies import install_command
 
     return EngineError(f"the engine {NAME} lacks torch and NeMo", install_command(NAME))

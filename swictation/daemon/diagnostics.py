@@ -1,9 +1,13 @@
 """Logging: to stderr, terse, and never a dictated word."""
 
+import faulthandler
 import logging
 import os
+import signal
+import threading
 from typing import Any
 
+from swictation.daemon.rereading import THREAD
 from swictation.shown import printable, printable_lines
 
 STDERR = 2
@@ -36,3 +40,36 @@ def kept_stderr() -> int:
     down, it turns descriptor 2 of the whole process to /dev/null: what any thread says is lost.
     """
     return os.dup(STDERR)
+
+
+def on_signal() -> None:
+    """Dump all stacks to stderr at SIGUSR1, and before a fatal signal ends the process.
+
+    Not on an event loop: it works while the run loop hangs.
+    """
+    stderr = kept_stderr()
+    faulthandler.enable(stderr)
+    faulthandler.register(signal.SIGUSR1, stderr)
+
+
+def dump() -> None:
+    """Dump all stacks to stderr now."""
+    faulthandler.dump_traceback(STDERR)
+
+
+_TOLD_ALREADY = {"vram-probe", THREAD}
+"""Left behind where the graphics driver hangs, as its `stop` has said; or a file system does."""
+
+_log = logging.getLogger(__name__)
+
+
+def name_leaks() -> list[str]:
+    """The threads that still run beside the main one; each is logged."""
+    left = [thread.name for thread in threading.enumerate() if not _is_main(thread)]
+    for name in (name for name in left if name not in _TOLD_ALREADY):
+        _log.warning("the thread %s was left running: probably a bug", name)
+    return left
+
+
+def _is_main(thread: threading.Thread) -> bool:
+    return thread is threading.main_thread()
