@@ -21,7 +21,7 @@ def keep(x: Connection, content: Content) -> None:
     if content and not _saved(x, content):
         names = {x.display.get_atom_name(target): value for target, value in content.items()}
         kept = {name: bytes(v.data) for name, v in names.items() if isinstance(v.data, bytes)}
-        leave_behind("x11", kept, x.name, f"{int(x.own.id)}")
+        leave_behind("x11", kept, str(x.display.get_display_name()), f"{int(x.own.id)}")
 
 
 def serve(kept: Kept, ready: Callable[[], None], display: str, owner: str) -> None:

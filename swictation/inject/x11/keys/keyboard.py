@@ -98,12 +98,11 @@ class Keyboard:
         """For each key the keycodes to hold down, the modifiers of its level first."""
         return [[*self.keymap.modifiers_of(key), key.keycode] for key in keys]
 
-    def paste_chord(self, *, control: bool, shift: bool, keycode: int | None) -> list[int]:
-        """Control, Shift and a key (None: Insert); [] if the keyboard lacks one."""
-        held = [self.keymap.keycode_of(CONTROL_L)] if control else []
-        held += [self.keymap.keycode_of(SHIFT_L)] if shift else []
-        chord = [*held, keycode or self.keymap.keycode_of(INSERT)]
-        return [] if None in chord else [code for code in chord if code is not None]
+    def paste_chord(self, letter: int | None) -> list[int]:
+        """Control with the keycode of a letter, or Shift+Insert; [] if the keyboard lacks one."""
+        held = self.keymap.keycode_of(CONTROL_L if letter else SHIFT_L)
+        key = letter or self.keymap.keycode_of(INSERT)
+        return [held, key] if held and key else []
 
     def press_soon(
         self,
