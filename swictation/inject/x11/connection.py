@@ -6,7 +6,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import msgspec
@@ -226,19 +226,15 @@ class Connection:
 
     def sever(self) -> None:
         """End a wait for a server that hangs. Any thread; the owner sees a closed display."""
-        try:
+        with suppress(OSError):
             self.display.display.socket.shutdown(2)
-        except OSError:
-            return
 
     def close(self) -> None:
         if self._server is not None:
             os.close(self._server)
             self._server = None
-        try:
+        with suppress(*GONE):
             self.display.close()
-        except GONE:
-            return
 
 
 def _server_of(display: Display) -> int | None:

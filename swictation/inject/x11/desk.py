@@ -4,6 +4,7 @@ from concurrent.futures import Future
 from typing import Literal
 
 from swictation.inject.injector import OTHER_WINDOW, Focused, Injection, NoWindow, Target
+from swictation.inject.proofs import outcome
 from swictation.inject.sendable import for_terminal
 from swictation.inject.x11.barrier import Barrier
 from swictation.inject.x11.connection import Connection
@@ -139,18 +140,3 @@ class Desk:
             if method != "either" or not refused.try_other or is_blind:
                 raise
             second(text, focus, ledger)
-
-
-def outcome(text: str, counts: tuple[int, int], reason: str, *, is_open: bool = False) -> Injection:
-    """The port's outcome for the state of the ledger; an empty `reason`: it ran to the end.
-
-    `is_open`: text that was sent and is not confirmed may still arrive.
-    """
-    sent, confirmed = counts
-    if is_open:
-        return Injection("unproven", sent, confirmed, reason)
-    if reason and not sent:
-        return Injection("refused", reason=reason)
-    if reason:
-        return Injection("partial", sent, confirmed, reason)
-    return Injection("confirmed" if confirmed == len(text) else "typed", sent, confirmed)

@@ -5,8 +5,6 @@ import contextlib
 from collections.abc import Callable
 from typing import TypeVar
 
-import msgspec
-
 from swictation.errors import InjectError
 from swictation.inject.injector import (
     Focused,
@@ -15,9 +13,9 @@ from swictation.inject.injector import (
     Target,
     Unknown,
 )
-from swictation.inject.proofs import OpenProofs
+from swictation.inject.proofs import OpenProofs, outcome
 from swictation.inject.sendable import BREAKS, unsendable
-from swictation.inject.x11.desk import Desk, Method, outcome
+from swictation.inject.x11.desk import Desk, Method
 from swictation.inject.x11.ledger import Ledger
 from swictation.inject.x11.thread import DisplayThread
 
@@ -58,7 +56,7 @@ class X11Injector:
     ) -> "X11Injector":
         """Connect to a display ($DISPLAY by default). Raises `InjectError`."""
         display = DisplayThread(display_name)
-        opening = asyncio.wrap_future(display.opened)
+        opening = asyncio.wrap_future(display.call(lambda _: None))
         is_over = False
         try:
             await asyncio.wait({opening}, timeout=OPEN_TIMEOUT_S)
@@ -112,10 +110,7 @@ class X11Injector:
             failure = type(error).__name__
         if answer is None:
             return outcome(text, ledger.abandon(), self.lost or failure)
-        injection, proof = answer
-        if proof is None:
-            return injection
-        return msgspec.structs.replace(injection, proof=self._proofs.follow(proof))
+        return self._proofs.attach(*answer)
 
     async def offer(self, text: str) -> bool:
         """See `Injector.offer`."""
