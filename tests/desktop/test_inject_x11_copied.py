@@ -164,7 +164,5 @@ def test_a_copy_while_the_key_is_pressed_is_the_users():
             assert (injection.outcome, injection.sent) == ("refused", 0)
             assert injection.reason == "another program copied meanwhile"
             assert eventually(stage.clipboard, NEW) == NEW
-            assert (
-                asyncio.run(stage.injector.sharing("type").inject("typed")).outcome == "confirmed"
-            )
+            assert asyncio.run(stage.by("type").inject("typed")).outcome == "confirmed"
             assert "not this" not in field.text()

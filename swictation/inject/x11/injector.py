@@ -70,10 +70,6 @@ class X11Injector:
         opening.result()
         return cls(display, method, allow_newlines=allow_newlines)
 
-    def sharing(self, method: Method) -> "X11Injector":
-        """Another method over the same display."""
-        return X11Injector(self._display, method, allow_newlines=bool(self._allowed))
-
     @property
     def name(self) -> str:
         """See `Injector.name`."""
