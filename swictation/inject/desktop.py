@@ -42,9 +42,7 @@ class DesktopInjector:
         self._retry_s = retry_s
         self._on_change = on_change
         self._clock = clock or MonotonicClock()
-        self._ways = [name for name in openers if name != CLIPBOARD]
-        if CLIPBOARD in openers:
-            self._ways.append(CLIPBOARD)
+        self._ways = sorted(openers, key=CLIPBOARD.__eq__)  # it comes last
         self._current: Injector | None = None
         self._way = ""
         self._failures: dict[str, str] = {}

@@ -1,10 +1,8 @@
 """The processes that a browser, or what is one underneath, has for its pages: /proc knows them."""
 
 from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
 
-_PROC = Path("/proc")
+from swictation.inject import proc
 
 _CHILDREN = ("--type=", "-contentproc", "WebKitWebProcess", "QtWebEngineProcess")
 """How browsers name the processes that handle the keys of their pages."""
@@ -17,20 +15,9 @@ def has_pages(pid: int) -> bool:
 
 def pages_of(pid: int) -> Iterator[int]:
     """Its children of which a browser has one for each page, and theirs."""
-    for child in _children(pid):
-        if any(name in _command(child) for name in _CHILDREN):
-            yield child
-            yield from pages_of(child)
-
-
-def _children(pid: int) -> Iterator[int]:
-    with suppress(OSError):
-        for task in (_PROC / str(pid) / "task").iterdir():
-            with suppress(OSError):
-                yield from (int(child) for child in (task / "children").read_text().split())
-
-
-def _command(pid: int) -> str:
-    with suppress(OSError):
-        return (_PROC / str(pid) / "cmdline").read_text(errors="replace")
-    return ""
+    for children in proc.read_of_threads(pid, "children"):
+        for child in map(int, children.split()):
+            command = proc.read(child, "cmdline")
+            if any(name in command for name in _CHILDREN):
+                yield child
+                yield from pages_of(child)

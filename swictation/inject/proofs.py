@@ -1,8 +1,29 @@
-"""Proofs that the thread of a display decides, for those who wait on the run loop."""
+"""Outcomes, and proofs that the thread of a display decides for those who wait on the run loop."""
 
 import asyncio
 import contextlib
 from concurrent.futures import Future
+
+import msgspec
+
+from swictation.inject.injector import Injection
+
+
+def outcome(
+    text: str, counts: tuple[int, int], reason: str = "", *, is_open: bool = False
+) -> Injection:
+    """What became of `text`, of which `counts` were sent and confirmed; `reason`: why it ended.
+
+    `is_open`: text that was sent and is not confirmed may still arrive.
+    """
+    sent, confirmed = counts
+    if is_open:
+        return Injection("unproven", sent, confirmed, reason)
+    if reason and not sent:
+        return Injection("refused", reason=reason)
+    if reason:
+        return Injection("partial", sent, confirmed, reason)
+    return Injection("confirmed" if confirmed == len(text) else "typed", sent, confirmed)
 
 
 class OpenProofs:
@@ -11,8 +32,10 @@ class OpenProofs:
     def __init__(self) -> None:
         self._open: set[asyncio.Future[bool | None]] = set()
 
-    def follow(self, proof: "Future[bool | None]") -> "asyncio.Future[bool | None]":
-        """The thread's `proof` as one of the running loop."""
+    def attach(self, injection: Injection, proof: "Future[bool | None] | None") -> Injection:
+        """`injection` with the thread's `proof`, if there is one, as one of the running loop."""
+        if proof is None:
+            return injection
         loop = asyncio.get_running_loop()
         mine: asyncio.Future[bool | None] = loop.create_future()
         self._open.add(mine)
@@ -23,7 +46,7 @@ class OpenProofs:
                 loop.call_soon_threadsafe(_decide, mine, decided.result())
 
         proof.add_done_callback(tell)
-        return mine
+        return msgspec.structs.replace(injection, proof=mine)
 
     async def settle(self, within_s: float) -> None:
         """Give the thread so long; what it has not decided by then, nobody can know."""

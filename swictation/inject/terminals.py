@@ -1,8 +1,6 @@
 """What is a terminal: it takes text as keys only, never by a paste key."""
 
-from contextlib import suppress
-from pathlib import Path
-
+from swictation.inject import proc
 from swictation.inject.pages import pages_of
 
 _NAMES = """
@@ -17,18 +15,14 @@ xterm yakuake
 TERMINALS = frozenset(_NAMES.split())
 """Names in lower case, as windows give them."""
 
-_PROC = Path("/proc")
-
 
 def holds_terminal(pid: int) -> bool:
     """Whether it has the master of a pseudo-terminal: then it is a terminal.
 
     Editors that are browsers underneath have it in a process beside their pages.
     """
-    for each in (pid, *pages_of(pid)):
-        with suppress(OSError):
-            for entry in (_PROC / str(each) / "fd").iterdir():
-                with suppress(OSError):
-                    if entry.readlink().name == "ptmx":
-                        return True
-    return False
+    return any(
+        name.endswith("/ptmx")
+        for each in (pid, *pages_of(pid))
+        for _, name in proc.open_files(each)
+    )

@@ -132,7 +132,7 @@ class Busy:
         self._folder.cleanup()
 
     async def _play(self, shown: Field, cell: Cell, pieces: list[str], dice) -> Said:
-        injector = self.stage.injector.sharing(cell.route)  # type: ignore[arg-type]
+        injector = self.stage.by(cell.route)  # type: ignore[arg-type]
         freeze = shown.freeze_page if cell.moment == "page" else shown.freeze
         after = shown.kill if cell.end == "killed" else shown.thaw
         latest_s = {"before": 0.0, "key": 0.05, "typing": 0.5, "page": 0.05}[cell.moment]

@@ -17,6 +17,7 @@ from Xlib import XK, X, display
 from Xlib.ext import xtest
 
 from swictation.inject.injector import Injection
+from swictation.inject.x11.desk import Method
 from swictation.inject.x11.injector import X11Injector
 
 from .field import KINDS, Field, Hung
@@ -194,6 +195,10 @@ class Stage:
         self._field: Field | None = None
         self._layout = ""
 
+    def by(self, method: Method) -> X11Injector:
+        """By another method, over the same display."""
+        return X11Injector(self.injector._display, method)
+
     def field(self, kind: str) -> Field:
         """The only field on the screen, focused."""
         if (
@@ -215,7 +220,7 @@ class Stage:
         """Inject the cell's text into its cleared field, disturbed as it says."""
         field, text = cleared(self, cell.field), TEXTS[cell.text]
         self.layout(cell.layout)
-        injector = self.injector.sharing(cell.route)  # type: ignore[arg-type]
+        injector = self.by(cell.route)  # type: ignore[arg-type]
         disturbance = getattr(self, f"_{cell.disturbance}")
         with disturbance(field):
             began = time.monotonic()

@@ -85,7 +85,7 @@ class Pair:
         self.first.clear()
         self.second.clear()
         text = (_TEXT * 40)[:characters].rsplit(" ", 1)[0]
-        injector = self.injector.sharing(route)  # type: ignore[arg-type]
+        injector = X11Injector(self.injector._display, route)  # type: ignore[arg-type]
         self._focus_first()
 
         async def deliver():

@@ -184,7 +184,7 @@ def test_text_stops_where_the_focus_moves(stage, field):
 @needs_one
 @pytest.mark.parametrize("route", ["type", "paste", "either"])
 def test_text_for_a_window_that_has_lost_the_focus_goes_nowhere(stage, field, route):
-    injector = stage.injector.sharing(route)
+    injector = stage.by(route)
     target = asyncio.run(injector.focus())
     thief = Field(ONE, stage.screen.environment)
     try:
@@ -324,7 +324,7 @@ def test_a_server_that_dies_or_hangs_never_blocks(how):
 
 
 def inject(stage, text, route="either"):
-    return asyncio.run(stage.injector.sharing(route).inject(text))
+    return asyncio.run(stage.by(route).inject(text))
 
 
 async def watched(work):

@@ -50,7 +50,7 @@ def grabbed(client, *, stands):
 @pytest.mark.parametrize("route", ["type", "paste", "either"])
 def test_nothing_is_typed_to_a_locker_that_has_no_focus(stage, neighbour, kind, route):
     field = field_of(stage, kind)
-    injector = stage.injector.sharing(route)
+    injector = stage.by(route)
     with grabbed(neighbour, stands=X.Above):
         refused = asyncio.run(injector.inject("no password. "))
     assert (refused.outcome, refused.sent) == ("refused", 0)
@@ -70,7 +70,7 @@ def test_a_hotkey_that_is_held_swallows_nothing(stage, neighbour, route):
     released = threading.Timer(0.4, press, (neighbour, X.KeyRelease, key))
     released.start()
     try:
-        injection = asyncio.run(stage.injector.sharing(route).inject("after the hotkey"))
+        injection = asyncio.run(stage.by(route).inject("after the hotkey"))
     finally:
         released.join()
         root.ungrab_key(key, 0)
@@ -84,7 +84,7 @@ def test_a_grab_that_lasts_with_nothing_above_the_window_counts_as_its_own(stage
     field_of(stage, "gtk3")
     heard = []
     with grabbed(neighbour, stands=X.Below):
-        injection = asyncio.run(stage.injector.sharing("type").inject("abc"))
+        injection = asyncio.run(stage.by("type").inject("abc"))
         while neighbour.pending_events():
             heard.append(neighbour.next_event().type)
     assert injection.outcome == "confirmed"

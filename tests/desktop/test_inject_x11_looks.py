@@ -118,7 +118,7 @@ def test_a_pong_that_comes_during_a_look_is_looked_at(stage):
 
     async def scene():
         field.freeze()
-        injection = await stage.injector.sharing("type").inject("typed")
+        injection = await stage.by("type").inject("typed")
         assert injection.outcome == "unproven"
         desk = stage.injector._display._desk
         tend, wait = desk.tend, next(iter(desk._unread._waits.values()))

@@ -41,7 +41,7 @@ def test_a_text_waits_alone_for_the_window_it_is_for(stage, kind):
             refused = await injector.inject(text)
             assert (refused.outcome, refused.sent) == ("refused", 0)
             assert "before" in refused.reason
-        assert (await stage.injector.sharing("type").inject("typed")).outcome == "refused"
+        assert (await stage.by("type").inject("typed")).outcome == "refused"
         assert await injector.offer("held") is False
         assert not injection.proof.done()
         field.thaw()
@@ -191,7 +191,7 @@ def test_typed_keys_are_proven_by_a_late_pong(stage, kind):
     field = field_of(stage, kind)
 
     async def scene():
-        injector = stage.injector.sharing("type")
+        injector = stage.by("type")
         field.freeze()
         injection = await injector.inject("before. typed while it stood")
         assert injection.outcome == "unproven"
@@ -213,7 +213,7 @@ def test_typed_keys_die_with_their_window(stage):
 
     async def scene():
         field.freeze()
-        injection = await stage.injector.sharing("type").inject("typed while it stood")
+        injection = await stage.by("type").inject("typed while it stood")
         assert injection.outcome == "unproven"
         field.kill()
         assert await decided(injection.proof) is False
@@ -229,7 +229,7 @@ def test_keys_that_wait_keep_their_letters(stage, kind):
     many = "".join(chr(0x4E00 + 7 * n) for n in range(300))
 
     async def scene():
-        typing = stage.injector.sharing("type")
+        typing = stage.by("type")
         await typing.inject(first)
         assert field.settles_on(first) == first
         field.freeze()
@@ -250,7 +250,7 @@ def test_keys_that_wait_keep_their_letters(stage, kind):
     assert field.settles_on(wanted, 2) == wanted
     field.wait_focused()
     field.clear()
-    asyncio.run(stage.injector.sharing("type").inject(many[:200]))
+    asyncio.run(stage.by("type").inject(many[:200]))
     assert field.settles_on(many[:200], 2) == many[:200]
 
 

@@ -33,4 +33,4 @@ def case(wanted, stages):
     if route == "wayland":
         return Case(stage.injector, field.settles_on, stage.clipboard)
     stage.layout("us")
-    return Case(stage.injector.sharing(route), field.settles_on, stage.clipboard)
+    return Case(stage.by(route), field.settles_on, stage.clipboard)

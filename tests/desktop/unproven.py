@@ -62,7 +62,7 @@ def clipboard(screen, selection="clipboard"):
 
 
 def pasting(stage):
-    return stage.injector.sharing("paste")
+    return stage.by("paste")
 
 
 async def unproven(injector, text):

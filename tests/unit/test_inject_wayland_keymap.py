@@ -108,8 +108,8 @@ def shape(interface: type[Interface]) -> object:
 
 
 @pytest.mark.parametrize(
-    "table", ["event before", "interface a 1\nnonsense x", "interface a 1\nevent e x"]
+    "table", ["event before any", "interface a\nnonsense x", "interface a\nevent e x"]
 )
 def test_a_table_that_cannot_be_read_is_an_error(table: str) -> None:
-    with pytest.raises(ValueError, match=r"before any|neither|not an argument"):
+    with pytest.raises(ValueError, match=r"too many values|neither|not an argument"):
         interfaces(table)

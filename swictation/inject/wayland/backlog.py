@@ -4,14 +4,15 @@ No protocol reports whether a window reads its events. The kernel does, to every
 a stopped or busy window does not drain. Kernels without CONFIG_UNIX_DIAG do not report it.
 """
 
-import contextlib
 import math
 import os
+import re
 import socket
 import struct
 import time
 from collections.abc import Callable
 
+from swictation.inject import proc
 from swictation.inject.wayland.client.connection import IN_TEXT_S, Connection
 
 LARGEST = 48 * 1024
@@ -211,28 +212,18 @@ def grown(before: Unread | None, now: Unread | None) -> Unread:
 
 def holders(wanted: set[str]) -> frozenset[int]:
     """The other processes that have one of the files open: "pipe:[7]", "socket:[8]"."""
-    return frozenset(pid for pid in _processes() if wanted and _has_open(pid, wanted))
-
-
-def _processes() -> list[int]:
-    own = os.getpid()
-    return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != own]
+    pids = {int(name) for name in os.listdir("/proc") if name.isdigit()} - {os.getpid()}
+    return frozenset(pid for pid in pids if wanted and _has_open(pid, wanted))
 
 
 def _has_open(pid: int, wanted: set[str]) -> bool:
-    with contextlib.suppress(OSError):  # it has ended, or belongs to somebody else
-        for name in os.listdir(f"/proc/{pid}/fd"):
-            with contextlib.suppress(OSError):
-                if os.readlink(f"/proc/{pid}/fd/{name}") in wanted and _reads(pid, name):
-                    return True
-    return False
+    return any(name in wanted and _reads(pid, fd) for fd, name in proc.open_files(pid))
 
 
 def _reads(pid: int, fd: str) -> bool:
     """Whether it is open for reading: the compositor has the pipe's other end for a moment."""
-    with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as lines:
-        flags = next(line for line in lines if line.startswith("flags:"))
-    return int(flags.split()[1], 8) & os.O_ACCMODE != os.O_WRONLY
+    flags = re.search(r"^flags:\s*(\d+)", proc.read(pid, f"fdinfo/{fd}"), re.MULTILINE)
+    return flags is not None and int(flags[1], 8) & os.O_ACCMODE != os.O_WRONLY
 
 
 def _request() -> bytes:

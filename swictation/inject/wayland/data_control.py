@@ -4,11 +4,13 @@ What the user had copied is read before and restored after. If it cannot be read
 not touched. Text is offered with the hint that makes clipboard histories ignore secrets.
 """
 
+import sched
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
-from swictation.inject.wayland.client.connection import Connection, Timer
+from swictation.inject.wayland.client.connection import Connection
 from swictation.inject.wayland.client.pipes import Receiver, Sender
 from swictation.inject.wayland.client.protocols import DATA_CONTROL_MANAGERS
 from swictation.inject.wayland.client.wire import Remote
@@ -53,15 +55,14 @@ class Offered:
     cancelled: bool = False
     judge: Callable[[Readers], bool] | None = None
     """Says whether our key has caused a reading; None while there is no key."""
-    on_change: Callable[[], None] | None = None
+    on_change: Callable[[], None] = lambda: None
     """Called when a reading begins or ends, and when it is cancelled."""
     read_s: float = 0.0
     """When the last reading began or ended."""
 
     def changed(self) -> None:
         self.read_s = time.monotonic()
-        if self.on_change is not None:
-            self.on_change()
+        self.on_change()
 
 
 class Clipboard:
@@ -77,19 +78,19 @@ class Clipboard:
         self._users: Content | None = None
         """What the user copied last, as far as it could be read."""
         self._offered: Offered | None = None
-        self._restore: Timer | None = None
+        self._restore: sched.Event | None = None
         self._latest_s = 0.0
         self._settled: list[Callable[[], None]] = []
         self._device = manager.create("get_data_device", seat)
         self._device.on("data_offer", self._on_offer)
         self._device.on("selection", self._on_selection)
-        self._device.on("primary_selection", self._on_primary)
+        self._device.on("primary_selection", self._drop)
 
     @classmethod
     def on(cls, connection: Connection, seat: Remote) -> "Clipboard | None":
         """None if the compositor has no data control."""
         for interface in DATA_CONTROL_MANAGERS:
-            manager = connection.bind(interface)
+            manager = connection.display.bind(interface)
             if manager is not None:
                 return cls(connection, manager, seat)
         return None
@@ -140,9 +141,9 @@ class Clipboard:
     def give_back(self) -> None:
         """Restore the old content now, unless somebody else has taken the clipboard."""
         self._cancel_restore()
-        if self._kept and self._is_ours():
+        if self._is_ours() and self._kept:
             self._own(self._kept)
-        elif self._kept is not None and self._is_ours():
+        elif self._is_ours() and self._kept is not None:
             self._device.send("set_selection", None)
             self._offered = None
         self._tell_settled()
@@ -182,13 +183,13 @@ class Clipboard:
         """Prepare for other content: restore nothing, let the last reader finish."""
         self._cancel_restore()
         if self._offered is not None:
-            self._offered.on_change = None  # a late reader of the previous text
+            self._offered.on_change = lambda: None  # a late reader of the previous text
             pause_s = self._offered.read_s + PAUSE_S - time.monotonic()
             self._connection.wait(lambda: False, pause_s)
 
     def _cancel_restore(self) -> None:
         if self._restore is not None:
-            self._restore.cancel()
+            self._connection.cancel(self._restore)
             self._restore = None
 
     def _is_ours(self) -> bool:
@@ -224,11 +225,12 @@ class Clipboard:
         selection = self._selection
         if selection is None:
             return {}
-        receivers: dict[str, Receiver] = {}
-        for mime_type in self._types[selection]:
-            receiver = receivers[mime_type] = Receiver(self._connection, LARGEST)
-            selection.send("receive", mime_type, receiver.remote_fd)
-            receiver.close_remote()
+        receivers = {
+            mime_type: Receiver(
+                self._connection, LARGEST, partial(selection.send, "receive", mime_type)
+            )
+            for mime_type in self._types[selection]
+        }
         self._connection.wait(lambda: all(r.over for r in receivers.values()), READ_S)
         content: Content = {}
         for mime_type, receiver in receivers.items():
@@ -253,9 +255,6 @@ class Clipboard:
     def _on_selection(self, offer: Remote | None) -> None:
         self._drop(self._selection)
         self._selection = offer
-
-    def _on_primary(self, offer: Remote | None) -> None:
-        self._drop(offer)
 
     def _drop(self, offer: Remote | None) -> None:
         if offer is not None and self._types.pop(offer, None) is not None:

@@ -4,8 +4,6 @@ import asyncio
 import contextlib
 import time
 
-import msgspec
-
 from swictation.errors import InjectError
 from swictation.inject.injector import (
     Focused,
@@ -85,7 +83,7 @@ class WaylandInjector:
         """What the compositor's protocols allow; see `Injector.capabilities`."""
         session = self._session
         return InjectorCapabilities(
-            knows_focus=session.toplevels is not None,
+            knows_focus=session.toplevels.are_known,
             confirms=True,
             knows_password=session.input_method is not None,
             clipboard=session.clipboard is not None,
@@ -96,8 +94,7 @@ class WaylandInjector:
         """See `Injector.inject`. Text with control characters is refused."""
         if not text:
             return Injection("confirmed")
-        reason = unsendable(text, self._allowed)
-        if reason:
+        if reason := unsendable(text, self._allowed):
             return Injection("refused", reason=reason)
         limit_s = DELIVER_S + len(text) / 500
         delivery = Delivery(text, into, time.monotonic() + limit_s)
@@ -105,22 +102,21 @@ class WaylandInjector:
             result = await self._connection.call(
                 lambda: self._session.deliver(delivery), limit_s + STUCK_S
             )
-        except HungError as error:
-            return self._hung(delivery, error)
         except Exception as error:  # noqa: BLE001 - the port never raises
-            return delivery.broken_off(str(error) or type(error).__name__)
-        if delivery.proof is not None:
-            return msgspec.structs.replace(result, proof=self._proofs.follow(delivery.proof))
-        return result
+            if not (isinstance(error, HungError) and error.has_begun):
+                return delivery.outcome(str(error) or type(error).__name__)
+            # Nobody knows where the text is.
+            delivery.proof = decided(arrived=None)
+            result = Injection("unproven", sent=len(text), reason=str(error))
+        return self._proofs.attach(result, delivery.proof)
 
     async def offer(self, text: str) -> bool:
         """See `Injector.offer`."""
         if not text or unsendable(text, self._allowed):
             return False
-        try:
+        with contextlib.suppress(Exception):  # the port never raises
             return await self._connection.call(lambda: self._session.offer(text), OFFER_S)
-        except Exception:  # noqa: BLE001 - the port never raises
-            return False
+        return False
 
     async def withdraw(self) -> None:
         """See `Injector.withdraw`."""
@@ -135,10 +131,9 @@ class WaylandInjector:
 
     async def focus(self) -> Focused:
         """See `Injector.focus`."""
-        try:
+        with contextlib.suppress(Exception):  # the port never raises; it is not known, then
             return await self._connection.call(self._session.focus, FOCUS_S)
-        except Exception:  # noqa: BLE001 - the port never raises; who has the focus is not known
-            return Unknown()
+        return Unknown()
 
     async def close(self) -> None:
         """Disconnect: the compositor forgets keyboard, input method and clipboard.
@@ -154,12 +149,3 @@ class WaylandInjector:
                 )
         await self._connection.close()
         await self._proofs.settle(TELL_S)
-
-    def _hung(self, delivery: Delivery, error: HungError) -> Injection:
-        reason = "the compositor does not answer"
-        if error.args[0] == "busy":
-            return Injection("refused", reason=reason)
-        if error.args[0] == "stuck":  # nobody knows where the text is
-            proof = self._proofs.follow(decided(arrived=None))
-            return Injection("unproven", sent=len(delivery.text), reason=reason, proof=proof)
-        return delivery.broken_off(reason)

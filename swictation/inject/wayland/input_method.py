@@ -27,6 +27,8 @@ AGREE_S = 0.3
 SHORT = 1000
 """Characters. A field that reports fewer before its cursor reports all, or a line."""
 
+_LEFT = "the text field lost the focus"
+
 
 @dataclass(frozen=True)
 class Field:
@@ -77,7 +79,7 @@ class InputMethod:
     @classmethod
     def on(cls, connection: Connection, seat: Remote) -> "InputMethod | None":
         """None if the compositor has no input methods."""
-        manager = connection.bind(INPUT_METHOD_MANAGER)
+        manager = connection.display.bind(INPUT_METHOD_MANAGER)
         return None if manager is None else cls(connection, manager, seat)
 
     @property
@@ -109,7 +111,7 @@ class InputMethod:
             if not pace.has_room():
                 progress.reason = "the text field does not read what it is sent"
             elif not self._has_field() or not undisturbed():
-                progress.reason = "the text field lost the focus"
+                progress.reason = _LEFT
             if progress.reason:
                 break
             focus = self._changes
@@ -125,6 +127,8 @@ class InputMethod:
             there = partial(self._has_come, word)
             if not self._is_seen(here if undisturbed() else there, pace):
                 progress.sent -= len(word)
+                progress.reason = _LEFT
+                break
         pace.see()
 
     def wait_answer(self, text: str) -> bool | None:

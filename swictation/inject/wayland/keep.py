@@ -35,7 +35,7 @@ async def _serve(kept: Kept, ready: Callable[[], None], display: str, types: lis
         connection.barrier()
         return True
 
-    connection.at_end = end
+    connection.at_end(end)
     await connection.open(_ANSWER_S)
     if await connection.call(own, _ANSWER_S):
         ready()

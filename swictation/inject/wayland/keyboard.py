@@ -11,7 +11,7 @@ A word is sent at once: at most 2700 bytes. The compositor handles everything in
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 from swictation.inject.sendable import words
@@ -42,7 +42,7 @@ class Keyboard:
     @classmethod
     def on(cls, connection: Connection, seat: Remote) -> "Keyboard | None":
         """None if the compositor has no virtual keyboards."""
-        manager = connection.bind(VIRTUAL_KEYBOARD_MANAGER)
+        manager = connection.display.bind(VIRTUAL_KEYBOARD_MANAGER)
         return None if manager is None else cls(connection, manager, seat)
 
     def come_forward(self) -> None:
@@ -63,7 +63,8 @@ class Keyboard:
 
         Raises WireError; `progress` is right even then.
         """
-        for layout, word in self._plan(text):
+        plan = keymap.plan(text, self._layout)
+        for layout, word in ((layout, word) for layout, piece in plan for word in words(piece)):
             if layout is not self._layout:
                 pace.aside(partial(self._use, layout))
             if not pace.has_room() or not undisturbed():
@@ -74,25 +75,14 @@ class Keyboard:
             pace.sent()
         pace.see()
 
-    def shortcut(self, *modifiers: int, key: int) -> None:
-        """Press `key` with Control or Shift held: queued, not yet sent."""
-        masks = {
-            keymap.CONTROL: keymap.CONTROL_MODIFIER,
-            keymap.SHIFT: keymap.SHIFT_MODIFIER,
-        }
-        for modifier in modifiers:
-            self._key(modifier, down=True)
-        self._modifiers(sum(masks[modifier] for modifier in modifiers))
-        self._key(key, down=True)
-        self._key(key, down=False)
-        for modifier in reversed(modifiers):
-            self._key(modifier, down=False)
+    def press_paste(self) -> None:
+        """Press Control+V: queued, not yet sent."""
+        self._key(keymap.CONTROL, down=True)
+        self._modifiers(keymap.CONTROL_MODIFIER)
+        self._key(keymap.KEY_V, down=True)
+        self._key(keymap.KEY_V, down=False)
+        self._key(keymap.CONTROL, down=False)
         self._modifiers(0)
-
-    def _plan(self, text: str) -> Iterator[tuple[Layout, str]]:
-        for layout, piece in keymap.plan(text, self._layout):
-            for word in words(piece):
-                yield layout, word
 
     def _strike(self, text: str) -> None:
         held = 0

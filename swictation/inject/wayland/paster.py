@@ -11,15 +11,15 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from swictation.inject.wayland import keymap
 from swictation.inject.wayland.backlog import TAKES_S, Backlog
 from swictation.inject.wayland.chain import is_chromium
 from swictation.inject.wayland.client.connection import IN_TEXT_S, Connection
+from swictation.inject.wayland.client.pipes import Sender
 from swictation.inject.wayland.client.wire import WireError
-from swictation.inject.wayland.data_control import Clipboard, Offered, Reading
+from swictation.inject.wayland.data_control import RESTORE_S, Clipboard, Offered, Reading
 from swictation.inject.wayland.keyboard import Keyboard
 from swictation.inject.wayland.toplevels import Toplevels, Window
-from swictation.inject.wayland.unproven import may_be_same, new_proof
+from swictation.inject.wayland.unproven import may_be_same
 from swictation.inject.wayland.witness import Key, Watchers
 
 QUIET_S = 0.04
@@ -42,7 +42,7 @@ class Paste:
     """Readings to the end that prove it."""
     before: int
     """How many readings had begun when the key was pressed."""
-    proof: Future[bool | None] = field(default_factory=new_proof)
+    proof: Future[bool | None] = field(default_factory=Future[bool | None])
     is_stray: bool = False
     """Whether the focus moved when the key was pressed, so that another window may have it."""
     withdrawn_at: int | None = None
@@ -51,9 +51,7 @@ class Paste:
     @property
     def is_taken(self) -> bool:
         """Whether the window has the text."""
-        readings = self._readings[: self.withdrawn_at]
-        ended = [r for r in readings if r.is_ours and r.sender and r.sender.drained]
-        return len(ended) >= self.needed
+        return self._is_read_by(lambda sender: sender.drained)
 
     @property
     def is_being_read(self) -> bool:
@@ -63,15 +61,17 @@ class Paste:
     @property
     def is_in_the_pipe(self) -> bool:
         """Whether the window will get the text if it lives, even without us."""
-        readings = self._readings[: self.withdrawn_at]
-        written = [r for r in readings if r.is_ours and r.sender and r.sender.is_written]
-        return len(written) >= self.needed
+        return self._is_read_by(lambda sender: sender.is_written)
 
     @property
     def has_read_nothing(self) -> bool:
         """Whether the window has read the clipboard after the text was taken back."""
         at = self.withdrawn_at
         return at is not None and any(r.is_ours for r in self._readings[at:])
+
+    def _is_read_by(self, has_text: Callable[[Sender], bool]) -> bool:
+        readings = self._readings[: self.withdrawn_at]
+        return sum(r.is_ours and has_text(r.sender) for r in readings if r.sender) >= self.needed
 
     @property
     def _readings(self) -> list[Reading]:
@@ -100,7 +100,7 @@ class Paster:
         clipboard: Clipboard,
         keyboard: Keyboard,
         backlog: Backlog,
-        toplevels: Toplevels | None,
+        toplevels: Toplevels,
     ) -> None:
         self._toplevels = toplevels
         self._connection = connection
@@ -186,11 +186,11 @@ class Paster:
         offered.judge = paste.key.is_answered_by
         offered.on_change = lambda: self._changed(paste)
         self._paste = paste
-        moves = self._moves()
-        self._keyboard.shortcut(keymap.CONTROL, key=keymap.KEY_V)
+        same_focus = self._toplevels.same_focus()
+        self._keyboard.press_paste()
         with contextlib.suppress(WireError):  # even so, the key may be on its way
             self._connection.barrier(IN_TEXT_S)
-            if self._moves() != moves:
+            if not same_focus():
                 self._strayed(paste)
             self._connection.barrier(IN_TEXT_S)  # the compositor serves its clients in turn
             paste.key.passed_on()
@@ -198,15 +198,11 @@ class Paster:
         self._connection.after(GIVES_UP_S, lambda: self._give_up(paste))
         return paste
 
-    def _moves(self) -> int:
-        return self._toplevels.moves if self._toplevels is not None else 0
-
     def _strayed(self, paste: Paste) -> None:
         """Withdraw: the key may have gone to another window. Nobody has asked for the text yet.
 
         The compositor handles key and barrier together, so we know before a window can ask.
         """
-        assert self._toplevels is not None
         paste.window = self._toplevels.focused
         paste.is_stray = True
         paste.take_back()
@@ -231,12 +227,7 @@ class Paster:
         elif paste.has_read_nothing:
             self._end(paste, taken=False, delay_s=AFTER_EMPTY_S)
 
-    def _end(self, paste: Paste, *, taken: bool, delay_s: float | None = None) -> None:
+    def _end(self, paste: Paste, *, taken: bool, delay_s: float = RESTORE_S) -> None:
         self._paste = None
         paste.decide(taken=taken)
-        if delay_s == 0.0:
-            self._clipboard.give_back()
-        elif delay_s is None:
-            self._clipboard.give_back_later()
-        else:
-            self._clipboard.give_back_later(delay_s)
+        self._clipboard.give_back_later(delay_s)

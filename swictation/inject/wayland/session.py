@@ -14,11 +14,11 @@ from swictation.inject.injector import (
     Target,
     Unknown,
 )
+from swictation.inject.proofs import outcome
 from swictation.inject.sendable import for_terminal, unsendable
 from swictation.inject.wayland.backlog import Backlog, Pace
 from swictation.inject.wayland.chain import (
     Method,
-    Plan,
     Situation,
     is_chromium,
     plan,
@@ -31,7 +31,7 @@ from swictation.inject.wayland.keyboard import Keyboard
 from swictation.inject.wayland.paster import Paster
 from swictation.inject.wayland.terminal import TerminalSense
 from swictation.inject.wayland.toplevels import Toplevels, Window
-from swictation.inject.wayland.unproven import Late, Waiting, decided
+from swictation.inject.wayland.unproven import Waiting, decided, late_answer
 
 NOT_TAKEN = "the window has not taken the text yet"
 BLIND = "the window does not tell what it takes, nor the system what it reads"
@@ -56,16 +56,15 @@ class Delivery:
     until_s: float = math.inf
     """No word is sent later: a window that reads slowly must not hold up what comes next."""
     progress: Progress = field(default_factory=Progress)
-    plan: Plan = field(default_factory=lambda: Plan(()))
+    is_blind: bool = False
+    """See `Plan`."""
     proof: Future[bool | None] | None = None
     """Of an outcome that is unproven."""
 
-    def broken_off(self, reason: str) -> Injection:
-        """The result if it ends here: refused only if nothing can have arrived."""
-        sent, confirmed = self.progress.sent, self.progress.confirmed
-        if sent == 0:
-            return Injection("refused", reason=reason)
-        return Injection("partial", sent=sent, confirmed=confirmed, reason=reason)
+    def outcome(self, reason: str = "") -> Injection:
+        """The result if it ends here; see `proofs.outcome`."""
+        counts = self.progress.sent, self.progress.confirmed
+        return outcome(self.text, counts, reason, is_open=self.proof is not None)
 
 
 class Session:
@@ -73,12 +72,10 @@ class Session:
 
     def __init__(self, connection: Connection, allowed: tuple[Method, ...]) -> None:
         """Binds all of them. Raises WireError when there is no seat or no answer."""
-        if not connection.display.offers("wl_seat"):
-            raise WireError("the compositor has no seat")
         self._connection = connection
         self._allowed = allowed
         seat = connection.display.bind_seat()
-        self.toplevels = Toplevels.on(connection)
+        self.toplevels = Toplevels(connection, self._closed)
         self.keyboard = Keyboard.on(connection, seat)
         self.clipboard = Clipboard.on(connection, seat)
         self.input_method = InputMethod.on(connection, seat) if "commit" in allowed else None
@@ -90,9 +87,7 @@ class Session:
             if self.clipboard and self.keyboard
             else None
         )
-        if self.toplevels is not None:
-            self.toplevels.on_closed = self._closed
-        connection.at_end = self.close
+        connection.at_end(self.close)
         connection.barrier()
         if not allowed and self.clipboard is None:
             raise WireError("the compositor has no data control: no clipboard")
@@ -102,11 +97,9 @@ class Session:
     def focus(self) -> Focused:
         """The window with the focus, as of now; unknown where the compositor lists no windows."""
         self._connection.barrier()
-        if self.toplevels is None:
-            return Unknown()
-        window = self._window()
+        window = self.toplevels.focused
         if window is None:
-            return NoWindow()
+            return NoWindow() if self.toplevels.are_known else Unknown()
         if self.input_method is not None:
             self.input_method.retry()
         typing_in = self.input_method and self.input_method.field
@@ -120,12 +113,15 @@ class Session:
         return self.clipboard is not None and self.clipboard.keep(text)
 
     def deliver(self, delivery: Delivery) -> Injection:
-        """Send the text by the first method that does not refuse."""
+        """Send the text by the first method that does not refuse. Raises WireError."""
         try:
             return self._deliver(delivery)
         except ElsewhereError:
-            delivery.plan = Plan((), OTHER_WINDOW)  # nothing else is to be tried
             return Injection("refused", reason=OTHER_WINDOW)
+        except WireError:
+            if not delivery.progress.sent:
+                raise
+            return self._unproven(delivery, decided(arrived=None))  # its last word lies anywhere
 
     def _deliver(self, delivery: Delivery) -> Injection:
         self._connection.barrier()
@@ -134,24 +130,24 @@ class Session:
         if self.input_method is not None:
             self.input_method.retry()
         self._check(delivery)
-        window = self._window()
+        window = self.toplevels.focused
         if self._waits_for(window):
             return Injection("refused", reason=EARLIER)
-        same_focus = self._same_focus()
+        same_focus = self.toplevels.same_focus()
         is_terminal = self._is_terminal(window)
         if not same_focus():
             raise ElsewhereError
         if is_terminal:
             delivery.text = for_terminal(delivery.text)
-        delivery.plan = plan(self._situation(is_terminal=is_terminal), self._allowed)
+        chosen = plan(self._situation(is_terminal=is_terminal), self._allowed)
+        delivery.is_blind = chosen.is_blind
         ways = {"commit": self._commit, "paste": self._paste, "type": self._type}
-        reasons = [delivery.plan.reason] if delivery.plan.reason else []
-        for method in delivery.plan.methods:
-            if method in ways:
-                result = ways[method](delivery)
-                if result.outcome != "refused":
-                    return result
-                reasons.append(result.reason)
+        reasons = [chosen.reason] if chosen.reason else []
+        for method in chosen.methods:
+            result = ways[method](delivery)
+            if result.outcome != "refused":
+                return result
+            reasons.append(result.reason)
         return Injection("refused", reason="; ".join(reasons))
 
     def settled(self) -> Future[None]:
@@ -188,35 +184,24 @@ class Session:
 
     def _let_focus_rest(self) -> None:
         """Wait, since Qt drops text right after a focus change. ElsewhereError: it never rests."""
-        toplevels, end_s = self.toplevels, time.monotonic() + RESTS_WITHIN_S
-        while toplevels and (left_s := toplevels.moved_s + REST_S - time.monotonic()) > 0:
+        end_s = time.monotonic() + RESTS_WITHIN_S
+        while (left_s := self.toplevels.moved_s + REST_S - time.monotonic()) > 0:
             if time.monotonic() > end_s:
                 raise ElsewhereError
             self._connection.wait(lambda: False, left_s)
 
-    def _same_focus(self) -> Callable[[], bool]:
-        """A function: whether the focus has not moved since now, not even away and back."""
-        toplevels = self.toplevels
-        moves = toplevels.moves if toplevels else 0
-        return lambda: toplevels is None or toplevels.moves == moves
-
     def _undisturbed(self, delivery: Delivery) -> Callable[[], bool]:
-        same_focus = self._same_focus()
+        same_focus = self.toplevels.same_focus()
         return lambda: same_focus() and time.monotonic() < delivery.until_s
 
     def _waits_for(self, window: Window | None) -> bool:
         """Whether an earlier text is unproven in `window`: what follows must not overtake it."""
         return self._waiting.has(window) or bool(self._paster and self._paster.holds(window))
 
-    def _window(self) -> Window | None:
-        return self.toplevels.focused if self.toplevels is not None else None
-
     def _check(self, delivery: Delivery) -> None:
         """Raises ElsewhereError, unless the window that the text is meant for has the focus."""
-        if delivery.into is None:
-            return
-        window = self._window()
-        if window is None or _id(window) != delivery.into.id:
+        window = self.toplevels.focused
+        if delivery.into and (window is None or _id(window) != delivery.into.id):
             raise ElsewhereError
 
     def _is_terminal(self, window: Window | None) -> bool:
@@ -234,34 +219,28 @@ class Session:
         else:
             kind = "mute" if im.field.before is None else "answers"
             kind = "secret" if im.field.is_secret else kind
-        window = self._window()
         return Situation(
             field=kind,
             terminal=is_terminal,
-            window=None if self.toplevels is None else window is not None,
+            window=self.toplevels.focused is not None if self.toplevels.are_known else None,
             clipboard=self._paster is not None and self._paster.is_free,
             keyboard=self.keyboard is not None,
         )
 
     def _commit(self, delivery: Delivery) -> Injection:
-        im, progress, at_start = self.input_method, delivery.progress, self._window()
+        im, progress, at_start = self.input_method, delivery.progress, self.toplevels.focused
         assert im is not None
         self._check(delivery)
         if im.field is None:
             return Injection("refused", reason="the text field lost the focus")
         pace = Pace(self._connection, self._backlog)
-        try:
-            im.commit(delivery.text, progress, self._undisturbed(delivery), pace)
-        except WireError:
-            if not delivery.progress.sent:
-                raise
-            return self._unproven(delivery, decided(arrived=None))  # its last word lies anywhere
+        im.commit(delivery.text, progress, self._undisturbed(delivery), pace)
         if not progress.sent:
             return Injection("refused", reason=progress.reason)
         sent = delivery.text[: progress.sent]
         is_talkative = im.is_talkative
         has_it = im.wait_answer(sent)
-        is_silent = has_it is None and is_talkative and self._window() is at_start
+        is_silent = has_it is None and is_talkative and self.toplevels.focused is at_start
         answers = im.answers
         has_read = pace.wait_read()
         if self._took_it_along(at_start, pace):
@@ -269,24 +248,24 @@ class Session:
         if not has_read or is_silent:
             # An answer from before all was read may be one to the first words.
             seen = answers if has_read else im.answers
-            late = Late(pace, lambda: im.answers > seen and self._window() is at_start)
-            return self._unproven(delivery, self._waiting.add(at_start, late.has_arrived, pace))
+            has_arrived = late_answer(
+                pace, lambda: im.answers > seen and self.toplevels.focused is at_start
+            )
+            return self._unproven(delivery, self._waiting.add(at_start, has_arrived, pace))
         progress.confirmed = len(sent) if has_it else 0
-        if progress.reason:
-            return delivery.broken_off(progress.reason)
-        return Injection("confirmed" if has_it else "typed", progress.sent, progress.confirmed)
+        return delivery.outcome(progress.reason)
 
     def _paste(self, delivery: Delivery) -> Injection:
         assert self._paster is not None
         length = len(delivery.text)
-        same_focus = self._same_focus()
+        same_focus = self.toplevels.same_focus()
 
         def check() -> None:
             if not same_focus():
                 raise ElsewhereError
 
         self._check(delivery)
-        paste = self._paster.paste(delivery.text, self._window(), check)
+        paste = self._paster.paste(delivery.text, self.toplevels.focused, check)
         if isinstance(paste, str):
             return Injection("refused", reason=paste)
         if paste.is_stray:
@@ -294,7 +273,7 @@ class Session:
         delivery.progress.sent = length
         if paste.is_taken:
             delivery.progress.confirmed = length
-            return Injection("confirmed", length, length)
+            return delivery.outcome()
         return self._unproven(delivery, paste.proof)
 
     def _type(self, delivery: Delivery) -> Injection:
@@ -303,39 +282,33 @@ class Session:
             return Injection("refused", reason="a line break would have to be a key")
         self.keyboard.come_forward()
         self._check(delivery)
-        at_start = self._window()
+        at_start = self.toplevels.focused
         if at_start and is_chromium(at_start.app) and max(delivery.text) > "\uffff":
             return Injection("refused", reason=f"{at_start.app} takes no such character as a key")
         pace = Pace(self._connection, self._backlog)
-        if not pace.is_known and delivery.plan.is_blind:
+        if not pace.is_known and delivery.is_blind:
             return Injection("refused", reason=BLIND)
-        same_focus, undisturbed = self._same_focus(), self._undisturbed(delivery)
-        try:
-            self.keyboard.type(delivery.text, delivery.progress, undisturbed, pace)
-        except WireError:
-            if not delivery.progress.sent:
-                raise
-            return self._unproven(delivery, decided(arrived=None))  # its last word lies anywhere
+        same_focus, undisturbed = self.toplevels.same_focus(), self._undisturbed(delivery)
+        self.keyboard.type(delivery.text, delivery.progress, undisturbed, pace)
         has_read = pace.wait_read()
         if self._took_it_along(at_start, pace):
             return self._unproven(delivery, decided(arrived=False))
         if not has_read:
             return self._unproven(delivery, self._waiting.add(at_start, pace.is_read, pace))
         if delivery.progress.sent < len(delivery.text):
-            moved = not same_focus()
-            return delivery.broken_off("the focus moved" if moved else "the window reads nothing")
-        return Injection("typed", sent=delivery.progress.sent)
+            reason = "the window reads nothing" if same_focus() else "the focus moved"
+            return delivery.outcome(reason)
+        return delivery.outcome()
 
     def _took_it_along(self, window: Window | None, pace: Pace) -> bool:
         """Whether the window has gone with unread text."""
-        toplevels = self.toplevels
-        if toplevels is None or not pace.has_lost_one:
+        if not (self.toplevels.are_known and pace.has_lost_one):
             return False
-        return self._connection.wait(lambda: not toplevels.have(window), CLOSES_S)
+        return self._connection.wait(lambda: not self.toplevels.have(window), CLOSES_S)
 
     def _unproven(self, delivery: Delivery, proof: Future[bool | None]) -> Injection:
         delivery.proof = proof
-        return Injection("unproven", sent=delivery.progress.sent, reason=NOT_TAKEN)
+        return delivery.outcome(NOT_TAKEN)
 
 
 def _id(window: Window) -> str:

@@ -6,9 +6,8 @@ an event. If neither is visible, the name alone decides.
 """
 
 from collections.abc import Iterable
-from contextlib import suppress
-from pathlib import Path
 
+from swictation.inject import proc
 from swictation.inject.terminals import TERMINALS, holds_terminal
 from swictation.inject.wayland.backlog import POLL_S, Backlog, grown
 from swictation.inject.wayland.client.connection import IN_TEXT_S, Connection
@@ -72,19 +71,11 @@ class TerminalSense:
 
 def _runs(pid: int) -> bool:
     """Whether one of its threads runs, or would."""
-    with suppress(OSError):
-        for thread in Path(f"/proc/{pid}/task").iterdir():
-            with suppress(OSError, IndexError):
-                if (thread / "stat").read_text().rpartition(")")[2].split()[0] == "R":
-                    return True
-    return False
+    stats = proc.read_of_threads(pid, "stat")
+    return any(stat.rpartition(") ")[2].startswith("R") for stat in stats)
 
 
 def _turns(pid: int) -> int:
     """How often its threads have been scheduled."""
-    turns = 0
-    with suppress(OSError):
-        for thread in Path(f"/proc/{pid}/task").iterdir():
-            with suppress(OSError, ValueError, IndexError):
-                turns += int((thread / "schedstat").read_text().split()[2])
-    return turns
+    schedstats = proc.read_of_threads(pid, "schedstat")
+    return sum(int(turns) for schedstat in schedstats for turns in schedstat.split()[2:3])

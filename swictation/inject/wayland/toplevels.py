@@ -25,29 +25,29 @@ class Window:
 
 
 class Toplevels:
-    """All windows. For the connection's thread."""
+    """All windows, none of them where the compositor does not say. For the connection's thread."""
 
-    def __init__(self, manager: Remote) -> None:
-        self._manager = manager
+    def __init__(self, connection: Connection, on_closed: Callable[[Window], None]) -> None:
+        """`on_closed` is called with a window that is gone."""
         self._windows: dict[Remote, Window] = {}
-        self.on_closed: Callable[[Window], None] = lambda _: None
-        """Called with a window that is gone."""
-        self.moves = 0
-        """How often the focus has come or gone."""
+        self._on_closed = on_closed
+        self._moves = 0
         self.moved_s = 0.0
-        """When it last did."""
-        manager.on("toplevel", self._on_toplevel)
-
-    @classmethod
-    def on(cls, connection: Connection) -> "Toplevels | None":
-        """None if the compositor does not say."""
-        manager = connection.bind(TOPLEVEL_MANAGER)
-        return None if manager is None else cls(manager)
+        """When the focus last came or went."""
+        manager = connection.display.bind(TOPLEVEL_MANAGER)
+        self.are_known = manager is not None
+        if manager is not None:
+            manager.on("toplevel", self._on_toplevel)
 
     @property
     def focused(self) -> Window | None:
         """The window with the focus."""
         return next((window for window in self._windows.values() if window.active), None)
+
+    def same_focus(self) -> Callable[[], bool]:
+        """A function: whether the focus has not moved since now, not even away and back."""
+        moves = self._moves
+        return lambda: self._moves == moves
 
     def have(self, window: Window | None) -> bool:
         """Whether it still exists."""
@@ -73,7 +73,7 @@ class Toplevels:
                 self._moved()
             del self._windows[handle]
             handle.send("destroy")
-            self.on_closed(window)
+            self._on_closed(window)
 
         handle.on("app_id", app_id)
         handle.on("state", state)
@@ -81,5 +81,5 @@ class Toplevels:
         handle.on("closed", closed)
 
     def _moved(self) -> None:
-        self.moves += 1
+        self._moves += 1
         self.moved_s = time.monotonic()

@@ -14,16 +14,9 @@ SAYS_S = 1.0
 """A field that has read what was sent to it, and has the focus, says so by then."""
 
 
-def new_proof() -> Future[bool | None]:
-    """A future that nobody can cancel: a text arrives whether or not somebody waits for it."""
-    proof: Future[bool | None] = Future()
-    proof.set_running_or_notify_cancel()
-    return proof
-
-
 def decided(arrived: bool | None) -> Future[bool | None]:
     """The decided proof of a text: it has arrived, it has not, or nobody can know."""
-    proof = new_proof()
+    proof: Future[bool | None] = Future()
     proof.set_result(arrived)
     return proof
 
@@ -35,7 +28,7 @@ class Unproven:
     window: Window | None
     has_arrived: Callable[[], bool]
     pace: Pace
-    proof: Future[bool | None] = field(default_factory=new_proof)
+    proof: Future[bool | None] = field(default_factory=Future[bool | None])
 
 
 class Waiting:
@@ -69,16 +62,17 @@ class Waiting:
 
     def close(self) -> None:
         """End without decision: a window may still take what it has unread."""
+        self._check()
+        for text in list(self._texts):
+            self._tell(text, arrived=None)
+
+    def _check(self) -> None:
         for text in list(self._texts):
             if text.has_arrived() or text.pace.is_gone():
                 self._decide(text)
-            else:
-                self._tell(text, arrived=None)
 
     def _look(self) -> None:
-        for text in list(self._texts):
-            if text.has_arrived() or text.pace.is_gone():
-                self._decide(text)
+        self._check()
         if self._texts:
             self._connection.after(LOOK_S, self._look)
 
@@ -94,26 +88,23 @@ class Waiting:
         text.proof.set_result(arrived)
 
 
-class Late:
-    """Decides about a commit that its field did not confirm in time."""
+def late_answer(pace: Pace, has_answered: Callable[[], bool]) -> Callable[[], bool]:
+    """A function: whether a commit has arrived that its field did not confirm in time.
 
-    def __init__(self, pace: Pace, has_answered: Callable[[], bool]) -> None:
-        """`has_answered`: whether it has reported anything since now, and has the focus."""
-        self._pace = pace
-        self._has_answered = has_answered
-        self._was_waiting = not pace.is_read()
-        self._read_s: float | None = None
+    Its field has answered, or has read all in its socket a while ago: one that loses the focus
+    meanwhile no longer answers. `has_answered`: since now, and it has the focus.
+    """
+    was_waiting = not pace.is_read()
+    read_s: float | None = None
 
-    def has_arrived(self) -> bool:
-        """Whether the field has answered, or has read all in its socket a while ago.
-
-        A field that loses the focus meanwhile no longer answers.
-        """
-        if not self._pace.is_read():
+    def has_arrived() -> bool:
+        nonlocal read_s
+        if not pace.is_read():
             return False
-        self._read_s = self._read_s or time.monotonic()
-        is_long_ago = self._was_waiting and time.monotonic() - self._read_s > SAYS_S
-        return is_long_ago or self._has_answered()
+        read_s = read_s or time.monotonic()
+        return (was_waiting and time.monotonic() - read_s > SAYS_S) or has_answered()
+
+    return has_arrived
 
 
 def may_be_same(one: Window | None, other: Window | None) -> bool:

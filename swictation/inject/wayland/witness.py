@@ -7,8 +7,8 @@ no reader. But a reader holds the other end of the pipe, and processes are visib
 import contextlib
 import os
 import time
-from pathlib import Path
 
+from swictation.inject import proc
 from swictation.inject.wayland.backlog import Backlog, Unread, grown, holders
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -105,6 +105,6 @@ class _Status:
 
 
 def _status(pid: int) -> _Status | None:
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        return _Status(Path(f"/proc/{pid}/stat").read_text(errors="replace"))
+    with contextlib.suppress(ValueError, IndexError):
+        return _Status(proc.read(pid, "stat"))
     return None

@@ -15,8 +15,8 @@ from swictation.inject.x11.programs import process_of
 
 Crossing = Literal["crossed", "silent", "gone"]
 
-TIMEOUT_S = 2.5
-WM_TIMEOUT_S = 0.5
+_TIMEOUT_S = 2.5
+_WM_TIMEOUT_S = 0.5
 _WM_MISSES = 2
 _FIRST = 0x5717_0000
 
@@ -99,17 +99,17 @@ class Barrier:
         """Whether this ping, or a later one, has come back."""
         return self._pongs.get(focus.toplevel, 0) >= serial
 
-    def cross(self, focus: Focus, timeout_s: float = TIMEOUT_S) -> Crossing:
+    def cross(self, focus: Focus) -> Crossing:
         """Ping `focus` and wait for its pong."""
-        return self.wait(focus, self.ping(focus), timeout_s)
+        return self.wait(focus, self.ping(focus))
 
-    def wait(self, focus: Focus, serial: int, timeout_s: float = TIMEOUT_S) -> Crossing:
+    def wait(self, focus: Focus, serial: int) -> Crossing:
         """Wait for the pong of a ping."""
 
         def over() -> bool:
             return self.has_answered(focus, serial) or self.is_gone(focus)
 
-        ended = self._x.pump(over, timeout_s)
+        ended = self._x.pump(over, _TIMEOUT_S)
         if self.has_answered(focus, serial):
             return "crossed"
         return "gone" if ended else "silent"
@@ -121,7 +121,7 @@ class Barrier:
         before = self._frame_answers
         mask = X.SubstructureNotifyMask | X.SubstructureRedirectMask
         self._x.message(self._x.own, "_NET_REQUEST_FRAME_EXTENTS", [], to=self._x.root, mask=mask)
-        answered = self._x.pump(lambda: self._frame_answers > before, WM_TIMEOUT_S)
+        answered = self._x.pump(lambda: self._frame_answers > before, _WM_TIMEOUT_S)
         self._wm_misses += not answered
         return answered
 

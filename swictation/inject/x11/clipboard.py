@@ -6,7 +6,7 @@ from Xlib import X, Xatom
 from Xlib.protocol import rq
 
 from swictation.inject.x11.connection import Connection, Property
-from swictation.inject.x11.selection import Content
+from swictation.inject.x11.selection import HINT, Content
 
 # What people copy. Other targets are derived from these, or private to one program.
 _KEPT = (
@@ -20,9 +20,8 @@ _KEPT = (
     "image/png",
     "x-special/gnome-copied-files",
     "application/x-kde-cutselection",
-    "x-kde-passwordManagerHint",
+    HINT,
 )
-_HINT = "x-kde-passwordManagerHint"
 _PLACE = "SWICTATION_READ"
 _ANSWER_S = 0.3
 _PARTS_S = 1.0
@@ -55,7 +54,7 @@ class Clipboard:
             if target not in names:
                 continue
             answered, value = self._convert(selection, name)
-            if value is None and offered and name != _HINT:
+            if value is None and offered and name != HINT:
                 return None
             if value is not None:
                 content[target] = value

@@ -6,7 +6,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import msgspec
@@ -58,47 +58,38 @@ class Connection:
 
     def __init__(self, display_name: str | None = None) -> None:
         try:
-            self._display = Display(display_name)
+            self.display = Display(display_name)
         except (DisplayError, OSError, ValueError, OverflowError) as error:
             raise InjectError(f"no X server: {error}", "start it, or set DISPLAY") from error
-        self._display.set_error_handler(_ignore)
-        self._server = _server_of(self._display)
+        """The raw display, for requests that have no method here."""
+        self.display.set_error_handler(_ignore)
+        self._server = _server_of(self.display)
         self._handlers: list[Handler] = []
         self._atoms: dict[str, int] = {}
         self.beats = 0
         """Grows while the server answers; other threads may read it."""
         self.handled = 0
         """Events so far, for any reader."""
-        if not self._display.query_extension("XTEST"):
+        if not self.display.query_extension("XTEST"):
             self.close()
             raise InjectError("the X server lacks XTEST: keys cannot be pressed")
-        self.root = self._display.screen().root
+        self.root = self.display.screen().root
         self.own = self.root.create_window(
             -9, -9, 1, 1, 0, X.CopyFromParent, event_mask=X.PropertyChangeMask
         )
 
     @property
-    def display(self) -> Display:
-        """The raw display, for requests that have no method here."""
-        return self._display
-
-    @property
-    def name(self) -> str:
-        """Of the display."""
-        return str(self._display.get_display_name())
-
-    @property
     def client_mask(self) -> int:
         """The bits of an XID that its client chose; the others name the client."""
-        return int(self._display.display.info.resource_id_mask)
+        return int(self.display.display.info.resource_id_mask)
 
     def atom(self, name: str) -> int:
         if name not in self._atoms:
-            self._atoms[name] = self._display.intern_atom(name)
+            self._atoms[name] = self.display.intern_atom(name)
         return self._atoms[name]
 
     def window(self, xid: int) -> Window:
-        return self._display.create_resource_object("window", xid)
+        return self.display.create_resource_object("window", xid)
 
     def on_event(self, handler: Handler) -> None:
         """Call `handler` with every event from now on."""
@@ -125,14 +116,12 @@ class Connection:
 
     def message(
         self, window: Window, name: str, data: list[int], *, to: Window, mask: int = 0
-    ) -> CatchError:
-        """Send a client message about `window`; the answer contains the error, if there is one."""
-        caught = CatchError()
+    ) -> None:
+        """Send a client message about `window`; it is no error if that is gone."""
         message = xevent.ClientMessage(
             window=window, client_type=self.atom(name), data=(32, (data + [0] * 5)[:5])
         )
-        to.send_event(message, event_mask=mask, onerror=caught)
-        return caught
+        to.send_event(message, event_mask=mask, onerror=CatchError())
 
     def server_time(self) -> int:
         """The server's clock, as selections need it."""
@@ -151,7 +140,7 @@ class Connection:
 
     def owner_of(self, selection: int) -> int:
         """The window that owns a selection, or 0."""
-        owner: Any = self._display.get_selection_owner(selection)  # the stubs say int alone
+        owner: Any = self.display.get_selection_owner(selection)  # the stubs say int alone
         return int(getattr(owner, "id", owner))
 
     @contextmanager
@@ -160,16 +149,16 @@ class Connection:
 
         Never wait inside: the desktop stands still for a round trip or two, and no longer.
         """
-        self._display.grab_server()
+        self.display.grab_server()
         try:
             yield
         finally:
-            self._display.ungrab_server()
-            self._display.flush()
+            self.display.ungrab_server()
+            self.display.flush()
 
     def focus_and_mask(self) -> tuple[int, int]:
         """The window with the keyboard focus (0: none), modifiers and layout; one round trip."""
-        raw = self._display.display
+        raw = self.display.display
         focus = request.GetInputFocus(display=raw, defer=True)
         pointer = request.QueryPointer(display=raw, defer=True, window=self.root)
         focus.reply()
@@ -180,7 +169,7 @@ class Connection:
     def disown(self, selection: int) -> None:
         """Leave a selection without owner."""
         SetSelectionOwner(
-            display=self._display.display,
+            display=self.display.display,
             onerror=CatchError(),
             window=X.NONE,
             selection=selection,
@@ -189,7 +178,7 @@ class Connection:
 
     def sync(self) -> None:
         """Wait until the server has carried out everything, then handle what it said."""
-        self._display.sync()
+        self.display.sync()
         self.beats += 1
         self.dispatch()
 
@@ -199,9 +188,9 @@ class Connection:
         Ends with a look into the socket: python-xlib may read events into its own queue during
         any call, and a select after that would wait for events that have already come.
         """
-        self._display.flush()
-        while self._display.pending_events():
-            event = self._display.next_event()
+        self.display.flush()
+        while self.display.pending_events():
+            event = self.display.next_event()
             self.handled += 1
             for handler in tuple(self._handlers):
                 handler(event)
@@ -225,7 +214,7 @@ class Connection:
             select.select([self.fileno()], [], [], min(left_s, poll_s))
 
     def fileno(self) -> int:
-        return self._display.fileno()
+        return self.display.fileno()
 
     def has_ended(self) -> bool:
         """Whether the server's process is gone, and all windows with it; False if unknown."""
@@ -237,19 +226,15 @@ class Connection:
 
     def sever(self) -> None:
         """End a wait for a server that hangs. Any thread; the owner sees a closed display."""
-        try:
-            self._display.display.socket.shutdown(2)
-        except OSError:
-            return
+        with suppress(OSError):
+            self.display.display.socket.shutdown(2)
 
     def close(self) -> None:
         if self._server is not None:
             os.close(self._server)
             self._server = None
-        try:
-            self._display.close()
-        except GONE:
-            return
+        with suppress(*GONE):
+            self.display.close()
 
 
 def _server_of(display: Display) -> int | None:

@@ -4,17 +4,17 @@ from concurrent.futures import Future
 from typing import Literal
 
 from swictation.inject.injector import OTHER_WINDOW, Focused, Injection, NoWindow, Target
+from swictation.inject.proofs import outcome
 from swictation.inject.sendable import for_terminal
 from swictation.inject.x11.barrier import Barrier
-from swictation.inject.x11.clipboard import Clipboard
 from swictation.inject.x11.connection import Connection
 from swictation.inject.x11.focus import FOCUS_RETURN_S, MOVED, Focus, read_focus
 from swictation.inject.x11.keys.keyboard import Keyboard
 from swictation.inject.x11.keys.typist import Typist
 from swictation.inject.x11.keys.unread import UnreadKeys
-from swictation.inject.x11.ledger import Halted, Ledger, Refused, Unproven
+from swictation.inject.x11.ledger import Halted, Ledger, Refused
 from swictation.inject.x11.paster import Paster
-from swictation.inject.x11.selection import Content, Selection
+from swictation.inject.x11.selection import Content
 
 Method = Literal["type", "paste", "either"]
 
@@ -41,13 +41,7 @@ class Desk:
         self._barrier = Barrier(self.connection)
         self._unread = UnreadKeys(self._barrier, self._keyboard.spares)
         self._typist = Typist(self.connection, self._keyboard, self._barrier, self._unread)
-        self._paster = Paster(
-            self.connection,
-            self._keyboard,
-            self._barrier,
-            Selection(self.connection),
-            Clipboard(self.connection),
-        )
+        self._paster = Paster(self.connection, self._keyboard, self._barrier)
 
     @property
     def due_s(self) -> float | None:
@@ -76,21 +70,17 @@ class Desk:
         self, text: str, method: Method, ledger: Ledger, into: Target | None = None
     ) -> Delivered:
         """Deliver `text` to the focused window by `method`; with `into`, only if it is that one."""
-        proof = None
+        reason, proof = "", None
         try:
             focus = self._focus(into)
-            if reason := self._paster.why_not(focus) or self._unread.why_not(focus):
-                raise Refused(reason)
+            if why_not := self._paster.why_not(focus) or self._unread.why_not(focus):
+                raise Refused(why_not)
             with self._barrier.watching(focus):
                 self._deliver(text, method, focus, ledger)
         except Refused as end:
             reason = OTHER_WINDOW if end.reason == MOVED else end.reason
         except Halted as end:
-            reason = end.reason
-        except Unproven as end:
             reason, proof = end.reason, end.proof
-        else:
-            reason = ""
         return outcome(text, ledger.read(), reason, is_open=proof is not None), proof
 
     def close(self) -> Content:
@@ -119,57 +109,34 @@ class Desk:
 
     def _look(self, timeout_s: float) -> Focus | None:
         """The focused application window; a window manager may have the focus for a moment."""
-        found: list[Focus] = []
+        focus: Focus | None = None
 
         def look() -> bool:
+            nonlocal focus
             focus = read_focus(self.connection)
-            if focus:
-                found.append(focus)
             return focus is not None
 
         self.connection.pump(look, timeout_s, poll_s=0.02)
-        return found[-1] if found else None
+        return focus
 
     def _deliver(self, text: str, method: Method, focus: Focus, ledger: Ledger) -> None:
         if focus.is_terminal:
             # The clipboard may change between a paste key and its handling, and run as a command.
-            return self._typist.type(for_terminal(text), focus, ledger)
-        if method == "type":
-            return self._typist.type(text, focus, ledger)
-        if method == "either" and prefers_typing(
-            answers_ping=focus.answers_ping, newcomers=self._typist.newcomers(text)
+            method, text = "type", for_terminal(text)
+        first, second = self._typist.type, self._paster.paste
+        if method == "paste" or (
+            method == "either"
+            and not prefers_typing(
+                answers_ping=focus.answers_ping, newcomers=self._typist.newcomers(text)
+            )
         ):
-            return self._type_or_paste(text, focus, ledger)
+            first, second = second, first
         try:
-            self._paster.paste(text, focus, ledger)
+            first(text, focus, ledger)
         except Refused as refused:
             # A window that takes no paste and cannot confirm keys may swallow keys as well. But
             # if another window needs the clipboard, keys are the only way to this one.
             is_blind = not focus.answers_ping and not self._paster.is_bound
-            if method == "paste" or not refused.try_other or is_blind:
+            if method != "either" or not refused.try_other or is_blind:
                 raise
-            self._typist.type(text, focus, ledger)
-        return None
-
-    def _type_or_paste(self, text: str, focus: Focus, ledger: Ledger) -> None:
-        try:
-            self._typist.type(text, focus, ledger)
-        except Refused as refused:
-            if not refused.try_other:
-                raise
-            self._paster.paste(text, focus, ledger)
-
-
-def outcome(text: str, counts: tuple[int, int], reason: str, *, is_open: bool = False) -> Injection:
-    """The port's outcome for the state of the ledger; an empty `reason`: it ran to the end.
-
-    `is_open`: text that was sent and is not confirmed may still arrive.
-    """
-    sent, confirmed = counts
-    if is_open:
-        return Injection("unproven", sent, confirmed, reason)
-    if reason and not sent:
-        return Injection("refused", reason=reason)
-    if reason:
-        return Injection("partial", sent, confirmed, reason)
-    return Injection("confirmed" if confirmed == len(text) else "typed", sent, confirmed)
+            second(text, focus, ledger)

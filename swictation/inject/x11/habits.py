@@ -43,23 +43,17 @@ class Habits:
         habit = self._reads.get(who, 0)
         done = habit == 1 or self._x.pump(read_again, _AGAIN_S if habit else _LEARN_S)
         asks_on = key.is_letter and served.asked_s.get(focus.client, 0.0) > first_s
-        if not done and (habit or asks_on):
-            done = self._x.pump(read_again, _AGAIN_S)
-        elif not done:
-            done = True
+        if not done:
+            done = not (habit or asks_on) or self._x.pump(read_again, _AGAIN_S)
         self._x.pump(lambda: not served.unread, _READ_S)
         if focus.answers_ping and self._barrier.cross(focus) == "silent":
             return None
         if not self._x.pump(lambda: not key.reads_on(), _AGAIN_S, poll_s=_POLL_S):
             return None
         done = done or read_again()
-        self._learn(who, served.reads.get(focus.client, 1), focus.pid)
+        reads = served.reads.get(focus.client, 1)
+        if reads > 1 or not key.is_letter or not has_pages(focus.pid):
+            if len(self._reads) >= _MAX_HABITS:
+                self._reads.clear()
+            self._reads[who] = reads
         return done
-
-    def _learn(self, who: tuple[int, tuple[str, ...], bool], reads: int, pid: int) -> None:
-        *_, is_letter = who
-        if reads == 1 and is_letter and has_pages(pid):
-            return
-        if len(self._reads) >= _MAX_HABITS:
-            self._reads.clear()
-        self._reads[who] = reads

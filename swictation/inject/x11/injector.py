@@ -2,10 +2,8 @@
 
 import asyncio
 import contextlib
-from concurrent.futures import Future
+from collections.abc import Callable
 from typing import TypeVar
-
-import msgspec
 
 from swictation.errors import InjectError
 from swictation.inject.injector import (
@@ -15,9 +13,9 @@ from swictation.inject.injector import (
     Target,
     Unknown,
 )
-from swictation.inject.proofs import OpenProofs
+from swictation.inject.proofs import OpenProofs, outcome
 from swictation.inject.sendable import BREAKS, unsendable
-from swictation.inject.x11.desk import Method, outcome
+from swictation.inject.x11.desk import Desk, Method
 from swictation.inject.x11.ledger import Ledger
 from swictation.inject.x11.thread import DisplayThread
 
@@ -25,6 +23,7 @@ OPEN_TIMEOUT_S = 3.0
 STALL_S = 4.0
 """Longer than any single wait inside an injection: the server itself hangs then."""
 _TELL_S = 1.0
+_SILENT = "the X server does not answer"
 _CLOSE_S = 4.5
 """A clipboard manager is given 1 s of it, the start of a keeper 3 s."""
 
@@ -57,23 +56,19 @@ class X11Injector:
     ) -> "X11Injector":
         """Connect to a display ($DISPLAY by default). Raises `InjectError`."""
         display = DisplayThread(display_name)
-        opening = asyncio.wrap_future(display.opened)
+        opening = asyncio.wrap_future(display.call(lambda _: None))
+        is_over = False
         try:
-            done, _ = await asyncio.wait({opening}, timeout=OPEN_TIMEOUT_S)
-        except asyncio.CancelledError:
-            opening.add_done_callback(_forget)
-            display.sever()
-            raise
-        if not done:
-            opening.add_done_callback(_forget)
-            display.sever()
-            raise InjectError("the X server does not answer")
+            await asyncio.wait({opening}, timeout=OPEN_TIMEOUT_S)
+            is_over = opening.done()
+        finally:
+            if not is_over:
+                opening.add_done_callback(_forget)
+                display.sever()
+        if not is_over:
+            raise InjectError(_SILENT)
         opening.result()
         return cls(display, method, allow_newlines=allow_newlines)
-
-    def sharing(self, method: Method) -> "X11Injector":
-        """Another method over the same display."""
-        return X11Injector(self._display, method, allow_newlines=bool(self._allowed))
 
     @property
     def name(self) -> str:
@@ -99,52 +94,41 @@ class X11Injector:
         if not text:
             return Injection("confirmed")
         ledger = Ledger()
-        method = self._method
+        answer, failure = None, _SILENT
         try:
-            call = self._display.call(lambda desk: desk.deliver(text, method, ledger, into))
-            answer = await self._answer(call)
+            answer = await self._ask(lambda desk: desk.deliver(text, self._method, ledger, into))
         except InjectError as error:
-            return outcome(text, ledger.abandon(), self.lost or str(error))
+            failure = str(error)
         except asyncio.CancelledError:
             ledger.abandon()
             raise
         except Exception as error:  # noqa: BLE001 - python-xlib's errors as a server dies are many
-            return outcome(text, ledger.abandon(), self.lost or type(error).__name__)
+            failure = type(error).__name__
         if answer is None:
-            return outcome(text, ledger.abandon(), "the X server does not answer")
-        injection, proof = answer
-        if proof is None:
-            return injection
-        return msgspec.structs.replace(injection, proof=self._proofs.follow(proof))
+            return outcome(text, ledger.abandon(), self.lost or failure)
+        return self._proofs.attach(*answer)
 
     async def offer(self, text: str) -> bool:
         """See `Injector.offer`."""
         if not text or unsendable(text, self._allowed):
             return False
-        try:
-            return await self._answer(self._display.call(lambda desk: desk.offer(text))) or False
-        except asyncio.CancelledError:
-            raise
-        except Exception:  # noqa: BLE001 - as above; it is not there, then
-            return False
+        with contextlib.suppress(Exception):  # as above; it is not there, then
+            return await self._ask(lambda desk: desk.offer(text)) or False
+        return False
 
     async def withdraw(self) -> None:
         """See `Injector.withdraw`."""
         with contextlib.suppress(Exception):  # python-xlib's many errors: then it is gone
-            await self._answer(self._display.call(lambda desk: desk.withdraw()))
+            await self._ask(lambda desk: desk.withdraw())
 
     async def flush(self) -> None:
         """Nothing to settle: the clipboard is restored by itself."""
 
     async def focus(self) -> Focused:
         """See `Injector.focus`."""
-        try:
-            focused = await self._answer(self._display.call(lambda desk: desk.target()))
-        except asyncio.CancelledError:
-            raise
-        except Exception:  # noqa: BLE001 - as above; who has the focus cannot be told
-            return Unknown()
-        return focused or Unknown()
+        with contextlib.suppress(Exception):  # as above; who has the focus cannot be told
+            return await self._ask(lambda desk: desk.target()) or Unknown()
+        return Unknown()
 
     async def close(self) -> None:
         """See `Injector.close`; a server that hangs is left behind."""
@@ -158,9 +142,9 @@ class X11Injector:
             beats = self._display.beats
         await self._proofs.settle(_TELL_S)
 
-    async def _answer(self, call: "Future[T]") -> T | None:
-        """The call's result, or None if the server stalls."""
-        waiting = asyncio.wrap_future(call)
+    async def _ask(self, work: Callable[[Desk], T]) -> T | None:
+        """What `work` returns on the display's thread, or None if the server stalls."""
+        waiting = asyncio.wrap_future(self._display.call(work))
         beats = -1
         while not waiting.done() and beats != self._display.beats:
             beats = self._display.beats

@@ -1,6 +1,6 @@
 """Keeps what the user had copied after the daemon's end: in a clipboard manager or a keeper."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from Xlib import X, Xatom
 from Xlib.protocol import rq
@@ -21,7 +21,7 @@ def keep(x: Connection, content: Content) -> None:
     if content and not _saved(x, content):
         names = {x.display.get_atom_name(target): value for target, value in content.items()}
         kept = {name: bytes(v.data) for name, v in names.items() if isinstance(v.data, bytes)}
-        leave_behind("x11", kept, x.name, f"{int(x.own.id)}")
+        leave_behind("x11", kept, str(x.display.get_display_name()), f"{int(x.own.id)}")
 
 
 def serve(kept: Kept, ready: Callable[[], None], display: str, owner: str) -> None:
@@ -31,7 +31,10 @@ def serve(kept: Kept, ready: Callable[[], None], display: str, owner: str) -> No
     """
     x = Connection(display)
     selection = Selection(x)
-    content = _content(x, kept)
+    content = {
+        x.atom(name): Property(x.atom(_KINDS.get(name, name)), 8, value)
+        for name, value in kept.items()
+    }
     with x.alone():
         is_ours = x.owner_of(selection.atom) in (0, int(owner))
         if is_ours:
@@ -60,10 +63,3 @@ def _saved(x: Connection, content: Content) -> bool:
     x.own.convert_selection(manager, x.atom("SAVE_TARGETS"), x.atom(_PLACE), x.server_time())
     x.pump(lambda: bool(answers), _MANAGER_S)
     return answers[-1:] == [True]
-
-
-def _content(x: Connection, kept: Mapping[str, bytes]) -> Content:
-    return {
-        x.atom(name): Property(x.atom(_KINDS.get(name, name)), 8, value)
-        for name, value in kept.items()
-    }

@@ -2,35 +2,25 @@
 
 import threading
 from concurrent.futures import Future
+from dataclasses import dataclass
 
 
+@dataclass(eq=False)
 class Refused(Exception):
-    """Nothing of the text has arrived, and surely none will.
+    """Nothing of the text has arrived, and surely none will."""
 
-    `try_other`: only this method is blocked; another one may work at once.
-    """
-
-    def __init__(self, reason: str, *, try_other: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.try_other = try_other
+    reason: str
+    try_other: bool = False
+    """Only this method is blocked; another one may work at once."""
 
 
+@dataclass(eq=False)
 class Halted(Exception):
     """It ended in the middle: what the ledger calls sent may have arrived."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class Unproven(Exception):
-    """It ended in the middle: what is not confirmed waits in the window, for `proof`."""
-
-    def __init__(self, reason: str, proof: "Future[bool | None]") -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.proof = proof
+    reason: str
+    proof: "Future[bool | None] | None" = None
+    """What is not confirmed waits in the window, until this says what became of it."""
 
 
 class Ledger:

@@ -9,11 +9,10 @@ from swictation.inject.x11.clipboard import Clipboard
 from swictation.inject.x11.connection import Connection, Property
 from swictation.inject.x11.focus import Focus
 from swictation.inject.x11.habits import Habits
-from swictation.inject.x11.keys.chords import Chord, chords
 from swictation.inject.x11.keys.keyboard import WHY_NOT, Keyboard
-from swictation.inject.x11.ledger import Halted, Ledger, Refused, Unproven
+from swictation.inject.x11.ledger import Halted, Ledger, Refused
 from swictation.inject.x11.marks import Marks
-from swictation.inject.x11.pastekey import PasteKey
+from swictation.inject.x11.pastekey import PasteKey, State
 from swictation.inject.x11.selection import HINT, Content, Selection
 
 NOT_TAKEN = "the window has not taken the text yet"
@@ -54,19 +53,12 @@ class Paster:
     key gets the user's clipboard, and other windows get their texts.
     """
 
-    def __init__(
-        self,
-        connection: Connection,
-        keyboard: Keyboard,
-        barrier: Barrier,
-        selection: Selection,
-        clipboard: Clipboard,
-    ) -> None:
+    def __init__(self, connection: Connection, keyboard: Keyboard, barrier: Barrier) -> None:
         self._x = connection
         self._keyboard = keyboard
         self._barrier = barrier
-        self._selection = selection
-        self._clipboard = clipboard
+        self._selection = Selection(connection)
+        self._clipboard = Clipboard(connection)
         self._marks = Marks(connection, barrier)
         self._users: Content = {}
         """What the user had copied before a text was offered."""
@@ -81,8 +73,8 @@ class Paster:
     def paste(self, text: str, focus: Focus, ledger: Ledger) -> None:
         """Paste `text`; returns once the focused client has fetched it.
 
-        Raises `Refused` if it has surely not arrived (`try_other` if keys may work), `Unproven`
-        if it may still arrive, `Halted` if nobody will ever know.
+        Raises `Refused` if it has surely not arrived (`try_other` if keys may work), `Halted`
+        with a proof if it may still arrive, without one if nobody will ever know.
         """
         if self._key or any(key.is_of(focus) for key in self._copied):
             raise Refused("the clipboard is still another window's", try_other=True)
@@ -91,8 +83,6 @@ class Paster:
         payload = self._payload(text)
         self._keyboard.wait_for_release()
         self._keyboard.refresh()
-        has_letter = self._keyboard.keymap.native("v", self._keyboard.group()) is not None
-        shortcuts = chords(focus, has_letter=has_letter)
         old = self._borrow()
         if not self._selection.take(payload, focus.client, focus.pid):
             raise Refused("the clipboard cannot be owned", try_other=True)
@@ -100,8 +90,8 @@ class Paster:
         self._loan = _Loan(old, focus.client, due_s, due_s + _GIVE_BACK_LATEST_S)
         try:
             self._before_key(focus)
-            for chord in shortcuts:
-                if self._press(chord, focus, ledger, len(text)):
+            for is_letter in self._shortcuts(focus):
+                if self._press(focus, ledger, len(text), is_letter=is_letter):
                     return
             raise Refused("the window did not ask for the clipboard", try_other=True)
         except Refused:
@@ -224,19 +214,24 @@ class Paster:
         key = self._key
         if key is None:
             return
-        state = key.state()
-        if state == "fetched":
-            is_proven = self._finish(key)
-            if is_proven is None:
-                key.pause()
-                return
-            key.decide(True if is_proven else None)
+        state = self._judge(key)
         if state != "unread":
             self._passed = key.focus.client if state == "spent" else 0
             self._forget(key)
         elif key.was_copied and not key.has_read:
             self._key = None
             self._copied.append(key)
+
+    def _judge(self, key: PasteKey) -> State:
+        """Its state, once its client has finished with what it fetched; "unread" until then."""
+        state = key.state()
+        if state == "fetched":
+            is_proven = self._finish(key)
+            if is_proven is None:
+                key.pause()
+                return "unread"
+            key.decide(True if is_proven else None)
+        return state
 
     def _forget(self, key: PasteKey) -> None:
         """It is spent: the clipboard may come back."""
@@ -263,6 +258,15 @@ class Paster:
             self._x.atom("TEXT"): value,
             hint: Property(hint, 8, b"secret"),  # clipboard histories leave it out
         }
+
+    def _shortcuts(self, focus: Focus) -> tuple[bool, ...]:
+        """What to try in turn: Control+V (True) and Shift+Insert, once the first is proven spent.
+
+        Chromium needs a v in the active layout for Control+V. In Tk, Shift+Insert means PRIMARY,
+        but Tk answers no ping.
+        """
+        has_letter = self._keyboard.keymap.native("v", self._keyboard.group()) is not None
+        return (True,) if has_letter or not focus.answers_ping else (False, True)
 
     def _letter(self, focus: Focus) -> int:
         """The key of v, on a spare keycode where the layout has none."""
@@ -323,31 +327,26 @@ class Paster:
         if offer and focus.client in offer.reads:
             raise Refused("the window reads all that is copied", try_other=True)
 
-    def _press(self, chord: Chord, focus: Focus, ledger: Ledger, characters: int) -> bool:
+    def _press(self, focus: Focus, ledger: Ledger, characters: int, *, is_letter: bool) -> bool:
         """Press one shortcut; True once the text was fetched, False if the key is spent."""
         offer = self._selection.offer
         if offer is None:
             raise Refused("another program took the clipboard", try_other=True)
         offer.reads.clear()
         self._passed = 0
-        self._press_keys(chord, focus, ledger, characters)
+        self._press_keys(focus, ledger, characters, is_letter=is_letter)
         self._key = key = PasteKey(
-            self._barrier, self._selection, offer, focus, is_letter=chord.letter
+            self._barrier, self._selection, offer, focus, is_letter=is_letter
         )
 
         def decided() -> bool:
             return key.state() != "unread" or key.proof.done()
 
         self._x.pump(decided, _FETCH_S, poll_s=_POLL_S)
-        state = key.state()
+        state = self._judge(key)
         if state == "fetched":
-            is_proven = self._finish(key)
-            if is_proven is None:
-                key.pause()
-                raise Unproven(_TAKING, key.proof)
-            key.decide(True if is_proven else None)
             self._forget(key)
-            if not is_proven:
+            if not key.proof.result():
                 raise Halted(_LOOKED)
             ledger.prove()
             return True
@@ -364,11 +363,12 @@ class Paster:
                 by = "the window was closed" if was_closed else "another program copied meanwhile"
                 raise Refused(by)
             return False
-        raise Unproven(NOT_TAKEN, key.proof)
+        raise Halted(_TAKING if key.has_read else NOT_TAKEN, key.proof)
 
-    def _press_keys(self, chord: Chord, focus: Focus, ledger: Ledger, characters: int) -> None:
-        keycode = self._letter(focus) if chord.letter else None
-        keys = self._keyboard.paste_chord(control=chord.control, shift=chord.shift, keycode=keycode)
+    def _press_keys(
+        self, focus: Focus, ledger: Ledger, characters: int, *, is_letter: bool
+    ) -> None:
+        keys = self._keyboard.paste_chord(self._letter(focus) if is_letter else None)
         if not keys:
             raise Refused("the keyboard lacks the keys to paste", try_other=True)
         group = self._keyboard.group()

@@ -5,15 +5,14 @@ nothing.
 """
 
 from contextlib import suppress
-from pathlib import Path
 
 from Xlib.error import XError
 
+from swictation.inject import proc
 from swictation.inject.pages import has_pages, pages_of
 from swictation.inject.x11.connection import Connection
 
 _PID_MASK = 2
-_PROC = Path("/proc")
 
 _TOOLKITS = ("libgtk-3.so", "libgtk-4.so", "libQt5Gui.so", "libQt6Gui.so")
 """They handle one event after the other, pings among them, in one thread."""
@@ -37,15 +36,10 @@ def process_of(x: Connection, client: int) -> int:
 
 def answers_for_itself(pid: int) -> bool:
     """Whether its pong proves that it has handled the keys before the ping."""
-    try:
-        mapped = (_PROC / str(pid) / "maps").read_text(errors="replace")
-    except OSError:
-        return False
-    if any(name in mapped for name in (*_ENGINES, *_INPUT_METHODS)) or not any(
-        name in mapped for name in _TOOLKITS
-    ):
-        return False
-    return not has_pages(pid)
+    mapped = proc.read(pid, "maps")
+    is_toolkit = any(name in mapped for name in _TOOLKITS)
+    is_other = any(name in mapped for name in (*_ENGINES, *_INPUT_METHODS))
+    return is_toolkit and not is_other and not has_pages(pid)
 
 
 def is_stopped(pid: int) -> bool:
@@ -71,9 +65,5 @@ def times_slept(pid: int) -> tuple[bool, int]:
 
 
 def _status(pid: int) -> dict[str, str]:
-    try:
-        lines = (_PROC / str(pid) / "status").read_text().splitlines()
-    except OSError:
-        return {}
-    parts = [line.partition(":") for line in lines]
+    parts = [line.partition(":") for line in proc.read(pid, "status").splitlines()]
     return {name: value.strip() for name, _, value in parts}

@@ -1,17 +1,15 @@
-"""The thread that owns the display: calls go in through a bounded queue, futures come out."""
+"""The thread that owns the display."""
 
-import contextlib
 import logging
-import os
-import queue
 import select
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError
-from typing import Any, TypeVar
+from concurrent.futures import Future
+from typing import TypeVar
 
 from swictation.errors import InjectError
+from swictation.inject.calls import Calls
 from swictation.inject.x11.connection import GONE
 from swictation.inject.x11.desk import Desk
 from swictation.inject.x11.keep import keep
@@ -22,27 +20,24 @@ _CAPACITY = 8
 _IDLE_S = 60.0
 
 T = TypeVar("T")
-Work = Callable[[Desk], Any]
 
 
 class DisplayThread:
     """Starts with the display and ends with it; `lost` says why it is gone.
 
-    Between two calls it serves the selection and sleeps in select on the display and on an
-    eventfd that a new call writes to.
+    Between two calls it serves the selection and sleeps in select on the display and the calls.
     """
 
     def __init__(self, display_name: str | None = None) -> None:
         self._display_name = display_name
-        self._calls: queue.Queue[tuple[Work, Future[Any]]] = queue.Queue(_CAPACITY)
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._lock = threading.Lock()
-        self._closing = False
+        self._calls = Calls(_CAPACITY, InjectError)
         self._desk: Desk | None = None
-        self.lost = ""
-        self.opened: Future[None] = Future()
         self._thread = threading.Thread(target=self._main, name="x11-display", daemon=True)
         self._thread.start()
+
+    @property
+    def lost(self) -> str:
+        return self._calls.lost
 
     @property
     def beats(self) -> int:
@@ -51,25 +46,16 @@ class DisplayThread:
 
     def call(self, work: Callable[[Desk], T]) -> "Future[T]":
         """Run `work` on the thread. Raises `InjectError` if it is gone or its queue is full."""
-        future: Future[T] = Future()
-        with self._lock:
-            if self.lost:
-                raise InjectError(self.lost)
-            if self._closing:
-                raise InjectError("the display is being closed")
-            try:
-                self._calls.put_nowait((work, future))
-            except queue.Full:
-                raise InjectError("the X server is too busy") from None
-            os.eventfd_write(self._wake, 1)
-        return future
+
+        def on_desk() -> T:
+            assert self._desk  # there before the first call is served
+            return work(self._desk)
+
+        return self._calls.put(on_desk)
 
     def close(self) -> None:
         """End after the queued calls; does not wait."""
-        with self._lock:
-            self._closing = True
-            if not self.lost:
-                os.eventfd_write(self._wake, 1)
+        self._calls.stop()
 
     def sever(self) -> None:
         """End now, even during a wait for a server that hangs."""
@@ -86,9 +72,9 @@ class DisplayThread:
         reason = "the display is closed"
         try:
             self._desk = desk = Desk(self._display_name)
-            self.opened.set_result(None)
-            while not self._finished():
+            while not self._calls.is_stopping:
                 self._turn(desk)
+            self._serve()
             keep(desk.connection, desk.close())
         except (*GONE, InjectError) as error:
             reason = "the X server is gone" if self._desk else str(error)
@@ -108,40 +94,17 @@ class DisplayThread:
             desk.connection.dispatch()
         due_s = desk.due_s
         wait_s = _IDLE_S if due_s is None else max(0.0, due_s - time.monotonic())
-        ready, _, _ = select.select([desk.connection.fileno(), self._wake], [], [], wait_s)
-        if self._wake in ready:
-            with contextlib.suppress(BlockingIOError):
-                os.eventfd_read(self._wake)
+        select.select([desk.connection.fileno(), self._calls], [], [], wait_s)
+        self._calls.calm()
         desk.connection.dispatch()
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self._serve(desk, *self._calls.get_nowait())
+        self._serve()
 
-    def _serve(self, desk: Desk, work: Work, future: "Future[Any]") -> None:
-        if not future.set_running_or_notify_cancel():
-            return
-        try:
-            result = work(desk)
-        except BaseException as error:
-            future.set_exception(error)
-            raise
-        future.set_result(result)
-
-    def _finished(self) -> bool:
-        with self._lock:
-            return self._closing and self._calls.empty()
+    def _serve(self) -> None:
+        while self._calls.serve(lambda _: True):  # whatever fails: the server is dying
+            continue
 
     def _end(self, reason: str) -> None:
-        with self._lock:
-            self.lost = reason
-            os.close(self._wake)
-        if not self.opened.done():
-            self.opened.set_exception(InjectError(reason))
-        with contextlib.suppress(queue.Empty):
-            while True:
-                _, future = self._calls.get_nowait()
-                with contextlib.suppress(InvalidStateError):
-                    future.set_exception(InjectError(reason))
+        self._calls.end(reason)
         if self._desk:
             self._desk.abandon()
             self._desk.connection.close()

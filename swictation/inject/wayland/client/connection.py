@@ -6,20 +6,16 @@ deadline: a hung compositor costs seconds on this thread and nothing anywhere el
 """
 
 import asyncio
-import contextlib
-import heapq
-import itertools
-import os
-import queue
+import sched
 import selectors
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from contextlib import suppress
+from typing import TypeVar
 
-from swictation.inject.wayland.client.wire import Display, InterfaceClass, Remote, WireError
+from swictation.inject.calls import Calls
+from swictation.inject.wayland.client.wire import Display, WireError
 
 T = TypeVar("T")
 
@@ -27,23 +23,17 @@ SYNC_S = 2.0
 """A compositor that has not answered for so long hangs."""
 IN_TEXT_S = 10.0
 """In the middle of a text: giving up would leave open whether it arrived."""
+CLOSE_S = 3.0
 QUEUE_CALLS = 16
 
 
 class HungError(WireError):
-    """The compositor does not answer, or earlier calls are still waiting for it."""
+    """The compositor does not answer."""
 
-
-@dataclass(order=True)
-class Timer:
-    """A call to come; `cancel` it from the connection's thread."""
-
-    due_s: float
-    number: int
-    function: Callable[[], None] | None = field(compare=False)
-
-    def cancel(self) -> None:
-        self.function = None
+    def __init__(self, *, has_begun: bool = False) -> None:
+        """`has_begun`: the call was begun, and may end at any time; otherwise it never will."""
+        super().__init__("the compositor does not answer")
+        self.has_begun = has_begun
 
 
 class Connection:
@@ -52,23 +42,21 @@ class Connection:
     def __init__(self, name: str | None) -> None:
         """`name`: as in `$WAYLAND_DISPLAY`, None for the variable itself. Any thread."""
         self._name = name
-        self._calls: queue.Queue[tuple[Future[Any], Callable[[], Any]]] = queue.Queue(QUEUE_CALLS)
+        self._calls = Calls(QUEUE_CALLS, WireError)
         self._selector = selectors.DefaultSelector()
-        self._woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._selector.register(self._woken, selectors.EVENT_READ, self._on_wake)
-        self._timers: list[Timer] = []
-        self._numbers = itertools.count()
-        self._closing = False
+        self._selector.register(self._calls, selectors.EVENT_READ, self._calls.calm)
+        self._timers = sched.scheduler()
         self._unsent = False
-        self._door = threading.Lock()
-        self.lost = ""
-        """Why it is no longer usable; "" while it is. Any thread may read it."""
-        self.at_end: Callable[[], None] = lambda: None
-        """Called on the thread when it ends, for any reason."""
+        self._at_end: list[Callable[[], None]] = []
         self.display: Display
         self._thread = threading.Thread(target=self._run, name="wayland", daemon=True)
 
     # --- for any thread
+
+    @property
+    def lost(self) -> str:
+        """Why it is no longer usable; "" while it is."""
+        return self._calls.lost
 
     async def open(self, timeout_s: float) -> None:
         """Start the thread and connect. Raises WireError."""
@@ -78,37 +66,20 @@ class Connection:
     async def call(self, function: Callable[[], T], timeout_s: float) -> T:
         """Run `function` on the thread. Raises WireError and what `function` raises.
 
-        HungError means that it did not finish in time. If it had not begun by then, it never
-        will, and `HungError.args[0]` is "busy".
+        HungError means that it did not finish in time.
         """
-        future: Future[T] = Future()
-        with self._door:
-            if self.lost:
-                raise WireError(self.lost)
-            try:
-                self._calls.put_nowait((future, function))
-            except queue.Full:
-                raise HungError("busy") from None
-        self._nudge()
+        future = self._calls.put(function)
         wrapped = asyncio.wrap_future(future)
         done, _ = await asyncio.wait((wrapped,), timeout=timeout_s)
         if done:
             return wrapped.result()
-        begun = not future.cancel()
-        raise HungError("stuck" if begun else "busy")
+        raise HungError(has_begun=not future.cancel())
 
-    async def close(self, timeout_s: float = 3.0) -> bool:
-        """Disconnect. False when the thread did not end in time."""
-        self._closing = True
-        self._nudge()
+    async def close(self) -> None:
+        """Disconnect; a thread that is stuck is left behind."""
+        self._calls.stop()
         if self._thread.is_alive():
-            await asyncio.to_thread(self._thread.join, timeout_s)
-        return not self._thread.is_alive()
-
-    def _nudge(self) -> None:
-        with self._door, contextlib.suppress(BlockingIOError):
-            if self._wake >= 0:
-                os.write(self._wake, b"\0")
+            await asyncio.to_thread(self._thread.join, CLOSE_S)
 
     # --- for the thread itself
 
@@ -130,7 +101,7 @@ class Connection:
         answered = self.wait(lambda: bool(passed), timeout_s)
         callback.forget()
         if not answered:
-            raise HungError("the compositor does not answer")
+            raise HungError
 
     def wait(self, condition: Callable[[], bool], timeout_s: float) -> bool:
         """Handle events until `condition` is true: False if it is not within `timeout_s`."""
@@ -149,15 +120,18 @@ class Connection:
     def unwatch(self, fd: int) -> None:
         self._selector.unregister(fd)
 
-    def after(self, delay_s: float, function: Callable[[], None]) -> Timer:
-        """Call `function` once, later."""
-        timer = Timer(time.monotonic() + delay_s, next(self._numbers), function)
-        heapq.heappush(self._timers, timer)
-        return timer
+    def after(self, delay_s: float, function: Callable[[], None]) -> sched.Event:
+        """Call `function` once, later, unless `cancel`led."""
+        return self._timers.enter(delay_s, 0, function)
 
-    def bind(self, interface: InterfaceClass) -> Remote | None:
-        """The global of that interface, or None if the compositor has none."""
-        return self.display.bind(interface) if self.display.offers(interface.name) else None
+    def cancel(self, timer: sched.Event) -> None:
+        """Do not call it any more."""
+        with suppress(ValueError):  # it was called
+            self._timers.cancel(timer)
+
+    def at_end(self, function: Callable[[], None]) -> None:
+        """Call `function` on the thread when it ends, for any reason."""
+        self._at_end.append(function)
 
     # --- the loop
 
@@ -165,31 +139,15 @@ class Connection:
         try:
             self.display = Display(self._name)
             self._selector.register(self.display.fileno(), selectors.EVENT_READ, self._on_display)
-            while not self._closing:
+            while not self._calls.is_stopping:
                 self._turn(None)
-                self._serve()
+                while not self._calls.is_stopping and self._calls.serve(_is_fatal):
+                    continue
             self._end("closed")
         except WireError as error:
             self._end(str(error))
         except Exception as error:  # noqa: BLE001 - the thread's end must be noticed
             self._end(f"{type(error).__name__} in the Wayland thread")
-
-    def _serve(self) -> None:
-        while not self._closing:
-            try:
-                future, function = self._calls.get_nowait()
-            except queue.Empty:
-                return
-            if not future.set_running_or_notify_cancel():
-                continue
-            try:
-                future.set_result(function())
-            except WireError as error:
-                future.set_exception(error)
-                if not isinstance(error, HungError):
-                    raise
-            except Exception as error:  # noqa: BLE001 - it belongs to the caller
-                future.set_exception(error)
 
     def _turn(self, timeout_s: float | None) -> None:
         """Send what is queued, wait for one thing to happen, handle it."""
@@ -198,38 +156,26 @@ class Connection:
             self._unsent = unsent
             interest = selectors.EVENT_READ | (selectors.EVENT_WRITE if unsent else 0)
             self._selector.modify(self.display.fileno(), interest, self._on_display)
-        if self._timers:
-            until_s = max(0.0, self._timers[0].due_s - time.monotonic())
+        for timer in self._timers.queue[:1]:
+            until_s = max(0.0, timer.time - time.monotonic())
             timeout_s = until_s if timeout_s is None else min(timeout_s, until_s)
         for key, _ in self._selector.select(timeout_s):
             if key.fd in self._selector.get_map():
                 key.data()
-        while self._timers and self._timers[0].due_s <= time.monotonic():
-            function = heapq.heappop(self._timers).function
-            if function is not None:
-                function()
+        self._timers.run(blocking=False)
 
     def _on_display(self) -> None:
         self.display.read()
 
-    def _on_wake(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._woken, 4096)
-
     def _end(self, reason: str) -> None:
-        self.at_end()
-        with self._door:
-            self.lost = reason
-            for fd in (self._woken, self._wake):
-                os.close(fd)
-            self._wake = -1
-        while True:
-            try:
-                future, _ = self._calls.get_nowait()
-            except queue.Empty:
-                break
-            if future.set_running_or_notify_cancel():
-                future.set_exception(WireError(reason))
+        for function in self._at_end:
+            function()
+        self._calls.end(reason)
         self._selector.close()
         if hasattr(self, "display"):
             self.display.close()
+
+
+def _is_fatal(error: Exception) -> bool:
+    """Whether a call failed because the connection is gone: else it is its caller's error."""
+    return isinstance(error, WireError) and not isinstance(error, HungError)

@@ -45,19 +45,18 @@ class Sender:
         return self.drained or (not self.is_over and not self._rest)
 
     def _writable(self) -> None:
-        try:
-            if self._rest:
-                limit = ONE_PAGE if self._proves else CHUNK
+        is_drained = not self._rest
+        if self._rest:
+            limit = ONE_PAGE if self._proves else CHUNK
+            try:
                 self._rest = self._rest[os.write(self._fd, self._rest[:limit]) :]
                 return
-        except BlockingIOError:
-            return
-        except OSError:
-            self._connection.unwatch(self._fd)
-            self._end(drained=False)
-            return
+            except BlockingIOError:
+                return
+            except OSError:  # it has gone
+                pass
         self._connection.unwatch(self._fd)
-        self._end(drained=True)
+        self._end(drained=is_drained)
 
     def _end(self, *, drained: bool) -> None:
         os.close(self._fd)
@@ -66,14 +65,15 @@ class Sender:
 
 
 class Receiver:
-    """Collects what another client writes into the pipe whose write end is `remote_fd`."""
+    """Collects what another client writes into a pipe."""
 
-    def __init__(self, connection: Connection, limit: int) -> None:
-        """`limit`: more bytes than that count as a failure."""
+    def __init__(self, connection: Connection, limit: int, ask: Callable[[int], None]) -> None:
+        """`limit`: more bytes than that count as a failure; `ask` passes the write end on."""
         self._connection = connection
         self._limit = limit
-        self._fd, self.remote_fd = os.pipe2(os.O_CLOEXEC)
-        """`remote_fd`: give it to the other client, then `close_remote`."""
+        self._fd, remote_fd = os.pipe2(os.O_CLOEXEC)
+        ask(remote_fd)
+        os.close(remote_fd)  # our copy, with which the content would never end
         os.set_blocking(self._fd, False)
         self._parts: list[bytes] = []
         self._size = 0
@@ -82,10 +82,6 @@ class Receiver:
         """The content, once complete."""
         self.over = False
         connection.watch(self._fd, selectors.EVENT_READ, self._readable)
-
-    def close_remote(self) -> None:
-        """Close our copy of the other end, without which the content never ends."""
-        os.close(self.remote_fd)
 
     def _readable(self) -> None:
         try:

@@ -18,15 +18,13 @@ from typing import Any
 
 from pywayland import ffi
 from pywayland.client import Display as ClientDisplay
-from pywayland.protocol.wayland import WlCallback, WlOutput, WlRegistry, WlSeat, WlSurface
+from pywayland.protocol.wayland import WlOutput, WlSeat
 from pywayland.protocol_core import Argument, ArgumentType, Interface, Message, Proxy
 
 InterfaceClass = type[Interface]
 AnyProxy = Proxy[Any]
 
-_BORROWED: dict[str, InterfaceClass] = {
-    cls.name: cls for cls in (WlCallback, WlOutput, WlRegistry, WlSeat, WlSurface)
-}
+_BORROWED: dict[str, InterfaceClass] = {cls.name: cls for cls in (WlOutput, WlSeat)}
 _KINDS = {
     "int": ArgumentType.Int,
     "uint": ArgumentType.Uint,
@@ -36,7 +34,7 @@ _KINDS = {
     "object": ArgumentType.Object,
     "new": ArgumentType.NewId,
 }
-_MESSAGE = re.compile(r"(?P<way>request|event)(?:@(?P<since>\d+))? (?P<name>\w+)(?P<end>!?)")
+_MESSAGE = re.compile(r"(?P<way>request|event) (?P<name>\w+)(?P<end>!?)(?P<arguments>.*)")
 _ARGUMENT = re.compile(r"(?P<name>\w+):(?P<kind>\w+)(?P<null>\??)(?:=(?P<interface>\w+))?")
 
 _destructors: set[Message] = set()
@@ -49,27 +47,21 @@ class WireError(Exception):
 def interfaces(table: str) -> dict[str, InterfaceClass]:
     """Interfaces by name, from a table of lines; the order within an interface is the opcode.
 
-    `interface NAME VERSION` opens one; its lines are `request NAME ARGUMENT...` or `event NAME
-    ARGUMENT...`, `@N` after the word when it came with version N, `!` after the name when the
-    request ends the object. An argument is `name:kind`, `?` where null is allowed, `=INTERFACE`
-    for objects. Raises ValueError on anything else.
+    `interface NAME` opens one, an empty line ends it; its lines are `request NAME ARGUMENT...` or
+    `event NAME ARGUMENT...`, `!` after the name when the request ends the object. An argument is
+    `name:kind`, `?` where null is allowed, `=INTERFACE` for objects. All are of version 1. Raises
+    ValueError on anything else.
     """
-    lines = [line.strip() for line in table.splitlines() if line.strip()]
-    known = dict(_BORROWED)
-    for line in lines:
-        if line.startswith("interface "):
-            _, name, version = line.split()
-            known[name] = types.new_class(name, (Interface,))
-            known[name].name, known[name].version = name, int(version)
-    current: InterfaceClass | None = None
-    for line in lines:
-        if line.startswith("interface "):
-            current = known[line.split()[1]]
-        elif current is None:
-            raise ValueError(f"before any interface: {line}")
-        else:
-            _declare(current, line, known)
-    made = {name: cls for name, cls in known.items() if name not in _BORROWED}
+    blocks = [block.splitlines() for block in table.strip().split("\n\n")]
+    made: dict[str, InterfaceClass] = {}
+    for head, *_ in blocks:
+        _, name = head.split()
+        made[name] = cls = types.new_class(name, (Interface,))
+        cls.name, cls.version = name, 1
+    known = _BORROWED | made
+    for cls, (_, *lines) in zip(made.values(), blocks, strict=True):
+        for line in lines:
+            _declare(cls, line, known)
     for name, cls in made.items():
         cls._gen_c()
         cls.proxy_class = type(f"{name}_proxy", (Proxy,), {"interface": cls})
@@ -77,16 +69,14 @@ def interfaces(table: str) -> dict[str, InterfaceClass]:
 
 
 def _declare(interface: InterfaceClass, line: str, known: dict[str, InterfaceClass]) -> None:
-    head, *rest = line.split(" ", 2)
-    match = _MESSAGE.fullmatch(" ".join([head, *rest[:1]]))
+    match = _MESSAGE.fullmatch(line)
     if match is None:
         raise ValueError(f"neither request nor event: {line}")
 
     def named() -> None: ...
 
     named.__name__ = match["name"]
-    since = int(match["since"]) if match["since"] else None
-    message = Message(named, tuple(_arguments(" ".join(rest[1:]), known)), since)
+    message = Message(named, tuple(_arguments(match["arguments"], known)), None)
     (interface.requests if match["way"] == "request" else interface.events).append(message)
     if match["end"]:
         _destructors.add(message)
@@ -195,7 +185,7 @@ class Display:
         # Kept for life: pywayland finds the display of new objects through the registry.
         self._alive: set[Remote] = set()
         self._registry = Remote(self._display.get_registry(), self._alive)
-        self._globals: dict[str, tuple[int, int]] = {}
+        self._globals: dict[str, int] = {}
         self._registry.on("global", self._announced)
         self._registry.on("global_remove", self._withdrawn)
 
@@ -208,24 +198,20 @@ class Display:
             name = link.getpeername()
         return name if isinstance(name, str) else ""
 
-    def offers(self, interface: str) -> bool:
-        """Whether the compositor has announced the global `interface`."""
-        return interface in self._globals
-
-    def bind(self, interface: InterfaceClass) -> Remote:
-        """Bind an offered global, at the highest version that both sides support."""
-        name, version = self._globals[interface.name]
-        return self._bind(interface, name, min(version, interface.version))
+    def bind(self, interface: InterfaceClass) -> Remote | None:
+        """Bind a global, the first of that interface; None if the compositor has none."""
+        if interface.name not in self._globals:
+            return None
+        name, registry = self._globals[interface.name], self._registry._proxy
+        proxy = registry._marshal_constructor(0, interface, name, interface.name, 1)
+        return Remote(proxy, self._alive)
 
     def bind_seat(self) -> Remote:
-        """The first seat."""
-        name, _ = self._globals[WlSeat.name]
-        return self._bind(WlSeat, name, 1)
-
-    def _bind(self, interface: InterfaceClass, name: int, version: int) -> Remote:
-        registry = self._registry._proxy
-        proxy = registry._marshal_constructor(0, interface, name, interface.name, version)
-        return Remote(proxy, self._alive)
+        """The first seat. Raises WireError."""
+        seat = self.bind(WlSeat)
+        if seat is None:
+            raise WireError("the compositor has no seat")
+        return seat
 
     def sync(self, done: Callable[[], None]) -> Remote:
         """Call `done` when the compositor has handled all requests so far; then forget it."""
@@ -255,8 +241,8 @@ class Display:
         self._display.disconnect()
         self._alive.clear()
 
-    def _announced(self, name: int, interface: str, version: int) -> None:
-        self._globals.setdefault(interface, (name, version))
+    def _announced(self, name: int, interface: str, _version: int) -> None:
+        self._globals.setdefault(interface, name)
 
     def _withdrawn(self, name: int) -> None:
-        self._globals = {k: v for k, v in self._globals.items() if v[0] != name}
+        self._globals = {k: v for k, v in self._globals.items() if v != name}

@@ -2,6 +2,8 @@
 
 import struct
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Literal
 
 from Xlib import X
@@ -98,12 +100,11 @@ class Keyboard:
         """For each key the keycodes to hold down, the modifiers of its level first."""
         return [[*self.keymap.modifiers_of(key), key.keycode] for key in keys]
 
-    def paste_chord(self, *, control: bool, shift: bool, keycode: int | None) -> list[int]:
-        """Control, Shift and a key (None: Insert); [] if the keyboard lacks one."""
-        held = [self.keymap.keycode_of(CONTROL_L)] if control else []
-        held += [self.keymap.keycode_of(SHIFT_L)] if shift else []
-        chord = [*held, keycode or self.keymap.keycode_of(INSERT)]
-        return [] if None in chord else [code for code in chord if code is not None]
+    def paste_chord(self, letter: int | None) -> list[int]:
+        """Control with the keycode of a letter, or Shift+Insert; [] if the keyboard lacks one."""
+        held = self.keymap.keycode_of(CONTROL_L if letter else SHIFT_L)
+        key = letter or self.keymap.keycode_of(INSERT)
+        return [held, key] if held and key else []
 
     def press_soon(
         self,
@@ -115,21 +116,19 @@ class Keyboard:
         caps_lock: bool = False,
     ) -> Press:
         """`press`, once the focus, a grab and modifiers allow it; waits a while for each."""
+        press = partial(self.press, chords, focus, group, claim, caps_lock=caps_lock)
         answers: list[Press] = []
 
         def pressed(*, has_lasted: bool = False) -> bool:
-            answer = self.press(chords, focus, group, claim, caps_lock=caps_lock)
-            if answer == "grabbed" and self._grabs.are_own(focus, has_lasted=has_lasted):
-                answer = self.press(chords, focus, group, claim, caps_lock=caps_lock)
-            answers.append(answer)
-            return answer not in {"moved", "grabbed"}
+            answers.append(press())
+            if answers[-1] == "grabbed" and self._grabs.are_own(focus, has_lasted=has_lasted):
+                answers.append(press())
+            return answers[-1] not in {"moved", "grabbed"}
 
         self._x.pump(pressed, FOCUS_RETURN_S, poll_s=_POLL_S)
         if answers[-1] == "held":
-            try:
+            with suppress(Refused):  # they stay down: it says so again
                 self.wait_for_release()
-            except Refused:
-                return "held"
             self._x.pump(pressed, FOCUS_RETURN_S, poll_s=_POLL_S)
         if answers[-1] == "grabbed":
             pressed(has_lasted=True)

@@ -1,17 +1,18 @@
 """Types a text with real key events, in pieces whose arrival the target proves."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
 from swictation.inject.sendable import words
-from swictation.inject.x11.barrier import TIMEOUT_S, Barrier
+from swictation.inject.x11.barrier import Barrier
 from swictation.inject.x11.connection import Connection
 from swictation.inject.x11.focus import Focus
 from swictation.inject.x11.keys.keyboard import WHY_NOT, Keyboard, Press
 from swictation.inject.x11.keys.keymap import Key
 from swictation.inject.x11.keys.unread import UnreadKeys
-from swictation.inject.x11.ledger import Halted, Ledger, Refused, Unproven
+from swictation.inject.x11.ledger import Halted, Ledger, Refused
 from swictation.inject.x11.programs import process_of, times_slept
 
 PIECE = 64
@@ -58,22 +59,23 @@ class Typist:
         """How many characters would have to be mapped first."""
         self._keyboard.refresh()
         group = self._keyboard.group()
-        keymap, there = self._keyboard.keymap, self._keyboard.spares.where()
-        return sum(1 for c in set(text) if not keymap.native(c, group) and c not in there)
+        return len(set(self._foreign(text, group)) - self._keyboard.spares.where().keys())
 
     def type(self, text: str, focus: Focus, ledger: Ledger) -> None:
         """Type all of `text`; `ledger` counts.
 
-        Raises `Refused` before anything is sent, `Halted` after, `Unproven` if it may have been
-        handled.
+        Raises `Refused` before anything is sent, `Halted` after; with a proof if the rest may
+        still be handled.
         """
-        self._ready()
+        self._keyboard.wait_for_release()
+        if self._keyboard.caps_lock():
+            raise Refused("CapsLock is on", try_other=True)
         start = 0
         while start < len(text):
             self._release()
             self._keyboard.refresh()
             group = self._keyboard.group()
-            end = self._reach(text, start, group)
+            end = reach(text, start, partial(self._is_native, group), self._keyboard.spares.fits)
             if end == start and self._wait_for_spares(text[start], group):
                 continue
             if end == start:
@@ -89,11 +91,6 @@ class Typist:
             self._keyboard.spares.unpin(client)
         self._blind.clear()
         self._keyboard.give_back()
-
-    def _ready(self) -> None:
-        self._keyboard.wait_for_release()
-        if self._keyboard.caps_lock():
-            raise Refused("CapsLock is on", try_other=True)
 
     def _release(self) -> None:
         """Release the keycodes of programs that cannot confirm that they have handled their keys.
@@ -165,17 +162,14 @@ class Typist:
         self, text: str, keys: list[Key], focus: Focus, group: int, ledger: Ledger
     ) -> Press:
         at = 0
-        for word in words(text):
-            answer = self._press(keys[at : at + len(word)], focus, group, ledger)
+        for length in map(len, words(text)):
+            chords = self._keyboard.chords_of(keys[at : at + length])
+            claim = partial(ledger.claim, length)
+            answer = self._keyboard.press_soon(chords, focus, group, claim)
             if answer != "pressed":
                 return answer
-            at += len(word)
+            at += length
         return "pressed"
-
-    def _press(self, keys: list[Key], focus: Focus, group: int, ledger: Ledger) -> Press:
-        """Press one word's keys."""
-        chords = self._keyboard.chords_of(keys)
-        return self._keyboard.press_soon(chords, focus, group, lambda: ledger.claim(len(keys)))
 
     def _cross_sent(self, focus: Focus, ledger: Ledger, foreign: str) -> None:
         """Wait until the target has handled what was sent since the last proof."""
@@ -191,17 +185,15 @@ class Typist:
             ledger.withdraw()  # with the window
             raise Halted(_CLOSED)
         if crossing == "silent":
-            raise Unproven(_SILENT, self._unread.add(focus, ping, foreign))
+            raise Halted(_SILENT, self._unread.add(focus, ping, foreign))
         ledger.prove()
 
     def _prove(self, focus: Focus, ledger: Ledger, blind_s: float) -> None:
         """Wait until the target has handled a remapping; `blind_s` if it cannot confirm."""
         if not focus.answers_ping:
-            return self._wait_blindly(blind_s)
-        crossing = self._barrier.cross(focus, TIMEOUT_S)
-        if crossing != "crossed":
+            self._wait_blindly(blind_s)
+        elif (crossing := self._barrier.cross(focus)) != "crossed":
             self._stop(ledger, _CLOSED if crossing == "gone" else _SILENT)
-        return None
 
     def _wait_blindly(self, duration_s: float) -> None:
         self._x.sync()
@@ -211,10 +203,10 @@ class Typist:
         """Keep these keycodes as they are while `focus`, which cannot confirm, may look them up."""
         if foreign and not focus.answers_ping:
             self._keyboard.spares.pin(focus.client, foreign)
-            self._blind[focus.client] = _Blind(focus)
-            self._wake(self._blind[focus.client])
+            self._blind[focus.client] = blind = _Blind(focus)
+            self._wake(blind)
 
-    def _wake(self, blind: "_Blind") -> None:
+    def _wake(self, blind: _Blind) -> None:
         """Send it a message without meaning, and remember how often it had slept before."""
         blind.slept = times_slept(blind.focus.pid)[1]
         top = self._x.window(blind.focus.toplevel)
@@ -227,22 +219,16 @@ class Typist:
         raise Halted(reason) if sent else Refused(reason, try_other=try_other)
 
     def _keys(self, text: str, group: int) -> list[Key]:
-        spare: Mapping[str, Key] = self._keyboard.spares.where()
+        spare = self._keyboard.spares.where()
         found = [self._keyboard.keymap.native(c, group) or spare.get(c) for c in text]
         return [key for key in found if key is not None]
 
     def _foreign(self, text: str, group: int) -> list[str]:
         """What the active layout lacks."""
-        return [c for c in text if not self._keyboard.keymap.native(c, group)]
+        return [c for c in text if not self._is_native(group, c)]
 
-    def _reach(self, text: str, start: int, group: int) -> int:
-        """The end of the longest piece, whole words, whose foreign characters can be mapped."""
-        return reach(
-            text,
-            start,
-            lambda c: self._keyboard.keymap.native(c, group) is not None,
-            self._keyboard.spares.fits,
-        )
+    def _is_native(self, group: int, character: str) -> bool:
+        return self._keyboard.keymap.native(character, group) is not None
 
 
 def pieces(text: str) -> list[str]:
