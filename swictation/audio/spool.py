@@ -20,18 +20,18 @@ from threading import Condition, Thread
 import msgspec
 import numpy as np
 
+from swictation.audio.journal import Journal
 from swictation.audio.spoolentry import (
     FIRST_PAUSE_S,
     LONGEST_PAUSE_S,
-    Ring,
     SpoolEntry,
-    SpoolListener,
     answer,
     beyond,
 )
 from swictation.audio.spoolfile import SpoolFolder, read_samples
 from swictation.backoff import Backoff
 from swictation.clock import MonotonicClock
+from swictation.events import Event, SoundGone, SpoolFailed, SpoolRecovered, ThreadFailed
 from swictation.types import Samples, to_samples
 
 _STOP_S = 2.0
@@ -51,12 +51,13 @@ class Spool:
         folder: SpoolFolder,
         stream: int,
         max_minutes: float,
-        listener: SpoolListener,
+        post: Callable[[Event], None],
     ) -> None:
+        """`post` takes what becomes of the sound, on the spool's thread."""
         self._folder = folder
         self._stream = stream
         self._max_samples = to_samples(max_minutes * 60.0)
-        self._listener = listener
+        self._post = post
         self._clock = MonotonicClock()
         self._changed = Condition()
         self._kept: dict[int, SpoolEntry] = {}
@@ -70,13 +71,13 @@ class Spool:
         self._served_s = 0.0
         self._thread = Thread(target=self._run, name="spool", daemon=True)
 
-    def start(self, ring: Ring, heard: Callable[[], int]) -> None:
+    def start(self, journal: Journal, heard: Callable[[], int]) -> None:
         """Start the thread.
 
         `heard()` is the sample before which everything has been searched for speech: later sound
         may not belong to the open utterance.
         """
-        self._ring, self._heard = ring, heard
+        self._journal, self._heard = journal, heard
         self._thread.start()
 
     def stop(self) -> None:
@@ -208,7 +209,7 @@ class Spool:
         try:
             self._work()
         except Exception as failure:  # noqa: BLE001 - the run loop must hear what ends it
-            self._listener.on_failure(type(failure).__name__)
+            self._post(ThreadFailed("spool", type(failure).__name__))
             for kept in self._entries:
                 answer(kept.waiting)
 
@@ -285,7 +286,7 @@ class Spool:
             if kept.is_dropped:
                 return
             now_s = self._clock.now_s()
-            self._is_proven |= kept.fulfil(self._ring, self._heard, lines, now_s)
+            self._is_proven |= kept.fulfil(self._journal, self._heard, lines, now_s)
         except OSError as error:
             self._refused(error, kept.backoff)
             kept.failed(_reason(error))
@@ -301,7 +302,7 @@ class Spool:
                 kept.drop()
         elif not kept.file.is_whole:
             with self._changed:
-                kept.begin_again(self._folder.path, self._ring)
+                kept.begin_again(self._folder.path, self._journal)
             raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
 
     def _tell_gone(self) -> None:
@@ -310,7 +311,7 @@ class Spool:
             gone = [(n, k) for n, k in self._kept.items() if k.is_set_aside and k.is_dropped]
         for number, kept in gone:
             kept.forget_user()
-            self._listener.on_gone(number)
+            self._post(SoundGone(number))
 
     def _delete(self, number: int, kept: SpoolEntry) -> None:
         """Delete; a failure is tried again, and does not affect others."""
@@ -363,10 +364,10 @@ class Spool:
         trouble = self.trouble
         if trouble and not self._problem:
             self._problem = trouble
-            self._listener.on_problem(trouble)
+            self._post(SpoolFailed(f"{self._folder.path.parent}: {trouble}"))
         elif self._problem and not trouble and self._is_proven:
             self._problem = ""
-            self._listener.on_problem("")
+            self._post(SpoolRecovered())
 
     @property
     def trouble(self) -> str:

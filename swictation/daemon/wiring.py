@@ -31,10 +31,8 @@ from swictation.dispatcher import Dispatcher
 from swictation.events import (
     Event,
     RingStrained,
-    SoundGone,
     SpoolFailed,
     SpoolRecovered,
-    ThreadFailed,
     VramRead,
 )
 from swictation.inject.injector import Injector
@@ -134,7 +132,8 @@ class Workshop:
         )
         self._streams = itertools.count()
         self._folder = SpoolFolder(spool_dir()) if settings.spool.enabled else None
-        self._spools = _SpoolEvents(self.inbox.post)
+        self._disk: Event | None = None
+        """What a spool said of it last."""
 
     def configure(self, settings: Settings) -> None:
         """What is made from now on follows these."""
@@ -231,25 +230,12 @@ class Workshop:
         if self._folder is None:
             return None
         max_minutes = self.settings.spool.max_minutes
-        return Spool(self._folder, next(self._streams), max_minutes, self._spools)
+        return Spool(self._folder, next(self._streams), max_minutes, self._on_spool)
 
-
-class _SpoolEvents:
-    """See `SpoolListener`: of several files each has its own spool, all on one disk."""
-
-    def __init__(self, post: Callable[[Event], None]) -> None:
-        self._post = post
-        self._problem = ""
-
-    def on_problem(self, reason: str) -> None:
-        if reason and reason != self._problem:
-            self._post(SpoolFailed(f"{spool_dir()}: {reason}"))
-        elif not reason:
-            self._post(SpoolRecovered())
-        self._problem = reason
-
-    def on_gone(self, utterance: int) -> None:
-        self._post(SoundGone(utterance))
-
-    def on_failure(self, kind: str) -> None:
-        self._post(ThreadFailed("spool", kind))
+    def _on_spool(self, event: Event) -> None:
+        """Of several files each has its own spool, all on one disk: what ails that is told once."""
+        if isinstance(event, SpoolFailed) and event == self._disk:
+            return
+        if isinstance(event, SpoolFailed | SpoolRecovered):
+            self._disk = event
+        self.inbox.post(event)
