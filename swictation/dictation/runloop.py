@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from swictation.clock import Clock
 from swictation.dictation.transcriber import Recognition
 from swictation.dispatcher import Dispatcher
+from swictation.errors import SwictationError
 from swictation.events import (
     AudioLost,
     CardEvent,
@@ -50,6 +51,21 @@ STOP_GRACE_S = 2.0
 _log = logging.getLogger(__name__)
 
 
+_Passed = (
+    DetectorFailed
+    | DetectorRecovered
+    | FrameSkipped
+    | Injected
+    | SpoolFailed
+    | SpoolRecovered
+    | ThreadFailed
+    | WorkerFailed
+    | WorkerGone
+    | WorkerReady
+)
+"""Told to listeners as they come."""
+
+
 class Owner(Protocol):
     """Whose sound it is: a file that is played, or the dictations of a daemon."""
 
@@ -84,10 +100,6 @@ class Owner(Protocol):
 
     def on_detector(self, event: DetectorFailed | DetectorRecovered) -> None:
         """No detector works, so nothing is heard; or one works again."""
-        ...
-
-    def on_failure(self, event: ThreadFailed) -> None:
-        """A part broke off: a bug."""
         ...
 
     def on_stop(self, reason: str) -> None:
@@ -130,7 +142,11 @@ class RunLoop:
         """When, by the clock, it ends in any case; None while nobody wants it to."""
 
     async def run(self, recognition: Recognition, owner: Owner) -> bool:
-        """Until `owner` is over; False where the deadline came first."""
+        """Until `owner` is over; False where the deadline came first.
+
+        Raises:
+            SwictationError: `owner` gives up, or a part broke off: a bug.
+        """
         self._look(recognition, owner)
         while not owner.is_over():
             timeout_s = None if self.deadline_s is None else self.deadline_s - self._clock.now_s()
@@ -152,6 +168,8 @@ class RunLoop:
     def _handle(self, event: Event, recognition: Recognition, owner: Owner) -> None:
         if self._steward and isinstance(event, CardEvent) and self._steward.on_event(event):
             return
+        if isinstance(event, _Passed):
+            self._events.emit(event)
         match event:
             case PointsFound():
                 recognition.on_points(event)
@@ -161,27 +179,22 @@ class RunLoop:
                 recognition.on_heard(event.end_sample)
                 owner.on_heard()
             case DetectorFailed():
-                self._events.emit(event)
                 recognition.on_deaf(event)
                 owner.on_detector(event)
             case DetectorRecovered():
-                self._events.emit(event)
                 owner.on_detector(event)
-            case FrameSkipped() | SpoolFailed():
-                self._events.emit(event)
             case AudioLost():
-                recognition.on_audio_lost(event)
+                recognition.losses.add(event.first_sample, event.last_sample)
             case WorkerAnswered():
                 recognition.on_answer(event)
             case WorkerReady():
-                self._note_ready(event)
+                _log.info("worker %d is ready after %.1f s", event.generation, event.load_s)
                 recognition.ask_again()
                 owner.on_worker(event)
             case WorkerFailed():
-                self._events.emit(event)
                 recognition.on_worker_failed(event)
             case WorkerGone():
-                self._note_gone(event)
+                self._tell_replaced(event)
                 recognition.on_worker_gone(event)
                 owner.on_worker(event)
             case RetryNews():
@@ -190,7 +203,6 @@ class RunLoop:
             case Composed():
                 recognition.on_composed(event)
             case Injected():
-                self._events.emit(event)
                 recognition.on_injected(event)
                 owner.on_injected(event)
             case TextHeld() | TextDoubted() | HeldSettled():
@@ -199,28 +211,26 @@ class RunLoop:
                 owner.on_source_ended(event)
             case SpoolRecovered():
                 _log.info("all audio that waits for its text is on disk again")
-                self._events.emit(event)
             case SoundGone():
                 if recognition.retries:
                     recognition.retries.on_sound_gone(event.utterance)
             case RingStrained():
                 recognition.on_strain()
             case ThreadFailed():
-                self._events.emit(event)
-                owner.on_failure(event)
+                raise SwictationError(
+                    f"The part {event.thread} broke off ({event.reason}): this is a bug.",
+                    "please report it with the log",
+                )
             case StopRequested():
                 if self.deadline_s is None:  # asking again is no reason to take longer
                     self.deadline_s = self._clock.now_s() + STOP_GRACE_S
                 owner.on_stop(event.reason)
+            case FrameSkipped() | SpoolFailed():
+                pass  # the listeners'
             case OrderDone() | VramRead() | DetectorMoved() | StateChanged():
                 pass  # the steward's
 
-    def _note_ready(self, event: WorkerReady) -> None:
-        _log.info("worker %d is ready after %.1f s", event.generation, event.load_s)
-        self._events.emit(event)
-
-    def _note_gone(self, event: WorkerGone) -> None:
-        self._events.emit(event)
+    def _tell_replaced(self, event: WorkerGone) -> None:
         if event.is_fault:
             # An error with its own message is told by the owner, once.
             is_explained = event.error is not None

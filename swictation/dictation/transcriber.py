@@ -13,7 +13,6 @@ from swictation.dictation.losses import Losses
 from swictation.dictation.retries import Retries
 from swictation.dictation.stream import Stream, Utterance
 from swictation.events import (
-    AudioLost,
     Composed,
     DetectorFailed,
     Injected,
@@ -135,10 +134,6 @@ class Recognition:
         """Nothing can be heard for now: the sound is kept."""
         self._stream.sound.keep_unheard(event.sample)
 
-    def on_audio_lost(self, event: AudioLost) -> None:
-        """Samples are gone: counted and told."""
-        self.losses.add(event.first_sample, event.last_sample)
-
     def on_strain(self) -> None:
         """RAM will not hold all much longer: what nobody has heard is kept on disk, too."""
         heard = self._stream.speech.heard_sample
@@ -189,14 +184,11 @@ class Recognition:
         pending = self._stream.stabilizer.pending
         if pending is None or self._crew.is_asked(pending.number):
             return
-        if self._is_poison(pending.utterance) and not self._crew.has_spare:
+        deaths_on_gpu = self._stream.blame.count(pending.utterance, "gpu")
+        if deaths_on_gpu >= DEATHS_UNTIL_SET_ASIDE and not self._crew.has_spare:
             self._set_aside(pending.utterance, self._died_on(pending.utterance))
         else:
             self._ask(pending)
-
-    def _is_poison(self, utterance: int) -> bool:
-        """Whether it killed so many workers on the card that it never goes there again."""
-        return self.deaths_on_gpu(utterance) >= DEATHS_UNTIL_SET_ASIDE
 
     def on_worker_gone(self, event: WorkerGone) -> None:
         """If it died of the utterance that is waited for, twice, that is set aside.
@@ -210,8 +202,8 @@ class Recognition:
         pending = stream.stabilizer.pending
         if event.is_fault and pending and event.utterance == pending.utterance:
             seats: set[Seat] = {*self._died_on(pending.utterance), event.seat}
-            is_poison = stream.blame_for(pending.utterance, event.seat)
-            if is_poison and not (event.seat == "gpu" and self._crew.has_spare):
+            is_over = stream.blame_for(pending.utterance, event.seat)
+            if is_over and not (event.seat == "gpu" and self._crew.has_spare):
                 self._crew.at(event.seat).excuse()
                 self._set_aside(pending.utterance, seats)
         self.ask_again()
@@ -234,10 +226,6 @@ class Recognition:
     def _died_on(self, utterance: int) -> set[Seat]:
         """Where a worker died of it."""
         return {seat for number, seat in self._stream.blame.deaths if number == utterance}
-
-    def deaths_on_gpu(self, utterance: int) -> int:
-        """How many workers on the card died while they decoded it."""
-        return self._stream.blame.count(utterance, "gpu")
 
     # --- what the delivery says --------------------------------------------------------------
 
@@ -315,7 +303,8 @@ class Recognition:
 
     def _ask(self, request: DecodeRequest) -> None:
         """Send the request to the worker in charge; without one, again when something changes."""
-        route = self._crew.route(request, deaths_on_gpu=self.deaths_on_gpu(request.utterance))
+        deaths_on_gpu = self._stream.blame.count(request.utterance, "gpu")
+        route = self._crew.route(request, deaths_on_gpu=deaths_on_gpu)
         if route.seat is None or not self._crew.at(route.seat).is_ready:
             return
         stabilizer = self._stream.stabilizer
