@@ -30,6 +30,7 @@ from swictation.daemon.watchdog import INTERVAL_S, Watchdog
 from swictation.dictation.capture_sink import Collector
 from swictation.dictation.controller import Dictation
 from swictation.dictation.degraded import NO_WINDOW
+from swictation.dictation.delivery.delivery import DeliveryRules
 from swictation.dictation.runloop import RunLoop
 from swictation.dictation.transcriber import Recognition
 from swictation.dispatcher import Dispatcher
@@ -117,11 +118,8 @@ class App:
         self._injector = DesktopInjector(
             openers(chain, settings.inject), on_change=self._on_injector
         )
-        self._stream = shop.stream(
-            self._injector,
-            max_age_s=settings.inject.max_age_s,
-            offers=CLIPBOARD in chain,
-        )
+        rules = DeliveryRules(settings.inject.max_age_s, offers=CLIPBOARD in chain)
+        self._stream = shop.stream(self._injector, rules)
         crew, steward = self._engines.crew, self._engines.steward
         collector = Collector(shop.text_pipeline(), context.post)
         self._retries = shop.retries(self._stream, crew)

@@ -2,7 +2,6 @@
 
 import itertools
 import logging
-import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,7 @@ from swictation.clock import Clock
 from swictation.config.settings import Settings
 from swictation.dictation.context import LoopContext
 from swictation.dictation.degraded import Degradations
-from swictation.dictation.delivery.delivery import Delivery
+from swictation.dictation.delivery.delivery import Delivery, DeliveryRules
 from swictation.dictation.retries import Retries
 from swictation.dictation.runloop import Inbox
 from swictation.dictation.speech_thread import SpeechThread
@@ -203,21 +202,16 @@ class Workshop:
         """Fresh text stages."""
         return TextPipeline(Composer(self.settings.text, self.settings.asr.language))
 
-    def stream(
-        self, sink: Injector, *, max_age_s: float = math.inf, offers: bool = False
-    ) -> Stream:
-        """A stream into `sink`; see `Delivery` for the rest."""
-        post, clock = self.inbox.post, self.clock
-        spool = self._spool()
+    def stream(self, sink: Injector, rules: DeliveryRules) -> Stream:
+        """A stream into `sink`."""
+        post, spool = self.inbox.post, self._spool()
         journal = Journal(
             read_back=spool.read_back if spool else None, on_strain=lambda: post(RingStrained())
         )
         return Stream(
             StoredSound(journal, spool),
-            SpeechThread(journal, self._listener, post, clock),
-            Delivery(
-                sink, self.text_pipeline(), spool, post, clock, max_age_s=max_age_s, offers=offers
-            ),
+            SpeechThread(journal, self._listener, post, self.clock),
+            Delivery(self.context, sink, self.text_pipeline(), spool, rules),
             PartialPacer(self.settings.vad.threshold),
             self.stabilizer,
         )

@@ -21,6 +21,7 @@ from swictation.daemon.engine_manager import Engines
 from swictation.daemon.wiring import Workshop
 from swictation.dictation.capture_sink import Collector
 from swictation.dictation.controller import Dictation
+from swictation.dictation.delivery.delivery import DeliveryRules
 from swictation.dictation.runloop import RunLoop
 from swictation.dictation.transcriber import Recognition
 from swictation.dispatcher import Dispatcher
@@ -81,7 +82,7 @@ class Dictating:
         self.shop = Workshop(settings, self.events, clock)
         context = self.shop.context
         self.engines = Engines(self.shop)
-        self.stream = self.shop.stream(self.windows, offers=True)
+        self.stream = self.shop.stream(self.windows, DeliveryRules(offers=True))
         collector = Collector(self.shop.text_pipeline(), self.shop.inbox.post)
         crew = self.engines.crew
         self.retries = self.shop.retries(self.stream, crew)
