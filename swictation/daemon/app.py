@@ -31,6 +31,7 @@ from swictation.dictation.capture_sink import Collector
 from swictation.dictation.controller import Dictation
 from swictation.dictation.degraded import NO_WINDOW
 from swictation.dictation.delivery.delivery import DeliveryRules
+from swictation.dictation.retries import Retries
 from swictation.dictation.runloop import RunLoop
 from swictation.dictation.transcriber import Recognition
 from swictation.dispatcher import Dispatcher
@@ -112,7 +113,6 @@ class App:
         self._shop = shop = wiring.Workshop(settings, events, clock)
         context = shop.context
         self._degradations = context.degradations
-        self._engines = Engines(shop)
         self._ear = Ear(context, settings)
         chain = options.chain or settings.inject.chain
         self._injector = DesktopInjector(
@@ -120,11 +120,11 @@ class App:
         )
         rules = DeliveryRules(settings.inject.max_age_s, offers=CLIPBOARD in chain)
         self._stream = shop.stream(self._injector, rules)
-        crew, steward = self._engines.crew, self._engines.steward
-        collector = Collector(shop.text_pipeline(), context.post)
-        self._retries = shop.retries(self._stream, crew)
+        crew, collector = shop.crew(), Collector(shop.text_pipeline(), context.post)
+        self._retries = Retries(context, self._stream, crew, shop.text_pipeline)
         self._recognition = Recognition(context, self._stream, crew, collector, self._retries)
-        self._engines.serve(self._recognition)
+        self._engines = Engines(shop, crew, self._recognition)
+        steward = self._engines.steward
         self._dictation = Dictation(context, self._recognition, collector, self._engines, self._ear)
         self._runloop = RunLoop(shop.inbox, events, clock, steward)
         self._report = Report(context, self._dictation, self._engines, self._ear, self._injector)
@@ -133,7 +133,7 @@ class App:
         self._notifier, self._cues = Notifier(), Cues()
         self._feedback = Feedback(self._notifier, self._cues, settings.feedback)
         self._lock = ScreenLock(self._dictation.lock)
-        self._sleep = SleepWatch(self._engines.suspend, self._engines.resume)
+        self._sleep = SleepWatch(steward.suspend, steward.resume) if steward else None
         self._watchdog = Watchdog(
             asyncio.get_running_loop(),
             {"speech": self._stream.speech.has_progressed},
@@ -217,7 +217,7 @@ class App:
         stops.push_async_callback(self._lock.stop)
 
     async def _start_sleep_watch(self, stops: contextlib.AsyncExitStack) -> None:
-        if self._engines.steward:  # without a card there is nothing to give back
+        if self._sleep:  # without a card there is nothing to give back
             await self._sleep.start()
             stops.push_async_callback(self._sleep.stop)
 

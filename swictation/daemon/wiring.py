@@ -22,7 +22,6 @@ from swictation.config.settings import Settings
 from swictation.dictation.context import LoopContext
 from swictation.dictation.degraded import Degradations
 from swictation.dictation.delivery.delivery import Delivery, DeliveryRules
-from swictation.dictation.retries import Retries
 from swictation.dictation.runloop import Inbox
 from swictation.dictation.speech_thread import SpeechThread
 from swictation.dictation.stream import StoredSound, Stream
@@ -120,8 +119,6 @@ class Workshop:
     def __init__(self, settings: Settings, events: Dispatcher, clock: Clock) -> None:
         """Belongs to the run loop: make it where that runs."""
         self.settings = settings
-        self.events = events
-        self.clock = clock
         self.inbox = Inbox()
         self.switch = Switch(self.inbox.post)
         """Where the detectors of all streams compute, of which one at a time hears."""
@@ -160,7 +157,7 @@ class Workshop:
             settings = msgspec.structs.replace(settings, vad=stays)
         admission = Admission(_PRIOR_PEAK_MIB, _PRIOR_PEAK_MIB_PER_S)
         manager = AdaptiveMemoryManager(settings, Breaker(), admission, is_wanted=False)
-        return Router(manager, self.clock)
+        return Router(manager, self.context.clock)
 
     def steward(self, crew: Crew, on_mode: "OnMode") -> "Steward | None":
         """Who shares the card's memory; None where no engine is to compute on a card."""
@@ -171,28 +168,18 @@ class Workshop:
         from swictation.worker.gpu_actions import GpuActions
         from swictation.worker.gpu_executor import Steward
 
-        vram = self.settings.vram
+        vram, clock = self.settings.vram, self.context.clock
         prober = Prober(
-            NvmlProbe(vram.gpu, clock=self.clock),
+            NvmlProbe(vram.gpu, clock=clock),
             lambda snapshot: self.inbox.post(VramRead(snapshot)),
             vram,
-            self.clock,
+            clock,
         )
-        actions = GpuActions(crew, prober, self.switch, self.events)
-        steward = Steward(crew, prober, actions, self.clock, on_mode)
+        actions = GpuActions(crew, prober, self.switch, self.context.events)
+        steward = Steward(crew, prober, actions, clock, on_mode)
         if spare(self.settings) is None:
             steward.miss_cpu()
         return steward
-
-    def retries(self, stream: Stream, crew: Crew) -> Retries:
-        """Who tries again what is set aside of `stream`."""
-        return Retries(
-            self.context,
-            stream,
-            crew,
-            text_pipeline=self.text_pipeline,
-            card=crew.way_to_gpu,
-        )
 
     def stabilizer(self) -> Stabilizer:
         """A fresh commit rule."""
@@ -210,7 +197,7 @@ class Workshop:
         )
         return Stream(
             StoredSound(journal, spool),
-            SpeechThread(journal, self._listener, post, self.clock),
+            SpeechThread(journal, self._listener, post, self.context.clock),
             Delivery(self.context, sink, self.text_pipeline(), spool, rules),
             PartialPacer(self.settings.vad.threshold),
             self.stabilizer,
