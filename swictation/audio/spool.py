@@ -92,26 +92,24 @@ class Spool:
         """Keep `utterance` from `first_sample` on."""
         self._keep(utterance, f"{utterance:06d}", first_sample)
 
-    def keep_unheard(self, first_sample: int, captured: Callable[[], int]) -> None:
-        """Keep all sound from `first_sample` on, up to `captured()`: no detector hears it now.
+    def keep_unheard(self, first_sample: int) -> None:
+        """Keep all sound from `first_sample` on: no detector hears it now.
 
         Drop rule: it does not grow beyond `max_minutes`; further sound is in RAM alone.
         """
         with self._changed:
-            if any(k.captured and not k.is_settled for k in self._kept.values()):
+            if self._waiting_for_ears:
                 return
             self._unheard += 1
         end = first_sample + self._max_samples
         name = f"unheard-{self._unheard}"
-        self._keep(-self._unheard, name, first_sample, lambda: min(captured(), end))
+        self._keep(-self._unheard, name, first_sample, lambda: min(self._journal.end_sample, end))
 
     def settle_unheard(self) -> None:
         """It has been heard: the part to keep has begun as an utterance."""
         with self._changed:
-            heard = [kept for kept in self._kept.values() if kept.captured and not kept.is_settled]
-            for kept in heard:
+            for kept in self._waiting_for_ears:
                 kept.settle()
-            if heard:
                 self._changed.notify_all()
 
     def end(self, utterance: int, last_sample: int) -> None:
@@ -163,7 +161,7 @@ class Spool:
     @property
     def unheard_span(self) -> tuple[int, int]:
         """The same for sound that no detector has heard."""
-        unheard = [k for k in self._entries if k.captured and not k.is_settled]
+        unheard = self._waiting_for_ears
         return (unheard[-1].first_sample, unheard[-1].written_sample) if unheard else (0, 0)
 
     def read_back(self, first_sample: int, last_sample: int) -> Samples | None:
@@ -199,6 +197,10 @@ class Spool:
     def _entries(self) -> list[SpoolEntry]:
         with self._changed:
             return list(self._kept.values())
+
+    @property
+    def _waiting_for_ears(self) -> list[SpoolEntry]:
+        return [kept for kept in self._entries if kept.captured and not kept.is_settled]
 
     def _is_refused(self, kept: SpoolEntry) -> bool:
         return bool(kept.trouble or self._folder_trouble)
