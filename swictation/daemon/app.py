@@ -126,7 +126,7 @@ class App:
         self._engines = Engines(shop, crew, self._recognition)
         steward = self._engines.steward
         self._dictation = Dictation(context, self._recognition, collector, self._engines, self._ear)
-        self._runloop = RunLoop(shop.inbox, events, clock, steward)
+        self._runloop = RunLoop(context, shop.inbox, steward)
         self._report = Report(context, self._dictation, self._engines, self._ear, self._injector)
         panel = Panel(self._dictation, self._engines, self._report, self._on_subscribers)
         self._bus = BusService(panel)

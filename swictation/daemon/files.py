@@ -114,7 +114,7 @@ class FileSession:
         stream.start()
         stream.listen(source, self._workshop.inbox.post)
         try:
-            runloop = RunLoop(self._workshop.inbox, self._events, self._clock, self._steward)
+            runloop = RunLoop(self._workshop.context, self._workshop.inbox, self._steward)
             if not await runloop.run(recognition, playing):
                 playing.abandon()
             if playing.outcome.text or not playing.outcome.error:

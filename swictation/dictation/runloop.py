@@ -4,42 +4,11 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Protocol
 
-from swictation.clock import Clock
+from swictation import events
+from swictation.dictation.context import LoopContext
 from swictation.dictation.transcriber import Recognition
-from swictation.dispatcher import Dispatcher
 from swictation.errors import SwictationError
-from swictation.events import (
-    AudioLost,
-    CardEvent,
-    Composed,
-    DetectorFailed,
-    DetectorMoved,
-    DetectorRecovered,
-    DictationHeard,
-    Event,
-    FrameSkipped,
-    HeldSettled,
-    Injected,
-    OrderDone,
-    PointsFound,
-    RetryNews,
-    RingStrained,
-    Scanned,
-    SoundGone,
-    SourceEnded,
-    SpoolFailed,
-    SpoolRecovered,
-    StateChanged,
-    StopRequested,
-    TextDoubted,
-    TextHeld,
-    ThreadFailed,
-    VramRead,
-    WorkerAnswered,
-    WorkerFailed,
-    WorkerGone,
-    WorkerReady,
-)
+from swictation.events import Event
 from swictation.facts import WorkerReplaced
 
 if TYPE_CHECKING:  # only who has a card pays for it
@@ -50,18 +19,17 @@ STOP_GRACE_S = 2.0
 
 _log = logging.getLogger(__name__)
 
-
 _Passed = (
-    DetectorFailed
-    | DetectorRecovered
-    | FrameSkipped
-    | Injected
-    | SpoolFailed
-    | SpoolRecovered
-    | ThreadFailed
-    | WorkerFailed
-    | WorkerGone
-    | WorkerReady
+    events.DetectorFailed
+    | events.DetectorRecovered
+    | events.FrameSkipped
+    | events.Injected
+    | events.SpoolFailed
+    | events.SpoolRecovered
+    | events.ThreadFailed
+    | events.WorkerFailed
+    | events.WorkerGone
+    | events.WorkerReady
 )
 """Told to listeners as they come."""
 
@@ -78,7 +46,7 @@ class Owner(Protocol):
         """Whether sound still comes."""
         ...
 
-    def on_source_ended(self, event: SourceEnded) -> None:
+    def on_source_ended(self, event: events.SourceEnded) -> None:
         """The source gives no more."""
         ...
 
@@ -86,19 +54,19 @@ class Owner(Protocol):
         """A dictation is heard to its end."""
         ...
 
-    def on_injected(self, event: Injected) -> None:
+    def on_injected(self, event: events.Injected) -> None:
         """A piece was delivered, or not. The owner settles the utterance after its last."""
         ...
 
-    def on_held(self, event: TextHeld | TextDoubted | HeldSettled) -> None:
+    def on_held(self, event: events.TextHeld | events.TextDoubted | events.HeldSettled) -> None:
         """The list of held texts has changed, or nobody knows whether a text has arrived."""
         ...
 
-    def on_worker(self, event: WorkerReady | WorkerGone) -> None:
+    def on_worker(self, event: events.WorkerReady | events.WorkerGone) -> None:
         """A worker came or went; recognition has dealt with it."""
         ...
 
-    def on_detector(self, event: DetectorFailed | DetectorRecovered) -> None:
+    def on_detector(self, event: events.DetectorFailed | events.DetectorRecovered) -> None:
         """No detector works, so nothing is heard; or one works again."""
         ...
 
@@ -131,12 +99,12 @@ class RunLoop:
     """Handles one event after the other."""
 
     def __init__(
-        self, inbox: Inbox, events: Dispatcher, clock: Clock, steward: "Steward | None" = None
+        self, context: LoopContext, inbox: Inbox, steward: "Steward | None" = None
     ) -> None:
         """`steward`: where an engine on a card is wanted."""
         self._inbox = inbox
-        self._events = events
-        self._clock = clock
+        self._events = context.events
+        self._clock = context.clock
         self._steward = steward
         self.deadline_s: float | None = None
         """When, by the clock, it ends in any case; None while nobody wants it to."""
@@ -166,71 +134,73 @@ class RunLoop:
             recognition.tell_activity(self._steward, is_listening=owner.is_listening)
 
     def _handle(self, event: Event, recognition: Recognition, owner: Owner) -> None:
-        if self._steward and isinstance(event, CardEvent) and self._steward.on_event(event):
+        if self._steward and isinstance(event, events.CardEvent) and self._steward.on_event(event):
             return
         if isinstance(event, _Passed):
             self._events.emit(event)
         match event:
-            case PointsFound():
+            case events.PointsFound():
                 recognition.on_points(event)
-            case Scanned():
+            case events.Scanned():
                 recognition.on_scanned(event)
-            case DictationHeard():
+            case events.DictationHeard():
                 recognition.on_heard(event.end_sample)
                 owner.on_heard()
-            case DetectorFailed():
+            case events.DetectorFailed():
                 recognition.on_deaf(event)
                 owner.on_detector(event)
-            case DetectorRecovered():
+            case events.DetectorRecovered():
                 owner.on_detector(event)
-            case AudioLost():
+            case events.AudioLost():
                 recognition.losses.add(event.first_sample, event.last_sample)
-            case WorkerAnswered():
+            case events.WorkerAnswered():
                 recognition.on_answer(event)
-            case WorkerReady():
+            case events.WorkerReady():
                 _log.info("worker %d is ready after %.1f s", event.generation, event.load_s)
                 recognition.ask_again()
                 owner.on_worker(event)
-            case WorkerFailed():
+            case events.WorkerFailed():
                 recognition.on_worker_failed(event)
-            case WorkerGone():
+            case events.WorkerGone():
                 self._tell_replaced(event)
                 recognition.on_worker_gone(event)
                 owner.on_worker(event)
-            case RetryNews():
+            case events.RetryNews():
                 if recognition.retries:
                     recognition.retries.on_news(event.event)
-            case Composed():
+            case events.Composed():
                 recognition.on_composed(event)
-            case Injected():
+            case events.Injected():
                 recognition.on_injected(event)
                 owner.on_injected(event)
-            case TextHeld() | TextDoubted() | HeldSettled():
+            case events.TextHeld() | events.TextDoubted() | events.HeldSettled():
                 owner.on_held(event)
-            case SourceEnded():
+            case events.SourceEnded():
                 owner.on_source_ended(event)
-            case SpoolRecovered():
+            case events.SpoolRecovered():
                 _log.info("all audio that waits for its text is on disk again")
-            case SoundGone():
+            case events.SoundGone():
                 if recognition.retries:
                     recognition.retries.on_sound_gone(event.utterance)
-            case RingStrained():
+            case events.RingStrained():
                 recognition.on_strain()
-            case ThreadFailed():
+            case events.ThreadFailed():
                 raise SwictationError(
                     f"The part {event.thread} broke off ({event.reason}): this is a bug.",
                     "please report it with the log",
                 )
-            case StopRequested():
+            case events.StopRequested():
                 if self.deadline_s is None:  # asking again is no reason to take longer
                     self.deadline_s = self._clock.now_s() + STOP_GRACE_S
                 owner.on_stop(event.reason)
-            case FrameSkipped() | SpoolFailed():
+            case events.FrameSkipped() | events.SpoolFailed():
                 pass  # the listeners'
-            case OrderDone() | VramRead() | DetectorMoved() | StateChanged():
+            case events.OrderDone() | events.VramRead() | events.DetectorMoved():
                 pass  # the steward's
+            case events.StateChanged():
+                pass  # the owner is asked again
 
-    def _tell_replaced(self, event: WorkerGone) -> None:
+    def _tell_replaced(self, event: events.WorkerGone) -> None:
         if event.is_fault:
             # An error with its own message is told by the owner, once.
             is_explained = event.error is not None

@@ -128,7 +128,7 @@ class Dictated:
         collector = Collector(self._composer(), post)
         self.recognition = Recognition(context, self.stream, self.engine, collector)
         self.dictation = Dictation(context, self.recognition, collector, self.engine, Ear())
-        self._runloop = RunLoop(Inbox(), events, self.clock)
+        self._runloop = RunLoop(context, Inbox())
         self.stream.delivery.start()
 
     @property

@@ -91,7 +91,7 @@ class Dictating:
         self.dictation = Dictation(context, self.recognition, collector, self.engines, self)
         self.stream.start()
         self.engines.start()
-        runloop = RunLoop(self.shop.inbox, self.events, clock, self.engines.steward)
+        runloop = RunLoop(context, self.shop.inbox, self.engines.steward)
         self._running = asyncio.create_task(runloop.run(self.recognition, self.dictation))
         return self
 

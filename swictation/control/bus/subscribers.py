@@ -134,7 +134,7 @@ class Audience:
         )
 
     def _watch(self, name: str) -> None:
-        self._chore(self._look_at, name)
+        self._chore(self._look_at(name))
 
     async def _look_at(self, name: str) -> None:
         await self._bus.ask_bus("AddMatch", "s", owner_changes(name))
@@ -143,15 +143,12 @@ class Audience:
 
     def _unwatch(self, name: str) -> None:
         """The bus counts equal rules: this removes one of them."""
-        self._chore(self._look_away, name)
+        self._chore(self._bus.ask_bus("RemoveMatch", "s", owner_changes(name)))
 
-    async def _look_away(self, name: str) -> None:
-        await self._bus.ask_bus("RemoveMatch", "s", owner_changes(name))
-
-    def _chore(self, work: Callable[[str], Awaitable[None]], name: str) -> None:
+    def _chore(self, work: Awaitable[object]) -> None:
         async def do() -> None:
             with contextlib.suppress(*FAILURES):  # the bus has gone, and all rules with it
-                await work(name)
+                await work
 
         task = asyncio.create_task(do(), name="audience")
         self._chores.add(task)
