@@ -293,7 +293,9 @@ class Spool:
             self._refused(error, kept.backoff)
             kept.failed(_reason(error))
         else:
-            self._went_well(kept)
+            if kept.recovered():
+                kept.backoff.succeeded()
+                self._hurry()
 
     def _look(self, kept: SpoolEntry) -> None:
         """Raises OSError if its files have changed."""
@@ -336,11 +338,6 @@ class Spool:
         _log.debug("the spool: %s", error)
         self._is_proven = False
         backoff.failed(self._clock.now_s())
-
-    def _went_well(self, kept: SpoolEntry) -> None:
-        if kept.recovered():
-            kept.backoff.succeeded()
-            self._hurry()
 
     def _hurry(self) -> None:
         """Try all that was refused again: something works."""

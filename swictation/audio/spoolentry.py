@@ -73,12 +73,8 @@ class SpoolEntry:
     def has_work(self) -> bool:
         """Whether there is something to do at once."""
         is_ended = self.last_sample is not None and not self.is_finished and not self.is_dropped
-        return bool(self.is_settled or self.waiting or is_ended or self.has_lines)
-
-    @property
-    def has_lines(self) -> bool:
-        """Whether lines are not written yet."""
-        return not self.is_dropped and self.file.lines_written < len(self.lines)
+        has_lines = not self.is_dropped and self.file.lines_written < len(self.lines)
+        return bool(self.is_settled or self.waiting or is_ended or has_lines)
 
     def pause_s(self, now_s: float, served_s: float, is_refused: bool) -> float:
         """How long there is nothing to do, if nothing changes; it was last served at `served_s`.

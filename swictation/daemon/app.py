@@ -12,6 +12,7 @@ import msgspec
 
 from swictation.clock import Clock, MonotonicClock
 from swictation.config.settings import Settings
+from swictation.control.bus.interface import Controls
 from swictation.control.bus.service import BusService
 from swictation.control.desktop.cues import Cues
 from swictation.control.desktop.notifier import Notifier
@@ -25,7 +26,7 @@ from swictation.daemon.feedback import Feedback
 from swictation.daemon.microphone_manager import Ear
 from swictation.daemon.rereading import Rereading
 from swictation.daemon.single_instance import alone
-from swictation.daemon.status_builder import Panel, Report
+from swictation.daemon.status_builder import Report
 from swictation.daemon.watchdog import INTERVAL_S, Watchdog
 from swictation.dictation.capture_sink import Collector
 from swictation.dictation.controller import Dictation
@@ -128,8 +129,7 @@ class App:
         self._dictation = Dictation(context, self._recognition, collector, self._engines, self._ear)
         self._runloop = RunLoop(context, shop.inbox, steward)
         self._report = Report(context, self._dictation, self._engines, self._ear, self._injector)
-        panel = Panel(self._dictation, self._engines, self._report, self._on_subscribers)
-        self._bus = BusService(panel)
+        self._bus = BusService(self._controls())
         self._notifier, self._cues = Notifier(), Cues()
         self._feedback = Feedback(self._notifier, self._cues, settings.feedback)
         self._lock = ScreenLock(self._dictation.lock)
@@ -145,6 +145,21 @@ class App:
             events.subscribe(part.on_fact)
         events.subscribe(self._signal)  # last: it tells others what the parts know by now
         self._on_subscribers(0)
+
+    def _controls(self) -> Controls:
+        dictation = self._dictation
+        return Controls(
+            toggle=dictation.toggle,
+            start=dictation.start,
+            stop=dictation.stop,
+            cancel=dictation.cancel,
+            capture=dictation.capture,
+            paste_last=dictation.paste_last,
+            retry=dictation.retry,
+            reset_card=self._engines.reset_card,
+            status=self._report.status,
+            subscribers_changed=self._on_subscribers,
+        )
 
     # --- start, in order ---------------------------------------------------------------------
 
