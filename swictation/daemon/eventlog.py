@@ -117,8 +117,9 @@ def line_of(fact: Fact) -> Line | None:
             return None  # other lines tell all of it
         case facts.RetryStateChanged(number, at_s, state):
             return Line("retry", at_s, {"utterance": number, "state": state})
-        case events.Injected():
-            return Line("injected", None, _injected(fact))
+        case events.Injected(utterance, number, _, outcome, reason):
+            fields = {"utterance": utterance, "n": number, "outcome": outcome, "reason": reason}
+            return Line("injected", None, fields)
         case events.TextHeld() | facts.HeldReduced():
             return Line("held", None, asdict(fact))
         case events.SpoolRecovered():
@@ -144,11 +145,6 @@ def line_of(fact: Fact) -> Line | None:
 def _final(fact: facts.UtteranceTranscribed) -> dict[str, object]:
     start_s, end_s = round(fact.start_s, 3), round(fact.end_s, 3)
     return {**asdict(fact), "start_s": start_s, "end_s": end_s}
-
-
-def _injected(fact: events.Injected) -> dict[str, object]:
-    fields: dict[str, object] = {"utterance": fact.utterance, "n": fact.number}
-    return fields | {"outcome": fact.outcome, "reason": fact.reason}
 
 
 def _worker(

@@ -131,7 +131,10 @@ class RunLoop:
         if recognition.retries:
             recognition.retries.tend()
         if self._steward:
-            recognition.tell_activity(self._steward, is_listening=owner.is_listening)
+            stream, is_listening = recognition.stream, owner.is_listening
+            self._steward.look(
+                is_listening=is_listening, is_busy=stream.is_busy, backlog_s=stream.backlog_s
+            )
 
     def _handle(self, event: Event, recognition: Recognition, owner: Owner) -> None:
         if self._steward and isinstance(event, events.CardEvent) and self._steward.on_event(event):
@@ -147,7 +150,7 @@ class RunLoop:
                 recognition.on_heard(event.end_sample)
                 owner.on_heard()
             case events.DetectorFailed():
-                recognition.on_deaf(event)
+                recognition.stream.sound.keep_unheard(event.sample)
                 owner.on_detector(event)
             case events.DetectorRecovered():
                 owner.on_detector(event)

@@ -1,7 +1,6 @@
 """From decision points to text, through whatever befalls the worker. Part of the run loop."""
 
 import logging
-from typing import TYPE_CHECKING
 
 from swictation.asr.alignment import has_words
 from swictation.asr.partials import WINDOW_SAMPLES
@@ -14,7 +13,6 @@ from swictation.dictation.retries import Retries
 from swictation.dictation.stream import Stream, Utterance
 from swictation.events import (
     Composed,
-    DetectorFailed,
     Injected,
     PointsFound,
     Scanned,
@@ -41,9 +39,6 @@ from swictation.types import (
     to_seconds,
 )
 from swictation.worker.pool import Crew
-
-if TYPE_CHECKING:  # only who has a card pays for it
-    from swictation.worker.gpu_executor import Steward
 
 _REFUSALS_UNTIL_SET_ASIDE = 9
 """Three rounds of the breaker, with pauses of 5, 10 and 20 s between (docs/vram.md)."""
@@ -97,11 +92,6 @@ class Recognition:
         is_close = self._wants_partials or self._crew.chunking is not None
         self._stream.speech.report_every(_REPORT_S["close" if is_close else "else"])
 
-    def tell_activity(self, steward: "Steward", *, is_listening: bool) -> None:
-        """What is going on, for who shares the card's memory."""
-        stream = self._stream
-        steward.look(is_listening=is_listening, is_busy=stream.is_busy, backlog_s=stream.backlog_s)
-
     # --- what the speech thread says ---------------------------------------------------------
 
     def on_points(self, event: PointsFound) -> None:
@@ -129,10 +119,6 @@ class Recognition:
         self._ignored_dictations = max(0, self._ignored_dictations - 1)
         self._stream.settle_silence(self._stream.speech.heard_sample)
         self._stream.sound.forget_unheard(end_sample)
-
-    def on_deaf(self, event: DetectorFailed) -> None:
-        """Nothing can be heard for now: the sound is kept."""
-        self._stream.sound.keep_unheard(event.sample)
 
     def on_strain(self) -> None:
         """RAM will not hold all much longer: what nobody has heard is kept on disk, too."""
