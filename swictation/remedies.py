@@ -9,6 +9,7 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlparse
 
 import msgspec
@@ -128,17 +129,6 @@ def is_out_of_memory(error: Exception) -> bool:
     return any(sign in str(error).lower() for sign in _NO_MEMORY)
 
 
-class _Folder(msgspec.Struct):
-    editable: bool = False
-
-
-class _Origin(msgspec.Struct):
-    """`direct_url.json`, as pip writes it."""
-
-    url: str
-    dir_info: _Folder = msgspec.field(default_factory=_Folder)
-
-
 def install_command(extra: str) -> str:
     """What to type to have the extra; from a checkout, that checkout's.
 
@@ -176,6 +166,7 @@ def _checkout() -> str:
     # Not only the first: in the checkout itself there is one more, of the build.
     for found in metadata.distributions(name="swictation"):
         if told := found.read_text("direct_url.json"):
-            origin = msgspec.json.decode(told, type=_Origin)
-            return unquote(urlparse(origin.url).path) if origin.dir_info.editable else ""
+            origin: Any = msgspec.json.decode(told)
+            is_editable = origin.get("dir_info", {}).get("editable")
+            return unquote(urlparse(str(origin["url"])).path) if is_editable else ""
     return ""

@@ -17,7 +17,7 @@ def printable(text: str, limit: int = 0) -> str:
     cut = bool(limit) and len(text) > limit
     shown = text[:limit] if cut else text
     if not shown.isprintable():
-        shown = "".join(char if char.isprintable() else _code(char) for char in shown)
+        shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in shown)
     return shown + _CUT if cut else shown
 
 
@@ -34,13 +34,6 @@ def json_line(value: object) -> str:
 def json_escaped(told: str) -> str:
     """The same of what is JSON already."""
     return told if told.isprintable() else re.sub(r"[^ -~]", _json_code, told)
-
-
-def _code(char: str) -> str:
-    code = ord(char)
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _json_code(match: re.Match[str]) -> str:

@@ -182,15 +182,10 @@ class Journal:
         self._settled.notify_all()
 
     def _put(self, samples: Samples) -> None:
-        for start in range(0, len(samples), len(self._ring)):
-            self._put_part(samples[start : start + len(self._ring)])
-
-    def _put_part(self, samples: Samples) -> None:
-        at = self._end_sample % len(self._ring)
-        head = samples[: len(self._ring) - at]
-        self._ring[at : at + len(head)] = head
-        self._ring[: len(samples) - len(head)] = samples[len(head) :]
-        self._end_sample += len(samples)
+        end_sample = self._end_sample + len(samples)
+        kept = samples[-len(self._ring) :]
+        self._ring[np.arange(end_sample - len(kept), end_sample) % len(self._ring)] = kept
+        self._end_sample = end_sample
 
     def _get(self, first_sample: int, last_sample: int) -> Samples:
         out = np.zeros(last_sample - first_sample, np.int16)

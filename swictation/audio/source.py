@@ -44,10 +44,10 @@ class Source(Protocol):
         """Its name for people."""
         ...
 
-    def run(self, deliver: Deliver, stop: Event) -> None:
+    def run(self, deliver: Deliver, stop: Stop) -> None:
         """Deliver blocks of int16 mono at 16 kHz until the end or until `stop` is set.
 
-        A microphone goes on until the block that contains the moment of a `Stop`.
+        A microphone goes on until the block that contains that moment.
 
         Blocks the thread it is called on, which owns open and close. `deliver` may wait if
         `can_wait`; a microphone calls it on the sound library's thread.

@@ -20,18 +20,18 @@ from threading import Condition, Thread
 import msgspec
 import numpy as np
 
+from swictation.audio.journal import Journal
 from swictation.audio.spoolentry import (
     FIRST_PAUSE_S,
     LONGEST_PAUSE_S,
-    Ring,
     SpoolEntry,
-    SpoolListener,
     answer,
     beyond,
 )
 from swictation.audio.spoolfile import SpoolFolder, read_samples
 from swictation.backoff import Backoff
 from swictation.clock import MonotonicClock
+from swictation.events import Event, SoundGone, SpoolFailed, SpoolRecovered, ThreadFailed
 from swictation.types import Samples, to_samples
 
 _STOP_S = 2.0
@@ -51,12 +51,13 @@ class Spool:
         folder: SpoolFolder,
         stream: int,
         max_minutes: float,
-        listener: SpoolListener,
+        post: Callable[[Event], None],
     ) -> None:
+        """`post` takes what becomes of the sound, on the spool's thread."""
         self._folder = folder
         self._stream = stream
         self._max_samples = to_samples(max_minutes * 60.0)
-        self._listener = listener
+        self._post = post
         self._clock = MonotonicClock()
         self._changed = Condition()
         self._kept: dict[int, SpoolEntry] = {}
@@ -70,13 +71,13 @@ class Spool:
         self._served_s = 0.0
         self._thread = Thread(target=self._run, name="spool", daemon=True)
 
-    def start(self, ring: Ring, heard: Callable[[], int]) -> None:
+    def start(self, journal: Journal, heard: Callable[[], int]) -> None:
         """Start the thread.
 
         `heard()` is the sample before which everything has been searched for speech: later sound
         may not belong to the open utterance.
         """
-        self._ring, self._heard = ring, heard
+        self._journal, self._heard = journal, heard
         self._thread.start()
 
     def stop(self) -> None:
@@ -91,26 +92,24 @@ class Spool:
         """Keep `utterance` from `first_sample` on."""
         self._keep(utterance, f"{utterance:06d}", first_sample)
 
-    def keep_unheard(self, first_sample: int, captured: Callable[[], int]) -> None:
-        """Keep all sound from `first_sample` on, up to `captured()`: no detector hears it now.
+    def keep_unheard(self, first_sample: int) -> None:
+        """Keep all sound from `first_sample` on: no detector hears it now.
 
         Drop rule: it does not grow beyond `max_minutes`; further sound is in RAM alone.
         """
         with self._changed:
-            if any(k.captured and not k.is_settled for k in self._kept.values()):
+            if self._waiting_for_ears:
                 return
             self._unheard += 1
         end = first_sample + self._max_samples
         name = f"unheard-{self._unheard}"
-        self._keep(-self._unheard, name, first_sample, lambda: min(captured(), end))
+        self._keep(-self._unheard, name, first_sample, lambda: min(self._journal.end_sample, end))
 
     def settle_unheard(self) -> None:
         """It has been heard: the part to keep has begun as an utterance."""
         with self._changed:
-            heard = [kept for kept in self._kept.values() if kept.captured and not kept.is_settled]
-            for kept in heard:
+            for kept in self._waiting_for_ears:
                 kept.settle()
-            if heard:
                 self._changed.notify_all()
 
     def end(self, utterance: int, last_sample: int) -> None:
@@ -162,7 +161,7 @@ class Spool:
     @property
     def unheard_span(self) -> tuple[int, int]:
         """The same for sound that no detector has heard."""
-        unheard = [k for k in self._entries if k.captured and not k.is_settled]
+        unheard = self._waiting_for_ears
         return (unheard[-1].first_sample, unheard[-1].written_sample) if unheard else (0, 0)
 
     def read_back(self, first_sample: int, last_sample: int) -> Samples | None:
@@ -199,6 +198,10 @@ class Spool:
         with self._changed:
             return list(self._kept.values())
 
+    @property
+    def _waiting_for_ears(self) -> list[SpoolEntry]:
+        return [kept for kept in self._entries if kept.captured and not kept.is_settled]
+
     def _is_refused(self, kept: SpoolEntry) -> bool:
         return bool(kept.trouble or self._folder_trouble)
 
@@ -208,7 +211,7 @@ class Spool:
         try:
             self._work()
         except Exception as failure:  # noqa: BLE001 - the run loop must hear what ends it
-            self._listener.on_failure(type(failure).__name__)
+            self._post(ThreadFailed("spool", type(failure).__name__))
             for kept in self._entries:
                 answer(kept.waiting)
 
@@ -285,12 +288,14 @@ class Spool:
             if kept.is_dropped:
                 return
             now_s = self._clock.now_s()
-            self._is_proven |= kept.fulfil(self._ring, self._heard, lines, now_s)
+            self._is_proven |= kept.fulfil(self._journal, self._heard, lines, now_s)
         except OSError as error:
             self._refused(error, kept.backoff)
             kept.failed(_reason(error))
         else:
-            self._went_well(kept)
+            if kept.recovered():
+                kept.backoff.succeeded()
+                self._hurry()
 
     def _look(self, kept: SpoolEntry) -> None:
         """Raises OSError if its files have changed."""
@@ -301,7 +306,7 @@ class Spool:
                 kept.drop()
         elif not kept.file.is_whole:
             with self._changed:
-                kept.begin_again(self._folder.path, self._ring)
+                kept.begin_again(self._folder.path, self._journal)
             raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
 
     def _tell_gone(self) -> None:
@@ -310,7 +315,7 @@ class Spool:
             gone = [(n, k) for n, k in self._kept.items() if k.is_set_aside and k.is_dropped]
         for number, kept in gone:
             kept.forget_user()
-            self._listener.on_gone(number)
+            self._post(SoundGone(number))
 
     def _delete(self, number: int, kept: SpoolEntry) -> None:
         """Delete; a failure is tried again, and does not affect others."""
@@ -333,11 +338,6 @@ class Spool:
         _log.debug("the spool: %s", error)
         self._is_proven = False
         backoff.failed(self._clock.now_s())
-
-    def _went_well(self, kept: SpoolEntry) -> None:
-        if kept.recovered():
-            kept.backoff.succeeded()
-            self._hurry()
 
     def _hurry(self) -> None:
         """Try all that was refused again: something works."""
@@ -363,10 +363,10 @@ class Spool:
         trouble = self.trouble
         if trouble and not self._problem:
             self._problem = trouble
-            self._listener.on_problem(trouble)
+            self._post(SpoolFailed(f"{self._folder.path.parent}: {trouble}"))
         elif self._problem and not trouble and self._is_proven:
             self._problem = ""
-            self._listener.on_problem("")
+            self._post(SpoolRecovered())
 
     @property
     def trouble(self) -> str:

@@ -6,14 +6,14 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
+from swictation.audio.journal import Journal
 from swictation.audio.spoolfile import SpoolFile
 from swictation.backoff import Backoff
 from swictation.errors import AudioLostError
-from swictation.types import Samples, to_samples
+from swictation.types import to_samples
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
 """Pauses between attempts after the disk refused."""
@@ -25,35 +25,6 @@ _LOOK_EVERY_S = 5.0
 _AT_ONCE = to_samples(10.0)
 
 _log = logging.getLogger(__name__)
-
-
-class Ring(Protocol):
-    """The part of the journal that the spool needs."""
-
-    @property
-    def ring_start_sample(self) -> int:
-        """The oldest sample in RAM."""
-        ...
-
-    def read(self, first_sample: int, last_sample: int) -> Samples:
-        """Raises AudioLostError."""
-        ...
-
-
-class SpoolListener(Protocol):
-    """Told what becomes of the sound; called on the spool's thread."""
-
-    def on_problem(self, reason: str) -> None:
-        """Why not all can be written; "" once it is."""
-        ...
-
-    def on_gone(self, utterance: int) -> None:
-        """What was set aside is on disk no more."""
-        ...
-
-    def on_failure(self, kind: str) -> None:
-        """A bug ended the thread."""
-        ...
 
 
 class SpoolEntry:
@@ -102,12 +73,8 @@ class SpoolEntry:
     def has_work(self) -> bool:
         """Whether there is something to do at once."""
         is_ended = self.last_sample is not None and not self.is_finished and not self.is_dropped
-        return bool(self.is_settled or self.waiting or is_ended or self.has_lines)
-
-    @property
-    def has_lines(self) -> bool:
-        """Whether lines are not written yet."""
-        return not self.is_dropped and self.file.lines_written < len(self.lines)
+        has_lines = not self.is_dropped and self.file.lines_written < len(self.lines)
+        return bool(self.is_settled or self.waiting or is_ended or has_lines)
 
     def pause_s(self, now_s: float, served_s: float, is_refused: bool) -> float:
         """How long there is nothing to do, if nothing changes; it was last served at `served_s`.
@@ -136,7 +103,7 @@ class SpoolEntry:
         return self.is_set_aside and self.is_finished and self.file.is_gone
 
     def fulfil(
-        self, ring: Ring, heard: Callable[[], int], lines: list[bytes], now_s: float
+        self, journal: Journal, heard: Callable[[], int], lines: list[bytes], now_s: float
     ) -> bool:
         """Write what is missing, of sound the part that is heard; whether sound was written.
 
@@ -145,7 +112,7 @@ class SpoolEntry:
         """
         self.file.write_lines(lines)
         written, end = self.file.samples, self.last_sample  # requested later: for the next round
-        self._write_sound(ring, (self.captured or heard)() if end is None else end)
+        self._write_sound(journal, (self.captured or heard)() if end is None else end)
         if end is not None and not self.is_finished:
             # The end is known only after some silence: cut what was written beyond it.
             self.file.finish(end - self.first_sample)
@@ -192,12 +159,12 @@ class SpoolEntry:
             self.file.close()
             self.file = SpoolFile(folder, self._name)
 
-    def begin_again(self, folder: Path, ring: Ring) -> None:
+    def begin_again(self, folder: Path, journal: Journal) -> None:
         """Write again what RAM still has: somebody has removed or cut its files."""
         self.file.close()
         self.file = SpoolFile(folder, self._name)
         self.is_finished = False
-        self.first_sample = max(self.first_sample, ring.ring_start_sample)
+        self.first_sample = max(self.first_sample, journal.ring_start_sample)
         if self.last_sample is not None and self.first_sample >= self.last_sample:
             self.drop()
 
@@ -212,15 +179,15 @@ class SpoolEntry:
             self.file.finish()
         self.file.close()
 
-    def _write_sound(self, ring: Ring, upto: int) -> None:
+    def _write_sound(self, journal: Journal, upto: int) -> None:
         """Leave out what RAM has lost at the beginning; write silence for later gaps."""
         while (first := self.written_sample) < upto:
             last = min(upto, first + _AT_ONCE)
             try:
-                self.file.write(ring.read(first, last))
+                self.file.write(journal.read(first, last))
                 continue
             except AudioLostError:
-                gone = max(0, min(last, ring.ring_start_sample) - first)
+                gone = max(0, min(last, journal.ring_start_sample) - first)
             if gone:  # else it was overwritten while it was read: try again
                 _log.warning("the spool fell behind the ring: %d samples are missing in it", gone)
             if self.file.samples:

@@ -12,6 +12,7 @@ import msgspec
 
 from swictation.clock import Clock, MonotonicClock
 from swictation.config.settings import Settings
+from swictation.control.bus.interface import Controls
 from swictation.control.bus.service import BusService
 from swictation.control.desktop.cues import Cues
 from swictation.control.desktop.notifier import Notifier
@@ -25,11 +26,13 @@ from swictation.daemon.feedback import Feedback
 from swictation.daemon.microphone_manager import Ear
 from swictation.daemon.rereading import Rereading
 from swictation.daemon.single_instance import alone
-from swictation.daemon.status_builder import Panel, Report
+from swictation.daemon.status_builder import Report
 from swictation.daemon.watchdog import INTERVAL_S, Watchdog
 from swictation.dictation.capture_sink import Collector
 from swictation.dictation.controller import Dictation
 from swictation.dictation.degraded import NO_WINDOW
+from swictation.dictation.delivery.delivery import DeliveryRules
+from swictation.dictation.retries import Retries
 from swictation.dictation.runloop import RunLoop
 from swictation.dictation.transcriber import Recognition
 from swictation.dispatcher import Dispatcher
@@ -111,31 +114,26 @@ class App:
         self._shop = shop = wiring.Workshop(settings, events, clock)
         context = shop.context
         self._degradations = context.degradations
-        self._engines = Engines(shop)
         self._ear = Ear(context, settings)
         chain = options.chain or settings.inject.chain
         self._injector = DesktopInjector(
             openers(chain, settings.inject), on_change=self._on_injector
         )
-        self._stream = shop.stream(
-            self._injector,
-            max_age_s=settings.inject.max_age_s,
-            offers=CLIPBOARD in chain,
-        )
-        crew, steward = self._engines.crew, self._engines.steward
-        collector = Collector(shop.text_pipeline(), context.post)
-        self._retries = shop.retries(self._stream, crew)
+        rules = DeliveryRules(settings.inject.max_age_s, offers=CLIPBOARD in chain)
+        self._stream = shop.stream(self._injector, rules)
+        crew, collector = shop.crew(), Collector(shop.text_pipeline(), context.post)
+        self._retries = Retries(context, self._stream, crew, shop.text_pipeline)
         self._recognition = Recognition(context, self._stream, crew, collector, self._retries)
-        self._engines.serve(self._recognition)
+        self._engines = Engines(shop, crew, self._recognition)
+        steward = self._engines.steward
         self._dictation = Dictation(context, self._recognition, collector, self._engines, self._ear)
-        self._runloop = RunLoop(shop.inbox, events, clock, steward)
+        self._runloop = RunLoop(context, shop.inbox, steward)
         self._report = Report(context, self._dictation, self._engines, self._ear, self._injector)
-        panel = Panel(self._dictation, self._engines, self._report, self._on_subscribers)
-        self._bus = BusService(panel)
+        self._bus = BusService(self._controls())
         self._notifier, self._cues = Notifier(), Cues()
         self._feedback = Feedback(self._notifier, self._cues, settings.feedback)
         self._lock = ScreenLock(self._dictation.lock)
-        self._sleep = SleepWatch(self._engines.suspend, self._engines.resume)
+        self._sleep = SleepWatch(steward.suspend, steward.resume) if steward else None
         self._watchdog = Watchdog(
             asyncio.get_running_loop(),
             {"speech": self._stream.speech.has_progressed},
@@ -147,6 +145,21 @@ class App:
             events.subscribe(part.on_fact)
         events.subscribe(self._signal)  # last: it tells others what the parts know by now
         self._on_subscribers(0)
+
+    def _controls(self) -> Controls:
+        dictation = self._dictation
+        return Controls(
+            toggle=dictation.toggle,
+            start=dictation.start,
+            stop=dictation.stop,
+            cancel=dictation.cancel,
+            capture=dictation.capture,
+            paste_last=dictation.paste_last,
+            retry=dictation.retry,
+            reset_card=self._engines.reset_card,
+            status=self._report.status,
+            subscribers_changed=self._on_subscribers,
+        )
 
     # --- start, in order ---------------------------------------------------------------------
 
@@ -219,7 +232,7 @@ class App:
         stops.push_async_callback(self._lock.stop)
 
     async def _start_sleep_watch(self, stops: contextlib.AsyncExitStack) -> None:
-        if self._engines.steward:  # without a card there is nothing to give back
+        if self._sleep:  # without a card there is nothing to give back
             await self._sleep.start()
             stops.push_async_callback(self._sleep.stop)
 

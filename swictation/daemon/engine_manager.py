@@ -21,7 +21,7 @@ from swictation.facts import (
 )
 from swictation.models.store.store import ModelLocation
 from swictation.worker.engine_choice import spare, understudy
-from swictation.worker.pool import gave_up
+from swictation.worker.pool import Crew, gave_up
 
 if TYPE_CHECKING:  # only who has a card pays for it
     from swictation.worker.gpu_executor import Asker
@@ -34,13 +34,16 @@ _log = logging.getLogger(__name__)
 class Engines:
     """Belongs to the run loop."""
 
-    def __init__(self, shop: Workshop) -> None:
+    def __init__(self, shop: Workshop, crew: Crew, asker: "Asker") -> None:
+        """`crew`: the workers that answer what `asker` asks."""
         self._settings = shop.settings
         self._degradations = shop.context.degradations
         self._events = shop.context.events
         self._mode = self._mode_reason = ""
-        self.crew = shop.crew()
-        self.steward = shop.steward(self.crew, self._on_mode)
+        self.crew = crew
+        self.steward = shop.steward(crew, self._on_mode)
+        if self.steward:
+            self.steward.serve(asker)
         self.model = ""
         """The name of the configured engine's; "" while it is not there."""
         self.model_reason = ""
@@ -54,11 +57,6 @@ class Engines:
         self._spare_fetching = self._new_spare_fetching()
         self._understudy: Settings | None = None
         """What serves in place of an only engine that could not be loaded."""
-
-    def serve(self, asker: "Asker") -> None:
-        """Whose requests are answered."""
-        if self.steward:
-            self.steward.serve(asker)
 
     def start(self) -> None:
         """Begin to have models, and to read the card when there is a need to."""
@@ -124,16 +122,6 @@ class Engines:
                 "No engine is to compute on a card.", "see [asr] device: swictation config show"
             )
         return self.steward.reset()
-
-    async def suspend(self) -> None:
-        """The machine is about to sleep."""
-        if self.steward:
-            await self.steward.suspend()
-
-    def resume(self) -> None:
-        """The machine is awake again."""
-        if self.steward:
-            self.steward.resume()
 
     def change(self, settings: Settings) -> None:
         """Go on with the models of these settings; where they compute stays as it was."""

@@ -6,76 +6,35 @@ from pathlib import Path
 
 import msgspec
 import psutil
-from msgspec import UNSET, UnsetType
+from msgspec import to_builtins
 from msgspec.structs import asdict
 
+from swictation import events, facts
 from swictation.clock import Clock
 from swictation.daemon.eventfile import EventFile, open_private
-from swictation.events import (
-    DetectorFailed,
-    DetectorMoved,
-    DetectorRecovered,
-    FrameSkipped,
-    Injected,
-    SpoolFailed,
-    SpoolRecovered,
-    StateChanged,
-    TextHeld,
-    ThreadFailed,
-    WorkerFailed,
-    WorkerGone,
-    WorkerReady,
-)
-from swictation.facts import (
-    ConfigRejected,
-    CpuStandbyFailed,
-    DeliveryDoubted,
-    EngineFailed,
-    Fact,
-    Fault,
-    FileRunEnded,
-    GpuActionTaken,
-    HeldReduced,
-    InjectorUnavailable,
-    LossEnded,
-    LossGrew,
-    MicrophoneChanged,
-    MicrophoneFailed,
-    ModelUnavailable,
-    PartialTranscript,
-    RetryStateChanged,
-    ServiceModeDegraded,
-    StatusChanged,
-    StoppedEarly,
-    TextCommitted,
-    UtteranceDelivered,
-    UtteranceQuarantined,
-    UtteranceTranscribed,
-    WorkerRecycled,
-    WorkerReplaced,
-)
+from swictation.facts import Fact, Fault
 from swictation.gpu.manager.effects import Gained, LevelChanged
 from swictation.shown import json_line
 from swictation.types import MIB, SpeechEnded, SpeechStarted, to_seconds
 
 _KINDS: dict[type[Fault], str] = {
-    ConfigRejected: "config",
-    CpuStandbyFailed: "spare",
-    DeliveryDoubted: "doubt",
-    DetectorFailed: "detector",
-    EngineFailed: "engine",
-    FrameSkipped: "detector",
-    InjectorUnavailable: "window",
-    LossGrew: "audio-lost",
-    MicrophoneFailed: "microphone",
-    ModelUnavailable: "model",
-    ServiceModeDegraded: "placement",
-    SpoolFailed: "spool",
-    StoppedEarly: "stopped",
-    ThreadFailed: "thread",
-    UtteranceQuarantined: "set-aside",
-    WorkerFailed: "refused",
-    WorkerReplaced: "worker",
+    facts.ConfigRejected: "config",
+    facts.CpuStandbyFailed: "spare",
+    facts.DeliveryDoubted: "doubt",
+    events.DetectorFailed: "detector",
+    facts.EngineFailed: "engine",
+    events.FrameSkipped: "detector",
+    facts.InjectorUnavailable: "window",
+    facts.LossGrew: "audio-lost",
+    facts.MicrophoneFailed: "microphone",
+    facts.ModelUnavailable: "model",
+    facts.ServiceModeDegraded: "placement",
+    events.SpoolFailed: "spool",
+    facts.StoppedEarly: "stopped",
+    events.ThreadFailed: "thread",
+    facts.UtteranceQuarantined: "set-aside",
+    events.WorkerFailed: "refused",
+    facts.WorkerReplaced: "worker",
 }
 """As in the `fault` lines."""
 
@@ -137,35 +96,45 @@ def line_of(fact: Fact) -> Line | None:
     if isinstance(fact, Fault):
         return _fault(fact)
     match fact:
-        case StateChanged(state, at_s):
+        case events.StateChanged(state, at_s):
             return Line("state", at_s, {"state": state})
-        case FileRunEnded(at_s, usage):
+        case facts.FileRunEnded(at_s, usage):
             return Line("state", at_s, {"state": "stopped", **usage})
-        case SpeechStarted() | SpeechEnded() | PartialTranscript() | TextCommitted():
-            return _speech(fact)
-        case UtteranceTranscribed():
+        case SpeechStarted(utterance):
+            return Line("speech_started", to_seconds(fact.first_sample), {"utterance": utterance})
+        case SpeechEnded(utterance):
+            fields: dict[str, object] = {"utterance": utterance, "reason": fact.reason}
+            return Line("speech_ended", to_seconds(fact.last_sample), fields)
+        case facts.PartialTranscript(utterance, text, at_s, cpu_s):
+            fields = {"utterance": utterance, "text": text, "cpu_s": round(cpu_s, 4)}
+            return Line("partial", at_s, fields)
+        case facts.TextCommitted(utterance, number, text, at_s, overhead_ms):
+            fields = {"utterance": utterance, "n": number, "text": text}
+            return Line("commit", at_s, fields | {"overhead_ms": round(overhead_ms, 2)})
+        case facts.UtteranceTranscribed():
             return Line("final", fact.end_s, _final(fact))
-        case UtteranceDelivered() | StatusChanged():
+        case facts.UtteranceDelivered() | facts.StatusChanged():
             return None  # other lines tell all of it
-        case RetryStateChanged(number, at_s, state):
+        case facts.RetryStateChanged(number, at_s, state):
             return Line("retry", at_s, {"utterance": number, "state": state})
-        case Injected():
-            return Line("injected", None, _injected(fact))
-        case TextHeld() | HeldReduced():
+        case events.Injected(utterance, number, _, outcome, reason):
+            fields = {"utterance": utterance, "n": number, "outcome": outcome, "reason": reason}
+            return Line("injected", None, fields)
+        case events.TextHeld() | facts.HeldReduced():
             return Line("held", None, asdict(fact))
-        case SpoolRecovered():
+        case events.SpoolRecovered():
             return Line("spool", None, {"state": "recovered"})
-        case DetectorRecovered(sample):
+        case events.DetectorRecovered(sample):
             return Line("detector", to_seconds(sample), {"state": "recovered"})
-        case LossEnded(samples):
+        case facts.LossEnded(samples):
             return Line("loss", None, {"state": "over", "samples": samples})
-        case MicrophoneChanged():
+        case facts.MicrophoneChanged():
             return Line("microphone", None, asdict(fact))
-        case WorkerReady() | WorkerGone() | WorkerRecycled():
+        case events.WorkerReady() | events.WorkerGone() | facts.WorkerRecycled():
             return Line("worker", None, _worker(fact))
-        case GpuActionTaken(action, reason, to):
-            return Line("card", None, {"action": action, "reason": reason} | _to(to))
-        case DetectorMoved(seat, reason):
+        case facts.GpuActionTaken():
+            return Line("card", None, to_builtins(fact))
+        case events.DetectorMoved(seat, reason):
             return Line("card", None, {"action": "detector-moved", "reason": reason, "to": seat})
         case Gained():
             return Line("gained", None, asdict(fact))
@@ -173,40 +142,20 @@ def line_of(fact: Fact) -> Line | None:
             return Line("level", None, asdict(fact))
 
 
-def _speech(fact: SpeechStarted | SpeechEnded | PartialTranscript | TextCommitted) -> Line:
-    fields: dict[str, object] = {"utterance": fact.utterance}
-    match fact:
-        case SpeechStarted():
-            return Line("speech_started", to_seconds(fact.first_sample), fields)
-        case SpeechEnded():
-            fields["reason"] = fact.reason
-            return Line("speech_ended", to_seconds(fact.last_sample), fields)
-        case PartialTranscript():
-            fields |= {"text": fact.text, "cpu_s": round(fact.cpu_s, 4)}
-            return Line("partial", fact.audio_s, fields)
-        case TextCommitted():
-            overhead_ms = round(fact.overhead_ms, 2)
-            fields |= {"n": fact.number, "text": fact.text, "overhead_ms": overhead_ms}
-            return Line("commit", fact.audio_s, fields)
-
-
-def _final(fact: UtteranceTranscribed) -> dict[str, object]:
+def _final(fact: facts.UtteranceTranscribed) -> dict[str, object]:
     start_s, end_s = round(fact.start_s, 3), round(fact.end_s, 3)
     return {**asdict(fact), "start_s": start_s, "end_s": end_s}
 
 
-def _injected(fact: Injected) -> dict[str, object]:
-    fields: dict[str, object] = {"utterance": fact.utterance, "n": fact.number}
-    return fields | {"outcome": fact.outcome, "reason": fact.reason}
-
-
-def _worker(fact: WorkerReady | WorkerGone | WorkerRecycled) -> dict[str, object]:
+def _worker(
+    fact: events.WorkerReady | events.WorkerGone | facts.WorkerRecycled,
+) -> dict[str, object]:
     match fact:
-        case WorkerRecycled(rss_mib):
+        case facts.WorkerRecycled(rss_mib):
             return {"state": "recycled", "rss_mib": rss_mib}
-        case WorkerGone():
+        case events.WorkerGone():
             return {"state": "gone", "seat": fact.seat, "generation": fact.generation}
-        case WorkerReady():
+        case events.WorkerReady():
             return {
                 "state": "ready",
                 "generation": fact.generation,
@@ -217,20 +166,16 @@ def _worker(fact: WorkerReady | WorkerGone | WorkerRecycled) -> dict[str, object
             }
 
 
-def _to(to: str | UnsetType | None) -> dict[str, object]:
-    return {} if to is UNSET else {"to": to}
-
-
 def _fault(fact: Fault) -> Line:
     fields: dict[str, object] = {"kind": _KINDS[type(fact)], "message": fact.message}
     match fact:
-        case UtteranceQuarantined():
+        case facts.UtteranceQuarantined():
             fields |= {"utterance": fact.utterance, "path": fact.path}
-        case DeliveryDoubted():
+        case facts.DeliveryDoubted():
             fields["utterance"] = fact.utterance
-        case LossGrew():
+        case facts.LossGrew():
             fields["samples"] = fact.total_samples
-        case EngineFailed() | CpuStandbyFailed():
+        case facts.EngineFailed() | facts.CpuStandbyFailed():
             fields["remedy"] = fact.remedy
         case _:
             pass

@@ -71,7 +71,7 @@ class Fetching:
         retry, told = Backoff(FIRST_RETRY_S, LONGEST_RETRY_S), ""
         while True:
             try:
-                sought = await self._seek()
+                sought = await asyncio.to_thread(resolve.seek, self._settings)
                 if name := resolve.unread(sought):
                     await self._run("swictation", "model", "verify", name)  # `missing` knows then
                 if name := resolve.missing(sought):
@@ -100,12 +100,6 @@ class Fetching:
         _log.error("%s at %s", told, where)
         remedy = "swictation doctor; or set another [asr] engine: swictation config path"
         return ModelError(told, remedy)
-
-    async def _seek(self) -> resolve.Sought:
-        """Raises ModelError. In a thread where a driver in trouble may have to be given up."""
-        if resolve.asks_card(self._settings):
-            return await asyncio.to_thread(resolve.seek, self._settings)
-        return resolve.seek(self._settings)
 
     async def _plan(self, model: ModelLocation) -> None:
         """Have it computed once what the model takes of the card; the engine keeps it."""

@@ -19,6 +19,7 @@ from swictation.daemon.diagnostics import name_leaks
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.fetching import find_model
 from swictation.daemon.wiring import Workshop, engine_spec
+from swictation.dictation.delivery.delivery import DeliveryRules
 from swictation.dictation.file_run import Playing
 from swictation.dictation.runloop import RunLoop
 from swictation.dictation.stream import Outcome
@@ -103,7 +104,7 @@ class FileSession:
         Raises:
             SwictationError: no worker can be kept alive; what was not decoded stays in the spool.
         """
-        stream = self._workshop.stream(sink)
+        stream = self._workshop.stream(sink, DeliveryRules())
         recognition = Recognition(self._workshop.context, stream, self._crew)
         recognition.show_partials(wanted=self._wants_partials)
         playing = Playing(stream, recognition, self._crew, self._events, device=self.device)
@@ -113,7 +114,7 @@ class FileSession:
         stream.start()
         stream.listen(source, self._workshop.inbox.post)
         try:
-            runloop = RunLoop(self._workshop.inbox, self._events, self._clock, self._steward)
+            runloop = RunLoop(self._workshop.context, self._workshop.inbox, self._steward)
             if not await runloop.run(recognition, playing):
                 playing.abandon()
             if playing.outcome.text or not playing.outcome.error:

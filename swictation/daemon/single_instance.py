@@ -42,12 +42,8 @@ def _hold(path: Path, locks: contextlib.ExitStack) -> bool:
     """Whether the lock at `path` is held now, until `locks` ends. Raises AlreadyRunning."""
     try:
         lock = locks.enter_context(_open(path))
-    except OSError as error:
-        _log.info("no lock at %s: %s", path, error.strerror)
-        return False
-    try:
         is_ours = try_lock(lock)
-    except OSError as error:  # of a file system without locks
+    except OSError as error:  # of a file system without locks, for one
         _log.info("no lock at %s: %s", path, error.strerror)
         return False
     if not is_ours:

@@ -1,7 +1,6 @@
 """The one truth for `status`: put together from the parts that know it, on the run loop."""
 
 import os
-from collections.abc import Callable
 
 from swictation import __version__
 from swictation.control.status import (
@@ -92,33 +91,3 @@ class Report:
             pid=os.getpid(),
             version=__version__,
         )
-
-
-class Panel:
-    """Forwards to the dictation and the report; see `control.interface.Controls`."""
-
-    def __init__(
-        self,
-        dictation: Dictation,
-        engines: Engines,
-        report: Report,
-        on_subscribers: Callable[[int], None],
-    ) -> None:
-        self.toggle = dictation.toggle
-        self.start = dictation.start
-        self.stop = dictation.stop
-        self.cancel = dictation.cancel
-        self.capture = dictation.capture
-        self.paste_last = dictation.paste_last
-        self.retry = dictation.retry
-        self.reset_card = engines.reset_card
-        self._report = report
-        self._on_subscribers = on_subscribers
-
-    def status(self) -> Status:
-        """This moment."""
-        return self._report.status()
-
-    def subscribers_changed(self, with_text: int) -> None:
-        """So many want text."""
-        self._on_subscribers(with_text)

@@ -2,7 +2,6 @@
 
 import itertools
 import logging
-import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -22,8 +21,7 @@ from swictation.clock import Clock
 from swictation.config.settings import Settings
 from swictation.dictation.context import LoopContext
 from swictation.dictation.degraded import Degradations
-from swictation.dictation.delivery.delivery import Delivery
-from swictation.dictation.retries import Retries
+from swictation.dictation.delivery.delivery import Delivery, DeliveryRules
 from swictation.dictation.runloop import Inbox
 from swictation.dictation.speech_thread import SpeechThread
 from swictation.dictation.stream import StoredSound, Stream
@@ -31,10 +29,8 @@ from swictation.dispatcher import Dispatcher
 from swictation.events import (
     Event,
     RingStrained,
-    SoundGone,
     SpoolFailed,
     SpoolRecovered,
-    ThreadFailed,
     VramRead,
 )
 from swictation.inject.injector import Injector
@@ -123,8 +119,6 @@ class Workshop:
     def __init__(self, settings: Settings, events: Dispatcher, clock: Clock) -> None:
         """Belongs to the run loop: make it where that runs."""
         self.settings = settings
-        self.events = events
-        self.clock = clock
         self.inbox = Inbox()
         self.switch = Switch(self.inbox.post)
         """Where the detectors of all streams compute, of which one at a time hears."""
@@ -134,7 +128,8 @@ class Workshop:
         )
         self._streams = itertools.count()
         self._folder = SpoolFolder(spool_dir()) if settings.spool.enabled else None
-        self._spools = _SpoolEvents(self.inbox.post)
+        self._disk: Event | None = None
+        """What a spool said of it last."""
 
     def configure(self, settings: Settings) -> None:
         """What is made from now on follows these."""
@@ -162,7 +157,7 @@ class Workshop:
             settings = msgspec.structs.replace(settings, vad=stays)
         admission = Admission(_PRIOR_PEAK_MIB, _PRIOR_PEAK_MIB_PER_S)
         manager = AdaptiveMemoryManager(settings, Breaker(), admission, is_wanted=False)
-        return Router(manager, self.clock)
+        return Router(manager, self.context.clock)
 
     def steward(self, crew: Crew, on_mode: "OnMode") -> "Steward | None":
         """Who shares the card's memory; None where no engine is to compute on a card."""
@@ -173,28 +168,18 @@ class Workshop:
         from swictation.worker.gpu_actions import GpuActions
         from swictation.worker.gpu_executor import Steward
 
-        vram = self.settings.vram
+        vram, clock = self.settings.vram, self.context.clock
         prober = Prober(
-            NvmlProbe(vram.gpu, clock=self.clock),
+            NvmlProbe(vram.gpu, clock=clock),
             lambda snapshot: self.inbox.post(VramRead(snapshot)),
             vram,
-            self.clock,
+            clock,
         )
-        actions = GpuActions(crew, prober, self.switch, self.events)
-        steward = Steward(crew, prober, actions, self.clock, on_mode)
+        actions = GpuActions(crew, prober, self.switch, self.context.events)
+        steward = Steward(crew, prober, actions, clock, on_mode)
         if spare(self.settings) is None:
             steward.miss_cpu()
         return steward
-
-    def retries(self, stream: Stream, crew: Crew) -> Retries:
-        """Who tries again what is set aside of `stream`."""
-        return Retries(
-            self.context,
-            stream,
-            crew,
-            text_pipeline=self.text_pipeline,
-            card=crew.way_to_gpu,
-        )
 
     def stabilizer(self) -> Stabilizer:
         """A fresh commit rule."""
@@ -204,21 +189,16 @@ class Workshop:
         """Fresh text stages."""
         return TextPipeline(Composer(self.settings.text, self.settings.asr.language))
 
-    def stream(
-        self, sink: Injector, *, max_age_s: float = math.inf, offers: bool = False
-    ) -> Stream:
-        """A stream into `sink`; see `Delivery` for the rest."""
-        post, clock = self.inbox.post, self.clock
-        spool = self._spool()
+    def stream(self, sink: Injector, rules: DeliveryRules) -> Stream:
+        """A stream into `sink`."""
+        post, spool = self.inbox.post, self._spool()
         journal = Journal(
             read_back=spool.read_back if spool else None, on_strain=lambda: post(RingStrained())
         )
         return Stream(
             StoredSound(journal, spool),
-            SpeechThread(journal, self._listener, post, clock),
-            Delivery(
-                sink, self.text_pipeline(), spool, post, clock, max_age_s=max_age_s, offers=offers
-            ),
+            SpeechThread(journal, self._listener, post, self.context.clock),
+            Delivery(self.context, sink, self.text_pipeline(), spool, rules),
             PartialPacer(self.settings.vad.threshold),
             self.stabilizer,
         )
@@ -231,25 +211,12 @@ class Workshop:
         if self._folder is None:
             return None
         max_minutes = self.settings.spool.max_minutes
-        return Spool(self._folder, next(self._streams), max_minutes, self._spools)
+        return Spool(self._folder, next(self._streams), max_minutes, self._on_spool)
 
-
-class _SpoolEvents:
-    """See `SpoolListener`: of several files each has its own spool, all on one disk."""
-
-    def __init__(self, post: Callable[[Event], None]) -> None:
-        self._post = post
-        self._problem = ""
-
-    def on_problem(self, reason: str) -> None:
-        if reason and reason != self._problem:
-            self._post(SpoolFailed(f"{spool_dir()}: {reason}"))
-        elif not reason:
-            self._post(SpoolRecovered())
-        self._problem = reason
-
-    def on_gone(self, utterance: int) -> None:
-        self._post(SoundGone(utterance))
-
-    def on_failure(self, kind: str) -> None:
-        self._post(ThreadFailed("spool", kind))
+    def _on_spool(self, event: Event) -> None:
+        """Of several files each has its own spool, all on one disk: what ails that is told once."""
+        if isinstance(event, SpoolFailed) and event == self._disk:
+            return
+        if isinstance(event, SpoolFailed | SpoolRecovered):
+            self._disk = event
+        self.inbox.post(event)

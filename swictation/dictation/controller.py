@@ -22,7 +22,6 @@ from swictation.events import (
     StateChanged,
     TextDoubted,
     TextHeld,
-    ThreadFailed,
     WorkerGone,
     WorkerReady,
 )
@@ -87,7 +86,6 @@ class Dictation:
         self._is_capture_aside = False
         self._is_patient = True
         self._is_deaf = False
-        self._failure: SwictationError | None = None
         self._is_stopping = False
         self._told_state = ""
 
@@ -180,9 +178,7 @@ class Dictation:
         return self._session.is_listening or bool(self._stream.unheard)
 
     def is_over(self) -> bool:
-        """Whether it is to end and all text has arrived. Raises SwictationError: a bug ends it."""
-        if self._failure:
-            raise self._failure
+        """Whether it is to end and all text has arrived."""
         self._tell_state()
         return self._is_stopping and self._stream.is_done
 
@@ -231,12 +227,6 @@ class Dictation:
     def on_detector(self, event: DetectorFailed | DetectorRecovered) -> None:
         reason = event.reason if isinstance(event, DetectorFailed) else ""
         self._degradations.put(AUDIO_ONLY, reason)
-
-    def on_failure(self, event: ThreadFailed) -> None:
-        self._failure = SwictationError(
-            f"The part {event.thread} broke off ({event.reason}): this is a bug.",
-            "please report it with the log",
-        )
 
     def on_stop(self, reason: str) -> None:
         _log.info("stopping: %s", reason)

@@ -5,8 +5,6 @@ from swictation.control.status import Degraded
 from swictation.events import SpoolFailed, SpoolRecovered
 from swictation.facts import Fact, LossEnded, LossGrew
 
-Mode = str
-
 LOSING = "losing sound"
 """Sound that is not text yet leaves RAM, and is not on disk."""
 AUDIO_ONLY = "audio-only"
@@ -31,7 +29,7 @@ class Degradations:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._found: dict[Mode, tuple[str, float]] = {}
+        self._found: dict[str, tuple[str, float]] = {}
 
     def on_fact(self, fact: Fact) -> None:
         """A listener, for what spool and journal say; other modes are put by their owners."""
@@ -47,7 +45,7 @@ class Degradations:
             case _:
                 pass
 
-    def put(self, mode: Mode, reason: str) -> None:
+    def put(self, mode: str, reason: str) -> None:
         """`mode` is amiss because of `reason`; without a reason it is well again."""
         if not reason:
             self._found.pop(mode, None)
@@ -55,7 +53,7 @@ class Degradations:
         _, since_s = self._found.get(mode, ("", self._clock.now_s()))
         self._found[mode] = (reason, since_s)
 
-    def has(self, mode: Mode) -> bool:
+    def has(self, mode: str) -> bool:
         """Whether `mode` is amiss."""
         return mode in self._found
 

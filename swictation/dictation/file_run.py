@@ -14,7 +14,6 @@ from swictation.events import (
     SourceEnded,
     TextDoubted,
     TextHeld,
-    ThreadFailed,
     WorkerGone,
     WorkerReady,
 )
@@ -111,12 +110,6 @@ class Playing:
         if isinstance(event, DetectorFailed):
             message = f"The speech detector does not work ({event.reason}): nothing can be heard."
             self._give_up = SwictationError(message, "swictation doctor")
-
-    def on_failure(self, event: ThreadFailed) -> None:
-        self._give_up = SwictationError(
-            f"The part {event.thread} broke off ({event.reason}): this is a bug.",
-            "please report it with the log",
-        )
 
     def on_stop(self, reason: str) -> None:
         self.outcome.is_interrupted = True

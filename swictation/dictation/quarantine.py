@@ -1,6 +1,5 @@
 """An utterance that is set aside: what is known of it, and whether it is to be tried."""
 
-import asyncio
 from collections.abc import Callable, Iterable
 from shlex import quote
 
@@ -65,30 +64,6 @@ class Aside(msgspec.Struct):
         """It was tried, and in vain."""
         self.tries += 1
         self.is_served = self.is_wished = False
-
-
-class Wishes:
-    """Those who wait for a try that they asked for."""
-
-    def __init__(self) -> None:
-        self._open: list[asyncio.Future[None]] = []
-
-    def add(self) -> asyncio.Future[None]:
-        """Done when all that was wished for is tried."""
-        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._open.append(over)
-        return over
-
-    def answer(self, error: SwictationError | None = None) -> None:
-        """It is over for all of them."""
-        answered, self._open = self._open, []
-        for over in answered:
-            if over.done():  # who wished for it has left
-                continue
-            if error:
-                over.set_exception(error)
-            else:
-                over.set_result(None)
 
 
 def still_aside(left: Iterable[Aside]) -> SwictationError:

@@ -19,7 +19,7 @@ from swictation.backoff import Backoff
 from swictation.control.status import SetAsideStatus
 from swictation.dictation.context import LoopContext
 from swictation.dictation.losses import without
-from swictation.dictation.quarantine import Aside, Wishes, still_aside
+from swictation.dictation.quarantine import Aside, still_aside
 from swictation.dictation.stream import Stream
 from swictation.errors import AudioLostError, SwictationError
 from swictation.events import (
@@ -32,11 +32,9 @@ from swictation.events import (
     WorkerReady,
 )
 from swictation.facts import RetryStateChanged
-from swictation.gpu.manager.effects import Route
 from swictation.text.pipeline import TextPipeline, as_text
 from swictation.types import Commit, DecodeRequest, Hypothesis, Seat, to_seconds
 from swictation.worker.pool import Crew
-from swictation.worker.restarts import Restarts
 from swictation.worker.supervisor import Supervisor
 
 LATE = "it comes late, for the engine had died on it"
@@ -72,18 +70,15 @@ class Retries:
         context: LoopContext,
         stream: Stream,
         crew: Crew,
-        *,
         text_pipeline: Callable[[], TextPipeline],
-        card: Callable[[float], Route | None],
     ) -> None:
-        """`card`: the way to an engine on a card for so many seconds, if there is room now."""
+        """`text_pipeline`: makes fresh text stages, for each text that is offered."""
         self._stream = stream
         self._crew = crew
         self._events = context.events
         self._post = context.post
         self._numbers = context.numbers
         self._text_pipeline = text_pipeline
-        self._card = card
         self._own = crew.background_worker(self._tell, _PATIENCE)
         self._asides: dict[int, Aside] = {}
         self._try: _Try | None = None
@@ -93,7 +88,8 @@ class Retries:
         self._backoff = Backoff(_LOOK_AGAIN_S, _LONGEST_PAUSE_S)
         self._spoken_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._wishes = Wishes()
+        self._wishes: asyncio.Future[SwictationError | None] | None = None
+        """What those who wish for a try wait for: why it is in vain, if it is."""
 
     @property
     def asides(self) -> tuple[SetAsideStatus, ...]:
@@ -153,9 +149,10 @@ class Retries:
             raise SwictationError("Nothing is set aside.")
         for one in wished:
             one.is_wished = True
-        over = self._wishes.add()
+        over = self._wishes = self._wishes or asyncio.get_running_loop().create_future()
         self.tend()
-        await over
+        if error := await asyncio.shield(over):  # others may wait for it when this one leaves
+            raise error
         if left := [one for one in wished if not one.is_settled]:
             raise still_aside(left)
         return sum(one.state == "offered" for one in wished)
@@ -226,7 +223,7 @@ class Retries:
         """The other engine; else a worker of its own; else, while nothing is said, who serves."""
         crew, is_quiet = self._crew, self._is_quiet()
         may_card = self._is_card_well or one.is_wished
-        card = crew.gpu if may_card and self._card(one.seconds) else None
+        card = crew.gpu if may_card and crew.way_to_gpu(one.seconds) else None
         is_other = card is not None and "gpu" not in one.seats
         if card and (is_other or not crew.cpu.ready_spec) and (is_quiet or not one.is_wished):
             return card if is_quiet else None
@@ -253,7 +250,6 @@ class Retries:
         self._try = _Try(one, request, worker)
         self._note(one, "begun")
         if worker is self._own:
-            self._own.restarts = Restarts()
             self._start_own(self._try)
         else:
             self._send(self._try)
@@ -276,7 +272,8 @@ class Retries:
             self._leave(tried.aside.number)
             self._end_try("its sound cannot be read")
             return
-        route = self._card(request.duration_s) if tried.worker is self._crew.gpu else None
+        is_on_card = tried.worker is self._crew.gpu
+        route = self._crew.way_to_gpu(request.duration_s) if is_on_card else None
         self._backoff.succeeded()
         tried.worker.send(request, samples, route.piece_samples if route else 0)
 
@@ -372,7 +369,9 @@ class Retries:
         """Answer those who wished for a try, once all they wished for is tried."""
         if any(one.is_wished for one in self._asides.values()):
             return
-        self._wishes.answer(error)
+        if self._wishes:
+            self._wishes.set_result(error)
+            self._wishes = None
 
     def _state(self, one: Aside) -> Literal["tried", "pending", "waits"]:
         if self._try and self._try.aside is one:

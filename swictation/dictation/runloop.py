@@ -4,41 +4,11 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Protocol
 
-from swictation.clock import Clock
+from swictation import events
+from swictation.dictation.context import LoopContext
 from swictation.dictation.transcriber import Recognition
-from swictation.dispatcher import Dispatcher
-from swictation.events import (
-    AudioLost,
-    CardEvent,
-    Composed,
-    DetectorFailed,
-    DetectorMoved,
-    DetectorRecovered,
-    DictationHeard,
-    Event,
-    FrameSkipped,
-    HeldSettled,
-    Injected,
-    OrderDone,
-    PointsFound,
-    RetryNews,
-    RingStrained,
-    Scanned,
-    SoundGone,
-    SourceEnded,
-    SpoolFailed,
-    SpoolRecovered,
-    StateChanged,
-    StopRequested,
-    TextDoubted,
-    TextHeld,
-    ThreadFailed,
-    VramRead,
-    WorkerAnswered,
-    WorkerFailed,
-    WorkerGone,
-    WorkerReady,
-)
+from swictation.errors import SwictationError
+from swictation.events import Event
 from swictation.facts import WorkerReplaced
 
 if TYPE_CHECKING:  # only who has a card pays for it
@@ -48,6 +18,20 @@ STOP_GRACE_S = 2.0
 """For what was said before somebody wanted it to end."""
 
 _log = logging.getLogger(__name__)
+
+_Passed = (
+    events.DetectorFailed
+    | events.DetectorRecovered
+    | events.FrameSkipped
+    | events.Injected
+    | events.SpoolFailed
+    | events.SpoolRecovered
+    | events.ThreadFailed
+    | events.WorkerFailed
+    | events.WorkerGone
+    | events.WorkerReady
+)
+"""Told to listeners as they come."""
 
 
 class Owner(Protocol):
@@ -62,7 +46,7 @@ class Owner(Protocol):
         """Whether sound still comes."""
         ...
 
-    def on_source_ended(self, event: SourceEnded) -> None:
+    def on_source_ended(self, event: events.SourceEnded) -> None:
         """The source gives no more."""
         ...
 
@@ -70,24 +54,20 @@ class Owner(Protocol):
         """A dictation is heard to its end."""
         ...
 
-    def on_injected(self, event: Injected) -> None:
+    def on_injected(self, event: events.Injected) -> None:
         """A piece was delivered, or not. The owner settles the utterance after its last."""
         ...
 
-    def on_held(self, event: TextHeld | TextDoubted | HeldSettled) -> None:
+    def on_held(self, event: events.TextHeld | events.TextDoubted | events.HeldSettled) -> None:
         """The list of held texts has changed, or nobody knows whether a text has arrived."""
         ...
 
-    def on_worker(self, event: WorkerReady | WorkerGone) -> None:
+    def on_worker(self, event: events.WorkerReady | events.WorkerGone) -> None:
         """A worker came or went; recognition has dealt with it."""
         ...
 
-    def on_detector(self, event: DetectorFailed | DetectorRecovered) -> None:
+    def on_detector(self, event: events.DetectorFailed | events.DetectorRecovered) -> None:
         """No detector works, so nothing is heard; or one works again."""
-        ...
-
-    def on_failure(self, event: ThreadFailed) -> None:
-        """A part broke off: a bug."""
         ...
 
     def on_stop(self, reason: str) -> None:
@@ -119,18 +99,22 @@ class RunLoop:
     """Handles one event after the other."""
 
     def __init__(
-        self, inbox: Inbox, events: Dispatcher, clock: Clock, steward: "Steward | None" = None
+        self, context: LoopContext, inbox: Inbox, steward: "Steward | None" = None
     ) -> None:
         """`steward`: where an engine on a card is wanted."""
         self._inbox = inbox
-        self._events = events
-        self._clock = clock
+        self._events = context.events
+        self._clock = context.clock
         self._steward = steward
         self.deadline_s: float | None = None
         """When, by the clock, it ends in any case; None while nobody wants it to."""
 
     async def run(self, recognition: Recognition, owner: Owner) -> bool:
-        """Until `owner` is over; False where the deadline came first."""
+        """Until `owner` is over; False where the deadline came first.
+
+        Raises:
+            SwictationError: `owner` gives up, or a part broke off: a bug.
+        """
         self._look(recognition, owner)
         while not owner.is_over():
             timeout_s = None if self.deadline_s is None else self.deadline_s - self._clock.now_s()
@@ -147,80 +131,79 @@ class RunLoop:
         if recognition.retries:
             recognition.retries.tend()
         if self._steward:
-            recognition.tell_activity(self._steward, is_listening=owner.is_listening)
+            stream, is_listening = recognition.stream, owner.is_listening
+            self._steward.look(
+                is_listening=is_listening, is_busy=stream.is_busy, backlog_s=stream.backlog_s
+            )
 
     def _handle(self, event: Event, recognition: Recognition, owner: Owner) -> None:
-        if self._steward and isinstance(event, CardEvent) and self._steward.on_event(event):
+        if self._steward and isinstance(event, events.CardEvent) and self._steward.on_event(event):
             return
+        if isinstance(event, _Passed):
+            self._events.emit(event)
         match event:
-            case PointsFound():
+            case events.PointsFound():
                 recognition.on_points(event)
-            case Scanned():
+            case events.Scanned():
                 recognition.on_scanned(event)
-            case DictationHeard():
+            case events.DictationHeard():
                 recognition.on_heard(event.end_sample)
                 owner.on_heard()
-            case DetectorFailed():
-                self._events.emit(event)
-                recognition.on_deaf(event)
+            case events.DetectorFailed():
+                recognition.stream.sound.keep_unheard(event.sample)
                 owner.on_detector(event)
-            case DetectorRecovered():
-                self._events.emit(event)
+            case events.DetectorRecovered():
                 owner.on_detector(event)
-            case FrameSkipped() | SpoolFailed():
-                self._events.emit(event)
-            case AudioLost():
-                recognition.on_audio_lost(event)
-            case WorkerAnswered():
+            case events.AudioLost():
+                recognition.losses.add(event.first_sample, event.last_sample)
+            case events.WorkerAnswered():
                 recognition.on_answer(event)
-            case WorkerReady():
-                self._note_ready(event)
+            case events.WorkerReady():
+                _log.info("worker %d is ready after %.1f s", event.generation, event.load_s)
                 recognition.ask_again()
                 owner.on_worker(event)
-            case WorkerFailed():
-                self._events.emit(event)
+            case events.WorkerFailed():
                 recognition.on_worker_failed(event)
-            case WorkerGone():
-                self._note_gone(event)
+            case events.WorkerGone():
+                self._tell_replaced(event)
                 recognition.on_worker_gone(event)
                 owner.on_worker(event)
-            case RetryNews():
+            case events.RetryNews():
                 if recognition.retries:
                     recognition.retries.on_news(event.event)
-            case Composed():
+            case events.Composed():
                 recognition.on_composed(event)
-            case Injected():
-                self._events.emit(event)
+            case events.Injected():
                 recognition.on_injected(event)
                 owner.on_injected(event)
-            case TextHeld() | TextDoubted() | HeldSettled():
+            case events.TextHeld() | events.TextDoubted() | events.HeldSettled():
                 owner.on_held(event)
-            case SourceEnded():
+            case events.SourceEnded():
                 owner.on_source_ended(event)
-            case SpoolRecovered():
+            case events.SpoolRecovered():
                 _log.info("all audio that waits for its text is on disk again")
-                self._events.emit(event)
-            case SoundGone():
+            case events.SoundGone():
                 if recognition.retries:
                     recognition.retries.on_sound_gone(event.utterance)
-            case RingStrained():
+            case events.RingStrained():
                 recognition.on_strain()
-            case ThreadFailed():
-                self._events.emit(event)
-                owner.on_failure(event)
-            case StopRequested():
+            case events.ThreadFailed():
+                raise SwictationError(
+                    f"The part {event.thread} broke off ({event.reason}): this is a bug.",
+                    "please report it with the log",
+                )
+            case events.StopRequested():
                 if self.deadline_s is None:  # asking again is no reason to take longer
                     self.deadline_s = self._clock.now_s() + STOP_GRACE_S
                 owner.on_stop(event.reason)
-            case OrderDone() | VramRead() | DetectorMoved() | StateChanged():
+            case events.FrameSkipped() | events.SpoolFailed():
+                pass  # the listeners'
+            case events.OrderDone() | events.VramRead() | events.DetectorMoved():
                 pass  # the steward's
+            case events.StateChanged():
+                pass  # the owner is asked again
 
-    def _note_ready(self, event: WorkerReady) -> None:
-        _log.info("worker %d is ready after %.1f s", event.generation, event.load_s)
-        self._events.emit(event)
-
-    def _note_gone(self, event: WorkerGone) -> None:
-        self._events.emit(event)
+    def _tell_replaced(self, event: events.WorkerGone) -> None:
         if event.is_fault:
             # An error with its own message is told by the owner, once.
             is_explained = event.error is not None

@@ -114,7 +114,7 @@ class StoredSound(msgspec.Struct, frozen=True):
         """Keep what comes from `sample` on, and an utterance that is open there: see the spool."""
         if self.spool:
             first = max(sample - _BEFORE_UNHEARD, self.journal.ring_start_sample)
-            self.spool.keep_unheard(first, lambda: self.journal.end_sample)
+            self.spool.keep_unheard(first)
 
     def forget_unheard(self, sample: int) -> None:
         """All before `sample` is heard: once RAM holds the rest, nothing else need be kept."""

@@ -1,7 +1,6 @@
 """From decision points to text, through whatever befalls the worker. Part of the run loop."""
 
 import logging
-from typing import TYPE_CHECKING
 
 from swictation.asr.alignment import has_words
 from swictation.asr.partials import WINDOW_SAMPLES
@@ -13,9 +12,7 @@ from swictation.dictation.losses import Losses
 from swictation.dictation.retries import Retries
 from swictation.dictation.stream import Stream, Utterance
 from swictation.events import (
-    AudioLost,
     Composed,
-    DetectorFailed,
     Injected,
     PointsFound,
     Scanned,
@@ -42,9 +39,6 @@ from swictation.types import (
     to_seconds,
 )
 from swictation.worker.pool import Crew
-
-if TYPE_CHECKING:  # only who has a card pays for it
-    from swictation.worker.gpu_executor import Steward
 
 _REFUSALS_UNTIL_SET_ASIDE = 9
 """Three rounds of the breaker, with pauses of 5, 10 and 20 s between (docs/vram.md)."""
@@ -98,11 +92,6 @@ class Recognition:
         is_close = self._wants_partials or self._crew.chunking is not None
         self._stream.speech.report_every(_REPORT_S["close" if is_close else "else"])
 
-    def tell_activity(self, steward: "Steward", *, is_listening: bool) -> None:
-        """What is going on, for who shares the card's memory."""
-        stream = self._stream
-        steward.look(is_listening=is_listening, is_busy=stream.is_busy, backlog_s=stream.backlog_s)
-
     # --- what the speech thread says ---------------------------------------------------------
 
     def on_points(self, event: PointsFound) -> None:
@@ -130,14 +119,6 @@ class Recognition:
         self._ignored_dictations = max(0, self._ignored_dictations - 1)
         self._stream.settle_silence(self._stream.speech.heard_sample)
         self._stream.sound.forget_unheard(end_sample)
-
-    def on_deaf(self, event: DetectorFailed) -> None:
-        """Nothing can be heard for now: the sound is kept."""
-        self._stream.sound.keep_unheard(event.sample)
-
-    def on_audio_lost(self, event: AudioLost) -> None:
-        """Samples are gone: counted and told."""
-        self.losses.add(event.first_sample, event.last_sample)
 
     def on_strain(self) -> None:
         """RAM will not hold all much longer: what nobody has heard is kept on disk, too."""
@@ -189,14 +170,11 @@ class Recognition:
         pending = self._stream.stabilizer.pending
         if pending is None or self._crew.is_asked(pending.number):
             return
-        if self._is_poison(pending.utterance) and not self._crew.has_spare:
+        deaths_on_gpu = self._stream.blame.count(pending.utterance, "gpu")
+        if deaths_on_gpu >= DEATHS_UNTIL_SET_ASIDE and not self._crew.has_spare:
             self._set_aside(pending.utterance, self._died_on(pending.utterance))
         else:
             self._ask(pending)
-
-    def _is_poison(self, utterance: int) -> bool:
-        """Whether it killed so many workers on the card that it never goes there again."""
-        return self.deaths_on_gpu(utterance) >= DEATHS_UNTIL_SET_ASIDE
 
     def on_worker_gone(self, event: WorkerGone) -> None:
         """If it died of the utterance that is waited for, twice, that is set aside.
@@ -210,8 +188,8 @@ class Recognition:
         pending = stream.stabilizer.pending
         if event.is_fault and pending and event.utterance == pending.utterance:
             seats: set[Seat] = {*self._died_on(pending.utterance), event.seat}
-            is_poison = stream.blame_for(pending.utterance, event.seat)
-            if is_poison and not (event.seat == "gpu" and self._crew.has_spare):
+            is_over = stream.blame_for(pending.utterance, event.seat)
+            if is_over and not (event.seat == "gpu" and self._crew.has_spare):
                 self._crew.at(event.seat).excuse()
                 self._set_aside(pending.utterance, seats)
         self.ask_again()
@@ -234,10 +212,6 @@ class Recognition:
     def _died_on(self, utterance: int) -> set[Seat]:
         """Where a worker died of it."""
         return {seat for number, seat in self._stream.blame.deaths if number == utterance}
-
-    def deaths_on_gpu(self, utterance: int) -> int:
-        """How many workers on the card died while they decoded it."""
-        return self._stream.blame.count(utterance, "gpu")
 
     # --- what the delivery says --------------------------------------------------------------
 
@@ -315,7 +289,8 @@ class Recognition:
 
     def _ask(self, request: DecodeRequest) -> None:
         """Send the request to the worker in charge; without one, again when something changes."""
-        route = self._crew.route(request, deaths_on_gpu=self.deaths_on_gpu(request.utterance))
+        deaths_on_gpu = self._stream.blame.count(request.utterance, "gpu")
+        route = self._crew.route(request, deaths_on_gpu=deaths_on_gpu)
         if route.seat is None or not self._crew.at(route.seat).is_ready:
             return
         stabilizer = self._stream.stabilizer

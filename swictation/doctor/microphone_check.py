@@ -7,6 +7,7 @@ import numpy as np
 
 from swictation.audio.microphone.monitor import MicrophoneState
 from swictation.audio.microphone.source import Microphone
+from swictation.audio.source import Stop
 from swictation.loudness import level_dbfs
 from swictation.types import Samples, to_samples
 
@@ -31,7 +32,7 @@ def listen(device: str, duration_s: float) -> Heard:
     """
     states: list[MicrophoneState] = []
     blocks: list[Samples] = []
-    enough, stop = Event(), Event()
+    enough, stop = Event(), Stop()
 
     def deliver(samples: Samples) -> None:
         blocks.append(samples)

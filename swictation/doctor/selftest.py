@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 from importlib.resources import as_file, files
 from shlex import quote
-from threading import Event as Flag
 
 import msgspec
 import numpy as np
 
 from swictation.asr.engine import EngineSpec
 from swictation.audio.framer import Framer
+from swictation.audio.source import Stop
 from swictation.config.settings import Settings, WorkerSettings
 from swictation.daemon import wiring
 from swictation.daemon.files import file_source
@@ -95,7 +95,7 @@ def _words(text: str) -> list[str]:
 def _sample() -> Samples:
     blocks: list[Samples] = []
     with as_file(_ASSETS / "sample.flac") as path:
-        file_source(path).run(blocks.append, Flag())
+        file_source(path).run(blocks.append, Stop())
     return np.concatenate(blocks)
 
 

@@ -11,7 +11,7 @@ import pytest
 from dbus_fast import Message, MessageType
 
 from fakes.bus import PrivateBus, within
-from swictation.control.bus.connection import Bus, connect
+from swictation.control.bus.connection import Bus, Remote, connect
 from swictation.control.bus.wire import BUS_NAME, INTERFACE, PATH
 
 
@@ -28,15 +28,7 @@ class Client:
             self.heard.append((message.member or "", list(message.body)))
 
     async def ask(self, member: str, signature: str = "", *body: object) -> Any:
-        message = Message(
-            destination=BUS_NAME,
-            path=PATH,
-            interface=INTERFACE,
-            member=member,
-            signature=signature,
-            body=list(body),
-        )
-        answer = await self.bus.ask(message)
+        answer = await self.bus.ask(Remote(BUS_NAME, PATH, INTERFACE), member, signature, *body)
         return answer[0] if answer else None
 
     async def listen(self) -> None:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from msgspec.structs import replace
 
+from swictation.control.bus.interface import Controls
 from swictation.control.bus.service import BusService
 from swictation.control.status import State, Status
 from swictation.errors import InjectError, SwictationError
@@ -32,7 +33,8 @@ class StandIn:
         self.with_text: list[int] = []
         self.captured: asyncio.Future[str] | None = None
         self.was_broken_off = asyncio.Event()
-        self.service = BusService(self)
+        names = Controls.__struct_fields__
+        self.service = BusService(Controls(**{name: getattr(self, name) for name in names}))
 
     def change(self, **fields: object) -> None:
         self.now = replace(self.now, **fields)

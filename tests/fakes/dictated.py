@@ -25,7 +25,7 @@ from swictation.dictation.capture_sink import Collector
 from swictation.dictation.context import LoopContext
 from swictation.dictation.controller import Dictation
 from swictation.dictation.degraded import Degradations
-from swictation.dictation.delivery.delivery import Delivery
+from swictation.dictation.delivery.delivery import Delivery, DeliveryRules
 from swictation.dictation.runloop import Inbox, RunLoop
 from swictation.dictation.speech_thread import SpeechThread
 from swictation.dictation.stream import StoredSound, Stream
@@ -114,21 +114,21 @@ class Dictated:
         self.events = events = Dispatcher()
         events.subscribe(as_lines(lambda event, fields: self.told.append((event, fields))))
         post = self._posted.append
+        degradations = Degradations(self.clock)
+        context = LoopContext(self.clock, post, events, degradations, self._numbers)
         read_back = spool.read_back if spool else None
         journal = Journal(ring_s, read_back, lambda: post(RingStrained()))
         self.stream = Stream(
             StoredSound(journal, spool),
             SpeechThread(journal, lambda *_: None, post, self.clock),
-            Delivery(self.windows, self._composer(), spool, post, self.clock),
+            Delivery(context, self.windows, self._composer(), spool, DeliveryRules()),
             PartialPacer(0.5),
             self._stabilizer,
         )
-        degradations = Degradations(self.clock)
-        context = LoopContext(self.clock, post, events, degradations, self._numbers)
         collector = Collector(self._composer(), post)
         self.recognition = Recognition(context, self.stream, self.engine, collector)
         self.dictation = Dictation(context, self.recognition, collector, self.engine, Ear())
-        self._runloop = RunLoop(Inbox(), events, self.clock)
+        self._runloop = RunLoop(context, Inbox())
         self.stream.delivery.start()
 
     @property

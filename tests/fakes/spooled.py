@@ -7,6 +7,7 @@ from fakes.signals import eventually, numbered
 from swictation.audio.journal import Journal
 from swictation.audio.spool import Spool
 from swictation.audio.spoolfile import SpoolFolder
+from swictation.events import SoundGone, SpoolFailed, SpoolRecovered, ThreadFailed
 from swictation.types import to_samples
 
 
@@ -23,14 +24,16 @@ class SpoolTold:
     def __init__(self):
         self.problems, self.gone, self.failures = [], [], []
 
-    def on_problem(self, reason):
-        self.problems.append(reason)
-
-    def on_gone(self, utterance):
-        self.gone.append(utterance)
-
-    def on_failure(self, kind):
-        self.failures.append(kind)
+    def post(self, event):
+        match event:
+            case SpoolFailed(reason):
+                self.problems.append(reason.rpartition(": ")[2])
+            case SpoolRecovered():
+                self.problems.append("")
+            case SoundGone(utterance):
+                self.gone.append(utterance)
+            case ThreadFailed("spool", kind):
+                self.failures.append(kind)
 
 
 class Spooled(SpoolTold):
@@ -39,7 +42,7 @@ class Spooled(SpoolTold):
     def __init__(self, root, max_minutes=60.0, ring_s=120.0, is_there=True):
         self.folder = secured(root) if is_there else SpoolFolder(root)
         super().__init__()
-        self.spool = Spool(self.folder, 0, max_minutes, self)
+        self.spool = Spool(self.folder, 0, max_minutes, self.post)
         self.journal = Journal(ring_s, self.spool.read_back)
         self.spool.start(self.journal, lambda: self.journal.end_sample)
 

@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from itertools import count
 from typing import Any
 
 from fakes.windows import Windows
 from patience import PATIENCE_S
 from swictation.clock import SimClock
 from swictation.config.settings import TextSettings
-from swictation.dictation.delivery.delivery import Delivery
+from swictation.dictation.context import LoopContext
+from swictation.dictation.degraded import Degradations
+from swictation.dictation.delivery.delivery import Delivery, DeliveryRules
+from swictation.dispatcher import Dispatcher
 from swictation.events import Composed, Event, HeldSettled, Injected, TextHeld
 from swictation.inject.injector import Injector
 from swictation.text.compose import Composer
@@ -34,14 +38,13 @@ class Typist:
         self.windows = Windows(*windows, knows_focus=knows_focus, keys=keys)
         self.clock = SimClock(1000.0)
         self.events: list[Event] = []
+        degradations = Degradations(self.clock)
         self.delivery = Delivery(
+            LoopContext(self.clock, self.events.append, Dispatcher(), degradations, count(1)),
             injector or self.windows,
             TextPipeline(Composer(TextSettings(), "en"), stages),
             spool,
-            self.events.append,
-            self.clock,
-            patience_s=patience_s,
-            **{"max_age_s": 30.0, **options},
+            DeliveryRules(**{"max_age_s": 30.0, "patience_s": patience_s, **options}),
         )
         self.delivery.start()
 

@@ -21,6 +21,8 @@ from swictation.daemon.engine_manager import Engines
 from swictation.daemon.wiring import Workshop
 from swictation.dictation.capture_sink import Collector
 from swictation.dictation.controller import Dictation
+from swictation.dictation.delivery.delivery import DeliveryRules
+from swictation.dictation.retries import Retries
 from swictation.dictation.runloop import RunLoop
 from swictation.dictation.transcriber import Recognition
 from swictation.dispatcher import Dispatcher
@@ -80,17 +82,16 @@ class Dictating:
         self.events.subscribe(as_lines(self._note))
         self.shop = Workshop(settings, self.events, clock)
         context = self.shop.context
-        self.engines = Engines(self.shop)
-        self.stream = self.shop.stream(self.windows, offers=True)
+        self.stream = self.shop.stream(self.windows, DeliveryRules(offers=True))
         collector = Collector(self.shop.text_pipeline(), self.shop.inbox.post)
-        crew = self.engines.crew
-        self.retries = self.shop.retries(self.stream, crew)
+        crew = self.shop.crew()
+        self.retries = Retries(context, self.stream, crew, self.shop.text_pipeline)
         self.recognition = Recognition(context, self.stream, crew, collector, self.retries)
+        self.engines = Engines(self.shop, crew, self.recognition)
         self.dictation = Dictation(context, self.recognition, collector, self.engines, self)
-        self.engines.serve(self.recognition)
         self.stream.start()
         self.engines.start()
-        runloop = RunLoop(self.shop.inbox, self.events, clock, self.engines.steward)
+        runloop = RunLoop(context, self.shop.inbox, self.engines.steward)
         self._running = asyncio.create_task(runloop.run(self.recognition, self.dictation))
         return self
 

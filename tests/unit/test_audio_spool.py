@@ -68,21 +68,20 @@ def test_what_is_still_growing_can_be_read_too(spooled):
 
 
 def test_an_end_that_is_told_while_the_beginning_is_written_cuts_nothing_off(tmp_path):
-    folder, journal = secured(tmp_path / "spool"), Journal(120.0)
-    spool = Spool(folder, 0, 60.0, SpoolTold())
+    folder = secured(tmp_path / "spool")
+    spool = Spool(folder, 0, 60.0, SpoolTold().post)
 
-    class Ring:
-        ring_start_sample = 0
-
-        def read(self, first, last):
-            if first == 0:
-                journal.append(numbered(SECOND, 2 * SECOND))
+    class Growing(Journal):
+        def read(self, first_sample, last_sample):
+            if first_sample == 0:
+                self.append(numbered(SECOND, 2 * SECOND))
                 spool.end(0, 2 * SECOND)
-            return journal.read(first, last)
+            return super().read(first_sample, last_sample)
 
+    journal = Growing(120.0)
     journal.append(numbered(0, SECOND))
     spool.begin(0, 0)
-    spool.start(Ring(), lambda: journal.end_sample)
+    spool.start(journal, lambda: journal.end_sample)
     spool.note(0, "told").result(PATIENCE_S)
     assert eventually(lambda: spool.read_back(SECOND, 2 * SECOND) is not None)
     spool.stop()

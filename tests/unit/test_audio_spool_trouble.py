@@ -272,7 +272,7 @@ def test_an_idle_spool_costs_nothing(spooled):
 
 def test_stopping_twice_or_before_the_start_is_harmless(tmp_path):
     folder = SpoolFolder(tmp_path)
-    spool = Spool(folder, 0, 1.0, SpoolTold())
+    spool = Spool(folder, 0, 1.0, SpoolTold().post)
     spool.stop()
     spool.stop()
     folder.close()

@@ -22,7 +22,7 @@ def one(tmp_path):
 
 
 def keep(one, first_sample=0):
-    one.spool.keep_unheard(first_sample, lambda: one.journal.end_sample)
+    one.spool.keep_unheard(first_sample)
 
 
 def capture(one, seconds):

@@ -27,7 +27,7 @@ def problems(told):
 @pytest.fixture
 def spool(tmp_path, told):
     folder = secured(tmp_path / "spool")
-    spool = Spool(folder, 0, 60.0, told)
+    spool = Spool(folder, 0, 60.0, told.post)
     yield spool
     spool.stop()
     folder.close()

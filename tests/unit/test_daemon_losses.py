@@ -20,7 +20,7 @@ RING_S = 4.0
 @pytest.fixture
 def spool(tmp_path):
     folder = secured(tmp_path / "spool")
-    spool = Spool(folder, 0, 60.0, SpoolTold())
+    spool = Spool(folder, 0, 60.0, SpoolTold().post)
     yield spool
     spool.stop()
     folder.close()

@@ -187,7 +187,7 @@ def test_sound_that_nobody_hears_for_longer_than_the_ring_is_heard_from_disk(tmp
         room.health.is_good = False
         one.journal.append(samples[:1600])
         failed = room.wait_for(DetectorFailed)
-        one.spool.keep_unheard(failed.sample, lambda: one.journal.end_sample)
+        one.spool.keep_unheard(failed.sample)
         for at in range(1600, len(samples), 16_000):
             one.journal.append(samples[at : at + 16_000])
             written = min(at + 16_000, len(samples))

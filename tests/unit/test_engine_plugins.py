@@ -213,10 +213,9 @@ def test_a_model_at_which_the_engine_fails_leaves_the_spare_serving():
     shop = types.SimpleNamespace(
         settings=Settings(asr=AsrSettings(engine="clumsy", device="cuda", cpu_engine="whisper")),
         context=types.SimpleNamespace(degradations=degradations, events=events),
-        crew=lambda: crew,
-        steward=lambda *_: object(),
+        steward=lambda *_: types.SimpleNamespace(serve=lambda _: None),
     )
-    engines = Engines(shop)
+    engines = Engines(shop, crew, None)
     with pytest.raises(ValueError, match="a secret"):
         engines._on_model(ModelLocation("m", Path("/m")))
     engines._on_model_problem(ModelError("the engine clumsy failed: ValueError"))

@@ -32,7 +32,7 @@ def test_names_that_people_give_are_shown_as_they_are():
 
 def test_what_a_terminal_obeys_is_shown_by_its_code():
     assert printable("\x1b[2J\x9b\u202e\U000e0041") == "\\x1b[2J\\x9b\\u202e\\U000e0041"
-    assert printable_lines("a\x1b\nb\r") == "a\\x1b\nb\\x0d"
+    assert printable_lines("a\x1b\nb\r") == "a\\x1b\nb\\r"
 
 
 def test_a_long_name_is_cut():
@@ -67,9 +67,7 @@ def test_a_line_of_the_log_is_one_line_and_a_traceback_keeps_its_own(caplog):
     record = logging.makeLogRecord({"msg": "worker: %s", "args": (HOSTILE,)})
     line = formatter.format(record)
     assert commands(line) == []
-    assert line.startswith(
-        "swictation: worker: a\\x1b]0;mine\\x07\\x9b31m\\u202eb\\u2028c\\x0d\\x0asw"
-    )
+    assert line.startswith("swictation: worker: a\\x1b]0;mine\\x07\\x9b31m\\u202eb\\u2028c\\r\\nsw")
     try:
         raise ValueError(HOSTILE)
     except ValueError:

@@ -1,8 +1,7 @@
 """A microphone as a source: open while somebody dictates, reopened whenever it fails."""
 
-import time
 from collections.abc import Callable
-from threading import Event, Lock
+from threading import Lock
 
 import numpy as np
 import soxr  # pyright: ignore[reportMissingTypeStubs]
@@ -72,7 +71,7 @@ class Microphone:
             finally:
                 self._keeper.end()
 
-    def run(self, deliver: Deliver, stop: Event) -> None:
+    def run(self, deliver: Deliver, stop: Stop) -> None:
         """See `Source.run`. An absent or failed device is waited for, not an error.
 
         Returns with the block that contains the moment of `stop`.
@@ -88,7 +87,7 @@ class Microphone:
         """Close for good; waits for a second at most."""
         self._keeper.close()
 
-    def _run(self, deliver: Deliver, stop: Event) -> None:
+    def _run(self, deliver: Deliver, stop: Stop) -> None:
         waited_s = 0.0
         while not stop.is_set():
             recording = self._keeper.recording(_LOOK_S)
@@ -106,12 +105,11 @@ class Microphone:
 class _Hearing:
     """One dictation's part of a recording."""
 
-    def __init__(self, recording: Recording, deliver: Deliver, stop: Event) -> None:
+    def __init__(self, recording: Recording, deliver: Deliver, stop: Stop) -> None:
         self._recording = recording
         self._deliver = deliver
         self._stop = stop
         self._resample = _resampler(recording.rate_hz)
-        self._stopped_s: float | None = None
 
     def listen(self) -> None:
         """Deliver until the moment of `stop`, or until the recording has ended by itself."""
@@ -128,12 +126,7 @@ class _Hearing:
     def _take(self, block: Block) -> bool:
         """Deliver it; whether it contains the moment of `stop`. On PortAudio's thread."""
         self._deliver(self._resample(block.samples, False))
-        if not self._stop.is_set():
-            return False
-        if self._stopped_s is None:
-            told_s = self._stop.at_s if isinstance(self._stop, Stop) else None
-            self._stopped_s = time.monotonic() if told_s is None else told_s
-        return block.until_s >= self._stopped_s
+        return self._stop.at_s is not None and block.until_s >= self._stop.at_s
 
     def _is_in_vain(self) -> bool:
         """Whether it is stopped, and the block of that moment does not come."""

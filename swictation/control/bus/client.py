@@ -2,10 +2,10 @@
 
 import asyncio
 
-from dbus_fast import DBusError, Message, MessageFlag
+from dbus_fast import DBusError, MessageFlag
 
 from swictation import remedies
-from swictation.control.bus.connection import FAILURES, Bus, connect
+from swictation.control.bus.connection import FAILURES, Bus, Remote, connect
 from swictation.control.bus.wire import BUS_NAME, INTERFACE, PATH, error_from, session_address
 from swictation.errors import BusError, ControlError, NotRunning
 
@@ -14,6 +14,7 @@ _QUICK_S = 2.0
 ANSWER_S = 30.0
 """Time for an answer, including the daemon's start if the bus does that."""
 
+_DAEMON = Remote(BUS_NAME, PATH, INTERFACE)
 _ERRORS = "org.freedesktop.DBus.Error."
 _ABSENT = {f"{_ERRORS}ServiceUnknown", f"{_ERRORS}NameHasNoOwner"}
 _LEFT = {f"{_ERRORS}NoReply", f"{_ERRORS}Disconnected"}
@@ -62,7 +63,7 @@ async def _has_notifications() -> bool:
     bus = await open_bus()
     try:
         async with asyncio.timeout(_QUICK_S):
-            known = [await bus.ask_bus(it, "") for it in ("ListNames", "ListActivatableNames")]
+            known = [await bus.ask_bus(it) for it in ("ListNames", "ListActivatableNames")]
         return NOTIFICATIONS in str(known)
     finally:
         await bus.close()
@@ -89,17 +90,9 @@ async def ask(
     bus: Bus, method: str, signature: str = "", *body: object, activate: bool = False
 ) -> object:
     """Call `method` of the daemon over `bus`; raises as `call` does."""
-    message = Message(
-        destination=BUS_NAME,
-        path=PATH,
-        interface=INTERFACE,
-        member=method,
-        signature=signature,
-        body=list(body),
-        flags=MessageFlag.NONE if activate else MessageFlag.NO_AUTOSTART,
-    )
+    flags = MessageFlag.NONE if activate else MessageFlag.NO_AUTOSTART
     try:
-        answer = await bus.ask(message)
+        answer = (await bus.reply(_DAEMON, method, signature, *body, flags=flags)).body
     except DBusError as error:
         raise _read(error) from error
     except (EOFError, OSError) as error:

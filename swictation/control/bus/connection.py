@@ -10,10 +10,10 @@ import contextlib
 import io
 import logging
 import socket
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, cast
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, NamedTuple, cast
 
-from dbus_fast import DBusError, Message, MessageType
+from dbus_fast import DBusError, Message, MessageFlag, MessageType, Variant
 from dbus_fast.aio import MessageBus
 from dbus_fast.errors import DBusFastError
 
@@ -45,6 +45,17 @@ class _Socket(socket.socket):
             return 0  # so it waits until there is room
         except OSError:
             return memoryview(data).nbytes  # the reader sees the end of the bus
+
+
+class Remote(NamedTuple):
+    """An interface of an object that another program has on the bus."""
+
+    name: str
+    path: str
+    interface: str
+
+
+_BUS = Remote("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus")
 
 
 class Bus(MessageBus):
@@ -98,8 +109,15 @@ class Bus(MessageBus):
         patient = _Socket(fileno=made.detach())
         return patient, patient.makefile("rwb"), address
 
-    async def ask(self, message: Message) -> list[object]:
-        """Call a method; the body of its answer.
+    async def reply(
+        self,
+        remote: Remote,
+        member: str,
+        signature: str = "",
+        *body: object,
+        flags: MessageFlag = MessageFlag.NONE,
+    ) -> Message:
+        """Call a method.
 
         Raises:
             DBusError: the answer is an error.
@@ -107,23 +125,27 @@ class Bus(MessageBus):
         """
         if not self.connected:
             raise EOFError
+        message = Message(*remote, member, flags=flags, signature=signature, body=list(body))
         reply = await self.call(message)
         if reply.message_type is MessageType.ERROR:
             raise DBusError(reply.error_name or "", str(reply.body[0]) if reply.body else "")
-        return list(reply.body)
+        return reply
 
-    async def ask_bus(self, member: str, signature: str, *body: object) -> list[object]:
+    async def ask(
+        self, remote: Remote, member: str, signature: str = "", *body: object
+    ) -> list[object]:
+        """Call a method; the body of its answer. Raises as `reply` does."""
+        return list((await self.reply(remote, member, signature, *body)).body)
+
+    async def ask_bus(self, member: str, signature: str = "", *body: object) -> list[object]:
         """Call a method of the bus itself; see `ask`."""
-        return await self.ask(
-            Message(
-                destination="org.freedesktop.DBus",
-                path="/org/freedesktop/DBus",
-                interface="org.freedesktop.DBus",
-                member=member,
-                signature=signature,
-                body=list(body),
-            )
-        )
+        return await self.ask(_BUS, member, signature, *body)
+
+    async def get_property(self, remote: Remote, name: str) -> object:
+        """A property of an object, None if there is none. Raises as `reply` does."""
+        of = remote._replace(interface="org.freedesktop.DBus.Properties")
+        answer = await self.ask(of, "Get", "ss", remote.interface, name)
+        return answer[0].value if answer and isinstance(answer[0], Variant) else None
 
     async def _see_the_end(self) -> None:
         with contextlib.suppress(*FAILURES):
@@ -166,7 +188,7 @@ class Link:
         self._on_up = on_up
         self._on_down = on_down
         self._longest_wait_s = longest_wait_s
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._has_tried = asyncio.Event()
 
     async def tried(self) -> None:
@@ -183,16 +205,16 @@ class Link:
         await self._connect()
         self.start()
 
-    def start(self) -> None:
-        """Keep a connection as soon as there is a bus."""
-        self._task = asyncio.create_task(self._keep(), name=f"link {self._name}")
+    def start(self, *beside: Coroutine[None, None, None]) -> None:
+        """Keep a connection as soon as there is a bus, and run what uses it `beside`."""
+        for work in (self._keep(), *beside):
+            self._tasks.append(asyncio.create_task(work, name=f"link {self._name}"))
 
     async def stop(self) -> None:
         """Close it for good."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.bus is not None:
             await self.bus.close()
             self.bus = None

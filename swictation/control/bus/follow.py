@@ -9,14 +9,13 @@ from dbus_fast import Message, MessageType
 
 from swictation.control.bus.client import ask
 from swictation.control.bus.connection import Bus, Link, session_bus
-from swictation.control.bus.wire import BUS_NAME, PATH
+from swictation.control.bus.wire import BUS_NAME, PATH, owner_changes
 from swictation.control.status import STOPPED, Status, decode
 from swictation.errors import ControlError
 
 _SIGNALS = (
     f"type='signal',sender='{BUS_NAME}',path='{PATH}',member='StatusChanged'",
-    "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
-    f"member='NameOwnerChanged',arg0='{BUS_NAME}'",
+    owner_changes(BUS_NAME),
 )
 _MEMBERS = {"StatusChanged", "NameOwnerChanged"}
 

@@ -6,9 +6,10 @@ Its public form is docs/dbus.md. It only forwards.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Generator
-from typing import Annotated, Protocol
+from collections.abc import Awaitable, Callable, Generator
+from typing import Annotated
 
+import msgspec
 from dbus_fast import DBusError, PropertyAccess
 from dbus_fast.annotations import DBusBool, DBusSignature, DBusStr, DBusUInt32
 from dbus_fast.service import ServiceInterface, dbus_method, dbus_property, dbus_signal
@@ -23,58 +24,38 @@ _log = logging.getLogger(__name__)
 _Text = Annotated[tuple[int, str], DBusSignature("us")]
 
 
-class Controls(Protocol):
+class Controls(msgspec.Struct, frozen=True, kw_only=True):
     """What the daemon lets others do. Called on the run loop's thread, and must not block it."""
 
-    def toggle(self) -> str:
-        """Start or stop; returns the state that follows, like the next three."""
-        ...
+    toggle: Callable[[], str]
+    """Starts or stops; returns the state that follows, like the next three."""
+    start: Callable[[], str]
+    stop: Callable[[], str]
+    cancel: Callable[[], str]
+    """Stops, and drops what is not typed yet."""
+    capture: Callable[[], Awaitable[str]]
+    """One utterance, which is not typed. Cancelled if the caller leaves.
 
-    def start(self) -> str: ...
+    Raises NothingRecorded: there was no speech.
+    """
+    paste_last: Callable[[], Awaitable[int]]
+    """Types the held texts, else the last one; how many were typed.
 
-    def stop(self) -> str: ...
+    Raises SwictationError: it could not be typed.
+    """
+    retry: Callable[[], Awaitable[int]]
+    """Tries again what is set aside; the number of texts, which are held.
 
-    def cancel(self) -> str:
-        """Stop, and drop what is not typed yet."""
-        ...
+    Raises SwictationError: there is nothing, or no try worked.
+    """
+    reset_card: Callable[[], str]
+    """Forgets what keeps the engine off the GPU; where requests go from now on.
 
-    async def capture(self) -> str:
-        """One utterance, which is not typed. Cancelled if the caller leaves.
-
-        Raises:
-            NothingRecorded: there was no speech.
-        """
-        ...
-
-    async def paste_last(self) -> int:
-        """Type the held texts, else the last one; how many were typed.
-
-        Raises:
-            SwictationError: it could not be typed.
-        """
-        ...
-
-    async def retry(self) -> int:
-        """Try again what is set aside; the number of texts, which are held.
-
-        Raises:
-            SwictationError: there is nothing, or no try worked.
-        """
-        ...
-
-    def reset_card(self) -> str:
-        """Forget what keeps the engine off the GPU; where requests go from now on.
-
-        Raises:
-            SwictationError: no engine is to run on a GPU.
-        """
-        ...
-
-    def status(self) -> Status: ...
-
-    def subscribers_changed(self, with_text: int) -> None:
-        """The number of clients that want the text of partials and commits now."""
-        ...
+    Raises SwictationError: no engine is to run on a GPU.
+    """
+    status: Callable[[], Status]
+    subscribers_changed: Callable[[int], None]
+    """Told the number of clients that want the text of partials and commits now."""
 
 
 @contextlib.contextmanager

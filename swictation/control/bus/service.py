@@ -14,8 +14,6 @@ from swictation.control.status import Status, steady
 from swictation.errors import AlreadyRunning, BusError, SwictationError
 from swictation.remedies import already_running
 
-__all__ = ["BusService", "Controls"]
-
 _log = logging.getLogger(__name__)
 
 STATUS_GAP_S = 0.2

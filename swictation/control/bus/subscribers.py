@@ -13,7 +13,7 @@ from typing import Any, Literal
 from dbus_fast import Message, MessageType, Variant
 
 from swictation.control.bus.connection import FAILURES, Bus
-from swictation.control.bus.wire import INTERFACE, PATH
+from swictation.control.bus.wire import INTERFACE, PATH, owner_changes
 from swictation.errors import ControlError
 
 MAX_SUBSCRIBERS = 32
@@ -23,10 +23,6 @@ CALLER: ContextVar[str] = ContextVar("caller")
 """The unique name of the caller whose method call is being handled."""
 
 _PROPERTIES = "org.freedesktop.DBus.Properties"
-_LEAVES = (
-    "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
-    "member='NameOwnerChanged',arg0='{name}'"
-)
 
 
 class Audience:
@@ -138,24 +134,21 @@ class Audience:
         )
 
     def _watch(self, name: str) -> None:
-        self._chore(self._look_at, name)
+        self._chore(self._look_at(name))
 
     async def _look_at(self, name: str) -> None:
-        await self._bus.ask_bus("AddMatch", "s", _LEAVES.format(name=name))
+        await self._bus.ask_bus("AddMatch", "s", owner_changes(name))
         if (await self._bus.ask_bus("NameHasOwner", "s", name)) == [False]:
             self._left(name)  # before the rule was in place
 
     def _unwatch(self, name: str) -> None:
         """The bus counts equal rules: this removes one of them."""
-        self._chore(self._look_away, name)
+        self._chore(self._bus.ask_bus("RemoveMatch", "s", owner_changes(name)))
 
-    async def _look_away(self, name: str) -> None:
-        await self._bus.ask_bus("RemoveMatch", "s", _LEAVES.format(name=name))
-
-    def _chore(self, work: Callable[[str], Awaitable[None]], name: str) -> None:
+    def _chore(self, work: Awaitable[object]) -> None:
         async def do() -> None:
             with contextlib.suppress(*FAILURES):  # the bus has gone, and all rules with it
-                await work(name)
+                await work
 
         task = asyncio.create_task(do(), name="audience")
         self._chores.add(task)

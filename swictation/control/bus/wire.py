@@ -12,6 +12,12 @@ ERROR_NOTHING_RECORDED = "io.github.swictation.Error.NothingRecorded"
 ERROR_FAILED = "io.github.swictation.Error.Failed"
 
 
+def owner_changes(name: str) -> str:
+    """The match rule for the signal that `name` has got another owner, or none."""
+    bus = "org.freedesktop.DBus"
+    return f"type='signal',sender='{bus}',interface='{bus}',member='NameOwnerChanged',arg0='{name}'"
+
+
 def session_address() -> str:
     """The address of the session bus.
 

@@ -33,11 +33,6 @@ class Cues:
         self._has_news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    @property
-    def player(self) -> str:
-        """The program that plays, "" if there is none."""
-        return self._player[0] if self._player else ""
-
     def play(self, cue: Cue) -> None:
         """Start to play."""
         if self._player is None:

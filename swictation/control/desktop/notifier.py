@@ -12,7 +12,8 @@ import logging
 import msgspec
 from dbus_fast import DBusError, Message, MessageType, Variant
 
-from swictation.control.bus.connection import FAILURES, Bus, Link, session_bus
+from swictation.control.bus.connection import FAILURES, Bus, Link, Remote, session_bus
+from swictation.control.bus.wire import owner_changes
 from swictation.remedies import typeable
 
 NAME = "org.freedesktop.Notifications"
@@ -21,10 +22,7 @@ ANSWER_S = 5.0
 SHOWN_MS = 4000
 URGENT_SHOWN_MS = 15_000
 
-_SERVER_CHANGES = (
-    "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
-    f"member='NameOwnerChanged',arg0='{NAME}'"
-)
+_SERVER = Remote(NAME, PATH, NAME)
 _ICON = "audio-input-microphone"
 
 _log = logging.getLogger(__name__)
@@ -56,18 +54,13 @@ class Notifier:
         """By subject."""
         self._waiting: dict[str, _Notice] = {}
         self._has_news = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin; bus and server may not be there yet."""
-        self._link.start()
-        self._task = asyncio.create_task(self._send_all(), name="notifier")
+        self._link.start(self._send_all())
 
     async def stop(self) -> None:
         """End; notices not sent yet are dropped."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
         await self._link.stop()
 
     def notify(self, kind: str, summary: str, body: str = "", urgent: bool = False) -> None:
@@ -106,17 +99,9 @@ class Notifier:
         shown_ms = URGENT_SHOWN_MS if notice.urgent else SHOWN_MS
         body = html.escape(notice.body, quote=False)
         answer = await bus.ask(
-            Message(
-                destination=NAME,
-                path=PATH,
-                interface=NAME,
-                member="Notify",
-                signature="susssasa{sv}i",
-                body=[
-                    *("swictation", self._shown_ids.get(notice.subject, 0), _ICON),
-                    *(notice.summary, body, [], hints, shown_ms),
-                ],
-            )
+            *(_SERVER, "Notify", "susssasa{sv}i"),
+            *("swictation", self._shown_ids.get(notice.subject, 0), _ICON),
+            *(notice.summary, body, list[str](), hints, shown_ms),
         )
         self._shown_ids[notice.subject] = answer[0] if answer and isinstance(answer[0], int) else 0
 
@@ -124,7 +109,7 @@ class Notifier:
         self._shown_ids.clear()
         bus.add_message_handler(self._note)
         with contextlib.suppress(DBusError):
-            await bus.ask_bus("AddMatch", "s", _SERVER_CHANGES)
+            await bus.ask_bus("AddMatch", "s", owner_changes(NAME))
 
     def _note(self, message: Message) -> None:
         if message.message_type is MessageType.SIGNAL and message.member == "NameOwnerChanged":

@@ -11,12 +11,14 @@ import os
 from collections.abc import Callable
 from typing import cast
 
-from dbus_fast import DBusError, Message, MessageType, Variant
+from dbus_fast import DBusError, Message, MessageType
 
-from swictation.control.bus.connection import FAILURES, Bus, Link, system_bus
+from swictation.control.bus.connection import FAILURES, Bus, Link, Remote, system_bus
+from swictation.control.bus.wire import owner_changes
 
 NAME = "org.freedesktop.login1"
 PATH = "/org/freedesktop/login1"
+MANAGER = Remote(NAME, PATH, f"{NAME}.Manager")
 ANSWER_S = 5.0
 LONGEST_WAIT_S = 60.0
 """Pause between attempts to find a system bus: many containers have none."""
@@ -24,8 +26,7 @@ LONGEST_WAIT_S = 60.0
 _GRAPHICAL = {"x11", "wayland", "mir"}
 _SIGNALS = (
     f"type='signal',sender='{NAME}',path_namespace='{PATH}'",
-    "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
-    f"member='NameOwnerChanged',arg0='{NAME}'",
+    owner_changes(NAME),
 )
 
 _log = logging.getLogger(__name__)
@@ -43,17 +44,10 @@ class ScreenLock:
         self._link = Link("screenlock", system_bus, self._on_up, None, LONGEST_WAIT_S)
         self._has_news = asyncio.Event()
         self._has_looked = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    @property
-    def is_locked(self) -> bool:
-        """The last known state."""
-        return self._is_locked
 
     async def start(self) -> None:
         """Begin to watch; returns at once."""
-        self._link.start()
-        self._task = asyncio.create_task(self._watch(), name="screenlock")
+        self._link.start(self._watch())
 
     async def settled(self) -> None:
         """Returns when the state is known for the first time, or cannot be known."""
@@ -61,9 +55,6 @@ class ScreenLock:
 
     async def stop(self) -> None:
         """Stop watching."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
         await self._link.stop()
 
     async def _on_up(self, bus: Bus) -> None:
@@ -118,43 +109,20 @@ async def _look(bus: Bus) -> bool:
 
 
 async def _of_process(bus: Bus) -> str | None:
-    return str((await _manager(bus, "GetSessionByPID", "u", os.getpid()))[0])
+    return str((await bus.ask(MANAGER, "GetSessionByPID", "u", os.getpid()))[0])
 
 
 async def _of_environment(bus: Bus) -> str | None:
     session = os.environ.get("XDG_SESSION_ID")
-    return str((await _manager(bus, "GetSession", "s", session))[0]) if session else None
+    return str((await bus.ask(MANAGER, "GetSession", "s", session))[0]) if session else None
 
 
 async def _of_user(bus: Bus) -> str | None:
-    user = str((await _manager(bus, "GetUser", "u", os.getuid()))[0])
+    user = str((await bus.ask(MANAGER, "GetUser", "u", os.getuid()))[0])
     display = await _get(bus, user, "User", "Display")  # (id, path), or ("", "/") if there is none
     path = str(cast("list[object]", display)[1]) if display else "/"
     return None if path == "/" else path
 
 
-async def _manager(bus: Bus, member: str, signature: str, *body: object) -> list[object]:
-    return await bus.ask(
-        Message(
-            destination=NAME,
-            path=PATH,
-            interface=f"{NAME}.Manager",
-            member=member,
-            signature=signature,
-            body=list(body),
-        )
-    )
-
-
 async def _get(bus: Bus, path: str, interface: str, name: str) -> object:
-    value = await bus.ask(
-        Message(
-            destination=NAME,
-            path=path,
-            interface="org.freedesktop.DBus.Properties",
-            member="Get",
-            signature="ss",
-            body=[f"{NAME}.{interface}", name],
-        )
-    )
-    return value[0].value if value and isinstance(value[0], Variant) else None
+    return await bus.get_property(Remote(NAME, path, f"{NAME}.{interface}"), name)

@@ -11,16 +11,18 @@ import os
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from dbus_fast import Message, MessageType, Variant
+from dbus_fast import Message, MessageType
 
 from swictation.control.bus.connection import FAILURES, Bus, Link, system_bus
-from swictation.control.desktop.screen_lock import ANSWER_S, LONGEST_WAIT_S, NAME, PATH
+from swictation.control.desktop.screen_lock import ANSWER_S, LONGEST_WAIT_S, MANAGER
 
 BEFORE_SLEEP_S = 4.0
 
-_INTERFACE = f"{NAME}.Manager"
 _SIGNAL = "PrepareForSleep"
-_RULE = f"type='signal',sender='{NAME}',path='{PATH}',interface='{_INTERFACE}',member='{_SIGNAL}'"
+_RULE = (
+    f"type='signal',sender='{MANAGER.name}',path='{MANAGER.path}',"
+    f"interface='{MANAGER.interface}',member='{_SIGNAL}'"
+)
 
 _log = logging.getLogger(__name__)
 
@@ -42,18 +44,13 @@ class SleepWatch:
         self._inhibitor: int | None = None
         with_fds = partial(system_bus, takes_fds=True)
         self._link = Link("sleep", with_fds, self._on_up, None, LONGEST_WAIT_S)
-        self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to watch; returns at once."""
-        self._link.start()
-        self._task = asyncio.create_task(self._watch(), name="sleep")
+        self._link.start(self._watch())
 
     async def stop(self) -> None:
         """Stop watching."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
         await self._link.stop()
         self._release()
 
@@ -69,17 +66,9 @@ class SleepWatch:
         """The sleep may have ended while there was no connection."""
         if not self._thinks_asleep:
             return
-        message = Message(
-            destination=NAME,
-            path=PATH,
-            interface="org.freedesktop.DBus.Properties",
-            member="Get",
-            signature="ss",
-            body=[_INTERFACE, "PreparingForSleep"],
-        )
         async with asyncio.timeout(ANSWER_S):
-            (answer,) = await bus.ask(message)
-        if isinstance(answer, Variant) and answer.value is False and self._thinks_asleep:
+            is_going = await bus.get_property(MANAGER, "PreparingForSleep")
+        if is_going is False and self._thinks_asleep:
             self._take(is_going=False)
 
     def _note(self, message: Message) -> None:
@@ -108,17 +97,9 @@ class SleepWatch:
     async def _inhibit(self, bus: Bus) -> None:
         """Make logind wait before the next sleep until `_release`."""
         async with asyncio.timeout(ANSWER_S):
-            reply = await bus.call(
-                Message(
-                    destination=NAME,
-                    path=PATH,
-                    interface=_INTERFACE,
-                    member="Inhibit",
-                    signature="ssss",
-                    body=["sleep", "swictation", "gives the card back", "delay"],
-                )
-            )
-        if reply.message_type is MessageType.METHOD_RETURN and reply.unix_fds:
+            words = ("sleep", "swictation", "gives the card back", "delay")
+            reply = await bus.reply(MANAGER, "Inhibit", "ssss", *words)
+        if reply.unix_fds:
             self._release()
             self._inhibitor = reply.unix_fds[int(reply.body[0])]
 

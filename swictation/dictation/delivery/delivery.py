@@ -14,15 +14,14 @@ import msgspec
 
 from swictation.asr.alignment import has_words
 from swictation.audio.spool import Spool
-from swictation.clock import Clock
+from swictation.dictation.context import LoopContext
 from swictation.dictation.delivery.held import HeldTexts
 from swictation.dictation.delivery.pasting import Pasting
-from swictation.dictation.delivery.sender import LOCKED, PATIENCE_S, Sender, Sent
+from swictation.dictation.delivery.sender import LOCKED, Sender, Sent
 from swictation.dictation.delivery.unproven import Unproven, is_same
 from swictation.errors import InjectError
 from swictation.events import (
     Composed,
-    Event,
     HeldSettled,
     Injected,
     TextHeld,
@@ -62,6 +61,17 @@ class _Case(msgspec.Struct):
     """Why nobody knows whether all of it has arrived; "" while that is no question."""
 
 
+class DeliveryRules(msgspec.Struct, frozen=True):
+    """What may be sent, and when."""
+
+    max_age_s: float = math.inf
+    """What was spoken longer ago is held."""
+    offers: bool = False
+    """Whether held text is put on the clipboard."""
+    patience_s: float = 10.0
+    """What follows an unproven text waits so long for it, from when that was sent."""
+
+
 class Delivery:
     """A task that does one job after the other: a piece, a wish for what is held.
 
@@ -70,34 +80,26 @@ class Delivery:
 
     def __init__(
         self,
+        context: LoopContext,
         injector: Injector,
         pipeline: TextPipeline,
         spool: Spool | None,
-        post: Callable[[Event], None],
-        clock: Clock,
-        *,
-        max_age_s: float = math.inf,
-        offers: bool = False,
-        patience_s: float = PATIENCE_S,
+        rules: DeliveryRules,
     ) -> None:
         """Deliver to `injector`.
 
         Args:
+            context: takes `Composed`, `Injected`, `TextHeld`, `TextDoubted` and `HeldSettled`.
             injector: where the text goes.
             pipeline: makes of commits what is sent.
             spool: where the lines are written, if anywhere.
-            post: takes `Composed`, `Injected`, `TextHeld`, `TextDoubted` and `HeldSettled`.
-            clock: tells the age of a piece.
-            max_age_s: what was spoken longer ago is held.
-            offers: whether held text is put on the clipboard.
-            patience_s: how long text waits for a window to take what came before it.
+            rules: what may be sent, and when.
         """
         self._injector = injector
         self._pipeline = pipeline
-        self._post = post
-        self._clock = clock
-        self._max_age_s = max_age_s
-        self._offers = offers
+        self._post = context.post
+        self._clock = context.clock
+        self._rules = rules
         self._queue: asyncio.Queue[Callable[[], Awaitable[None]] | None] = asyncio.Queue()
         self._numbers = 0
         self._cases: dict[int, _Case] = {}
@@ -105,17 +107,12 @@ class Delivery:
         """The window whose text is gone on with; None while that must be found out."""
         self._rewritten: TextPipeline | None = None
         self._task: asyncio.Task[None] | None = None
-        self._sender = Sender(injector, spool, post, clock, self._on_decided, patience_s)
+        self._sender = Sender(context, injector, spool, self._on_decided, rules.patience_s)
         self.held = HeldTexts()
-        self._pasting = Pasting(injector, self._sender, self.held, post, self._settle)
-
-    @property
-    def is_locked(self) -> bool:
-        """Whether the screen is locked: then everything is held."""
-        return self._sender.is_locked
+        self._pasting = Pasting(injector, self._sender, self.held, context.post, self._settle)
 
     def lock(self, is_locked: bool) -> None:
-        """The screen was locked, or unlocked."""
+        """The screen was locked, or unlocked: while it is, everything is held."""
         self._sender.lock(is_locked)
 
     def start(self) -> None:
@@ -276,9 +273,9 @@ class Delivery:
     def _reason_to_hold(self, case: _Case, piece: _Piece) -> str:
         if one := self._sender.blocker(case.target):
             return one.wait
-        if self.is_locked:
+        if self._sender.is_locked:
             return LOCKED
-        return TOO_OLD if self._clock.now_s() - piece.heard_s > self._max_age_s else ""
+        return TOO_OLD if self._clock.now_s() - piece.heard_s > self._rules.max_age_s else ""
 
     def _tell(
         self,
@@ -315,7 +312,8 @@ class Delivery:
     async def _tell_held(self) -> None:
         """Say what is held; on the clipboard it would stand in the way of what is on offer."""
         is_offered = False
-        if self._offers and not self.is_locked and self.held and not self.held.pending:
+        may_offer = self._rules.offers and not self._sender.is_locked
+        if may_offer and self.held and not self.held.pending:
             is_offered = await self._injector.offer(self.held.whole)
         if held := self.held:  # else it was cancelled meanwhile
             self._post(TextHeld(len(held), held.reason, is_offered, len(held.pending)))

@@ -11,18 +11,14 @@ import msgspec
 
 from swictation.asr.alignment import has_words
 from swictation.audio.spool import Spool
-from swictation.clock import Clock
+from swictation.dictation.context import LoopContext
 from swictation.dictation.delivery.typed import AGAIN, LastTyped
 from swictation.dictation.delivery.unproven import Unproven
-from swictation.events import Event, TextDoubted
+from swictation.events import TextDoubted
 from swictation.inject.injector import Focused, Injection, Injector, Target
 
 CANCELLED = "it was cancelled"
 LOCKED = "the screen is locked"
-PATIENCE_S = 10.0
-"""What follows an unproven text waits so long for it, from when that was sent."""
-
-
 _DISK_PATIENCE_S = 1.0
 
 
@@ -49,27 +45,25 @@ class Sender:
     """Belongs to the run loop. `epoch` grows by each cancel: what is of an older one is not sent.
 
     Args:
+        context: takes `TextDoubted`.
         injector: where the text goes.
         spool: where the lines are written, if anywhere.
-        post: takes `TextDoubted`.
-        clock: tells how long a text has been unproven.
         on_decided: called with what was unproven.
-        patience_s: see `PATIENCE_S`.
+        patience_s: see `DeliveryRules`.
     """
 
     def __init__(
         self,
+        context: LoopContext,
         injector: Injector,
         spool: Spool | None,
-        post: Callable[[Event], None],
-        clock: Clock,
         on_decided: Callable[[Unproven], None],
         patience_s: float,
     ) -> None:
         self._injector = injector
         self._spool = spool
-        self._post = post
-        self._clock = clock
+        self._post = context.post
+        self._clock = context.clock
         self._on_decided = on_decided
         self._patience_s = patience_s
         self._unproven: list[Unproven] = []
