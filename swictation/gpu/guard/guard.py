@@ -170,7 +170,7 @@ class CUDAMemoryGuard:
         False: too many were, in too short a time (`Breaker.is_banned`). With a breaker only probes
         are admitted before two of them have ended well.
         """
-        if self._breaker and not self._breaker.new_generation(self._clock.now_s()):
+        if self._breaker and not self._breaker.new_generation():
             return False
         self._latched = None
         self._note(latched=None)
@@ -224,7 +224,7 @@ class CUDAMemoryGuard:
         if self._breaker is None:
             return
         now_s, breaker = self._clock.now_s(), self._breaker
-        if not (breaker.begin_probe(now_s) if is_probe else breaker.allows(now_s)):
+        if not (breaker.begin_probe(now_s) if is_probe else breaker.is_closed):
             self._note(refused=self.report.refused + 1)
             why = breaker.why or "it is not in doubt, so there is nothing to probe"
             raise DeviceRefused("other", f"The card takes no such work now: {why}.")

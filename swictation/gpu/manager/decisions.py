@@ -123,7 +123,7 @@ def work_due(mind: Mind, now_s: float) -> list[Effect]:
     if worker.phase != "ready" or snapshot is None:
         return []
     effects: list[Effect] = [*mind.orders.due(now_s, mind.level), *_trim(mind, now_s, snapshot)]
-    if not mind.trust.is_trusted(now_s) and _has_room_to_validate(mind, snapshot):
+    if not mind.trust.is_trusted and _has_room_to_validate(mind, snapshot):
         effects += [Validate()] if mind.trust.may_begin(now_s) else []
     return effects
 
@@ -157,8 +157,10 @@ def _load_due(mind: Mind, now_s: float) -> LoadGpu | None:
     if mind.worker.is_there or not mind.is_active or load_hindrance(mind, now_s):
         return None
     tier = _tier(mind, now_s)
-    if tier is None or (mind.breaker.state == "dead" and not mind.breaker.new_generation(now_s)):
+    if tier is None:
         return None
+    if mind.breaker.state == "dead":
+        mind.breaker.new_generation()
     tiers = mind.worker.tiers
     name = f"{tiers[tier].name}: " if tier < len(tiers) else ""
     return LoadGpu(tier, f"{name}dictation is on and there is room")
@@ -170,7 +172,7 @@ def load_hindrance(mind: Mind, now_s: float) -> str:
         return "the engine is not on a card"
     if mind.is_suspended:
         return "the machine sleeps"
-    if mind.breaker.is_banned(now_s):
+    if mind.breaker.is_banned:
         return mind.breaker.why
     readings = mind.readings
     if not readings.is_young(now_s) or not (readings.is_asleep or readings.is_fresh(now_s)):

@@ -104,7 +104,7 @@ class Reporter:
                 mind.breaker.generation,
                 mind.breaker.failures,
                 mind.breaker.why,
-                mind.breaker.is_banned(now_s),
+                mind.breaker.is_banned,
             ),
             actions=tuple(
                 Action(now_s - a.at_s, a.what, a.reason, a.level, a.freed_mib) for a in self._noted
