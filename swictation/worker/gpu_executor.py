@@ -256,7 +256,6 @@ class Steward:
             case LoadGpu():
                 assert self._spec is not None, "the manager wants no card before"
                 actions.load(effect, self._spec)
-                self._settle(self.manager.on_gpu_loading(now_s))
             case StopGpu(reason):
                 if not actions.stop(effect):
                     self._settle(self.manager.on_gpu_gone(now_s, None, reason))

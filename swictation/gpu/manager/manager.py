@@ -2,8 +2,8 @@
 
 It holds no thread and no clock: time is what its inputs say, and `next_tick_s` tells when it
 wants to be asked again. Each input brings the effects that are due now; the daemon and the
-simulation carry them out and tell what became of them. What was asked for and not confirmed is
-asked for again, with a pause, as long as its condition holds.
+simulation carry them out and tell what became of them. An end, an order or a move that is not
+confirmed is asked for again, with a pause, as long as its condition holds; a load comes or fails.
 """
 
 from swictation.config.settings import Settings
@@ -94,12 +94,6 @@ class AdaptiveMemoryManager:
         self._mind.note_activity(
             now_s, is_listening=is_listening, is_busy=is_busy, backlog_s=backlog_s
         )
-        return self._settle(now_s)
-
-    def on_gpu_loading(self, now_s: float) -> list[Effect]:
-        """The worker's process has started."""
-        if self._mind.worker.phase in ("absent", "asked"):
-            self._mind.worker.enter("loading", now_s)
         return self._settle(now_s)
 
     def on_gpu_ready(
@@ -296,7 +290,7 @@ class AdaptiveMemoryManager:
                 mind.readings.read_s + FRESH_S + 0.01,
                 blind_since_s(mind) + BLIND_S,
             ]
-        if worker.phase in ("asked", "stopping"):
+        if worker.phase == "stopping":
             times.append(worker.since_s + ANSWER_S)
         return min((at_s for at_s in times if at_s is not None and at_s > now_s), default=None)
 

@@ -68,7 +68,7 @@ class Modes:
         """
         if self.mode or mind.breaker.state != "closed":
             return False
-        if mind.worker.phase in ("asked", "loading"):
+        if mind.worker.phase == "loading":
             return True
         if mind.worker.phase == "ready":
             is_new = not mind.trust.has_served and mind.level < Level.EMERGENCY

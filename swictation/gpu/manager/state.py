@@ -138,15 +138,9 @@ class Mind:
     # What the worker on the GPU goes through.
 
     def begin_load(self, now_s: float, tier: int) -> None:
-        """It is asked for."""
+        """It is asked for: whether it comes or not, that is told."""
         self.worker.ask(now_s, tier)
         self.trust.begin()
-
-    def note_unstarted(self, now_s: float) -> None:
-        """It was asked for, and nobody started it."""
-        self.worker.enter("absent", now_s)
-        self.is_outdated = False
-        self.gate.load_failed(now_s)
 
     def worker_ready(
         self, now_s: float, tiers: tuple[Tier, ...], tier: int, figures: AllocatorFigures | None
@@ -178,7 +172,7 @@ class Mind:
         if kind is not None:
             self.trust.failed(kind, now_s, reason if kind == "other" else "")
             self.gains.forget("stop")
-            if self.worker.phase in ("asked", "loading"):
+            if self.worker.phase == "loading":
                 self.gate.load_failed(now_s)
         self.worker.enter("absent", now_s)
         self.is_outdated = False

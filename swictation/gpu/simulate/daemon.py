@@ -122,11 +122,7 @@ class SimDaemon:
     def _load(self, tier: int) -> None:
         worker = SimWorker(self._card, self._clock, self._settings.vram, tier)
         self._worker, self._is_ready, self._is_worker_busy = worker, False, False
-        self._later(_ANSWER_S, self._loading_begins)
         self._later(LOAD_S - _CONTEXT_BEFORE_READY_S, lambda: self._fill(worker))
-
-    def _loading_begins(self) -> None:
-        self.do(self._manager.on_gpu_loading(self._clock.now_s()))
 
     def _fill(self, worker: SimWorker) -> None:
         if worker is not self._worker:
