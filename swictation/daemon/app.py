@@ -126,7 +126,6 @@ class App:
         collector = Collector(shop.text_pipeline(), context.post)
         self._retries = shop.retries(self._stream, crew)
         self._recognition = Recognition(context, self._stream, crew, collector, self._retries)
-        self._engines.serve(self._recognition)
         self._dictation = Dictation(context, self._recognition, collector, self._engines, self._ear)
         self._runloop = RunLoop(shop.inbox, events, clock, steward)
         self._report = Report(context, self._dictation, self._engines, self._ear, self._injector)

@@ -1,7 +1,6 @@
 """The engines of a daemon: their models are had, their workers kept, the card is shared."""
 
 import logging
-from typing import TYPE_CHECKING
 
 from swictation.asr.registry import memory_forecast
 from swictation.config.settings import Settings
@@ -22,9 +21,6 @@ from swictation.facts import (
 from swictation.models.store.store import ModelLocation
 from swictation.worker.engine_choice import spare, understudy
 from swictation.worker.pool import gave_up
-
-if TYPE_CHECKING:  # only who has a card pays for it
-    from swictation.worker.gpu_executor import Asker
 
 _MODES = {"cpu-engine": CPU_ENGINE, "vad-only": VAD_ONLY}
 
@@ -54,11 +50,6 @@ class Engines:
         self._spare_fetching = self._new_spare_fetching()
         self._understudy: Settings | None = None
         """What serves in place of an only engine that could not be loaded."""
-
-    def serve(self, asker: "Asker") -> None:
-        """Whose requests are answered."""
-        if self.steward:
-            self.steward.serve(asker)
 
     def start(self) -> None:
         """Begin to have models, and to read the card when there is a need to."""

@@ -180,7 +180,7 @@ class Workshop:
             vram,
             self.clock,
         )
-        actions = GpuActions(crew, prober, self.switch, self.events)
+        actions = GpuActions(crew, prober, self.switch, self.events, self.inbox.post)
         steward = Steward(crew, prober, actions, self.clock, on_mode)
         if spare(self.settings) is None:
             steward.miss_cpu()

@@ -36,7 +36,6 @@ from swictation.gpu.manager.effects import Route
 from swictation.text.pipeline import TextPipeline, as_text
 from swictation.types import Commit, DecodeRequest, Hypothesis, Seat, to_seconds
 from swictation.worker.pool import Crew
-from swictation.worker.restarts import Restarts
 from swictation.worker.supervisor import Supervisor
 
 LATE = "it comes late, for the engine had died on it"
@@ -253,7 +252,6 @@ class Retries:
         self._try = _Try(one, request, worker)
         self._note(one, "begun")
         if worker is self._own:
-            self._own.restarts = Restarts()
             self._start_own(self._try)
         else:
             self._send(self._try)

@@ -23,6 +23,7 @@ from swictation.events import (
     PointsFound,
     RetryNews,
     RingStrained,
+    RouteChanged,
     Scanned,
     SoundGone,
     SourceEnded,
@@ -167,7 +168,7 @@ class RunLoop:
             case DetectorRecovered():
                 self._events.emit(event)
                 owner.on_detector(event)
-            case FrameSkipped() | SpoolFailed():
+            case FrameSkipped() | SpoolFailed() | DetectorMoved():
                 self._events.emit(event)
             case AudioLost():
                 recognition.on_audio_lost(event)
@@ -212,7 +213,9 @@ class RunLoop:
                 if self.deadline_s is None:  # asking again is no reason to take longer
                     self.deadline_s = self._clock.now_s() + STOP_GRACE_S
                 owner.on_stop(event.reason)
-            case OrderDone() | VramRead() | DetectorMoved() | StateChanged():
+            case RouteChanged():
+                recognition.ask_again()
+            case OrderDone() | VramRead() | StateChanged():
                 pass  # the steward's
 
     def _note_ready(self, event: WorkerReady) -> None:

@@ -175,7 +175,7 @@ class Recognition:
         self._answered_s = event.done_s
         pending = stream.stabilizer.pending
         if pending and pending.number == event.number:
-            stream.clear_blame(pending.utterance)
+            stream.blame.clear(pending.utterance)
             stream.utterances[pending.utterance].answered_by(self._crew.at(event.seat))
         if hypothesis.dropped:
             _log.info("an utterance was taken for %s and dropped", hypothesis.dropped)
@@ -190,7 +190,7 @@ class Recognition:
         if pending is None or self._crew.is_asked(pending.number):
             return
         if self._is_poison(pending.utterance) and not self._crew.has_spare:
-            self._set_aside(pending.utterance, self._died_on(pending.utterance))
+            self._set_aside(pending.utterance, self._stream.blame.seats(pending.utterance))
         else:
             self._ask(pending)
 
@@ -209,8 +209,8 @@ class Recognition:
             self.retries.on_gone(event)
         pending = stream.stabilizer.pending
         if event.is_fault and pending and event.utterance == pending.utterance:
-            seats: set[Seat] = {*self._died_on(pending.utterance), event.seat}
-            is_poison = stream.blame_for(pending.utterance, event.seat)
+            seats = {*stream.blame.seats(pending.utterance), event.seat}
+            is_poison = stream.blame.add(pending.utterance, event.seat)
             if is_poison and not (event.seat == "gpu" and self._crew.has_spare):
                 self._crew.at(event.seat).excuse()
                 self._set_aside(pending.utterance, seats)
@@ -230,10 +230,6 @@ class Recognition:
             if self._refusals >= _REFUSALS_UNTIL_SET_ASIDE:
                 self._set_aside(pending.utterance, {"gpu"}, "the card had no room for it")
         self.ask_again()
-
-    def _died_on(self, utterance: int) -> set[Seat]:
-        """Where a worker died of it."""
-        return {seat for number, seat in self._stream.blame.deaths if number == utterance}
 
     def deaths_on_gpu(self, utterance: int) -> int:
         """How many workers on the card died while they decoded it."""

@@ -8,7 +8,6 @@ import logging
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
 
 from swictation.asr.engine import EngineSpec
 from swictation.clock import Clock
@@ -49,14 +48,6 @@ OnMode = Callable[[str, str], None]
 _log = logging.getLogger(__name__)
 
 
-class Asker(Protocol):
-    """Recognition, as far as this needs it."""
-
-    def ask_again(self) -> None:
-        """Requests may go elsewhere now, or somewhere again."""
-        ...
-
-
 class Steward:
     """One card, one manager. All its methods belong to the run loop."""
 
@@ -84,7 +75,6 @@ class Steward:
         self._actions = actions
         self._clock = clock
         self._on_mode = on_mode
-        self._asker: Asker | None = None
         self._spec: EngineSpec | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._validation: int | None = None
@@ -109,11 +99,6 @@ class Steward:
         if self._timer:
             self._timer.cancel()
         self._prober.stop()
-
-    def serve(self, asker: Asker) -> None:
-        """Whose requests are routed from now on. Utterances are counted anew."""
-        self._asker = asker
-        self._router.begin_stream()
 
     def have(self, seat: Seat, spec: EngineSpec, foreseen: Foreseen | None = None) -> None:
         """The engine for that seat is known, its model is there.
@@ -171,7 +156,8 @@ class Steward:
             case VramRead(snapshot):
                 self._settle(manager.on_snapshot(snapshot))
                 self._prober.taken()
-                self._ask_who_waits()
+                if self._router.take_waiting():  # the room alone may have come back
+                    self._actions.ask_again()
                 return True
             case OrderDone():
                 self._settle(
@@ -182,8 +168,6 @@ class Steward:
                 return True
             case DetectorMoved(seat, reason, is_fault):
                 self._settle(manager.on_detector(now_s, seat, reason, is_fault=is_fault))
-                self._actions.note_detector(event)
-                return True
             case WorkerAnswered() if event.number == self._validation:
                 self._validation = None
                 # A broken model computes no numbers; what it makes of a tone says nothing else.
@@ -201,11 +185,6 @@ class Steward:
         return False
 
     # --- the parts ---------------------------------------------------------------------------
-
-    def _ask_who_waits(self) -> None:
-        """Without a change of seat nobody else would: the room alone may have come back."""
-        if self._asker and self._router.take_waiting():
-            self._asker.ask_again()
 
     def _on_gpu(
         self, event: WorkerReady | WorkerAnswered | WorkerFailed | WorkerGone, now_s: float
@@ -259,18 +238,10 @@ class Steward:
             case StopGpu(reason):
                 if not actions.stop(effect):
                     self._settle(self.manager.on_gpu_gone(now_s, None, reason))
-            case Order():
-                actions.order(effect)
             case Validate():
                 self._validation = actions.validate()
-            case PlaceDetector():
-                actions.place_detector(effect)
-            case PlaceAsr():
-                actions.note_asr(effect)  # the manager itself is asked where requests go
-            case Gained():
-                actions.note_gain(effect)
-            case LevelChanged():
-                actions.note_level(effect)
+            case Order() | PlaceDetector() | PlaceAsr() | Gained() | LevelChanged():
+                actions.carry_out(effect)
 
     def _tend_cpu(self) -> bool:
         """Keep the engine on the processor while it has to serve, or may have to.
@@ -299,8 +270,7 @@ class Steward:
         self._arm()
         if manager.asr_seat != self._seat:
             self._seat = manager.asr_seat
-            if self._asker:
-                self._asker.ask_again()
+            self._actions.ask_again()
 
     def _arm(self) -> None:
         if self._timer:

@@ -167,6 +167,11 @@ class Crew:
             raise LookupError("no engine on a card is configured")
         return self.gpu if self.gpu and seat == "gpu" else self.cpu
 
+    def begin_stream(self) -> None:
+        """Utterances are counted anew."""
+        if self.router:
+            self.router.begin_stream()
+
     def route(self, request: DecodeRequest, *, deaths_on_gpu: int = 0) -> Route:
         """Where a request goes, each time it is to be sent.
 

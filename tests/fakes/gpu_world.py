@@ -13,7 +13,7 @@ from swictation.asr.engine import EngineSpec
 from swictation.clock import SimClock
 from swictation.config.settings import AsrSettings, Settings
 from swictation.dispatcher import Dispatcher
-from swictation.events import CardEvent, VramRead
+from swictation.events import CardEvent, RouteChanged, VramRead
 from swictation.gpu.manager.manager import AdaptiveMemoryManager
 from swictation.gpu.nvml.nvml import NvmlProbe
 from swictation.gpu.nvml.poller import Prober
@@ -126,16 +126,17 @@ class World:
         events = Dispatcher()
         events.subscribe(as_lines(self._note))
         prober = Prober(NvmlProbe(clock=self.clock), lambda _: None, settings.vram, self.clock)
-        actions = GpuActions(self.crew, prober, Switch(self.inbox.put_nowait), events)
+        switch = Switch(self.inbox.put_nowait)
+        actions = GpuActions(self.crew, prober, switch, events, self._post)
         self.steward = Steward(self.crew, prober, actions, self.clock, lambda *_: None)
-        self.steward.serve(self)
         if not cpu_engine:
             self.steward.miss_cpu()
         self.is_listening = self.is_busy = False
         self._sleeping = []
         self.have("one")
 
-    def ask_again(self):
+    def _post(self, event):
+        assert isinstance(event, RouteChanged)
         self.asked_again += 1
 
     async def spawn(self, ends):

@@ -87,7 +87,6 @@ class Dictating:
         self.retries = self.shop.retries(self.stream, crew)
         self.recognition = Recognition(context, self.stream, crew, collector, self.retries)
         self.dictation = Dictation(context, self.recognition, collector, self.engines, self)
-        self.engines.serve(self.recognition)
         self.stream.start()
         self.engines.start()
         runloop = RunLoop(self.shop.inbox, self.events, clock, self.engines.steward)
