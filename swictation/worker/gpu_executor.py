@@ -178,30 +178,22 @@ class Steward:
                 self._validation = None
                 self._settle(manager.on_gpu_failed(now_s, event.kind))
                 return True
-            case _ if event.seat == "gpu":
-                self._settle(self._on_gpu(event, now_s))
+            case WorkerReady(seat="gpu", capabilities=caps):
+                self._settle(manager.on_gpu_ready(now_s, caps.tiers, caps.tier, event.figures))
+            case WorkerAnswered(seat="gpu"):
+                self._settle(manager.on_gpu_answer(now_s, event.audio_s, event.figures))
+            case WorkerFailed(seat="gpu"):
+                self._router.refused(event.number)
+                self._settle(manager.on_gpu_failed(now_s, event.kind))
+            case WorkerGone(seat="gpu"):
+                self._validation = None
+                kind = event.kind if event.is_fault else None
+                self._settle(manager.on_gpu_gone(now_s, kind, event.reason))
             case _:
                 self._settle([])
         return False
 
     # --- the parts ---------------------------------------------------------------------------
-
-    def _on_gpu(
-        self, event: WorkerReady | WorkerAnswered | WorkerFailed | WorkerGone, now_s: float
-    ) -> list[Effect]:
-        manager = self.manager
-        match event:
-            case WorkerReady(capabilities=caps):
-                return manager.on_gpu_ready(now_s, caps.tiers, caps.tier, event.figures)
-            case WorkerAnswered():
-                return manager.on_gpu_answer(now_s, event.audio_s, event.figures)
-            case WorkerFailed():
-                self._router.refused(event.number)
-                return manager.on_gpu_failed(now_s, event.kind)
-            case WorkerGone():
-                self._validation = None
-                kind = event.kind if event.is_fault else None
-                return manager.on_gpu_gone(now_s, kind, event.reason)
 
     def _settle(self, effects: list[Effect]) -> None:
         """Carry out these effects and all that follows of them, one after the other.

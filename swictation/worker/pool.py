@@ -93,18 +93,6 @@ class Crew:
         return "none" if self.serving.pid is None else "loading"
 
     @property
-    def device(self) -> str:
-        """Where it really computes; "" until that is known."""
-        capabilities = self.serving.capabilities
-        return capabilities.device if capabilities else ""
-
-    @property
-    def precision(self) -> str:
-        """In which numbers the model is loaded; "" until that is known."""
-        capabilities = self.serving.capabilities
-        return capabilities.precision if capabilities else ""
-
-    @property
     def does_partials(self) -> bool:
         """Whether tentative text may be asked for."""
         capabilities = self.serving.capabilities

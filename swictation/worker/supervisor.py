@@ -108,8 +108,8 @@ class Supervisor:
     @property
     def detector(self) -> RemoteDetector | None:
         """The speech detector beside the engine, while the worker is ready and has one."""
-        has_one = self._worker is not None and self.is_ready and bool(self._spec.detector)
-        return self._worker.detector if self._worker and has_one else None
+        is_there = self._worker and self.is_ready and self._spec.detector
+        return self._worker.detector if self._worker and is_there else None
 
     @property
     def rss_mib(self) -> float:

@@ -128,17 +128,11 @@ class CUDAMemoryGuard:
             DeviceFailure: the device failed, or has failed since it began: its result is void.
         """
         self._refuse_unless_trusted(is_probe=is_probe)
-        generation = self._generation
-        try:
+        with self._naming(is_probe=is_probe):
             self._refuse_without_room(audio_s)
             unit = self._begin()
             yield unit
             self._end(unit, audio_s)
-        except BaseException as error:
-            failure = self._failed(error, generation, is_probe=is_probe)
-            if failure is None:
-                raise
-            raise failure from error
         if self._breaker:
             self._breaker.succeeded(self._clock.now_s(), is_probe=is_probe)
 
@@ -201,12 +195,13 @@ class CUDAMemoryGuard:
         return True
 
     @contextmanager
-    def _naming(self) -> Generator[None, None, None]:
-        """Outside of units, likewise: what is raised becomes a DeviceFailure."""
+    def _naming(self, *, is_probe: bool = False) -> Generator[None, None, None]:
+        """What the device raises becomes a DeviceFailure."""
+        generation = self._generation
         try:
             yield
-        except Exception as error:
-            failure = self._failed(error, self._generation, is_probe=False)
+        except BaseException as error:
+            failure = self._failed(error, generation, is_probe=is_probe)
             if failure is None:
                 raise
             raise failure from error

@@ -5,10 +5,7 @@ dies with its parent (PR_SET_PDEATHSIG), exits when the channel closes, and neve
 text anywhere but to the channel; nobody may read its memory.
 """
 
-import faulthandler
-import logging
 import os
-import signal
 import socket
 import sys
 import time
@@ -16,8 +13,8 @@ import time
 from swictation.asr import registry
 from swictation.errors import SwictationError
 from swictation.gpu.policy.failures import classify
-from swictation.hardening import die_with_parent, hide_memory, keep_private
 from swictation.types import Capabilities
+from swictation.worker.child.begin import begin
 from swictation.worker.child.decoder import Decoder, decoder_for
 from swictation.worker.child.vad_server import hearing
 from swictation.worker.protocol.channel import encode, receive
@@ -43,12 +40,7 @@ _DOCTOR = "swictation doctor"
 
 def main(channel_fd: int, parent_pid: int, detector_fd: int) -> int:
     """Serve the daemon at the other ends of `channel_fd` and `detector_fd`; the exit status."""
-    keep_private()
-    hide_memory()
-    die_with_parent(parent_pid)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the daemon's to answer
-    faulthandler.enable()
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    begin(parent_pid)
     with socket.socket(fileno=channel_fd) as sock:
         first = receive(sock)
         if not isinstance(first, Load) or first.version != PROTOCOL_VERSION:

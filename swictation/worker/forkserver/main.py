@@ -6,12 +6,10 @@ with the daemon, and its workers with it.
 """
 
 import contextlib
-import faulthandler
 import gc
 import logging
 import os
 import select
-import signal
 import socket
 import sys
 import traceback
@@ -21,8 +19,8 @@ from typing import NoReturn
 import msgspec
 
 from swictation.asr.registry import provider
-from swictation.hardening import die_with_parent, hide_memory, keep_private
 from swictation.worker.child import worker
+from swictation.worker.child.begin import begin
 from swictation.worker.protocol.forkserver_messages import (
     FORK_FILES,
     NURSERY_VERSION,
@@ -48,12 +46,7 @@ _log = logging.getLogger(__name__)
 
 def main(channel_fd: int, parent_pid: int, engine: str) -> int:
     """Serve the daemon at the other end of `channel_fd`; the exit status."""
-    keep_private()
-    hide_memory()
-    die_with_parent(parent_pid)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the daemon's to answer
-    faulthandler.enable()
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    begin(parent_pid)
     with socket.socket(fileno=channel_fd) as sock:
         for module in provider(engine).preload:
             import_module(module)
