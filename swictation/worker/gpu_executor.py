@@ -216,10 +216,7 @@ class Steward:
         finally:
             self._is_settling = False
         _log.error("what the memory manager asks for comes to no end: the rest is done later")
-        asyncio.get_running_loop().call_soon(self._settle_the_rest)
-
-    def _settle_the_rest(self) -> None:
-        self._settle([])
+        asyncio.get_running_loop().call_soon(self._settle, [])
 
     def _carry_out(self, effect: Effect) -> None:
         actions, now_s = self._actions, self._clock.now_s()

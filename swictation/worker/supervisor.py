@@ -275,7 +275,7 @@ class Supervisor:
         self._is_pinged = self._has_answered = False
         if ended := "shutdown" if self._stopping.is_set() else self._released:
             self.recycle(ended)
-        worker.send(Load(PROTOCOL_VERSION, generation, self._spec))
+        worker.send(Load(PROTOCOL_VERSION, self._spec))
         self._arm(self._settings.start_timeout_s, "it did not load its engine in time")
         try:
             error = await self._listen(worker)
@@ -385,7 +385,7 @@ class Supervisor:
     def _ping(self) -> None:
         if self._worker:
             self._is_pinged = True
-            self._worker.send(Ping(self.generation))
+            self._worker.send(Ping())
             self._arm(self._settings.ping_timeout_s, "it no longer answers")
 
     def _arm(self, seconds: float, reason: str) -> None:

@@ -64,7 +64,7 @@ class Played:
 
     def become_ready(self):
         capabilities = Capabilities("cuda", ("en",), tiers=TIERS)
-        self._send(Ready(PROTOCOL_VERSION, 0, self._process.pid, capabilities, 0.1, FIGURES))
+        self._send(Ready(PROTOCOL_VERSION, self._process.pid, capabilities, 0.1, FIGURES))
 
     def serve(self, *, oom=False):
         """Answer all that has been asked."""
@@ -75,8 +75,8 @@ class Played:
                     hypothesis = Hypothesis("", confident=True)
                     answer = Answer(request.number, hypothesis, 0.0, FIGURES)
                     self._send(failed if oom else answer)
-                case Ping(number):
-                    self._send(Pong(number))
+                case Ping():
+                    self._send(Pong())
                 case Shutdown():
                     self.die()
 

@@ -83,8 +83,7 @@ def _load(sock: socket.socket, order: Load) -> Decoder | None:
         _send(sock, LoadFailed(message, "choose another with --language or [asr] language"))
         return None
     loaded = decoder_for(engine)
-    pid, figures = os.getpid(), loaded.figures()
-    _send(sock, Ready(PROTOCOL_VERSION, order.generation, pid, caps, load_s, figures))
+    _send(sock, Ready(PROTOCOL_VERSION, os.getpid(), caps, load_s, loaded.figures()))
     return loaded
 
 
@@ -108,8 +107,8 @@ def _serve(sock: socket.socket, decoder: Decoder) -> int:
                 _send(sock, decoder.answer(order))
             case Order() as order:
                 _send(sock, decoder.obey(order))
-            case Ping(number):
-                _send(sock, Pong(number))
+            case Ping():
+                _send(sock, Pong())
             case Shutdown() | None:
                 return 0
             case _:

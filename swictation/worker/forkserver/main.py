@@ -28,7 +28,6 @@ from swictation.worker.protocol.forkserver_messages import (
     Born,
     Died,
     Fork,
-    ToNursery,
     Unborn,
     close_all,
     receive,
@@ -70,7 +69,7 @@ class _Nursery:
 
     def serve(self) -> int:
         """Until the daemon hangs up; the exit status."""
-        decoder = msgspec.msgpack.Decoder(ToNursery)
+        decoder = msgspec.msgpack.Decoder(Fork)
         while True:
             for fd in self._news():
                 if fd in self._workers:
@@ -79,7 +78,7 @@ class _Nursery:
                 order, files = receive(self._sock, decoder)
                 if order is None:
                     return 0
-                if order.version != NURSERY_VERSION or len(files) != FORK_FILES:
+                if len(files) != FORK_FILES:
                     return _EXIT_PROTOCOL
                 self._obey(order, files)
                 close_all(files)
