@@ -181,7 +181,7 @@ class Recognition:
             _log.info("an utterance was taken for %s and dropped", hypothesis.dropped)
         self._perform(stream.stabilizer.answer(event.number, hypothesis), event.done_s)
         self._look_for_end_of_loss()
-        if stream.stabilizer.is_idle and self._crew.is_bloated:
+        if stream.stabilizer.is_idle and self._crew.cpu.is_bloated:
             self._recycle()
 
     def ask_again(self) -> None:
@@ -322,7 +322,7 @@ class Recognition:
                 return
             request = stabilizer.unstreamed(request)
         is_at_an_edge = not request.forced_text and not request.partial
-        if is_at_an_edge and route.seat == "cpu" and self._crew.is_bloated:
+        if is_at_an_edge and route.seat == "cpu" and self._crew.cpu.is_bloated:
             self._recycle()
             return
         samples = self.losses.read(request.first_sample, request.last_sample)

@@ -130,11 +130,6 @@ class Crew:
         return self.gpu is not None and self.gpu.is_wanted  # it loads, and may serve soon
 
     @property
-    def is_bloated(self) -> bool:
-        """Whether the worker on the processor has outgrown its limit."""
-        return self.cpu.is_bloated
-
-    @property
     def has_room(self) -> bool:
         """Whether there is memory for one more worker on the processor."""
         size_mib = _SIZE_FACTOR * (self.cpu.rss_mib or _SIZE_MIB)
