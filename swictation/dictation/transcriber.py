@@ -209,7 +209,7 @@ class Recognition:
             self.retries.on_gone(event)
         pending = stream.stabilizer.pending
         if event.is_fault and pending and event.utterance == pending.utterance:
-            seats = {*stream.blame.seats(pending.utterance), event.seat}
+            seats: set[Seat] = {*stream.blame.seats(pending.utterance), event.seat}
             is_poison = stream.blame.add(pending.utterance, event.seat)
             if is_poison and not (event.seat == "gpu" and self._crew.has_spare):
                 self._crew.at(event.seat).excuse()

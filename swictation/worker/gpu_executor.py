@@ -7,7 +7,7 @@ import asyncio
 import logging
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from swictation.asr.engine import EngineSpec
 from swictation.clock import Clock
@@ -92,7 +92,7 @@ class Steward:
     def start(self) -> None:
         """Begin to read the card when there is a need to."""
         self._prober.start()
-        self._settle([])
+        self._settle()
 
     def stop(self) -> None:
         """End the probe's thread, or leave it to a driver that blocks."""
@@ -107,7 +107,7 @@ class Steward:
         """
         if seat == "cpu":
             self._crew.standby.set_engine(spec)
-            self._settle([])
+            self._settle()
             return
         is_other = self._spec not in (None, spec)
         self._spec = spec
@@ -117,7 +117,7 @@ class Steward:
     def miss_cpu(self) -> None:
         """There is no engine on the processor, or it cannot be had."""
         self._crew.standby.cpu_unavailable()
-        self._settle([])
+        self._settle()
 
     def reset(self) -> str:
         """The user wishes to forget bans and pauses; where requests go from now on."""
@@ -190,12 +190,12 @@ class Steward:
                 kind = event.kind if event.is_fault else None
                 self._settle(manager.on_gpu_gone(now_s, kind, event.reason))
             case _:
-                self._settle([])
+                self._settle()
         return False
 
     # --- the parts ---------------------------------------------------------------------------
 
-    def _settle(self, effects: list[Effect]) -> None:
+    def _settle(self, effects: Iterable[Effect] = ()) -> None:
         """Carry out these effects and all that follows of them, one after the other.
 
         What an effect brings about comes behind what is due already, so a call from within only
@@ -216,7 +216,7 @@ class Steward:
         finally:
             self._is_settling = False
         _log.error("what the memory manager asks for comes to no end: the rest is done later")
-        asyncio.get_running_loop().call_soon(self._settle, [])
+        asyncio.get_running_loop().call_soon(self._settle)
 
     def _carry_out(self, effect: Effect) -> None:
         actions, now_s = self._actions, self._clock.now_s()
