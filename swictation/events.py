@@ -260,6 +260,10 @@ class HeldSettled(msgspec.Struct, frozen=True):
     utterances: tuple[int, ...]
 
 
+class RouteChanged(msgspec.Struct, frozen=True):
+    """Requests that wait may go elsewhere now, or somewhere again."""
+
+
 class StateChanged(msgspec.Struct, frozen=True):
     """What is going on has changed, by a command or because all was done."""
 
@@ -286,6 +290,7 @@ Event = (
     | RetryNews
     | OrderDone
     | VramRead
+    | RouteChanged
     | DetectorMoved
     | DetectorFailed
     | DetectorRecovered

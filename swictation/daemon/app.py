@@ -124,7 +124,7 @@ class App:
         crew, collector = shop.crew(), Collector(shop.text_pipeline(), context.post)
         self._retries = Retries(context, self._stream, crew, shop.text_pipeline)
         self._recognition = Recognition(context, self._stream, crew, collector, self._retries)
-        self._engines = Engines(shop, crew, self._recognition)
+        self._engines = Engines(shop, crew)
         steward = self._engines.steward
         self._dictation = Dictation(context, self._recognition, collector, self._engines, self._ear)
         self._runloop = RunLoop(context, shop.inbox, steward)

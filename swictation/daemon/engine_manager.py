@@ -1,7 +1,6 @@
 """The engines of a daemon: their models are had, their workers kept, the card is shared."""
 
 import logging
-from typing import TYPE_CHECKING
 
 from swictation.asr.registry import memory_forecast
 from swictation.config.settings import Settings
@@ -23,9 +22,6 @@ from swictation.models.store.store import ModelLocation
 from swictation.worker.engine_choice import spare, understudy
 from swictation.worker.pool import Crew, gave_up
 
-if TYPE_CHECKING:  # only who has a card pays for it
-    from swictation.worker.gpu_executor import Asker
-
 _MODES = {"cpu-engine": CPU_ENGINE, "vad-only": VAD_ONLY}
 
 _log = logging.getLogger(__name__)
@@ -34,16 +30,13 @@ _log = logging.getLogger(__name__)
 class Engines:
     """Belongs to the run loop."""
 
-    def __init__(self, shop: Workshop, crew: Crew, asker: "Asker") -> None:
-        """`crew`: the workers that answer what `asker` asks."""
+    def __init__(self, shop: Workshop, crew: Crew) -> None:
         self._settings = shop.settings
         self._degradations = shop.context.degradations
         self._events = shop.context.events
         self._mode = self._mode_reason = ""
         self.crew = crew
         self.steward = shop.steward(crew, self._on_mode)
-        if self.steward:
-            self.steward.serve(asker)
         self.model = ""
         """The name of the configured engine's; "" while it is not there."""
         self.model_reason = ""

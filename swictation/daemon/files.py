@@ -108,8 +108,7 @@ class FileSession:
         recognition = Recognition(self._workshop.context, stream, self._crew)
         recognition.show_partials(wanted=self._wants_partials)
         playing = Playing(stream, recognition, self._crew, self._events, device=self.device)
-        if self._steward:
-            self._steward.serve(recognition)
+        self._crew.begin_stream()
         self._events.emit(StateChanged("listening", 0.0))
         stream.start()
         stream.listen(source, self._workshop.inbox.post)

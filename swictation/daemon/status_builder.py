@@ -59,6 +59,7 @@ class Report:
         crew, recognition = self._engines.crew, self._recognition
         stream, held = recognition.stream, recognition.stream.delivery.held
         worker, steward = crew.serving, self._engines.steward
+        capabilities = worker.capabilities
         engine, model = self._engines.serving
         latency, retries = recognition.latency, recognition.retries
         return Status(
@@ -69,8 +70,8 @@ class Report:
             engine=engine,
             model=model,
             model_reason=self._engines.model_reason,
-            device=crew.device,
-            precision=crew.precision,
+            device=capabilities.device if capabilities else "",
+            precision=capabilities.precision if capabilities else "",
             worker=WorkerStatus(
                 state=crew.state,
                 generation=worker.generation,

@@ -175,7 +175,7 @@ class Workshop:
             vram,
             clock,
         )
-        actions = GpuActions(crew, prober, self.switch, self.context.events)
+        actions = GpuActions(crew, prober, self.switch, self.context.events, self.inbox.post)
         steward = Steward(crew, prober, actions, clock, on_mode)
         if spare(self.settings) is None:
             steward.miss_cpu()

@@ -21,6 +21,7 @@ _log = logging.getLogger(__name__)
 
 _Passed = (
     events.DetectorFailed
+    | events.DetectorMoved
     | events.DetectorRecovered
     | events.FrameSkipped
     | events.Injected
@@ -196,9 +197,11 @@ class RunLoop:
                 if self.deadline_s is None:  # asking again is no reason to take longer
                     self.deadline_s = self._clock.now_s() + STOP_GRACE_S
                 owner.on_stop(event.reason)
-            case events.FrameSkipped() | events.SpoolFailed():
+            case events.FrameSkipped() | events.SpoolFailed() | events.DetectorMoved():
                 pass  # the listeners'
-            case events.OrderDone() | events.VramRead() | events.DetectorMoved():
+            case events.RouteChanged():
+                recognition.ask_again()
+            case events.OrderDone() | events.VramRead():
                 pass  # the steward's
             case events.StateChanged():
                 pass  # the owner is asked again

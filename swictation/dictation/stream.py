@@ -16,8 +16,8 @@ from swictation.dictation.speech_thread import SpeechThread
 from swictation.errors import SwictationError
 from swictation.events import Event
 from swictation.facts import UtteranceDelivered
-from swictation.types import Seat, SpeechEnded, SpeechStarted, to_samples, to_seconds
-from swictation.worker.restarts import Blame, blamed, cleared
+from swictation.types import SpeechEnded, SpeechStarted, to_samples, to_seconds
+from swictation.worker.restarts import Blame
 from swictation.worker.supervisor import Supervisor
 
 _BEFORE_UNHEARD = to_samples(30.0)
@@ -208,15 +208,6 @@ class Stream:
     def forget_decoding(self) -> None:
         """What is not text yet is wanted no more: decode what comes now by a fresh commit rule."""
         self.stabilizer = self._new_stabilizer()
-
-    def blame_for(self, utterance: int, seat: Seat) -> bool:
-        """A worker there died on `utterance`; whether that is to be set aside."""
-        self.blame, verdict = blamed(self.blame, utterance, seat)
-        return verdict == "set-aside"
-
-    def clear_blame(self, utterance: int) -> None:
-        """It has brought an answer."""
-        self.blame = cleared(self.blame, utterance)
 
     def begin_utterance(self, point: SpeechStarted) -> None:
         """Keep the sound of an utterance until it is settled."""

@@ -156,13 +156,13 @@ class Recognition:
         self._answered_s = event.done_s
         pending = stream.stabilizer.pending
         if pending and pending.number == event.number:
-            stream.clear_blame(pending.utterance)
+            stream.blame.clear(pending.utterance)
             stream.utterances[pending.utterance].answered_by(self._crew.at(event.seat))
         if hypothesis.dropped:
             _log.info("an utterance was taken for %s and dropped", hypothesis.dropped)
         self._perform(stream.stabilizer.answer(event.number, hypothesis), event.done_s)
         self._look_for_end_of_loss()
-        if stream.stabilizer.is_idle and self._crew.is_bloated:
+        if stream.stabilizer.is_idle and self._crew.cpu.is_bloated:
             self._recycle()
 
     def ask_again(self) -> None:
@@ -172,7 +172,7 @@ class Recognition:
             return
         deaths_on_gpu = self._stream.blame.count(pending.utterance, "gpu")
         if deaths_on_gpu >= DEATHS_UNTIL_SET_ASIDE and not self._crew.has_spare:
-            self._set_aside(pending.utterance, self._died_on(pending.utterance))
+            self._set_aside(pending.utterance, self._stream.blame.seats(pending.utterance))
         else:
             self._ask(pending)
 
@@ -187,9 +187,9 @@ class Recognition:
             self.retries.on_gone(event)
         pending = stream.stabilizer.pending
         if event.is_fault and pending and event.utterance == pending.utterance:
-            seats: set[Seat] = {*self._died_on(pending.utterance), event.seat}
-            is_over = stream.blame_for(pending.utterance, event.seat)
-            if is_over and not (event.seat == "gpu" and self._crew.has_spare):
+            seats: set[Seat] = {*stream.blame.seats(pending.utterance), event.seat}
+            is_poison = stream.blame.add(pending.utterance, event.seat)
+            if is_poison and not (event.seat == "gpu" and self._crew.has_spare):
                 self._crew.at(event.seat).excuse()
                 self._set_aside(pending.utterance, seats)
         self.ask_again()
@@ -208,10 +208,6 @@ class Recognition:
             if self._refusals >= _REFUSALS_UNTIL_SET_ASIDE:
                 self._set_aside(pending.utterance, {"gpu"}, "the card had no room for it")
         self.ask_again()
-
-    def _died_on(self, utterance: int) -> set[Seat]:
-        """Where a worker died of it."""
-        return {seat for number, seat in self._stream.blame.deaths if number == utterance}
 
     # --- what the delivery says --------------------------------------------------------------
 
@@ -301,7 +297,7 @@ class Recognition:
                 return
             request = stabilizer.unstreamed(request)
         is_at_an_edge = not request.forced_text and not request.partial
-        if is_at_an_edge and route.seat == "cpu" and self._crew.is_bloated:
+        if is_at_an_edge and route.seat == "cpu" and self._crew.cpu.is_bloated:
             self._recycle()
             return
         samples = self.losses.read(request.first_sample, request.last_sample)

@@ -17,9 +17,7 @@ def spare(settings: Settings) -> Settings | None:
 
     Without a card that is the engine itself.
     """
-    if not wants_card(settings):
-        return settings
-    return understudy(settings)
+    return understudy(settings) if wants_card(settings) else settings
 
 
 def understudy(settings: Settings) -> Settings | None:

@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+from collections.abc import Callable
 
 import msgspec
 import numpy as np
@@ -9,7 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from swictation.asr.engine import EngineSpec
 from swictation.dispatcher import Dispatcher
-from swictation.events import DetectorMoved
+from swictation.events import Event, RouteChanged
 from swictation.facts import GpuActionTaken
 from swictation.gpu.manager.effects import (
     Gained,
@@ -35,7 +36,14 @@ _log = logging.getLogger(__name__)
 class GpuActions:
     """Decides nothing, and knows of no manager. Belongs to the run loop."""
 
-    def __init__(self, crew: Crew, prober: Prober, switch: Switch, events: Dispatcher) -> None:
+    def __init__(
+        self,
+        crew: Crew,
+        prober: Prober,
+        switch: Switch,
+        events: Dispatcher,
+        post: Callable[[Event], None],
+    ) -> None:
         """Do nothing yet.
 
         Args:
@@ -43,12 +51,14 @@ class GpuActions:
             prober: knows which GPU that is.
             switch: moves the speech detector, at the next frame's edge.
             events: where actions are told.
+            post: takes what the run loop has to know.
         """
         self._worker = crew.at("gpu")
         self._crew = crew
         self._prober = prober
         self._switch = switch
         self._events = events
+        self._post = post
         self._numbers = itertools.count(-1, -1)
         """Of validations: downwards, so that they meet no request of a user's."""
 
@@ -73,38 +83,29 @@ class GpuActions:
         self._crew.send(request, sound, Route("gpu"))
         return number
 
-    def order(self, effect: Order) -> None:
-        """Tell the worker something beside its work."""
-        self._tell(effect.what, "")
-        self._worker.order(effect.what)
+    def ask_again(self) -> None:
+        """Have requests routed anew that wait for somewhere to go."""
+        self._post(RouteChanged())
 
-    def place_detector(self, effect: PlaceDetector) -> None:
-        """Move the speech detector."""
-        self._tell("detector", effect.reason, to=effect.seat)
-        detector = self._worker.detector if effect.seat == "gpu" else None
-        self._switch.use(detector, effect.reason)
-
-    def note_detector(self, event: DetectorMoved) -> None:
-        """The speech detector computes there now."""
-        self._events.emit(event)
-
-    def note_asr(self, effect: PlaceAsr) -> None:
-        """Requests go elsewhere."""
-        self._tell("asr", effect.reason, to=effect.seat)
-
-    def note_gain(self, effect: Gained) -> None:
-        """What an action freed has shown, or never will."""
-        _log.info(
-            "%s freed %.0f MiB of about %.0f in %.1f s",
-            *(effect.action, effect.freed_mib, effect.estimate_mib, effect.took_s),
-        )
-        self._events.emit(effect)
-
-    def note_level(self, effect: LevelChanged) -> None:
-        """The GPU is fuller, or emptier."""
-        used = 100.0 * effect.used_fraction
-        _log.info("the card is %s, %.1f %% full (was %s)", effect.level, used, effect.was)
-        self._events.emit(effect)
+    def carry_out(self, effect: Order | PlaceDetector | PlaceAsr | Gained | LevelChanged) -> None:
+        """Do, or only tell, what the manager need not hear of at once."""
+        match effect:
+            case Order(what):
+                self._tell(what, "")
+                self._worker.order(what)
+            case PlaceDetector(seat, reason):
+                self._tell("detector", reason, to=seat)
+                self._switch.use(self._worker.detector if seat == "gpu" else None, reason)
+            case PlaceAsr(seat, reason):  # the manager itself is asked where requests go
+                self._tell("asr", reason, to=seat)
+            case Gained(action, estimate_mib, freed_mib, took_s):
+                told = "%s freed %.0f MiB of about %.0f in %.1f s"
+                _log.info(told, action, freed_mib, estimate_mib, took_s)
+                self._events.emit(effect)
+            case LevelChanged(level, was, used_fraction):
+                told = "the card is %s, %.1f %% full (was %s)"
+                _log.info(told, level, 100.0 * used_fraction, was)
+                self._events.emit(effect)
 
     def _tell(self, action: str, reason: str, to: Seat | UnsetType | None = UNSET) -> None:
         where = "" if to is UNSET else to

@@ -7,8 +7,7 @@ import asyncio
 import logging
 import math
 from collections import deque
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterable
 
 from swictation.asr.engine import EngineSpec
 from swictation.clock import Clock
@@ -49,14 +48,6 @@ OnMode = Callable[[str, str], None]
 _log = logging.getLogger(__name__)
 
 
-class Asker(Protocol):
-    """Recognition, as far as this needs it."""
-
-    def ask_again(self) -> None:
-        """Requests may go elsewhere now, or somewhere again."""
-        ...
-
-
 class Steward:
     """One card, one manager. All its methods belong to the run loop."""
 
@@ -84,7 +75,6 @@ class Steward:
         self._actions = actions
         self._clock = clock
         self._on_mode = on_mode
-        self._asker: Asker | None = None
         self._spec: EngineSpec | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._validation: int | None = None
@@ -102,18 +92,13 @@ class Steward:
     def start(self) -> None:
         """Begin to read the card when there is a need to."""
         self._prober.start()
-        self._settle([])
+        self._settle()
 
     def stop(self) -> None:
         """End the probe's thread, or leave it to a driver that blocks."""
         if self._timer:
             self._timer.cancel()
         self._prober.stop()
-
-    def serve(self, asker: Asker) -> None:
-        """Whose requests are routed from now on. Utterances are counted anew."""
-        self._asker = asker
-        self._router.begin_stream()
 
     def have(self, seat: Seat, spec: EngineSpec, foreseen: Foreseen | None = None) -> None:
         """The engine for that seat is known, its model is there.
@@ -122,7 +107,7 @@ class Steward:
         """
         if seat == "cpu":
             self._crew.standby.set_engine(spec)
-            self._settle([])
+            self._settle()
             return
         is_other = self._spec not in (None, spec)
         self._spec = spec
@@ -132,7 +117,7 @@ class Steward:
     def miss_cpu(self) -> None:
         """There is no engine on the processor, or it cannot be had."""
         self._crew.standby.cpu_unavailable()
-        self._settle([])
+        self._settle()
 
     def reset(self) -> str:
         """The user wishes to forget bans and pauses; where requests go from now on."""
@@ -171,7 +156,8 @@ class Steward:
             case VramRead(snapshot):
                 self._settle(manager.on_snapshot(snapshot))
                 self._prober.taken()
-                self._ask_who_waits()
+                if self._router.take_waiting():  # the room alone may have come back
+                    self._actions.ask_again()
                 return True
             case OrderDone():
                 self._settle(
@@ -182,8 +168,6 @@ class Steward:
                 return True
             case DetectorMoved(seat, reason, is_fault):
                 self._settle(manager.on_detector(now_s, seat, reason, is_fault=is_fault))
-                self._actions.note_detector(event)
-                return True
             case WorkerAnswered() if event.number == self._validation:
                 self._validation = None
                 # A broken model computes no numbers; what it makes of a tone says nothing else.
@@ -194,37 +178,24 @@ class Steward:
                 self._validation = None
                 self._settle(manager.on_gpu_failed(now_s, event.kind))
                 return True
-            case _ if event.seat == "gpu":
-                self._settle(self._on_gpu(event, now_s))
+            case WorkerReady(seat="gpu", capabilities=caps):
+                self._settle(manager.on_gpu_ready(now_s, caps.tiers, caps.tier, event.figures))
+            case WorkerAnswered(seat="gpu"):
+                self._settle(manager.on_gpu_answer(now_s, event.audio_s, event.figures))
+            case WorkerFailed(seat="gpu"):
+                self._router.refused(event.number)
+                self._settle(manager.on_gpu_failed(now_s, event.kind))
+            case WorkerGone(seat="gpu"):
+                self._validation = None
+                kind = event.kind if event.is_fault else None
+                self._settle(manager.on_gpu_gone(now_s, kind, event.reason))
             case _:
-                self._settle([])
+                self._settle()
         return False
 
     # --- the parts ---------------------------------------------------------------------------
 
-    def _ask_who_waits(self) -> None:
-        """Without a change of seat nobody else would: the room alone may have come back."""
-        if self._asker and self._router.take_waiting():
-            self._asker.ask_again()
-
-    def _on_gpu(
-        self, event: WorkerReady | WorkerAnswered | WorkerFailed | WorkerGone, now_s: float
-    ) -> list[Effect]:
-        manager = self.manager
-        match event:
-            case WorkerReady(capabilities=caps):
-                return manager.on_gpu_ready(now_s, caps.tiers, caps.tier, event.figures)
-            case WorkerAnswered():
-                return manager.on_gpu_answer(now_s, event.audio_s, event.figures)
-            case WorkerFailed():
-                self._router.refused(event.number)
-                return manager.on_gpu_failed(now_s, event.kind)
-            case WorkerGone():
-                self._validation = None
-                kind = event.kind if event.is_fault else None
-                return manager.on_gpu_gone(now_s, kind, event.reason)
-
-    def _settle(self, effects: list[Effect]) -> None:
+    def _settle(self, effects: Iterable[Effect] = ()) -> None:
         """Carry out these effects and all that follows of them, one after the other.
 
         What an effect brings about comes behind what is due already, so a call from within only
@@ -245,10 +216,7 @@ class Steward:
         finally:
             self._is_settling = False
         _log.error("what the memory manager asks for comes to no end: the rest is done later")
-        asyncio.get_running_loop().call_soon(self._settle_the_rest)
-
-    def _settle_the_rest(self) -> None:
-        self._settle([])
+        asyncio.get_running_loop().call_soon(self._settle)
 
     def _carry_out(self, effect: Effect) -> None:
         actions, now_s = self._actions, self._clock.now_s()
@@ -256,22 +224,13 @@ class Steward:
             case LoadGpu():
                 assert self._spec is not None, "the manager wants no card before"
                 actions.load(effect, self._spec)
-                self._settle(self.manager.on_gpu_loading(now_s))
             case StopGpu(reason):
                 if not actions.stop(effect):
                     self._settle(self.manager.on_gpu_gone(now_s, None, reason))
-            case Order():
-                actions.order(effect)
             case Validate():
                 self._validation = actions.validate()
-            case PlaceDetector():
-                actions.place_detector(effect)
-            case PlaceAsr():
-                actions.note_asr(effect)  # the manager itself is asked where requests go
-            case Gained():
-                actions.note_gain(effect)
-            case LevelChanged():
-                actions.note_level(effect)
+            case Order() | PlaceDetector() | PlaceAsr() | Gained() | LevelChanged():
+                actions.carry_out(effect)
 
     def _tend_cpu(self) -> bool:
         """Keep the engine on the processor while it has to serve, or may have to.
@@ -300,8 +259,7 @@ class Steward:
         self._arm()
         if manager.asr_seat != self._seat:
             self._seat = manager.asr_seat
-            if self._asker:
-                self._asker.ask_again()
+            self._actions.ask_again()
 
     def _arm(self) -> None:
         if self._timer:

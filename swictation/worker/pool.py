@@ -93,18 +93,6 @@ class Crew:
         return "none" if self.serving.pid is None else "loading"
 
     @property
-    def device(self) -> str:
-        """Where it really computes; "" until that is known."""
-        capabilities = self.serving.capabilities
-        return capabilities.device if capabilities else ""
-
-    @property
-    def precision(self) -> str:
-        """In which numbers the model is loaded; "" until that is known."""
-        capabilities = self.serving.capabilities
-        return capabilities.precision if capabilities else ""
-
-    @property
     def does_partials(self) -> bool:
         """Whether tentative text may be asked for."""
         capabilities = self.serving.capabilities
@@ -142,11 +130,6 @@ class Crew:
         return self.gpu is not None and self.gpu.is_wanted  # it loads, and may serve soon
 
     @property
-    def is_bloated(self) -> bool:
-        """Whether the worker on the processor has outgrown its limit."""
-        return self.cpu.is_bloated
-
-    @property
     def has_room(self) -> bool:
         """Whether there is memory for one more worker on the processor."""
         size_mib = _SIZE_FACTOR * (self.cpu.rss_mib or _SIZE_MIB)
@@ -166,6 +149,11 @@ class Crew:
         if seat == "gpu" and self.gpu is None:
             raise LookupError("no engine on a card is configured")
         return self.gpu if self.gpu and seat == "gpu" else self.cpu
+
+    def begin_stream(self) -> None:
+        """Utterances are counted anew."""
+        if self.router:
+            self.router.begin_stream()
 
     def route(self, request: DecodeRequest, *, deaths_on_gpu: int = 0) -> Route:
         """Where a request goes, each time it is to be sent.

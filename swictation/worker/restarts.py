@@ -1,6 +1,6 @@
 """When to start a worker again, when to give up, which utterance to blame. Pure."""
 
-from typing import Literal
+from collections import Counter
 
 import msgspec
 
@@ -45,54 +45,46 @@ class Restarts(msgspec.Struct, frozen=True):
             return _FIRST_DELAY_S if self.kills > 1 else 0.0
         return doubled_s(_FIRST_DELAY_S, _MAX_DELAY_S, self.failures - 2)
 
+    def died(self, *, by_kill: bool = False) -> "Restarts":
+        """A worker died, hung, failed to load, or was killed from outside."""
+        if by_kill:
+            return msgspec.structs.replace(self, kills=self.kills + 1)
+        return msgspec.structs.replace(self, failures=self.failures + 1)
 
-def served(state: Restarts) -> Restarts:
-    """A worker has answered a request."""
-    return Restarts() if state != Restarts() else state
-
-
-def died(state: Restarts, *, by_kill: bool = False) -> Restarts:
-    """A worker died, hung, failed to load, or was killed from outside."""
-    if by_kill:
-        return msgspec.structs.replace(state, kills=state.kills + 1)
-    return msgspec.structs.replace(state, failures=state.failures + 1)
+    def excused(self) -> "Restarts":
+        """The last deaths are put down to an utterance, which is set aside."""
+        return Restarts(set_aside=self.set_aside + 1)
 
 
-def excused(state: Restarts) -> Restarts:
-    """The last deaths are put down to an utterance, which is set aside."""
-    return Restarts(set_aside=state.set_aside + 1)
-
-
-class Blame(msgspec.Struct, frozen=True):
+class Blame:
     """How many workers died on which utterance of a stream since it last brought an answer.
 
     By seat: what kills an engine on the card may be harmless to the one on the processor.
     """
 
-    deaths: dict[tuple[int, Seat], int] = {}
+    def __init__(self) -> None:
+        self._deaths: Counter[tuple[int, Seat]] = Counter()
 
     def count(self, utterance: int, seat: Seat) -> int:
         """How many died on `utterance` there."""
-        return self.deaths.get((utterance, seat), 0)
+        return self._deaths[utterance, seat]
 
+    def seats(self, utterance: int) -> set[Seat]:
+        """Where one died on it."""
+        return {seat for number, seat in self._deaths if number == utterance}
 
-def blamed(
-    state: Blame, utterance: int, seat: Seat = "cpu"
-) -> tuple[Blame, Literal["again", "set-aside"]]:
-    """A worker died while it decoded `utterance`: try once more there, or never again."""
-    deaths = state.count(utterance, seat) + 1
-    changed = Blame({**state.deaths, (utterance, seat): deaths})
-    if deaths < DEATHS_UNTIL_SET_ASIDE:
-        return changed, "again"
-    # What is set aside is forgotten; on the card it is remembered, for it goes elsewhere.
-    return (changed if seat == "gpu" else cleared(state, utterance)), "set-aside"
+    def add(self, utterance: int, seat: Seat) -> bool:
+        """A worker there died while it decoded `utterance`; whether it is never to try again."""
+        self._deaths[utterance, seat] += 1
+        is_poison = self._deaths[utterance, seat] >= DEATHS_UNTIL_SET_ASIDE
+        if is_poison and seat == "cpu":  # on the card it is remembered, for it goes elsewhere
+            self.clear(utterance)
+        return is_poison
 
-
-def cleared(state: Blame, utterance: int) -> Blame:
-    """A worker has answered for `utterance`: earlier deaths were bad luck."""
-    if not any(number == utterance for number, _ in state.deaths):
-        return state
-    return Blame({key: count for key, count in state.deaths.items() if key[0] != utterance})
+    def clear(self, utterance: int) -> None:
+        """A worker has answered for `utterance`: earlier deaths were bad luck."""
+        for seat in self.seats(utterance):
+            del self._deaths[utterance, seat]
 
 
 class HangDeadline:

@@ -25,7 +25,6 @@ from swictation.events import (
 )
 from swictation.types import Capabilities, DecodeRequest, FailureKind, Samples, Seat
 from swictation.vad.remote import RemoteDetector
-from swictation.worker import restarts
 from swictation.worker.process import WorkerProcess
 from swictation.worker.protocol.deadline import Deadline
 from swictation.worker.protocol.messages import (
@@ -109,8 +108,8 @@ class Supervisor:
     @property
     def detector(self) -> RemoteDetector | None:
         """The speech detector beside the engine, while the worker is ready and has one."""
-        has_one = self._worker is not None and self.is_ready and bool(self._spec.detector)
-        return self._worker.detector if self._worker and has_one else None
+        is_there = self._worker and self.is_ready and self._spec.detector
+        return self._worker.detector if self._worker and is_there else None
 
     @property
     def rss_mib(self) -> float:
@@ -137,9 +136,14 @@ class Supervisor:
         return number in self._open
 
     def start(self, spec: EngineSpec, *, once: bool = False) -> None:
-        """Begin to keep a worker with that engine alive; `once`: when it ends, start no other."""
+        """Begin to keep a worker with that engine alive.
+
+        `once`: when it ends, start no other: whoever asks for one judges by those before it.
+        """
         self._spec = spec
         self._is_once = once
+        if once:
+            self.restarts = Restarts()
         self._released = ""
         self._wanted.set()
         if self._task is None:
@@ -218,7 +222,7 @@ class Supervisor:
 
     def excuse(self) -> None:
         """The last deaths were an utterance's fault, not the worker's."""
-        self.restarts = restarts.excused(self.restarts)
+        self.restarts = self.restarts.excused()
 
     def recycle(self, reason: str) -> None:
         """Replace the worker in an orderly way; nothing may be open at it."""
@@ -262,7 +266,7 @@ class Supervisor:
             await worker.start()
         except OSError as failure:
             self._is_alone.set()
-            self.restarts = restarts.died(self.restarts)
+            self.restarts = self.restarts.died()
             reason = f"it cannot be started: {failure.strerror}"
             self._post(WorkerGone(generation, reason, is_fault=True, seat=self.seat))
             return
@@ -271,7 +275,7 @@ class Supervisor:
         self._is_pinged = self._has_answered = False
         if ended := "shutdown" if self._stopping.is_set() else self._released:
             self.recycle(ended)
-        worker.send(Load(PROTOCOL_VERSION, generation, self._spec))
+        worker.send(Load(PROTOCOL_VERSION, self._spec))
         self._arm(self._settings.start_timeout_s, "it did not load its engine in time")
         try:
             error = await self._listen(worker)
@@ -288,7 +292,7 @@ class Supervisor:
             self._is_alone.set()
         planned, self._planned = self._planned, ""
         if not planned:
-            self.restarts = restarts.died(self.restarts, by_kill=worker.was_killed)
+            self.restarts = self.restarts.died(by_kill=worker.was_killed)
         reason = planned or (error.message if error else ending or "it left")
         kind = self._kind
         self._post(WorkerGone(generation, reason, not planned, blamed, error, self.seat, kind))
@@ -336,7 +340,7 @@ class Supervisor:
             return
         self._has_answered = True
         self._deadline.learn(asked.effort_s(self.capabilities), answer.hypothesis.decode_s)
-        self.restarts = restarts.served(self.restarts)
+        self.restarts = Restarts()
         self._watch()
         self._post(
             WorkerAnswered(
@@ -381,7 +385,7 @@ class Supervisor:
     def _ping(self) -> None:
         if self._worker:
             self._is_pinged = True
-            self._worker.send(Ping(self.generation))
+            self._worker.send(Ping())
             self._arm(self._settings.ping_timeout_s, "it no longer answers")
 
     def _arm(self, seconds: float, reason: str) -> None:

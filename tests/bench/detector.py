@@ -51,7 +51,7 @@ async def _measure(frames: list[Frame]) -> dict[str, Any]:
         os.environ["PYTHONPATH"] = str(_SCRIPTED)
         await worker.start()
         spec = EngineSpec("scripted", "", str(manifest), "en", detector="scripted.detector:load")
-        worker.send(Load(PROTOCOL_VERSION, 1, spec))
+        worker.send(Load(PROTOCOL_VERSION, spec))
         await worker.receive()
         try:
             return await asyncio.to_thread(_compare, worker, frames)

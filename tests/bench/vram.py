@@ -48,7 +48,7 @@ def _decide_us() -> float:
     ladder, limits, readings = Ladder(), Limits.of(VramSettings(), TOTAL_MIB), _readings()
     begun_s = time.process_time()
     for reading in readings:
-        ladder, _ = decide(ladder, reading, limits)
+        ladder = decide(ladder, reading, limits)
     return _per_us(begun_s, len(readings))
 
 
@@ -107,7 +107,7 @@ def _breathing() -> dict[str, int]:
             base += rng.gauss(0, 0.0004) + (threshold + 0.005 - base) * 0.0005
             used = min(1.0, max(0.0, base + rng.gauss(0, 0.012)))
             reading = VramSnapshot(float(second), TOTAL_MIB, TOTAL_MIB * (1.0 - used), 0.0)
-            ladder, decision = decide(ladder, reading, limits)
-            count += decision.is_change
+            was, ladder = ladder.level, decide(ladder, reading, limits)
+            count += ladder.level != was
         changes[f"{threshold:g}"] = count
     return changes

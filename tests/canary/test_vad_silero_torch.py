@@ -150,7 +150,7 @@ async def worker(manifest, *faults):
     try:
         detector = "swictation.vad.silero_torch:load"
         spec = EngineSpec("scripted", "", str(manifest), "en", detector=detector)
-        one.send(Load(PROTOCOL_VERSION, 1, spec))
+        one.send(Load(PROTOCOL_VERSION, spec))
         assert isinstance(await asyncio.wait_for(one.receive(), PATIENCE_S), Ready)
         yield one
     finally:

@@ -30,7 +30,7 @@ async def _decode_often(spec: EngineSpec, times: int) -> list[AllocatorFigures]:
     worker = WorkerProcess(1)
     await worker.start()
     try:
-        worker.send(Load(PROTOCOL_VERSION, 1, spec))
+        worker.send(Load(PROTOCOL_VERSION, spec))
         assert isinstance(await _next(worker), Ready)
         return [await _figures(worker, number) for number in range(1, times + 1)]
     finally:

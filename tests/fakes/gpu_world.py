@@ -13,7 +13,7 @@ from swictation.asr.engine import EngineSpec
 from swictation.clock import SimClock
 from swictation.config.settings import AsrSettings, Settings
 from swictation.dispatcher import Dispatcher
-from swictation.events import CardEvent, VramRead
+from swictation.events import CardEvent, RouteChanged, VramRead
 from swictation.gpu.manager.manager import AdaptiveMemoryManager
 from swictation.gpu.nvml.nvml import NvmlProbe
 from swictation.gpu.nvml.poller import Prober
@@ -64,7 +64,7 @@ class Played:
 
     def become_ready(self):
         capabilities = Capabilities("cuda", ("en",), tiers=TIERS)
-        self._send(Ready(PROTOCOL_VERSION, 0, self._process.pid, capabilities, 0.1, FIGURES))
+        self._send(Ready(PROTOCOL_VERSION, self._process.pid, capabilities, 0.1, FIGURES))
 
     def serve(self, *, oom=False):
         """Answer all that has been asked."""
@@ -75,8 +75,8 @@ class Played:
                     hypothesis = Hypothesis("", confident=True)
                     answer = Answer(request.number, hypothesis, 0.0, FIGURES)
                     self._send(failed if oom else answer)
-                case Ping(number):
-                    self._send(Pong(number))
+                case Ping():
+                    self._send(Pong())
                 case Shutdown():
                     self.die()
 
@@ -126,16 +126,17 @@ class World:
         events = Dispatcher()
         events.subscribe(as_lines(self._note))
         prober = Prober(NvmlProbe(clock=self.clock), lambda _: None, settings.vram, self.clock)
-        actions = GpuActions(self.crew, prober, Switch(self.inbox.put_nowait), events)
+        switch = Switch(self.inbox.put_nowait)
+        actions = GpuActions(self.crew, prober, switch, events, self._post)
         self.steward = Steward(self.crew, prober, actions, self.clock, lambda *_: None)
-        self.steward.serve(self)
         if not cpu_engine:
             self.steward.miss_cpu()
         self.is_listening = self.is_busy = False
         self._sleeping = []
         self.have("one")
 
-    def ask_again(self):
+    def _post(self, event):
+        assert isinstance(event, RouteChanged)
         self.asked_again += 1
 
     async def spawn(self, ends):

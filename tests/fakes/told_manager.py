@@ -72,7 +72,6 @@ class Daemon:
 
     def ready(self, tier=0, figures=None):
         self.ours_mib = 430.0 + self.tiers[tier].resident_mib
-        self.tell("on_gpu_loading")
         return self.tell("on_gpu_ready", self.tiers, tier, figures)
 
     def gone(self, kind=None):
@@ -111,9 +110,6 @@ def evict(daemon):
     daemon.read(800, 2000)
     normal_s = next(at_s for at_s, e in daemon.log if getattr(e, "level", "") == "NORMAL")
     loaded_s = next(at_s for at_s, e in daemon.log if isinstance(e, LoadGpu))
-    # 2000 s without a start: it has been given up meanwhile.
-    while daemon.manager.status(daemon.now_s).worker != "asked":
-        daemon.read(800, 1)
     daemon.ready()
     return loaded_s - normal_s
 

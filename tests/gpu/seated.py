@@ -18,7 +18,7 @@ class Seated:
 
     async def __aenter__(self):
         await self.process.start()
-        self.process.send(Load(PROTOCOL_VERSION, 1, self._spec))
+        self.process.send(Load(PROTOCOL_VERSION, self._spec))
         self.ready = await self.receive()
         assert isinstance(self.ready, Ready), self.ready
         return self

@@ -91,7 +91,7 @@ def detector(torch_sees_it, tmp_path, monkeypatch):
 
 async def ready(worker, spec):
     await worker.start()
-    worker.send(Load(PROTOCOL_VERSION, 1, spec))
+    worker.send(Load(PROTOCOL_VERSION, spec))
     return await worker.receive()
 
 

@@ -78,7 +78,7 @@ class Peer:
         return await asyncio.wait_for(self.worker.close(), PATIENCE_S)
 
     async def is_alive(self):
-        return await self.ask(Ping(5)) == Pong(5)
+        return await self.ask(Ping()) == Pong()
 
     def asked(self):
         lines = (self._state / "requests.jsonl").read_text().splitlines()
@@ -105,7 +105,7 @@ def on_card(tmp_path, card):
             await worker.start()
             peer = Peer(worker, tmp_path / "manifest.json.state")
             try:
-                await scene(peer, await peer.ask(Load(PROTOCOL_VERSION, 1, spec)))
+                await scene(peer, await peer.ask(Load(PROTOCOL_VERSION, spec)))
             finally:
                 if not peer.has_closed:
                     worker.kill("the test is over")

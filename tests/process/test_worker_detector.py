@@ -57,7 +57,7 @@ async def worker(tmp_path, *frames, detector="scripted.detector:load", faults=()
     await one.start()
     try:
         spec = EngineSpec("scripted", "", str(path), "en", detector=detector)
-        one.send(Load(PROTOCOL_VERSION, 1, spec))
+        one.send(Load(PROTOCOL_VERSION, spec))
         answer = await asyncio.wait_for(one.receive(), PATIENCE_S)
         assert isinstance(answer, Ready | LoadFailed)
         one.detector.deadline_s = PATIENCE_S
@@ -224,7 +224,7 @@ def test_a_fault_of_its_own_leaves_the_engine_at_work(tmp_path, sound):
     async def main():
         async with worker(tmp_path, {"frame": 60, "kind": "raise"}) as one:
             await asyncio.to_thread(Seat(one).check, sound)
-            one.send(Ping(7))
-            assert await asyncio.wait_for(one.receive(), PATIENCE_S) == Pong(7)
+            one.send(Ping())
+            assert await asyncio.wait_for(one.receive(), PATIENCE_S) == Pong()
 
     asyncio.run(main())

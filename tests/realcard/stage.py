@@ -76,7 +76,7 @@ class Stage:
         prober = Prober(self._probe, lambda now: self._inbox.post(VramRead(now)), SETTINGS, clock)
         events = Dispatcher()
         events.subscribe(as_lines(self._note))
-        actions = GpuActions(self.crew, prober, Switch(self._inbox.post), events)
+        actions = GpuActions(self.crew, prober, Switch(self._inbox.post), events, self._inbox.post)
         self.steward = Steward(self.crew, prober, actions, clock, lambda _mode, _reason: None)
         self._loop = asyncio.create_task(self._run())
         self.steward.miss_cpu()

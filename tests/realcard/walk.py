@@ -72,6 +72,6 @@ class Walk:
         self._prober.taken()
         assert now.is_usable, now.reason
         self._readings.append(now)
-        self._ladder, decision = decide(self._ladder, now, self._limits)
-        if decision.is_change:
-            self.moves.append(Move(len(self._readings) - 1, decision.was, decision.level))
+        was, self._ladder = self._ladder.level, decide(self._ladder, now, self._limits)
+        if self._ladder.level != was:
+            self.moves.append(Move(len(self._readings) - 1, was, self._ladder.level))

@@ -57,7 +57,6 @@ class Played:
         """The worker that was asked for comes, loads, and proves itself."""
         assert LoadGpu in self.due
         self.due.clear()
-        self.take(self.manager.on_gpu_loading(self.now_s))
         self.ours_mib = CONTEXT_MIB + MODEL_MIB
         self.pass_s(2)
         self.take(self.manager.on_gpu_ready(self.now_s, TIERS, 0, None))

@@ -13,10 +13,9 @@ TIERS = (Tier("1b fp16", 1670.0),)
 
 @pytest.fixture
 def worker():
-    """Asked for at 0 s, its process there at 1 s; it takes 430 + 1670 MiB."""
+    """Asked for at 0 s; it takes 430 + 1670 MiB."""
     worker = CardWorker(VramSettings(), TIERS)
-    worker.enter("asked", 0.0)
-    worker.enter("loading", 1.0)
+    worker.ask(0.0, 0)
     return worker
 
 

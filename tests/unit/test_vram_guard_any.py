@@ -123,7 +123,7 @@ class Guarded(RuleBasedStateMachine):
     def replace_the_process(self):
         """What was allocated in the old one is gone with it; its units are still to be told."""
         if not self.guard.renew():
-            self.breaker.reset(self.clock.now_s())
+            self.breaker.reset()
             assert self.guard.renew()
         self.is_poisoned = False
         self.ledger.poison(0)

@@ -93,13 +93,6 @@ def test_a_wrong_answer_to_the_known_sound_ends_the_worker():
     assert not daemon.seen(PlaceAsr)
 
 
-def test_a_load_that_nobody_begins_is_asked_for_again_after_a_pause():
-    daemon = Daemon()
-    daemon.do()
-    daemon.read(800, 60)
-    assert 2 <= len(daemon.seen(LoadGpu)) <= 5
-
-
 # Going.
 
 

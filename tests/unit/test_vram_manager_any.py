@@ -80,10 +80,10 @@ class World(RuleBasedStateMachine):
         for effect in effects:
             match effect:
                 case LoadGpu():
-                    assert self.worker == "none" or self.is_overdue(), "a second worker"
+                    assert self.worker == "none", "a second worker"
                     assert self.is_listening or self.is_busy, "loaded for nobody"
                     assert not self.is_suspended
-                    self.worker, self.begun_s, self.proofs = "asked", self.now_s, 0
+                    self.worker, self.begun_s, self.proofs = "loading", self.now_s, 0
                 case StopGpu():
                     assert self.worker != "none"
                     assert self.worker == "ending" or self.may_stop(), effect
@@ -104,10 +104,6 @@ class World(RuleBasedStateMachine):
                     assert effect.seat != "gpu" or self.is_trustworthy()
                     self.seat = effect.seat
         assert self.manager.tick(self.now_s) == [], "not settled by its own effects"
-
-    def is_overdue(self):
-        """Whether the manager may have given up a start that nobody confirmed."""
-        return self.worker == "asked" and self.now_s - self.begun_s >= 10.0
 
     def may_stop(self):
         """Not in an utterance, unless the card or the worker leaves no choice."""
@@ -263,12 +259,6 @@ class World(RuleBasedStateMachine):
         self.proofs = 0
         self.carry_out(self.manager.on_gpu_gone(self.now_s, None, ""))
 
-    @precondition(lambda self: self.worker == "asked")
-    @rule()
-    def starts(self):
-        self.worker = "loading"
-        self.carry_out(self.manager.on_gpu_loading(self.now_s))
-
     @precondition(lambda self: self.worker == "loading")
     @rule(tier=st.integers(0, 1))
     def is_ready(self, tier):
@@ -325,7 +315,7 @@ class World(RuleBasedStateMachine):
 
     @invariant()
     def the_card_is_read_while_anything_is_on_it(self):
-        if hasattr(self, "manager") and self.worker != "none" and not self.is_overdue():
+        if hasattr(self, "manager") and self.worker != "none":
             assert self.manager.need == "held"
 
     def teardown(self):
@@ -337,9 +327,7 @@ class World(RuleBasedStateMachine):
         self.resets(is_resumed=True)
         for _ in range(2000):
             self.reads(2000.0 if self.worker == "ready" else 3800.0, 1.0)
-            if self.worker == "asked":
-                self.starts()
-            elif self.worker == "loading":
+            if self.worker == "loading":
                 self.is_ready(0)
             elif self.worker == "ending":
                 self.ends()

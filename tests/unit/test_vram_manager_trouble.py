@@ -260,15 +260,6 @@ def test_a_fault_of_the_detector_doubles_the_dwell():
     assert daemon.manager.status(daemon.now_s).vad_placement.effective == "cpu"
 
 
-def test_what_replaces_a_worker_that_nobody_started_is_not_outdated():
-    mind = Daemon().manager._mind
-    mind.begin_load(1.0, 0)
-    mind.want(None, replaces=True)
-    assert mind.is_outdated
-    mind.note_unstarted(20.0)
-    assert not mind.is_outdated
-
-
 def test_a_move_that_nobody_confirms_is_asked_for_again():
     daemon = serving()
     daemon.read(1900, 1)

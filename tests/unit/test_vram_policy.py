@@ -23,8 +23,8 @@ def climb(readings, limits=SMALL, total_mib=SMALL_MIB):
     ladder, levels = Ladder(), []
     for at_s, used in readings:
         snapshot = VramSnapshot(at_s, total_mib, total_mib * (1.0 - used), 0.0)
-        ladder, decision = decide(ladder, snapshot, limits)
-        levels.append(decision.level)
+        ladder = decide(ladder, snapshot, limits)
+        levels.append(ladder.level)
     return levels
 
 
@@ -66,10 +66,9 @@ def test_readings_far_apart_say_nothing_of_the_time_between_them():
 
 def test_a_reading_of_the_past_changes_nothing():
     snapshot = VramSnapshot(10.0, SMALL_MIB, 3000.0, 0.0)
-    ladder, _ = decide(Ladder(), snapshot, SMALL)
+    ladder = decide(Ladder(), snapshot, SMALL)
     late = VramSnapshot(9.0, SMALL_MIB, 10.0, 0.0)
-    assert decide(ladder, late, SMALL)[0] is ladder
-    assert not decide(ladder, late, SMALL)[1].is_change
+    assert decide(ladder, late, SMALL) is ladder
 
 
 def test_on_a_small_card_the_fractions_decide():
@@ -91,37 +90,36 @@ STEPS = st.lists(st.tuples(st.floats(0.0, 40.0), USED), max_size=80)
 
 
 def walk(steps, limits, total_mib):
-    """States and snapshots along steps of (seconds, used fraction)."""
+    """Ladders before and after, and snapshots, along steps of (seconds, used fraction)."""
     ladder, at_s = Ladder(), 0.0
     for step_s, used in steps:
         at_s += step_s
         snapshot = VramSnapshot(at_s, total_mib, total_mib * (1.0 - used), 0.0)
         before = ladder
-        ladder, decision = decide(ladder, snapshot, limits)
-        yield before, ladder, snapshot, decision
+        ladder = decide(ladder, snapshot, limits)
+        yield before, ladder, snapshot
 
 
 @given(STEPS, st.sampled_from([SMALL_MIB, BIG_MIB, 512.0, 81920.0]))
 @settings(max_examples=300)
 def test_emergency_is_never_late_and_never_without_cause(steps, total_mib):
     limits = Limits.of(VramSettings(), total_mib)
-    for before, after, snapshot, decision in walk(steps, limits, total_mib):
+    for before, after, snapshot in walk(steps, limits, total_mib):
         is_full = snapshot.free_mib <= limits.enter_below_mib[2]
         assert not is_full or after.level == Level.EMERGENCY
-        if decision.is_change and decision.level == Level.EMERGENCY:
+        if before.level < after.level == Level.EMERGENCY:
             assert is_full
-        assert (decision.was, decision.level) == (before.level, after.level)
 
 
 @given(STEPS)
 @settings(max_examples=300)
 def test_between_two_changes_there_is_a_dwell_unless_it_is_an_emergency(steps):
     last_s, last_up = None, None
-    for _, _, snapshot, decision in walk(steps, SMALL, SMALL_MIB):
-        if not decision.is_change:
+    for before, after, snapshot in walk(steps, SMALL, SMALL_MIB):
+        if after.level == before.level:
             continue
-        is_up = decision.level > decision.was
-        if last_s is not None and decision.level != Level.EMERGENCY:
+        is_up = after.level > before.level
+        if last_s is not None and after.level != Level.EMERGENCY:
             # Turning round takes a whole dwell.
             least_s = SMALL.dwell_up_s if is_up else SMALL.dwell_down_s
             assert is_up == last_up or snapshot.at_s - last_s >= least_s
@@ -130,20 +128,19 @@ def test_between_two_changes_there_is_a_dwell_unless_it_is_an_emergency(steps):
 
 @given(STEPS)
 def test_no_level_ends_within_its_gap(steps):
-    for _, _, snapshot, decision in walk(steps, SMALL, SMALL_MIB):
-        if decision.is_change and decision.level < decision.was:
-            for level in range(decision.level, decision.was):
-                assert snapshot.free_mib > SMALL.leave_above_mib[level]
+    for before, after, snapshot in walk(steps, SMALL, SMALL_MIB):
+        for level in range(after.level, before.level):
+            assert snapshot.free_mib > SMALL.leave_above_mib[level]
 
 
 @given(STEPS, USED)
 def test_what_stays_the_same_leads_to_one_level_and_stays_there(steps, used):
-    ladder = [Ladder(), *(after for _, after, _, _ in walk(steps, SMALL, SMALL_MIB))][-1]
+    ladder = [Ladder(), *(after for _, after, _ in walk(steps, SMALL, SMALL_MIB))][-1]
     at_s, levels = ladder.read_s if steps else 0.0, []
     for second in range(1, 130):
         snapshot = VramSnapshot(at_s + second, SMALL_MIB, SMALL_MIB * (1.0 - used), 0.0)
-        ladder, decision = decide(ladder, snapshot, SMALL)
-        levels.append(decision.level)
+        ladder = decide(ladder, snapshot, SMALL)
+        levels.append(ladder.level)
     assert len(set(levels[-60:])) == 1
     assert sum(a != b for a, b in pairwise(levels)) <= 2
 
@@ -155,6 +152,6 @@ def test_a_day_of_breathing_round_a_threshold_changes_levels_four_times_at_most(
         base += rng.gauss(0, 0.0004) + (threshold + 0.005 - base) * 0.0005
         used = min(1.0, max(0.0, base + rng.gauss(0, 0.012)))
         snapshot = VramSnapshot(float(second), SMALL_MIB, SMALL_MIB * (1.0 - used), 0.0)
-        ladder, decision = decide(ladder, snapshot, SMALL)
-        changes += decision.is_change
+        was, ladder = ladder.level, decide(ladder, snapshot, SMALL)
+        changes += ladder.level != was
     assert changes <= 4

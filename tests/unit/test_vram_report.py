@@ -21,7 +21,6 @@ def manager():
     )
     manager.on_activity(1.0, is_listening=True, is_busy=False, backlog_s=0.0)
     manager.on_snapshot(VramSnapshot(1.0, 4096.0, 3500.0, 0.0))
-    manager.on_gpu_loading(1.1)
     manager.on_gpu_ready(2.0, TIERS, 0, AllocatorFigures(1670.0, 1680.0))
     return manager
 

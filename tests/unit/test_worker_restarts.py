@@ -10,14 +10,12 @@ from swictation.worker.restarts import (
     Blame,
     HangDeadline,
     Restarts,
-    blamed,
-    cleared,
-    died,
-    excused,
-    served,
 )
 
 pytestmark = pytest.mark.unit
+
+
+died, excused = Restarts.died, Restarts.excused
 
 
 def after(*happenings):
@@ -30,7 +28,6 @@ def after(*happenings):
 def test_the_first_worker_and_the_one_after_a_single_death_start_at_once():
     assert Restarts().delay_s() == 0.0
     assert after(died).delay_s() == 0.0
-    assert after(died, served, died).delay_s() == 0.0
 
 
 def test_each_further_death_doubles_the_delay_up_to_five_minutes():
@@ -38,16 +35,10 @@ def test_each_further_death_doubles_the_delay_up_to_five_minutes():
     assert delays == [0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
 
 
-def test_one_answer_makes_all_deaths_forgotten():
-    assert after(died, died, died, served) == Restarts()
-    assert after(excused, excused, served) == Restarts()
-
-
 def test_four_workers_in_a_row_without_an_answer_are_hopeless():
     assert HOPELESS_FAILURES == 4
     assert not after(died, died, died).is_hopeless
     assert after(died, died, died, died).is_hopeless
-    assert not after(died, died, died, served, died, died, died).is_hopeless
 
 
 def test_an_utterance_that_is_set_aside_takes_its_deaths_with_it():
@@ -61,41 +52,47 @@ def test_four_utterances_in_a_row_set_aside_are_hopeless():
     assert HOPELESS_SET_ASIDE == 4
     assert not after(*one * 3).is_hopeless
     assert after(*one * 4).is_hopeless
-    assert not after(*one * 3, served, *one).is_hopeless
 
 
 def test_an_utterance_is_tried_again_once_and_then_set_aside():
-    blame, verdict = blamed(Blame(), 5)
-    assert verdict == "again"
-    blame, verdict = blamed(blame, 5)
-    assert verdict == "set-aside"
-    assert blame == Blame()
+    blame = Blame()
+    assert not blame.add(5, "cpu")
+    assert blame.add(5, "cpu")
+    assert not blame.seats(5)
 
 
 def test_each_utterance_is_blamed_for_its_own_deaths():
-    blame, _ = blamed(Blame(), 1)
-    blame, verdict = blamed(blame, 2)
-    assert verdict == "again"
-    blame, verdict = blamed(blame, 1)
-    assert verdict == "set-aside"
-    assert blame == Blame({(2, "cpu"): 1})
+    blame = Blame()
+    assert not blame.add(1, "cpu")
+    assert not blame.add(2, "cpu")
+    assert blame.add(1, "cpu")
+    assert (blame.count(1, "cpu"), blame.count(2, "cpu")) == (0, 1)
+
+
+def test_what_killed_engines_on_the_card_is_remembered_when_it_goes_elsewhere():
+    blame = Blame()
+    blame.add(1, "gpu")
+    assert blame.add(1, "gpu")
+    assert not blame.add(1, "cpu")
+    assert (blame.count(1, "gpu"), blame.seats(1)) == (2, {"gpu", "cpu"})
 
 
 def test_an_answer_clears_an_utterance_of_what_it_was_blamed_for():
-    blame, _ = blamed(Blame(), 1)
-    assert cleared(blame, 2) == blame
-    blame = cleared(blame, 1)
-    assert blamed(blame, 1)[1] == "again"
+    blame = Blame()
+    blame.add(1, "cpu")
+    blame.clear(2)
+    assert blame.count(1, "cpu") == 1
+    blame.clear(1)
+    assert not blame.add(1, "cpu")
 
 
 @given(st.lists(st.integers(0, 3)))
 def test_every_second_death_of_an_utterance_sets_it_aside(deaths):
     blame, counts = Blame(), dict.fromkeys(range(4), 0)
     for utterance in deaths:
-        blame, verdict = blamed(blame, utterance)
         counts[utterance] += 1
-        expected = "again" if counts[utterance] % DEATHS_UNTIL_SET_ASIDE else "set-aside"
-        assert verdict == expected
+        is_second = counts[utterance] % DEATHS_UNTIL_SET_ASIDE == 0
+        assert blame.add(utterance, "cpu") == is_second
 
 
 @pytest.fixture
@@ -143,8 +140,7 @@ def test_a_deadline_is_never_below_the_least_and_grows_with_the_audio(audio_s, d
 def test_workers_killed_from_outside_are_followed_for_longer_and_without_growing_pauses():
     state = Restarts()
     for _ in range(HOPELESS_KILLS - 1):
-        state = died(state, by_kill=True)
+        state = state.died(by_kill=True)
         assert not state.is_hopeless
     assert state.delay_s() == 0.5
-    assert died(state, by_kill=True).is_hopeless
-    assert served(state) == Restarts()
+    assert state.died(by_kill=True).is_hopeless

@@ -59,15 +59,13 @@ class Orders:
 
     def begin(self) -> None:
         """A new worker: a full buffer, and beams."""
-        self._is: set[OrderName] = {"beam", "full-buffer"}
-        self._standing: dict[OrderName, _Standing] = {}
+        self._is: set[str] = set(_AT_EASE)
+        self._standing: dict[str, _Standing] = {}
         self._trimmed_s = float("-inf")
 
     def due(self, now_s: float, level: Level) -> list[Order]:
         """The orders that the level wants and the worker has not confirmed."""
         wanted = _SHORT if level >= Level.CRITICAL else _AT_EASE
-        if not wanted - self._is:
-            return []
         return [
             self._give(now_s, what)
             for what in sorted(wanted - self._is)
@@ -84,7 +82,7 @@ class Orders:
 
     def done(self, now_s: float, what: str, *, is_done: bool) -> None:
         """The worker's answer; False: it could not, or does not know how."""
-        standing = next((s for name, s in self._standing.items() if name == what), None)
+        standing = self._standing.get(what)
         if standing is None:
             return
         standing.answered(now_s, is_done=is_done)
@@ -92,15 +90,11 @@ class Orders:
             return
         if what == "trim":
             self._trimmed_s = now_s
-        for pair in _PAIRS:
-            if what in pair:
-                self._is = {name for name in self._is if name not in pair}
-                self._is |= {name for name in pair if name == what}
+        elif what in _OPPOSITE:
+            self._is = self._is - {_OPPOSITE[what]} | {what}
 
     def next_s(self, now_s: float) -> float | None:
         """When one may have to be repeated."""
-        if not self._standing:
-            return None
         return min((s.next_s for s in self._standing.values() if s.next_s > now_s), default=None)
 
     def _of(self, what: OrderName) -> _Standing:
@@ -113,7 +107,9 @@ class Orders:
 
 _AT_EASE: frozenset[OrderName] = frozenset({"beam", "full-buffer"})
 _SHORT: frozenset[OrderName] = frozenset({"greedy", "half-buffer"})
-_PAIRS: tuple[tuple[OrderName, OrderName], ...] = (
-    ("beam", "greedy"),
-    ("full-buffer", "half-buffer"),
-)
+_OPPOSITE = {
+    "beam": "greedy",
+    "greedy": "beam",
+    "full-buffer": "half-buffer",
+    "half-buffer": "full-buffer",
+}

@@ -128,17 +128,11 @@ class CUDAMemoryGuard:
             DeviceFailure: the device failed, or has failed since it began: its result is void.
         """
         self._refuse_unless_trusted(is_probe=is_probe)
-        generation = self._generation
-        try:
+        with self._naming(is_probe=is_probe):
             self._refuse_without_room(audio_s)
             unit = self._begin()
             yield unit
             self._end(unit, audio_s)
-        except BaseException as error:
-            failure = self._failed(error, generation, is_probe=is_probe)
-            if failure is None:
-                raise
-            raise failure from error
         if self._breaker:
             self._breaker.succeeded(self._clock.now_s(), is_probe=is_probe)
 
@@ -170,7 +164,7 @@ class CUDAMemoryGuard:
         False: too many were, in too short a time (`Breaker.is_banned`). With a breaker only probes
         are admitted before two of them have ended well.
         """
-        if self._breaker and not self._breaker.new_generation(self._clock.now_s()):
+        if self._breaker and not self._breaker.new_generation():
             return False
         self._latched = None
         self._note(latched=None)
@@ -201,12 +195,13 @@ class CUDAMemoryGuard:
         return True
 
     @contextmanager
-    def _naming(self) -> Generator[None, None, None]:
-        """Outside of units, likewise: what is raised becomes a DeviceFailure."""
+    def _naming(self, *, is_probe: bool = False) -> Generator[None, None, None]:
+        """What the device raises becomes a DeviceFailure."""
+        generation = self._generation
         try:
             yield
-        except Exception as error:
-            failure = self._failed(error, self._generation, is_probe=False)
+        except BaseException as error:
+            failure = self._failed(error, generation, is_probe=is_probe)
             if failure is None:
                 raise
             raise failure from error
@@ -224,7 +219,7 @@ class CUDAMemoryGuard:
         if self._breaker is None:
             return
         now_s, breaker = self._clock.now_s(), self._breaker
-        if not (breaker.begin_probe(now_s) if is_probe else breaker.allows(now_s)):
+        if not (breaker.begin_probe(now_s) if is_probe else breaker.is_closed):
             self._note(refused=self.report.refused + 1)
             why = breaker.why or "it is not in doubt, so there is nothing to probe"
             raise DeviceRefused("other", f"The card takes no such work now: {why}.")

@@ -12,7 +12,7 @@ from swictation.gpu.policy.validation import VALIDATION_S
 from swictation.types import VramSnapshot
 
 ANSWER_S = 10.0
-"""A start or an end of the worker that is not confirmed by then is asked for again."""
+"""An end of the worker that is not confirmed by then is asked for again."""
 BLIND_S = 10.0
 """So long without a usable reading, and nobody can say that there is room."""
 
@@ -115,25 +115,16 @@ def blind_since_s(mind: Mind) -> float:
 def work_due(mind: Mind, now_s: float) -> list[Effect]:
     """Load; or tell the worker what the level wants; or have it prove itself."""
     worker = mind.worker
-    if worker.phase == "asked" and now_s - worker.since_s >= ANSWER_S:
-        mind.note_unstarted(now_s)
     if worker.phase == "absent":
         return _load(mind, now_s)
     snapshot = mind.fresh(now_s)
     if worker.phase != "ready" or snapshot is None:
         return []
     effects: list[Effect] = [*mind.orders.due(now_s, mind.level), *_trim(mind, now_s, snapshot)]
-    if not mind.trust.is_trusted(now_s) and _has_room_to_validate(mind, snapshot):
-        effects += [Validate()] if mind.trust.may_begin(now_s) else []
+    has_room = mind.admission.predict_mib(VALIDATION_S) <= mind.room_mib(snapshot)
+    if has_room and mind.trust.may_begin(now_s):
+        effects.append(Validate())
     return effects
-
-
-def _load(mind: Mind, now_s: float) -> list[Effect]:
-    load = _load_due(mind, now_s)
-    if load is None:
-        return []
-    mind.begin_load(now_s, load.tier)
-    return [load]
 
 
 def _trim(mind: Mind, now_s: float, snapshot: VramSnapshot) -> list[Order]:
@@ -148,20 +139,19 @@ def _trim(mind: Mind, now_s: float, snapshot: VramSnapshot) -> list[Order]:
     return [trim]
 
 
-def _has_room_to_validate(mind: Mind, snapshot: VramSnapshot) -> bool:
-    return mind.admission.predict_mib(VALIDATION_S) <= mind.room_mib(snapshot)
-
-
-def _load_due(mind: Mind, now_s: float) -> LoadGpu | None:
+def _load(mind: Mind, now_s: float) -> list[Effect]:
     """The load that is due, if one is."""
-    if mind.worker.is_there or not mind.is_active or load_hindrance(mind, now_s):
-        return None
+    if not mind.is_active or load_hindrance(mind, now_s):
+        return []
     tier = _tier(mind, now_s)
-    if tier is None or (mind.breaker.state == "dead" and not mind.breaker.new_generation(now_s)):
-        return None
+    if tier is None:
+        return []
+    if mind.breaker.state == "dead":
+        mind.breaker.new_generation()
     tiers = mind.worker.tiers
     name = f"{tiers[tier].name}: " if tier < len(tiers) else ""
-    return LoadGpu(tier, f"{name}dictation is on and there is room")
+    mind.begin_load(now_s, tier)
+    return [LoadGpu(tier, f"{name}dictation is on and there is room")]
 
 
 def load_hindrance(mind: Mind, now_s: float) -> str:
@@ -170,7 +160,7 @@ def load_hindrance(mind: Mind, now_s: float) -> str:
         return "the engine is not on a card"
     if mind.is_suspended:
         return "the machine sleeps"
-    if mind.breaker.is_banned(now_s):
+    if mind.breaker.is_banned:
         return mind.breaker.why
     readings = mind.readings
     if not readings.is_young(now_s) or not (readings.is_asleep or readings.is_fresh(now_s)):

@@ -2,8 +2,8 @@
 
 It holds no thread and no clock: time is what its inputs say, and `next_tick_s` tells when it
 wants to be asked again. Each input brings the effects that are due now; the daemon and the
-simulation carry them out and tell what became of them. What was asked for and not confirmed is
-asked for again, with a pause, as long as its condition holds.
+simulation carry them out and tell what became of them. An end, an order or a move that is not
+confirmed is asked for again, with a pause, as long as its condition holds; a load comes or fails.
 """
 
 from swictation.config.settings import Settings
@@ -14,14 +14,14 @@ from swictation.gpu.manager.decisions import (
     stop_due,
     work_due,
 )
-from swictation.gpu.manager.effects import Effect, Foreseen, LevelChanged, PlaceAsr, Route, StopGpu
+from swictation.gpu.manager.effects import Effect, Foreseen, PlaceAsr, Route, StopGpu
 from swictation.gpu.manager.modes import Mode, Modes, why_not_gpu
 from swictation.gpu.manager.report import Reporter
 from swictation.gpu.manager.state import Mind
 from swictation.gpu.manager.status import CpuState, Need, VramStatus
 from swictation.gpu.policy.admission import Admission
 from swictation.gpu.policy.breaker import Breaker
-from swictation.gpu.policy.levels import Decision, Level
+from swictation.gpu.policy.levels import Level
 from swictation.gpu.policy.readings import FRESH_S
 from swictation.types import (
     DEATHS_UNTIL_SET_ASIDE,
@@ -80,9 +80,7 @@ class AdaptiveMemoryManager:
 
     def on_snapshot(self, snapshot: VramSnapshot) -> list[Effect]:
         """A reading of the card, usable or not; one older than the last changes nothing."""
-        decision = self._mind.take(snapshot)
-        is_change = decision is not None and decision.is_change
-        changed = [_told(decision, snapshot)] if decision and is_change else []
+        changed = self._mind.take(snapshot)
         return self._settle(snapshot.at_s, changed)
 
     def tick(self, now_s: float) -> list[Effect]:
@@ -96,12 +94,6 @@ class AdaptiveMemoryManager:
         self._mind.note_activity(
             now_s, is_listening=is_listening, is_busy=is_busy, backlog_s=backlog_s
         )
-        return self._settle(now_s)
-
-    def on_gpu_loading(self, now_s: float) -> list[Effect]:
-        """The worker's process has started."""
-        if self._mind.worker.phase in ("absent", "asked"):
-            self._mind.worker.enter("loading", now_s)
         return self._settle(now_s)
 
     def on_gpu_ready(
@@ -171,7 +163,7 @@ class AdaptiveMemoryManager:
 
     def reset(self, now_s: float) -> list[Effect]:
         """The user wishes to forget the past: bans, cool-downs and back-offs end."""
-        self._mind.breaker.reset(now_s)
+        self._mind.breaker.reset()
         self._mind.gate.reset()
         return self._settle(now_s)
 
@@ -223,7 +215,7 @@ class AdaptiveMemoryManager:
             return "held"
         if mind.is_suspended:
             return "none"
-        is_awaited = mind.is_wanted and mind.is_active and not mind.breaker.is_banned(self._now_s)
+        is_awaited = mind.is_wanted and mind.is_active and not mind.breaker.is_banned
         return "awaited" if is_awaited else "none"
 
     @property
@@ -264,7 +256,7 @@ class AdaptiveMemoryManager:
     @property
     def is_lost(self) -> bool:
         """Whether no worker will come onto the card without somebody's help."""
-        return self._mind.breaker.is_banned(self._now_s) or self._mind.readings.is_out_of_reach
+        return self._mind.breaker.is_banned or self._mind.readings.is_out_of_reach
 
     @property
     def lost_reason(self) -> str:
@@ -298,7 +290,7 @@ class AdaptiveMemoryManager:
                 mind.readings.read_s + FRESH_S + 0.01,
                 blind_since_s(mind) + BLIND_S,
             ]
-        if worker.phase in ("asked", "stopping"):
+        if worker.phase == "stopping":
             times.append(worker.since_s + ANSWER_S)
         return min((at_s for at_s in times if at_s is not None and at_s > now_s), default=None)
 
@@ -308,14 +300,12 @@ class AdaptiveMemoryManager:
 
     # What follows.
 
-    def _settle(self, now_s: float, changed: list[Effect] | None = None) -> list[Effect]:
+    def _settle(self, now_s: float, changed: Effect | None = None) -> list[Effect]:
         """Everything that is due: places first, so that what a stop leaves has where to go."""
         self._now_s = now_s = max(now_s, self._now_s)
         mind = self._mind
-        effects = changed or []
         gained = mind.gains.look(now_s, mind.readings.usable)
-        if gained:
-            effects.append(gained)
+        effects = [effect for effect in (changed, gained) if effect]
         stop = self._stop(now_s)
         effects += self._places(now_s)
         if stop:
@@ -369,7 +359,3 @@ class AdaptiveMemoryManager:
         is_edge = not mind.is_busy or mind.backlog_s > _SEAM_BACKLOG_S
         is_answered = mind.can_cpu and mind.cpu == "ready"
         return "gpu" if mind.seat in ("gpu", None) or is_edge or not is_answered else mind.seat
-
-
-def _told(decision: Decision, snapshot: VramSnapshot) -> Effect:
-    return LevelChanged(decision.level.name, decision.was.name, snapshot.used_fraction)

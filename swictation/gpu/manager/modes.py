@@ -68,7 +68,7 @@ class Modes:
         """
         if self.mode or mind.breaker.state != "closed":
             return False
-        if mind.worker.phase in ("asked", "loading"):
+        if mind.worker.phase == "loading":
             return True
         if mind.worker.phase == "ready":
             is_new = not mind.trust.has_served and mind.level < Level.EMERGENCY
@@ -80,7 +80,7 @@ class Modes:
 def why_not_gpu(mind: Mind, now_s: float) -> str:
     """Why the card does not serve."""
     breaker, worker = mind.breaker, mind.worker
-    if breaker.is_banned(now_s) or breaker.state in ("dead", "open"):
+    if breaker.state in ("dead", "open"):
         return breaker.why
     if worker.phase == "absent":
         return load_hindrance(mind, now_s) or "the worker is about to be loaded"

@@ -23,10 +23,6 @@ class _Noted(msgspec.Struct):
     level: str
     freed_mib: float | None = None
 
-    def bring(self, freed_mib: float) -> None:
-        """What it freed has shown."""
-        self.freed_mib = freed_mib
-
 
 def _ours_mib(last: VramSnapshot, worker: CardWorker) -> float | None:
     """As listed; the list is read seldom, so what has come or gone since is known better."""
@@ -58,15 +54,10 @@ class Reporter:
     def take(self, now_s: float, effects: list[Effect], level: Level) -> None:
         """Note what is being done; a gain belongs to the action that brought it."""
         for effect in effects:
-            if isinstance(effect, Gained):
-                self._gained(effect)
-            else:
+            if not isinstance(effect, Gained):
                 self.note(now_s, *told(effect), level)
-
-    def _gained(self, gained: Gained) -> None:
-        noted = next((a for a in reversed(self._noted) if a.what == gained.action), None)
-        if noted:
-            noted.bring(gained.freed_mib)
+            elif of := next((a for a in reversed(self._noted) if a.what == effect.action), None):
+                of.freed_mib = effect.freed_mib
 
     def status(self, mind: Mind, modes: Modes, need: Need, now_s: float) -> VramStatus:
         """All of it."""
@@ -99,13 +90,7 @@ class Reporter:
             asr_placement=mind.seat,
             mode=modes.mode,
             mode_reason=modes.reason,
-            breaker=BreakerStatus(
-                mind.breaker.state,
-                mind.breaker.generation,
-                mind.breaker.failures,
-                mind.breaker.why,
-                mind.breaker.is_banned(now_s),
-            ),
+            breaker=msgspec.convert(mind.breaker, BreakerStatus, from_attributes=True),
             actions=tuple(
                 Action(now_s - a.at_s, a.what, a.reason, a.level, a.freed_mib) for a in self._noted
             ),

@@ -6,13 +6,13 @@ import msgspec
 
 from swictation.config.settings import Settings
 from swictation.gpu.guard.commands import Orders
-from swictation.gpu.manager.effects import Foreseen
+from swictation.gpu.manager.effects import Foreseen, LevelChanged
 from swictation.gpu.manager.reload import ReloadGate
 from swictation.gpu.manager.status import CpuState
 from swictation.gpu.policy.admission import Admission
 from swictation.gpu.policy.breaker import Breaker
 from swictation.gpu.policy.gpu_worker import CardWorker
-from swictation.gpu.policy.levels import Decision, Level
+from swictation.gpu.policy.levels import Level
 from swictation.gpu.policy.pending_frees import Gains
 from swictation.gpu.policy.readings import Readings
 from swictation.gpu.policy.vad_placement import DetectorSeat
@@ -92,17 +92,20 @@ class Mind:
         elif replaces or not self.worker.is_there:
             self.worker.expect(())
 
-    def take(self, snapshot: VramSnapshot) -> Decision | None:
-        """A reading of the card; what it says of the level."""
-        decision = self.readings.take(snapshot)
+    def take(self, snapshot: VramSnapshot) -> LevelChanged | None:
+        """A reading of the card; the level that it makes, where that is another."""
+        was = self.level
+        says_level = self.readings.take(snapshot)
         if self.readings.is_asleep:
             self.gate.slept()
-        if decision is None:
+        if not says_level:
             return None
         self.worker.learn_context(snapshot)
-        if decision.level < Level.CRITICAL:
+        if self.level < Level.CRITICAL:
             self.is_lowered = False
-        return decision
+        if self.level == was:
+            return None
+        return LevelChanged(self.level.name, was.name, snapshot.used_fraction)
 
     def note_activity(
         self, now_s: float, *, is_listening: bool, is_busy: bool, backlog_s: float
@@ -135,15 +138,9 @@ class Mind:
     # What the worker on the GPU goes through.
 
     def begin_load(self, now_s: float, tier: int) -> None:
-        """It is asked for."""
+        """It is asked for: whether it comes or not, that is told."""
         self.worker.ask(now_s, tier)
         self.trust.begin()
-
-    def note_unstarted(self, now_s: float) -> None:
-        """It was asked for, and nobody started it."""
-        self.worker.enter("absent", now_s)
-        self.is_outdated = False
-        self.gate.load_failed(now_s)
 
     def worker_ready(
         self, now_s: float, tiers: tuple[Tier, ...], tier: int, figures: AllocatorFigures | None
@@ -175,7 +172,7 @@ class Mind:
         if kind is not None:
             self.trust.failed(kind, now_s, reason if kind == "other" else "")
             self.gains.forget("stop")
-            if self.worker.phase in ("asked", "loading"):
+            if self.worker.phase == "loading":
                 self.gate.load_failed(now_s)
         self.worker.enter("absent", now_s)
         self.is_outdated = False
@@ -220,7 +217,7 @@ class Mind:
         """Whether a worker on the card is there, believed, and may work."""
         return (
             self.worker.phase == "ready"
-            and self.trust.is_trusted(now_s)
+            and self.trust.is_trusted
             and self.level < Level.EMERGENCY
             and self.readings.is_trusted(now_s)
         )
@@ -232,11 +229,11 @@ class Mind:
     @property
     def fallback(self) -> Seat | None:
         """Where requests go while the card does not serve."""
-        if not self.is_wanted or not self.can_cpu:
-            return "cpu" if self.can_cpu or not self.is_wanted else None
-        if self.trust.breaker.is_banned(0.0):
-            return "cpu"  # a wait would never end
-        return "cpu" if self.settings.vram.on_critical == "cpu-engine" else None
+        if not self.is_wanted:
+            return "cpu"
+        # Of a ban a wait would never see the end.
+        takes_over = self.settings.vram.on_critical == "cpu-engine" or self.breaker.is_banned
+        return "cpu" if self.can_cpu and takes_over else None
 
     @property
     def work_mib(self) -> float:

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from swictation.gpu.nvml.driver import Driver
 from swictation.gpu.nvml.errors import Unreadable
-from swictation.gpu.nvml.pci import cards
-from swictation.gpu.nvml.select import AUTO, Candidate, choose
+from swictation.gpu.nvml.select import AUTO, Candidate, open_card
 from swictation.types import MIB, AllocatorFigures
 
 
@@ -33,8 +32,7 @@ class OwnUse:
         """
         self._wish = uuid or AUTO
         self._root = root
-        self._driver: Driver | None = None
-        self._card: Candidate | None = None
+        self._opened: tuple[Driver, Candidate] | None = None
         self._context_mib: float | None = None
         self._begun_mib: float | None = None
         self._peak_mib = 0.0
@@ -77,9 +75,9 @@ class OwnUse:
 
     def close(self) -> None:
         """Let go of NVML; the next reading opens it again."""
-        driver, self._driver, self._card = self._driver, None, None
-        if driver:
-            driver.close()
+        opened, self._opened = self._opened, None
+        if opened:
+            opened[0].close()
 
     def _held_mib(self) -> float | None:
         used_mib = None if self._context_mib is None else self._read_mib()
@@ -97,10 +95,5 @@ class OwnUse:
         return None if used is None else used / MIB
 
     def _open(self) -> tuple[Driver, Candidate]:
-        if self._driver and self._card:
-            return self._driver, self._card
-        self._driver = driver = Driver()
-        present = cards(self._root)
-        is_any_asleep = any(card.is_asleep for card in present)
-        self._card = card = choose(driver, self._wish, present if is_any_asleep else [])
-        return driver, card
+        self._opened = self._opened or open_card(self._wish, self._root)
+        return self._opened

@@ -6,9 +6,8 @@ from pathlib import Path
 from swictation.clock import Clock, MonotonicClock
 from swictation.gpu.nvml.driver import Driver
 from swictation.gpu.nvml.errors import Unreadable
-from swictation.gpu.nvml.pci import cards
 from swictation.gpu.nvml.probe import ChosenCard
-from swictation.gpu.nvml.select import AUTO, Candidate, choose
+from swictation.gpu.nvml.select import AUTO, Candidate, open_card
 from swictation.types import MIB, VramSnapshot
 
 _PROCESSES_EVERY_S = 5.0
@@ -35,8 +34,7 @@ class NvmlProbe:
         self._gpu = gpu
         self._root = root
         self._clock = clock or MonotonicClock()
-        self._driver: Driver | None = None
-        self._open: Candidate | None = None
+        self._open: tuple[Driver, Candidate] | None = None
         self._card: ChosenCard | None = None
         self._ours = _Ours()
 
@@ -62,16 +60,13 @@ class NvmlProbe:
 
     def close(self) -> None:
         """See `MemoryProbe`."""
-        driver, self._driver, self._open = self._driver, None, None
+        opened, self._open = self._open, None
         self._ours = _Ours()
-        if driver:
-            driver.close()
+        if opened:
+            opened[0].close()
 
     def _read(self, pids: Collection[int]) -> VramSnapshot:
-        if not (self._driver and self._open):
-            driver, card = self._choose(is_in_use=bool(pids))
-        else:
-            driver, card = self._driver, self._open
+        driver, card = self._open or self._choose(is_in_use=bool(pids))
         # Dated before it is asked: how long the driver takes makes the answer no younger.
         at_s = self._clock.now_s()
         total_mib, free_mib = (size / MIB for size in driver.memory_bytes(card.handle))
@@ -82,13 +77,8 @@ class NvmlProbe:
         return VramSnapshot(at_s, total_mib, free_mib, ours_mib, is_fresh)
 
     def _choose(self, *, is_in_use: bool) -> tuple[Driver, Candidate]:
-        present = cards(self._root)
-        asleep = [card for card in present if card.is_asleep]
-        if present and len(asleep) == len(present):
-            raise Unreadable("asleep", "the card sleeps, and is left asleep")
-        self._driver = driver = Driver()
         wish = self._card.uuid if self._card and is_in_use else self._gpu
-        self._open = card = choose(driver, wish, present if asleep else [])
+        self._open = driver, card = open_card(wish, self._root)
         self._card = ChosenCard(card.index, driver.uuid(card.handle), driver.name(card.handle))
         return driver, card
 

@@ -1,10 +1,12 @@
 """Which of several cards is meant."""
 
+from pathlib import Path
+
 import msgspec
 
 from swictation.gpu.nvml.driver import Driver, Handle
 from swictation.gpu.nvml.errors import Unreadable
-from swictation.gpu.nvml.pci import Card
+from swictation.gpu.nvml.pci import Card, cards
 
 AUTO = "auto"
 _MOST_CARDS = 64
@@ -16,6 +18,24 @@ class Candidate(msgspec.Struct, frozen=True):
 
     index: int
     handle: Handle
+
+
+def open_card(wish: str, root: Path) -> tuple[Driver, Candidate]:
+    """NVML, to be closed by the caller, and the card that is meant: see `choose`.
+
+    Raises:
+        Unreadable: it cannot be opened, or there is no such card; one that sleeps is left asleep.
+    """
+    present = cards(root)
+    asleep = [card for card in present if card.is_asleep]
+    if present and len(asleep) == len(present):
+        raise Unreadable("asleep", "the card sleeps, and is left asleep")
+    driver = Driver()
+    try:
+        return driver, choose(driver, wish, present if asleep else [])
+    except Unreadable:
+        driver.close()
+        raise
 
 
 def choose(driver: Driver, gpu: str, present: list[Card]) -> Candidate:

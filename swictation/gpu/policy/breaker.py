@@ -38,9 +38,11 @@ class Breaker:
         self._pause = Backoff(FIRST_PAUSE_S, MAX_PAUSE_S)
         self._is_probing = False
         self._good_probes = 0
-        self._is_banned = False
+        self.is_banned = False
+        """Too many workers died in too short a time: until `reset`, no other may try."""
 
-    def allows(self, now_s: float) -> bool:
+    @property
+    def is_closed(self) -> bool:
         """Whether a user's work may be done there."""
         return self.state == "closed"
 
@@ -98,9 +100,9 @@ class Breaker:
             if len(self._ooms) >= OOMS_UNTIL_OPEN:
                 self._open(now_s, f"the card was short of memory {len(self._ooms)} times")
 
-    def new_generation(self, now_s: float) -> bool:
+    def new_generation(self) -> bool:
         """A new worker, which nobody has reason to trust yet; False, and nothing, while banned."""
-        if self._is_banned:
+        if self.is_banned:
             return False
         self.state = "half-open"
         self.generation += 1
@@ -114,13 +116,9 @@ class Breaker:
         """Whether a result of that generation still counts."""
         return generation == self.generation
 
-    def is_banned(self, now_s: float) -> bool:
-        """Whether too many workers died in too short a time: until `reset`, no other may try."""
-        return self._is_banned
-
-    def reset(self, now_s: float) -> None:
+    def reset(self) -> None:
         """Forget the past: a user wishes it, or the machine slept. The dead stay dead."""
-        self._is_banned = False
+        self.is_banned = False
         self._deaths.clear()
         self._pause.succeeded()
 
@@ -140,7 +138,7 @@ class Breaker:
         recent = [at for at in self._deaths if now_s - at < BAN_WINDOW_S]
         self._deaths = [*recent, now_s]
         if len(self._deaths) >= DEATHS_UNTIL_BAN:
-            self._is_banned = True
+            self.is_banned = True
             self.why = f"{len(self._deaths)} workers died in ten minutes; the last: {self.why}"
 
     def _forget_old_ooms(self, now_s: float) -> None:

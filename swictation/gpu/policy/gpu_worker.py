@@ -8,7 +8,7 @@ from swictation.gpu.policy.cache import collectable_mib
 from swictation.gpu.policy.levels import Limits
 from swictation.types import AllocatorFigures, Tier, VramSnapshot
 
-Phase = Literal["absent", "asked", "loading", "ready", "stopping"]
+Phase = Literal["absent", "loading", "ready", "stopping"]
 
 _SHOWN_S = 1.5
 """By then the driver shows what was allocated."""
@@ -56,7 +56,7 @@ class CardWorker:
     def ask(self, now_s: float, tier: int) -> None:
         """It is asked for, to load that tier."""
         self.tier = tier
-        self.enter("asked", now_s)
+        self.enter("loading", now_s)
 
     def measured(self, figures: AllocatorFigures | None) -> None:
         """What its allocator holds now."""

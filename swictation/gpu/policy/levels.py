@@ -67,28 +67,17 @@ class Ladder(msgspec.Struct, frozen=True, gc=False):
     """When it was read last."""
 
 
-class Decision(msgspec.Struct, frozen=True, gc=False):
-    """What a reading says."""
-
-    level: Level
-    was: Level
-
-    @property
-    def is_change(self) -> bool:
-        return self.level != self.was
-
-
-def decide(state: Ladder, snapshot: VramSnapshot, limits: Limits) -> tuple[Ladder, Decision]:
+def decide(state: Ladder, snapshot: VramSnapshot, limits: Limits) -> Ladder:
     """The level after a usable reading. One that is older than the last changes nothing."""
     now_s = snapshot.at_s
     between_s = now_s - state.read_s
     if between_s < 0.0:
-        return state, Decision(state.level, state.level)
+        return state
     target = _target(state.level, snapshot.free_mib, limits)
     if target == state.level:
-        return _stay(state, now_s), Decision(target, target)
+        return Ladder(target, state.since_s, read_s=now_s)
     if target == Level.EMERGENCY:
-        return _move(state, target, now_s)
+        return Ladder(target, now_s, read_s=now_s)
     is_up = target > state.level
     pending, since_s = state.next, state.next_since_s
     if pending is None or (pending > state.level) != is_up or between_s > _LONGEST_BETWEEN_S:
@@ -97,9 +86,8 @@ def decide(state: Ladder, snapshot: VramSnapshot, limits: Limits) -> tuple[Ladde
     pending = min(pending, target) if is_up else max(pending, target)
     dwell_s = limits.dwell_up_s if is_up else limits.dwell_down_s
     if now_s - since_s >= dwell_s:
-        return _move(state, pending, now_s)
-    waiting = Ladder(state.level, state.since_s, pending, since_s, now_s)
-    return waiting, Decision(state.level, state.level)
+        return Ladder(pending, now_s, read_s=now_s)
+    return Ladder(state.level, state.since_s, pending, since_s, now_s)
 
 
 def _target(level: Level, free_mib: float, limits: Limits) -> Level:
@@ -111,11 +99,3 @@ def _target(level: Level, free_mib: float, limits: Limits) -> Level:
     ):
         target += 1
     return Level(target)
-
-
-def _stay(state: Ladder, now_s: float) -> Ladder:
-    return Ladder(state.level, state.since_s, None, 0.0, now_s)
-
-
-def _move(state: Ladder, level: Level, now_s: float) -> tuple[Ladder, Decision]:
-    return Ladder(level, now_s, None, 0.0, now_s), Decision(level, state.level)

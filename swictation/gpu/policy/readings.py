@@ -5,7 +5,7 @@ import math
 import msgspec
 
 from swictation.config.settings import VramSettings
-from swictation.gpu.policy.levels import Decision, Ladder, Level, Limits, decide
+from swictation.gpu.policy.levels import Ladder, Level, Limits, decide
 from swictation.types import Trouble, VramSnapshot
 
 FRESH_S = 3.0
@@ -27,8 +27,6 @@ class Readings:
     def __init__(self, settings: VramSettings) -> None:
         self._settings = settings
         self.ladder = Ladder()
-        self.level = Level.NORMAL
-        """The ladder's, at hand."""
         self.limits = Limits.of(settings, 0.0)
         self.last: VramSnapshot | None = None
         """The last reading, whatever it says."""
@@ -38,10 +36,15 @@ class Readings:
         self._usable_since_s: float | None = None
         self._had_trouble = False
 
-    def take(self, snapshot: VramSnapshot) -> Decision | None:
-        """A reading came; None if it says nothing about the level, or is older than the last."""
+    @property
+    def level(self) -> Level:
+        """How full the card is."""
+        return self.ladder.level
+
+    def take(self, snapshot: VramSnapshot) -> bool:
+        """A reading came; whether it says anything of the level: none older than the last does."""
         if not snapshot.at_s >= self.read_s:
-            return None
+            return False
         between_s = snapshot.at_s - self.read_s
         self.read_s = snapshot.at_s
         self.last = snapshot
@@ -50,8 +53,8 @@ class Readings:
             self._had_trouble = self._had_trouble or snapshot.trouble != "asleep"
             self._usable_since_s = None
             if snapshot.trouble == "asleep":  # nobody uses it: whatever filled it is gone
-                self._stand_on(Ladder(since_s=snapshot.at_s))
-            return None
+                self.ladder = Ladder(since_s=snapshot.at_s)
+            return False
         if self._usable_since_s is None or between_s > FRESH_S:
             self._usable_since_s = snapshot.at_s
         if self.usable is None or self.usable.total_mib != snapshot.total_mib:
@@ -61,9 +64,8 @@ class Readings:
             self._had_trouble = False
         if self.ladder.read_s == float("-inf"):  # the first one: no level was there before
             self.ladder = Ladder(since_s=snapshot.at_s)
-        ladder, decision = decide(self.ladder, snapshot, self.limits)
-        self._stand_on(ladder)
-        return decision
+        self.ladder = decide(self.ladder, snapshot, self.limits)
+        return True
 
     def is_young(self, now_s: float) -> bool:
         """Whether it was read just now, whatever that said."""
@@ -100,13 +102,8 @@ class Readings:
             return False
         if self.ladder.next is not None:
             return True
-        margin_mib, free_mib = _NEAR * last.total_mib, last.free_mib
-        warning_mib, critical_mib, emergency_mib = self.limits.enter_below_mib
-        return (
-            abs(free_mib - warning_mib) <= margin_mib
-            or abs(free_mib - critical_mib) <= margin_mib
-            or abs(free_mib - emergency_mib) <= margin_mib
-        )
+        margin_mib = _NEAR * last.total_mib
+        return any(abs(last.free_mib - mib) <= margin_mib for mib in self.limits.enter_below_mib)
 
     def trouble(self, now_s: float) -> str:
         """Why nothing is known, for a person; "" if something is."""
@@ -122,10 +119,7 @@ class Readings:
         """After sleep nothing of it counts."""
         self.last = None
         self._usable_since_s = None
-        self._stand_on(Ladder(since_s=now_s))
-
-    def _stand_on(self, ladder: Ladder) -> None:
-        self.ladder, self.level = ladder, ladder.level
+        self.ladder = Ladder(since_s=now_s)
 
 
 def is_possible(snapshot: VramSnapshot) -> bool:

@@ -34,9 +34,10 @@ class Trust:
         self._is_proven = self.has_served = False
         self._running = ""
 
-    def is_trusted(self, now_s: float) -> bool:
+    @property
+    def is_trusted(self) -> bool:
         """Whether a user's words may be given to it."""
-        return self._is_proven and self.breaker.allows(now_s)
+        return self._is_proven and self.breaker.is_closed
 
     @property
     def is_validating(self) -> bool:
@@ -44,7 +45,7 @@ class Trust:
 
     def may_begin(self, now_s: float) -> bool:
         """Whether a validation is due; if so it has begun."""
-        if self._running or self.is_trusted(now_s) or not self._retry.is_over(now_s):
+        if self._running or self.is_trusted or not self._retry.is_over(now_s):
             return False
         if self.breaker.state == "closed":
             self._running = "first"

@@ -9,7 +9,7 @@ from swictation.gpu.manager.effects import Effect, LoadGpu, Order, PlaceDetector
 from swictation.gpu.manager.manager import AdaptiveMemoryManager
 from swictation.gpu.policy.validation import VALIDATION_S
 from swictation.gpu.simulate.agenda import Agenda
-from swictation.gpu.simulate.device import Card, OutOfMemoryError
+from swictation.gpu.simulate.device import Card, OutOfMemoryError, SimAllocator
 from swictation.gpu.simulate.speech import Request, Speech
 from swictation.gpu.simulate.tally import Tally
 from swictation.gpu.simulate.worker import END_S, LOAD_S, SimWorker, tiers_of
@@ -42,8 +42,6 @@ class SimDaemon:
         self._worker: SimWorker | None = None
         self._is_ready = False
         self._is_worker_busy = False
-        self._is_cpu_ready = False
-        self._is_cpu_loading = False
         self._is_cpu_at_work = False
         self.speech = Speech()
         self.detector: Seat = "cpu"
@@ -61,29 +59,24 @@ class SimDaemon:
         """Seconds of sound that are being worked on."""
         return self.speech.at_work.audio_s if self.speech.at_work else 0.0
 
-    def held(self) -> tuple[float, float, float]:
-        """Context, weights, and work with its cache, in MiB."""
-        if self._worker is None:
-            return 0.0, 0.0, 0.0
-        allocator = self._worker.allocator
-        return (
-            allocator.context_mib,
-            allocator.weights_mib,
-            allocator.work_mib + allocator.cache_mib,
-        )
+    @property
+    def held(self) -> SimAllocator | None:
+        """What the worker on the card holds."""
+        return self._worker.allocator if self._worker else None
 
     def listen(self, *, is_listening: bool) -> None:
-        self.speech.listen(is_listening=is_listening)
+        self.speech.is_listening = is_listening
         self.notes.append("dictation on" if is_listening else "dictation off")
         self._tell()
 
     def speech_begins(self) -> None:
-        self.speech.began()
+        self.speech.is_speaking = True
         self._tell()
 
     def speech_ends(self, audio_s: float) -> None:
         self.tally.add(utterances=1, said_s=audio_s)
-        self.speech.ended(audio_s)
+        self.speech.is_speaking = False
+        self.speech.waiting.append(Request(audio_s, audio_s))
         self._tell()
 
     def do(self, effects: list[Effect]) -> None:
@@ -129,11 +122,7 @@ class SimDaemon:
     def _load(self, tier: int) -> None:
         worker = SimWorker(self._card, self._clock, self._settings.vram, tier)
         self._worker, self._is_ready, self._is_worker_busy = worker, False, False
-        self._later(_ANSWER_S, self._loading_begins)
         self._later(LOAD_S - _CONTEXT_BEFORE_READY_S, lambda: self._fill(worker))
-
-    def _loading_begins(self) -> None:
-        self.do(self._manager.on_gpu_loading(self._clock.now_s()))
 
     def _fill(self, worker: SimWorker) -> None:
         if worker is not self._worker:
@@ -152,7 +141,7 @@ class SimDaemon:
         self._is_ready = True
         self.notes.append("the worker is ready")
         tiers = tiers_of(self._settings.vram)
-        now_s, figures = self._clock.now_s(), worker.figures()
+        now_s, figures = self._clock.now_s(), worker.allocator.figures()
         self.do(self._manager.on_gpu_ready(now_s, tiers, worker.tier, figures))
 
     def _stop(self) -> None:
@@ -180,7 +169,7 @@ class SimDaemon:
     def _obeyed(self, worker: SimWorker | None, order: Order) -> None:
         if worker is None or worker is not self._worker or not self._is_ready:
             return
-        figures = worker.trim() if order.what == "trim" else worker.figures()
+        figures = worker.trim() if order.what == "trim" else worker.allocator.figures()
         now_s = self._clock.now_s()
         self.do(self._manager.on_order_done(now_s, order.what, is_done=True, figures=figures))
 
@@ -219,16 +208,13 @@ class SimDaemon:
     def _keep_cpu(self) -> None:
         """The CPU engine loads when it is needed and ends when all is idle."""
         now_s = self._clock.now_s()
-        if self._manager.needs_cpu and not (self._is_cpu_ready or self._is_cpu_loading):
-            self._is_cpu_loading = True
+        if self._manager.needs_cpu and self._manager.cpu == "none":
             self._later(_CPU_LOAD_S, self._cpu_ready)
             self._carry_out(self._manager.on_cpu(now_s, "loading"))
-        elif self._manager.is_idle and self._is_cpu_ready and not self.speech.is_busy:
-            self._is_cpu_ready = False
+        elif self._manager.is_idle and self._manager.cpu == "ready" and not self.speech.is_busy:
             self._carry_out(self._manager.on_cpu(now_s, "none"))
 
     def _cpu_ready(self) -> None:
-        self._is_cpu_loading, self._is_cpu_ready = False, True
         self.do(self._manager.on_cpu(self._clock.now_s(), "ready"))
 
     def _dispatch(self) -> None:
@@ -255,7 +241,7 @@ class SimDaemon:
             self._is_worker_busy = True
             self._later(worker.decode_s(piece_s), lambda: self._decoded(worker, request, piece_s))
             return
-        request.refuse_gpu()
+        request.is_cpu_only = True
         self.speech.again()
         self._out_of_memory()
 
@@ -264,7 +250,7 @@ class SimDaemon:
             return
         figures = worker.finish()
         self._is_worker_busy = False
-        request.decoded(piece_s)
+        request.left_s -= piece_s
         now_s = self._clock.now_s()
         if request.left_s > 0.001:
             self._carry_out(self._manager.on_gpu_answer(now_s, piece_s, figures))
@@ -276,7 +262,7 @@ class SimDaemon:
         self._tell()
 
     def _to_cpu(self) -> None:
-        if not self._is_cpu_ready:
+        if self._manager.cpu != "ready":
             return
         request = self.speech.take()
         self._is_cpu_at_work = True
@@ -291,4 +277,4 @@ class SimDaemon:
 
     def _answered(self, request: Request) -> None:
         self.answered_s += request.audio_s
-        self.speech.answered()
+        self.speech.at_work = None

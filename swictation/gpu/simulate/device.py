@@ -1,6 +1,6 @@
 """The simulated card, and the allocator of the one worker that may be on it."""
 
-from typing import Literal
+import msgspec
 
 from swictation.clock import SimClock
 from swictation.types import AllocatorFigures
@@ -13,15 +13,15 @@ class OutOfMemoryError(RuntimeError):
     """By this name torch tells that the device is full."""
 
 
-class Card:
+class Card(msgspec.Struct):
     """Memory shared by others, who do as the trace says, and by one worker of ours."""
 
-    def __init__(self, total_mib: float) -> None:
-        self.total_mib = total_mib
-        self.others_mib = 0.0
-        """What they want; if there is not so much they are short."""
-        self.ours_mib = 0.0
-        self._late: list[tuple[float, float]] = []
+    total_mib: float
+    others_mib: float = 0.0
+    """What they want: they take it as far as it is there, and are short of the rest."""
+    ours_mib: float = 0.0
+    late: list[tuple[float, float]] = []
+    """What was given back and does not show yet: when it will, and how much it is."""
 
     @property
     def free_mib(self) -> float:
@@ -32,10 +32,6 @@ class Card:
         """What others were refused."""
         return max(0.0, self.others_mib + self.ours_mib - self.total_mib)
 
-    def others_want(self, mib: float) -> None:
-        """They take it as far as it is there."""
-        self.others_mib = mib
-
     def take(self, mib: float) -> None:
         """Raises OutOfMemoryError if there is not so much."""
         if mib > self.free_mib:
@@ -44,19 +40,16 @@ class Card:
 
     def give(self, mib: float, now_s: float) -> None:
         """Given back now, seen by everybody a moment later."""
-        self._late.append((now_s + SHOWS_AFTER_S, mib))
+        self.late.append((now_s + SHOWS_AFTER_S, mib))
 
     def settle(self, now_s: float) -> None:
         """What was given back long enough ago is free."""
-        while self._late and self._late[0][0] <= now_s:
-            self.ours_mib = max(0.0, self.ours_mib - self._late.pop(0)[1])
+        while self.late and self.late[0][0] <= now_s:
+            self.ours_mib = max(0.0, self.ours_mib - self.late.pop(0)[1])
 
     @property
     def next_s(self) -> float:
-        return self._late[0][0] if self._late else float("inf")
-
-
-Part = Literal["context", "weights", "work"]
+        return self.late[0][0] if self.late else float("inf")
 
 
 class SimAllocator:
@@ -72,15 +65,12 @@ class SimAllocator:
         self._peak_mib = 0.0
         self._ooms = 0
 
-    def take_context(self, mib: float) -> None:
-        """Raises OutOfMemoryError."""
-        self._card.take(mib)
-        self.context_mib = mib
-
-    def take_weights(self, mib: float) -> None:
-        """Raises OutOfMemoryError."""
-        self._card.take(mib)
-        self.weights_mib = mib
+    def load(self, context_mib: float, weights_mib: float) -> None:
+        """Raises OutOfMemoryError; what it took then stays until the end."""
+        self._card.take(context_mib)
+        self.context_mib = context_mib
+        self._card.take(weights_mib)
+        self.weights_mib = weights_mib
 
     def figures(self) -> AllocatorFigures | None:
         allocated_mib = self.weights_mib + self.work_mib

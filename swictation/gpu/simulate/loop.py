@@ -9,6 +9,7 @@ from swictation.clock import SimClock
 from swictation.config.settings import Settings
 from swictation.gpu.manager.effects import Effect
 from swictation.gpu.manager.manager import AdaptiveMemoryManager
+from swictation.gpu.nvml.poller import Wish, interval_s
 from swictation.gpu.policy.admission import Admission
 from swictation.gpu.policy.breaker import Breaker
 from swictation.gpu.simulate.agenda import FOR_EVER_S, Agenda
@@ -77,7 +78,7 @@ class Simulation:
             yield from self._until(line.t_s)
             yield from self._begin(line)
         end_s = self._clock.now_s()
-        self._daemon.speech.listen(is_listening=False)
+        self._daemon.speech.is_listening = False
         self._is_own_speech = False
         while self._daemon.is_at_work and self._clock.now_s() < end_s + _DRAIN_S:
             yield from self._until(self._clock.now_s() + 1.0, is_counted=False)
@@ -113,7 +114,7 @@ class Simulation:
     def _begin(self, line: Line) -> Iterator[Moment]:
         """The neighbours do as this line says."""
         self._line = line
-        self._card.others_want(line.others_mib)
+        self._card.others_mib = line.others_mib
         is_listening = True if self._is_own_speech else line.listening
         if is_listening is not None and is_listening != self._daemon.speech.is_listening:
             self._daemon.listen(is_listening=is_listening)
@@ -154,15 +155,9 @@ class Simulation:
 
     def _reading_s(self) -> float:
         """When the card is to be read next, by the daemon's rule."""
-        match self.manager.need:
-            case "held":
-                is_near = self.manager.is_near
-                vram = self._settings
-                return self._read_s + (vram.read_every_near_s if is_near else vram.read_every_s)
-            case "awaited":
-                return self._read_s + self._settings.read_every_absent_s
-            case _:
-                return FOR_EVER_S
+        wish = Wish(self.manager.need, near=self.manager.is_near)
+        every_s = interval_s(wish, self._settings, is_ill=False)
+        return FOR_EVER_S if every_s is None else self._read_s + every_s
 
     def _reading(self, now_s: float) -> VramSnapshot:
         line, card = self._line, self._card
@@ -174,7 +169,7 @@ class Simulation:
 
     def _moment(self) -> Moment:
         daemon, card = self._daemon, self._card
-        held = daemon.held()
+        held = daemon.held
         effects, notes = tuple(daemon.effects), tuple(daemon.notes)
         daemon.effects.clear()
         daemon.notes.clear()
@@ -183,9 +178,9 @@ class Simulation:
             self.manager.level.name,
             card.total_mib,
             min(card.others_mib, card.total_mib - card.ours_mib),
-            held[0],
-            held[1],
-            held[2],
+            held.context_mib if held else 0.0,
+            held.weights_mib if held else 0.0,
+            held.work_mib + held.cache_mib if held else 0.0,
             self.manager.asr_seat or "",
             daemon.detector,
             effects,

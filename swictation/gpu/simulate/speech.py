@@ -13,28 +13,15 @@ class Request(msgspec.Struct):
     """Of it still to be decoded."""
     is_cpu_only: bool = False
     """The card had no room for it, even in halves."""
-    was_cut: bool = False
-
-    def begin_anew(self) -> None:
-        """All of it is to be decoded."""
-        self.left_s = self.audio_s
-
-    def decoded(self, seconds: float) -> None:
-        """So much of it is."""
-        self.left_s -= seconds
-
-    def refuse_gpu(self) -> None:
-        self.is_cpu_only = True
 
 
-class Speech:
+class Speech(msgspec.Struct):
     """Utterances in their order; the first that waits is the next that is worked on."""
 
-    def __init__(self) -> None:
-        self.is_listening = False
-        self.is_speaking = False
-        self.waiting: deque[Request] = deque()
-        self.at_work: Request | None = None
+    is_listening: bool = False
+    is_speaking: bool = False
+    waiting: deque[Request] = msgspec.field(default_factory=deque[Request])
+    at_work: Request | None = None
 
     @property
     def is_busy(self) -> bool:
@@ -45,19 +32,6 @@ class Speech:
     def backlog_s(self) -> float:
         return sum(request.audio_s for request in self.waiting)
 
-    def listen(self, *, is_listening: bool) -> None:
-        self.is_listening = is_listening
-
-    def began(self) -> None:
-        self.is_speaking = True
-
-    def answered(self) -> None:
-        self.at_work = None
-
-    def ended(self, audio_s: float) -> None:
-        self.is_speaking = False
-        self.waiting.append(Request(audio_s, audio_s))
-
     def take(self) -> Request:
         """The first that waits is worked on."""
         self.at_work = self.waiting.popleft()
@@ -66,6 +40,6 @@ class Speech:
     def again(self) -> None:
         """What was worked on comes first again, whole: its worker is gone, or refused it."""
         if self.at_work:
-            self.at_work.begin_anew()
+            self.at_work.left_s = self.at_work.audio_s
             self.waiting.appendleft(self.at_work)
         self.at_work = None

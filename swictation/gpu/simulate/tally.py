@@ -12,6 +12,14 @@ from swictation.gpu.manager.effects import (
 )
 from swictation.types import Seat
 
+_COUNTED: dict[type[Effect], str] = {
+    LevelChanged: "level_changes",
+    LoadGpu: "loads",
+    StopGpu: "stops",
+    PlaceDetector: "detector_moves",
+}
+_SERVED_BY: dict[Seat | None, str] = {"gpu": "on_gpu_s", "cpu": "on_cpu_s", None: "on_hold_s"}
+
 
 class Tally(msgspec.Struct):
     """Counts and seconds."""
@@ -49,32 +57,14 @@ class Tally(msgspec.Struct):
     def take(self, effects: list[Effect]) -> None:
         """Count decisions."""
         for effect in effects:
-            self.decisions += 1
-            match effect:
-                case LevelChanged():
-                    self.level_changes += 1
-                case LoadGpu():
-                    self.loads += 1
-                case StopGpu():
-                    self.stops += 1
-                case PlaceDetector():
-                    self.detector_moves += 1
-                case Order(what="trim"):
-                    self.trims += 1
-                case _:
-                    pass
+            self.add(decisions=1, trims=effect == Order("trim"))
+            if name := _COUNTED.get(type(effect)):
+                self.add(**{name: 1})
 
     def passed(self, seconds: float, seat: Seat | None, *, is_short: bool, is_on: bool) -> None:
         """Time has passed in this state."""
         self.simulated_s += seconds
         if is_short:
             self.others_short_s += seconds
-        if not is_on:
-            return
-        match seat:
-            case "gpu":
-                self.on_gpu_s += seconds
-            case "cpu":
-                self.on_cpu_s += seconds
-            case None:
-                self.on_hold_s += seconds
+        if is_on:
+            self.add(**{_SERVED_BY[seat]: seconds})

@@ -1,12 +1,12 @@
 """The simulated worker on the card: it loads, works under the real guard, obeys, and ends."""
 
-from contextlib import AbstractContextManager
+from contextlib import ExitStack, suppress
 
 from swictation.clock import SimClock
 from swictation.config.settings import VramSettings
 from swictation.errors import DeviceFailure
-from swictation.gpu.guard.guard import CUDAMemoryGuard, Unit
-from swictation.gpu.simulate.device import Card, OutOfMemoryError, SimAllocator
+from swictation.gpu.guard.guard import CUDAMemoryGuard
+from swictation.gpu.simulate.device import Card, SimAllocator
 from swictation.types import AllocatorFigures, Tier
 
 LOAD_S = 12.0
@@ -36,16 +36,13 @@ class SimWorker:
         self._settings = settings
         self.allocator = SimAllocator(card, clock)
         self._guard = CUDAMemoryGuard(self.allocator, clock=clock)
-        self._unit: AbstractContextManager[Unit] | None = None
-        self._begun: Unit | None = None
+        self._unit = ExitStack()
+        """The unit of work that has begun."""
 
     def load(self) -> None:
         """Context and weights; raises OutOfMemoryError, what it took then stays until `end`."""
-        self.allocator.take_context(float(self._settings.context_mib))
-        self.allocator.take_weights(tiers_of(self._settings)[self.tier].resident_mib)
-
-    def figures(self) -> AllocatorFigures | None:
-        return self.allocator.figures()
+        resident_mib = tiers_of(self._settings)[self.tier].resident_mib
+        self.allocator.load(float(self._settings.context_mib), resident_mib)
 
     def decode_s(self, audio_s: float) -> float:
         return _DECODE_PER_S * audio_s
@@ -53,25 +50,20 @@ class SimWorker:
     def begin(self, audio_s: float) -> bool:
         """Begin a piece of work; False: the card is full, even after collecting."""
         for seconds in (audio_s, audio_s / 2.0):
-            self._unit = self._guard.unit(seconds)
-            self._begun = self._unit.__enter__()
-            try:
-                self._begun.point("before-transfer")
+            with suppress(DeviceFailure), ExitStack() as stack:
+                unit = stack.enter_context(self._guard.unit(seconds))
+                unit.point("before-transfer")
                 self.allocator.begin_work(_PEAK_MIB + _PEAK_MIB_PER_S * seconds)
+                stack.callback(unit.point, "after-inference")
+                self._unit = stack.pop_all()
                 return True
-            except OutOfMemoryError as error:
-                self._fail(error)
         return False
 
     def finish(self) -> AllocatorFigures | None:
         """The piece of work is done."""
         self.allocator.end_work()
-        if self._unit and self._begun:
-            self._begun.point("after-inference")
-            self._unit.__exit__(None, None, None)
-        self._unit = None
-        figures = self._begun.figures if self._begun else None
-        return figures or self.figures()
+        self._unit.close()
+        return self.allocator.figures()
 
     def trim(self) -> AllocatorFigures | None:
         return self._guard.collect()
@@ -79,12 +71,3 @@ class SimWorker:
     def end(self, now_s: float) -> None:
         """All that it held is given back."""
         self._card.give(self.allocator.held_mib, now_s)
-        self._unit = None
-
-    def _fail(self, error: OutOfMemoryError) -> None:
-        unit, self._unit = self._unit, None
-        try:
-            if unit:
-                unit.__exit__(type(error), error, error.__traceback__)
-        except DeviceFailure:
-            return

@@ -28,11 +28,8 @@ class Decoder:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-
-    @property
-    def is_broken(self) -> bool:
+        self.is_broken = False
         """Whether it failed so that no later answer could be trusted: the process has to end."""
-        return False
 
     def figures(self) -> AllocatorFigures | None:
         """Of its card's allocator; None without a card, and where that cannot be read."""
@@ -90,14 +87,9 @@ class DeviceDecoder(Decoder):
     def __init__(self, engine: DeviceEngine) -> None:
         super().__init__(engine)
         self._guard = CUDAMemoryGuard(engine.allocator)
-        self._is_broken = False
         self._has_leaked = False
         self._peak_mib = 0.0
         """Of all the units of one answer."""
-
-    @property
-    def is_broken(self) -> bool:
-        return self._is_broken
 
     def figures(self) -> AllocatorFigures | None:
         return self._guard.look()
@@ -127,7 +119,7 @@ class DeviceDecoder(Decoder):
         return failed
 
     def close(self) -> None:
-        if not self._is_broken:
+        if not self.is_broken:
             super().close()
 
     def _decode_piece(self, request: DecodeRequest, waveform: Waveform) -> Hypothesis:
@@ -168,9 +160,9 @@ class DeviceDecoder(Decoder):
 
     def _failed(self, number: int, error: Exception) -> Failed:
         if not isinstance(error, DeviceFailure):
-            self._is_broken = True
+            self.is_broken = True
             return super()._failed(number, error)
-        self._is_broken = error.kind != "oom"
+        self.is_broken = error.kind != "oom"
         name = type(error.__cause__ or error).__name__
         return Failed(number, name, error.kind, self._guard.report.figures)
 

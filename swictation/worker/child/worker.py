@@ -5,10 +5,7 @@ dies with its parent (PR_SET_PDEATHSIG), exits when the channel closes, and neve
 text anywhere but to the channel; nobody may read its memory.
 """
 
-import faulthandler
-import logging
 import os
-import signal
 import socket
 import sys
 import time
@@ -16,8 +13,8 @@ import time
 from swictation.asr import registry
 from swictation.errors import SwictationError
 from swictation.gpu.policy.failures import classify
-from swictation.hardening import die_with_parent, hide_memory, keep_private
 from swictation.types import Capabilities
+from swictation.worker.child.begin import begin
 from swictation.worker.child.decoder import Decoder, decoder_for
 from swictation.worker.child.vad_server import hearing
 from swictation.worker.protocol.channel import encode, receive
@@ -43,12 +40,7 @@ _DOCTOR = "swictation doctor"
 
 def main(channel_fd: int, parent_pid: int, detector_fd: int) -> int:
     """Serve the daemon at the other ends of `channel_fd` and `detector_fd`; the exit status."""
-    keep_private()
-    hide_memory()
-    die_with_parent(parent_pid)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the daemon's to answer
-    faulthandler.enable()
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    begin(parent_pid)
     with socket.socket(fileno=channel_fd) as sock:
         first = receive(sock)
         if not isinstance(first, Load) or first.version != PROTOCOL_VERSION:
@@ -91,8 +83,7 @@ def _load(sock: socket.socket, order: Load) -> Decoder | None:
         _send(sock, LoadFailed(message, "choose another with --language or [asr] language"))
         return None
     loaded = decoder_for(engine)
-    pid, figures = os.getpid(), loaded.figures()
-    _send(sock, Ready(PROTOCOL_VERSION, order.generation, pid, caps, load_s, figures))
+    _send(sock, Ready(PROTOCOL_VERSION, os.getpid(), caps, load_s, loaded.figures()))
     return loaded
 
 
@@ -116,8 +107,8 @@ def _serve(sock: socket.socket, decoder: Decoder) -> int:
                 _send(sock, decoder.answer(order))
             case Order() as order:
                 _send(sock, decoder.obey(order))
-            case Ping(number):
-                _send(sock, Pong(number))
+            case Ping():
+                _send(sock, Pong())
             case Shutdown() | None:
                 return 0
             case _:

@@ -6,12 +6,10 @@ with the daemon, and its workers with it.
 """
 
 import contextlib
-import faulthandler
 import gc
 import logging
 import os
 import select
-import signal
 import socket
 import sys
 import traceback
@@ -21,8 +19,8 @@ from typing import NoReturn
 import msgspec
 
 from swictation.asr.registry import provider
-from swictation.hardening import die_with_parent, hide_memory, keep_private
 from swictation.worker.child import worker
+from swictation.worker.child.begin import begin
 from swictation.worker.protocol.forkserver_messages import (
     FORK_FILES,
     NURSERY_VERSION,
@@ -30,7 +28,6 @@ from swictation.worker.protocol.forkserver_messages import (
     Born,
     Died,
     Fork,
-    ToNursery,
     Unborn,
     close_all,
     receive,
@@ -48,12 +45,7 @@ _log = logging.getLogger(__name__)
 
 def main(channel_fd: int, parent_pid: int, engine: str) -> int:
     """Serve the daemon at the other end of `channel_fd`; the exit status."""
-    keep_private()
-    hide_memory()
-    die_with_parent(parent_pid)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the daemon's to answer
-    faulthandler.enable()
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    begin(parent_pid)
     with socket.socket(fileno=channel_fd) as sock:
         for module in provider(engine).preload:
             import_module(module)
@@ -77,7 +69,7 @@ class _Nursery:
 
     def serve(self) -> int:
         """Until the daemon hangs up; the exit status."""
-        decoder = msgspec.msgpack.Decoder(ToNursery)
+        decoder = msgspec.msgpack.Decoder(Fork)
         while True:
             for fd in self._news():
                 if fd in self._workers:
@@ -86,7 +78,7 @@ class _Nursery:
                 order, files = receive(self._sock, decoder)
                 if order is None:
                     return 0
-                if order.version != NURSERY_VERSION or len(files) != FORK_FILES:
+                if len(files) != FORK_FILES:
                     return _EXIT_PROTOCOL
                 self._obey(order, files)
                 close_all(files)

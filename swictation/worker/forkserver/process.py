@@ -154,7 +154,7 @@ class NurseryLife:
         timer = asyncio.get_running_loop().call_later(_FORK_S, self.end, reason)
         files = (ends.channel.fileno(), ends.detector.fileno(), ends.output)
         try:
-            send(self._sock, Fork(NURSERY_VERSION, number), *files)
+            send(self._sock, Fork(number), *files)
             return await birth
         finally:
             timer.cancel()

@@ -10,7 +10,7 @@ import msgspec
 
 from swictation.errors import ProtocolError
 
-NURSERY_VERSION = 1
+NURSERY_VERSION = 2
 FORK_FILES = 3
 """That go with a `Fork`: the worker's channel, its detector's, and the pipe for what it prints."""
 
@@ -21,7 +21,6 @@ _INT_BYTES = array.array("i").itemsize
 class Fork(msgspec.Struct, frozen=True, tag=True):
     """Have a worker born that holds the files beside this message."""
 
-    version: int
     number: int
     """Of the order: no two have the same."""
 
@@ -53,14 +52,13 @@ class Died(msgspec.Struct, frozen=True, tag=True):
     status: int
 
 
-ToNursery = Fork
 FromNursery = Awake | Born | Unborn | Died
 
 _encoder = msgspec.msgpack.Encoder()
 _Message = TypeVar("_Message")
 
 
-def send(sock: socket.socket, message: ToNursery | FromNursery, *files: int) -> None:
+def send(sock: socket.socket, message: Fork | FromNursery, *files: int) -> None:
     """Send `message` and copies of `files`. Raises OSError."""
     socket.send_fds(sock, [_encoder.encode(message)], files)
 

@@ -11,14 +11,13 @@ from swictation.types import (
     Hypothesis,
 )
 
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
 
 
 class Load(msgspec.Struct, frozen=True, tag=True):
     """First message to a worker: load this engine."""
 
     version: int
-    generation: int
     spec: EngineSpec
 
 
@@ -40,8 +39,6 @@ class Order(msgspec.Struct, frozen=True, tag=True):
 class Ping(msgspec.Struct, frozen=True, tag=True):
     """Are you there?"""
 
-    number: int
-
 
 class Shutdown(msgspec.Struct, frozen=True, tag=True):
     """Finish and exit with 0."""
@@ -51,7 +48,6 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
     """The engine is loaded."""
 
     version: int
-    generation: int
     pid: int
     capabilities: Capabilities
     load_s: float
@@ -99,8 +95,6 @@ class OrderDone(msgspec.Struct, frozen=True, tag=True):
 
 class Pong(msgspec.Struct, frozen=True, tag=True):
     """I am."""
-
-    number: int
 
 
 ToWorker = Load | Decode | Order | Ping | Shutdown

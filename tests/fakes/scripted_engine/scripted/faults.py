@@ -87,23 +87,23 @@ def _gate(path: str, **_: Any) -> None:
         fifo.read()
 
 
-def _ready(generation: int, version: int = PROTOCOL_VERSION) -> bytes:
+def _ready(version: int = PROTOCOL_VERSION) -> bytes:
     caps = Capabilities(device="paper", languages=(), forced_prefix=True)
-    return encode(Ready(version, generation, os.getpid(), caps, 0.0))
+    return encode(Ready(version, os.getpid(), caps, 0.0))
 
 
-def _ready_and_die(generation: int, **_: Any) -> NoReturn:
-    channel().sendall(_ready(generation))
+def _ready_and_die(**_: Any) -> NoReturn:
+    channel().sendall(_ready())
     os._exit(139)
 
 
-def _ready_and_hang(generation: int, **_: Any) -> NoReturn:
-    channel().sendall(_ready(generation))
+def _ready_and_hang(**_: Any) -> NoReturn:
+    channel().sendall(_ready())
     _hang()
 
 
-def _wrong_version(generation: int, **_: Any) -> NoReturn:
-    channel().sendall(_ready(generation, PROTOCOL_VERSION + 1))
+def _wrong_version(**_: Any) -> NoReturn:
+    channel().sendall(_ready(PROTOCOL_VERSION + 1))
     _hang()
 
 
@@ -133,7 +133,7 @@ def _flood_answers(count: int = 5000, **_: Any) -> None:
 def _flood_pongs(**_: Any) -> NoReturn:
     sock = channel()
     while True:
-        sock.sendall(encode(Pong(1)) * 100)
+        sock.sendall(encode(Pong()) * 100)
         threading.Event().wait(0.05)
 
 
