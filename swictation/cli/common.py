@@ -211,11 +211,8 @@ def obtain_model(settings: Settings) -> ModelLocation:
     Raises:
         ModelError: it is unknown, or cannot be had.
     """
-    meter = Meter(quiet=False)
-    try:
+    with Meter() as meter:
         return obtain(seek(settings), meter)
-    finally:
-        meter.close()
 
 
 def _left_out(piece: SetAside, where: str) -> SwictationError:

@@ -12,7 +12,7 @@ from swictation.config.settings import DEFAULT_ENGINE, Settings
 from swictation.errors import ModelError
 from swictation.gpu.nvml import query
 from swictation.models.catalog import choosing
-from swictation.models.catalog.catalog import AUTO, Catalog, choose, knows_models, speaking
+from swictation.models.catalog.catalog import AUTO, choose, knows_models, speaking
 from swictation.models.fetch.fetch import download
 from swictation.models.fetch.staging import Progress
 from swictation.models.store import nemo_cache
@@ -46,7 +46,7 @@ def asks_card(settings: Settings) -> bool:
     return found is not None and found.is_for_gpu and bool(found.models)
 
 
-def seek(settings: Settings, catalog: Catalog = None) -> Sought:
+def seek(settings: Settings) -> Sought:
     """Which model the settings mean. May ask the card, in a process of its own.
 
     Raises:
@@ -55,7 +55,7 @@ def seek(settings: Settings, catalog: Catalog = None) -> Sought:
     asr = settings.asr
     if not asks_card(settings):
         return Sought(asr.engine, asr.model, asr.language)
-    found = speaking(asr.engine, asr.language, catalog)
+    found = speaking(asr.engine, asr.language)
     choice = for_card(found, settings)
     if not choice.name:
         remedy = f'[asr] engine = "{DEFAULT_ENGINE}": swictation config path'
