@@ -76,9 +76,9 @@ class CanaryProvider(EngineProvider):
         from swictation.asr.engines.canary.memory import plans
 
         buffer_s = _own(options).buffer_s
-        if plans.kept(folder, buffer_s):
+        if plans.kept(folder, buffer_s) or self.unavailable():
             return ()
-        return (f"{_FOLDER}.memory.plans", str(folder), str(buffer_s), model)
+        return (f"{_FOLDER}.memory.plans", str(folder), str(buffer_s))
 
 
 def _own(options: msgspec.Struct) -> CanarySettings:
