@@ -31,8 +31,6 @@ _ROWS = [row.split() for row in _TABLE.replace("\n", "|").split("|") if row]
 _CODES = {
     name: code for code, others, *names in _ROWS for name in (code, *others.split(","), *names)
 }
-CODES = frozenset(code for code, *_ in _ROWS)
-"""Every language that an engine of ours may know."""
 
 
 def language_code(text: str) -> str | None:
@@ -43,11 +41,6 @@ def language_code(text: str) -> str | None:
     """
     plain = text.strip().lower()
     return _CODES.get(plain) or _CODES.get(plain.replace("_", "-").partition("-")[0])
-
-
-def language_name(code: str) -> str:
-    """The English name of a known code, such as "German"."""
-    return next(names[0].capitalize() for known, _, *names in _ROWS if known == code)
 
 
 def closest_language(text: str) -> str:

@@ -14,8 +14,7 @@ from swictation.asr.memory_plan import MemoryPlan
 from swictation.config.settings import VramSettings
 from swictation.gpu.policy.admission import kept_mib, needed_mib
 from swictation.gpu.policy.levels import Limits
-
-AUTO = "auto"
+from swictation.models.catalog.catalog import AUTO
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -33,10 +32,13 @@ class Fit(msgspec.Struct, frozen=True):
     resident_mib: float
     needed_mib: float
     """What has to be free: with the context, and with what is kept free beside it."""
-    fits: bool
-    """On the card while nobody else uses it."""
     why_not: str
-    """In words; "" where it fits."""
+    """Why it has no room even while nobody else uses the card; "" where it fits."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether it has room on the card while nobody else uses it."""
+        return not self.why_not
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -96,17 +98,12 @@ def choose(
 
 def _fit(plan: MemoryPlan, total_mib: float, settings: VramSettings, limits: Limits) -> Fit:
     needed = needed_mib(plan.resident_mib, plan.activation_mib, settings, limits)
-    if needed <= total_mib:
-        return Fit(plan.precision, plan.resident_mib, needed, True, "")
     kept = kept_mib(plan.activation_mib, settings, limits)
-    return Fit(
-        plan.precision,
-        plan.resident_mib,
-        needed,
-        False,
+    told = (
         f"{plan.precision} needs {needed:.0f} of {total_mib:.0f} MiB: {plan.resident_mib:.0f} for"
-        f" the model, {settings.context_mib} for CUDA, {kept:.0f} kept free",
+        f" the model, {settings.context_mib} for CUDA, {kept:.0f} kept free"
     )
+    return Fit(plan.precision, plan.resident_mib, needed, "" if needed <= total_mib else told)
 
 
 def _wanted(it: Candidate, total_mib: float, settings: VramSettings, precision: str) -> list[Fit]:

@@ -10,10 +10,11 @@ from pathlib import Path
 import msgspec
 
 from swictation.asr.model_spec import ModelFile, ModelSpec
+from swictation.asr.provider import Progress
 from swictation.asr.registry import provider
 from swictation.errors import ModelError
 from swictation.models.fetch import hub, wheels
-from swictation.models.fetch.staging import Progress, Staging
+from swictation.models.fetch.staging import Staging
 from swictation.models.store import hashes, record
 from swictation.models.store.checks import check_files, measure
 from swictation.models.store.locking import alone

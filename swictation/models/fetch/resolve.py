@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from swictation.asr.model_spec import NEMO, ModelSpec
+from swictation.asr.provider import Progress
 from swictation.asr.registry import find as find_provider
 from swictation.asr.registry import provider
 from swictation.config.settings import DEFAULT_ENGINE, Settings
@@ -14,7 +15,6 @@ from swictation.gpu.nvml import query
 from swictation.models.catalog import choosing
 from swictation.models.catalog.catalog import AUTO, choose, knows_models, speaking
 from swictation.models.fetch.fetch import download
-from swictation.models.fetch.staging import Progress
 from swictation.models.store import nemo_cache
 from swictation.models.store.store import (
     ModelLocation,
@@ -177,7 +177,7 @@ def for_card(specs: Sequence[ModelSpec], settings: Settings) -> choosing.Choice:
         candidates,
         card.total_mib if card.is_usable else None,
         settings.vram,
-        precision=getattr(options, "precision", choosing.AUTO),
+        precision=getattr(options, "precision", AUTO),
         why_unknown=card.reason,
     )
 

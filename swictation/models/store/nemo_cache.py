@@ -8,10 +8,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from swictation.asr.provider import EngineProvider
+from swictation.asr.provider import EngineProvider, Progress
 from swictation.asr.registry import unpacker
 from swictation.errors import ModelError
-from swictation.models.fetch.staging import Progress
 from swictation.models.store import hashes, record
 from swictation.models.store.checks import check_files, check_quickly, is_read, strange_files
 from swictation.models.store.locking import alone

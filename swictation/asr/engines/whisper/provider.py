@@ -14,7 +14,6 @@ from swictation.asr.model_spec import ModelSpec
 from swictation.asr.provider import EngineProvider
 from swictation.config.rules import Rule
 from swictation.config.settings import Settings
-from swictation.errors import ModelError
 from swictation.gpu.manager.effects import Foreseen
 
 _NAME = "whisper"
@@ -42,6 +41,7 @@ class WhisperProvider(EngineProvider):
     )
     gpu_query = f"{_FOLDER}.ask"
     models = (TINY_EN, BASE, SMALL, LARGE_V3_TURBO)
+    own_folder = files.OWN_FOLDER
     are_plans_estimates = True
 
     def load(self, spec: EngineSpec) -> Engine:
@@ -52,13 +52,6 @@ class WhisperProvider(EngineProvider):
 
     def read_files(self, folder: Path) -> list[str]:
         return files.read_files(folder)
-
-    def check_folder(self, folder: Path) -> tuple[str, ...]:
-        if missing := files.missing(folder):
-            raise ModelError(
-                f"the model folder {folder} lacks {', '.join(missing)}", files.OWN_FOLDER
-            )
-        return ()
 
     def check_files(self, folder: Path) -> None:
         files.check(folder)
