@@ -11,7 +11,6 @@ import click
 import msgspec
 
 from swictation.asr.memory_plan import PRECISIONS
-from swictation.asr.model_spec import NEMO
 from swictation.asr.registry import PROVIDERS, provider, unpacker
 from swictation.cli.echo import echo
 from swictation.cli.main import tell
@@ -191,10 +190,9 @@ def _engine_of(model: str | None) -> str | None:
     """Whose that model is, where its name alone says so."""
     if model is None:
         return None
-    spec = named(model)
-    if spec:
+    if spec := named(model):
         return spec.engine
-    found = unpacker(model) if model.endswith(NEMO) else None
+    found = unpacker(model)
     return found.name if found else None
 
 

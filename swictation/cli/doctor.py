@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from swictation.cli.common import config_option
 from swictation.cli.echo import echo_json
 from swictation.doctor.checks import examine
 from swictation.doctor.finding import Finding, Level, summary, worst
@@ -25,11 +26,7 @@ _INDENT = " " * (_LEVEL_WIDTH + _NAME_WIDTH + 4)
     is_flag=True,
     help="Neither read the whole model, nor start an engine, nor ask a driver.",
 )
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    help="Configuration file instead of the default one (see: swictation config path).",
-)
+@config_option
 def doctor(as_json: bool, quick: bool, config: Path | None) -> int:
     """Check all that dictation needs, and say how to fix it.
 
