@@ -210,6 +210,6 @@ def test_an_archive_that_is_not_there_is_named(tmp_path):
 
 def test_a_cache_that_cannot_be_written_is_named(given, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", "/proc")
-    with pytest.raises(ModelError, match="cannot be unpacked to /proc/swictation") as caught:
+    with pytest.raises(ModelError, match="cannot be written to /proc/swictation") as caught:
         unpack_once(given(WHOLE), quiet)
     assert "XDG_CACHE_HOME" in caught.value.remedy

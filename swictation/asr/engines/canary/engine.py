@@ -1,6 +1,8 @@
 """Canary as an engine: requests are answered from a stream for each utterance."""
 
+import functools
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -152,14 +154,15 @@ class CanaryEngine:
             return self._stream
         if not request.partial:  # which must not cost the stream that is kept
             self.forget()
-        window = self.window
-        stream = Stream(
-            lambda: Steps(self._model, window, self._prompt, self._settings.policy),
-            window.chunking,
-        )
+        stream = Stream(self._new_run(), self.window.chunking)
         if not request.partial:
             self._key, self._stream = key, stream
         return stream
+
+    def _new_run(self) -> Callable[[], Steps]:
+        return functools.partial(
+            Steps, self._model, self.window, self._prompt, self._settings.policy
+        )
 
 
 class CardCanary(CanaryEngine):

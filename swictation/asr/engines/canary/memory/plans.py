@@ -22,6 +22,7 @@ from swictation.asr.engines.canary.settings import GPU_ORDER
 from swictation.asr.memory_plan import MemoryPlan
 from swictation.gpu.manager.effects import Foreseen
 from swictation.gpu.nvml import subprocess_query
+from swictation.models.intake import door
 from swictation.types import Tier
 
 NAME = "plan.json"
@@ -120,13 +121,9 @@ def _keep(folder: Path, buffer_s: float, plans: tuple[MemoryPlan, ...]) -> None:
     """Beside the model; where that cannot be written, it is computed anew each time."""
     before = _read(folder)
     told = {**(before.plans if before else {}), _key(buffer_s): plans}
-    fresh = folder / f".{NAME}.{os.getpid()}"
-    try:
-        with fresh.open("xb") as file:  # never through a link that the folder came with
-            file.write(msgspec.json.encode(_Kept(_config_sha256(folder), told)))
-        fresh.rename(folder / NAME)
-    except OSError:
-        fresh.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        kept = _Kept(_config_sha256(folder), told)
+        door.replace(folder / NAME, msgspec.json.encode(kept))
 
 
 def _config_sha256(folder: Path) -> str:
