@@ -250,8 +250,9 @@ class _Check:
 
     def _before(self, name: str, cls: type[msgspec.Struct]) -> msgspec.Struct:
         """What holds of a table where the file says nothing."""
-        known: msgspec.Struct | None = getattr(self._defaults, name, None)
-        return known if name in TABLES and known else self._defaults.engine_table(name, cls)
+        if name in TABLES:
+            return getattr(self._defaults, name)
+        return self._defaults.engine_table(name, cls)
 
     def _unknown(self, table: str, key: str) -> str:
         return f"unknown key {_shown_key((table, key))}{self._key_meant(key, table)}"

@@ -117,7 +117,7 @@ def state(spec: ModelSpec) -> State:
         return "partly"
     if quick_problems(spec) or _strange(spec, expected(spec)):
         return "damaged"
-    return "yes" if spec.is_pinned and (not spec.archive or _has_record(spec)) else "not pinned"
+    return "yes" if spec.is_pinned and expected(spec) else "not pinned"
 
 
 def locate(
@@ -190,10 +190,6 @@ def is_path(model: str) -> bool:
 def _strange(spec: ModelSpec, files: Sequence[ModelFile]) -> list[str]:
     """What the engine would read of the folder and nothing tells the bytes of; one line each."""
     return strange_files(provider(spec.engine), folder_of(spec), files) if files else []
-
-
-def _has_record(spec: ModelSpec) -> bool:
-    return record.read(folder_of(spec)) is not None
 
 
 def _own_archive(path: Path, *, is_to_load: bool) -> ModelLocation:

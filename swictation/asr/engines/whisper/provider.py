@@ -1,5 +1,6 @@
 """What others know of Whisper: an entry point of `swictation.engines`. Imports no library of it."""
 
+import contextlib
 from pathlib import Path
 from pkgutil import resolve_name
 
@@ -57,10 +58,10 @@ class WhisperProvider(EngineProvider):
         files.check(folder)
 
     def weights_bytes(self, model: ModelSpec | None, folder: Path | None) -> int:
-        try:
-            return (folder / files.WEIGHTS).stat().st_size if folder else _fetched(model)
-        except OSError:
-            return _fetched(model)
+        if folder:
+            with contextlib.suppress(OSError):
+                return (folder / files.WEIGHTS).stat().st_size
+        return model.size_bytes if model else 0
 
     def memory_plans(
         self, model: ModelSpec, folder: Path, options: msgspec.Struct
@@ -69,7 +70,3 @@ class WhisperProvider(EngineProvider):
 
     def memory_forecast(self, spec: EngineSpec) -> Foreseen | None:
         return memory.forecast(spec)
-
-
-def _fetched(model: ModelSpec | None) -> int:
-    return model.size_bytes if model else 0
