@@ -5,6 +5,7 @@ where there is no two-letter code, it is the three-letter one.
 """
 
 import difflib
+import re
 
 _TABLE = """
 af afr afrikaans|am amh amharic|ar ara arabic|as asm assamese|az aze azerbaijani|ba bak bashkir
@@ -27,6 +28,7 @@ sw swa swahili|ta tam tamil|te tel telugu|tg tgk tajik|th tha thai|tk tuk turkme
 tr tur turkish|tt tat tatar|uk ukr ukrainian|ur urd urdu|uz uzb uzbek|vi vie vietnamese
 yi yid yiddish|yo yor yoruba|yue yue cantonese|zh zho,chi,cmn chinese mandarin
 """
+_CODE = re.compile(r"[a-z]{2,3}")
 _ROWS = [row.split() for row in _TABLE.replace("\n", "|").split("|") if row]
 _CODES = {
     name: code for code, others, *names in _ROWS for name in (code, *others.split(","), *names)
@@ -41,6 +43,11 @@ def language_code(text: str) -> str | None:
     """
     plain = text.strip().lower()
     return _CODES.get(plain) or _CODES.get(plain.replace("_", "-").partition("-")[0])
+
+
+def language_meant(text: str) -> str | None:
+    """The same; a code that we do not know is itself, since an engine may know it."""
+    return language_code(text) or (text if _CODE.fullmatch(text) else None)
 
 
 def closest_language(text: str) -> str:

@@ -13,7 +13,7 @@ from swictation import paths
 from swictation.config.depth import too_deep
 from swictation.config.file import read
 from swictation.config.injectors import chain_fault
-from swictation.config.languages import closest_language, language_code
+from swictation.config.languages import closest_language, language_meant
 from swictation.config.render import (
     Kind,
     closest,
@@ -36,7 +36,6 @@ _DEFAULTS = Settings()
 _LANGUAGE = ("asr", "language")
 _CHAIN = ("inject", "chain")
 _ENGINE_KEYS = ("engine", "cpu_engine")
-_CODE = re.compile(r"[a-z]{2,3}")
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -258,16 +257,11 @@ class _Check:
         return f"unknown key {_shown_key((table, key))}{self._key_meant(key, table)}"
 
     def _language(self, value: object) -> object:
-        """The code of a language that is written in another way.
-
-        A code that we do not know may be one that an engine knows.
-        """
+        """The code of a language that is written in another way."""
         if not isinstance(value, str) or not value:
             return value
-        if code := language_code(value):
+        if code := language_meant(value):
             return code
-        if _CODE.fullmatch(value):
-            return value
         meant = closest_language(value)
         hint = f": did you mean {toml_value(meant)}?" if meant else ""
         self.errors.append(_Finding.of(_LANGUAGE, value, f"there is no such language{hint}"))
