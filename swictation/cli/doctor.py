@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 
-from swictation.cli.common import config_option
 from swictation.cli.echo import echo_json
 from swictation.doctor.checks import examine
 from swictation.doctor.finding import Finding, Level, summary, worst
@@ -26,7 +25,11 @@ _INDENT = " " * (_LEVEL_WIDTH + _NAME_WIDTH + 4)
     is_flag=True,
     help="Neither read the whole model, nor start an engine, nor ask a driver.",
 )
-@config_option
+@click.option(  # that of `common` would import numpy
+    "--config",
+    type=click.Path(path_type=Path),
+    help="Configuration file instead of the default one (see: swictation config path).",
+)
 def doctor(as_json: bool, quick: bool, config: Path | None) -> int:
     """Check all that dictation needs, and say how to fix it.
 

@@ -12,14 +12,12 @@ from tests.house.writes import writes_from_outside
 pytestmark = pytest.mark.unit
 
 OPEN_INITS = {
-    "swictation/asr/engines/": "an engine's own business, until the engines are taken apart",
     "swictation/dictation/delivery/delivery.py": "until the injector's port is settled",
     "swictation/dictation/delivery/sender.py": "until the injector's port is settled",
     "swictation/worker/gpu_executor.py": "until the GPU worker's state has one owner",
     "swictation/vram/": "until the GPU worker's state has one owner",
 }
 OPEN_WRITES = {
-    "swictation/asr/engines/canary/steps.py": "a copy of itself is made there",
     "swictation/dictation/retries.py": "until the supervisor can forget its failures",
     "swictation/worker/gpu_executor.py": "until the GPU worker's state has one owner",
     "swictation/daemon/wiring.py": "until the GPU worker's state has one owner",
