@@ -20,11 +20,20 @@ from swictation.errors import EngineError, ModelError
 from swictation.gpu.manager.effects import Foreseen
 
 Progress = Callable[[int, int | None, str], None]
-"""Called with (bytes done, bytes in all or None, what is being done)."""
+"""Called on the working thread with (bytes done, bytes in all or None, what is being done)."""
 
 
 class NoSettings(msgspec.Struct, frozen=True):
     """The engine has no settings of its own."""
+
+
+class GpuAnswer(msgspec.Struct, frozen=True):
+    """What `EngineProvider.gpu_query` prints. Without `reason` it can use `cards` of them."""
+
+    cards: int
+    compute_type: str = ""
+    reason: str = ""
+    remedy: str = ""
 
 
 class EngineProvider:
@@ -66,6 +75,8 @@ class EngineProvider:
     needed."""
     weights: ClassVar[str] = ""
     """The file that it copies, such as model.ckpt, to model.fp16.ckpt."""
+    own_folder: ClassVar[str] = "put a whole model there, or correct [asr] model"
+    """What to do about a folder of the user's own that lacks something."""
     are_plans_estimates: ClassVar[bool] = False
     """Whether `memory_plans` are guessed from the number of parameters."""
 
@@ -107,10 +118,7 @@ class EngineProvider:
             ModelError: it holds no whole model.
         """
         if lacks := self.missing_files(folder):
-            raise ModelError(
-                f"the model folder {folder} lacks {', '.join(lacks)}",
-                "put a whole model there, or correct [asr] model",
-            )
+            raise ModelError(f"the model folder {folder} lacks {', '.join(lacks)}", self.own_folder)
         return ()
 
     def check_files(self, folder: Path) -> None:

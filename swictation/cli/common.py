@@ -2,7 +2,6 @@
 
 import functools
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -11,12 +10,11 @@ import click
 import msgspec
 
 from swictation.asr.memory_plan import PRECISIONS
-from swictation.asr.model_spec import NEMO
 from swictation.asr.registry import PROVIDERS, provider, unpacker
 from swictation.cli.echo import echo
 from swictation.cli.main import tell
 from swictation.cli.meter import Meter
-from swictation.config.languages import closest_language, language_code
+from swictation.config.languages import closest_language, language_meant
 from swictation.config.load import load
 from swictation.config.settings import Settings
 from swictation.dictation.stream import Outcome, SetAside
@@ -27,8 +25,6 @@ from swictation.models.fetch.resolve import obtain, seek
 from swictation.models.store.store import ModelLocation
 from swictation.types import to_seconds
 from swictation.worker.engine_choice import understudy, wants_card
-
-_CODE = re.compile(r"[a-z]{2,3}")
 
 config_option = click.option(
     "--config",
@@ -137,11 +133,9 @@ def _with_precision(settings: Settings, precision: str) -> Settings:
 
 
 def _code(language: str) -> str:
-    """Its code; one that we do not know may be one that a model knows. Raises UsageError."""
-    if code := language_code(language):
+    """Its code. Raises UsageError."""
+    if code := language_meant(language):
         return code
-    if _CODE.fullmatch(language):
-        return language
     meant = closest_language(language)
     hint = f": did you mean {meant!r}?" if meant else "."
     every = "every language code: swictation model list --json"
@@ -191,10 +185,9 @@ def _engine_of(model: str | None) -> str | None:
     """Whose that model is, where its name alone says so."""
     if model is None:
         return None
-    spec = named(model)
-    if spec:
+    if spec := named(model):
         return spec.engine
-    found = unpacker(model) if model.endswith(NEMO) else None
+    found = unpacker(model)
     return found.name if found else None
 
 
@@ -211,11 +204,8 @@ def obtain_model(settings: Settings) -> ModelLocation:
     Raises:
         ModelError: it is unknown, or cannot be had.
     """
-    meter = Meter(quiet=False)
-    try:
+    with Meter() as meter:
         return obtain(seek(settings), meter)
-    finally:
-        meter.close()
 
 
 def _left_out(piece: SetAside, where: str) -> SwictationError:

@@ -25,7 +25,7 @@ _INDENT = " " * (_LEVEL_WIDTH + _NAME_WIDTH + 4)
     is_flag=True,
     help="Neither read the whole model, nor start an engine, nor ask a driver.",
 )
-@click.option(
+@click.option(  # that of `common` would import numpy
     "--config",
     type=click.Path(path_type=Path),
     help="Configuration file instead of the default one (see: swictation config path).",

@@ -1,6 +1,5 @@
 """Groups of commands: help when bare, a suggestion for a typo, imports only on use."""
 
-import difflib
 import importlib
 
 import click
@@ -49,11 +48,11 @@ class Group(click.Group):
         )
 
     def _meant(self, ctx: click.Context, name: str) -> str:
+        from swictation.config.render import closest  # for a mistake alone: it takes time
+
         known = self.list_commands(ctx)
         habits = [command for command in _MEANT.get(name.lower(), ()) if command in known]
-        alike = difflib.get_close_matches(name.lower(), known, n=1)
-        begun = [command for command in known if len(name) > 2 and command.startswith(name)]
-        return next(iter(habits + alike + begun), "")
+        return next(iter(habits), "") or closest(name, known)
 
 
 def lazy_group(places: dict[str, str]) -> type[Group]:

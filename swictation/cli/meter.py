@@ -1,7 +1,7 @@
 """How a command shows that something goes on."""
 
 import sys
-from typing import Any
+from typing import Any, Self
 
 import click
 
@@ -10,19 +10,25 @@ from swictation.shown import printable
 
 
 class Meter:
-    """Draws a bar for each step on a terminal, says each step once elsewhere."""
+    """While entered: draws a bar for each step on a terminal, says each step once elsewhere."""
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
         self._what = ""
         self._bar: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end_bar()
 
     def __call__(self, done_bytes: int, total_bytes: int | None, what: str) -> None:
         if self._quiet:
             return
         what = printable(what)
         if what != self._what:
-            self.close()
+            self._end_bar()
             self._what = what
             if total_bytes and sys.stderr.isatty():
                 self._bar = click.progressbar(length=total_bytes, label=what, file=sys.stderr)
@@ -32,8 +38,7 @@ class Meter:
         if self._bar is not None:
             self._bar.update(done_bytes - self._bar.pos)
 
-    def close(self) -> None:
-        """End the line of the bar, if one is drawn."""
+    def _end_bar(self) -> None:
         if self._bar is not None:
             self._bar.render_finish()
             self._bar = None

@@ -7,7 +7,7 @@ from contextlib import suppress
 from importlib.resources import as_file, files
 from pathlib import Path
 from threading import Thread
-from typing import Literal
+from typing import Literal, get_args
 
 import click
 
@@ -57,9 +57,7 @@ _WAITING = "Ready. It listens when you press its key, or type: swictation toggle
 @click.option("--source", default="mic", metavar="mic|FILE", help="What to listen to.")
 @click.option(
     "--sink",
-    type=click.Choice(
-        ["auto", "stdout", "none", "wayland", "x11", "x11-type", "x11-paste", "clipboard"]
-    ),
+    type=click.Choice(get_args(Sink)),
     default="auto",
     help="Where the text goes; auto: by [inject] chain, a file's text to stdout.",
 )

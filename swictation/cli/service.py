@@ -73,7 +73,7 @@ def status() -> int:
 
 
 def _tell_target(done: Installed) -> None:
-    if done.is_with_desktop:
+    if done.target == files.DESKTOP_TARGET:
         echo(f"starts with {done.target}, which is active: together with your desktop")
         return
     echo(f"starts with {done.target}, when you log in")

@@ -6,6 +6,7 @@ import os
 import signal
 import stat
 import sys
+from collections.abc import Callable
 
 import click
 import msgspec
@@ -17,7 +18,6 @@ from swictation.control.bus.connection import FAILURES
 from swictation.control.bus.follow import follow
 from swictation.control.card import memory, placements
 from swictation.control.status import (
-    STOPPED,
     SetAsideStatus,
     Status,
     bar_line,
@@ -185,35 +185,29 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes else f"{int(seconds)} s"
 
 
-async def _follow() -> None:
-    ended = asyncio.Event()
+async def follow_until_ended(tell: Callable[[Status], None], every_s: float | None = None) -> None:
+    """As `follow`, until a signal ends it or nobody reads what is printed."""
+    following = asyncio.create_task(follow(tell, every_s))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, ended.set)
+        loop.add_signal_handler(number, following.cancel)
     out = sys.stdout.fileno()
     if stat.S_ISFIFO(os.fstat(out).st_mode):
-        loop.add_reader(out, ended.set)  # told only when the reader has gone
-    printer = _Printer()
-    following = asyncio.create_task(follow(printer.tell))
-    waiting = asyncio.create_task(ended.wait())
-    await asyncio.wait({following, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        loop.add_reader(out, following.cancel)  # told only when the reader has gone
+    with contextlib.suppress(asyncio.CancelledError, BrokenPipeError):
+        await following
     loop.remove_reader(out)
-    for task in (following, waiting):
-        task.cancel()
-    result, _ = await asyncio.gather(following, waiting, return_exceptions=True)
-    if isinstance(result, Exception) and not isinstance(result, BrokenPipeError):
-        raise result
 
 
-class _Printer:
-    """One line for each status that looks different from the one before."""
+async def _follow() -> None:
+    """Print one line for each status that looks different from the one before."""
+    last: dict[str, object] = {}
 
-    def __init__(self) -> None:
-        self._last: dict[str, object] = {}
-
-    def tell(self, now: Status = STOPPED) -> None:
-        line = bar_line(now)
-        if line != self._last:
-            self._last = line
+    def tell(now: Status) -> None:
+        nonlocal last
+        if (line := bar_line(now)) != last:
+            last = line
             echo_json(line)
             sys.stdout.flush()
+
+    await follow_until_ended(tell)

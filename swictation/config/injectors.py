@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from swictation.config.render import closest, shortened, toml_value
+from swictation.config.render import did_you_mean, shortened, toml_value
 
 BUILT_IN = ("wayland", "x11", "x11-type", "x11-paste", "clipboard", "stdout", "none")
 NEED_DISPLAY = frozenset(BUILT_IN) - {"stdout", "none"}
@@ -20,8 +20,7 @@ def chain_fault(chain: Iterable[str]) -> str:
     unknown = next((name for name in others if name not in known), None)
     if unknown is None:
         return ""
-    meant = closest(unknown, known)
-    hint = f": did you mean {toml_value(meant)}?" if meant else ", or an installed plug-in's name"
+    hint = did_you_mean(unknown, known) or ", or an installed plug-in's name"
     choices = ", ".join(map(toml_value, known))
     return f"{shortened(toml_value(unknown))} must be one of {choices}{hint}"
 

@@ -5,6 +5,7 @@ where there is no two-letter code, it is the three-letter one.
 """
 
 import difflib
+import re
 
 _TABLE = """
 af afr afrikaans|am amh amharic|ar ara arabic|as asm assamese|az aze azerbaijani|ba bak bashkir
@@ -27,12 +28,11 @@ sw swa swahili|ta tam tamil|te tel telugu|tg tgk tajik|th tha thai|tk tuk turkme
 tr tur turkish|tt tat tatar|uk ukr ukrainian|ur urd urdu|uz uzb uzbek|vi vie vietnamese
 yi yid yiddish|yo yor yoruba|yue yue cantonese|zh zho,chi,cmn chinese mandarin
 """
+_CODE = re.compile(r"[a-z]{2,3}")
 _ROWS = [row.split() for row in _TABLE.replace("\n", "|").split("|") if row]
 _CODES = {
     name: code for code, others, *names in _ROWS for name in (code, *others.split(","), *names)
 }
-CODES = frozenset(code for code, *_ in _ROWS)
-"""Every language that an engine of ours may know."""
 
 
 def language_code(text: str) -> str | None:
@@ -45,9 +45,9 @@ def language_code(text: str) -> str | None:
     return _CODES.get(plain) or _CODES.get(plain.replace("_", "-").partition("-")[0])
 
 
-def language_name(code: str) -> str:
-    """The English name of a known code, such as "German"."""
-    return next(names[0].capitalize() for known, _, *names in _ROWS if known == code)
+def language_meant(text: str) -> str | None:
+    """The same; a code that we do not know is itself, since an engine may know it."""
+    return language_code(text) or (text if _CODE.fullmatch(text) else None)
 
 
 def closest_language(text: str) -> str:

@@ -13,10 +13,11 @@ from swictation import paths
 from swictation.config.depth import too_deep
 from swictation.config.file import read
 from swictation.config.injectors import chain_fault
-from swictation.config.languages import closest_language, language_code
+from swictation.config.languages import closest_language, language_meant
 from swictation.config.render import (
     Kind,
     closest,
+    did_you_mean,
     shortened,
     toml_key,
     toml_value,
@@ -35,7 +36,6 @@ _DEFAULTS = Settings()
 _LANGUAGE = ("asr", "language")
 _CHAIN = ("inject", "chain")
 _ENGINE_KEYS = ("engine", "cpu_engine")
-_CODE = re.compile(r"[a-z]{2,3}")
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -52,6 +52,11 @@ class Loaded(msgspec.Struct, frozen=True):
 class _Finding(NamedTuple):
     key: Key
     text: str
+
+    @classmethod
+    def of(cls, key: Key, value: object, fault: str) -> "_Finding":
+        """That the value which the file gives to `key` is at fault."""
+        return cls(key, f"{_shown_key(key)} = {shortened(toml_value(value))}: {fault}")
 
 
 def load(
@@ -200,8 +205,7 @@ class _Check:
         self.settings = Settings(**values, engines=changed)
         self._values = values | own
         if fault := chain_fault(self.settings.inject.chain):
-            shown = shortened(toml_value(self.settings.inject.chain))
-            self.errors.append(_Finding(_CHAIN, f"{_shown_key(_CHAIN)} = {shown}: {fault}"))
+            self.errors.append(_Finding.of(_CHAIN, self.settings.inject.chain, fault))
         if engines:
             self._check_engines(engines)
         bad = {finding.key for finding in self.errors}
@@ -237,36 +241,30 @@ class _Check:
             value = self._language(raw) if (name, key) == _LANGUAGE else raw
             kind = Kind.of(types[key])
             if fault := kind.fault(value, example=getattr(before, key)):
-                shown = f"{_shown_key((name, key))} = {shortened(toml_value(value))}"
-                text = f"{shown}: {fault} ({kind.meaning})"
-                self.errors.append(_Finding((name, key), text))
+                fault = f"{fault} ({kind.meaning})"
+                self.errors.append(_Finding.of((name, key), value, fault))
             else:
                 good[key] = msgspec.convert(value, types[key])
         return msgspec.structs.replace(before, **good)
 
     def _before(self, name: str, cls: type[msgspec.Struct]) -> msgspec.Struct:
         """What holds of a table where the file says nothing."""
-        known: msgspec.Struct | None = getattr(self._defaults, name, None)
-        return known if name in TABLES and known else self._defaults.engine_table(name, cls)
+        if name in TABLES:
+            return getattr(self._defaults, name)
+        return self._defaults.engine_table(name, cls)
 
     def _unknown(self, table: str, key: str) -> str:
         return f"unknown key {_shown_key((table, key))}{self._key_meant(key, table)}"
 
     def _language(self, value: object) -> object:
-        """The code of a language that is written in another way.
-
-        A code that we do not know may be one that an engine knows.
-        """
+        """The code of a language that is written in another way."""
         if not isinstance(value, str) or not value:
             return value
-        if code := language_code(value):
+        if code := language_meant(value):
             return code
-        if _CODE.fullmatch(value):
-            return value
         meant = closest_language(value)
         hint = f": did you mean {toml_value(meant)}?" if meant else ""
-        shown = f"{_shown_key(_LANGUAGE)} = {shortened(toml_value(value))}"
-        self.errors.append(_Finding(_LANGUAGE, f"{shown}: there is no such language{hint}"))
+        self.errors.append(_Finding.of(_LANGUAGE, value, f"there is no such language{hint}"))
         return AsrSettings().language
 
     def _check_engines(self, engines: Collection[str]) -> None:
@@ -274,11 +272,8 @@ class _Check:
             name: str = getattr(self.settings.asr, key)
             if name and name not in engines:
                 known = ", ".join(map(toml_value, engines))
-                meant = closest(name, engines)
-                hint = f": did you mean {toml_value(meant)}?" if meant else ""
-                shown = f"{_shown_key(('asr', key))} = {shortened(toml_value(name))}"
-                text = f"{shown}: there is no such engine, only {known}{hint}"
-                self.errors.append(_Finding(("asr", key), text))
+                fault = f"there is no such engine, only {known}{did_you_mean(name, engines)}"
+                self.errors.append(_Finding.of(("asr", key), name, fault))
 
     def _warn_of_stray(self, name: str) -> None:
         if isinstance(self._document[name], dict):

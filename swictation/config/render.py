@@ -122,8 +122,7 @@ class Kind(msgspec.Struct, frozen=True):
         return "must be a number that is not so large"
 
     def _no_choice(self, value: object) -> str:
-        meant = closest(value, self.choices) if isinstance(value, str) else ""
-        hint = f": did you mean {toml_value(meant)}?" if meant else ""
+        hint = did_you_mean(value, self.choices) if isinstance(value, str) else ""
         return f"must be one of {self.limits}{hint}"
 
 
@@ -146,6 +145,12 @@ def closest(word: str, known: Collection[str], likeness: float = 0.7) -> str:
     found = difflib.get_close_matches(plain, known, n=1, cutoff=likeness)
     begun = [name for name in known if len(plain) > 2 and name.startswith(plain)]
     return next(iter(found + begun), "")
+
+
+def did_you_mean(word: str, known: Collection[str]) -> str:
+    """The end of an error about `word`, or ""."""
+    meant = closest(word, known)
+    return f": did you mean {toml_value(meant)}?" if meant else ""
 
 
 def shortened(text: str) -> str:

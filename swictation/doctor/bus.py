@@ -61,7 +61,8 @@ async def _daemon() -> Finding:
             told = await ask(connection, "Status")
         return judge_status(decode(str(told)))
     except NotRunning:
-        return _absent()
+        found = "not running: a hotkey has nobody to call"
+        return Finding("daemon", "warning", found, remedies.start())
     except TimeoutError:
         return Finding("daemon", "error", f"no answer within {_ANSWER_S:.0f} s", remedies.restart())
     except (ControlError, msgspec.DecodeError) as error:
@@ -69,8 +70,3 @@ async def _daemon() -> Finding:
         return Finding("daemon", "warning", found, remedies.restart())
     finally:
         await connection.close()
-
-
-def _absent() -> Finding:
-    found = "not running: a hotkey has nobody to call"
-    return Finding("daemon", "warning", found, remedies.start())

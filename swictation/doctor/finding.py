@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -10,7 +10,7 @@ from swictation.config.settings import Settings
 from swictation.models.store.store import ModelLocation
 
 Level = Literal["ok", "warning", "error"]
-_WEIGHTIEST_FIRST: tuple[Level, ...] = ("error", "warning")
+_LEVELS: tuple[Level, ...] = get_args(Level)
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -37,17 +37,14 @@ class Subject(msgspec.Struct):
 
 def worst(findings: Iterable[Finding]) -> Level:
     """The most serious level; "ok" if there is none."""
-    present = {finding.level for finding in findings}
-    for level in _WEIGHTIEST_FIRST:
-        if level in present:
-            return level
-    return "ok"
+    levels: list[Level] = ["ok", *(finding.level for finding in findings)]
+    return max(levels, key=_LEVELS.index)
 
 
 def summary(findings: Iterable[Finding]) -> str:
     """One line for the end of the report."""
     levels = [finding.level for finding in findings]
-    counts = [(levels.count(level), level) for level in _WEIGHTIEST_FIRST]
+    counts = [(levels.count(level), level) for level in ("error", "warning")]
     counted = [f"{count} {level}{'s' if count > 1 else ''}" for count, level in counts if count]
     if not counted:
         return f"All {len(levels)} checks are fine."

@@ -6,6 +6,7 @@ from typing import cast
 
 import msgspec
 
+from swictation.asr.provider import GpuAnswer
 from swictation.asr.registry import find
 from swictation.config.settings import DEFAULT_ENGINE
 from swictation.doctor.finding import Finding, Level, Subject
@@ -110,15 +111,6 @@ def judge_driver(answer: Answer) -> Finding:
 _LIMIT_S = 60.0
 
 
-class EngineAnswer(msgspec.Struct, frozen=True):
-    """What `EngineProvider.gpu_query` prints. Without `reason` it can use `cards` of them."""
-
-    cards: int
-    compute_type: str = ""
-    reason: str = ""
-    remedy: str = ""
-
-
 def engine_card(subject: Subject) -> Iterator[Finding]:
     """Ask the engine's library, unless the card sleeps: that would wake it."""
     provider = find(subject.settings.asr.engine)
@@ -133,9 +125,7 @@ def engine_card(subject: Subject) -> Iterator[Finding]:
 def judge_engine(name: str, module: str, limit_s: float = _LIMIT_S) -> Finding:
     """One line from `module`, run in a process that may hang or crash."""
     try:
-        answer = msgspec.json.decode(
-            subprocess_query.ask(module, limit_s=limit_s), type=EngineAnswer
-        )
+        answer = msgspec.json.decode(subprocess_query.ask(module, limit_s=limit_s), type=GpuAnswer)
     except subprocess_query.Apart as failed:
         how = "hangs" if failed.code is None else f"died, code {failed.code}"
         found = f"the process that asked {name} for a card {how}"

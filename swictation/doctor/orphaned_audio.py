@@ -13,6 +13,7 @@ from shlex import quote
 import msgspec
 
 from swictation.audio.spoolnames import HEADER_BYTES, LOCK
+from swictation.control.status import count
 from swictation.doctor.finding import Finding, Subject
 from swictation.filelock import try_lock
 from swictation.paths import spool_dir
@@ -69,10 +70,10 @@ def find(root: Path) -> list[Leftover]:
 
 
 def _told(folder: Leftover) -> Finding:
-    length = f"{folder.seconds / 60:.1f} min" if folder.seconds >= 60 else None
-    length = length or f"{folder.seconds:.1f} s"
-    count = f"{folder.utterances} utterance{'s' if folder.utterances != 1 else ''}"
-    found = f"{length} of sound ({count}) without its text in {folder.path}"
+    seconds = folder.seconds
+    length = f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.1f} s"
+    utterances = count(folder.utterances, "utterance")
+    found = f"{length} of sound ({utterances}) without its text in {folder.path}"
     place = quote(str(folder.path))
     sounds, done = f"{place}/*.wav", f"rm -r {place}"
     if folder.sounds:
@@ -101,34 +102,30 @@ def set_aside(root: Path) -> list[SetAside]:
 
 
 def _set_aside(note: Path) -> SetAside | None:
-    sound, told = note.with_suffix(".wav"), None
+    sound, last = note.with_suffix(".wav"), _Line()
     try:
-        for line in note.read_bytes().splitlines():
+        for row in note.read_bytes().splitlines():
             with contextlib.suppress(msgspec.DecodeError, UnicodeError):  # it is being written
-                told = msgspec.json.decode(line, type=_Line).last or told
+                line = msgspec.json.decode(row, type=_Line)
+                last = line if line.set_aside or line.offered is not None else last
         size = sound.stat().st_size
     except OSError:
         return None
-    if told is None or told.is_offered:
+    if last.set_aside is None:
         return None
     seconds = max(0, size - HEADER_BYTES) / (2 * SAMPLE_RATE_HZ)
-    return SetAside(sound, seconds, told.is_tried_again)
+    return SetAside(sound, seconds, last.set_aside.is_tried_again)
 
 
 class _Told(msgspec.Struct, frozen=True):
     is_tried_again: bool = False
-    is_offered: bool = False
 
 
 class _Line(msgspec.Struct, frozen=True, rename="kebab"):
-    """The two of a spool's notes that say whether a sound is set aside."""
+    """The two of a spool's notes that say whether a sound is set aside; the last one counts."""
 
     set_aside: _Told | None = None
     offered: dict[str, object] | None = None
-
-    @property
-    def last(self) -> _Told | None:
-        return _Told(is_offered=True) if self.offered is not None else self.set_aside
 
 
 def _is_locked(folder: Path) -> bool:

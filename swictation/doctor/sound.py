@@ -5,36 +5,37 @@ import shutil
 import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from swictation.doctor.finding import Finding, Subject
 from swictation.remedies import has_systemd
 
-_INSTALL = {
-    "apt-get": "sudo apt-get install",
-    "dnf": "sudo dnf install",
-    "pacman": "sudo pacman -S",
-    "zypper": "sudo zypper install",
-}
 
-_PORTAUDIO = {
-    "apt-get": "libportaudio2",
-    "dnf": "portaudio",
-    "pacman": "portaudio",
-    "zypper": "libportaudio2",
+class _Packages(NamedTuple):
+    install: str
+    portaudio: str
+    pulse_plugin: str
+    """With which PortAudio, through ALSA, reaches PulseAudio and PipeWire."""
+    sound_server: str
+
+
+_PACKAGES = {
+    "apt-get": _Packages(
+        "sudo apt-get install", "libportaudio2", "libasound2-plugins", "pipewire-audio"
+    ),
+    "dnf": _Packages(
+        *("sudo dnf install", "portaudio", "alsa-plugins-pulseaudio"),
+        "pipewire-pulseaudio wireplumber",
+    ),
+    "pacman": _Packages(
+        "sudo pacman -S", "portaudio", "pulseaudio-alsa", "pipewire-pulse wireplumber"
+    ),
+    "zypper": _Packages(
+        *("sudo zypper install", "libportaudio2", "alsa-plugins-pulse"),
+        "pipewire-pulseaudio wireplumber",
+    ),
 }
-_PULSE_PLUGIN = {
-    "apt-get": "libasound2-plugins",
-    "dnf": "alsa-plugins-pulseaudio",
-    "pacman": "pulseaudio-alsa",
-    "zypper": "alsa-plugins-pulse",
-}
-"""With which PortAudio, through ALSA, reaches PulseAudio and PipeWire."""
-_SOUND_SERVER = {
-    "apt-get": "pipewire-audio",
-    "dnf": "pipewire-pulseaudio wireplumber",
-    "pacman": "pipewire-pulse wireplumber",
-    "zypper": "pipewire-pulseaudio wireplumber",
-}
+"""By package manager."""
 
 _LISTEN_S = 0.5
 _CONNECT_S = 1.0
@@ -53,7 +54,7 @@ def server(_: Subject) -> Iterator[Finding]:
         yield Finding("sound server", "error", told, remedy)
     else:
         told = "neither PipeWire nor PulseAudio runs: at most a bare sound card can be used"
-        remedy = f"{_install(_SOUND_SERVER)}; then log in again"
+        remedy = f"{_install('sound_server')}; then log in again"
         yield Finding("sound server", "warning", told, remedy)
 
 
@@ -64,7 +65,7 @@ def microphone(subject: Subject) -> Iterator[Finding]:
         from swictation.doctor.microphone_check import listen
     except OSError as error:
         told = f"PortAudio is missing: {error}"
-        yield Finding("microphone", "error", told, _install(_PORTAUDIO))
+        yield Finding("microphone", "error", told, _install("portaudio"))
         return
     device = subject.settings.audio.device
     heard = listen(device, _LISTEN_S)
@@ -95,7 +96,7 @@ def judge_absent(device: str, reason: str, *, has_server: bool) -> Finding:
         return Finding("microphone", "error", told, remedy)
     if has_server:
         told = "the sound server has none, or ALSA's way to the server is missing"
-        plugin = _install(_PULSE_PLUGIN)
+        plugin = _install("pulse_plugin")
         remedy = f"pactl list short sources; if that names a microphone: {plugin}"
         return Finding("microphone", "error", told, remedy)
     told = "there is none: files can be transcribed, nothing can be dictated"
@@ -134,12 +135,12 @@ def _answers(path: Path) -> bool | None:
     return True
 
 
-def _install(names: dict[str, str]) -> str:
-    """How to install what pip cannot bring; `names` of one thing, by package manager."""
-    for manager, line in _INSTALL.items():
+def _install(what: str) -> str:
+    """How to install what pip cannot bring; `what`: a field of `_Packages`."""
+    for manager, packages in _PACKAGES.items():
         if shutil.which(manager):
-            return f"{line} {names[manager]}"
-    return f"install with your system's package manager: {names['apt-get']}"
+            return f"{packages.install} {getattr(packages, what)}"
+    return f"install with your system's package manager: {getattr(_PACKAGES['apt-get'], what)}"
 
 
 def _restart(pulseaudio: str) -> str:

@@ -37,10 +37,6 @@ class Installed(msgspec.Struct, frozen=True):
     is_restarted: bool = False
     """It was running, with files or code that have changed."""
 
-    @property
-    def is_with_desktop(self) -> bool:
-        return self.target == files.DESKTOP_TARGET
-
 
 def install(*, start: bool) -> Installed:
     """Write both files, enable the unit, and start it; a second call changes nothing.

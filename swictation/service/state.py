@@ -1,45 +1,32 @@
 """The state of the installed service, in one query to systemd."""
 
 import msgspec
+from msgspec import field
 
 from swictation.service import files
 from swictation.service.systemctl import properties
-
-_ASKED = {
-    "load": "LoadState",
-    "enabled": "UnitFileState",
-    "active": "ActiveState",
-    "sub": "SubState",
-    "since": "StateChangeTimestamp",
-    "pid": "MainPID",
-    "path": "FragmentPath",
-    "target": "WantedBy",
-    "result": "Result",
-    "told": "StatusText",
-    "restarts": "NRestarts",
-}
 
 
 class ServiceState(msgspec.Struct, frozen=True):
     """The unit's state, in systemd's own words."""
 
-    load: str
-    enabled: str
-    active: str
-    sub: str
-    since: str
+    load: str = field(name="LoadState")
+    enabled: str = field(name="UnitFileState")
+    active: str = field(name="ActiveState")
+    sub: str = field(name="SubState")
+    since: str = field(name="StateChangeTimestamp")
     """Local time of the last change, or ""."""
-    pid: int
+    pid: int = field(name="MainPID")
     """0 while it does not run."""
-    path: str
+    path: str = field(name="FragmentPath")
     """The unit's file, or ""."""
-    target: str
+    target: str = field(name="WantedBy")
     """What starts it, or "" while it is not enabled."""
-    result: str
+    result: str = field(name="Result")
     """Why it ended last, "success" included."""
-    told: str
+    told: str = field(name="StatusText")
     """The last status text of the daemon itself."""
-    restarts: int
+    restarts: int = field(name="NRestarts")
 
     @property
     def is_installed(self) -> bool:
@@ -61,9 +48,8 @@ class ServiceState(msgspec.Struct, frozen=True):
 
 def read() -> ServiceState:
     """Ask systemd. Raises ServiceError."""
-    told = properties(files.UNIT, *_ASKED.values())
-    values: dict[str, str] = {name: told[asked] for name, asked in _ASKED.items()}
-    return msgspec.convert(values, ServiceState, strict=False)
+    told = properties(files.UNIT, *ServiceState.__struct_encode_fields__)
+    return msgspec.convert(told, ServiceState, strict=False)
 
 
 def target_is_active(target: str) -> bool:

@@ -52,7 +52,7 @@ def streamed(engine, utterance, sound):
     second, words, rss_mib = to_samples(1.0), 0, []
     for end in range(2 * second, len(sound), second):
         engine.decode(DecodeRequest(0, utterance, 0, end, goes_on=True), sound[:end])
-        assert engine._stream.token_count < MOST_TOKENS
+        assert engine._stream._run.token_count < MOST_TOKENS
         if end % (30 * second) == 0:
             said = len(engine._stream.feed(sound[:end]).split())
             assert said - words > 5, "it fell silent"

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from patience import PATIENCE_S
 from swictation.asr.model_spec import Member, ModelFile, ModelSpec, Wheel
+from swictation.asr.registry import provider
 
 FILES = {
     "config.json": b'{"made": "up"}',
@@ -151,3 +152,8 @@ class Steps(list):
 
     def text(self):
         return "\n".join(self)
+
+
+def make_known(monkeypatch, spec):
+    """For this test, `spec` is the only model that its engine knows by name."""
+    monkeypatch.setattr(type(provider(spec.engine)), "models", (spec,))

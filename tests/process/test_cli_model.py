@@ -6,14 +6,11 @@ import subprocess
 import sys
 
 import pytest
-from click.testing import CliRunner
 
 from fakes.made_nemo import archive
 from patience import PATIENCE_S
 from swictation import remedies
 from swictation.asr.registry import provider
-from swictation.cli.main import cli
-from swictation.config.settings import Settings
 from swictation.models.catalog.catalog import choose, known_models
 
 pytestmark = pytest.mark.process
@@ -75,13 +72,6 @@ def test_list_tells_accuracy_memory_and_which_is_in_use_without_a_card(swictatio
     assert rows["tiny.en*"] == ["tiny.en*", "en", "5.6", "373", "MB", "78", "MB", "no"]
     assert "*: the configuration asks for it." in text
     assert "LibriSpeech test-clean" in " ".join(text.split())
-
-
-def test_constants_of_a_test_are_not_taken_for_a_catalog(monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    done = CliRunner().invoke(cli, ["model", "list", "--json"], obj=Settings())
-    assert done.exit_code == 0, done.exception
-    assert len(done.stdout.splitlines()) == len(known_models())
 
 
 def test_every_published_error_rate_names_its_source():

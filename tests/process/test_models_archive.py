@@ -10,12 +10,11 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from fakes.made_model import COMMIT, Hub, Steps
+from fakes.made_model import COMMIT, Hub, Steps, make_known
 from fakes.made_nemo import KEPT, WEIGHTS, archive, make_spec
 from fakes.signals import eventually
 from patience import PATIENCE_S
 from swictation.cli.model.group import model as model_command
-from swictation.cli.model.list import Catalog
 from swictation.errors import ModelError
 from swictation.models.fetch.fetch import download
 from swictation.models.store import record
@@ -36,8 +35,10 @@ download(msgspec.json.decode(sys.argv[1], type=ModelSpec), lambda done, total, w
 
 
 @pytest.fixture(params=[True, False], ids=["pinned", "not pinned"])
-def spec(request):
-    return make_spec(WHOLE, is_pinned=request.param)
+def spec(request, monkeypatch):
+    made = make_spec(WHOLE, is_pinned=request.param)
+    make_known(monkeypatch, made)
+    return made
 
 
 @pytest.fixture(autouse=True)
@@ -100,7 +101,7 @@ def test_an_archive_is_fetched_and_unpacked_and_goes(spec, hub):
     steps = Steps()
     found = download(spec, steps)
     assert is_whole(spec)
-    assert found == locate("wee", "de", [spec], "canary")
+    assert found == locate("wee", "de", "canary")
     assert steps == ["fetching wee from the hub", "unpacking wee.nemo"]
 
 
@@ -182,7 +183,7 @@ def test_without_a_network_the_error_names_the_file_and_the_folder(spec):
 def test_an_archive_that_was_put_there_is_taken_without_a_network(spec):
     put(spec)
     with pytest.raises(ModelError, match="not unpacked yet"):
-        locate("wee", "en", [spec], "canary")
+        locate("wee", "en", "canary")
     steps = Steps()
     download(spec, steps)
     assert steps == ["unpacking wee.nemo"]
@@ -207,80 +208,80 @@ def test_a_disk_without_room_for_both_is_told_before_the_first_byte(hub):
 
 def test_remove_frees_all_of_it_and_says_how_much(spec, hub):
     download(spec, Steps())
-    done = run(spec, "remove", "wee")
+    done = run("remove", "wee")
     assert done.output == "wee is removed: 3 MB are free again\n"
     assert {path.name for path in folder_of(spec).parent.iterdir()} == {".wee.lock"}
-    again = run(spec, "remove", "wee")
+    again = run("remove", "wee")
     assert "nothing to remove" in again.exception.message
 
 
 def test_remove_takes_what_a_killed_download_left(spec, hub):
     kill_halfway(spec, hub)
-    assert run(spec, "remove", "wee").output == "wee is removed: 1 MB are free again\n"
+    assert run("remove", "wee").output == "wee is removed: 1 MB are free again\n"
     assert state(spec) == "no"
 
 
 def test_what_is_being_downloaded_is_not_removed(spec, hub):
     download(spec, Steps())
     with alone(beside(spec, "lock"), None):
-        assert "is being downloaded" in run(spec, "remove", "wee").exception.message
+        assert "is being downloaded" in run("remove", "wee").exception.message
     assert is_whole(spec)
 
 
 def test_an_unknown_model_is_not_removed(spec):
-    assert "did you mean wee" in run(spec, "remove", "weee").exception.message
+    assert "did you mean wee" in run("remove", "weee").exception.message
 
 
 def test_the_commands_know_an_archive_by_its_name(spec, hub):
     folder = folder_of(spec)
-    assert run(spec, "download", "wee").stdout == f"wee is ready: {folder}\n"
-    assert run(spec, "download", "org/wee").stdout == f"wee is already there: {folder}\n"
-    assert run(spec, "path", "wee").output == f"{folder}\n"
-    told = run(spec, "verify", "wee").output
+    assert run("download", "wee").stdout == f"wee is ready: {folder}\n"
+    assert run("download", "org/wee").stdout == f"wee is already there: {folder}\n"
+    assert run("path", "wee").output == f"{folder}\n"
+    told = run("verify", "wee").output
     assert told.startswith(f"wee is sound: {folder}")
     assert ("no source tells" in told) == (not spec.is_pinned)
-    (line,) = run(spec, "list", "--json").output.splitlines()
+    line = run("list", "--json").output.splitlines()[-1]
     assert json.loads(line)["installed"] == ("yes" if spec.is_pinned else "not pinned")
 
 
 def test_the_commands_take_the_path_of_an_archive(spec, tmp_path):
     mine = tmp_path / "mine.nemo"
     mine.write_bytes(WHOLE)
-    assert "not unpacked yet" in run(spec, "path", str(mine)).exception.message
-    first = run(spec, "download", str(mine)).stdout
+    assert "not unpacked yet" in run("path", str(mine)).exception.message
+    first = run("download", str(mine)).stdout
     folder = first.removeprefix("mine.nemo is ready: ").strip()
     assert (tmp_path / "data").exists() is False
-    assert run(spec, "download", str(mine)).stdout == f"mine.nemo is already there: {folder}\n"
-    assert run(spec, "path", str(mine)).output == f"{folder}\n"
+    assert run("download", str(mine)).stdout == f"mine.nemo is already there: {folder}\n"
+    assert run("path", str(mine)).output == f"{folder}\n"
 
 
 def test_verify_compares_the_copy_of_ones_own_archive_to_what_was_unpacked(spec, tmp_path):
     mine = tmp_path / "mine.nemo"
     mine.write_bytes(WHOLE)
-    assert "not unpacked yet" in run(spec, "verify", str(mine)).exception.message
+    assert "not unpacked yet" in run("verify", str(mine)).exception.message
     folder = unpack_once(mine, Steps())
-    told = run(spec, "verify", str(mine)).output
+    told = run("verify", str(mine)).output
     assert told == f"mine.nemo is sound: {folder} (as when it was unpacked)\n"
     (folder / "model_weights.ckpt").write_bytes(WEIGHTS[::-1])
-    error = run(spec, "verify", str(mine)).exception
+    error = run("verify", str(mine)).exception
     assert "model_weights.ckpt has a wrong sha256" in error.message
     assert error.remedy == (
         f"swictation model remove {mine}; then: swictation model download {mine}"
     )
     for command in ("remove", "download", "verify"):  # as the remedy says
-        assert run(spec, command, str(mine)).exit_code == 0
+        assert run(command, str(mine)).exit_code == 0
 
 
 def test_remove_takes_the_copies_of_ones_own_archive_and_never_that_itself(spec, tmp_path):
     mine = tmp_path / "mine.nemo"
     mine.write_bytes(WHOLE)
-    assert "nothing to remove" in run(spec, "remove", str(mine)).exception.message
+    assert "nothing to remove" in run("remove", str(mine)).exception.message
     folder = unpack_once(mine, Steps())
     (folder.parent / f".{folder.name}.old").mkdir()  # of a removal that was killed
     other = tmp_path / "other.nemo"
     other.write_bytes(WHOLE)
     kept = unpack_once(other, Steps())
-    told = run(spec, "remove", str(mine)).output
+    told = run("remove", str(mine)).output
     assert told.startswith("what was unpacked of mine.nemo is removed: 3 MB are free again")
     assert told.endswith(f"; {mine} itself is kept\n")
     assert mine.read_bytes() == WHOLE
@@ -292,7 +293,7 @@ def test_the_copy_of_an_archive_that_is_gone_can_be_removed(spec, tmp_path):
     mine.write_bytes(WHOLE)
     folder = unpack_once(mine, Steps())
     mine.unlink()
-    assert "kept" not in run(spec, "remove", str(mine)).output
+    assert "kept" not in run("remove", str(mine)).output
     assert not folder.exists()
 
 
@@ -302,7 +303,7 @@ def test_a_copy_that_is_in_use_is_not_removed(spec, tmp_path):
     folder = unpack_once(mine, Steps())
     for lock in (lock_of(mine), folder.with_name(f".{folder.name}.lock")):
         with alone(lock, None):
-            error = run(spec, "remove", str(mine)).exception
+            error = run("remove", str(mine)).exception
         assert "is being unpacked or converted" in error.message
     assert folder.is_dir()
 
@@ -310,10 +311,10 @@ def test_a_copy_that_is_in_use_is_not_removed(spec, tmp_path):
 @pytest.mark.parametrize("command", ["verify", "remove"])
 def test_a_folder_of_ones_own_is_neither_verified_nor_removed(spec, tmp_path, command):
     (tmp_path / "mine").mkdir()
-    error = run(spec, command, str(tmp_path / "mine")).exception
+    error = run(command, str(tmp_path / "mine")).exception
     assert f"{tmp_path}/mine is your own" in error.message
     assert (tmp_path / "mine").is_dir()
 
 
-def run(spec, *arguments):
-    return CliRunner().invoke(model_command, arguments, obj=Catalog([spec]))
+def run(*arguments):
+    return CliRunner().invoke(model_command, arguments)

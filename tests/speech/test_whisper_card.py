@@ -72,10 +72,9 @@ def seated(card, whisper_model):
     own_use = OwnUse()
     own_use.note_context()
     card.set_process(os.getpid(), 300 + 110)
-    spec = EngineSpec("whisper", "tiny.en", str(whisper_model), "en", device="cuda")
-    shape = read_shape(whisper_model / "model.bin")
+    spec = EngineSpec("whisper", "tiny.en", str(whisper_model), "en", device="cuda", tier=1)
     model = WhisperModel(str(whisper_model), device="cpu", compute_type="int8")
-    engine = CardWhisper(model, spec, WhisperSettings(), shape, types_for(set()), 1, own_use)
+    engine = CardWhisper(model, spec, WhisperSettings(), types_for(set()), own_use)
     yield engine
     engine.close()
     assert card.open_count == 0

@@ -4,7 +4,6 @@ import asyncio
 import types
 from pathlib import Path
 
-import click
 import pytest
 
 from fakes.installed import install
@@ -13,7 +12,6 @@ from swictation.asr.engine import EngineSpec
 from swictation.asr.provider import EngineProvider
 from swictation.asr.registry import GROUP, PROVIDERS
 from swictation.cli.model import group
-from swictation.cli.model.list import Catalog
 from swictation.clock import SimClock
 from swictation.config.load import load
 from swictation.config.settings import AsrSettings, Settings
@@ -198,12 +196,11 @@ def test_what_fails_once_the_model_is_there_is_told():
 def test_to_convert_a_model_without_an_engine_that_can_is_told(monkeypatch):
     whisper = registry.provider("whisper")
     monkeypatch.setattr(registry, "PROVIDERS", {"whisper": whisper})
-    context = click.Context(group.model, obj=Catalog(whisper.models))
     with pytest.raises(ModelError, match="no engine that can be used here converts") as caught:
-        group._convertible(context, "/a/model.nemo")
+        group._convertible("/a/model.nemo")
     assert caught.value.remedy
     with pytest.raises(ModelError, match="needs no conversion") as caught:
-        group._convertible(context, "tiny.en")
+        group._convertible("tiny.en")
     assert caught.value.remedy == "swictation model list"
 
 

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from fakes.made_model import make_known
 from fakes.made_nemo import WEIGHTS, archive, make_spec
 from fakes.signals import eventually
 from swictation.asr.engines.canary.files import archive as nemo
@@ -26,6 +27,7 @@ OTHER = bytes([WEIGHTS[0] ^ 1]) + WEIGHTS[1:]
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    make_known(monkeypatch, SPEC)
     return tmp_path
 
 
@@ -61,7 +63,7 @@ def settled(folder):
 
 
 def find():
-    return locate("wee", "en", [SPEC], "canary")
+    return locate("wee", "en", "canary")
 
 
 def test_what_has_not_changed_is_read_once(weights, reads):

@@ -10,6 +10,7 @@ import pytest
 
 from fakes.made_nemo import KEPT, WEIGHTS, archive, config
 from swictation.asr.engines.canary.files import archive as nemo
+from swictation.asr.engines.canary.provider import CanaryProvider
 from swictation.errors import ModelError
 from swictation.models.store.checks import check_files
 from swictation.models.store.nemo_cache import is_unpacked, place_of, unpack_once
@@ -154,10 +155,10 @@ def test_the_languages_are_those_with_a_tokenizer_of_their_own(tokenizer, known,
 
 def test_a_folder_is_checked_as_an_archive_is(given, target):
     nemo.unpack(given(WHOLE), target, quiet)
-    nemo.check_folder(target)
+    CanaryProvider("canary").check_folder(target)
     (target / nemo.WEIGHTS).unlink()
     with pytest.raises(ModelError, match=r"lacks model_weights\.ckpt"):
-        nemo.check_folder(target)
+        CanaryProvider("canary").check_folder(target)
 
 
 def test_an_archive_of_the_users_is_unpacked_once(given):
@@ -209,6 +210,6 @@ def test_an_archive_that_is_not_there_is_named(tmp_path):
 
 def test_a_cache_that_cannot_be_written_is_named(given, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", "/proc")
-    with pytest.raises(ModelError, match="cannot be unpacked to /proc/swictation") as caught:
+    with pytest.raises(ModelError, match="cannot be written to /proc/swictation") as caught:
         unpack_once(given(WHOLE), quiet)
     assert "XDG_CACHE_HOME" in caught.value.remedy

@@ -10,8 +10,10 @@ import pytest
 
 from fakes.made_nemo import config
 from swictation import remedies
-from swictation.asr.engines.canary.memory.plans import kept, known, plan_of, planned, table
+from swictation.asr.engines.canary.memory.plans import compute, kept, known, table
+from swictation.asr.engines.canary.provider import CanaryProvider
 from swictation.asr.memory_plan import MemoryPlan
+from swictation.config.settings import Settings
 from swictation.models.catalog.catalog import named
 
 pytestmark = pytest.mark.unit
@@ -37,8 +39,7 @@ def no_extra(monkeypatch):
 
 
 def test_what_was_computed_before_is_kept_for_that_buffer(folder):
-    assert plan_of(folder, 5.0, "canary-1b-flash") == (MemoryPlan("fp16", 1.0, 2.0, 3.0),)
-    assert planned(folder, 5.0, "mine").source == "kept"
+    assert known(folder, 5.0, SPEC.name) == (MemoryPlan("fp16", 1.0, 2.0, 3.0),)
     assert kept(folder, 10.0) == ()
     assert known(folder, 10.0, SPEC.name) == table(SPEC.name)
 
@@ -54,16 +55,17 @@ def test_a_broken_file_is_as_none(folder, text):
     assert kept(folder, 5.0) == ()
 
 
-def test_without_the_extra_a_known_model_has_its_row_of_the_table(folder, no_extra):
-    told = planned(folder, 10.0, "canary-1b-flash")
-    assert (told.plans, told.source) == (table(SPEC.name), "table")
-    assert "the engine canary lacks torch and NeMo" in told.reason
-    assert remedies.install_command("canary") in told.reason
+def test_without_the_extra_nobody_computes_it(folder, no_extra):
+    canary = CanaryProvider("canary")
+    options = canary.options(Settings())
+    assert canary.forecast_call(folder.parent, SPEC.name, options) == ()
+    assert known(folder, 10.0, "mine") == ()
 
 
-def test_without_the_extra_nothing_is_known_of_a_model_of_the_users(folder, no_extra):
-    assert planned(folder, 10.0, "mine").source == "none"
-    assert plan_of(folder, 10.0, "mine") == ()
+def test_where_it_cannot_be_computed_nothing_is_kept(folder):
+    (folder / "model_config.yaml").write_bytes(b"target: another")
+    compute(folder, 10.0)
+    assert kept(folder, 10.0) == ()
 
 
 def test_how_to_install_an_extra_is_told_as_this_checkout_needs_it():

@@ -2,6 +2,7 @@ import hashlib
 
 import pytest
 
+from fakes.made_model import make_known
 from swictation.asr.model_spec import ModelFile, ModelSpec
 from swictation.errors import ModelError
 from swictation.models.store.store import folder_of, locate, quick_problems, verify
@@ -33,6 +34,7 @@ SPEC = ModelSpec(
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
+    make_known(monkeypatch, SPEC)
     return tmp_path
 
 
@@ -44,7 +46,7 @@ def put(folder):
 
 
 def find(model="auto", language="en"):
-    return locate(model, language, [SPEC])
+    return locate(model, language)
 
 
 @pytest.mark.parametrize("model", ["auto", "wee"])

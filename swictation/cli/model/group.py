@@ -10,7 +10,7 @@ from swictation.asr.provider import EngineProvider
 from swictation.cli.echo import echo
 from swictation.cli.groups import Group
 from swictation.cli.meter import Meter
-from swictation.cli.model.list import catalog_of, list_
+from swictation.cli.model.list import list_
 from swictation.config.load import load
 from swictation.config.settings import DEFAULT_ENGINE
 from swictation.errors import ModelError, UsageError
@@ -68,17 +68,16 @@ def model() -> None:
 model.add_command(list_)
 
 
-def _spec(context: click.Context, name: str, language: str, engine: str) -> ModelSpec:
+def _spec(name: str, language: str, engine: str) -> ModelSpec:
     """The model that is meant. Of an engine for a card, auto asks the card, if need be."""
-    catalog = catalog_of(context)
     if name == AUTO and registry.provider(engine).is_for_gpu:
         settings = load(None, registry.PROVIDERS).settings
-        choice = resolve.for_card(speaking(engine, language, catalog), settings)
+        choice = resolve.for_card(speaking(engine, language), settings)
         if not choice.name:
             raise ModelError(choice.reason, "swictation model list; then name the one to fetch")
         name = choice.name
-    known = named(name, catalog)
-    return choose(name, language, catalog, known.engine if known else engine)
+    known = named(name)
+    return choose(name, language, known.engine if known else engine)
 
 
 @model.command()
@@ -87,58 +86,44 @@ def _spec(context: click.Context, name: str, language: str, engine: str) -> Mode
 @_engine
 @click.option("--quiet", is_flag=True, help="Say nothing unless something is wrong.")
 @click.option("--force", is_flag=True, help="Fetch it again even if it is there.")
-@click.pass_context
-def download(
-    context: click.Context, name: str, language: str, engine: str, quiet: bool, force: bool
-) -> None:
+def download(name: str, language: str, engine: str, quiet: bool, force: bool) -> None:
     """Download the model NAME, or unpack a .nemo of your own.
 
     Every file is checked by its hash, where a source tells it. Nothing is done when the model is
     already there. Interrupted downloads resume. With the path of a `.nemo` in place of NAME,
     that file is unpacked.
     """
-    if is_path(name, catalog_of(context)):
+    if is_path(name):
         there, place, told = _unpack(Path(name).expanduser().absolute(), quiet=quiet)
     else:
-        spec = _spec(context, name, language, engine)
+        spec = _spec(name, language, engine)
         place, told = folder_of(spec), spec.name
         there = not force and not quick_problems(spec)
         if not there:
-            _download(spec, quiet=quiet, force=force)
+            with Meter(quiet=quiet) as meter:
+                fetch_model(spec, meter, force=force)
     if not quiet:
         echo(f"{told} is {'already there' if there else 'ready'}: {place}")
 
 
-def _download(spec: ModelSpec, *, quiet: bool, force: bool) -> None:
-    meter = Meter(quiet=quiet)
-    try:
-        fetch_model(spec, meter, force=force)
-    finally:
-        meter.close()
-
-
 def _unpack(path: Path, *, quiet: bool) -> tuple[bool, Path, str]:
     there = nemo_cache.is_unpacked(path)
-    meter = Meter(quiet=quiet)
-    try:
+    with Meter(quiet=quiet) as meter:
         return there, nemo_cache.unpack_once(path, meter), path.name
-    finally:
-        meter.close()
 
 
 @model.command()
 @_name
 @_language
 @_engine
-@click.pass_context
-def path(context: click.Context, name: str, language: str, engine: str) -> None:
+def path(name: str, language: str, engine: str) -> None:
     """Print the folder of the model NAME."""
-    if not is_path(name, catalog_of(context)):
-        spec = _spec(context, name, language, engine)
+    if not is_path(name):
+        spec = _spec(name, language, engine)
         name, engine = spec.name, spec.engine
     elif found := registry.unpacker(name):
         engine = found.name
-    place = locate(name, language, catalog_of(context), engine, is_to_load=False)
+    place = locate(name, language, engine, is_to_load=False)
     echo(place.path)
 
 
@@ -146,18 +131,17 @@ def path(context: click.Context, name: str, language: str, engine: str) -> None:
 @_name
 @_language
 @_engine
-@click.pass_context
-def verify_(context: click.Context, name: str, language: str, engine: str) -> None:
+def verify_(name: str, language: str, engine: str) -> None:
     """Read every file of the model NAME and compare its hash.
 
     It is compared to what was published or, where no source tells that, to what was written down
     when the model was fetched. The path of a `.nemo` of your own in place of NAME: its unpacked
     copy is compared to what was written down when it was unpacked.
     """
-    if is_path(name, catalog_of(context)):
+    if is_path(name):
         _verify_unpacked(_archive(name))
         return
-    spec = _spec(context, name, language, engine)
+    spec = _spec(name, language, engine)
     if not is_there(spec):
         raise absent(spec)
     if given_archive(spec):
@@ -188,28 +172,23 @@ def _verify_unpacked(path: Path) -> None:
 @model.command("convert")
 @click.argument("name")
 @click.option("--precision", type=click.Choice(["fp16", "bf16"]), default="fp16", show_default=True)
-@click.pass_context
-def convert_(context: click.Context, name: str, precision: Half) -> None:
+def convert_(name: str, precision: Half) -> None:
     """Convert a model's weights to half precision.
 
     The copy is kept beside the model: later loads read half as much and need half the memory.
     NAME may also be a folder or a `.nemo` of your own.
     """
-    engine, place = _convertible(context, name)
-    meter = Meter(quiet=False)
-    try:
+    engine, place = _convertible(name)
+    with Meter() as meter:
         done = convert(engine, place.path, place.name, precision, meter)
-    finally:
-        meter.close()
     sizes = f"{done.before_bytes / 1e6:.0f} MB, now also {done.after_bytes / 1e6:.0f} MB"
     echo(f"{place.name}: {sizes}: {done.after}")
 
 
-def _convertible(context: click.Context, name: str) -> tuple[EngineProvider, ModelLocation]:
+def _convertible(name: str) -> tuple[EngineProvider, ModelLocation]:
     """Where that model is, and whose it is. Raises ModelError."""
-    catalog = catalog_of(context)
     converting = [it for it in registry.PROVIDERS.values() if it.converter]
-    if is_path(name, catalog):
+    if is_path(name):
         if not converting:
             raise ModelError(
                 "no engine that can be used here converts models", "swictation model list"
@@ -217,8 +196,8 @@ def _convertible(context: click.Context, name: str) -> tuple[EngineProvider, Mod
         given = Path(name).expanduser().absolute()
         if name.endswith(NEMO):
             _unpack(given, quiet=False)
-        return converting[0], locate(name, "en", catalog, converting[0].name)
-    spec = named(name, catalog) or choose(name, "en", catalog, "")
+        return converting[0], locate(name, "en", converting[0].name)
+    spec = named(name) or choose(name, "en", "")
     engine = registry.provider(spec.engine)
     if not engine.converter:
         names = ", ".join(it.name for it in converting)
@@ -227,28 +206,24 @@ def _convertible(context: click.Context, name: str) -> tuple[EngineProvider, Mod
             f"{spec.name} needs no conversion: the engine {spec.engine} converts while it loads.",
             f"{others}swictation model list",
         )
-    return engine, locate(name, spec.languages[0], catalog, engine.name)
+    return engine, locate(name, spec.languages[0], engine.name)
 
 
 @model.command("remove")
 @click.argument("name")
-@click.pass_context
-def remove_(context: click.Context, name: str) -> None:
+def remove_(name: str) -> None:
     """Remove the model NAME from this machine.
 
     What an interrupted download left of it goes, too. With the path of a `.nemo` of your own, what
     was unpacked of it is removed and the file itself is kept.
     """
-    catalog = catalog_of(context)
-    if is_path(name, catalog):
+    if is_path(name):
         path = _archive(name)
         freed_bytes = remove_unpacked(path)
         kept = f"; {path} itself is kept" if path.exists() else ""
         freed = f"{freed_bytes / 1e6:.0f} MB are free again"
         echo(f"what was unpacked of {path.name} is removed: {freed}{kept}")
         return
-    known = named(name, catalog)
-    # For its error, where the name is unknown.
-    spec = known or choose(name, "en", catalog, "")
+    spec = named(name) or choose(name, "en", "")  # for its error, where the name is unknown
     freed_bytes = remove(spec)
     echo(f"{spec.name} is removed: {freed_bytes / 1e6:.0f} MB are free again")

@@ -1,7 +1,7 @@
 """`swictation model list`: the models known by name, and which of them this machine can load."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import click
 import msgspec
@@ -63,24 +63,9 @@ class _Row(msgspec.Struct, frozen=True):
     """By the daemon that runs; without one, by the next dictation."""
 
 
-class Catalog(tuple[ModelSpec, ...]):
-    """What a test gives click as its object, in place of the models known by name.
-
-    It is found by its type, as are the Settings that `cli.main.main` gives.
-    """
-
-    __slots__ = ()
-
-
-def catalog_of(context: click.Context) -> Sequence[ModelSpec]:
-    """The models known by name."""
-    return context.find_object(Catalog) or known_models()
-
-
 @click.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line and model.")
-@click.pass_context
-def list_(context: click.Context, as_json: bool) -> None:
+def list_(as_json: bool) -> None:
     """List the known models: accuracy, memory, which is in use.
 
     Where there is a graphics card, also what each takes of it, and which fit. The card is asked
@@ -89,7 +74,7 @@ def list_(context: click.Context, as_json: bool) -> None:
     settings = load(None, PROVIDERS).settings
     card = query.ask(settings.vram.gpu, limit_s=query.SOON_S)
     used, by_whom = _used(settings)
-    rows = [_row(spec, card, settings, used) for spec in catalog_of(context)]
+    rows = [_row(spec, card, settings, used) for spec in known_models()]
     if as_json:
         for row in rows:
             echo_json(row)

@@ -1,7 +1,6 @@
 """`swictation vram watch`: the card's memory, live in the terminal."""
 
 import asyncio
-import signal
 import sys
 import termios
 from collections.abc import Generator
@@ -11,9 +10,8 @@ import click
 from rich.console import Console
 from rich.live import Live
 
-from swictation.cli.status import read_now
+from swictation.cli.status import follow_until_ended, read_now
 from swictation.cli.vram.picture import History, picture
-from swictation.control.bus.follow import follow
 from swictation.control.status import Status
 from swictation.errors import UsageError
 
@@ -64,20 +62,11 @@ def _silent_keys() -> Generator[None]:
 
 
 async def _watch(console: Console) -> None:
-    history, ended = History(), asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    history = History()
     with _silent_keys(), Live(console=console, auto_refresh=False) as live:
 
         def show(status: Status) -> None:
             history.add(status.vram)
             live.update(picture(status, history, console.width), refresh=True)
 
-        following = asyncio.create_task(follow(show, _EVERY_S))
-        waiting = asyncio.create_task(ended.wait())
-        await asyncio.wait({following, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (following, waiting):
-            task.cancel()
-        results = await asyncio.gather(following, waiting, return_exceptions=True)
-    if isinstance(results[0], Exception):
-        raise results[0]
+        await follow_until_ended(show, _EVERY_S)

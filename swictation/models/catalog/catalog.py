@@ -1,17 +1,12 @@
 """The models known by name, and which one of them a name and a language mean."""
 
-import difflib
-from collections.abc import Sequence
-
 from swictation.asr.model_spec import ModelSpec
 from swictation.asr.registry import PROVIDERS, find
+from swictation.config.render import closest
 from swictation.config.settings import DEFAULT_ENGINE
 from swictation.errors import ModelError
 
 AUTO = "auto"
-
-Catalog = Sequence[ModelSpec] | None
-"""Known models, of each engine the preferred ones first; None: those of all installed engines."""
 
 
 def known_models() -> tuple[ModelSpec, ...]:
@@ -25,16 +20,14 @@ def knows_models(engine: str) -> bool:
     return provider is not None and bool(provider.models)
 
 
-def named(model: str, catalog: Catalog = None) -> ModelSpec | None:
+def named(model: str) -> ModelSpec | None:
     """The model of that name, or of that repository on the hub."""
-    known = known_models() if catalog is None else catalog
-    return next((spec for spec in known if model in (spec.name, spec.repo)), None)
+    return next((spec for spec in known_models() if model in (spec.name, spec.repo)), None)
 
 
-def speaking(engine: str, language: str, catalog: Catalog = None) -> list[ModelSpec]:
+def speaking(engine: str, language: str) -> list[ModelSpec]:
     """The engine's models that understand the language, preferred ones first. Raises ModelError."""
-    known = known_models() if catalog is None else catalog
-    found = [spec for spec in known if spec.engine == engine and language in spec.languages]
+    found = _speaking(engine, language)
     if not found:
         raise ModelError(
             f"no model of the engine {engine} understands the language {language!r}",
@@ -43,46 +36,45 @@ def speaking(engine: str, language: str, catalog: Catalog = None) -> list[ModelS
     return found
 
 
-def choose(
-    model: str, language: str, catalog: Catalog = None, engine: str = DEFAULT_ENGINE
-) -> ModelSpec:
+def choose(model: str, language: str, engine: str = DEFAULT_ENGINE) -> ModelSpec:
     """The known model that `model` means for `language`.
 
     Args:
         model: "auto" (the engine's first that understands the language), a name, or a repository.
         language: ISO 639-1 code of the spoken language.
-        catalog: see `Catalog`.
         engine: whose model it is to be; "": any engine's, for a name.
 
     Raises:
         ModelError: the name is unknown, or the model does not understand the language.
     """
-    catalog = known_models() if catalog is None else catalog
     if model == AUTO:
-        return speaking(engine or DEFAULT_ENGINE, language, catalog)[0]
-    spec = named(model, catalog)
+        return speaking(engine or DEFAULT_ENGINE, language)[0]
+    spec = named(model)
     if spec is None:
-        raise _unknown(model, catalog, engine)
+        raise _unknown(model, engine)
     if engine and spec.engine != engine:
         raise ModelError(
             f"{spec.name} is a model of the engine {spec.engine}, not of {engine}",
             f'set [asr] engine = "{spec.engine}", or [asr] model = "{AUTO}"',
         )
     if language not in spec.languages:
-        raise _wrong_language(spec, language, catalog)
+        raise _wrong_language(spec, language)
     return spec
 
 
-def _unknown(model: str, catalog: Sequence[ModelSpec], engine: str) -> ModelError:
-    names = [AUTO, *(spec.name for spec in catalog if engine in ("", spec.engine))]
-    near = difflib.get_close_matches(model, names, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
+def _speaking(engine: str, language: str) -> list[ModelSpec]:
+    return [it for it in known_models() if it.engine == engine and language in it.languages]
+
+
+def _unknown(model: str, engine: str) -> ModelError:
+    meant = closest(model, [AUTO, *(it.name for it in known_models() if engine in ("", it.engine))])
+    hint = f"; did you mean {meant}?" if meant else ""
     return ModelError(f"there is no model {model!r}{hint}", "swictation model list")
 
 
-def _wrong_language(spec: ModelSpec, language: str, catalog: Sequence[ModelSpec]) -> ModelError:
+def _wrong_language(spec: ModelSpec, language: str) -> ModelError:
     knows = f"{spec.languages[0]!r} only" if len(spec.languages) == 1 else "other languages"
-    others = [it for it in catalog if it.engine == spec.engine and language in it.languages]
+    others = _speaking(spec.engine, language)
     other = f'[asr] model = "{others[0].name}"' if others else "another [asr] language"
     return ModelError(
         f"the model {spec.name} understands {knows}, not {language!r}",

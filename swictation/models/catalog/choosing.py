@@ -14,8 +14,7 @@ from swictation.asr.memory_plan import MemoryPlan
 from swictation.config.settings import VramSettings
 from swictation.gpu.policy.admission import kept_mib, needed_mib
 from swictation.gpu.policy.levels import Limits
-
-AUTO = "auto"
+from swictation.models.catalog.catalog import AUTO
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -33,10 +32,13 @@ class Fit(msgspec.Struct, frozen=True):
     resident_mib: float
     needed_mib: float
     """What has to be free: with the context, and with what is kept free beside it."""
-    fits: bool
-    """On the card while nobody else uses it."""
     why_not: str
-    """In words; "" where it fits."""
+    """Why it has no room even while nobody else uses the card; "" where it fits."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether it has room on the card while nobody else uses it."""
+        return not self.why_not
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -50,7 +52,17 @@ class Choice(msgspec.Struct, frozen=True):
 def fits(plans: Sequence[MemoryPlan], total_mib: float, settings: VramSettings) -> tuple[Fit, ...]:
     """Each plan against the card, by the rule by which the daemon loads."""
     limits = Limits.of(settings, total_mib)
-    return tuple(_fit(plan, total_mib, settings, limits) for plan in plans)
+    found: list[Fit] = []
+    for plan in plans:
+        needed = needed_mib(plan.resident_mib, plan.activation_mib, settings, limits)
+        kept = kept_mib(plan.activation_mib, settings, limits)
+        told = (
+            f"{plan.precision} needs {needed:.0f} of {total_mib:.0f} MiB: {plan.resident_mib:.0f}"
+            f" for the model, {settings.context_mib} for CUDA, {kept:.0f} kept free"
+        )
+        why_not = "" if needed <= total_mib else told
+        found.append(Fit(plan.precision, plan.resident_mib, needed, why_not))
+    return tuple(found)
 
 
 def choose(
@@ -70,52 +82,30 @@ def choose(
         precision: "auto", or the one that the user wants.
         why_unknown: why the card's memory is not known, in words.
     """
-    installed = [it for it in candidates if it.is_installed]
     if total_mib is None:
+        installed = [it for it in candidates if it.is_installed]
         first = (installed or candidates)[0]
         told = "the first of those installed" if installed else "the preferred one"
         return Choice(first.name, precision, f"{first.name}: {told}; {why_unknown}")
-    for group in (installed, candidates):
-        for it in group:
-            if fit := _best(it, total_mib, settings, precision):
-                return Choice(it.name, fit.precision, _reason(it, fit, candidates, total_mib))
-    least = min(
-        (fit for it in candidates for fit in _wanted(it, total_mib, settings, precision)),
-        key=lambda fit: fit.needed_mib,
-        default=None,
-    )
-    if least is None:
+    ways = [
+        (it, fit)
+        for it in candidates
+        for fit in fits(it.plans, total_mib, settings)
+        if precision in (AUTO, fit.precision)
+    ]
+    if not ways:
         return Choice("", "", f"no model can be loaded in {precision}")
+    fitting = [(it, fit) for it, fit in ways if fit.fits]
+    if fitting:
+        it, fit = next((way for way in fitting if way[0].is_installed), fitting[0])
+        return Choice(it.name, fit.precision, _reason(it, fit, candidates, total_mib))
+    least_mib = min(fit.needed_mib for _, fit in ways)
     return Choice(
         "",
         "",
         f"no model fits the card in {'any precision' if precision == AUTO else precision}: the"
-        f" least needs {least.needed_mib:.0f} MiB free, the card has {total_mib:.0f} in all",
+        f" least needs {least_mib:.0f} MiB free, the card has {total_mib:.0f} in all",
     )
-
-
-def _fit(plan: MemoryPlan, total_mib: float, settings: VramSettings, limits: Limits) -> Fit:
-    needed = needed_mib(plan.resident_mib, plan.activation_mib, settings, limits)
-    if needed <= total_mib:
-        return Fit(plan.precision, plan.resident_mib, needed, True, "")
-    kept = kept_mib(plan.activation_mib, settings, limits)
-    return Fit(
-        plan.precision,
-        plan.resident_mib,
-        needed,
-        False,
-        f"{plan.precision} needs {needed:.0f} of {total_mib:.0f} MiB: {plan.resident_mib:.0f} for"
-        f" the model, {settings.context_mib} for CUDA, {kept:.0f} kept free",
-    )
-
-
-def _wanted(it: Candidate, total_mib: float, settings: VramSettings, precision: str) -> list[Fit]:
-    told = fits(it.plans, total_mib, settings)
-    return [fit for fit in told if precision in (AUTO, fit.precision)]
-
-
-def _best(it: Candidate, total_mib: float, settings: VramSettings, precision: str) -> Fit | None:
-    return next((fit for fit in _wanted(it, total_mib, settings, precision) if fit.fits), None)
 
 
 def _reason(it: Candidate, fit: Fit, candidates: Sequence[Candidate], total_mib: float) -> str:

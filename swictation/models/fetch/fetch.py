@@ -10,10 +10,12 @@ from pathlib import Path
 import msgspec
 
 from swictation.asr.model_spec import ModelFile, ModelSpec
+from swictation.asr.provider import Progress
 from swictation.asr.registry import provider
 from swictation.errors import ModelError
 from swictation.models.fetch import hub, wheels
-from swictation.models.fetch.staging import Progress, Staging
+from swictation.models.fetch.staging import Staging
+from swictation.models.intake.door import disk_error
 from swictation.models.store import hashes, record
 from swictation.models.store.checks import check_files, measure
 from swictation.models.store.locking import alone
@@ -57,7 +59,7 @@ def download(spec: ModelSpec, progress: Progress, *, force: bool = False) -> Mod
             if force or quick_problems(spec):
                 _download(spec, Staging(beside(spec, "partial"), lock_fd, progress))
     except OSError as error:
-        raise _disk_error(spec, error) from error
+        raise disk_error(spec.name, folder_of(spec).parent, "XDG_DATA_HOME", error) from error
     return location_of(spec)
 
 
@@ -189,16 +191,3 @@ def _move_into_place(spec: ModelSpec, model: Path) -> None:
     model.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
     hashes.remember(folder, expected(spec), hashes.now_ns())
-
-
-def _disk_error(spec: ModelSpec, error: OSError) -> ModelError:
-    where = folder_of(spec).parent
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ModelError(
-            f"the disk is full: no room for the model {spec.name} in {where} ({error.strerror})",
-            f"free some room, then: swictation model download {spec.name}",
-        )
-    return ModelError(
-        f"the model {spec.name} cannot be written to {where}: {error.strerror or error}",
-        "make that folder writable, or set XDG_DATA_HOME to a folder that is",
-    )

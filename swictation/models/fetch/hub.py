@@ -17,7 +17,7 @@ from types import TracebackType
 
 from swictation.asr.model_spec import ModelSpec
 from swictation.errors import ModelError
-from swictation.models.fetch.staging import Staging
+from swictation.models.fetch.staging import Helper, Staging
 from swictation.models.intake.door import Sink, open_given, pieces_of, receive, shown
 from swictation.models.store.checks import measure
 
@@ -53,20 +53,20 @@ def fetch(spec: ModelSpec, staging: Staging) -> str:
     limits = {file.name: spec.most_bytes(file) for file in spec.files}
     wanted = [f"{name}:{most_bytes}" for name, most_bytes in limits.items()]
     end = staging.run(
-        [__name__, str(CONNECT_S), spec.repo, spec.revision, str(staging.incoming), *wanted],
-        env=_ENV,
-        what=f"fetching {spec.name} from the hub",
-        total_bytes=spec.size_bytes,
-        most_bytes=sum(limits.values()),
-        stall_s=_STALL_S,
+        Helper(
+            (__name__, str(CONNECT_S), spec.repo, spec.revision, str(staging.incoming), *wanted),
+            f"fetching {spec.name} from the hub",
+            _ENV,
+            total_bytes=spec.size_bytes,
+            most_bytes=sum(limits.values()),
+            stall_s=_STALL_S,
+        )
     )
-    if end.stalled:
-        raise ModelError(f"nothing arrived for {_STALL_S:.0f} s")
     if end.returncode == -signal.SIGALRM:
         raise ModelError(f"no answer within {CONNECT_S} s")
     if end.returncode != 0:
-        raise ModelError(end.lines[-1] if end.lines else f"exit status {end.returncode}")
-    told = _COMMIT.fullmatch(end.lines[-1]) if end.lines else None
+        raise ModelError(end.last_words)
+    told = _COMMIT.fullmatch(end.last_words)
     return told[1] if told else ""
 
 

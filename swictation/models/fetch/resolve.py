@@ -6,15 +6,14 @@ from pathlib import Path
 import msgspec
 
 from swictation.asr.model_spec import NEMO, ModelSpec
-from swictation.asr.registry import find as find_provider
-from swictation.asr.registry import provider
+from swictation.asr.provider import Progress
+from swictation.asr.registry import is_for_card, provider
 from swictation.config.settings import DEFAULT_ENGINE, Settings
 from swictation.errors import ModelError
 from swictation.gpu.nvml import query
 from swictation.models.catalog import choosing
-from swictation.models.catalog.catalog import AUTO, Catalog, choose, knows_models, speaking
+from swictation.models.catalog.catalog import AUTO, choose, knows_models, speaking
 from swictation.models.fetch.fetch import download
-from swictation.models.fetch.staging import Progress
 from swictation.models.store import nemo_cache
 from swictation.models.store.store import (
     ModelLocation,
@@ -40,13 +39,10 @@ class Sought(msgspec.Struct, frozen=True):
 def asks_card(settings: Settings) -> bool:
     """Whether `seek` asks the card, and so may block for seconds."""
     asr = settings.asr
-    if asr.model != AUTO:
-        return False
-    found = find_provider(asr.engine)
-    return found is not None and found.is_for_gpu and bool(found.models)
+    return asr.model == AUTO and knows_models(asr.engine) and is_for_card(asr.engine)
 
 
-def seek(settings: Settings, catalog: Catalog = None) -> Sought:
+def seek(settings: Settings) -> Sought:
     """Which model the settings mean. May ask the card, in a process of its own.
 
     Raises:
@@ -55,7 +51,7 @@ def seek(settings: Settings, catalog: Catalog = None) -> Sought:
     asr = settings.asr
     if not asks_card(settings):
         return Sought(asr.engine, asr.model, asr.language)
-    found = speaking(asr.engine, asr.language, catalog)
+    found = speaking(asr.engine, asr.language)
     choice = for_card(found, settings)
     if not choice.name:
         remedy = f'[asr] engine = "{DEFAULT_ENGINE}": swictation config path'
@@ -69,13 +65,13 @@ def missing(sought: Sought) -> str:
     Raises:
         ModelError: no model is known by that name, or none for the language.
     """
-    if not knows_models(sought.engine):
-        return ""
-    if is_path(sought.model):
-        path = _path(sought)
-        return str(path) if _is_archive(path) and not nemo_cache.is_unpacked(path) else ""
-    spec = _spec(sought)
-    return spec.name if quick_problems(spec) else ""
+    match _kept_here(sought):
+        case Path() as path if not nemo_cache.is_unpacked(path):
+            return str(path)
+        case ModelSpec() as spec if quick_problems(spec):
+            return spec.name
+        case _:
+            return ""
 
 
 def unread(sought: Sought) -> str:
@@ -84,13 +80,13 @@ def unread(sought: Sought) -> str:
     Raises:
         ModelError: no model is known by that name, or none for the language.
     """
-    if not knows_models(sought.engine):
-        return ""
-    if is_path(sought.model):
-        path = _path(sought)
-        return str(path) if _is_archive(path) and nemo_cache.is_unread(path) else ""
-    spec = _spec(sought)
-    return spec.name if is_unread(spec) else ""
+    match _kept_here(sought):
+        case Path() as path if nemo_cache.is_unread(path):
+            return str(path)
+        case ModelSpec() as spec if is_unread(spec):
+            return spec.name
+        case _:
+            return ""
 
 
 def need_engine(sought: Sought) -> None:
@@ -128,24 +124,20 @@ def obtain(sought: Sought, progress: Progress) -> ModelLocation:
     Raises:
         ModelError: it is unknown, or cannot be had.
     """
-    _read_again(sought)
-    if missing(sought):
-        need_engine(sought)
-        if is_path(sought.model):
-            nemo_cache.unpack_once(_path(sought), progress)
-        else:
-            download(_spec(sought), progress)
+    match _kept_here(sought):
+        case Path() as path:
+            if nemo_cache.is_unread(path):
+                nemo_cache.verify(path, trust_seen=True)  # `is_unpacked` knows then
+            nemo_cache.unpack_once(path, progress)
+        case ModelSpec() as spec:
+            if is_unread(spec):
+                verify(spec, trust_seen=True)
+            if quick_problems(spec):
+                need_engine(sought)
+                download(spec, progress)
+        case None:
+            pass
     return find(sought)
-
-
-def _read_again(sought: Sought) -> None:
-    """What may have changed is read; `missing` knows then."""
-    if not unread(sought):
-        return
-    if is_path(sought.model):
-        nemo_cache.verify(_path(sought), trust_seen=True)
-    else:
-        verify(_spec(sought), trust_seen=True)
 
 
 def for_card(specs: Sequence[ModelSpec], settings: Settings) -> choosing.Choice:
@@ -177,7 +169,7 @@ def for_card(specs: Sequence[ModelSpec], settings: Settings) -> choosing.Choice:
         candidates,
         card.total_mib if card.is_usable else None,
         settings.vram,
-        precision=getattr(options, "precision", choosing.AUTO),
+        precision=getattr(options, "precision", AUTO),
         why_unknown=card.reason,
     )
 
@@ -190,13 +182,11 @@ def _wrong_language(sought: Sought, known: tuple[str, ...]) -> ModelError:
     )
 
 
-def _spec(sought: Sought) -> ModelSpec:
-    return choose(sought.model, sought.language, engine=sought.engine)
-
-
-def _path(sought: Sought) -> Path:
-    return Path(sought.model).expanduser().absolute()
-
-
-def _is_archive(path: Path) -> bool:
-    return path.name.endswith(NEMO)
+def _kept_here(sought: Sought) -> Path | ModelSpec | None:
+    """The user's own archive, or the known model; None: the engine, or the user, sees to it."""
+    if not knows_models(sought.engine):
+        return None
+    if not is_path(sought.model):
+        return choose(sought.model, sought.language, engine=sought.engine)
+    path = Path(sought.model).expanduser().absolute()
+    return path if path.name.endswith(NEMO) else None

@@ -5,18 +5,16 @@ import os
 import resource
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
+from swictation.asr.provider import Progress
 from swictation.errors import ModelError
 from swictation.gpu.nvml import subprocess_query
 from swictation.models.intake.door import shown
-
-Progress = Callable[[int, int | None, str], None]
-"""Called on the downloading thread with (bytes done, bytes in all or None, what is being done)."""
 
 _POLL_S = 0.2
 _WORTH_KEEPING_BYTES = 1 << 20
@@ -34,9 +32,95 @@ class HelperEnd(msgspec.Struct, frozen=True):
     """How a helper ended. `returncode` is negative after a signal."""
 
     returncode: int
-    stalled: bool
     lines: tuple[str, ...]
     """What it said on stdout and stderr, blank lines left out."""
+
+    @property
+    def last_words(self) -> str:
+        """The last of these lines, or else how it ended."""
+        return self.lines[-1] if self.lines else f"exit status {self.returncode}"
+
+
+class Helper(msgspec.Struct, frozen=True):
+    """A program, `python -m ARGUMENTS`, that fills a folder, whose growth is its progress."""
+
+    arguments: tuple[str, ...]
+    what: str
+    """What is being done, for a person."""
+    env: Mapping[str, str]
+    """On top of this process's environment."""
+    total_bytes: int
+    """What will have been written in the end, about."""
+    most_bytes: int
+    """How large the folder may become."""
+    stall_s: float
+    """How long it may write nothing."""
+    base_bytes: int = 0
+    """What is in the folder already and is not part of `total_bytes`."""
+    most_memory_bytes: int = resource.RLIM_INFINITY
+    """How much memory it gets; asked for more it raises MemoryError."""
+
+    def run(self, growing: Path, log: Path, progress: Progress, lock_fd: int) -> HelperEnd:
+        """Run it to its end; kill it when it writes nothing for too long, or too much.
+
+        A process can be killed whatever a library waits for; an exception here kills it too. No
+        file of its can become larger than `most_bytes`.
+
+        Args:
+            growing: the folder.
+            log: gets what it says.
+            progress: called on this thread several times a second.
+            lock_fd: inherited, so that the lock is held for as long as it may still write.
+
+        Raises:
+            ModelError: it wrote nothing for too long, or more than it may (`TooMuch`).
+            OSError: the disk is full, here or in the helper.
+        """
+        log.unlink(missing_ok=True)  # a link would be followed
+        with (
+            log.open("xb") as output,
+            subprocess.Popen(
+                subprocess_query.command(*self.arguments),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **self.env, "NO_COLOR": "1"},
+                pass_fds=(lock_fd,),
+            ) as process,
+        ):
+            try:
+                with suppress(ProcessLookupError):  # it has ended already
+                    for kind, most in (
+                        (resource.RLIMIT_FSIZE, self.most_bytes),
+                        (resource.RLIMIT_DATA, self.most_memory_bytes),
+                    ):
+                        resource.prlimit(process.pid, kind, (most, most))
+                self._watch(process, growing, progress)
+            finally:
+                process.kill()
+        text = _end_of(log)
+        if process.returncode and os.strerror(errno.ENOSPC) in text:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(growing))
+        lines = (shown(line.strip(), _LONGEST_LINE) for line in text.splitlines() if line.strip())
+        return HelperEnd(process.returncode, tuple(lines))
+
+    def _watch(self, process: subprocess.Popen[bytes], growing: Path, progress: Progress) -> None:
+        """Wait for its end. Raises ModelError: it is given up."""
+        seen_bytes, still_s = tree_bytes(growing), 0.0
+        while still_s < self.stall_s:
+            if seen_bytes > self.most_bytes:
+                raise TooMuch(f"more came than the {self.most_bytes / 1e6:.0f} MB that it may be")
+            done_bytes = min(max(0, seen_bytes - self.base_bytes), self.total_bytes)
+            progress(done_bytes, self.total_bytes, self.what)
+            try:
+                process.wait(_POLL_S)
+            except subprocess.TimeoutExpired:
+                now_bytes = tree_bytes(growing)
+                still_s = 0.0 if now_bytes != seen_bytes else still_s + _POLL_S
+                seen_bytes = now_bytes
+            else:
+                return
+        raise ModelError(f"nothing was written for {self.stall_s:.0f} s")
 
 
 class Staging(msgspec.Struct, frozen=True):
@@ -98,134 +182,24 @@ class Staging(msgspec.Struct, frozen=True):
         for path in self.incoming.glob("*/"):
             shutil.rmtree(path, ignore_errors=True)
 
-    def run(
-        self,
-        arguments: Sequence[str],
-        *,
-        env: Mapping[str, str],
-        what: str,
-        total_bytes: int,
-        most_bytes: int,
-        stall_s: float,
-    ) -> HelperEnd:
-        """Run `python -m ARGUMENTS`, which writes to `incoming`: see `run_helper`."""
+    def run(self, helper: Helper) -> HelperEnd:
+        """Run a helper that writes to `incoming`: see `Helper.run`."""
+        helper = msgspec.structs.replace(
+            helper,
+            env={**helper.env, "TMPDIR": str(self.incoming)},
+            most_memory_bytes=_MOST_MEMORY_BYTES,
+        )
         try:
-            return run_helper(
-                arguments,
-                growing=self.incoming,
-                log=self.path / "helper.log",
-                env={**env, "TMPDIR": str(self.incoming)},
-                what=what,
-                total_bytes=total_bytes,
-                most_bytes=most_bytes,
-                most_memory_bytes=_MOST_MEMORY_BYTES,
-                stall_s=stall_s,
-                progress=self.progress,
-                lock_fd=self.lock_fd,
-            )
+            return helper.run(self.incoming, self.path / "helper.log", self.progress, self.lock_fd)
         except TooMuch:
             self.clear()  # to go on with it is of no use
             raise
-
-
-def run_helper(
-    arguments: Sequence[str],
-    *,
-    growing: Path,
-    log: Path,
-    env: Mapping[str, str],
-    what: str,
-    total_bytes: int,
-    most_bytes: int,
-    stall_s: float,
-    progress: Progress,
-    lock_fd: int,
-    base_bytes: int = 0,
-    most_memory_bytes: int = resource.RLIM_INFINITY,
-) -> HelperEnd:
-    """Run `python -m ARGUMENTS`, kill it when nothing has been written for `stall_s` seconds.
-
-    It is killed, too, when it has written too much; and no file of its can become so large.
-
-    A process can be killed whatever a library waits for; an exception here kills it too.
-
-    Args:
-        arguments: a module, and what it is told.
-        growing: the folder whose growth is the progress.
-        log: gets what it says.
-        env: on top of this process's environment.
-        what: what is being done, for a person.
-        total_bytes: what will have been written in the end, about.
-        most_bytes: how large `growing` may become.
-        stall_s: how long it may write nothing.
-        progress: called on this thread several times a second.
-        lock_fd: inherited, so that the lock is held for as long as it may still write.
-        base_bytes: what is in `growing` already and is not part of `total_bytes`.
-        most_memory_bytes: how much memory it gets; asked for more it raises MemoryError.
-
-    Raises:
-        TooMuch: it wrote more than `most_bytes`.
-        OSError: the disk is full, here or in the helper.
-    """
-
-    def told(seen_bytes: int) -> None:
-        progress(min(max(0, seen_bytes - base_bytes), total_bytes), total_bytes, what)
-
-    log.unlink(missing_ok=True)  # a link would be followed
-    with (
-        log.open("xb") as output,
-        subprocess.Popen(
-            subprocess_query.command(*arguments),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **env, "NO_COLOR": "1"},
-            pass_fds=(lock_fd,),
-        ) as process,
-    ):
-        try:
-            with suppress(ProcessLookupError):  # it has ended already
-                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
-                memory = (most_memory_bytes, most_memory_bytes)
-                resource.prlimit(process.pid, resource.RLIMIT_DATA, memory)
-            stalled = _watch(process, growing, stall_s, most_bytes, told)
-        finally:
-            process.kill()
-    text = _end_of(log)
-    if process.returncode and os.strerror(errno.ENOSPC) in text:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(growing))
-    lines = tuple(shown(line.strip(), _LONGEST_LINE) for line in text.splitlines() if line.strip())
-    return HelperEnd(process.returncode, stalled, lines)
 
 
 def _end_of(log: Path) -> str:
     with log.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - _MOST_LOG_BYTES))
         return file.read(_MOST_LOG_BYTES).decode(errors="replace")
-
-
-def _watch(
-    process: subprocess.Popen[bytes],
-    growing: Path,
-    stall_s: float,
-    most_bytes: int,
-    told: Callable[[int], None],
-) -> bool:
-    """Whether it was given up. Raises TooMuch."""
-    seen_bytes, still_s = tree_bytes(growing), 0.0
-    while still_s < stall_s:
-        if seen_bytes > most_bytes:
-            raise TooMuch(f"more came than the {most_bytes / 1e6:.0f} MB that it may be")
-        told(seen_bytes)
-        try:
-            process.wait(_POLL_S)
-        except subprocess.TimeoutExpired:
-            now_bytes = tree_bytes(growing)
-            still_s = 0.0 if now_bytes != seen_bytes else still_s + _POLL_S
-            seen_bytes = now_bytes
-        else:
-            return False
-    return True
 
 
 def tree_bytes(folder: Path) -> int:

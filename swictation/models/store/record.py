@@ -4,13 +4,12 @@ It says what the files were then. For a model whose bytes no other source tells,
 contents of an archive, it is all that later looks can compare with.
 """
 
-import os
 from pathlib import Path
 
 import msgspec
 
 from swictation.asr.model_spec import ModelFile
-from swictation.models.intake.door import is_name
+from swictation.models.intake.door import is_name, replace
 
 NAME = "record.json"
 _MOST_BYTES = 1 << 20
@@ -49,11 +48,7 @@ def add(folder: Path, file: ModelFile) -> None:
     if told is None:
         return
     files = (*(it for it in told.files if it.name != file.name), file)
-    fresh = folder / f".{NAME}.{os.getpid()}"
-    fresh.unlink(missing_ok=True)
-    with fresh.open("xb") as sink:
-        sink.write(_text(msgspec.structs.replace(told, files=files)))
-    fresh.rename(folder / NAME)
+    replace(folder / NAME, _text(msgspec.structs.replace(told, files=files)))
 
 
 def write(folder: Path, record: Record) -> None:

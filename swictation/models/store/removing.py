@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from contextlib import ExitStack
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from swictation.asr.model_spec import ModelSpec
@@ -21,31 +22,13 @@ def remove(spec: ModelSpec) -> int:
     Raises:
         ModelError: it is not there, it is being downloaded, or it cannot be removed.
     """
-    folder = folder_of(spec)
-    left = [folder, beside(spec, "partial"), beside(spec, "old")]
-    if not any(os.path.isdir(it) for it in left):
-        raise ModelError(f"the model {spec.name} is not on this machine: nothing to remove")
-    try:
-        with alone(beside(spec, "lock"), None):
-            freed_bytes = sum(tree_bytes(it) for it in left)
-            if os.path.isdir(folder):
-                shutil.rmtree(beside(spec, "old"), ignore_errors=True)
-                folder.rename(beside(spec, "old"))  # from now on it is not there
-            for it in left:
-                if os.path.isdir(it):
-                    shutil.rmtree(it)
-            hashes.forget(folder)
-    except BlockingIOError as error:
-        raise ModelError(
-            f"the model {spec.name} is being downloaded or converted",
-            "wait for its end, then the same again",
-        ) from error
-    except OSError as error:
-        raise ModelError(
-            f"the model {spec.name} in {folder} cannot be removed: {error.strerror or error}",
-            f"make {folder.parent} writable, then the same again",
-        ) from error
-    return freed_bytes
+    what = f"the model {spec.name}"
+    left = [beside(spec, "old"), beside(spec, "partial"), folder_of(spec)]
+    left = [it for it in left if os.path.isdir(it)]
+    if not left:
+        raise ModelError(f"{what} is not on this machine: nothing to remove")
+    with _removing(what, "downloaded", folder_of(spec)), alone(beside(spec, "lock"), None):
+        return sum(map(_remove, left))
 
 
 def remove_unpacked(path: Path) -> int:
@@ -56,34 +39,42 @@ def remove_unpacked(path: Path) -> int:
     Raises:
         ModelError: nothing is there, it is in use, or it cannot be removed.
     """
+    what = f"what was unpacked of the model {path}"
     if not nemo_cache.copies_of(path):
         raise ModelError(f"nothing is unpacked of the model {path}: nothing to remove")
+    lock = nemo_cache.lock_of(path)
+    with _removing(what, "unpacked", lock), ExitStack() as locks:
+        locks.enter_context(alone(lock, None))
+        copies = nemo_cache.copies_of(path)
+        for it in copies:
+            if not it.name.startswith("."):  # `model convert` holds this one
+                locks.enter_context(alone(it.with_name(f".{it.name}.lock"), None))
+        return sum(map(_remove, copies))
+
+
+@contextmanager
+def _removing(what: str, made: str, place: Path) -> Generator[None, None, None]:
     try:
-        with ExitStack() as locks:
-            locks.enter_context(alone(nemo_cache.lock_of(path), None))
-            copies = nemo_cache.copies_of(path)
-            for it in copies:
-                if not it.name.startswith("."):  # `model convert` holds this one
-                    locks.enter_context(alone(it.with_name(f".{it.name}.lock"), None))
-            freed_bytes = sum(tree_bytes(it) for it in copies)
-            for it in copies:
-                _remove_copy(it)
+        yield
     except BlockingIOError as error:
         raise ModelError(
-            f"the model {path} is being unpacked or converted",
+            f"{what} cannot be removed now: the model is being {made} or converted",
             "wait for its end, then the same again",
         ) from error
     except OSError as error:
         raise ModelError(
-            f"what was unpacked of the model {path} cannot be removed: {error.strerror or error}",
-            f"make {nemo_cache.lock_of(path).parent} writable, then the same again",
+            f"{what} cannot be removed: {error.strerror or error}",
+            f"make {place.parent} writable, then the same again",
         ) from error
-    return freed_bytes
 
 
-def _remove_copy(folder: Path) -> None:
-    """Under another name first: a half removed model must not look whole."""
+def _remove(folder: Path) -> int:
+    """Under another name first: a half removed model must not look whole. The bytes freed."""
+    freed_bytes = tree_bytes(folder)
     hashes.forget(folder)
     if not folder.name.startswith("."):
-        folder = folder.rename(folder.with_name(f".{folder.name}.old"))
+        hidden = folder.with_name(f".{folder.name}.old")
+        shutil.rmtree(hidden, ignore_errors=True)
+        folder = folder.rename(hidden)
     shutil.rmtree(folder)
+    return freed_bytes

@@ -12,7 +12,7 @@ from swictation.asr.model_spec import NEMO, ModelFile, ModelSpec
 from swictation.asr.registry import find, provider
 from swictation.config.settings import DEFAULT_ENGINE
 from swictation.errors import ModelError
-from swictation.models.catalog.catalog import AUTO, Catalog, choose, named
+from swictation.models.catalog.catalog import AUTO, choose, named
 from swictation.models.store import nemo_cache, record
 from swictation.models.store.checks import check_files, check_quickly, is_read, strange_files
 from swictation.paths import models_dir
@@ -117,16 +117,11 @@ def state(spec: ModelSpec) -> State:
         return "partly"
     if quick_problems(spec) or _strange(spec, expected(spec)):
         return "damaged"
-    return "yes" if spec.is_pinned and (not spec.archive or _has_record(spec)) else "not pinned"
+    return "yes" if spec.is_pinned and expected(spec) else "not pinned"
 
 
 def locate(
-    model: str,
-    language: str,
-    catalog: Catalog = None,
-    engine: str = DEFAULT_ENGINE,
-    *,
-    is_to_load: bool = True,
+    model: str, language: str, engine: str = DEFAULT_ENGINE, *, is_to_load: bool = True
 ) -> ModelLocation:
     """Find a model on this machine; what may have changed since it was last read is read.
 
@@ -136,19 +131,18 @@ def locate(
         model: "auto" (the engine's preferred one), a name of the catalog, or a path: of a folder,
             or of a `.nemo` that is unpacked already.
         language: ISO 639-1 code of the spoken language.
-        catalog: see `Catalog`.
         engine: the one that is to load it.
         is_to_load: else nothing is read: presence and sizes have to do.
 
     Raises:
         ModelError: unknown, missing or damaged, with the command that mends it.
     """
-    if is_path(model, catalog):
+    if is_path(model):
         path = Path(model).expanduser().absolute()
         if path.name.endswith(NEMO):
             return _own_archive(path, is_to_load=is_to_load)
         return _own_folder(path, engine)
-    spec = choose(model, language, catalog, engine)
+    spec = choose(model, language, engine)
     problems = quick_problems(spec)
     if is_to_load and not problems and expected(spec):
         problems = verify(spec, trust_seen=True)
@@ -185,9 +179,9 @@ def damaged(spec: ModelSpec, problems: Sequence[str]) -> ModelError:
     )
 
 
-def is_path(model: str, catalog: Catalog = None) -> bool:
+def is_path(model: str) -> bool:
     """Whether `model` is meant as a path, by its look, or because there is such a folder."""
-    if model == AUTO or named(model, catalog):
+    if model == AUTO or named(model):
         return False
     is_like_one = os.sep in model or model.startswith(("~", ".")) or model.endswith(NEMO)
     return is_like_one or os.path.isdir(model)
@@ -196,10 +190,6 @@ def is_path(model: str, catalog: Catalog = None) -> bool:
 def _strange(spec: ModelSpec, files: Sequence[ModelFile]) -> list[str]:
     """What the engine would read of the folder and nothing tells the bytes of; one line each."""
     return strange_files(provider(spec.engine), folder_of(spec), files) if files else []
-
-
-def _has_record(spec: ModelSpec) -> bool:
-    return record.read(folder_of(spec)) is not None
 
 
 def _own_archive(path: Path, *, is_to_load: bool) -> ModelLocation:

@@ -10,30 +10,23 @@ from typing import Any
 
 import msgspec
 
-
-class Answer(msgspec.Struct, frozen=True):
-    """What torch says of the cards. Without `reason` it can use `cards` of them."""
-
-    cards: int
-    compute_type: str = ""
-    reason: str = ""
-    remedy: str = ""
+from swictation.asr.provider import GpuAnswer
 
 
-def ask() -> Answer:
+def ask() -> GpuAnswer:
     """See whether torch is there, is built for CUDA, and finds a card. No context is made."""
     try:
         torch: Any = import_module("torch")
     except ImportError:
-        return Answer(0, reason="torch is not installed.", remedy="make canary")
+        return GpuAnswer(0, reason="torch is not installed.", remedy="make canary")
     if not torch.version.cuda:
         version = torch.__version__
         reason = f"The installed torch ({version}) is a build for CPUs."
-        return Answer(0, reason=reason, remedy="install a torch with CUDA (docs/canary.md)")
+        return GpuAnswer(0, reason=reason, remedy="install a torch with CUDA (docs/canary.md)")
     count: int = torch.cuda.device_count()
     if not count:
-        return Answer(0, reason="CUDA finds no card.", remedy="nvidia-smi -L")
-    return Answer(count, f"fp16, by CUDA {torch.version.cuda}")
+        return GpuAnswer(0, reason="CUDA finds no card.", remedy="nvidia-smi -L")
+    return GpuAnswer(count, f"fp16, by CUDA {torch.version.cuda}")
 
 
 if __name__ == "__main__":

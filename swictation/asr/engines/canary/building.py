@@ -10,6 +10,7 @@ from swictation.asr.engines.canary.files import model_config
 from swictation.asr.engines.canary.files.folder import need_config
 from swictation.asr.engines.canary.libraries import app_state, asr_models, omegaconf, torch
 from swictation.errors import EngineError
+from swictation.models.intake.door import shown
 
 _POSITIONS = 512
 """Frames of 80 ms for which positions are made beforehand: 41 s. NeMo's 5000 take 20 MB."""
@@ -33,8 +34,7 @@ def skeleton(folder: Path) -> Any:
         with empty_parameters(), _staying_here():
             model = asr_models.EncDecMultiTaskModel.from_config_dict(config=config)
     except Exception as error:
-        told = " ".join(str(error).split())[:200].rstrip(".")
-        reason = "".join(char if char.isprintable() else "?" for char in told)
+        reason = shown(" ".join(str(error).split()).rstrip("."), 200)
         raise EngineError(
             f"The installed NeMo cannot build the model in {folder}: {reason}.", _ANOTHER
         ) from error

@@ -8,30 +8,21 @@ import os
 import sys
 from pathlib import Path
 
-from swictation.asr.engines.canary.files.folder import need_config, weights_file
+from swictation.asr.engines.canary.files.folder import weights_file
 from swictation.asr.engines.canary.libraries import torch
 from swictation.asr.engines.canary.loading import cast, let_go, read_weights
 from swictation.asr.engines.canary.precision import dtype_of, is_kept_fp32
-from swictation.errors import EngineError, SwictationError
-
-HALVES = ("fp16", "bf16")
+from swictation.errors import SwictationError
 
 
 def convert(folder: Path, precision: str) -> Path:
     """Write the copy, whole or not at all; its path.
 
     Raises:
-        EngineError: there are no weights, they are damaged, or the precision is no half.
+        EngineError: there are no weights, or they are damaged.
         OSError: it cannot be written.
     """
-    if precision not in HALVES:
-        raise EngineError(
-            f"A model is not converted to {precision}.", f"give one of {', '.join(HALVES)}"
-        )
-    need_config(folder)
     source = weights_file(folder, "fp32")
-    if not source.is_file():
-        raise EngineError(f"The folder {folder} lacks {source.name}.", "swictation model list")
     dtype = dtype_of(precision)
     halves: dict[str, object] = {}
     seen: dict[int, object] = {}

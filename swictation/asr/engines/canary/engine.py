@@ -1,5 +1,6 @@
 """Canary as an engine: requests are answered from a stream for each utterance."""
 
+import functools
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ import msgspec
 
 from swictation.asr.engine import Engine, EngineSpec, Waveform
 from swictation.asr.engines.canary.building import skeleton
-from swictation.asr.engines.canary.libraries import torch
+from swictation.asr.engines.canary.libraries import Tensor, torch
 from swictation.asr.engines.canary.loading import load_model
 from swictation.asr.engines.canary.memory.allocator import TorchAllocator
 from swictation.asr.engines.canary.memory.sizes import tier_for
@@ -18,7 +19,7 @@ from swictation.asr.engines.canary.prompts import languages, prompt_tokens
 from swictation.asr.engines.canary.settings import GPU_ORDER, CanarySettings
 from swictation.asr.engines.canary.steps import Steps
 from swictation.asr.engines.canary.stream import Stream
-from swictation.asr.engines.canary.window import Window, window_for
+from swictation.asr.engines.canary.window import window_for
 from swictation.asr.loops import is_too_fast
 from swictation.errors import EngineError
 from swictation.types import (
@@ -50,8 +51,17 @@ def load_engine(spec: EngineSpec) -> Engine:
         plain = skeleton(folder)
         tiers = tuple(tier_for(plain, name, settings.buffer_s) for name in precisions)
     model = load_model(folder, precisions[tier], spec.device)
+    capabilities = Capabilities(
+        device=spec.device,
+        languages=languages(model),
+        chunking=window_for(model, settings.buffer_s).chunking,
+        partials=True,
+        tiers=tiers,
+        tier=tier,
+        precision=precisions[tier],
+    )
     kind = CardCanary if spec.device == "cuda" else CanaryEngine
-    engine = kind(model, spec, settings, precisions[tier], tiers, tier)
+    engine = kind(model, prompt_tokens(model, spec.language), settings, capabilities)
     _warm_up(engine)
     return engine
 
@@ -92,30 +102,16 @@ class CanaryEngine:
     """On the CPU. The stream of the last utterance is kept as long as requests continue it."""
 
     def __init__(
-        self,
-        model: Any,
-        spec: EngineSpec,
-        settings: CanarySettings,
-        precision: str,
-        tiers: tuple[Tier, ...],
-        tier: int,
+        self, model: Any, prompt: Tensor, settings: CanarySettings, capabilities: Capabilities
     ) -> None:
-        self._model = model
-        self._settings = settings
-        self._buffer_s = settings.buffer_s
-        self._prompt = prompt_tokens(model, spec.language)
+        """`prompt`: see `prompts.prompt_tokens`."""
+        self.capabilities = capabilities
         self.window = window_for(model, settings.buffer_s)
+        self._model = model
+        self._prompt = prompt
+        self._settings = settings
         self._key = (-1, -1)
         self._stream: Stream | None = None
-        self.capabilities = Capabilities(
-            device=spec.device,
-            languages=languages(model),
-            chunking=self.window.chunking,
-            partials=True,
-            tiers=tiers,
-            tier=tier,
-            precision=precision,
-        )
 
     def decode(self, request: DecodeRequest, waveform: Waveform) -> Hypothesis:
         """Answer `request`; `new_text` is all that was heard, whatever is forced.
@@ -164,32 +160,23 @@ class CanaryEngine:
         return stream
 
     def _new_run(self) -> Callable[[], Steps]:
-        window = self.window
-        return lambda: Steps(self._model, window, self._prompt, self._settings.policy)
+        return functools.partial(
+            Steps, self._model, self.window, self._prompt, self._settings.policy
+        )
 
 
 class CardCanary(CanaryEngine):
     """On a card: its memory is torch's, and may be asked to be less."""
 
-    def __init__(
-        self,
-        model: Any,
-        spec: EngineSpec,
-        settings: CanarySettings,
-        precision: str,
-        tiers: tuple[Tier, ...],
-        tier: int,
-    ) -> None:
-        super().__init__(model, spec, settings, precision, tiers, tier)
-        self.allocator = TorchAllocator()
+    allocator = TorchAllocator()
 
     def obey(self, order: str) -> bool:
         """See `DeviceEngine.obey`. A smaller buffer counts from the next utterance on."""
         match order:
             case "half-buffer":
-                self._use_buffer(self._buffer_s * _HALF)
+                self._use_buffer(_HALF * self._settings.buffer_s)
             case "full-buffer":
-                self._use_buffer(self._buffer_s)
+                self._use_buffer(self._settings.buffer_s)
             case "greedy" | "beam":
                 pass  # it is greedy, always
             case _:
@@ -199,4 +186,4 @@ class CardCanary(CanaryEngine):
     def _use_buffer(self, buffer_s: float) -> None:
         """Only the left context shrinks: where chunks end must not change."""
         least_s = self.window.chunking.first_samples / SAMPLE_RATE_HZ + _LEAST_LEFT_S
-        self.window: Window = window_for(self._model, max(buffer_s, least_s))
+        self.window = window_for(self._model, max(buffer_s, least_s))

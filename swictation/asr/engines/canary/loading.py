@@ -17,6 +17,7 @@ from swictation.asr.engines.canary.files.folder import WEIGHTS, best_weights
 from swictation.asr.engines.canary.libraries import multitask_decoding, torch
 from swictation.asr.engines.canary.precision import dtype_of, is_kept_fp32, quantised_modules
 from swictation.errors import EngineError
+from swictation.models.intake.door import shown
 
 _MADV_DONTNEED = 4
 _MOST_TOKENS_BEYOND = 50
@@ -78,9 +79,8 @@ def _is_plain(tensor: Any) -> bool:
 def _line(error: Exception) -> str:
     """The first line of what torch says, without its advice to trust the file."""
     first = next(iter(str(error).strip().splitlines()), "")
-    told = "".join(char if char.isprintable() else "?" for char in first)
-    told = told.partition(". ")[0].partition(" file in `torch.load`")[0]
-    return told[:_LONGEST_REASON].rstrip(".") or type(error).__name__
+    told = first.partition(". ")[0].partition(" file in `torch.load`")[0].rstrip(".")
+    return shown(told, _LONGEST_REASON) or type(error).__name__
 
 
 def cast(tensor: Any, dtype: Any) -> Any:

@@ -3,11 +3,15 @@
 from typing import Any
 
 from swictation.asr.engines.canary.libraries import torch
-from swictation.asr.memory_plan import PRECISIONS
-from swictation.errors import EngineError
 
 CPU_AUTO = "fp32"
 
+_DTYPES = {
+    "fp16": torch.float16,
+    "bf16": torch.bfloat16,
+    "int8": torch.float16,
+    "fp32": torch.float32,
+}
 _QUANTISED = ("encoder", "transf_decoder")
 """Where int8 weights pay. Not the classifier: its weight is also the embedding's."""
 _KEPT = ("preprocessor.featurizer.window", "preprocessor.featurizer.fb")
@@ -15,18 +19,8 @@ _KEPT = ("preprocessor.featurizer.window", "preprocessor.featurizer.fb")
 
 
 def dtype_of(precision: str) -> Any:
-    """What is computed in; int8 is of weights alone.
-
-    Raises:
-        EngineError: there is no such precision.
-    """
-    if precision not in PRECISIONS:
-        known = ", ".join(PRECISIONS)
-        raise EngineError(
-            f"There is no precision {precision!r}.", f"set [canary] precision to one of {known}"
-        )
-    names = {"fp16": torch.float16, "int8": torch.float16, "bf16": torch.bfloat16}
-    return names.get(precision, torch.float32)
+    """What is computed in; int8 is of weights alone."""
+    return _DTYPES[precision]
 
 
 def is_kept_fp32(name: str) -> bool:

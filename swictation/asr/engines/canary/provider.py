@@ -31,6 +31,7 @@ class CanaryProvider(EngineProvider):
     archive_ending = NEMO
     converter = f"{_FOLDER}.convert"
     weights = files.WEIGHTS
+    own_folder = files.OWN_FOLDER
 
     def load(self, spec: EngineSpec) -> Engine:
         return resolve_name(f"{_FOLDER}.engine:load_engine")(spec)
@@ -47,6 +48,7 @@ class CanaryProvider(EngineProvider):
     def check_folder(self, folder: Path) -> tuple[str, ...]:
         from swictation.asr.engines.canary.files import archive
 
+        super().check_folder(folder)
         return archive.check_folder(folder)
 
     def unpack(
@@ -76,9 +78,9 @@ class CanaryProvider(EngineProvider):
         from swictation.asr.engines.canary.memory import plans
 
         buffer_s = _own(options).buffer_s
-        if plans.kept(folder, buffer_s):
+        if plans.kept(folder, buffer_s) or self.unavailable():
             return ()
-        return (f"{_FOLDER}.memory.plans", str(folder), str(buffer_s), model)
+        return (f"{_FOLDER}.memory.plans", str(folder), str(buffer_s))
 
 
 def _own(options: msgspec.Struct) -> CanarySettings:

@@ -36,7 +36,7 @@ class Steps:
         self._window = window
         context = streaming_utils.ContextSize
         sizes = (window.left_frames, window.chunk_frames, window.right_frames)
-        self._frames = context(*sizes)
+        frames = context(*sizes)
         samples = context(*(size * window.frame_samples for size in sizes))
         config = multitask_decoding.AEDStreamingDecodingConfig(
             streaming_policy=_POLICIES[policy],
@@ -51,7 +51,7 @@ class Steps:
             asr_model=model,
             decoder_input_ids=prompt,
             batch_size=1,
-            context_encoder_frames=self._frames,
+            context_encoder_frames=frames,
             chunk_secs=CHUNK_S,
             right_context_secs=RIGHT_S,
         )
@@ -73,10 +73,7 @@ class Steps:
 
     def fork(self) -> "Steps":
         """One that has heard the same, and of which this one knows nothing any more."""
-        twin = copy.copy(self)
-        twin._state = copy.deepcopy(self._state)
-        twin._buffer = copy.deepcopy(self._buffer)
-        return twin
+        return copy.deepcopy(self, {id(it): it for it in (self._model, self._computer)})
 
     def take(self, samples: Waveform, *, is_last: bool) -> None:
         """Hear the next `samples`, float32 (n,): as many as the window says, or the last.

@@ -67,11 +67,6 @@ class Stream:
         """All of the sound that any run has heard."""
         self._begin(0)
 
-    @property
-    def token_count(self) -> int:
-        """Of the present run, the prompt included."""
-        return self._run.token_count
-
     def continues(self, waveform: Waveform) -> bool:
         """Whether all that was heard is the beginning of `waveform`, sample for sample."""
         known = self._known

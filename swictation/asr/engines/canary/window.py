@@ -12,7 +12,6 @@ CHUNK_S = 1.0
 RIGHT_S = 0.5
 """chunk + right is how long a word waits at most. Below 1.0 s together, NeMo's AlignAtt brings one
 token a step."""
-_LEAST_BUFFER_S = 1.5
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -43,14 +42,8 @@ def window_for(model: Any, buffer_s: float) -> Window:
     """The window whose length is `buffer_s`, in whole frames of the model's encoder.
 
     Raises:
-        EngineError: there is no room for chunk and look-ahead.
+        EngineError: the model wants sound at another rate.
     """
-    if not buffer_s >= _LEAST_BUFFER_S:
-        raise EngineError(
-            f"A buffer of {buffer_s:g} s is too short: a step hears {CHUNK_S:g} s and"
-            f" {RIGHT_S:g} s ahead.",
-            f"set [canary] buffer_s to {_LEAST_BUFFER_S:g} or more",
-        )
     mel = model.cfg.preprocessor
     hop = round(mel.window_stride * mel.sample_rate)
     frame_samples = hop * model.encoder.subsampling_factor

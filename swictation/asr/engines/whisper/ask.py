@@ -11,34 +11,23 @@ import msgspec
 
 from swictation.asr.engines.whisper import cublas, troubles
 from swictation.asr.engines.whisper.card import types_for
+from swictation.asr.provider import GpuAnswer
+from swictation.errors import EngineError
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """What CTranslate2 says of the cards. Without `reason` it can use `cards` of them."""
-
-    cards: int
-    compute_type: str = ""
-    reason: str = ""
-    remedy: str = ""
-
-
-def ask() -> Answer:
+def ask() -> GpuAnswer:
     """See whether there is a card, and cuBLAS. No context is made."""
     ct2: Any = ctranslate2
     count: int = ct2.get_cuda_device_count()
     try:
         types = types_for(ct2.get_supported_compute_types("cuda"))  # it says why there is none
     except (RuntimeError, ValueError) as error:
-        told = troubles.explain(error)
-        return Answer(count, reason=told.message if told else str(error), remedy=_remedy(told))
+        told = troubles.explain(error) or EngineError(str(error), "swictation doctor")
+        return GpuAnswer(count, reason=told.message, remedy=told.remedy)
     if not cublas.open_it():
         told = troubles.missing(cublas.NAME)
-        return Answer(count, reason=told.message, remedy=told.remedy)
-    return Answer(count, types[0])
-
-
-def _remedy(told: Any) -> str:  # noqa: ANN401
-    return told.remedy if told else "swictation doctor"
+        return GpuAnswer(count, reason=told.message, remedy=told.remedy)
+    return GpuAnswer(count, types[0])
 
 
 if __name__ == "__main__":

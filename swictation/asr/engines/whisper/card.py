@@ -15,7 +15,7 @@ from faster_whisper import WhisperModel  # pyright: ignore[reportMissingTypeStub
 from swictation.asr.engine import EngineSpec, Waveform
 from swictation.asr.engines.whisper import cublas, troubles
 from swictation.asr.engines.whisper.engine import FULL_CONTEXT_S, Decoded, WhisperEngine
-from swictation.asr.engines.whisper.memory import TYPES, Shape, read_shape, tiers
+from swictation.asr.engines.whisper.memory import TYPES, read_shape, tiers
 from swictation.asr.engines.whisper.settings import WhisperSettings
 from swictation.gpu.nvml.allocator import OwnUse
 from swictation.types import DecodeRequest, to_samples
@@ -32,27 +32,22 @@ def load(spec: EngineSpec, settings: WhisperSettings) -> "CardWhisper":
         EngineError: the card cannot be used, in words and with a mend.
         Exception: the folder's own troubles, as CTranslate2 and its tokenizer tell them.
     """
-    shape = read_shape(Path(spec.model_path) / "model.bin")
     try:
-        return _load(spec, settings, shape)
+        cublas.open_it()  # or not: CTranslate2 itself knows which one it wants
+        own_use = OwnUse(spec.card)
+        _make_context()
+        own_use.note_context()
+        types = types_for(_ct2.get_supported_compute_types("cuda"))
+        spec = msgspec.structs.replace(spec, tier=min(spec.tier, len(types) - 1))
+        model = WhisperModel(
+            spec.model_path, device="cuda", compute_type=types[spec.tier], local_files_only=True
+        )
+        engine = CardWhisper(model, spec, settings, types, own_use)
+        engine.warm_up()
     except RuntimeError as error:
         if told := troubles.explain(error):
             raise told from error
         raise
-
-
-def _load(spec: EngineSpec, settings: WhisperSettings, shape: Shape) -> "CardWhisper":
-    cublas.open_it()  # or not: CTranslate2 itself knows which one it wants
-    own_use = OwnUse(spec.card)
-    _make_context()
-    own_use.note_context()
-    types = types_for(_ct2.get_supported_compute_types("cuda"))
-    tier = min(spec.tier, len(types) - 1)
-    model = WhisperModel(
-        spec.model_path, device="cuda", compute_type=types[tier], local_files_only=True
-    )
-    engine = CardWhisper(model, spec, settings, shape, types, tier, own_use)
-    engine.warm_up()
     return engine
 
 
@@ -74,21 +69,20 @@ class CardWhisper(WhisperEngine):
         model: WhisperModel,
         spec: EngineSpec,
         settings: WhisperSettings,
-        shape: Shape,
         types: tuple[str, ...],
-        tier: int,
         own_use: OwnUse,
     ) -> None:
+        """`types`: the ways to compute; the model is loaded in that of `spec.tier`."""
         super().__init__(model, spec, settings)
-        self._shape = shape
-        self._type = types[tier]
+        self._shape = read_shape(Path(spec.model_path) / "model.bin")
+        self._type = types[spec.tier]
         self.allocator = own_use
         """See `DeviceEngine`."""
         self.capabilities = msgspec.structs.replace(
             self.capabilities,
             device="cuda",
-            tiers=tiers(spec.model, shape, self.beam, types),
-            tier=tier,
+            tiers=tiers(spec.model, self._shape, self.beam, types),
+            tier=spec.tier,
         )
 
     def warm_up(self) -> None:

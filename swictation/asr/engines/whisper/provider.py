@@ -1,5 +1,6 @@
 """What others know of Whisper: an entry point of `swictation.engines`. Imports no library of it."""
 
+import contextlib
 from pathlib import Path
 from pkgutil import resolve_name
 
@@ -14,7 +15,6 @@ from swictation.asr.model_spec import ModelSpec
 from swictation.asr.provider import EngineProvider
 from swictation.config.rules import Rule
 from swictation.config.settings import Settings
-from swictation.errors import ModelError
 from swictation.gpu.manager.effects import Foreseen
 
 _NAME = "whisper"
@@ -42,6 +42,7 @@ class WhisperProvider(EngineProvider):
     )
     gpu_query = f"{_FOLDER}.ask"
     models = (TINY_EN, BASE, SMALL, LARGE_V3_TURBO)
+    own_folder = files.OWN_FOLDER
     are_plans_estimates = True
 
     def load(self, spec: EngineSpec) -> Engine:
@@ -53,21 +54,14 @@ class WhisperProvider(EngineProvider):
     def read_files(self, folder: Path) -> list[str]:
         return files.read_files(folder)
 
-    def check_folder(self, folder: Path) -> tuple[str, ...]:
-        if missing := files.missing(folder):
-            raise ModelError(
-                f"the model folder {folder} lacks {', '.join(missing)}", files.OWN_FOLDER
-            )
-        return ()
-
     def check_files(self, folder: Path) -> None:
         files.check(folder)
 
     def weights_bytes(self, model: ModelSpec | None, folder: Path | None) -> int:
-        try:
-            return (folder / files.WEIGHTS).stat().st_size if folder else _fetched(model)
-        except OSError:
-            return _fetched(model)
+        if folder:
+            with contextlib.suppress(OSError):
+                return (folder / files.WEIGHTS).stat().st_size
+        return model.size_bytes if model else 0
 
     def memory_plans(
         self, model: ModelSpec, folder: Path, options: msgspec.Struct
@@ -76,7 +70,3 @@ class WhisperProvider(EngineProvider):
 
     def memory_forecast(self, spec: EngineSpec) -> Foreseen | None:
         return memory.forecast(spec)
-
-
-def _fetched(model: ModelSpec | None) -> int:
-    return model.size_bytes if model else 0

@@ -16,8 +16,8 @@ from pathlib import Path
 from swictation.asr.engines.canary.files import checkpoint, model_config
 from swictation.asr.engines.canary.files.folder import CONFIG, WEIGHTS
 from swictation.asr.model_spec import ModelFile
+from swictation.asr.provider import Progress
 from swictation.errors import ModelError
-from swictation.models.fetch.staging import Progress
 from swictation.models.intake import door, tarball
 from swictation.models.intake.tarball import AGAIN, OTHER
 
@@ -28,17 +28,11 @@ _MOST_TOKENIZER_BYTES = 8 << 20
 
 
 def check_folder(folder: Path) -> tuple[str, ...]:
-    """Raise ModelError unless the folder holds what the archive of a Canary holds.
+    """Raise ModelError unless the folder, which has all files, holds a Canary.
 
     Returns:
         The languages that the model understands, as `check_config` has them.
     """
-    missing = [name for name in (CONFIG, WEIGHTS) if not (folder / name).is_file()]
-    if missing:
-        raise ModelError(
-            f"the model folder {folder} lacks {' and '.join(missing)}",
-            "put what the .nemo of a Canary holds there, or give the .nemo itself as [asr] model",
-        )
     with door.open_given(folder / CONFIG) as file:
         config = check_config(file.read(model_config.MOST_BYTES + 1), folder)
     for name in config.files:

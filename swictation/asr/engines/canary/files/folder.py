@@ -7,6 +7,7 @@ from swictation.errors import EngineError
 CONFIG = "model_config.yaml"
 WEIGHTS = "model_weights.ckpt"
 
+OWN_FOLDER = "put what the .nemo of a Canary holds there, or give the .nemo itself as [asr] model"
 _DOWNLOAD = "swictation model list"
 
 

@@ -1,8 +1,7 @@
 """Counts what tensors take while a computation runs, be they real or without memory (meta)."""
 
 import weakref
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from swictation.asr.engines.canary.libraries import torch
 
@@ -10,29 +9,24 @@ _dispatch: Any = torch.utils._python_dispatch
 _pytree: Any = torch.utils._pytree
 
 
-class PeakCounter:
+class PeakCounter(_dispatch.TorchDispatchMode):
     """While it is entered, all storages that operators make are counted until they are freed.
 
     What existed before is not. Views share a storage and count once.
     """
 
     def __init__(self) -> None:
+        _dispatch.TorchDispatchMode.__init__(self)
         self._live: dict[int, int] = {}
         self._now_bytes = 0
         self.peak_bytes = 0
-        self._mode: Any = _mode_class()(self._note)
 
-    def __enter__(self) -> Self:
-        self._mode.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._mode.__exit__(exc_type, exc, traceback)
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        known = {tensor.untyped_storage()._cdata for tensor in _tensors((args, kwargs or {}))}
+        out = func(*args, **(kwargs or {}))
+        for tensor in _tensors(out):
+            self._note(tensor, known)
+        return out
 
     def _note(self, tensor: Any, known: set[int]) -> None:
         storage = tensor.untyped_storage()
@@ -46,30 +40,6 @@ class PeakCounter:
 
     def _freed(self, key: int) -> None:
         self._now_bytes -= self._live.pop(key, 0)
-
-
-def _mode_class() -> Any:
-    """Made late: its base class is torch's."""
-
-    class Mode(_dispatch.TorchDispatchMode):
-        def __init__(self, note: Any) -> None:
-            _dispatch.TorchDispatchMode.__init__(self)
-            self._note = note
-
-        def __torch_dispatch__(
-            self,
-            func: Any,
-            types: Any,
-            args: Any = (),
-            kwargs: Any = None,
-        ) -> Any:
-            known = {tensor.untyped_storage()._cdata for tensor in _tensors((args, kwargs or {}))}
-            out = func(*args, **(kwargs or {}))
-            for tensor in _tensors(out):
-                self._note(tensor, known)
-            return out
-
-    return Mode
 
 
 def _tensors(tree: Any) -> list[Any]:

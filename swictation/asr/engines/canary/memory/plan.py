@@ -68,7 +68,8 @@ def step_bytes(model: Any, window: Window, precision: str) -> int:
         _make_fake(model, dtype_of(precision))
         sound = torch.zeros(1, window.samples)
         length = torch.tensor([window.samples])
-        with torch.inference_mode(), PeakCounter() as counter:
+        counter = PeakCounter()
+        with torch.inference_mode(), counter:
             model(input_signal=sound, input_signal_length=length)
     return counter.peak_bytes + widest
 

@@ -2,37 +2,33 @@
 
 The engine can tell it without reading the weights, but has to import torch for it, which costs many
 seconds: so a process of its own is asked, once, and the answer kept beside the model. As a
-program (`python -m swictation.asr.engines.canary.memory.plans FOLDER BUFFER_S NAME`) this does
+program (`python -m swictation.asr.engines.canary.memory.plans FOLDER BUFFER_S`) this does
 that, for a daemon. The table is MiB of the real geometry (`tests.bench canary`).
 """
 
+import contextlib
 import hashlib
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
 from swictation.asr.engine import EngineSpec
-from swictation.asr.engines.canary.extra import unavailable
 from swictation.asr.engines.canary.files import model_config
 from swictation.asr.engines.canary.files.folder import CONFIG
 from swictation.asr.engines.canary.settings import GPU_ORDER
 from swictation.asr.memory_plan import MemoryPlan
 from swictation.gpu.manager.effects import Foreseen
 from swictation.gpu.nvml import subprocess_query
+from swictation.models.intake import door
 from swictation.types import Tier
 
 NAME = "plan.json"
 _MODULE = "swictation.asr.engines.canary.memory.plan"
 _LIMIT_S = 180.0
 _MOST_BYTES = 1 << 16
-
-Source = Literal["kept", "computed", "table", "none"]
-"""Kept from an earlier time, computed now, from the table of known models, or not known at all."""
 
 
 class _Figures(msgspec.Struct, frozen=True):
@@ -53,42 +49,21 @@ _STEP_MIB_PER_S = 0.2
 """A step hears no more than its window, however long the utterance; its sound is held twice."""
 
 
-class Planned(msgspec.Struct, frozen=True):
-    """What a model takes, and how that is known."""
-
-    plans: tuple[MemoryPlan, ...]
-    source: Source
-    reason: str = ""
-    """Why it was not computed; "" where it was."""
-
-
 class _Kept(msgspec.Struct, frozen=True):
     config_sha256: str
     plans: dict[str, tuple[MemoryPlan, ...]]
     """By seconds of buffer."""
 
 
-def plan_of(folder: Path, buffer_s: float, name: str) -> tuple[MemoryPlan, ...]:
-    """The ways to load the model in that folder, the best first; () where nothing is known."""
-    return planned(folder, buffer_s, name).plans
-
-
-def planned(folder: Path, buffer_s: float, name: str) -> Planned:
-    """The same, with where it is known from. Blocks for seconds the first time.
-
-    Args:
-        folder: holds what the archive of a Canary holds.
-        buffer_s: seconds of sound in the window.
-        name: of the model; a known one has a row in the table.
-    """
-    if plans := kept(folder, buffer_s):
-        return Planned(plans, "kept")
-    told = _compute(folder, buffer_s)
-    if isinstance(told, tuple):
-        _keep(folder, buffer_s, told)
-        return Planned(told, "computed")
-    plans = table(name)
-    return Planned(plans, "table" if plans else "none", told)
+def compute(folder: Path, buffer_s: float) -> None:
+    """Have it computed for the model in that folder and keep it there; nothing where it fails."""
+    told = b""
+    with contextlib.suppress(subprocess_query.Apart):
+        told = subprocess_query.ask(_MODULE, str(folder), str(buffer_s), limit_s=_LIMIT_S)
+    with contextlib.suppress(msgspec.DecodeError, IndexError):
+        # The last line: libraries may print before it.
+        plans = msgspec.json.decode(told.splitlines()[-1], type=tuple[MemoryPlan, ...])
+        _keep(folder, buffer_s, plans)
 
 
 def known(folder: Path, buffer_s: float, name: str) -> tuple[MemoryPlan, ...]:
@@ -133,33 +108,6 @@ def kept(folder: Path, buffer_s: float) -> tuple[MemoryPlan, ...]:
     return told.plans.get(_key(buffer_s), ()) if told else ()
 
 
-def _compute(folder: Path, buffer_s: float) -> tuple[MemoryPlan, ...] | str:
-    """The plans, or why there are none."""
-    if error := unavailable():
-        return f"{error.message}: {error.remedy}"
-    try:
-        done = subprocess.run(
-            subprocess_query.command(_MODULE, str(folder), str(buffer_s)),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_LIMIT_S,
-            check=False,
-            env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
-        )
-    except subprocess.TimeoutExpired:
-        return f"the engine did not tell within {_LIMIT_S:.0f} s"
-    if done.returncode:
-        lines = done.stderr.decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else f"the engine ended with {done.returncode}"
-    try:
-        # The last line: libraries may print before it.
-        return msgspec.json.decode(
-            done.stdout.strip().splitlines()[-1], type=tuple[MemoryPlan, ...]
-        )
-    except (msgspec.DecodeError, IndexError):
-        return "the engine told nothing that can be read"
-
-
 def _read(folder: Path) -> _Kept | None:
     try:
         with (folder / NAME).open("rb") as file:
@@ -173,13 +121,9 @@ def _keep(folder: Path, buffer_s: float, plans: tuple[MemoryPlan, ...]) -> None:
     """Beside the model; where that cannot be written, it is computed anew each time."""
     before = _read(folder)
     told = {**(before.plans if before else {}), _key(buffer_s): plans}
-    fresh = folder / f".{NAME}.{os.getpid()}"
-    try:
-        with fresh.open("xb") as file:  # never through a link that the folder came with
-            file.write(msgspec.json.encode(_Kept(_config_sha256(folder), told)))
-        fresh.rename(folder / NAME)
-    except OSError:
-        fresh.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        kept = _Kept(_config_sha256(folder), told)
+        door.replace(folder / NAME, msgspec.json.encode(kept))
 
 
 def _config_sha256(folder: Path) -> str:
@@ -192,4 +136,5 @@ def _key(buffer_s: float) -> str:
 
 
 if __name__ == "__main__":
-    planned(Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3])
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    compute(Path(sys.argv[1]), float(sys.argv[2]))
