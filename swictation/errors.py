@@ -63,7 +63,7 @@ class WorkerError(SwictationError):
 
 
 class DeviceFailure(SwictationError):
-    """A card failed at a unit of work.
+    """A GPU failed at a unit of work.
 
     Attributes:
         kind: a `types.FailureKind`. After anything but "oom" the process can never use it again.
@@ -75,7 +75,7 @@ class DeviceFailure(SwictationError):
 
 
 class DeviceRefused(DeviceFailure):
-    """A unit of work was not begun: the card is not trusted, or has no room. It was not touched."""
+    """A unit of work was not begun: the GPU is not trusted, or has no room. It was not touched."""
 
 
 class ProtocolError(SwictationError):

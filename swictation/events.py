@@ -12,8 +12,8 @@ from swictation.types import (
     Commit,
     FailureKind,
     Hypothesis,
+    Placement,
     Point,
-    Seat,
     State,
     VramSnapshot,
     to_seconds,
@@ -30,7 +30,7 @@ class PointsFound(msgspec.Struct, frozen=True):
     posted_s: float
 
 
-class Scanned(msgspec.Struct, frozen=True):
+class AudioProcessed(msgspec.Struct, frozen=True):
     """The speech thread has heard everything before `sample`."""
 
     sample: int
@@ -44,7 +44,7 @@ class SourceEnded(msgspec.Struct, frozen=True):
     error: SwictationError | None
 
 
-class DictationHeard(msgspec.Struct, frozen=True):
+class DictationProcessed(msgspec.Struct, frozen=True):
     """A dictation, or a file, is heard to its end at `end_sample`; all its points are posted."""
 
     end_sample: int
@@ -57,7 +57,7 @@ class WorkerReady(msgspec.Struct, frozen=True):
     pid: int
     capabilities: Capabilities
     load_s: float
-    seat: Seat = "cpu"
+    placement: Placement = "cpu"
     figures: AllocatorFigures | None = None
 
 
@@ -68,7 +68,7 @@ class WorkerAnswered(msgspec.Struct, frozen=True):
     number: int
     hypothesis: Hypothesis
     done_s: float
-    seat: Seat = "cpu"
+    placement: Placement = "cpu"
     audio_s: float = 0.0
     """How much sound was decoded at once."""
     figures: AllocatorFigures | None = None
@@ -80,7 +80,7 @@ class WorkerFailed(msgspec.Struct, frozen=True):
     generation: int
     number: int
     kind: FailureKind
-    seat: Seat = "gpu"
+    placement: Placement = "gpu"
     figures: AllocatorFigures | None = None
 
     @property
@@ -98,7 +98,7 @@ class WorkerGone(msgspec.Struct, frozen=True):
     """The one whose audio it was decoding."""
     error: SwictationError | None = None
     """What the user can do about it, where that is known."""
-    seat: Seat = "cpu"
+    placement: Placement = "cpu"
     kind: FailureKind = "crash"
     """Of the fault, where it is one."""
 
@@ -119,7 +119,7 @@ class OrderDone(msgspec.Struct, frozen=True):
 
 
 class VramRead(msgspec.Struct, frozen=True):
-    """The probe has read the card's memory, or could not."""
+    """The probe has read the GPU's memory, or could not."""
 
     snapshot: VramSnapshot
 
@@ -127,7 +127,7 @@ class VramRead(msgspec.Struct, frozen=True):
 class DetectorMoved(msgspec.Struct, frozen=True):
     """The speech detector computes elsewhere from now on."""
 
-    seat: Seat
+    placement: Placement
     reason: str
     is_fault: bool
     """Whether it had to: an answer came late, or its process died."""
@@ -280,9 +280,9 @@ class StopRequested(msgspec.Struct, frozen=True):
 
 Event = (
     PointsFound
-    | Scanned
+    | AudioProcessed
     | SourceEnded
-    | DictationHeard
+    | DictationProcessed
     | WorkerReady
     | WorkerAnswered
     | WorkerFailed
@@ -310,7 +310,7 @@ Event = (
     | StopRequested
 )
 
-CardEvent = (
+GpuEvent = (
     WorkerReady | WorkerAnswered | WorkerFailed | WorkerGone | OrderDone | VramRead | DetectorMoved
 )
-"""What concerns who shares the card's memory."""
+"""What concerns who shares the GPU's memory."""

@@ -25,8 +25,8 @@ from swictation.events import (
     WorkerGone,
     WorkerReady,
 )
-from swictation.gpu.manager.effects import Gained, LevelChanged
-from swictation.types import Seat, SpeechEnded, SpeechStarted, to_seconds
+from swictation.gpu.effects import LevelChanged, MemoryFreed
+from swictation.types import Placement, SpeechEnded, SpeechStarted, to_seconds
 
 # --- text ------------------------------------------------------------------------------------
 
@@ -215,7 +215,7 @@ class GpuActionTaken(msgspec.Struct, frozen=True):
 
     action: str
     reason: str
-    to: Seat | UnsetType | None = UNSET
+    to: Placement | UnsetType | None = UNSET
     """Where the detector or the requests go; None: nowhere."""
 
 
@@ -285,7 +285,7 @@ Fact = (
     | DetectorMoved
     | DetectorRecovered
     | FileRunEnded
-    | Gained
+    | MemoryFreed
     | GpuActionTaken
     | HeldReduced
     | Injected

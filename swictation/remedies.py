@@ -165,8 +165,8 @@ def _checkout() -> str:
 
     # Not only the first: in the checkout itself there is one more, of the build.
     for found in metadata.distributions(name="swictation"):
-        if told := found.read_text("direct_url.json"):
-            origin: Any = msgspec.json.decode(told)
+        if origin_json := found.read_text("direct_url.json"):
+            origin: Any = msgspec.json.decode(origin_json)
             is_editable = origin.get("dir_info", {}).get("editable")
             return unquote(urlparse(str(origin["url"])).path) if is_editable else ""
     return ""

@@ -31,9 +31,9 @@ def json_line(value: object) -> str:
     return json_escaped(msgspec.json.encode(value).decode())
 
 
-def json_escaped(told: str) -> str:
+def json_escaped(text: str) -> str:
     """The same of what is JSON already."""
-    return told if told.isprintable() else re.sub(r"[^ -~]", _json_code, told)
+    return text if text.isprintable() else re.sub(r"[^ -~]", _json_code, text)
 
 
 def _json_code(match: re.Match[str]) -> str:

@@ -92,8 +92,8 @@ class SpeechEnded(Point, frozen=True):
     reason: EndReason
 
 
-Seat = Literal["gpu", "cpu"]
-"""Where something computes: on the card, in a worker of its own, or on the processor."""
+Placement = Literal["gpu", "cpu"]
+"""Where something computes: on the GPU, in a worker of its own, or on the processor."""
 
 
 Trouble = Literal[
@@ -108,11 +108,11 @@ Trouble = Literal[
     "stuck",
     "unknown",
 ]
-"""Why a card's memory could not be read; "" where it could."""
+"""Why a GPU's memory could not be read; "" where it could."""
 
 
 class VramSnapshot(msgspec.Struct, frozen=True, gc=False):
-    """A reading of a card's memory, device-wide: what NVML said, or why it could not say it."""
+    """A reading of a GPU's memory, device-wide: what NVML said, or why it could not say it."""
 
     at_s: float
     """Of the monotonic clock."""
@@ -183,7 +183,7 @@ class Tier(msgspec.Struct, frozen=True, gc=False):
     """Weights and buffers on the device once loaded; the context is not in it."""
 
 
-DEATHS_UNTIL_SET_ASIDE = 2
+DEATHS_UNTIL_QUARANTINE = 2
 """A request that killed so many workers at one place is never sent there again."""
 
 FailureKind = Literal["oom", "fatal", "crash", "hang", "lost", "other"]
@@ -210,7 +210,7 @@ class Capabilities(msgspec.Struct, frozen=True, gc=False):
     partials: bool = False
     """Can decode speech that is still going on."""
     tiers: tuple[Tier, ...] = ()
-    """On a card: the ways it can be loaded, the best first."""
+    """On a GPU: the ways it can be loaded, the best first."""
     tier: int = 0
     """The one that is loaded."""
     precision: str = ""

@@ -185,7 +185,7 @@ def nvml_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def card(nvml_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A made-up card of 4096 MiB; the real nvidia-ml-py of this process finds it."""
+    """A made-up GPU of 4096 MiB; the real nvidia-ml-py of this process finds it."""
     made_up = nvml.FakeCard.make(tmp_path / "card", nvml_library)
     monkeypatch.setenv(nvml.STATE, str(made_up.path))
     made_up.install()

@@ -4,7 +4,7 @@
     make test-canary                                   # 60 s of it, among others
 
 The real program hears without a pause as fast as it can, through a real worker: what leaks, leaks
-with the work done. On a card its memory is watched through NVML; without one the ledger's is.
+with the work done. On a GPU its memory is watched through NVML; without one the ledger's is.
 """
 
 import os
@@ -62,7 +62,7 @@ def test_nothing_grows_while_speech_goes_on(own_folders, tmp_path):
 
 
 def test_a_cards_memory_stays_what_it_is_in_the_ledgers_books(card, tmp_path, monkeypatch):
-    """A worker on the made-up card, 400 decodes of all lengths: the allocator's own figures."""
+    """A worker on the made-up GPU, 400 decodes of all lengths: the allocator's own figures."""
     monkeypatch.setenv("PYTHONPATH", str(HERE))
     figures = ledger.decode_often(tmp_path, 400)
     held = np.array([(each.allocated_mib, each.reserved_mib) for each in figures])

@@ -103,7 +103,7 @@ def test_after_its_worker_is_killed_in_mid_sentence_no_word_is_lost_or_typed_twi
 
 def test_gpu_memory_stable_on_the_card(said, own_folders, tmp_path):
     if not has_card():
-        pytest.skip("no card that NVML and torch both see: its memory is not measured here")
+        pytest.skip("no GPU that NVML and torch both see: its memory is not measured here")
     configure(said, "cuda")
     heard = listen(said, _CARD_MINUTES, tmp_path, on_card=True)
     print(f"\n{table(heard.courses, heard.speed)}")
@@ -112,7 +112,7 @@ def test_gpu_memory_stable_on_the_card(said, own_folders, tmp_path):
 
 
 def test_gpu_memory_stable_in_the_ledgers_books(card, tmp_path, monkeypatch):
-    """The same without a card: once each length of sound was decoded, no more is held."""
+    """The same without a GPU: once each length of sound was decoded, no more is held."""
     monkeypatch.setenv("PYTHONPATH", str(HERE))
     figures = ledger.decode_often(tmp_path, 120)
     settled = {(each.allocated_mib, each.reserved_mib) for each in figures[20:]}

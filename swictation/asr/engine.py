@@ -27,10 +27,10 @@ class EngineSpec(msgspec.Struct, frozen=True, gc=False):
     """The engine's own table of the configuration."""
     device: str = "cpu"
     """Where it is to compute: "cpu" or "cuda"."""
-    card: str = ""
-    """The UUID of the card; "": whichever there is."""
+    gpu: str = ""
+    """The UUID of the GPU; "": whichever there is."""
     tier: int = 0
-    """Which of its `Capabilities.tiers` to load, on a card."""
+    """Which of its `Capabilities.tiers` to load, on a GPU."""
     detector: str = ""
     """The speech detector to load beside it, "module:function", or none."""
 
@@ -58,14 +58,14 @@ class Engine(Protocol):
 
 @runtime_checkable
 class DeviceEngine(Engine, Protocol):
-    """An engine whose model lies on a card."""
+    """An engine whose model lies on a GPU."""
 
     @property
     def allocator(self) -> Allocator:
         """What holds its memory."""
         ...
 
-    def obey(self, order: str) -> bool:
+    def apply(self, order: str) -> bool:
         """Carry out `vram.effects.Order.what`, between two decodes; False: it does not know how.
 
         "trim" is the guard's own and never comes here.

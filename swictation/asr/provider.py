@@ -17,7 +17,7 @@ from swictation.asr.model_spec import ModelFile, ModelSpec
 from swictation.config.rules import Rule
 from swictation.config.settings import Settings
 from swictation.errors import EngineError, ModelError
-from swictation.gpu.manager.effects import Foreseen
+from swictation.gpu.effects import MemoryForecast
 
 Progress = Callable[[int, int | None, str], None]
 """Called on the working thread with (bytes done, bytes in all or None, what is being done)."""
@@ -28,9 +28,9 @@ class NoSettings(msgspec.Struct, frozen=True):
 
 
 class GpuAnswer(msgspec.Struct, frozen=True):
-    """What `EngineProvider.gpu_query` prints. Without `reason` it can use `cards` of them."""
+    """What `EngineProvider.gpu_query` prints. Without `reason` it can use `gpus` of them."""
 
-    cards: int
+    gpus: int
     compute_type: str = ""
     reason: str = ""
     remedy: str = ""
@@ -57,7 +57,7 @@ class EngineProvider:
     """Whether it belongs on a GPU where `[asr] device` is auto."""
     gpu_query: ClassVar[str] = ""
     """A module of its own that prints, as a program, one JSON object: whether its libraries can use
-    a GPU (`cards`, `compute_type`, `reason`, `remedy`). For `doctor`, which does without if ""."""
+    a GPU (`gpus`, `compute_type`, `reason`, `remedy`). For `doctor`, which does without if ""."""
     preload: ClassVar[tuple[str, ...]] = ()
     """Modules that take seconds to import, and touch no GPU: imported once for many workers."""
     detector: ClassVar[str] = ""
@@ -160,7 +160,7 @@ class EngineProvider:
         """The ways to load a known model on a GPU, the best first. `folder` need not be there."""
         return ()
 
-    def memory_forecast(self, spec: EngineSpec) -> Foreseen | None:
+    def memory_forecast(self, spec: EngineSpec) -> MemoryForecast | None:
         """What `spec` will take of the GPU, tier by tier; None: not known before it is loaded."""
         return None
 

@@ -13,7 +13,7 @@ from swictation.asr.provider import EngineProvider
 from swictation.config.render import closest
 from swictation.config.settings import DEFAULT_ENGINE
 from swictation.errors import EngineError
-from swictation.gpu.manager.effects import Foreseen
+from swictation.gpu.effects import MemoryForecast
 from swictation.remedies import pip
 
 if TYPE_CHECKING:
@@ -91,13 +91,13 @@ def find(name: str) -> EngineProvider | None:
         return None
 
 
-def is_for_card(name: str) -> bool:
-    """Whether the engine `name` is made for a card."""
+def is_for_gpu(name: str) -> bool:
+    """Whether the engine `name` is made for a GPU."""
     found = find(name)
     return found is not None and found.is_for_gpu
 
 
-def memory_forecast(spec: EngineSpec) -> Foreseen | None:
+def memory_forecast(spec: EngineSpec) -> MemoryForecast | None:
     """What `spec` will take of the GPU, as far as its engine can tell before it is loaded."""
     found = find(spec.engine) if spec.device == "cuda" else None
     return found.memory_forecast(spec) if found else None
@@ -126,8 +126,8 @@ def load(spec: EngineSpec) -> Engine:
     try:
         return engine.load(spec)
     except ImportError as error:
-        if told := engine.unavailable():
-            raise told from error
+        if reason := engine.unavailable():
+            raise reason from error
         raise EngineError(
             f"The engine {spec.engine} is installed without a library that it needs: {error}.",
             _again(_package(spec.engine)),

@@ -63,9 +63,9 @@ class Journal:
         self._read_back = read_back
         self._on_strain = on_strain
         self._strained_sample = 0
-        self._alone = Lock()
-        self._grown = Condition(self._alone)
-        self._settled = Condition(self._alone)
+        self._lock = Lock()
+        self._grown = Condition(self._lock)
+        self._settled = Condition(self._lock)
         """Two, so that each wakes only the thread that waits for it."""
         self._end_sample = 0
         self._ends: deque[int] = deque()
@@ -108,7 +108,7 @@ class Journal:
 
     def close(self) -> None:
         """End all waiting."""
-        with self._alone:
+        with self._lock:
             self._is_closed = True
             self._tell_all()
 
@@ -149,7 +149,7 @@ class Journal:
         Raises:
             AudioLostError: part of them is neither in RAM nor in the spool.
         """
-        with self._alone:
+        with self._lock:
             begins = self.ring_start_sample
             if first_sample >= begins:
                 return self._get(first_sample, last_sample)

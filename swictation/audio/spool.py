@@ -143,7 +143,7 @@ class Spool:
                 kept.backoff.cut_short()
                 self._changed.notify_all()
 
-    def set_aside(self, utterance: int) -> Path | None:
+    def quarantine(self, utterance: int) -> Path | None:
         """Keep its sound for the user; its path, None if it is not on disk."""
         with self._changed:
             kept = self._kept.get(utterance)
@@ -312,7 +312,7 @@ class Spool:
     def _tell_gone(self) -> None:
         """Report once that a set-aside sound is no longer on disk: it was taken, or dropped."""
         with self._changed:
-            gone = [(n, k) for n, k in self._kept.items() if k.is_set_aside and k.is_dropped]
+            gone = [(n, k) for n, k in self._kept.items() if k.is_quarantined and k.is_dropped]
         for number, kept in gone:
             kept.forget_user()
             self._post(SoundGone(number))

@@ -47,7 +47,7 @@ class SpoolEntry:
         self.waiting: list[Future[None]] = []
         """Done at the next attempt, whatever its result."""
         self.is_settled = False
-        self.is_set_aside = False
+        self.is_quarantined = False
         """Whether the user was told where its sound is."""
         # Of the spool thread:
         self.file = SpoolFile(folder, name)
@@ -100,7 +100,7 @@ class SpoolEntry:
     @property
     def is_taken(self) -> bool:
         """Whether its sound was on disk for the user, who has taken it."""
-        return self.is_set_aside and self.is_finished and self.file.is_gone
+        return self.is_quarantined and self.is_finished and self.file.is_gone
 
     def fulfil(
         self, journal: Journal, heard: Callable[[], int], lines: list[bytes], now_s: float
@@ -132,12 +132,12 @@ class SpoolEntry:
 
     def keep_for_user(self) -> bool:
         """Its sound is to stay; whether there is any."""
-        self.is_set_aside = not self.is_dropped
-        return self.is_set_aside
+        self.is_quarantined = not self.is_dropped
+        return self.is_quarantined
 
     def forget_user(self) -> None:
         """The user was told that its sound is not there any more."""
-        self.is_set_aside = False
+        self.is_quarantined = False
 
     def take_waiting(self) -> list[Future[None]]:
         """Those who wait for the next attempt; they are answered by who takes them."""
@@ -206,7 +206,7 @@ def answer(waiting: Iterable[Future[None]]) -> None:
 def beyond(most_samples: int, entries: Iterable[SpoolEntry]) -> Iterator[SpoolEntry]:
     """Choose what to drop so that no more is kept: the oldest; reported ones last."""
     finished = [kept for kept in entries if kept.is_finished and not kept.is_dropped]
-    finished.sort(key=lambda kept: kept.is_set_aside)
+    finished.sort(key=lambda kept: kept.is_quarantined)
     excess = sum(kept.file.samples for kept in finished) - most_samples
     for kept in finished:
         if excess <= 0 or kept.trouble:

@@ -65,8 +65,8 @@ class SpoolFolder:
         if self._lock is None:
             suffixes = itertools.chain([""], (f".{number}" for number in itertools.count(1)))
             paths = (self._first.with_name(f"{self._first.name}{suffix}") for suffix in suffixes)
-            taken = ((path, _locked(path, is_fresh=True)) for path in paths)
-            self.path, self._lock = next(one for one in taken if one[1])
+            locks = ((path, _locked(path, is_fresh=True)) for path in paths)
+            self.path, self._lock = next(one for one in locks if one[1])
         _sync_folder(self.path.parent)
 
     def probe(self) -> None:

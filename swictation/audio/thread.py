@@ -13,7 +13,7 @@ from swictation.types import Samples
 _LAST_READ_S = 1.0
 
 
-class Capture:
+class AudioThread:
     """Runs one source until it ends or is stopped. Started and stopped by the run loop."""
 
     def __init__(
@@ -21,7 +21,7 @@ class Capture:
         source: Source,
         journal: Journal,
         post: Callable[[Event], None],
-        after: "Capture | None" = None,
+        after: "AudioThread | None" = None,
     ) -> None:
         """`after`: the capture before this one, whose last block comes first."""
         self._source = source
@@ -30,7 +30,7 @@ class Capture:
         self._after = after
         self._stop = Stop()
         self._is_over = Flag()
-        self._alone = Lock()
+        self._lock = Lock()
         self._thread = Thread(target=self._run, name="audio", daemon=True)
 
     def start(self) -> None:
@@ -49,7 +49,7 @@ class Capture:
     def cut_off(self) -> None:
         """Take nothing more: the dictation ends with what is there."""
         self._stop.set()
-        with self._alone:
+        with self._lock:
             if not self._is_over.is_set():
                 self._journal.end_dictation()
                 self._is_over.set()
@@ -76,6 +76,6 @@ class Capture:
         """A file waits while more than a minute is unsettled: it must not outrun the engine."""
         if self._source.can_wait:
             self._journal.wait_for_room(self._stop.is_set)  # set before the journal wakes it
-        with self._alone:
+        with self._lock:
             if not self._is_over.is_set():
                 self._journal.append(samples)

@@ -17,14 +17,14 @@ from swictation.cli.meter import Meter
 from swictation.config.languages import closest_language, language_meant
 from swictation.config.load import load
 from swictation.config.settings import Settings
-from swictation.dictation.stream import Outcome, SetAside
+from swictation.dictation.stream import Outcome, Quarantined
 from swictation.errors import InjectError, ModelError, SwictationError, UsageError
 from swictation.gpu.nvml import query
 from swictation.models.catalog.catalog import named
-from swictation.models.fetch.resolve import obtain, seek
+from swictation.models.fetch.model_request import ensure, resolve
 from swictation.models.store.store import ModelLocation
 from swictation.types import to_seconds
-from swictation.worker.engine_choice import understudy, wants_card
+from swictation.worker.engine_choice import fallback, wants_gpu
 
 config_option = click.option(
     "--config",
@@ -49,7 +49,7 @@ _precision = click.option(
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Log what happens on stderr.")
 
 
-class Wishes(msgspec.Struct, frozen=True, kw_only=True):
+class Overrides(msgspec.Struct, frozen=True, kw_only=True):
     """What the command line says of the engine; None: what the configuration says."""
 
     language: str | None = None
@@ -61,22 +61,22 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     """What holds where the configuration says nothing: a test's, by `cli.main.main`."""
 
 
-_OPTIONS = tuple(name for name in Wishes.__struct_fields__ if name != "defaults")
+_OPTIONS = tuple(name for name in Overrides.__struct_fields__ if name != "defaults")
 
 
-def wishes(command: Callable[..., int]) -> Callable[..., int]:
-    """Give a command the options that become its argument `wishes`."""
+def overrides(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the options that become its argument `overrides`."""
 
     @functools.wraps(command)
-    def with_wishes(**arguments: Any) -> int:  # noqa: ANN401 - click's, whatever they are
-        told = {name: arguments.pop(name) for name in _OPTIONS}
+    def with_overrides(**arguments: Any) -> int:  # noqa: ANN401 - click's, whatever they are
+        chosen = {name: arguments.pop(name) for name in _OPTIONS}
         if defaults := click.get_current_context().find_object(Settings):
-            told["defaults"] = defaults
-        return command(wishes=Wishes(**told), **arguments)
+            chosen["defaults"] = defaults
+        return command(overrides=Overrides(**chosen), **arguments)
 
     for option in (_precision, _device, _engine, _model, _language):
-        with_wishes = option(with_wishes)
-    return with_wishes
+        with_overrides = option(with_overrides)
+    return with_overrides
 
 
 def is_missing(name: str) -> bool:
@@ -93,34 +93,36 @@ def is_missing(name: str) -> bool:
     return False
 
 
-_NO_WISHES = Wishes()
+_NO_OVERRIDES = Overrides()
 
 
-def settings_from(config: Path | None, wishes: Wishes = _NO_WISHES) -> Settings:
+def settings_from(config: Path | None, overrides: Overrides = _NO_OVERRIDES) -> Settings:
     """The configuration, with what the command line says on top; warnings go to stderr.
 
     Raises:
         ConfigError: the file cannot be used.
         UsageError: the command line cannot.
     """
-    loaded = load(config, PROVIDERS, defaults=wishes.defaults)
+    loaded = load(config, PROVIDERS, defaults=overrides.defaults)
     for warning in loaded.warnings:
         echo(f"swictation: {warning}", err=True)
-    if wishes.language:
-        wishes = msgspec.structs.replace(wishes, language=_code(wishes.language))
+    if overrides.language:
+        overrides = msgspec.structs.replace(overrides, language=_code(overrides.language))
     settings = loaded.settings
-    owner = _engine_of(wishes.model)
-    engine = wishes.engine or owner
+    owner = _engine_of(overrides.model)
+    engine = overrides.engine or owner
     if owner and engine != owner:
-        raise UsageError(f"{wishes.model} is a model of {owner}, not of {engine}.", "leave one out")
+        raise UsageError(
+            f"{overrides.model} is a model of {owner}, not of {engine}.", "leave one out"
+        )
     if engine and engine != settings.asr.engine:
         provider(engine)
         # A model that the configuration names is another engine's.
         settings = _with(settings, "asr", engine=engine, model="auto")
     names = ("language", "model", "device")
-    told = {name: wish for name in names if (wish := getattr(wishes, name))}
-    settings = _with(settings, "asr", **told)
-    return _with_precision(settings, wishes.precision) if wishes.precision else settings
+    chosen = {name: wish for name in names if (wish := getattr(overrides, name))}
+    settings = _with(settings, "asr", **chosen)
+    return _with_precision(settings, overrides.precision) if overrides.precision else settings
 
 
 def _with_precision(settings: Settings, precision: str) -> Settings:
@@ -142,10 +144,10 @@ def _code(language: str) -> str:
     raise UsageError(f"No engine knows the language {language!r}{hint}", every)
 
 
-def obtain_for_files(settings: Settings, wishes: Wishes) -> tuple[Settings, ModelLocation]:
+def ensure_for_files(settings: Settings, overrides: Overrides) -> tuple[Settings, ModelLocation]:
     """What files are transcribed with, and where its model lies; for which nobody waits.
 
-    Without any card an engine for one computes on the processor; a dictation then takes another,
+    Without any GPU an engine for one computes on the processor; a dictation then takes another,
     which keeps up with a speaker. That is taken here, too, where the model of the configuration
     cannot be had; not where the command line has named it.
 
@@ -154,26 +156,26 @@ def obtain_for_files(settings: Settings, wishes: Wishes) -> tuple[Settings, Mode
     """
     settings = _on_what_there_is(settings)
     try:
-        model = obtain_model(settings)
+        model = ensure_model(settings)
     except ModelError as error:
-        other = understudy(settings)
-        is_named = wishes.engine or wishes.model
+        other = fallback(settings)
+        is_named = overrides.engine or overrides.model
         if is_named or other is None or other.asr.engine == settings.asr.engine:
             raise
         tell(error)
         _say(f"{other.asr.engine} transcribes instead")
-        return other, obtain_model(other)
+        return other, ensure_model(other)
     if provider(settings.asr.engine).is_for_gpu:
         _say(f"loading {model.name}, which takes a while")
     return settings, model
 
 
 def _on_what_there_is(settings: Settings) -> Settings:
-    if settings.asr.device != "auto" or not wants_card(settings):
+    if settings.asr.device != "auto" or not wants_gpu(settings):
         return settings
-    if query.ask(settings.vram.gpu, limit_s=query.SOON_S).trouble not in query.NO_CARD:
+    if query.ask(settings.vram.gpu, limit_s=query.SOON_S).trouble not in query.NO_GPU:
         return settings
-    _say(f"no NVIDIA card here: {settings.asr.engine} computes on the processor, which is slower")
+    _say(f"no NVIDIA GPU here: {settings.asr.engine} computes on the processor, which is slower")
     return _with(settings, "asr", device="cpu")
 
 
@@ -196,7 +198,7 @@ def _with(settings: Settings, table: str, **values: Any) -> Settings:  # noqa: A
     return msgspec.structs.replace(settings, **{table: changed})
 
 
-def obtain_model(settings: Settings) -> ModelLocation:
+def ensure_model(settings: Settings) -> ModelLocation:
     """Where the model lies that the settings ask for.
 
     A known one that is missing is fetched, a `.nemo` is unpacked.
@@ -205,10 +207,10 @@ def obtain_model(settings: Settings) -> ModelLocation:
         ModelError: it is unknown, or cannot be had.
     """
     with Meter() as meter:
-        return obtain(seek(settings), meter)
+        return ensure(resolve(settings), meter)
 
 
-def _left_out(piece: SetAside, where: str) -> SwictationError:
+def _left_out(piece: Quarantined, where: str) -> SwictationError:
     span = f"{piece.start_s:.1f}-{piece.end_s:.1f} s"
     is_kept = bool(piece.path) and Path(piece.path).exists()
     lost = "" if is_kept else " Its sound is not kept."
@@ -223,7 +225,7 @@ def report(outcome: Outcome, where: str) -> bool:
     problems: list[SwictationError] = []
     if outcome.error:
         problems.append(outcome.error)
-    problems += [_left_out(piece, where) for piece in outcome.set_aside]
+    problems += [_left_out(piece, where) for piece in outcome.quarantined]
     if outcome.lost_samples:
         seconds = to_seconds(outcome.lost_samples)
         problems.append(SwictationError(f"{where}: {seconds:.1f} s of sound were lost."))

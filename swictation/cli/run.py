@@ -13,15 +13,15 @@ import click
 
 from swictation.audio.microphone import portaudio
 from swictation.cli.common import (
-    Wishes,
+    Overrides,
     config_option,
+    ensure_for_files,
+    ensure_model,
     is_missing,
-    obtain_for_files,
-    obtain_model,
+    overrides,
     report,
     settings_from,
     verbose_option,
-    wishes,
 )
 from swictation.cli.echo import echo
 from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell
@@ -74,7 +74,7 @@ _WAITING = "Ready. It listens when you press its key, or type: swictation toggle
     metavar="FILE",
     help="Write what happens as lines of JSON; they hold the text.",
 )
-@wishes
+@overrides
 @config_option
 @verbose_option
 def run(
@@ -83,7 +83,7 @@ def run(
     pace: Literal["realtime", "fast"],
     listen: bool,
     events: Path | None,
-    wishes: Wishes,
+    overrides: Overrides,
     config: Path | None,
     verbose: bool,
 ) -> int:
@@ -93,22 +93,22 @@ def run(
     needs neither desktop nor sound server; at its end everything is delivered.
     """
     set_up(verbose=verbose)
-    settings = settings_from(config, wishes)
+    settings = settings_from(config, overrides)
     if source != "mic":
-        return _play(settings, wishes, Path(source), sink, pace, events)
+        return _play(settings, overrides, Path(source), sink, pace, events)
     if listen and _has_no_microphone():
         tell(_NO_MICROPHONE)
         with as_file(files("swictation") / "assets" / "sample.flac") as sample:
-            return _play(settings, wishes, sample, sink, pace, events)
+            return _play(settings, overrides, sample, sink, pace, events)
     chain = _chain(settings, sink)
     if listen:
-        obtain_model(settings)  # somebody waits: show how it gets on
-    return _serve(lambda: settings_from(config, wishes), chain, events, listen=listen)
+        ensure_model(settings)  # somebody waits: show how it gets on
+    return _serve(lambda: settings_from(config, overrides), chain, events, listen=listen)
 
 
 def _play(
     settings: Settings,
-    wishes: Wishes,
+    overrides: Overrides,
     path: Path,
     sink: Sink,
     pace: Literal["realtime", "fast"],
@@ -118,7 +118,7 @@ def _play(
 
     if str(path) != "-" and is_missing(str(path)):  # or a model would be fetched for nothing
         raise no_such_sound(path)
-    settings, location = obtain_for_files(settings, wishes)
+    settings, location = ensure_for_files(settings, overrides)
 
     async def play() -> int:
         async with FileSession(settings, location, events) as session:

@@ -65,8 +65,8 @@ def status() -> int:
     echo(f"installed  {now.path}")
     echo(f"enabled    {_enabled(now)}")
     echo(f"active     {_active(now)}")
-    if now.told:
-        echo(f"it says    {now.told}")
+    if now.status_text:
+        echo(f"it says    {now.status_text}")
     if remedy := _remedy(now):
         echo(f"  -> {typeable(remedy)}")
     return 0 if now.is_active else EXIT_NOT_RUNNING

@@ -16,9 +16,9 @@ from swictation.cli.echo import echo, echo_json
 from swictation.control.bus.client import has_notifications, other_version
 from swictation.control.bus.connection import FAILURES
 from swictation.control.bus.follow import follow
-from swictation.control.card import memory, placements
+from swictation.control.gpu import memory, placements
 from swictation.control.status import (
-    SetAsideStatus,
+    QuarantineStatus,
     Status,
     bar_line,
     count,
@@ -49,11 +49,11 @@ def status(as_json: bool, follows: bool) -> None:
     if follows:
         asyncio.run(_follow())
         return
-    told = _ask()
+    answer = _ask()
     if as_json:
-        click.echo(json_escaped(told))  # noqa: TID251
+        click.echo(json_escaped(answer))  # noqa: TID251
         return
-    now = _read(told)
+    now = _read(answer)
     for label, text in lines(now, is_silent=bool(now.held.texts) and _is_silent()):
         echo(f"{label.ljust(_LABEL_WIDTH)}  {text}")
 
@@ -72,9 +72,9 @@ def _ask() -> str:
     return str(call("Status", limit_s=_ANSWER_S))
 
 
-def _read(told: str) -> Status:
+def _read(answer: str) -> Status:
     try:
-        return decode(told)
+        return decode(answer)
     except msgspec.DecodeError as error:
         raise other_version() from error
 
@@ -91,31 +91,31 @@ def lines(now: Status, *, is_silent: bool = False) -> list[tuple[str, str]]:
 
     `is_silent`: nothing shows notifications, so that held text is told here alone.
     """
-    told = [("state", now.state if now.ready else f"{now.state}; {_why_not_ready(now)}")]
+    rows = [("state", now.state if now.ready else f"{now.state}; {_why_not_ready(now)}")]
     if now.degraded:
         since = duration(now.degraded.since_s)
-        told.append(("degraded", f"{now.degraded.mode}, for {since}: {now.degraded.reason}"))
-    told += [("model", _model(now)), *_card(now), ("microphone", _microphone(now))]
+        rows.append(("degraded", f"{now.degraded.mode}, for {since}: {now.degraded.reason}"))
+    rows += [("model", _model(now)), *_gpu(now), ("microphone", _microphone(now))]
     if now.injector.name:
-        told.append(("typing", _typing(now)))
+        rows.append(("typing", _typing(now)))
     if now.queue.utterances:
         queued = count(now.queue.utterances, "utterance")
-        told.append(("queue", f"{queued}, {now.queue.audio_s:.1f} s of sound"))
+        rows.append(("queue", f"{queued}, {now.queue.audio_s:.1f} s of sound"))
     if now.held.texts:
-        told.append(("held", f"{now.held}\n  -> {typeable('swictation paste-last')}"))
+        rows.append(("held", f"{now.held}\n  -> {typeable('swictation paste-last')}"))
         if is_silent:
-            told.append(("", _SILENT))
-    told += [("set aside", _set_aside(one)) for one in now.set_aside[:_MOST_SHOWN]]
-    if (more := len(now.set_aside) - _MOST_SHOWN) > 0:
-        told.append(("", f"and {more} more, see: {typeable('swictation doctor')}"))
+            rows.append(("", _SILENT))
+    rows += [("set aside", _quarantined(one)) for one in now.quarantined[:_MOST_SHOWN]]
+    if (more := len(now.quarantined) - _MOST_SHOWN) > 0:
+        rows.append(("", f"and {more} more, see: {typeable('swictation doctor')}"))
     if now.loss.samples:
-        told.append(("lost", f"{count(now.loss.samples, 'sample')} of sound"))
+        rows.append(("lost", f"{count(now.loss.samples, 'sample')} of sound"))
     if now.latency_ms.finalisation_p50 is not None:
-        told.append(("latency", _latency(now)))
+        rows.append(("latency", _latency(now)))
     if now.last_error:
-        told.append(("last error", now.last_error))
-    told.append(("up", f"{duration(now.uptime_s)}, process {now.pid}, version {now.version}"))
-    return told
+        rows.append(("last error", now.last_error))
+    rows.append(("up", f"{duration(now.uptime_s)}, process {now.pid}, version {now.version}"))
+    return rows
 
 
 def _why_not_ready(now: Status) -> str:
@@ -134,14 +134,14 @@ def _model(now: Status) -> str:
     return f"{name} (worker {now.worker.pid}, {now.worker.rss_mib:.0f} MiB{restarts})"
 
 
-def _set_aside(one: SetAsideStatus) -> str:
+def _quarantined(one: QuarantineStatus) -> str:
     states = {"tried": "tried again now", "pending": "will be tried again"}
     state = states.get(one.state, "the engine died on it each time")
-    told = f"{one.audio_s:.1f} s of speech in {one.path or 'memory'}: {state}"
-    return told if one.state == "tried" else f"{told}\n  -> {typeable('swictation retry')}"
+    line = f"{one.audio_s:.1f} s of speech in {one.path or 'memory'}: {state}"
+    return line if one.state == "tried" else f"{line}\n  -> {typeable('swictation retry')}"
 
 
-def _card(now: Status) -> list[tuple[str, str]]:
+def _gpu(now: Status) -> list[tuple[str, str]]:
     if now.vram is None:
         return []
     lines = [("card", memory(now.vram)), ("", placements(now.vram))]

@@ -7,14 +7,14 @@ from pathlib import Path
 import click
 
 from swictation.cli.common import (
-    Wishes,
+    Overrides,
     config_option,
+    ensure_for_files,
     is_missing,
-    obtain_for_files,
+    overrides,
     report,
     settings_from,
     verbose_option,
-    wishes,
 )
 from swictation.cli.echo import echo_json
 from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell
@@ -30,13 +30,13 @@ from swictation.models.store.store import ModelLocation
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line and file.")
-@wishes
+@overrides
 @config_option
 @verbose_option
 def transcribe(
     files: tuple[str, ...],
     as_json: bool,
-    wishes: Wishes,
+    overrides: Overrides,
     config: Path | None,
     verbose: bool,
 ) -> int:
@@ -47,13 +47,13 @@ def transcribe(
     """
     set_up(verbose=verbose)
     hide_memory()
-    settings = settings_from(config, wishes)
+    settings = settings_from(config, overrides)
     if all(name != "-" and is_missing(name) for name in files):
         # Or a model would be fetched for nothing.
         for name in files:
             tell(no_such_sound(Path(name)))
         return EXIT_FAILURE
-    settings, model = obtain_for_files(settings, wishes)
+    settings, model = ensure_for_files(settings, overrides)
     return asyncio.run(_transcribe(files, settings, model, as_json=as_json))
 
 
@@ -93,6 +93,6 @@ def _print_json(name: str, outcome: Outcome, settings: Settings, session: FileSe
         "duration_s": round(outcome.duration_s, 3),
         "engine": {"name": engine, "model": model, "device": session.device},
         "segments": outcome.segments,
-        "left_out": outcome.set_aside,
+        "left_out": outcome.quarantined,
     }
     echo_json(record)

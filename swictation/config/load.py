@@ -93,12 +93,12 @@ def load(
     check = _Check(_parse(text, file), tables, engines, defaults)
     lines = _key_lines(text) if check.errors or check.warnings else {}
     if check.errors:
-        told = _told(file, check.errors, lines)
+        problems = _told(file, check.errors, lines)
         count = "1 error" if len(check.errors) == 1 else f"{len(check.errors)} errors"
         also = [f"warning: {warning}" for warning in _told(file, check.warnings, lines)]
         again = f"swictation config check {shlex.quote(str(path)) if path else ''}".rstrip()
         raise ConfigError(
-            "\n".join([f"the configuration has {count}:", *told, *also]),
+            "\n".join([f"the configuration has {count}:", *problems, *also]),
             f"fix it, then type: {again}",
         )
     return Loaded(check.settings, tuple(_told(file, check.warnings, lines)), file)
@@ -170,10 +170,10 @@ def _keys(parsed: object) -> Iterator[Key]:
 def _told(file: Path, findings: Iterable[_Finding], lines: dict[Key, int]) -> list[str]:
     placed = [(lines.get(key) or lines.get(key[:1], 0), text) for key, text in findings]
     placed.sort(key=lambda item: item[0])
-    told = [f"{file}{f':{line}' if line else ''}: {text}" for line, text in placed[:_MAX_TOLD]]
+    messages = [f"{file}{f':{line}' if line else ''}: {text}" for line, text in placed[:_MAX_TOLD]]
     if len(placed) > _MAX_TOLD:
-        told.append(f"{file}: ... and {len(placed) - _MAX_TOLD} more")
-    return told
+        messages.append(f"{file}: ... and {len(placed) - _MAX_TOLD} more")
+    return messages
 
 
 class _Check:

@@ -83,9 +83,9 @@ def _fault_of(path: Path, status: os.stat_result) -> Fault | None:
     if not mode & stat.S_IWGRP:
         return None
     users, groups = _writers(path, status.st_gid)
-    if users - mine or not all(map(_is_users_alone, groups - {status.st_gid})):
+    if users - mine or not all(map(_has_no_other_member, groups - {status.st_gid})):
         return Fault(f"{path}: an access list lets others write there", f"{sudo}setfacl -b {name}")
-    if not all(map(_is_users_alone, groups)):
+    if not all(map(_has_no_other_member, groups)):
         text = f"{path}: the group {_group(status.st_gid)} may write there"
         return Fault(text, f"{sudo}chmod go-w {name}")
     return None
@@ -107,7 +107,7 @@ def _writers(path: Path, gid: int) -> tuple[set[int], set[int]]:
     return users, groups | {gid for tag, _ in writers if tag == _OWNING_GROUP}
 
 
-def _is_users_alone(gid: int) -> bool:
+def _has_no_other_member(gid: int) -> bool:
     """Whether it is a group named as its one member, the user, or root's."""
     try:
         group = grp.getgrgid(gid)

@@ -50,7 +50,7 @@ def _thresholds_rise(settings: Settings) -> bool:
 
 
 def _gaps_fit(settings: Settings) -> bool:
-    """Where a level ends, the next lower one has begun; the lowest ends above an empty card."""
+    """Where a level ends, the next lower one has begun; the lowest ends above an empty GPU."""
     begins = settings.vram.thresholds
     ends = [begin - settings.vram.gap for begin in begins]
     return ends[0] > _ROUNDING and all(
@@ -79,13 +79,13 @@ RULES: tuple[Rule, ...] = (
     Rule(
         (("vram", "thresholds"),),
         "a level ends 0.05 below where it begins: that must not be below where the next lower one "
-        "begins, nor at an empty card: thresholds farther apart",
+        "begins, nor at an empty GPU: thresholds farther apart",
         lambda s: not _thresholds_rise(s) or _gaps_fit(s),
         (_GAP,),
     ),
     Rule(
         (("vram", "thresholds"),),
-        "the last must be <= 0.95: on a big card the levels would overlap",
+        "the last must be <= 0.95: on a big GPU the levels would overlap",
         _ceilings_fit,
         (_GAP, ("vram", "ceiling_mib")),
     ),

@@ -87,10 +87,10 @@ class AsrSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "auto"
     device: Annotated[
         Literal["auto", "cpu", "cuda"],
-        Meta(description="where the engine computes; auto: on a card if it is made for one"),
+        Meta(description="where the engine computes; auto: on a GPU if it is made for one"),
     ] = "auto"
     cpu_engine: Annotated[
-        str, Meta(description='takes over from an engine on a card; "": nobody does')
+        str, Meta(description='takes over from an engine on a GPU; "": nobody does')
     ] = DEFAULT_ENGINE
     cpu_model: Annotated[str, Meta(min_length=1, description="that engine's model, as model")] = (
         "auto"
@@ -154,7 +154,7 @@ class SpoolSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VramSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How a card's memory is shared with the user's other programs (docs/vram.md)."""
+    """How a GPU's memory is shared with the user's other programs (docs/vram.md)."""
 
     gpu: Annotated[
         str,
@@ -168,7 +168,7 @@ class VramSettings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="use at which WARNING, CRITICAL, EMERGENCY begin; less: room for others"),
     ] = (0.80, 0.875, 0.95)
     ceiling_mib: Annotated[tuple[int, int, int], FIXED] = (2048, 1024, 512)
-    """... and MiB free below which: a big card's last percents are many."""
+    """... and MiB free below which: a big GPU's last percents are many."""
     gap: Annotated[float, FIXED] = 0.05
     """A level ends so far below where it began: what is freed would begin it again."""
     dwell_up_s: Annotated[float, FIXED] = 1.0
@@ -177,7 +177,7 @@ class VramSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Below, before a level ends: a load takes seconds, and is in vain if it is evicted."""
     on_critical: Annotated[
         Literal["cpu-engine", "vad-only"],
-        Meta(description="without the card: transcribe on the CPU, or keep the sound for later"),
+        Meta(description="without the GPU: transcribe on the CPU, or keep the sound for later"),
     ] = "cpu-engine"
     idle_ttl_s: Annotated[
         float,
@@ -202,11 +202,11 @@ class VramSettings(msgspec.Struct, frozen=True, kw_only=True):
     context_mib: Annotated[int, FIXED] = 430
     """What a CUDA context takes, until it is seen."""
     cool_down_s: Annotated[float, FIXED] = 60.0
-    """From an eviction to a reload: who needed the card is still at work."""
+    """From an eviction to a reload: who needed the GPU is still at work."""
     cool_down_max_s: Annotated[float, FIXED] = 900.0
     """It doubles with each eviction, up to this."""
     read_every_s: Annotated[float, FIXED] = 1.0
-    """Between readings of a card in use: `dwell_up_s` sees one at least."""
+    """Between readings of a GPU in use: `dwell_up_s` sees one at least."""
     read_every_near_s: Annotated[float, FIXED] = 0.2
     """Near a threshold, where an allocation of the next second may not fit."""
     read_every_absent_s: Annotated[float, FIXED] = 15.0
@@ -226,7 +226,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     warm_min_available_mib: Annotated[int, FIXED] = 2048
     """MiB of host memory free below which no spare worker is kept."""
     nursery_min_available_mib: Annotated[int, FIXED] = 4096
-    """... below which no nursery is kept: what a GPU engine imports (docs/adr/0016)."""
+    """... below which no fork server is kept: what a GPU engine imports (docs/adr/0016)."""
     start_timeout_s: Annotated[
         float,
         Meta(

@@ -11,9 +11,9 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from swictation.control.card import placements
-from swictation.gpu.manager.status import VramStatus
-from swictation.gpu.manager.status import steady as steady_card
+from swictation.control.gpu import placements
+from swictation.gpu.status import VramStatus
+from swictation.gpu.status import steady as steady_gpu
 from swictation.shown import printable_lines
 from swictation.types import State
 
@@ -61,11 +61,11 @@ class Held(Struct, frozen=True):
         if not self.pending:
             return f"{count(self.texts, 'text')} ({self.reason})"
         which = "it" if self.texts == 1 else f"{self.pending} of them"
-        alone = "itself" if self.pending == 1 else "themselves"
-        return f"{count(self.texts, 'text')} ({self.reason}; {which} may still arrive by {alone})"
+        pronoun = "itself" if self.pending == 1 else "themselves"
+        return f"{count(self.texts, 'text')} ({self.reason}; {which} may still arrive by {pronoun})"
 
 
-class SetAsideStatus(Struct, frozen=True):
+class QuarantineStatus(Struct, frozen=True):
     """An utterance on which the engine died twice; its sound is kept."""
 
     path: str
@@ -107,7 +107,7 @@ class InjectorStatus(Struct, frozen=True):
     last_reason: str = ""
 
 
-class Status(Struct, frozen=True, kw_only=True):
+class Status(Struct, frozen=True, kw_only=True, rename={"quarantined": "set_aside"}):
     """The state at one moment. New keys may come; these keep their names and meanings."""
 
     state: State
@@ -126,7 +126,7 @@ class Status(Struct, frozen=True, kw_only=True):
     worker: WorkerStatus = WorkerStatus()
     queue: Queue = Queue()
     held: Held = Held()
-    set_aside: tuple[SetAsideStatus, ...] = ()
+    quarantined: tuple[QuarantineStatus, ...] = ()
     loss: Loss = Loss()
     latency_ms: Latency = Latency()
     audio: AudioStatus = AudioStatus()
@@ -186,11 +186,11 @@ def steady(status: Status) -> Status:
         worker=replace(status.worker, rss_mib=0.0),
         queue=replace(status.queue, audio_s=0.0),
         audio=replace(status.audio, level_dbfs=None, last_block_age_s=None),
-        vram=status.vram and steady_card(status.vram),
+        vram=status.vram and steady_gpu(status.vram),
     )
 
 
-_PLACES = {"cuda": "on the card", "cpu": "on the CPU"}
+_PLACES = {"cuda": "on the GPU", "cpu": "on the CPU"}
 
 
 def serving(status: Status) -> str:
@@ -242,8 +242,8 @@ def _tooltip(status: Status) -> list[str]:
         lines.append(f"degraded ({status.degraded.mode}): {status.degraded.reason}")
     if status.held.texts:
         lines.append(f"held: {status.held}")
-    if status.set_aside:
-        lines.append(f"set aside: {count(len(status.set_aside), 'utterance')}")
+    if status.quarantined:
+        lines.append(f"set aside: {count(len(status.quarantined), 'utterance')}")
     if status.last_error:
         lines.append(f"last error: {status.last_error}")
     return lines

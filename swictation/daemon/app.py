@@ -20,21 +20,21 @@ from swictation.control.desktop.screen_lock import ScreenLock
 from swictation.control.desktop.sleep import SleepWatch
 from swictation.daemon import diagnostics, systemd, wiring
 from swictation.daemon.diagnostics import name_leaks
-from swictation.daemon.engine_manager import Engines
+from swictation.daemon.engine_manager import EngineManager
 from swictation.daemon.eventlog import EventLog
 from swictation.daemon.feedback import Feedback
-from swictation.daemon.microphone_manager import Ear
+from swictation.daemon.microphone_manager import MicrophoneManager
 from swictation.daemon.rereading import Rereading
-from swictation.daemon.single_instance import alone
-from swictation.daemon.status_builder import Report
+from swictation.daemon.single_instance import single_instance
+from swictation.daemon.status_builder import StatusBuilder
 from swictation.daemon.watchdog import INTERVAL_S, Watchdog
-from swictation.dictation.capture_sink import Collector
-from swictation.dictation.controller import Dictation
+from swictation.dictation.capture_sink import CaptureSink
+from swictation.dictation.controller import DictationController
 from swictation.dictation.degraded import NO_WINDOW
 from swictation.dictation.delivery.delivery import DeliveryRules
 from swictation.dictation.retries import Retries
 from swictation.dictation.runloop import RunLoop
-from swictation.dictation.transcriber import Recognition
+from swictation.dictation.transcriber import Transcriber
 from swictation.dispatcher import Dispatcher
 from swictation.errors import BusError, SwictationError
 from swictation.events import StateChanged, StopRequested, ThreadFailed
@@ -49,7 +49,7 @@ from swictation.facts import (
 from swictation.inject.desktop import CLIPBOARD, DesktopInjector
 from swictation.inject.registry import openers
 from swictation.paths import daemon_lock_files
-from swictation.worker.engine_choice import wants_card
+from swictation.worker.engine_choice import wants_gpu
 
 _log = logging.getLogger(__name__)
 
@@ -84,14 +84,14 @@ class Daemon:
             UsageError: the events cannot be written.
             SwictationError: it cannot begin, or a part broke off.
         """
-        with alone(*daemon_lock_files()):
+        with single_instance(*daemon_lock_files()):
             clock = MonotonicClock()
             event_log = EventLog(self._options.events, clock)  # another's are not cut
             try:
                 async with contextlib.AsyncExitStack() as stops:
                     app = App(self._options, self._settings, clock, event_log)
                     await app.start(stops)
-                    await app.serve()
+                    await app.run()
                     systemd.notify("STOPPING=1")
             finally:
                 event_log.close()
@@ -111,29 +111,33 @@ class App:
         self._event_log = event_log
         self._events = events = Dispatcher()
         events.subscribe(event_log.on_fact)
-        self._shop = shop = wiring.Workshop(settings, events, clock)
+        self._shop = shop = wiring.Components(settings, events, clock)
         context = shop.context
         self._degradations = context.degradations
-        self._ear = Ear(context, settings)
+        self._microphones = MicrophoneManager(context, settings)
         chain = options.chain or settings.inject.chain
         self._injector = DesktopInjector(
             openers(chain, settings.inject), on_change=self._on_injector
         )
         rules = DeliveryRules(settings.inject.max_age_s, offers=CLIPBOARD in chain)
         self._stream = shop.stream(self._injector, rules)
-        crew, collector = shop.crew(), Collector(shop.text_pipeline(), context.post)
-        self._retries = Retries(context, self._stream, crew, shop.text_pipeline)
-        self._recognition = Recognition(context, self._stream, crew, collector, self._retries)
-        self._engines = Engines(shop, crew)
-        steward = self._engines.steward
-        self._dictation = Dictation(context, self._recognition, collector, self._engines, self._ear)
-        self._runloop = RunLoop(context, shop.inbox, steward)
-        self._report = Report(context, self._dictation, self._engines, self._ear, self._injector)
+        pool, sink = shop.pool(), CaptureSink(shop.text_pipeline(), context.post)
+        self._retries = Retries(context, self._stream, pool, shop.text_pipeline)
+        self._transcriber = Transcriber(context, self._stream, pool, sink, self._retries)
+        self._engines = EngineManager(shop, pool)
+        executor = self._engines.executor
+        self._dictation = DictationController(
+            context, self._transcriber, sink, self._engines, self._microphones
+        )
+        self._runloop = RunLoop(context, shop.inbox, executor)
+        self._report = StatusBuilder(
+            context, self._dictation, self._engines, self._microphones, self._injector
+        )
         self._bus = BusService(self._controls())
         self._notifier, self._cues = Notifier(), Cues()
         self._feedback = Feedback(self._notifier, self._cues, settings.feedback)
         self._lock = ScreenLock(self._dictation.lock)
-        self._sleep = SleepWatch(steward.suspend, steward.resume) if steward else None
+        self._sleep = SleepWatch(executor.suspend, executor.resume) if executor else None
         self._watchdog = Watchdog(
             asyncio.get_running_loop(),
             {"speech": self._stream.speech.has_progressed},
@@ -141,7 +145,7 @@ class App:
             systemd.watchdog_interval_s() or INTERVAL_S,
         )
         self._rereading = Rereading(options.load_settings, self._on_reread)
-        for part in (self._report, self._feedback, self._degradations, self._ear):
+        for part in (self._report, self._feedback, self._degradations, self._microphones):
             events.subscribe(part.on_fact)
         events.subscribe(self._signal)  # last: it tells others what the parts know by now
         self._on_subscribers(0)
@@ -175,9 +179,9 @@ class App:
         self._start_engines(stops)
         self._tell_ready()
 
-    async def serve(self) -> None:
+    async def run(self) -> None:
         """Until somebody wants it to end, and what was said by then is text."""
-        if not await self._runloop.run(self._recognition, self._dictation):
+        if not await self._runloop.run(self._transcriber, self._dictation):
             self._dictation.abandon()
         self._dictation.say_what_is_held()
         await self._injector.flush()
@@ -200,8 +204,8 @@ class App:
     ) -> None:
         """Beside the others, for the first block takes its time; yet stopped before them."""
         async with contextlib.AsyncExitStack() as unless_started:
-            unless_started.push_async_callback(self._ear.stop)
-            await asyncio.gather(self._ear.start(), beside)
+            unless_started.push_async_callback(self._microphones.stop)
+            await asyncio.gather(self._microphones.start(), beside)
             stops.push_async_exit(unless_started.pop_all())
 
     async def _start_injector(self, stops: contextlib.AsyncExitStack) -> None:
@@ -232,7 +236,7 @@ class App:
         stops.push_async_callback(self._lock.stop)
 
     async def _start_sleep_watch(self, stops: contextlib.AsyncExitStack) -> None:
-        if self._sleep:  # without a card there is nothing to give back
+        if self._sleep:  # without a GPU there is nothing to give back
             await self._sleep.start()
             stops.push_async_callback(self._sleep.stop)
 
@@ -290,7 +294,7 @@ class App:
         self._with_text = with_text
         wish = self._settings.asr.partials
         is_read = with_text > 0 or self._event_log.has_reader
-        self._recognition.show_partials(wanted=wish == "on" or (wish == "auto" and is_read))
+        self._transcriber.show_partials(wanted=wish == "on" or (wish == "auto" and is_read))
 
     def _on_injector(self) -> None:
         injector, degradations = self._injector, self._degradations
@@ -324,15 +328,15 @@ class App:
         for part in ("spool", "worker", "inject", "vram"):
             if getattr(old, part) != getattr(settings, part):
                 _log.warning("[%s] takes effect after a restart: %s", part, again)
-        if wants_card(old) != wants_card(settings):
-            # Whole: an engine for a card, had for the processor alone, would be another model.
+        if wants_gpu(old) != wants_gpu(settings):
+            # Whole: an engine for a GPU, had for the processor alone, would be another model.
             _log.warning("[asr] takes effect after a restart: %s", again)
             self._settings = settings = msgspec.structs.replace(settings, asr=old.asr)
         self._shop.configure(settings)
         self._stream.delivery.rewrite(self._shop.text_pipeline())
         self._feedback.configure(settings.feedback)
         if old.audio != settings.audio:
-            self._ear.change(settings, is_listening=self._dictation.state == "listening")
+            self._microphones.change(settings, is_listening=self._dictation.state == "listening")
         if (old.asr, old.engines) != (settings.asr, settings.engines):
             self._engines.change(settings)
         self._on_subscribers(self._with_text)

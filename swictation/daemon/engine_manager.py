@@ -1,4 +1,4 @@
-"""The engines of a daemon: their models are had, their workers kept, the card is shared."""
+"""The engines of a daemon: their models are had, their workers kept, the GPU is shared."""
 
 import logging
 
@@ -7,7 +7,7 @@ from swictation.config.settings import Settings
 from swictation.control.status import ModelState
 from swictation.daemon import systemd
 from swictation.daemon.fetching import Fetching
-from swictation.daemon.wiring import Workshop, engine_spec
+from swictation.daemon.wiring import Components, engine_spec
 from swictation.dictation.degraded import CPU_ENGINE, NO_ENGINE, VAD_ONLY
 from swictation.errors import SwictationError
 from swictation.events import WorkerGone, WorkerReady
@@ -19,24 +19,24 @@ from swictation.facts import (
     StatusChanged,
 )
 from swictation.models.store.store import ModelLocation
-from swictation.worker.engine_choice import spare, understudy
-from swictation.worker.pool import Crew, gave_up
+from swictation.worker.engine_choice import fallback, standby
+from swictation.worker.pool import WorkerPool, gave_up
 
 _MODES = {"cpu-engine": CPU_ENGINE, "vad-only": VAD_ONLY}
 
 _log = logging.getLogger(__name__)
 
 
-class Engines:
+class EngineManager:
     """Belongs to the run loop."""
 
-    def __init__(self, shop: Workshop, crew: Crew) -> None:
+    def __init__(self, shop: Components, pool: WorkerPool) -> None:
         self._settings = shop.settings
         self._degradations = shop.context.degradations
         self._events = shop.context.events
         self._mode = self._mode_reason = ""
-        self.crew = crew
-        self.steward = shop.steward(crew, self._on_mode)
+        self.pool = pool
+        self.executor = shop.executor(pool, self._on_mode)
         self.model = ""
         """The name of the configured engine's; "" while it is not there."""
         self.model_reason = ""
@@ -47,122 +47,122 @@ class Engines:
         self._fetching = Fetching(
             self._settings, self._on_model, self._on_progress, self._on_model_problem
         )
-        self._spare_fetching = self._new_spare_fetching()
-        self._understudy: Settings | None = None
+        self._standby_fetching = self._new_standby_fetching()
+        self._fallback: Settings | None = None
         """What serves in place of an only engine that could not be loaded."""
 
     def start(self) -> None:
-        """Begin to have models, and to read the card when there is a need to."""
-        if self.steward:
-            self.steward.start()
+        """Begin to have models, and to read the GPU when there is a need to."""
+        if self.executor:
+            self.executor.start()
         self._fetching.start()
-        if self._spare_fetching:
-            self._spare_fetching.start()
+        if self._standby_fetching:
+            self._standby_fetching.start()
 
     async def stop_fetching(self) -> None:
         """No model is wanted any more."""
         await self._fetching.stop()
-        if self._spare_fetching:
-            await self._spare_fetching.stop()
+        if self._standby_fetching:
+            await self._standby_fetching.stop()
 
     async def stop(self) -> None:
         """End workers and probe."""
-        await self.crew.stop()
-        if self.steward:
-            self.steward.stop()
+        await self.pool.stop()
+        if self.executor:
+            self.executor.stop()
 
     def wake(self) -> None:
         """Somebody speaks: start at once what waits for its next start."""
-        self.crew.wake()
+        self.pool.wake()
 
     def on_worker(self, event: WorkerReady | WorkerGone) -> None:
         """A daemon never gives up: the next worker is tried again and again, ever more rarely."""
         if isinstance(event, WorkerReady):
             self._degradations.put(NO_ENGINE, "")
-        elif event.is_fault and (event.error or self.crew.is_hopeless):
+        elif event.is_fault and (event.error or self.pool.is_hopeless):
             error = gave_up(event.reason, event.error, systemd.how_to_restart())
-            is_spare = event.seat == "cpu" and self.crew.gpu is not None
+            is_standby = event.placement == "cpu" and self.pool.gpu is not None
             is_replaced = event.error is not None and self._fall_back(event.error)
-            if not is_spare and not is_replaced and not self.crew.is_spared(event):
+            if not is_standby and not is_replaced and not self.pool.is_spared(event):
                 self._degradations.put(NO_ENGINE, error.message)
-            # Without its spare the card's steward says what is done instead, and that once.
-            failed = CpuStandbyFailed if is_spare else EngineFailed
+            # Without its spare the GPU executor says what is done instead, and that once.
+            failed = CpuStandbyFailed if is_standby else EngineFailed
             self._events.emit(failed(error.message, error.remedy))
 
     @property
     def serving(self) -> tuple[str, str]:
         """Which engine with which model: what serves; before anything did, what is to."""
-        engine, model = self.crew.serves
+        engine, model = self.pool.serves
         return engine or self._settings.asr.engine, model or self.model
 
     @property
     def models(self) -> dict[str, ModelState]:
         """As in `status`."""
         name = self.serving[1] or self._settings.asr.model
-        if self.crew.is_ready:
+        if self.pool.is_ready:
             return {name: "loaded"}
         has_failed = self._has_model_failed or self._degradations.has(NO_ENGINE)
         return {name: "failed" if has_failed else "loading"}
 
     def reset_card(self) -> str:
-        """Forget what keeps the engine off the card; where requests go from now on.
+        """Forget what keeps the engine off the GPU; where requests go from now on.
 
         Raises:
-            SwictationError: no engine is to compute on a card.
+            SwictationError: no engine is to compute on a GPU.
         """
-        if self.steward is None:
+        if self.executor is None:
             raise SwictationError(
-                "No engine is to compute on a card.", "see [asr] device: swictation config show"
+                "No engine is to compute on a GPU.", "see [asr] device: swictation config show"
             )
-        return self.steward.reset()
+        return self.executor.reset()
 
     def change(self, settings: Settings) -> None:
         """Go on with the models of these settings; where they compute stays as it was."""
-        self._settings, self._understudy = settings, None
+        self._settings, self._fallback = settings, None
         self._fetching.look_again(settings)
-        other = spare(settings)
-        if self._spare_fetching and other:
-            self._spare_fetching.look_again(other)
+        other = standby(settings)
+        if self._standby_fetching and other:
+            self._standby_fetching.look_again(other)
 
     # --- the parts ---------------------------------------------------------------------------
 
     def _fall_back(self, error: SwictationError) -> bool:
         """The only engine cannot be loaded: have another serve; False where there is none."""
-        other = understudy(self._settings)
+        other = fallback(self._settings)
         if other is None or other.asr.engine == self._settings.asr.engine:
             return False
-        if self.steward or self._understudy:
+        if self.executor or self._fallback:
             return False
-        self._understudy, self._why_other = other, error.message
+        self._fallback, self._why_other = other, error.message
         self._show_modes()
         self._fetching.look_again(other)
         return True
 
-    def _new_spare_fetching(self) -> Fetching | None:
-        other = spare(self._settings)
-        if self.steward is None or other is None:
+    def _new_standby_fetching(self) -> Fetching | None:
+        other = standby(self._settings)
+        if self.executor is None or other is None:
             return None
-        return Fetching(other, self._on_spare, self._on_progress, self._on_spare_problem)
+        return Fetching(other, self._on_standby, self._on_progress, self._on_standby_problem)
 
     def _on_model(self, model: ModelLocation) -> None:
         # First what the engine may fail at: then nothing has changed.
-        spec = engine_spec(self._understudy or self._settings, model)
-        foreseen = memory_forecast(spec) if self.steward else None
+        spec = engine_spec(self._fallback or self._settings, model)
+        forecast = memory_forecast(spec) if self.executor else None
         self.model, self.model_reason, self._has_model_failed = model.name, model.reason, False
-        if self._understudy is None:
+        if self._fallback is None:
             self._why_other = ""
         self._show_modes()
         self._degradations.put(NO_ENGINE, "")  # else the next worker's death says so
-        if self.steward:
-            self.steward.have("gpu", spec, foreseen)
+        if self.executor:
+            self.executor.set_engine("gpu", spec, forecast)
         else:
-            self.crew.cpu.use(spec)
+            self.pool.cpu.use(spec)
         self._events.emit(StatusChanged())
 
-    def _on_spare(self, model: ModelLocation) -> None:
-        other = spare(self._settings)
-        if self.steward and other:
-            self.steward.have("cpu", engine_spec(other, model))
+    def _on_standby(self, model: ModelLocation) -> None:
+        other = standby(self._settings)
+        if self.executor and other:
+            self.executor.set_engine("cpu", engine_spec(other, model))
         self._events.emit(StatusChanged())
 
     def _on_progress(self, text: str) -> None:
@@ -171,18 +171,18 @@ class Engines:
 
     def _on_model_problem(self, error: SwictationError) -> None:
         self._has_model_failed = True
-        if self.steward and self.crew.has_spare and not self.model:
+        if self.executor and self.pool.has_standby and not self.model:
             self._why_other = error.message  # the spare serves
             self._show_modes()
         elif (
-            not self._fall_back(error) and not self.crew.is_ready
+            not self._fall_back(error) and not self.pool.is_ready
         ):  # else the engine from before serves on
             self._degradations.put(NO_ENGINE, error.message)
         self._events.emit(ModelUnavailable(error.message, error.remedy))
 
-    def _on_spare_problem(self, error: SwictationError) -> None:
-        if self.steward:
-            self.steward.miss_cpu()
+    def _on_standby_problem(self, error: SwictationError) -> None:
+        if self.executor:
+            self.executor.cpu_unavailable()
         self._events.emit(ModelUnavailable(error.message, error.remedy))
 
     def _on_mode(self, mode: str, reason: str) -> None:

@@ -13,7 +13,7 @@ from swictation import events, facts
 from swictation.clock import Clock
 from swictation.daemon.eventfile import EventFile, open_private
 from swictation.facts import Fact, Fault
-from swictation.gpu.manager.effects import Gained, LevelChanged
+from swictation.gpu.effects import LevelChanged, MemoryFreed
 from swictation.shown import json_line
 from swictation.types import MIB, SpeechEnded, SpeechStarted, to_seconds
 
@@ -134,9 +134,11 @@ def line_of(fact: Fact) -> Line | None:
             return Line("worker", None, _worker(fact))
         case facts.GpuActionTaken():
             return Line("card", None, to_builtins(fact))
-        case events.DetectorMoved(seat, reason):
-            return Line("card", None, {"action": "detector-moved", "reason": reason, "to": seat})
-        case Gained():
+        case events.DetectorMoved(placement, reason):
+            return Line(
+                "card", None, {"action": "detector-moved", "reason": reason, "to": placement}
+            )
+        case MemoryFreed():
             return Line("gained", None, asdict(fact))
         case LevelChanged():
             return Line("level", None, asdict(fact))
@@ -154,13 +156,13 @@ def _worker(
         case facts.WorkerRecycled(rss_mib):
             return {"state": "recycled", "rss_mib": rss_mib}
         case events.WorkerGone():
-            return {"state": "gone", "seat": fact.seat, "generation": fact.generation}
+            return {"state": "gone", "seat": fact.placement, "generation": fact.generation}
         case events.WorkerReady():
             return {
                 "state": "ready",
                 "generation": fact.generation,
                 "pid": fact.pid,
-                "seat": fact.seat,
+                "seat": fact.placement,
                 "device": fact.capabilities.device,
                 "load_s": round(fact.load_s, 3),
             }

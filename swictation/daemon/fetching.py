@@ -15,9 +15,9 @@ from swictation.asr.registry import find
 from swictation.backoff import Backoff
 from swictation.config.settings import Settings
 from swictation.errors import ModelError, SwictationError
-from swictation.models.fetch import resolve
+from swictation.models.fetch import model_request
 from swictation.models.store.store import ModelLocation
-from swictation.worker.engine_choice import wants_card
+from swictation.worker.engine_choice import wants_gpu
 
 FIRST_RETRY_S, LONGEST_RETRY_S = 10.0, 600.0
 _LINE_CHARACTERS = 200
@@ -28,8 +28,8 @@ _log = logging.getLogger(__name__)
 
 
 def find_model(settings: Settings) -> ModelLocation:
-    """Where the model of the settings is. May ask the card. Raises ModelError."""
-    return resolve.find(resolve.seek(settings))
+    """Where the model of the settings is. May ask the GPU. Raises ModelError."""
+    return model_request.find(model_request.resolve(settings))
 
 
 class Fetching:
@@ -68,16 +68,16 @@ class Fetching:
     async def _have(self, before: asyncio.Task[None] | None) -> None:
         if before:
             await asyncio.gather(before, return_exceptions=True)
-        retry, told = Backoff(FIRST_RETRY_S, LONGEST_RETRY_S), ""
+        retry, last_message = Backoff(FIRST_RETRY_S, LONGEST_RETRY_S), ""
         while True:
             try:
-                sought = await asyncio.to_thread(resolve.seek, self._settings)
-                if name := resolve.unread(sought):
+                request = await asyncio.to_thread(model_request.resolve, self._settings)
+                if name := model_request.unread(request):
                     await self._run("swictation", "model", "verify", name)  # `missing` knows then
-                if name := resolve.missing(sought):
-                    resolve.need_engine(sought)
+                if name := model_request.missing(request):
+                    model_request.need_engine(request)
                     await self._fetch(name)
-                model = await asyncio.to_thread(resolve.find, sought)
+                model = await asyncio.to_thread(model_request.find, request)
                 await self._plan(model)
                 self._on_there(model)
                 return
@@ -87,25 +87,25 @@ class Fetching:
                 problem = ModelError(f"The model cannot be looked for: {error}.")
             except Exception as error:  # noqa: BLE001 - an engine may come from another package
                 problem = self._engine_failed(error)
-            if problem.message != told:  # the same again is no news
+            if problem.message != last_message:  # the same again is no news
                 self._on_problem(problem)
-                told = problem.message
+                last_message = problem.message
             await asyncio.sleep(retry.failed(asyncio.get_running_loop().time()))
 
     def _engine_failed(self, error: Exception) -> ModelError:
         """Its log tells where, not what it said: that may be anything."""
-        told = f"the engine {self._settings.asr.engine} failed: {type(error).__name__}"
+        message = f"the engine {self._settings.asr.engine} failed: {type(error).__name__}"
         frames = traceback.extract_tb(error.__traceback__)
         where = " > ".join(f"{frame.filename}:{frame.lineno}" for frame in frames)
-        _log.error("%s at %s", told, where)
+        _log.error("%s at %s", message, where)
         remedy = "swictation doctor; or set another [asr] engine: swictation config path"
-        return ModelError(told, remedy)
+        return ModelError(message, remedy)
 
     async def _plan(self, model: ModelLocation) -> None:
-        """Have it computed once what the model takes of the card; the engine keeps it."""
+        """Have it computed once what the model takes of the GPU; the engine keeps it."""
         settings = self._settings
         provider = find(settings.asr.engine)
-        if provider is None or not wants_card(settings):
+        if provider is None or not wants_gpu(settings):
             return
         if call := provider.forecast_call(model.path, model.name, provider.options(settings)):
             await self._run(*call)

@@ -20,7 +20,7 @@ _CHECK_S = 0.4
 """For the first opening, which takes longer than the later ones."""
 
 
-class Ear:
+class MicrophoneManager:
     """Belongs to the run loop; the microphone's threads report to it."""
 
     def __init__(self, context: LoopContext, settings: Settings) -> None:

@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def alone(*paths: Path) -> Generator[None]:
+def single_instance(*paths: Path) -> Generator[None]:
     """Hold the lock at each of `paths`, which also keeps out a daemon on another bus, or on none.
 
     A place where no lock can be had is left out: a full or read-only disk stops nobody. Where

@@ -12,36 +12,36 @@ from swictation.control.status import (
     Status,
     WorkerStatus,
 )
-from swictation.daemon.engine_manager import Engines
-from swictation.daemon.microphone_manager import Ear
+from swictation.daemon.engine_manager import EngineManager
+from swictation.daemon.microphone_manager import MicrophoneManager
 from swictation.dictation.capture_sink import CAPTURED
 from swictation.dictation.context import LoopContext
-from swictation.dictation.controller import Dictation
+from swictation.dictation.controller import DictationController
 from swictation.events import Injected
 from swictation.facts import Fact, Fault, ServiceModeDegraded, UtteranceQuarantined
 from swictation.inject.desktop import DesktopInjector
 
 _TOLD_ELSEWHERE = (ServiceModeDegraded, UtteranceQuarantined)
-"""Faults that `status` shows for as long as they last; a squeeze of the card is none at all."""
+"""Faults that `status` shows for as long as they last; a squeeze of the GPU is none at all."""
 
 
-class Report:
+class StatusBuilder:
     """Remembers what facts tell once, and asks the rest when it is asked."""
 
     def __init__(
         self,
         context: LoopContext,
-        dictation: Dictation,
-        engines: Engines,
-        ear: Ear,
+        dictation: DictationController,
+        engines: EngineManager,
+        microphones: MicrophoneManager,
         injector: DesktopInjector,
     ) -> None:
         self._clock = context.clock
         self._degradations = context.degradations
         self._dictation = dictation
-        self._recognition = dictation.recognition
+        self._transcriber = dictation.transcriber
         self._engines = engines
-        self._ear = ear
+        self._microphones = microphones
         self._injector = injector
         self._begun_s = context.clock.now_s()
         self._last_outcome = self._last_reason = ""
@@ -56,16 +56,16 @@ class Report:
 
     def status(self) -> Status:
         """This moment."""
-        crew, recognition = self._engines.crew, self._recognition
-        stream, held = recognition.stream, recognition.stream.delivery.held
-        worker, steward = crew.serving, self._engines.steward
+        pool, transcriber = self._engines.pool, self._transcriber
+        stream, held = transcriber.stream, transcriber.stream.delivery.held
+        worker, executor = pool.serving, self._engines.executor
         capabilities = worker.capabilities
         engine, model = self._engines.serving
-        latency, retries = recognition.latency, recognition.retries
+        latency, retries = transcriber.latency, transcriber.retries
         return Status(
             state=self._dictation.state,
             degraded=self._degradations.gravest,
-            ready=crew.is_ready,
+            ready=pool.is_ready,
             models=self._engines.models,
             engine=engine,
             model=model,
@@ -73,7 +73,7 @@ class Report:
             device=capabilities.device if capabilities else "",
             precision=capabilities.precision if capabilities else "",
             worker=WorkerStatus(
-                state=crew.state,
+                state=pool.state,
                 generation=worker.generation,
                 pid=worker.pid,
                 restarts=max(0, worker.starts - 1),
@@ -81,12 +81,12 @@ class Report:
             ),
             queue=Queue(len(stream.utterances), round(stream.backlog_s, 1)),
             held=Held(len(held), held.reason, len(held.pending)),
-            set_aside=retries.asides if retries else (),
-            loss=Loss(recognition.losses.samples + self._ear.dropped_samples),
+            quarantined=retries.asides if retries else (),
+            loss=Loss(transcriber.losses.samples + self._microphones.dropped_samples),
             latency_ms=Latency(latency.percentile_ms(0.5), latency.percentile_ms(0.95)),
-            audio=self._ear.status,
+            audio=self._microphones.status,
             injector=InjectorStatus(self._injector.name, self._last_outcome, self._last_reason),
-            vram=steward.manager.status(self._clock.now_s()) if steward else None,
+            vram=executor.manager.status(self._clock.now_s()) if executor else None,
             uptime_s=round(self._clock.now_s() - self._begun_s, 1),
             last_error=self._last_error,
             pid=os.getpid(),

@@ -41,17 +41,17 @@ from swictation.text.pipeline import TextPipeline
 from swictation.vad.detector import Detector
 from swictation.vad.endpointer import Endpointer
 from swictation.vad.gate import EnergyGate
-from swictation.vad.level import LevelNormaliser
-from swictation.vad.restarting import LastingDetector, Setbacks
-from swictation.vad.segmenter import Listener
+from swictation.vad.level import AutomaticGainControl
+from swictation.vad.restarting import FailureListener, RestartingDetector
+from swictation.vad.segmenter import SpeechSegmenter
 from swictation.vad.silero_cpu import SileroCpu
-from swictation.vad.switchable import PlacedDetector, Switch
-from swictation.worker.engine_choice import spare, wants_card
-from swictation.worker.pool import Crew
+from swictation.vad.switchable import DetectorSwitch, SwitchableDetector
+from swictation.worker.engine_choice import standby, wants_gpu
+from swictation.worker.pool import WorkerPool
 from swictation.worker.router import Router
 
 if TYPE_CHECKING:
-    from swictation.worker.gpu_executor import OnMode, Steward
+    from swictation.worker.gpu_executor import GpuExecutor, OnMode
 
 _PRIOR_PEAK_MIB, _PRIOR_PEAK_MIB_PER_S = 10.0, 12.0
 """Work of a decode before ten were seen: a guess that is rather too high (docs/vram.md)."""
@@ -79,12 +79,12 @@ def listener(
     first_sample: int = 0,
     first_utterance: int = 0,
     detector: Detector | None = None,
-) -> Listener:
+) -> SpeechSegmenter:
     """A fresh ear for one dictation; `detector`: another than the CPU's alone."""
     gate = EnergyGate() if settings.vad.energy_gate else None
-    normaliser = LevelNormaliser()
+    normaliser = AutomaticGainControl()
     endpointer = Endpointer(settings.vad, first_sample, first_utterance)
-    return Listener(detector or SileroCpu(), endpointer, gate, normaliser)
+    return SpeechSegmenter(detector or SileroCpu(), endpointer, gate, normaliser)
 
 
 def stabilizer(settings: Settings, numbers: Iterator[int]) -> Stabilizer:
@@ -102,25 +102,25 @@ def engine_spec(settings: Settings, model: ModelLocation) -> EngineSpec:
         model_path=str(model.path),
         language=settings.asr.language,
         options=options,
-        device="cuda" if wants_card(settings) else "cpu",
-        detector=card_detector(settings),
+        device="cuda" if wants_gpu(settings) else "cpu",
+        detector=gpu_detector(settings),
     )
 
 
-def card_detector(settings: Settings) -> str:
-    """The detector that can compute beside the engine on the card, or none."""
+def gpu_detector(settings: Settings) -> str:
+    """The detector that can compute beside the engine on the GPU, or none."""
     provider = find(settings.asr.engine)
-    return provider.detector if provider and wants_card(settings) else ""
+    return provider.detector if provider and wants_gpu(settings) else ""
 
 
-class Workshop:
+class Components:
     """What streams are made of and share: inbox, clock, events, request numbers, spool folder."""
 
     def __init__(self, settings: Settings, events: Dispatcher, clock: Clock) -> None:
         """Belongs to the run loop: make it where that runs."""
         self.settings = settings
         self.inbox = Inbox()
-        self.switch = Switch(self.inbox.post)
+        self.switch = DetectorSwitch(self.inbox.post)
         """Where the detectors of all streams compute, of which one at a time hears."""
         self._numbers = itertools.count(1)
         self.context = LoopContext(
@@ -140,46 +140,46 @@ class Workshop:
         if self._folder:
             self._folder.close()
 
-    def crew(self) -> Crew:
+    def pool(self) -> WorkerPool:
         """The workers that the configuration asks for; none is started."""
-        router = self._router() if wants_card(self.settings) else None
-        return Crew(self.settings.worker, self.inbox.post, router)
+        router = self._router() if wants_gpu(self.settings) else None
+        return WorkerPool(self.settings.worker, self.inbox.post, router)
 
     def _router(self) -> Router:
-        """Where requests go where the card's memory is shared."""
+        """Where requests go where the GPU's memory is shared."""
         from swictation.gpu.manager.manager import AdaptiveMemoryManager
         from swictation.gpu.policy.admission import Admission
         from swictation.gpu.policy.breaker import Breaker
 
         settings = self.settings
-        if not card_detector(settings):  # then there is nothing to move
+        if not gpu_detector(settings):  # then there is nothing to move
             stays = msgspec.structs.replace(settings.vad, placement="cpu")
             settings = msgspec.structs.replace(settings, vad=stays)
         admission = Admission(_PRIOR_PEAK_MIB, _PRIOR_PEAK_MIB_PER_S)
         manager = AdaptiveMemoryManager(settings, Breaker(), admission, is_wanted=False)
         return Router(manager, self.context.clock)
 
-    def steward(self, crew: Crew, on_mode: "OnMode") -> "Steward | None":
-        """Who shares the card's memory; None where no engine is to compute on a card."""
-        if crew.gpu is None:
+    def executor(self, pool: WorkerPool, on_mode: "OnMode") -> "GpuExecutor | None":
+        """Who shares the GPU's memory; None where no engine is to compute on a GPU."""
+        if pool.gpu is None:
             return None
         from swictation.gpu.nvml.nvml import NvmlProbe
-        from swictation.gpu.nvml.poller import Prober
+        from swictation.gpu.nvml.poller import VramPoller
         from swictation.worker.gpu_actions import GpuActions
-        from swictation.worker.gpu_executor import Steward
+        from swictation.worker.gpu_executor import GpuExecutor
 
         vram, clock = self.settings.vram, self.context.clock
-        prober = Prober(
+        poller = VramPoller(
             NvmlProbe(vram.gpu, clock=clock),
             lambda snapshot: self.inbox.post(VramRead(snapshot)),
             vram,
             clock,
         )
-        actions = GpuActions(crew, prober, self.switch, self.context.events, self.inbox.post)
-        steward = Steward(crew, prober, actions, clock, on_mode)
-        if spare(self.settings) is None:
-            steward.miss_cpu()
-        return steward
+        actions = GpuActions(pool, poller, self.switch, self.context.events, self.inbox.post)
+        executor = GpuExecutor(pool, poller, actions, clock, on_mode)
+        if standby(self.settings) is None:
+            executor.cpu_unavailable()
+        return executor
 
     def stabilizer(self) -> Stabilizer:
         """A fresh commit rule."""
@@ -203,8 +203,10 @@ class Workshop:
             self.stabilizer,
         )
 
-    def _listener(self, first_sample: int, first_utterance: int, setbacks: Setbacks) -> Listener:
-        detector = PlacedDetector(LastingDetector(SileroCpu, setbacks), self.switch)
+    def _listener(
+        self, first_sample: int, first_utterance: int, setbacks: FailureListener
+    ) -> SpeechSegmenter:
+        detector = SwitchableDetector(RestartingDetector(SileroCpu, setbacks), self.switch)
         return listener(self.settings, first_sample, first_utterance, detector)
 
     def _spool(self) -> Spool | None:

@@ -10,7 +10,7 @@ CAPTURED = "captured"
 """The outcome of such a piece."""
 
 
-class Collector:
+class CaptureSink:
     """Composes the commits of captured utterances, each capture a text of its own."""
 
     def __init__(self, pipeline: TextPipeline, post: Callable[[Event], None]) -> None:

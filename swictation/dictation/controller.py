@@ -8,10 +8,10 @@ from swictation.audio.source import LAST_BLOCK_S, Source
 from swictation.control.session import Command, Purpose, Session, decide
 from swictation.control.status import State
 from swictation.control.status import count as count_of
-from swictation.dictation.capture_sink import CAPTURED, Collector
+from swictation.dictation.capture_sink import CAPTURED, CaptureSink
 from swictation.dictation.context import LoopContext
 from swictation.dictation.degraded import AUDIO_ONLY, NO_MICROPHONE
-from swictation.dictation.transcriber import Recognition
+from swictation.dictation.transcriber import Transcriber
 from swictation.errors import InjectError, NothingRecorded, SwictationError
 from swictation.events import (
     DetectorFailed,
@@ -60,23 +60,23 @@ class MicrophoneManager(Protocol):
         ...
 
 
-class Dictation:
+class DictationController:
     """Owns the one stream of a daemon; see `runloop.Owner`. Belongs to the run loop."""
 
     def __init__(
         self,
         context: LoopContext,
-        recognition: Recognition,
-        collector: Collector,
+        transcriber: Transcriber,
+        sink: CaptureSink,
         engines: EngineManager,
-        ear: MicrophoneManager,
+        microphones: MicrophoneManager,
     ) -> None:
-        """`collector`: that of `recognition`; `ear` has the microphone of the next dictation."""
-        self._recognition = recognition
-        self._stream = recognition.stream
-        self._collector = collector
+        """`sink`: that of `transcriber`; `microphones` has the microphone of the next dictation."""
+        self._transcriber = transcriber
+        self._stream = transcriber.stream
+        self._sink = sink
         self._engines = engines
-        self._ear = ear
+        self._microphones = microphones
         self._events = context.events
         self._post = context.post
         self._degradations = context.degradations
@@ -90,9 +90,9 @@ class Dictation:
         self._told_state = ""
 
     @property
-    def recognition(self) -> Recognition:
+    def transcriber(self) -> Transcriber:
         """What makes text of its sound."""
-        return self._recognition
+        return self._transcriber
 
     # --- commands ----------------------------------------------------------------------------
 
@@ -107,25 +107,25 @@ class Dictation:
 
     def toggle(self) -> str:
         """Listen, or stop to."""
-        return self._obey("toggle")
+        return self._command("toggle")
 
     def start(self) -> str:
         """Listen."""
-        return self._obey("start")
+        return self._command("start")
 
     def stop(self) -> str:
         """Stop listening; what was said still becomes text."""
-        return self._obey("stop")
+        return self._command("stop")
 
     def cancel(self) -> str:
         """Stop listening and drop what is not typed."""
-        self._obey("cancel")
+        self._command("cancel")
         return "idle"  # nothing comes of what is still being heard
 
     def lock(self, is_locked: bool) -> None:
         """The screen was locked, or unlocked."""
         self._stream.delivery.lock(is_locked)
-        self._obey("lock" if is_locked else "unlock")
+        self._command("lock" if is_locked else "unlock")
 
     async def capture(self) -> str:
         """Listen for one utterance and return its text, which is typed nowhere.
@@ -139,22 +139,22 @@ class Dictation:
         self._capture = asyncio.get_running_loop().create_future()
         self._captured_text, self._is_capture_aside = "", False
         self._is_patient, self._is_deaf = True, False
-        self._collector.begin()
-        self._obey("capture")
+        self._sink.begin()
+        self._command("capture")
         patience = asyncio.get_running_loop().call_later(_CAPTURE_PATIENCE_S, self._lose_patience)
         try:
             return await self._capture
         finally:
             patience.cancel()
             self._capture = None
-            self._obey("captured")
+            self._command("captured")
 
     async def paste_last(self) -> int:
         """Type the held texts, else the last one. Raises InjectError."""
         try:
             return await self._stream.delivery.paste_last()
         except InjectError as error:
-            retries = self._recognition.retries
+            retries = self._transcriber.retries
             if self._stream.delivery.held or not (retries and retries.asides):
                 raise
             message = f"{error.message} {count_of(len(retries.asides), 'utterance')} set aside."
@@ -166,9 +166,9 @@ class Dictation:
         Raises:
             SwictationError: there is nothing, or it was in vain.
         """
-        if self._recognition.retries is None:
+        if self._transcriber.retries is None:
             raise SwictationError("Nothing is set aside.")
-        return await self._recognition.retries.wish()
+        return await self._transcriber.retries.wish()
 
     # --- the run loop's events ---------------------------------------------------------------
 
@@ -185,7 +185,7 @@ class Dictation:
     def on_source_ended(self, event: SourceEnded) -> None:
         if event.error:
             self._events.emit(MicrophoneFailed(event.error.message))
-            self._obey("stop")
+            self._command("stop")
 
     def on_heard(self) -> None:
         self._end_capture_if_over()
@@ -197,9 +197,9 @@ class Dictation:
         utterance = self._stream.settle(number, keeps_sound=event.is_held)
         start_s, end_s = to_seconds(utterance.first_sample), to_seconds(utterance.last_sample)
         _log.info("speech at %.1f-%.1f s: %d characters", start_s, end_s, len(utterance.text))
-        if event.outcome == CAPTURED and utterance.capture == self._collector.number:
+        if event.outcome == CAPTURED and utterance.capture == self._sink.number:
             self._captured_text += utterance.text
-            self._is_capture_aside = utterance.is_set_aside
+            self._is_capture_aside = utterance.is_quarantined
             if self._captured_text.strip():
                 self._answer_capture()
             else:
@@ -212,8 +212,8 @@ class Dictation:
             case TextDoubted():
                 path = self._stream.keep_sound(event.utterance)
                 kept = f"its sound is kept: {path}" if path else "its sound is not on disk"
-                told = f"nobody knows whether all of a text has arrived ({event.reason}); {kept}"
-                self._events.emit(DeliveryDoubted(event.utterance, told))
+                message = f"nobody knows whether all of a text has arrived ({event.reason}); {kept}"
+                self._events.emit(DeliveryDoubted(event.utterance, message))
             case HeldSettled():
                 for number in event.utterances:
                     if number not in self._stream.utterances:
@@ -232,21 +232,21 @@ class Dictation:
         _log.info("stopping: %s", reason)
         if not self._is_stopping:
             self._is_stopping = True
-            self._stream.delivery.hurry()
-            self._obey("stop")
+            self._stream.delivery.stop_waiting()
+            self._command("stop")
 
     def abandon(self) -> int:
         """The grace is over: how many utterances stay in the spool instead of becoming text."""
         self._stream.delivery.abandon()
         count = len(self._stream.utterances)
         if count:
-            told = f"{count} utterances are not transcribed; {self._stream.sound.at_the_end}"
-            self._events.emit(StoppedEarly(told))
+            message = f"{count} utterances are not transcribed; {self._stream.sound.at_the_end}"
+            self._events.emit(StoppedEarly(message))
         if self._degradations.has(AUDIO_ONLY):
-            told = (
+            message = (
                 f"nobody heard all of it; {self._stream.sound.at_the_end}, see: swictation doctor"
             )
-            self._events.emit(StoppedEarly(told))
+            self._events.emit(StoppedEarly(message))
         return count
 
     def say_what_is_held(self) -> None:
@@ -255,7 +255,7 @@ class Dictation:
             texts = "1 held text was" if count == 1 else f"{count} held texts were"
             message = f"{texts} not typed; {self._stream.sound.at_the_end}, see: swictation doctor"
             self._events.emit(StoppedEarly(message))
-        if self._recognition.retries and (asides := self._recognition.retries.asides):
+        if self._transcriber.retries and (asides := self._transcriber.retries.asides):
             count = count_of(len(asides), "utterance")
             message = f"{count} set aside; {self._stream.sound.at_the_end}, see: swictation doctor"
             self._events.emit(StoppedEarly(message))
@@ -271,7 +271,7 @@ class Dictation:
             return "it is listening already"
         return "it is being stopped" if self._is_stopping else ""
 
-    def _obey(self, command: Command) -> str:
+    def _command(self, command: Command) -> str:
         if self._is_stopping and command in {"start", "toggle"} and not self._session.is_listening:
             return self.state
         self._session, effects = decide(self._session, command)
@@ -290,8 +290,8 @@ class Dictation:
         self._engines.wake()
         if purpose == "type":
             self._stream.delivery.begin_dictation()
-        capture = self._collector.number if purpose == "capture" else 0
-        self._stream.listen(self._ear.microphone, self._post, capture=capture)
+        capture = self._sink.number if purpose == "capture" else 0
+        self._stream.listen(self._microphones.microphone, self._post, capture=capture)
 
     def _close(self) -> None:
         """End behind the block that holds this moment."""
@@ -302,7 +302,7 @@ class Dictation:
     def _drop(self) -> None:
         if capture := self._stream.capture:
             capture.cut_off()
-        self._recognition.drop()
+        self._transcriber.drop()
         if self._capture and not self._capture.done():
             self._capture.set_exception(NothingRecorded("The capture was cancelled."))
 
@@ -318,10 +318,10 @@ class Dictation:
         """
         if self._capture is None:
             return
-        number, stream = self._collector.number, self._stream
+        number, stream = self._sink.number, self._stream
         is_open = any(utterance.capture == number for utterance in stream.utterances.values())
         if not self._is_patient and not is_open:
-            self._obey("captured")
+            self._command("captured")
         if not is_open and number not in stream.unheard:
             self._answer_capture()
 

@@ -14,7 +14,7 @@ NO_MICROPHONE = "no microphone"
 NO_WINDOW = "no window"
 NO_SPOOL = "memory only"
 CPU_ENGINE = "cpu-engine"
-"""The engine on the processor stands in for the one on the card."""
+"""The engine on the processor stands in for the one on the GPU."""
 VAD_ONLY = "vad-only"
 """Speech is heard and kept, and becomes text later."""
 

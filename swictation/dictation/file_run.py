@@ -2,8 +2,8 @@
 
 import logging
 
-from swictation.dictation.stream import Outcome, Segment, SetAside, Stream
-from swictation.dictation.transcriber import Recognition
+from swictation.dictation.stream import Outcome, Quarantined, Segment, Stream
+from swictation.dictation.transcriber import Transcriber
 from swictation.dispatcher import Dispatcher
 from swictation.errors import Interrupted, SwictationError
 from swictation.events import (
@@ -19,29 +19,29 @@ from swictation.events import (
 )
 from swictation.facts import StoppedEarly
 from swictation.types import to_seconds
-from swictation.worker.pool import Crew, gave_up
+from swictation.worker.pool import WorkerPool, gave_up
 
 _AGAIN = "type the same command again"
 
 _log = logging.getLogger(__name__)
 
 
-class Playing:
+class FileRun:
     """Owns a stream until its text has arrived; see `runloop.Owner`."""
 
     def __init__(
         self,
         stream: Stream,
-        recognition: Recognition,
-        crew: Crew,
+        transcriber: Transcriber,
+        pool: WorkerPool,
         events: Dispatcher,
         *,
         device: str,
     ) -> None:
         """`device`: where the engine computes, if that is known from an earlier file."""
         self._stream = stream
-        self._recognition = recognition
-        self._crew = crew
+        self._transcriber = transcriber
+        self._pool = pool
         self._events = events
         self._give_up: SwictationError | None = None
         self.device = device
@@ -62,8 +62,8 @@ class Playing:
         """
         if self._give_up:
             raise self._give_up
-        if self._crew.card_trouble and self._crew.is_hopeless and not self._stream.is_done:
-            raise gave_up(self._crew.card_trouble, None, _AGAIN)
+        if self._pool.gpu_trouble and self._pool.is_hopeless and not self._stream.is_done:
+            raise gave_up(self._pool.gpu_trouble, None, _AGAIN)
         outcome = self.outcome
         needs_no_engine = outcome.error or outcome.undelivered or outcome.is_interrupted
         return self._stream.is_done and bool(self.device or needs_no_engine)
@@ -71,7 +71,7 @@ class Playing:
     def finish(self) -> Outcome:
         """What became of it, all threads having stopped."""
         self.outcome.duration_s = to_seconds(self._stream.heard_sample)
-        self.outcome.lost_samples = self._recognition.losses.samples
+        self.outcome.lost_samples = self._transcriber.losses.samples
         return self.outcome
 
     def abandon(self) -> None:
@@ -103,7 +103,7 @@ class Playing:
     def on_worker(self, event: WorkerReady | WorkerGone) -> None:
         if isinstance(event, WorkerReady):
             self.device = event.capabilities.device
-        elif self._crew.is_hopeless or (event.error and not self._crew.is_spared(event)):
+        elif self._pool.is_hopeless or (event.error and not self._pool.is_spared(event)):
             self._give_up = gave_up(event.reason, event.error, _AGAIN)
 
     def on_detector(self, event: DetectorFailed | DetectorRecovered) -> None:
@@ -126,8 +126,8 @@ class Playing:
             end_sample = min(end_sample, self._stream.heard_sample)
         start_s, end_s = to_seconds(utterance.first_sample), to_seconds(end_sample)
         _log.info("speech at %.1f-%.1f s: %d characters", start_s, end_s, len(utterance.text))
-        if utterance.is_set_aside:
-            self.outcome.set_aside.append(SetAside(start_s, end_s, utterance.kept_at))
+        if utterance.is_quarantined:
+            self.outcome.quarantined.append(Quarantined(start_s, end_s, utterance.kept_at))
         if text := utterance.text.strip():
             self.outcome.segments.append(Segment(round(start_s, 3), round(end_s, 3), text))
         self.outcome.text += utterance.text

@@ -66,7 +66,7 @@ class Losses:
         for number, utterance in stream.utterances.items():
             last = utterance.last_sample if utterance.last_sample >= 0 else heard
             first = stream.stabilizer.needs(number, utterance.kept_from_sample, last)
-            if first < last and not utterance.is_set_aside:
+            if first < last and not utterance.is_quarantined:
                 yield (first, last), spool.span(number) if spool else (0, 0)
         unheard = spool.unheard_span if spool else (0, 0)
         yield (heard, stream.journal.end_sample), unheard

@@ -7,20 +7,20 @@ import msgspec
 
 from swictation.dictation.stream import Utterance
 from swictation.errors import SwictationError
-from swictation.types import Seat, to_seconds
+from swictation.types import Placement, to_seconds
 
 TRIES = 2
 """By itself: one at once, one when the engine has served other work since."""
 
 
-class Aside(msgspec.Struct):
+class QuarantinedUtterance(msgspec.Struct):
     """See the module. Belongs to the run loop."""
 
     number: int
     utterance: Utterance
     typed: str
     """What the engine had brought of it, in its own words."""
-    seats: set[Seat]
+    placements: set[Placement]
     """Where it was tried."""
     where: Callable[[], str]
     """Tells where its sound is; "" while it is not on disk."""
@@ -66,7 +66,7 @@ class Aside(msgspec.Struct):
         self.is_served = self.is_wished = False
 
 
-def still_aside(left: Iterable[Aside]) -> SwictationError:
+def still_quarantined(left: Iterable[QuarantinedUtterance]) -> SwictationError:
     """What to tell somebody who wished for a try that brought nothing."""
     asides = list(left)
     paths = [one.path for one in asides if one.path]

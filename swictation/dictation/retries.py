@@ -16,10 +16,10 @@ import msgspec
 from swictation.asr.alignment import has_words
 from swictation.audio.journal import Span
 from swictation.backoff import Backoff
-from swictation.control.status import SetAsideStatus
+from swictation.control.status import QuarantineStatus
 from swictation.dictation.context import LoopContext
 from swictation.dictation.losses import without
-from swictation.dictation.quarantine import Aside, still_aside
+from swictation.dictation.quarantine import QuarantinedUtterance, still_quarantined
 from swictation.dictation.stream import Stream
 from swictation.errors import AudioLostError, SwictationError
 from swictation.events import (
@@ -33,8 +33,8 @@ from swictation.events import (
 )
 from swictation.facts import RetryStateChanged
 from swictation.text.pipeline import TextPipeline, as_text
-from swictation.types import Commit, DecodeRequest, Hypothesis, Seat, to_seconds
-from swictation.worker.pool import Crew
+from swictation.types import Commit, DecodeRequest, Hypothesis, Placement, to_seconds
+from swictation.worker.pool import WorkerPool
 from swictation.worker.supervisor import Supervisor
 
 LATE = "it comes late, for the engine had died on it"
@@ -56,7 +56,7 @@ _log = logging.getLogger(__name__)
 class _Try(msgspec.Struct):
     """What is being tried."""
 
-    aside: Aside
+    aside: QuarantinedUtterance
     request: DecodeRequest
     worker: Supervisor
     starts: int = 0
@@ -69,49 +69,51 @@ class Retries:
         self,
         context: LoopContext,
         stream: Stream,
-        crew: Crew,
+        pool: WorkerPool,
         text_pipeline: Callable[[], TextPipeline],
     ) -> None:
         """`text_pipeline`: makes fresh text stages, for each text that is offered."""
         self._stream = stream
-        self._crew = crew
+        self._pool = pool
         self._events = context.events
         self._post = context.post
         self._numbers = context.numbers
         self._text_pipeline = text_pipeline
-        self._own = crew.background_worker(self._tell, _PATIENCE)
-        self._asides: dict[int, Aside] = {}
+        self._own = pool.background_worker(self._tell, _PATIENCE)
+        self._asides: dict[int, QuarantinedUtterance] = {}
         self._try: _Try | None = None
-        self._is_card_well = False
-        """Whether the engine on the card has served since it last died of such a sound."""
+        self._is_gpu_well = False
+        """Whether the engine on the GPU has served since it last died of such a sound."""
         self._now_s = asyncio.get_running_loop().time
         self._backoff = Backoff(_LOOK_AGAIN_S, _LONGEST_PAUSE_S)
         self._spoken_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._wishes: asyncio.Future[SwictationError | None] | None = None
+        self._overrides: asyncio.Future[SwictationError | None] | None = None
         """What those who wish for a try wait for: why it is in vain, if it is."""
 
     @property
-    def asides(self) -> tuple[SetAsideStatus, ...]:
+    def asides(self) -> tuple[QuarantineStatus, ...]:
         """As in `status`."""
         return tuple(
-            SetAsideStatus(one.path, round(one.seconds, 1), self._state(one))
+            QuarantineStatus(one.path, round(one.seconds, 1), self._state(one))
             for one in self._asides.values()
         )
 
-    def add(self, number: int, typed: str, seats: set[Seat]) -> None:
-        """An utterance is set aside; `typed` of it has been brought, it died on `seats`."""
+    def add(self, number: int, typed: str, placements: set[Placement]) -> None:
+        """An utterance is set aside; `typed` of it has been brought, it died on `placements`."""
         if len(self._asides) >= _MOST:
             self._leave(next(iter(self._asides)))
         stream = self._stream
         where = partial(stream.sound.kept_at, number)
-        self._asides[number] = Aside(number, stream.utterances[number], typed, seats, where)
-        if "gpu" in seats:
-            self._is_card_well = False
+        self._asides[number] = QuarantinedUtterance(
+            number, stream.utterances[number], typed, placements, where
+        )
+        if "gpu" in placements:
+            self._is_gpu_well = False
 
-    def served(self, seat: Seat) -> None:
+    def served(self, placement: Placement) -> None:
         """The engine there has answered for what is dictated."""
-        self._is_card_well = self._is_card_well or seat == "gpu"
+        self._is_gpu_well = self._is_gpu_well or placement == "gpu"
         for one in self._asides.values():
             one.is_served = True
 
@@ -134,7 +136,7 @@ class Retries:
                 return
             one.is_wished = False  # nobody can be asked now
         self._fulfil()
-        if due and self._timer is None:  # memory or the card may have room a moment later
+        if due and self._timer is None:  # memory or the GPU may have room a moment later
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(_LOOK_AGAIN_S, self._look_again)
 
@@ -149,12 +151,12 @@ class Retries:
             raise SwictationError("Nothing is set aside.")
         for one in wished:
             one.is_wished = True
-        over = self._wishes = self._wishes or asyncio.get_running_loop().create_future()
+        over = self._overrides = self._overrides or asyncio.get_running_loop().create_future()
         self.tend()
         if error := await asyncio.shield(over):  # others may wait for it when this one leaves
             raise error
         if left := [one for one in wished if not one.is_settled]:
-            raise still_aside(left)
+            raise still_quarantined(left)
         return sum(one.state == "offered" for one in wished)
 
     def drop(self) -> None:
@@ -194,10 +196,10 @@ class Retries:
         return True
 
     def on_failed(self, event: WorkerFailed) -> bool:
-        """Whether that says that the card had no room for what is tried."""
+        """Whether that says that the GPU had no room for what is tried."""
         if self._try is None or self._try.request.number != event.number:
             return False
-        self._is_card_well = False  # until it has served again
+        self._is_gpu_well = False  # until it has served again
         self._postpone(self._try.aside)
         return True
 
@@ -209,35 +211,35 @@ class Retries:
     def on_gone(self, event: WorkerGone) -> None:
         """One of those that serve."""
         if self._try and self._try.worker is not self._own:
-            self._on_gone(event, self._crew.at(event.seat))
+            self._on_gone(event, self._pool.at(event.placement))
 
     # --- the parts ---------------------------------------------------------------------------
 
-    def _may_try(self, one: Aside) -> bool:
+    def _may_try(self, one: QuarantinedUtterance) -> bool:
         """Whether it is whole, and nobody dictates; on the user's wish it does not matter who."""
         stream = self._stream
         is_whole = one.number not in stream.utterances
         return is_whole and (one.is_wished or not (stream.is_busy or stream.utterances))
 
-    def _worker_for(self, one: Aside) -> Supervisor | None:
+    def _worker_for(self, one: QuarantinedUtterance) -> Supervisor | None:
         """The other engine; else a worker of its own; else, while nothing is said, who serves."""
-        crew, is_quiet = self._crew, self._is_quiet()
-        may_card = self._is_card_well or one.is_wished
-        card = crew.gpu if may_card and crew.way_to_gpu(one.seconds) else None
-        is_other = card is not None and "gpu" not in one.seats
-        if card and (is_other or not crew.cpu.ready_spec) and (is_quiet or not one.is_wished):
-            return card if is_quiet else None
-        if not crew.cpu.ready_spec:
+        pool, is_quiet = self._pool, self._is_quiet()
+        may_gpu = self._is_gpu_well or one.is_wished
+        gpu = pool.gpu if may_gpu and pool.way_to_gpu(one.seconds) else None
+        is_other = gpu is not None and "gpu" not in one.placements
+        if gpu and (is_other or not pool.cpu.ready_spec) and (is_quiet or not one.is_wished):
+            return gpu if is_quiet else None
+        if not pool.cpu.ready_spec:
             return None
-        if one.is_wished or self._crew.has_room:
+        if one.is_wished or self._pool.has_room:
             return self._own
-        return crew.cpu if is_quiet and crew.cpu.is_ready else None
+        return pool.cpu if is_quiet and pool.cpu.is_ready else None
 
     def _is_quiet(self) -> bool:
         """Whether nobody will miss a worker that serves, for the time of a decode."""
         return self._stream.is_done or self._now_s() - self._spoken_s >= _QUIET_S
 
-    def _begin(self, one: Aside, worker: Supervisor) -> None:
+    def _begin(self, one: QuarantinedUtterance, worker: Supervisor) -> None:
         said = one.utterance
         # Its number as an utterance is that of none which is dictated: see `Supervisor`'s blame.
         request = DecodeRequest(
@@ -255,14 +257,14 @@ class Retries:
             self._send(self._try)
 
     def _start_own(self, tried: _Try) -> None:
-        spec = self._crew.cpu.ready_spec
+        spec = self._pool.cpu.ready_spec
         assert spec is not None, "else it was not chosen"
         tried.starts += 1
         self._own.start(spec, once=True)
 
     def _send(self, tried: _Try) -> None:
         request = tried.request
-        tried.aside.seats.add(tried.worker.seat)
+        tried.aside.placements.add(tried.worker.placement)
         try:
             samples = self._stream.journal.read(request.first_sample, request.last_sample)
         except AudioLostError:
@@ -272,8 +274,8 @@ class Retries:
             self._leave(tried.aside.number)
             self._end_try("its sound cannot be read")
             return
-        is_on_card = tried.worker is self._crew.gpu
-        route = self._crew.way_to_gpu(request.duration_s) if is_on_card else None
+        is_on_gpu = tried.worker is self._pool.gpu
+        route = self._pool.way_to_gpu(request.duration_s) if is_on_gpu else None
         self._backoff.succeeded()
         tried.worker.send(request, samples, route.piece_samples if route else 0)
 
@@ -283,16 +285,16 @@ class Retries:
         if tried is None or tried.worker is not worker:
             return
         if event.is_fault and event.utterance == tried.request.utterance:
-            self._is_card_well = self._is_card_well and event.seat != "gpu"
+            self._is_gpu_well = self._is_gpu_well and event.placement != "gpu"
             self._fail(tried.aside)
         elif worker is not self._own:
-            self._try = None  # it was taken from the card, or died of something else
+            self._try = None  # it was taken from the GPU, or died of something else
         elif event.is_fault and tried.starts < _STARTS and not event.error:
             self._start_own(tried)
         elif event.is_fault:
             self._postpone(tried.aside)
 
-    def _bring(self, one: Aside, hypothesis: Hypothesis) -> None:
+    def _bring(self, one: QuarantinedUtterance, hypothesis: Hypothesis) -> None:
         """Offer what came; where there are no words in it nothing is missed."""
         pipeline = self._text_pipeline()
         pipeline.follow(one.utterance.text)
@@ -316,22 +318,22 @@ class Retries:
             self._stream.spool.note(number, "set-aside", is_tried_again=False)
         self._note(left, "left")
 
-    def _fail(self, one: Aside) -> None:
+    def _fail(self, one: QuarantinedUtterance) -> None:
         """The engine died on it."""
         one.failed()
         self._end_in_vain(one, "waits" if one.waits else "failed")
 
-    def _postpone(self, one: Aside) -> None:
+    def _postpone(self, one: QuarantinedUtterance) -> None:
         """Nobody could decode it: that says nothing of its sound, and counts as no try."""
         one.is_wished = False
         self._backoff.failed(self._now_s())
         self._end_in_vain(one, "postponed")
 
-    def _end_in_vain(self, one: Aside, state: str) -> None:
+    def _end_in_vain(self, one: QuarantinedUtterance, state: str) -> None:
         self._note(one, state)
         self._end_try("it failed")
 
-    def _forget(self, one: Aside, state: str) -> None:
+    def _forget(self, one: QuarantinedUtterance, state: str) -> None:
         self._asides.pop(one.number, None)
         self._stream.aside.discard(one.number)
         self._stream.forget_sound(one.number)
@@ -369,11 +371,11 @@ class Retries:
         """Answer those who wished for a try, once all they wished for is tried."""
         if any(one.is_wished for one in self._asides.values()):
             return
-        if self._wishes:
-            self._wishes.set_result(error)
-            self._wishes = None
+        if self._overrides:
+            self._overrides.set_result(error)
+            self._overrides = None
 
-    def _state(self, one: Aside) -> Literal["tried", "pending", "waits"]:
+    def _state(self, one: QuarantinedUtterance) -> Literal["tried", "pending", "waits"]:
         if self._try and self._try.aside is one:
             return "tried"
         return "waits" if one.waits else "pending"
@@ -387,7 +389,7 @@ class Retries:
         wrapped = isinstance(event, WorkerReady | WorkerAnswered | WorkerFailed | WorkerGone)
         self._post(RetryNews(event) if wrapped else event)
 
-    def _note(self, one: Aside, state: str) -> None:
+    def _note(self, one: QuarantinedUtterance, state: str) -> None:
         one.state = state
         at_s = to_seconds(one.utterance.first_sample)
         _log.info("set aside at %.1f s (%s): %s", at_s, one.path or "in memory", state)

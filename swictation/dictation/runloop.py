@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from swictation import events
 from swictation.dictation.context import LoopContext
-from swictation.dictation.transcriber import Recognition
+from swictation.dictation.transcriber import Transcriber
 from swictation.errors import SwictationError
 from swictation.events import Event
 from swictation.facts import WorkerReplaced
 
-if TYPE_CHECKING:  # only who has a card pays for it
-    from swictation.worker.gpu_executor import Steward
+if TYPE_CHECKING:  # only who has a GPU pays for it
+    from swictation.worker.gpu_executor import GpuExecutor
 
 STOP_GRACE_S = 2.0
 """For what was said before somebody wanted it to end."""
@@ -100,82 +100,82 @@ class RunLoop:
     """Handles one event after the other."""
 
     def __init__(
-        self, context: LoopContext, inbox: Inbox, steward: "Steward | None" = None
+        self, context: LoopContext, inbox: Inbox, executor: "GpuExecutor | None" = None
     ) -> None:
-        """`steward`: where an engine on a card is wanted."""
+        """`executor`: where an engine on a GPU is wanted."""
         self._inbox = inbox
         self._events = context.events
         self._clock = context.clock
-        self._steward = steward
+        self._executor = executor
         self.deadline_s: float | None = None
         """When, by the clock, it ends in any case; None while nobody wants it to."""
 
-    async def run(self, recognition: Recognition, owner: Owner) -> bool:
+    async def run(self, transcriber: Transcriber, owner: Owner) -> bool:
         """Until `owner` is over; False where the deadline came first.
 
         Raises:
             SwictationError: `owner` gives up, or a part broke off: a bug.
         """
-        self._look(recognition, owner)
+        self._look(transcriber, owner)
         while not owner.is_over():
             timeout_s = None if self.deadline_s is None else self.deadline_s - self._clock.now_s()
             try:
                 event = await asyncio.wait_for(self._inbox.next(), timeout_s)
             except TimeoutError:
                 return False
-            self._handle(event, recognition, owner)
-            self._look(recognition, owner)
+            self._handle(event, transcriber, owner)
+            self._look(transcriber, owner)
         return True
 
-    def _look(self, recognition: Recognition, owner: Owner) -> None:
-        """Who shares the card's memory has to know what is going on, and who waits for quiet."""
-        if recognition.retries:
-            recognition.retries.tend()
-        if self._steward:
-            stream, is_listening = recognition.stream, owner.is_listening
-            self._steward.look(
+    def _look(self, transcriber: Transcriber, owner: Owner) -> None:
+        """Who shares the GPU's memory has to know what is going on, and who waits for quiet."""
+        if transcriber.retries:
+            transcriber.retries.tend()
+        if self._executor:
+            stream, is_listening = transcriber.stream, owner.is_listening
+            self._executor.look(
                 is_listening=is_listening, is_busy=stream.is_busy, backlog_s=stream.backlog_s
             )
 
-    def _handle(self, event: Event, recognition: Recognition, owner: Owner) -> None:
-        if self._steward and isinstance(event, events.CardEvent) and self._steward.on_event(event):
+    def _handle(self, event: Event, transcriber: Transcriber, owner: Owner) -> None:
+        if self._executor and isinstance(event, events.GpuEvent) and self._executor.on_event(event):
             return
         if isinstance(event, _Passed):
             self._events.emit(event)
         match event:
             case events.PointsFound():
-                recognition.on_points(event)
-            case events.Scanned():
-                recognition.on_scanned(event)
-            case events.DictationHeard():
-                recognition.on_heard(event.end_sample)
+                transcriber.on_points(event)
+            case events.AudioProcessed():
+                transcriber.on_scanned(event)
+            case events.DictationProcessed():
+                transcriber.on_heard(event.end_sample)
                 owner.on_heard()
             case events.DetectorFailed():
-                recognition.stream.sound.keep_unheard(event.sample)
+                transcriber.stream.sound.keep_unheard(event.sample)
                 owner.on_detector(event)
             case events.DetectorRecovered():
                 owner.on_detector(event)
             case events.AudioLost():
-                recognition.losses.add(event.first_sample, event.last_sample)
+                transcriber.losses.add(event.first_sample, event.last_sample)
             case events.WorkerAnswered():
-                recognition.on_answer(event)
+                transcriber.on_answer(event)
             case events.WorkerReady():
                 _log.info("worker %d is ready after %.1f s", event.generation, event.load_s)
-                recognition.ask_again()
+                transcriber.ask_again()
                 owner.on_worker(event)
             case events.WorkerFailed():
-                recognition.on_worker_failed(event)
+                transcriber.on_worker_failed(event)
             case events.WorkerGone():
                 self._tell_replaced(event)
-                recognition.on_worker_gone(event)
+                transcriber.on_worker_gone(event)
                 owner.on_worker(event)
             case events.RetryNews():
-                if recognition.retries:
-                    recognition.retries.on_news(event.event)
+                if transcriber.retries:
+                    transcriber.retries.on_news(event.event)
             case events.Composed():
-                recognition.on_composed(event)
+                transcriber.on_composed(event)
             case events.Injected():
-                recognition.on_injected(event)
+                transcriber.on_injected(event)
                 owner.on_injected(event)
             case events.TextHeld() | events.TextDoubted() | events.HeldSettled():
                 owner.on_held(event)
@@ -184,10 +184,10 @@ class RunLoop:
             case events.SpoolRecovered():
                 _log.info("all audio that waits for its text is on disk again")
             case events.SoundGone():
-                if recognition.retries:
-                    recognition.retries.on_sound_gone(event.utterance)
+                if transcriber.retries:
+                    transcriber.retries.on_sound_gone(event.utterance)
             case events.RingStrained():
-                recognition.on_strain()
+                transcriber.on_strain()
             case events.ThreadFailed():
                 raise SwictationError(
                     f"The part {event.thread} broke off ({event.reason}): this is a bug.",
@@ -200,9 +200,9 @@ class RunLoop:
             case events.FrameSkipped() | events.SpoolFailed() | events.DetectorMoved():
                 pass  # the listeners'
             case events.RouteChanged():
-                recognition.ask_again()
+                transcriber.ask_again()
             case events.OrderDone() | events.VramRead():
-                pass  # the steward's
+                pass  # the GPU executor's
             case events.StateChanged():
                 pass  # the owner is asked again
 

@@ -9,22 +9,22 @@ from swictation.audio.journal import Journal
 from swictation.clock import Clock
 from swictation.events import (
     AudioLost,
+    AudioProcessed,
     DetectorFailed,
     DetectorRecovered,
-    DictationHeard,
+    DictationProcessed,
     Event,
     FrameSkipped,
     PointsFound,
-    Scanned,
     ThreadFailed,
 )
 from swictation.types import Frame, Point, Samples, to_samples
-from swictation.vad.restarting import Abandoned, Setbacks
-from swictation.vad.segmenter import Listener
+from swictation.vad.restarting import Abandoned, FailureListener
+from swictation.vad.segmenter import SpeechSegmenter
 
 _READ_LIMIT = to_samples(1.0)
 
-NewListener = Callable[[int, int, Setbacks], Listener]
+NewListener = Callable[[int, int, FailureListener], SpeechSegmenter]
 """An ear for a dictation: its first sample, the number of its first utterance, and who is told
 where its detector fails."""
 
@@ -58,7 +58,7 @@ class SpeechThread:
         return self.heard_sample != before or is_idle
 
     def report_every(self, seconds: float) -> None:
-        """Post `Scanned` after so much sound from now on; at first after each second."""
+        """Post `AudioProcessed` after so much sound from now on; at first after each second."""
         self._report_every = to_samples(seconds)
 
     def start(self) -> None:
@@ -70,24 +70,24 @@ class SpeechThread:
         self._abandoned.set()
         self._thread.join()
 
-    # --- what becomes of a detector that fails: `Setbacks` -----------------------------------
+    # --- what becomes of a detector that fails: `FailureListener` -----------------------------
 
     def failing(self, reason: str) -> None:
-        """See `Setbacks.failing`."""
+        """See `FailureListener.failing`."""
         self._is_deaf = True
         self._post(DetectorFailed(self.heard_sample, reason))
 
     def wait(self, seconds: float) -> bool:
-        """See `Setbacks.wait`: `join` ends it."""
+        """See `FailureListener.wait`: `join` ends it."""
         return not self._abandoned.wait(seconds)
 
     def recovered(self) -> None:
-        """See `Setbacks.recovered`."""
+        """See `FailureListener.recovered`."""
         self._is_deaf = False
         self._post(DetectorRecovered(self.heard_sample))
 
     def skipped(self, reason: str) -> None:
-        """See `Setbacks.skipped`."""
+        """See `FailureListener.skipped`."""
         self._post(FrameSkipped(self.heard_sample, reason))
 
     # --- the thread --------------------------------------------------------------------------
@@ -114,11 +114,11 @@ class SpeechThread:
             if stretch.ends_dictation:
                 last = self._hear(listener, framer.flush())
                 self._post_points(last + listener.flush(stretch.end_sample))
-                self._post(DictationHeard(stretch.end_sample))
+                self._post(DictationProcessed(stretch.end_sample))
                 break
             if self.heard_sample - reported >= self._report_every:
                 reported = self.heard_sample
-                self._post(Scanned(reported, listener.last_probability))
+                self._post(AudioProcessed(reported, listener.last_probability))
             if self._abandoned.is_set():
                 break
         else:
@@ -132,7 +132,7 @@ class SpeechThread:
             self._post(AudioLost(first, last))
         return samples
 
-    def _hear(self, listener: Listener, frames: list[Frame]) -> list[Point]:
+    def _hear(self, listener: SpeechSegmenter, frames: list[Frame]) -> list[Point]:
         return [point for frame in frames for point in listener.feed(frame)]
 
     def _post_points(self, points: list[Point]) -> None:

@@ -10,7 +10,7 @@ from swictation.asr.stabilizer import Stabilizer
 from swictation.audio.journal import Journal
 from swictation.audio.source import Source
 from swictation.audio.spool import Spool
-from swictation.audio.thread import Capture
+from swictation.audio.thread import AudioThread
 from swictation.dictation.delivery.delivery import Delivery
 from swictation.dictation.speech_thread import SpeechThread
 from swictation.errors import SwictationError
@@ -35,7 +35,7 @@ class Utterance(msgspec.Struct):
     """What was handed to the injector."""
     capture: int = 0
     """The capture to which its text is handed back; 0: it is typed."""
-    is_set_aside: bool = False
+    is_quarantined: bool = False
     kept_at: str = ""
     """Where its sound is, when set aside."""
     engine: str = ""
@@ -67,7 +67,7 @@ class Segment(msgspec.Struct, frozen=True):
     text: str
 
 
-class SetAside(msgspec.Struct, frozen=True):
+class Quarantined(msgspec.Struct, frozen=True):
     """A stretch of sound on which the engine died; the sound is kept at `path`."""
 
     start_s: float
@@ -80,7 +80,7 @@ class Outcome(msgspec.Struct):
 
     text: str = ""
     segments: list[Segment] = []
-    set_aside: list[SetAside] = []
+    quarantined: list[Quarantined] = []
     duration_s: float = 0.0
     lost_samples: int = 0
     undelivered: str = ""
@@ -107,7 +107,7 @@ class StoredSound(msgspec.Struct, frozen=True):
 
     def kept_at(self, number: int) -> str:
         """Where the sound is of one that is kept; "" while it is not on disk."""
-        path = self.spool.set_aside(number) if self.spool else None
+        path = self.spool.quarantine(number) if self.spool else None
         return str(path or "")
 
     def keep_unheard(self, sample: int) -> None:
@@ -142,7 +142,7 @@ class Stream:
         self.partials = partials
         self._new_stabilizer = new_stabilizer
         self.stabilizer = new_stabilizer()
-        self.capture: Capture | None = None
+        self.capture: AudioThread | None = None
         """The last one that was started."""
         self.blame = Blame()
         self._kept: set[int] = set()
@@ -186,7 +186,7 @@ class Stream:
     def listen(self, source: Source, post: Callable[[Event], None], *, capture: int = 0) -> None:
         """Begin a dictation."""
         self.unheard.append(capture)
-        self.capture = Capture(source, self.journal, post, after=self.capture)
+        self.capture = AudioThread(source, self.journal, post, after=self.capture)
         self.capture.start()
 
     async def stop(self) -> None:

@@ -5,17 +5,17 @@ import logging
 from swictation.asr.alignment import has_words
 from swictation.asr.partials import WINDOW_SAMPLES
 from swictation.asr.stabilizer import Step
-from swictation.dictation.capture_sink import CAPTURED, Collector
+from swictation.dictation.capture_sink import CAPTURED, CaptureSink
 from swictation.dictation.context import LoopContext
 from swictation.dictation.latency import Latency
 from swictation.dictation.losses import Losses
 from swictation.dictation.retries import Retries
 from swictation.dictation.stream import Stream, Utterance
 from swictation.events import (
+    AudioProcessed,
     Composed,
     Injected,
     PointsFound,
-    Scanned,
     WorkerAnswered,
     WorkerFailed,
     WorkerGone,
@@ -29,43 +29,43 @@ from swictation.facts import (
 )
 from swictation.text.characters import cleaned
 from swictation.types import (
-    DEATHS_UNTIL_SET_ASIDE,
+    DEATHS_UNTIL_QUARANTINE,
     Commit,
     DecodeRequest,
+    Placement,
     Point,
-    Seat,
     SpeechEnded,
     SpeechStarted,
     to_seconds,
 )
-from swictation.worker.pool import Crew
+from swictation.worker.pool import WorkerPool
 
-_REFUSALS_UNTIL_SET_ASIDE = 9
+_REFUSALS_UNTIL_QUARANTINE = 9
 """Three rounds of the breaker, with pauses of 5, 10 and 20 s between (docs/vram.md)."""
 _REPORT_S = {"close": 0.1, "else": 1.0}
 
 _log = logging.getLogger(__name__)
 
 
-class Recognition:
+class Transcriber:
     """One stream and the workers that answer. All its methods belong to the run loop."""
 
     def __init__(
         self,
         context: LoopContext,
         stream: Stream,
-        crew: Crew,
-        collector: Collector | None = None,
+        pool: WorkerPool,
+        sink: CaptureSink | None = None,
         retries: Retries | None = None,
     ) -> None:
-        """`collector` takes the commits of what is captured instead of typed.
+        """`sink` takes the commits of what is captured instead of typed.
 
         `retries` tries again what is set aside; without it that is only told.
         """
         self.retries = retries
         self._stream = stream
-        self._collector = collector
-        self._crew = crew
+        self._sink = sink
+        self._pool = pool
         self._events = context.events
         self._clock = context.clock
         self._answered_s = 0.0
@@ -89,7 +89,7 @@ class Recognition:
 
     def _set_pace(self) -> None:
         """How often the speech thread tells how far it has heard."""
-        is_close = self._wants_partials or self._crew.chunking is not None
+        is_close = self._wants_partials or self._pool.chunking is not None
         self._stream.speech.report_every(_REPORT_S["close" if is_close else "else"])
 
     # --- what the speech thread says ---------------------------------------------------------
@@ -101,10 +101,10 @@ class Recognition:
         for point in event.points:
             self._arrivals[point.at_sample] = event.posted_s
             self._take_note(point)
-        steps = self._stream.stabilizer.points(event.points, self._crew.chunking)
+        steps = self._stream.stabilizer.points(event.points, self._pool.chunking)
         self._perform(steps, event.posted_s)
 
-    def on_scanned(self, event: Scanned) -> None:
+    def on_scanned(self, event: AudioProcessed) -> None:
         """Everything up to a sample is heard."""
         self._stream.settle_silence(event.sample)
         self._stream.sound.forget_unheard(event.sample)
@@ -152,27 +152,27 @@ class Recognition:
         if self._is_partial(event) or (self.retries and self.retries.on_answer(event)):
             return
         if self.retries:
-            self.retries.served(event.seat)
+            self.retries.served(event.placement)
         self._answered_s = event.done_s
         pending = stream.stabilizer.pending
         if pending and pending.number == event.number:
             stream.blame.clear(pending.utterance)
-            stream.utterances[pending.utterance].answered_by(self._crew.at(event.seat))
+            stream.utterances[pending.utterance].answered_by(self._pool.at(event.placement))
         if hypothesis.dropped:
             _log.info("an utterance was taken for %s and dropped", hypothesis.dropped)
         self._perform(stream.stabilizer.answer(event.number, hypothesis), event.done_s)
         self._look_for_end_of_loss()
-        if stream.stabilizer.is_idle and self._crew.cpu.is_bloated:
+        if stream.stabilizer.is_idle and self._pool.cpu.is_bloated:
             self._recycle()
 
     def ask_again(self) -> None:
         """What is waited for and asked of nobody is asked, unchanged: somebody may be there now."""
         pending = self._stream.stabilizer.pending
-        if pending is None or self._crew.is_asked(pending.number):
+        if pending is None or self._pool.is_asked(pending.number):
             return
         deaths_on_gpu = self._stream.blame.count(pending.utterance, "gpu")
-        if deaths_on_gpu >= DEATHS_UNTIL_SET_ASIDE and not self._crew.has_spare:
-            self._set_aside(pending.utterance, self._stream.blame.seats(pending.utterance))
+        if deaths_on_gpu >= DEATHS_UNTIL_QUARANTINE and not self._pool.has_standby:
+            self._quarantine(pending.utterance, self._stream.blame.placements(pending.utterance))
         else:
             self._ask(pending)
 
@@ -187,26 +187,29 @@ class Recognition:
             self.retries.on_gone(event)
         pending = stream.stabilizer.pending
         if event.is_fault and pending and event.utterance == pending.utterance:
-            seats: set[Seat] = {*stream.blame.seats(pending.utterance), event.seat}
-            is_poison = stream.blame.add(pending.utterance, event.seat)
-            if is_poison and not (event.seat == "gpu" and self._crew.has_spare):
-                self._crew.at(event.seat).excuse()
-                self._set_aside(pending.utterance, seats)
+            placements: set[Placement] = {
+                *stream.blame.placements(pending.utterance),
+                event.placement,
+            }
+            is_poison = stream.blame.add(pending.utterance, event.placement)
+            if is_poison and not (event.placement == "gpu" and self._pool.has_standby):
+                self._pool.at(event.placement).forgive()
+                self._quarantine(pending.utterance, placements)
         self.ask_again()
 
     def on_worker_failed(self, event: WorkerFailed) -> None:
-        """The card was short of memory, in halves as well: asked elsewhere, or there once more.
+        """The GPU was short of memory, in halves as well: asked elsewhere, or there once more.
 
         With nobody else to ask it is set aside in the end: it would hold up all that follows.
         """
         if self.retries and self.retries.on_failed(event):
             return
         pending = self._stream.stabilizer.pending
-        if pending and pending.number == event.number and not self._crew.has_spare:
+        if pending and pending.number == event.number and not self._pool.has_standby:
             self._refusals = self._refusals + 1 if self._refused == event.number else 1
             self._refused = event.number
-            if self._refusals >= _REFUSALS_UNTIL_SET_ASIDE:
-                self._set_aside(pending.utterance, {"gpu"}, "the card had no room for it")
+            if self._refusals >= _REFUSALS_UNTIL_QUARANTINE:
+                self._quarantine(pending.utterance, {"gpu"}, "the GPU had no room for it")
         self.ask_again()
 
     # --- what the delivery says --------------------------------------------------------------
@@ -272,8 +275,8 @@ class Recognition:
         for sample in [sample for sample in self._arrivals if sample <= commit.at_sample]:
             del self._arrivals[sample]
         capture = self._stream.utterances[commit.utterance].capture
-        if self._collector and capture:
-            self._collector.put(commit, capture, due_s)
+        if self._sink and capture:
+            self._sink.put(commit, capture, due_s)
         else:
             self._stream.delivery.put(commit, heard_s, due_s)
 
@@ -286,30 +289,30 @@ class Recognition:
     def _ask(self, request: DecodeRequest) -> None:
         """Send the request to the worker in charge; without one, again when something changes."""
         deaths_on_gpu = self._stream.blame.count(request.utterance, "gpu")
-        route = self._crew.route(request, deaths_on_gpu=deaths_on_gpu)
-        if route.seat is None or not self._crew.at(route.seat).is_ready:
+        route = self._pool.route(request, deaths_on_gpu=deaths_on_gpu)
+        if route.placement is None or not self._pool.at(route.placement).is_ready:
             return
         stabilizer = self._stream.stabilizer
         is_outrun = stabilizer.is_outrun(request)
-        if (request.goes_on or is_outrun) and not self._crew.streams(route.seat):
+        if (request.goes_on or is_outrun) and not self._pool.streams(route.placement):
             if request.goes_on:
                 self._perform(stabilizer.pass_over(request.number), self._clock.now_s())
                 return
             request = stabilizer.unstreamed(request)
         is_at_an_edge = not request.forced_text and not request.partial
-        if is_at_an_edge and route.seat == "cpu" and self._crew.cpu.is_bloated:
+        if is_at_an_edge and route.placement == "cpu" and self._pool.cpu.is_bloated:
             self._recycle()
             return
         samples = self.losses.read(request.first_sample, request.last_sample)
         if samples is None:
             self._perform(self._stream.stabilizer.give_up(), self._clock.now_s())
             return
-        self._crew.send(request, samples, route)
+        self._pool.send(request, samples, route)
 
-    def _consider_partial(self, event: Scanned) -> None:
+    def _consider_partial(self, event: AudioProcessed) -> None:
         partials = self._stream.partials
         now_s = self._clock.now_s()
-        if not (self._wants_partials and self._crew.does_partials):
+        if not (self._wants_partials and self._pool.does_partials):
             return
         if not partials.may_ask(event.probability, now_s):
             return
@@ -331,23 +334,23 @@ class Recognition:
         return True
 
     def _recycle(self) -> None:
-        rss_mib = round(self._crew.cpu.rss_mib)
+        rss_mib = round(self._pool.cpu.rss_mib)
         _log.info("the worker has grown to %d MiB and is replaced", rss_mib)
         self._events.emit(WorkerRecycled(rss_mib))
-        self._crew.cpu.recycle("recycled: it had outgrown [worker] max_rss_mib")
+        self._pool.cpu.recycle("recycled: it had outgrown [worker] max_rss_mib")
 
-    def _set_aside(
-        self, number: int, seats: set[Seat], why: str = "the engine died on it twice"
+    def _quarantine(
+        self, number: int, placements: set[Placement], why: str = "the engine died on it twice"
     ) -> None:
         """Go on without it: it is named, its sound kept, and tried again where that is wished."""
         stream, retries = self._stream, self.retries
         utterance = stream.utterances[number]
-        utterance.is_set_aside = True
+        utterance.is_quarantined = True
         stream.aside.add(number)
         utterance.kept_at = stream.sound.kept_at(number)
         if stream.spool:
             stream.spool.note(number, "set-aside", is_tried_again=retries is not None)
         if retries:
-            retries.add(number, stream.stabilizer.committed, seats)
+            retries.add(number, stream.stabilizer.committed, placements)
         self._events.emit(UtteranceQuarantined(number, utterance.kept_at, why))
         self._perform(stream.stabilizer.give_up(), self._clock.now_s())

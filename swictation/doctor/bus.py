@@ -46,11 +46,11 @@ def judge_status(status: Status) -> Finding:
 def address() -> str:
     """The session bus's address; "" if there is none, not even a socket without a server."""
     try:
-        told = session_address().split(",guid=")[0]
+        address = session_address().split(",guid=")[0]
     except BusError:
         return ""
-    socket = told.removeprefix("unix:path=")
-    return "" if told != socket and not Path(socket).exists() else told
+    socket = address.removeprefix("unix:path=")
+    return "" if address != socket and not Path(socket).exists() else address
 
 
 async def _daemon() -> Finding:
@@ -58,8 +58,8 @@ async def _daemon() -> Finding:
     connection = await open_bus()
     try:
         async with asyncio.timeout(_ANSWER_S):
-            told = await ask(connection, "Status")
-        return judge_status(decode(str(told)))
+            answer = await ask(connection, "Status")
+        return judge_status(decode(str(answer)))
     except NotRunning:
         found = "not running: a hotkey has nobody to call"
         return Finding("daemon", "warning", found, remedies.start())

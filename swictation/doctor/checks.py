@@ -61,10 +61,10 @@ _CHECKS: tuple[tuple[str, Check], ...] = (
     ("memory", machine.memory),
     ("GPU", gpu.gpu),
     ("GPU", gpu.gpu_driver),
-    ("GPU", gpu.engine_card),
+    ("GPU", gpu.engine_gpu),
     ("models disk", disk.models),
     ("spool disk", disk.spool),
-    ("spool", orphaned_audio.leftovers),
+    ("spool", orphaned_audio.orphaned_audio),
     ("sound server", sound.server),
     ("microphone", sound.microphone),
     ("window", window.window),
@@ -76,7 +76,7 @@ _SLOW: tuple[Check, ...] = (
     model.files,
     _selftest,
     gpu.gpu_driver,
-    gpu.engine_card,
+    gpu.engine_gpu,
     sound.microphone,
 )
 """They read the whole model, start an engine, ask a driver that may hang, or listen."""

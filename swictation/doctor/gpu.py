@@ -12,11 +12,11 @@ from swictation.config.settings import DEFAULT_ENGINE
 from swictation.doctor.finding import Finding, Level, Subject
 from swictation.gpu.nvml import subprocess_query
 from swictation.gpu.nvml.errors import RELOAD, REMEDIES
-from swictation.gpu.nvml.pci import Card, cards, driver, is_off_bus, parameters
+from swictation.gpu.nvml.pci import PciGpu, driver, gpus, is_off_bus, parameters
 from swictation.gpu.nvml.query import ask
 from swictation.gpu.nvml.query_main import MISSING, Answer
 from swictation.types import Trouble
-from swictation.worker.engine_choice import wants_card
+from swictation.worker.engine_choice import wants_gpu
 
 _PRESERVE, _NOTIFIERS = "PreserveVideoMemoryAllocations", "UseKernelSuspendNotifiers"
 _OPTION = "echo 'options nvidia NVreg_{}=1' | sudo tee /etc/modprobe.d/nvidia-sleep.conf"
@@ -25,7 +25,7 @@ _SERVICES = "sudo systemctl enable nvidia-suspend nvidia-resume nvidia-hibernate
 
 def gpu(subject: Subject) -> Iterator[Finding]:
     """Report which GPU there is. Having none is fine: the engine runs on the CPU."""
-    yield from look(Path("/"), is_wanted=wants_card(subject.settings))
+    yield from look(Path("/"), is_wanted=wants_gpu(subject.settings))
 
 
 def look(root: Path, *, is_wanted: bool) -> Iterator[Finding]:
@@ -33,52 +33,56 @@ def look(root: Path, *, is_wanted: bool) -> Iterator[Finding]:
     if is_off_bus(root):
         yield Finding("GPU", "ok", "a driver without a PCI bus: a container, or WSL")
         return
-    yield judge(cards(root), driver(root), is_wanted=is_wanted)
+    yield judge(gpus(root), driver(root), is_wanted=is_wanted)
     yield from judge_sleep(parameters(root), is_wanted=is_wanted)
 
 
-def judge(found: list[Card], version: str, *, is_wanted: bool) -> Finding:
+def judge(found: list[PciGpu], version: str, *, is_wanted: bool) -> Finding:
     """One line for all GPUs."""
     level: Level = "warning" if is_wanted else "ok"
     if not found and version:
-        told = f"NVIDIA's driver {version} is loaded, but no card is on the bus: off, or unplugged"
-        return Finding("GPU", "warning", told, "echo 1 | sudo tee /sys/bus/pci/rescan; or reboot")
+        found_text = (
+            f"NVIDIA's driver {version} is loaded, but no GPU is on the bus: off, or unplugged"
+        )
+        return Finding(
+            "GPU", "warning", found_text, "echo 1 | sudo tee /sys/bus/pci/rescan; or reboot"
+        )
     if not found:
         remedy = (
             f'[asr] engine = "{DEFAULT_ENGINE}" and device = "auto": swictation config path'
             if is_wanted
             else ""
         )
-        told = "no NVIDIA card: an engine on the processor serves"
-        return Finding("GPU", level, told, remedy)
+        found_text = "no NVIDIA GPU: an engine on the processor serves"
+        return Finding("GPU", level, found_text, remedy)
     if not version:
-        told = "an NVIDIA card without NVIDIA's driver: the engine runs on the processor"
-        return Finding("GPU", level, told, REMEDIES["no-driver"] if is_wanted else "")
-    told = ", ".join(f"{card.name or card.address}{_asleep(card)}" for card in found)
-    return Finding("GPU", "ok", f"{told}; driver {version}")
+        found_text = "an NVIDIA GPU without NVIDIA's driver: the engine runs on the processor"
+        return Finding("GPU", level, found_text, REMEDIES["no-driver"] if is_wanted else "")
+    found_text = ", ".join(f"{gpu.name or gpu.address}{_asleep(gpu)}" for gpu in found)
+    return Finding("GPU", "ok", f"{found_text}; driver {version}")
 
 
-def judge_sleep(told: dict[str, str], *, is_wanted: bool) -> Iterator[Finding]:
+def judge_sleep(parameters: dict[str, str], *, is_wanted: bool) -> Iterator[Finding]:
     """Whether the GPU's memory survives a sleep of the machine, by the driver's parameters."""
-    if told.get(_PRESERVE, "1") != "0" or told.get(_NOTIFIERS) == "1":
+    if parameters.get(_PRESERVE, "1") != "0" or parameters.get(_NOTIFIERS) == "1":
         return
     found = f"NVreg_{_PRESERVE} is off: after a sleep of the machine CUDA may fail until a reboot"
     if not is_wanted:
         yield Finding("GPU", "ok", f"{found}; no matter while the engine runs on the processor")
         return
     # Only the newer, open modules have the second one, which needs no services.
-    fix = _OPTION.format(_NOTIFIERS if _NOTIFIERS in told else _PRESERVE)
-    services = "" if _NOTIFIERS in told else f" && {_SERVICES}"
+    fix = _OPTION.format(_NOTIFIERS if _NOTIFIERS in parameters else _PRESERVE)
+    services = "" if _NOTIFIERS in parameters else f" && {_SERVICES}"
     yield Finding("GPU", "warning", found, f"{fix}{services}; then reboot")
 
 
-def _asleep(card: Card) -> str:
-    return " (asleep)" if card.is_asleep else ""
+def _asleep(gpu: PciGpu) -> str:
+    return " (asleep)" if gpu.is_asleep else ""
 
 
 _CUDA: dict[int, tuple[str, str]] = {
     MISSING: ("its library libcuda.so.1 is not installed", REMEDIES["no-library"]),
-    100: ("it finds no card", "is it hidden? echo $CUDA_VISIBLE_DEVICES; else: nvidia-smi -L"),
+    100: ("it finds no GPU", "is it hidden? echo $CUDA_VISIBLE_DEVICES; else: nvidia-smi -L"),
     802: ("the system is not ready yet", "systemctl status nvidia-fabricmanager"),
     803: ("library and driver are of different versions", REMEDIES["mismatch"]),
     999: ("it has to be started anew, as after a sleep of the machine", RELOAD),
@@ -89,7 +93,7 @@ def gpu_driver(subject: Subject) -> Iterator[Finding]:
     """Ask NVML and CUDA, unless the GPU sleeps: that would wake it."""
     root = Path("/")
     is_there = bool(driver(root)) or is_off_bus(root)
-    if is_there and not any(card.is_asleep for card in cards(root)):
+    if is_there and not any(gpu.is_asleep for gpu in gpus(root)):
         yield judge_driver(ask(subject.settings.vram.gpu, root, with_cuda=True))
 
 
@@ -111,14 +115,14 @@ def judge_driver(answer: Answer) -> Finding:
 _LIMIT_S = 60.0
 
 
-def engine_card(subject: Subject) -> Iterator[Finding]:
-    """Ask the engine's library, unless the card sleeps: that would wake it."""
+def engine_gpu(subject: Subject) -> Iterator[Finding]:
+    """Ask the engine's library, unless the GPU sleeps: that would wake it."""
     provider = find(subject.settings.asr.engine)
-    if provider is None or not provider.gpu_query or not wants_card(subject.settings):
+    if provider is None or not provider.gpu_query or not wants_gpu(subject.settings):
         return
     if provider.unavailable():
         return  # which has been told
-    if not any(card.is_asleep for card in cards(Path("/"))):
+    if not any(gpu.is_asleep for gpu in gpus(Path("/"))):
         yield judge_engine(provider.name.capitalize(), provider.gpu_query)
 
 
@@ -126,11 +130,11 @@ def judge_engine(name: str, module: str, limit_s: float = _LIMIT_S) -> Finding:
     """One line from `module`, run in a process that may hang or crash."""
     try:
         answer = msgspec.json.decode(subprocess_query.ask(module, limit_s=limit_s), type=GpuAnswer)
-    except subprocess_query.Apart as failed:
+    except subprocess_query.QueryFailed as failed:
         how = "hangs" if failed.code is None else f"died, code {failed.code}"
-        found = f"the process that asked {name} for a card {how}"
+        found = f"the process that asked {name} for a GPU {how}"
         return Finding("GPU", "warning", found, RELOAD)
     if answer.reason:
         found = f"{answer.reason} The engine on the processor takes over."
         return Finding("GPU", "warning", found, answer.remedy)
-    return Finding("GPU", "ok", f"{name} can compute on a card, in {answer.compute_type}")
+    return Finding("GPU", "ok", f"{name} can compute on a GPU, in {answer.compute_type}")

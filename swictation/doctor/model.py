@@ -9,7 +9,7 @@ from swictation.config.settings import Settings
 from swictation.doctor.finding import Finding, Subject
 from swictation.errors import ModelError
 from swictation.models.catalog.catalog import choose, known_models, knows_models
-from swictation.models.fetch import resolve
+from swictation.models.fetch import model_request
 from swictation.models.store import nemo_cache
 from swictation.models.store.store import ModelLocation, damaged, folder_of, verify
 
@@ -27,7 +27,9 @@ def engine(subject: Subject) -> Iterator[Finding]:
 def model(subject: Subject) -> Iterator[Finding]:
     """Find the model that `[asr] model` means, and its place. Raises ModelError."""
     asr = subject.settings.asr
-    subject.model = found = resolve.find(resolve.seek(subject.settings), is_to_load=False)
+    subject.model = found = model_request.find(
+        model_request.resolve(subject.settings), is_to_load=False
+    )
     if not knows_models(asr.engine):
         yield Finding("model", "ok", f"{asr.model}, which the engine {asr.engine} finds by itself")
         return
@@ -52,8 +54,8 @@ def files(subject: Subject) -> Iterator[Finding]:
         yield Finding("model files", "error", "; ".join(problems), remedy)
         return
     names = ", ".join(file.name for file in spec.files)
-    told = "as published" if spec.is_pinned else "as when they were fetched"
-    yield Finding("model files", "ok", f"sha256 {told}: {names}")
+    how = "as published" if spec.is_pinned else "as when they were fetched"
+    yield Finding("model files", "ok", f"sha256 {how}: {names}")
 
 
 def _unpacked_files(path: Path) -> Finding:

@@ -39,7 +39,7 @@ class Leftover(msgspec.Struct, frozen=True):
     unusable: tuple[Unusable, ...] = ()
 
 
-def leftovers(_: Subject) -> Iterator[Finding]:
+def orphaned_audio(_: Subject) -> Iterator[Finding]:
     """Report each folder of a dead process that still has sound, and other files in it."""
     left = find(spool_dir())
     for folder in left:
@@ -47,7 +47,7 @@ def leftovers(_: Subject) -> Iterator[Finding]:
             yield _told(folder)
         for one in folder.unusable:
             yield Finding("spool", "warning", f"{one.path} {one.why}", one.remedy)
-    aside = set_aside(spool_dir())
+    aside = quarantined(spool_dir())
     for sound in aside:
         found = (
             f"{sound.seconds:.1f} s of sound on which the engine died, set aside in {sound.path}"
@@ -83,7 +83,7 @@ def _told(folder: Leftover) -> Finding:
     return Finding("spool", "warning", found, f"swictation transcribe {sounds} && {done}")
 
 
-class SetAside(msgspec.Struct, frozen=True):
+class Quarantined(msgspec.Struct, frozen=True):
     """A sound that a living process keeps because its engine died on it twice."""
 
     path: Path
@@ -92,39 +92,39 @@ class SetAside(msgspec.Struct, frozen=True):
     """Whether that process can be asked to retry: it is the daemon."""
 
 
-def set_aside(root: Path) -> list[SetAside]:
+def quarantined(root: Path) -> list[Quarantined]:
     """What living processes have set aside without text, by name."""
     try:
         notes = sorted(note for note in root.glob("*/*.jsonl") if _is_locked(note.parent))
     except OSError:
         return []
-    return [aside for note in notes if (aside := _set_aside(note))]
+    return [aside for note in notes if (aside := _quarantined(note))]
 
 
-def _set_aside(note: Path) -> SetAside | None:
+def _quarantined(note: Path) -> Quarantined | None:
     sound, last = note.with_suffix(".wav"), _Line()
     try:
         for row in note.read_bytes().splitlines():
             with contextlib.suppress(msgspec.DecodeError, UnicodeError):  # it is being written
                 line = msgspec.json.decode(row, type=_Line)
-                last = line if line.set_aside or line.offered is not None else last
+                last = line if line.quarantined or line.offered is not None else last
         size = sound.stat().st_size
     except OSError:
         return None
-    if last.set_aside is None:
+    if last.quarantined is None:
         return None
     seconds = max(0, size - HEADER_BYTES) / (2 * SAMPLE_RATE_HZ)
-    return SetAside(sound, seconds, last.set_aside.is_tried_again)
+    return Quarantined(sound, seconds, last.quarantined.is_tried_again)
 
 
 class _Told(msgspec.Struct, frozen=True):
     is_tried_again: bool = False
 
 
-class _Line(msgspec.Struct, frozen=True, rename="kebab"):
+class _Line(msgspec.Struct, frozen=True, rename={"quarantined": "set-aside"}):
     """The two of a spool's notes that say whether a sound is set aside; the last one counts."""
 
-    set_aside: _Told | None = None
+    quarantined: _Told | None = None
     offered: dict[str, object] | None = None
 
 

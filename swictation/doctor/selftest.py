@@ -64,24 +64,24 @@ def selftest(subject: Subject) -> Iterator[Finding]:
     expected = (_ASSETS / "sample.txt").read_text(encoding="utf-8")
     how = f"loaded in {result.load_s:.1f} s, {speech_s:.1f} s decoded in {result.decode_s:.1f} s"
     is_known = known(subject.model) is not None
-    mend = f"swictation model download --force {subject.model.name}"
+    fix = f"swictation model download --force {subject.model.name}"
     yield judge(
         *(expected, result.text, how),
-        mend if is_known else 'correct [asr] model, or set it to "auto"',
+        fix if is_known else 'correct [asr] model, or set it to "auto"',
         is_slow=result.decode_s > speech_s,
     )
 
 
-def judge(expected: str, heard: str, how: str, mend: str, *, is_slow: bool) -> Finding:
+def judge(expected: str, heard: str, how: str, fix: str, *, is_slow: bool) -> Finding:
     """Compare the words: all of them right, most, or not even half."""
     wanted, got = _words(expected), _words(heard)
     blocks = SequenceMatcher(None, wanted, got, autojunk=False).get_matching_blocks()
     right = sum(block.size for block in blocks)
     found = f"{how}, {right} of {len(wanted)} words right"
     if 2 * right < len(wanted):
-        return Finding("self-test", "error", found, mend)
+        return Finding("self-test", "error", found, fix)
     if wanted != got:
-        return Finding("self-test", "warning", found, mend)
+        return Finding("self-test", "warning", found, fix)
     if is_slow:
         remedy = "use a smaller model (swictation model list), or end what keeps the machine busy"
         return Finding("self-test", "warning", f"{how}: slower than speech", remedy)

@@ -49,13 +49,13 @@ def server(_: Subject) -> Iterator[Finding]:
     if found:
         yield Finding("sound server", "ok", " and ".join(found))
     elif refused:
-        told = f"{refused[0]} does not answer"
+        message = f"{refused[0]} does not answer"
         remedy = _restart("pulseaudio --start")
-        yield Finding("sound server", "error", told, remedy)
+        yield Finding("sound server", "error", message, remedy)
     else:
-        told = "neither PipeWire nor PulseAudio runs: at most a bare sound card can be used"
+        message = "neither PipeWire nor PulseAudio runs: at most a bare sound card can be used"
         remedy = f"{_install('sound_server')}; then log in again"
-        yield Finding("sound server", "warning", told, remedy)
+        yield Finding("sound server", "warning", message, remedy)
 
 
 def microphone(subject: Subject) -> Iterator[Finding]:
@@ -64,8 +64,8 @@ def microphone(subject: Subject) -> Iterator[Finding]:
     try:
         from swictation.doctor.microphone_check import listen
     except OSError as error:
-        told = f"PortAudio is missing: {error}"
-        yield Finding("microphone", "error", told, _install("portaudio"))
+        message = f"PortAudio is missing: {error}"
+        yield Finding("microphone", "error", message, _install("portaudio"))
         return
     device = subject.settings.audio.device
     heard = listen(device, _LISTEN_S)
@@ -79,9 +79,9 @@ def microphone(subject: Subject) -> Iterator[Finding]:
 def judge_level(source: str, level_dbfs: float | None) -> Finding:
     """Compare a level with silence; None: nothing came."""
     if level_dbfs is None:
-        told = f"{source}: opened, but no sound comes"
+        message = f"{source}: opened, but no sound comes"
         remedy = _restart("pulseaudio -k")
-        return Finding("microphone", "error", told, remedy)
+        return Finding("microphone", "error", message, remedy)
     if level_dbfs < _SILENT_BELOW_DBFS:
         remedy = "is it muted? pactl set-source-mute @DEFAULT_SOURCE@ 0; then once more, speaking"
         return Finding("microphone", "warning", f"{source}: nothing but silence", remedy)
@@ -91,16 +91,16 @@ def judge_level(source: str, level_dbfs: float | None) -> Finding:
 def judge_absent(device: str, reason: str, *, has_server: bool) -> Finding:
     """Say why there is no microphone: a wrong name, a missing plug-in, or none connected."""
     if device != "default":
-        told = f"[audio] device = {device!r} is not there: {reason}"
+        message = f"[audio] device = {device!r} is not there: {reason}"
         remedy = 'choose another, or set it to "default": swictation config path'
-        return Finding("microphone", "error", told, remedy)
+        return Finding("microphone", "error", message, remedy)
     if has_server:
-        told = "the sound server has none, or ALSA's way to the server is missing"
+        message = "the sound server has none, or ALSA's way to the server is missing"
         plugin = _install("pulse_plugin")
         remedy = f"pactl list short sources; if that names a microphone: {plugin}"
-        return Finding("microphone", "error", told, remedy)
-    told = "there is none: files can be transcribed, nothing can be dictated"
-    return Finding("microphone", "warning", told, "plug one in, then: swictation doctor")
+        return Finding("microphone", "error", message, remedy)
+    message = "there is none: files can be transcribed, nothing can be dictated"
+    return Finding("microphone", "warning", message, "plug one in, then: swictation doctor")
 
 
 def find_servers(environment: Mapping[str, str]) -> tuple[list[str], list[str]]:

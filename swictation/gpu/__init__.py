@@ -1,1 +1,1 @@
-"""The graphics card that is shared with other programs: read it, decide, guard it."""
+"""The GPU that is shared with other programs: read it, decide, guard it."""

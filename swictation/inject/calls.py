@@ -61,7 +61,7 @@ class Calls:
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._wake)
 
-    def serve(self, is_fatal: Callable[[Exception], bool]) -> bool:
+    def run_next(self, is_fatal: Callable[[Exception], bool]) -> bool:
         """Run the next call; False where there is none. Raises, too, what is fatal."""
         try:
             future, function = self._queue.get_nowait()

@@ -76,8 +76,8 @@ class DesktopInjector:
     @property
     def why(self) -> str:
         """What those of the chain that were tried in vain said, as "name: reason; ..."."""
-        told = {name: why for name, why in self._failures.items() if name != CLIPBOARD}
-        return "; ".join(f"{name}: {why}" for name, why in (told or self._failures).items())
+        reasons = {name: why for name, why in self._failures.items() if name != CLIPBOARD}
+        return "; ".join(f"{name}: {why}" for name, why in (reasons or self._failures).items())
 
     async def inject(self, text: str, into: Target | None = None) -> Injection:
         """See `Injector.inject`."""

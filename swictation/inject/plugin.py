@@ -31,8 +31,8 @@ def opener(entry: EntryPoint) -> Callable[[InjectSettings], Awaitable[Injector]]
             if missing := [name for name in _PORT if not hasattr(injector, name)]:
                 raise InjectError(f"{entry.value} has no {', '.join(missing)}: {_CONTRACT}")
             if not isinstance(injector.capabilities, InjectorCapabilities):
-                told = f"{entry.value}: its capabilities are no InjectorCapabilities"
-                raise InjectError(f"{told}: {_CONTRACT}")
+                message = f"{entry.value}: its capabilities are no InjectorCapabilities"
+                raise InjectError(f"{message}: {_CONTRACT}")
             return GuardedInjector(entry.name, injector)
         except (InjectError, OSError):
             raise

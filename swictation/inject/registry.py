@@ -16,7 +16,7 @@ from swictation.inject.none import NoneInjector
 from swictation.inject.stdout import StdoutInjector
 
 if TYPE_CHECKING:
-    from swictation.inject.x11.desk import Method
+    from swictation.inject.x11.session import Method
 
 Open = Callable[[InjectSettings], Awaitable[Injector]]
 """Opens an injector, or raises InjectError where it does not work here: also what an entry point

@@ -97,8 +97,8 @@ def _write(path: Path, text: str) -> bool:
         draft.replace(path)
     except OSError as error:
         where = quote(str(path.parent))
-        told = f"{path} cannot be written: {(error.strerror or str(error)).lower()}."
-        raise ServiceError(told, f"make it writable: ls -ld {where}") from error
+        message = f"{path} cannot be written: {(error.strerror or str(error)).lower()}."
+        raise ServiceError(message, f"make it writable: ls -ld {where}") from error
     return True
 
 
@@ -109,8 +109,8 @@ def _delete(path: Path) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        told = f"{path} cannot be removed: {(error.strerror or str(error)).lower()}."
-        raise ServiceError(told, f"rm {quote(str(path))}") from error
+        message = f"{path} cannot be removed: {(error.strerror or str(error)).lower()}."
+        raise ServiceError(message, f"rm {quote(str(path))}") from error
     with contextlib.suppress(OSError):
         for folder in path.parents[:2]:
             folder.rmdir()
@@ -131,14 +131,14 @@ def _need_loaded() -> None:
     if found["FragmentPath"] == own and found["LoadState"] == "loaded":
         return
     if found["LoadState"] == "masked":
-        told = "The unit is masked: somebody forbade it to start."
-        raise ServiceError(told, f"systemctl --user unmask {files.UNIT}")
+        message = "The unit is masked: somebody forbade it to start."
+        raise ServiceError(message, f"systemctl --user unmask {files.UNIT}")
     if str(files.unit_file().parent) in unit_path():
-        told = f"systemd does not take {own}: {found['LoadError'] or found['LoadState']}."
-        raise ServiceError(told, f"systemd-analyze --user verify {quote(own)}")
-    told = f"systemd does not look for units in {files.unit_file().parent}."
+        message = f"systemd does not take {own}: {found['LoadError'] or found['LoadState']}."
+        raise ServiceError(message, f"systemd-analyze --user verify {quote(own)}")
+    message = f"systemd does not look for units in {files.unit_file().parent}."
     remedy = "set XDG_CONFIG_HOME as it was when you logged in, or unset it; then install again"
-    raise ServiceError(told, remedy)
+    raise ServiceError(message, remedy)
 
 
 def _start(verb: str) -> None:
@@ -147,5 +147,5 @@ def _start(verb: str) -> None:
         slowly(verb, files.UNIT)
     except ServiceError as error:
         why = state.read().result
-        told = f"The service is installed, but the daemon did not start ({why})."
-        raise ServiceError(told, f"see what it said: {READ_LOG}") from error
+        message = f"The service is installed, but the daemon did not start ({why})."
+        raise ServiceError(message, f"see what it said: {READ_LOG}") from error

@@ -24,7 +24,7 @@ class ServiceState(msgspec.Struct, frozen=True):
     """What starts it, or "" while it is not enabled."""
     result: str = field(name="Result")
     """Why it ended last, "success" included."""
-    told: str = field(name="StatusText")
+    status_text: str = field(name="StatusText")
     """The last status text of the daemon itself."""
     restarts: int = field(name="NRestarts")
 
@@ -48,8 +48,8 @@ class ServiceState(msgspec.Struct, frozen=True):
 
 def read() -> ServiceState:
     """Ask systemd. Raises ServiceError."""
-    told = properties(files.UNIT, *ServiceState.__struct_encode_fields__)
-    return msgspec.convert(told, ServiceState, strict=False)
+    status_text = properties(files.UNIT, *ServiceState.__struct_encode_fields__)
+    return msgspec.convert(status_text, ServiceState, strict=False)
 
 
 def target_is_active(target: str) -> bool:

@@ -27,8 +27,8 @@ def slowly(*words: str) -> str:
 
 def properties(unit: str, *names: str) -> Mapping[str, str]:
     """Properties of a unit, which need not exist; "" for an unknown one."""
-    told = systemctl("show", unit, f"--property={','.join(names)}")
-    known = dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
+    output = systemctl("show", unit, f"--property={','.join(names)}")
+    known = dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
     return {name: known.get(name, "") for name in names}
 
 

@@ -13,7 +13,7 @@ _FRAME_S = FRAME_SAMPLES / SAMPLE_RATE_HZ
 _FULL_SCALE = 32767
 
 
-class LevelNormaliser:
+class AutomaticGainControl:
     """A gain for one stream of frames; a function of its samples alone.
 
     It holds the loudest recent level. The gain drops at once when somebody is louder, and rises

@@ -26,7 +26,7 @@ class Abandoned(Exception):
     """Nobody waits for the frame's result any more."""
 
 
-class Setbacks(Protocol):
+class FailureListener(Protocol):
     """Is told about failures and recovery. Called on the speech thread."""
 
     def failing(self, reason: str) -> None:
@@ -46,10 +46,10 @@ class Setbacks(Protocol):
         ...
 
 
-class LastingDetector:
+class RestartingDetector:
     """Keeps a detector that `make` makes. One stream, one thread."""
 
-    def __init__(self, make: Callable[[], Detector], setbacks: Setbacks) -> None:
+    def __init__(self, make: Callable[[], Detector], setbacks: FailureListener) -> None:
         """`make`, and what it makes, may raise anything."""
         self._make = make
         self._setbacks = setbacks
@@ -62,7 +62,7 @@ class LastingDetector:
         """See `Detector.probability`; it may take any time.
 
         Raises:
-            Abandoned: `Setbacks.wait` said so.
+            Abandoned: `FailureListener.wait` said so.
         """
         detector = self._detector or self._renew()
         try:

@@ -6,12 +6,12 @@ from swictation.types import FRAME_SAMPLES, Frame, Point, Samples, to_samples
 from swictation.vad.detector import Detector
 from swictation.vad.endpointer import Endpointer
 from swictation.vad.gate import EnergyGate
-from swictation.vad.level import LevelNormaliser
+from swictation.vad.level import AutomaticGainControl
 
 _WARM_FRAMES = to_samples(0.5) // FRAME_SAMPLES
 
 
-class Listener:
+class SpeechSegmenter:
     """Hears one dictation. Called on the speech thread only."""
 
     def __init__(
@@ -19,7 +19,7 @@ class Listener:
         detector: Detector,
         endpointer: Endpointer,
         gate: EnergyGate | None = None,
-        normaliser: LevelNormaliser | None = None,
+        normaliser: AutomaticGainControl | None = None,
     ) -> None:
         self._detector = detector
         self._endpointer = endpointer

@@ -69,18 +69,18 @@ class SileroTorch:
     frame, mirrored, come before it, while Silero's authors use the end of the previous frame.
     With their way, one decision in 500 would differ (docs/vram-tests.md).
 
-    On a card it computes in a stream of its own with high priority, so that a frame waits neither
+    On a GPU it computes in a stream of its own with high priority, so that a frame waits neither
     for the engine's kernels nor in their queue; reading the result waits for that stream alone.
     """
 
     def __init__(self, jit_file: Path, device: str) -> None:
         self._net: Any = _read(jit_file).to(device)
-        is_card = _torch.device(device).type == "cuda"
-        self._stream: Any = _torch.cuda.Stream(device, priority=-1) if is_card else None
+        is_gpu = _torch.device(device).type == "cuda"
+        self._stream: Any = _torch.cuda.Stream(device, priority=-1) if is_gpu else None
         if self._stream:  # the weights were copied in the default stream
             self._stream.wait_stream(_torch.cuda.current_stream(device))
         # Pinned once: a copy of other memory would wait for more than this stream.
-        self._heard: Any = _torch.zeros(1, _MIRRORED + FRAME_SAMPLES, pin_memory=is_card)
+        self._heard: Any = _torch.zeros(1, _MIRRORED + FRAME_SAMPLES, pin_memory=is_gpu)
         self._samples = self._heard.numpy()[0]
         self._device = device
         self.reset()

@@ -11,7 +11,7 @@ from threading import Lock
 
 from swictation.errors import DetectorError
 from swictation.events import DetectorMoved, Event
-from swictation.types import Samples, Seat
+from swictation.types import Placement, Samples
 from swictation.vad.detector import WARM_FRAMES, Detector
 from swictation.vad.remote import RemoteDetector
 
@@ -19,7 +19,7 @@ AHEAD_FRAMES = 8
 """A quarter of a second, in which at least two blocks of 100 ms come from a microphone."""
 
 
-class Switch:
+class DetectorSwitch:
     """Which detector is wanted, and which is used. One for the daemon's life.
 
     The run loop sets the wish; the speech thread checks it before each frame and reports the
@@ -28,13 +28,13 @@ class Switch:
 
     def __init__(self, post: Callable[[Event], None]) -> None:
         self._post = post
-        self._alone = Lock()
+        self._lock = Lock()
         self._wish: tuple[RemoteDetector | None, str] = (None, "")
         self._used: RemoteDetector | None = None
         self._is_judging = False
 
     @property
-    def seat(self) -> Seat:
+    def placement(self) -> Placement:
         """Where frames are judged."""
         return "gpu" if self._used else "cpu"
 
@@ -44,35 +44,35 @@ class Switch:
         A remote is left at once, or after the frame that is being judged: if the microphone is
         closed, no frame comes that would show it.
         """
-        with self._alone:
+        with self._lock:
             self._wish = (remote, reason)
             if remote is None and not self._is_judging:
                 self._move(None)
 
     def begin(self) -> RemoteDetector | None:
         """The detector for the next frame, once it is warm; `took` ends it. Speech thread."""
-        with self._alone:
+        with self._lock:
             self._is_judging = True
             return self._wish[0]
 
     def took(self, remote: RemoteDetector | None) -> None:
         """A frame was judged there. Speech thread."""
-        with self._alone:
+        with self._lock:
             self._is_judging = False
             self._move(remote if self._wish[0] else None)
 
     def _move(self, remote: RemoteDetector | None) -> None:
         """Report it if it is another device. The lock is held."""
-        before, self._used = self.seat, remote
-        if self.seat != before:
-            self._post(DetectorMoved(self.seat, self._wish[1], is_fault=False))
+        before, self._used = self.placement, remote
+        if self.placement != before:
+            self._post(DetectorMoved(self.placement, self._wish[1], is_fault=False))
 
     def failed(self, remote: RemoteDetector, why: str) -> None:
         """It did not judge a frame: do not ask it again until it is wanted again.
 
         It does not count as a failure if it was about to be left anyway. Speech thread.
         """
-        with self._alone:
+        with self._lock:
             is_fault = self._wish[0] is remote
             if is_fault:
                 self._wish = (None, why)
@@ -81,10 +81,10 @@ class Switch:
                 self._post(DetectorMoved("cpu", self._wish[1], is_fault))
 
 
-class PlacedDetector:
+class SwitchableDetector:
     """A detector that follows a switch. Speech thread only; one for each dictation."""
 
-    def __init__(self, own: Detector, switch: Switch) -> None:
+    def __init__(self, own: Detector, switch: DetectorSwitch) -> None:
         self._own = own
         self._switch = switch
         self._used: RemoteDetector | None = None

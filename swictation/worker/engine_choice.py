@@ -1,26 +1,26 @@
-"""Which engines a configuration asks for: on the card, on the processor, or on both."""
+"""Which engines a configuration asks for: on the GPU, on the processor, or on both."""
 
 import msgspec
 
-from swictation.asr.registry import is_for_card
+from swictation.asr.registry import is_for_gpu
 from swictation.config.settings import Settings
 
 
-def wants_card(settings: Settings) -> bool:
-    """Whether the engine of the configuration is to compute on a card."""
+def wants_gpu(settings: Settings) -> bool:
+    """Whether the engine of the configuration is to compute on a GPU."""
     device = settings.asr.device
-    return device == "cuda" or (device == "auto" and is_for_card(settings.asr.engine))
+    return device == "cuda" or (device == "auto" and is_for_gpu(settings.asr.engine))
 
 
-def spare(settings: Settings) -> Settings | None:
+def standby(settings: Settings) -> Settings | None:
     """The same with the engine that takes over on the processor; None where nobody does.
 
-    Without a card that is the engine itself.
+    Without a GPU that is the engine itself.
     """
-    return understudy(settings) if wants_card(settings) else settings
+    return fallback(settings) if wants_gpu(settings) else settings
 
 
-def understudy(settings: Settings) -> Settings | None:
+def fallback(settings: Settings) -> Settings | None:
     """The same with the engine that serves where the configured one cannot; None: nobody does."""
     asr = settings.asr
     if not asr.cpu_engine or (asr.engine, asr.device) == (asr.cpu_engine, "cpu"):

@@ -1,6 +1,6 @@
 """Tells the memory manager what happens, and has carried out what it asks for.
 
-Part of the run loop where an engine on a card is wanted; without one there is none of it.
+Part of the run loop where an engine on a GPU is wanted; without one there is none of it.
 """
 
 import asyncio
@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from swictation.asr.engine import EngineSpec
 from swictation.clock import Clock
 from swictation.events import (
-    CardEvent,
     DetectorMoved,
+    GpuEvent,
     OrderDone,
     VramRead,
     WorkerAnswered,
@@ -21,12 +21,12 @@ from swictation.events import (
     WorkerGone,
     WorkerReady,
 )
-from swictation.gpu.manager.effects import (
+from swictation.gpu.effects import (
     Effect,
-    Foreseen,
-    Gained,
     LevelChanged,
     LoadGpu,
+    MemoryForecast,
+    MemoryFreed,
     Order,
     PlaceAsr,
     PlaceDetector,
@@ -34,10 +34,10 @@ from swictation.gpu.manager.effects import (
     Validate,
 )
 from swictation.gpu.manager.manager import AdaptiveMemoryManager
-from swictation.gpu.nvml.poller import Prober
-from swictation.types import Seat
+from swictation.gpu.nvml.poller import VramPoller
+from swictation.types import Placement
 from swictation.worker.gpu_actions import GpuActions
-from swictation.worker.pool import Crew
+from swictation.worker.pool import WorkerPool
 
 _MOST_AT_ONCE = 100
 """Effects that are carried out before the run loop may do something else."""
@@ -48,30 +48,35 @@ OnMode = Callable[[str, str], None]
 _log = logging.getLogger(__name__)
 
 
-class Steward:
-    """One card, one manager. All its methods belong to the run loop."""
+class GpuExecutor:
+    """One GPU, one manager. All its methods belong to the run loop."""
 
     def __init__(
-        self, crew: Crew, prober: Prober, actions: GpuActions, clock: Clock, on_mode: OnMode
+        self,
+        pool: WorkerPool,
+        poller: VramPoller,
+        actions: GpuActions,
+        clock: Clock,
+        on_mode: OnMode,
     ) -> None:
         """Prepare; `start` begins.
 
         Args:
-            crew: the workers, and the manager that decides about them.
-            prober: reads the card.
+            pool: the workers, and the manager that decides about them.
+            poller: reads the GPU.
             actions: carries out what the manager asks for.
             clock: the run loop's.
             on_mode: the degraded mode and its reason, "" for none.
 
         Raises:
-            LookupError: no engine on a card is configured.
+            LookupError: no engine on a GPU is configured.
         """
-        if crew.router is None:
-            raise LookupError("no engine on a card is configured")
-        self._router = crew.router
-        self.manager: AdaptiveMemoryManager = crew.router.manager
-        self._crew = crew
-        self._prober = prober
+        if pool.router is None:
+            raise LookupError("no engine on a GPU is configured")
+        self._router = pool.router
+        self.manager: AdaptiveMemoryManager = pool.router.manager
+        self._pool = pool
+        self._poller = poller
         self._actions = actions
         self._clock = clock
         self._on_mode = on_mode
@@ -85,55 +90,57 @@ class Steward:
         self._is_settling = False
         # What was told last: another value is news.
         self._mode = ("", "")
-        self._seat = self.manager.asr_seat
+        self._placement = self.manager.asr_placement
 
     # --- life --------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin to read the card when there is a need to."""
-        self._prober.start()
+        """Begin to read the GPU when there is a need to."""
+        self._poller.start()
         self._settle()
 
     def stop(self) -> None:
         """End the probe's thread, or leave it to a driver that blocks."""
         if self._timer:
             self._timer.cancel()
-        self._prober.stop()
+        self._poller.stop()
 
-    def have(self, seat: Seat, spec: EngineSpec, foreseen: Foreseen | None = None) -> None:
-        """The engine for that seat is known, its model is there.
+    def set_engine(
+        self, placement: Placement, spec: EngineSpec, forecast: MemoryForecast | None = None
+    ) -> None:
+        """The engine for that placement is known, its model is there.
 
-        `foreseen`: what that takes on the card, where it is known.
+        `foreseen`: what that takes on the GPU, where it is known.
         """
-        if seat == "cpu":
-            self._crew.standby.set_engine(spec)
+        if placement == "cpu":
+            self._pool.standby.set_engine(spec)
             self._settle()
             return
         is_other = self._spec not in (None, spec)
         self._spec = spec
-        self._crew.fork_policy.set_engine(spec.engine)
-        self._settle(self.manager.want(self._clock.now_s(), foreseen, replaces=is_other))
+        self._pool.fork_policy.set_engine(spec.engine)
+        self._settle(self.manager.want(self._clock.now_s(), forecast, replaces=is_other))
 
-    def miss_cpu(self) -> None:
+    def cpu_unavailable(self) -> None:
         """There is no engine on the processor, or it cannot be had."""
-        self._crew.standby.cpu_unavailable()
+        self._pool.standby.cpu_unavailable()
         self._settle()
 
     def reset(self) -> str:
         """The user wishes to forget bans and pauses; where requests go from now on."""
-        _log.info("the card: bans and pauses are forgotten, as the user wishes")
+        _log.info("the GPU: bans and pauses are forgotten, as the user wishes")
         self._settle(self.manager.reset(self._clock.now_s()))
-        return self.manager.asr_seat or "none"
+        return self.manager.asr_placement or "none"
 
     async def suspend(self) -> None:
-        """Give the card back before the machine sleeps; returns when it is given back."""
+        """Give the GPU back before the machine sleeps; returns when it is given back."""
         self._is_asleep = True
         self._settle(self.manager.suspend(self._clock.now_s()))
-        await self._crew.at("gpu").ended()
-        await self._crew.fork_policy.end()
+        await self._pool.at("gpu").ended()
+        await self._pool.fork_policy.end()
 
     def resume(self) -> None:
-        """The machine is awake again; the card is used when somebody speaks."""
+        """The machine is awake again; the GPU is used when somebody speaks."""
         self._is_asleep = False
         self._settle(self.manager.resumed(self._clock.now_s()))
 
@@ -149,13 +156,13 @@ class Steward:
             self._activity = (is_listening, is_busy)
             self._settle(effects)
 
-    def on_event(self, event: CardEvent) -> bool:
+    def on_event(self, event: GpuEvent) -> bool:
         """Take note; True where nobody else needs to know."""
         now_s, manager = self._clock.now_s(), self.manager
         match event:
             case VramRead(snapshot):
                 self._settle(manager.on_snapshot(snapshot))
-                self._prober.taken()
+                self._poller.ack()
                 if self._router.take_waiting():  # the room alone may have come back
                     self._actions.ask_again()
                 return True
@@ -166,8 +173,8 @@ class Steward:
                     )
                 )
                 return True
-            case DetectorMoved(seat, reason, is_fault):
-                self._settle(manager.on_detector(now_s, seat, reason, is_fault=is_fault))
+            case DetectorMoved(placement, reason, is_fault):
+                self._settle(manager.on_detector(now_s, placement, reason, is_fault=is_fault))
             case WorkerAnswered() if event.number == self._validation:
                 self._validation = None
                 # A broken model computes no numbers; what it makes of a tone says nothing else.
@@ -178,14 +185,14 @@ class Steward:
                 self._validation = None
                 self._settle(manager.on_gpu_failed(now_s, event.kind))
                 return True
-            case WorkerReady(seat="gpu", capabilities=caps):
+            case WorkerReady(placement="gpu", capabilities=caps):
                 self._settle(manager.on_gpu_ready(now_s, caps.tiers, caps.tier, event.figures))
-            case WorkerAnswered(seat="gpu"):
+            case WorkerAnswered(placement="gpu"):
                 self._settle(manager.on_gpu_answer(now_s, event.audio_s, event.figures))
-            case WorkerFailed(seat="gpu"):
+            case WorkerFailed(placement="gpu"):
                 self._router.refused(event.number)
                 self._settle(manager.on_gpu_failed(now_s, event.kind))
-            case WorkerGone(seat="gpu"):
+            case WorkerGone(placement="gpu"):
                 self._validation = None
                 kind = event.kind if event.is_fault else None
                 self._settle(manager.on_gpu_gone(now_s, kind, event.reason))
@@ -222,14 +229,14 @@ class Steward:
         actions, now_s = self._actions, self._clock.now_s()
         match effect:
             case LoadGpu():
-                assert self._spec is not None, "the manager wants no card before"
+                assert self._spec is not None, "the manager wants no GPU before"
                 actions.load(effect, self._spec)
             case StopGpu(reason):
                 if not actions.stop(effect):
                     self._settle(self.manager.on_gpu_gone(now_s, None, reason))
             case Validate():
                 self._validation = actions.validate()
-            case Order() | PlaceDetector() | PlaceAsr() | Gained() | LevelChanged():
+            case Order() | PlaceDetector() | PlaceAsr() | MemoryFreed() | LevelChanged():
                 actions.carry_out(effect)
 
     def _tend_cpu(self) -> bool:
@@ -237,7 +244,7 @@ class Steward:
 
         Whether that is news for the manager.
         """
-        manager, standby = self.manager, self._crew.standby
+        manager, standby = self.manager, self._pool.standby
         must_serve = manager.needs_cpu or (self._router.needs_cpu and self._activity[1])
         standby.tend(must_serve=must_serve, is_idle=manager.is_idle)
         if (state := standby.state) == manager.cpu:
@@ -246,19 +253,19 @@ class Steward:
         return True
 
     def _look_after_the_rest(self) -> None:
-        """All effects are carried out: see to nursery, probe, timer, and to who waits for news."""
-        manager, crew = self.manager, self._crew
-        crew.fork_policy.tend(
-            is_used=any(self._activity) or crew.at("gpu").is_wanted,
+        """All effects are carried out: see to fork server, poller, timer and listeners."""
+        manager, pool = self.manager, self._pool
+        pool.fork_policy.tend(
+            is_used=any(self._activity) or pool.at("gpu").is_wanted,
             may_stay=not (manager.is_idle or manager.is_lost or self._is_asleep),
         )
-        self._prober.watch(manager.need, crew.pids, near=manager.is_near)
+        self._poller.watch(manager.need, pool.pids, near=manager.is_near)
         if (manager.mode, manager.mode_reason) != self._mode:
             self._mode = (manager.mode, manager.mode_reason)
             self._on_mode(*self._mode)
         self._arm()
-        if manager.asr_seat != self._seat:
-            self._seat = manager.asr_seat
+        if manager.asr_placement != self._placement:
+            self._placement = manager.asr_placement
             self._actions.ask_again()
 
     def _arm(self) -> None:

@@ -1,4 +1,4 @@
-"""The workers in use: one on the processor, and one on the card where that is wanted.
+"""The workers in use: one on the processor, and one on the GPU where that is wanted.
 
 Which of them is asked is a policy's business; here it is carried out.
 """
@@ -16,9 +16,9 @@ from swictation.build import was_updated_under
 from swictation.config.settings import WorkerSettings
 from swictation.errors import SwictationError, WorkerError
 from swictation.events import Event, WorkerGone
-from swictation.gpu.manager.effects import Route
-from swictation.types import MIB, Chunking, DecodeRequest, Samples, Seat
-from swictation.worker.forkserver.server import Nursery
+from swictation.gpu.effects import Route
+from swictation.types import MIB, Chunking, DecodeRequest, Placement, Samples
+from swictation.worker.forkserver.server import ForkServer
 from swictation.worker.process import SAID
 from swictation.worker.router import Router
 from swictation.worker.spawn import by_exec_in_the_background
@@ -28,12 +28,12 @@ from swictation.worker.supervisor import Supervisor
 _IMPORT_SHARE = 0.75
 """Of the time that a worker's start may take: in what is left it is begun by exec."""
 
-_SIZE_MIB, _SIZE_FACTOR, _SPARE_MIB = 500.0, 1.25, 256.0
+_SIZE_MIB, _SIZE_FACTOR, _STANDBY_MIB = 500.0, 1.25, 256.0
 """Of a worker beside the one that serves: as large as that, or this where there is none."""
 
 
-class Crew:
-    """Supervisors by seat. Lives on the run loop's thread."""
+class WorkerPool:
+    """Supervisors by placement. Lives on the run loop's thread."""
 
     def __init__(
         self,
@@ -52,38 +52,38 @@ class Crew:
         self._settings = settings
         generations = itertools.count(1)
         self.cpu = Supervisor(settings, post, "cpu", generations)
-        self.nursery = Nursery(settings.start_timeout_s * _IMPORT_SHARE)
-        """Where the workers on the card may come from; none runs until somebody wishes it."""
-        spawn = self.nursery.spawn
+        self.forkserver = ForkServer(settings.start_timeout_s * _IMPORT_SHARE)
+        """Where the workers on the GPU may come from; none runs until somebody wishes it."""
+        spawn = self.forkserver.spawn
         self.gpu = Supervisor(settings, post, "gpu", generations, spawn) if router else None
         self.standby = CpuStandby(self.cpu, settings.warm_min_available_mib)
         """When there is one on the processor too, where one on the GPU is wanted."""
-        self.fork_policy = ForkServerPolicy(self.nursery, settings.nursery_min_available_mib)
+        self.fork_policy = ForkServerPolicy(self.forkserver, settings.nursery_min_available_mib)
 
     @property
-    def seat(self) -> Seat | None:
+    def placement(self) -> Placement | None:
         """Where the next utterance goes: the memory manager knows, where there is one."""
-        return self.router.manager.asr_seat if self.router else "cpu"
+        return self.router.manager.asr_placement if self.router else "cpu"
 
     @property
-    def has_spare(self) -> bool:
+    def has_standby(self) -> bool:
         """Whether an engine on the processor can be had."""
         return self.router is None or self.router.manager.cpu != "failed"
 
     @property
-    def card_trouble(self) -> str:
-        """Why no worker will come onto the card any more, as far as can be foreseen."""
+    def gpu_trouble(self) -> str:
+        """Why no worker will come onto the GPU any more, as far as can be foreseen."""
         return self.router.manager.lost_reason if self.router else ""
 
     @property
     def serving(self) -> Supervisor:
         """Who answers at present, or is to."""
-        return self.gpu if self.gpu and self.seat == "gpu" else self.cpu
+        return self.gpu if self.gpu and self.placement == "gpu" else self.cpu
 
     @property
     def is_ready(self) -> bool:
         """Whether a word spoken now is answered without waiting for a model."""
-        return self.seat is not None and self.serving.is_ready
+        return self.placement is not None and self.serving.is_ready
 
     @property
     def state(self) -> Literal["none", "loading", "ready"]:
@@ -110,30 +110,30 @@ class Crew:
         capabilities = self.serving.capabilities
         return capabilities.chunking if self.is_ready and capabilities else None
 
-    def streams(self, seat: Seat) -> bool:
+    def streams(self, placement: Placement) -> bool:
         """Whether the engine there brings text of speech that goes on."""
-        capabilities = self.at(seat).capabilities
+        capabilities = self.at(placement).capabilities
         return capabilities is not None and capabilities.chunking is not None
 
     @property
     def is_hopeless(self) -> bool:
         """Whether starting again has proved useless, wherever a request could go."""
-        is_cpu_lost = not self.has_spare or self.cpu.restarts.is_hopeless
-        return is_cpu_lost and (self.gpu is None or bool(self.card_trouble))
+        is_cpu_lost = not self.has_standby or self.cpu.restarts.is_hopeless
+        return is_cpu_lost and (self.gpu is None or bool(self.gpu_trouble))
 
     def is_spared(self, event: WorkerGone) -> bool:
         """Whether work goes on elsewhere after that end, or it was wanted."""
         if not event.is_fault or self.is_ready:
             return True
-        if event.seat == "gpu":
-            return self.has_spare
+        if event.placement == "gpu":
+            return self.has_standby
         return self.gpu is not None and self.gpu.is_wanted  # it loads, and may serve soon
 
     @property
     def has_room(self) -> bool:
         """Whether there is memory for one more worker on the processor."""
         size_mib = _SIZE_FACTOR * (self.cpu.rss_mib or _SIZE_MIB)
-        return psutil.virtual_memory().available >= (size_mib + _SPARE_MIB) * MIB
+        return psutil.virtual_memory().available >= (size_mib + _STANDBY_MIB) * MIB
 
     @property
     def pids(self) -> list[int]:
@@ -144,11 +144,11 @@ class Crew:
         """Whether the answer to that request may still come."""
         return any(one.is_asked(number) for one in self._all)
 
-    def at(self, seat: Seat) -> Supervisor:
-        """The supervisor of a seat. Raises LookupError: there is no such seat."""
-        if seat == "gpu" and self.gpu is None:
-            raise LookupError("no engine on a card is configured")
-        return self.gpu if self.gpu and seat == "gpu" else self.cpu
+    def at(self, placement: Placement) -> Supervisor:
+        """The supervisor of a placement. Raises LookupError: there is no such placement."""
+        if placement == "gpu" and self.gpu is None:
+            raise LookupError("no engine on a GPU is configured")
+        return self.gpu if self.gpu and placement == "gpu" else self.cpu
 
     def begin_stream(self) -> None:
         """Utterances are counted anew."""
@@ -177,9 +177,9 @@ class Crew:
 
     def send(self, request: DecodeRequest, samples: Samples, route: Route) -> bool:
         """Ask the worker that `route` names; False where it is not ready."""
-        if route.seat is None or not self.at(route.seat).is_ready:
+        if route.placement is None or not self.at(route.placement).is_ready:
             return False
-        self.at(route.seat).send(request, samples, route.piece_samples)
+        self.at(route.placement).send(request, samples, route.piece_samples)
         return True
 
     def background_worker(self, post: Callable[[Event], None], patience: float) -> Supervisor:
@@ -200,7 +200,7 @@ class Crew:
         """End all workers and wait for them."""
         for one in reversed(self._all):
             await one.stop()
-        await self.nursery.stop()
+        await self.forkserver.stop()
 
     @property
     def _all(self) -> list[Supervisor]:

@@ -40,12 +40,12 @@ class WorkerProcess:
         with contextlib.ExitStack() as unless_started:
             ours, theirs = map(unless_started.enter_context, socket.socketpair())
             pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            ear, their_ear = map(unless_started.enter_context, pair)
+            detector_end, their_detector_end = map(unless_started.enter_context, pair)
             self._output = Output(f"worker {self.generation}")
             unless_started.pop_all()
-        self.detector = RemoteDetector(ear)
+        self.detector = RemoteDetector(detector_end)
         """Its detector, once it is ready and if `EngineSpec.detector` names one."""
-        ends = Ends(theirs, their_ear, self._output.fd)
+        ends = Ends(theirs, their_detector_end, self._output.fd)
         self._birth = asyncio.create_task(self._be_born(ends))
         self._birth.add_done_callback(lambda _: ends.close())
         self._output.start()
@@ -111,7 +111,7 @@ class WorkerProcess:
             return ""
         self.was_killed = status in (None, -signal.SIGKILL)
         if status is None:
-            return "it died with its nursery"
+            return "it died with its fork server"
         if status < 0:
             return f"it was ended by {signal.Signals(-status).name}"
         return f"{_EXITED} {status}" if status else ""

@@ -8,7 +8,7 @@ from swictation.types import Capabilities, DecodeRequest, to_seconds
 _STRAY_ANSWERS_LIMIT = 16
 
 
-class Asked(msgspec.Struct, frozen=True):
+class InFlightRequest(msgspec.Struct, frozen=True):
     """A request, and how much sound of it is decoded at once."""
 
     request: DecodeRequest
@@ -32,7 +32,7 @@ class OpenRequests:
     """Of one worker, in the order in which they were asked."""
 
     def __init__(self) -> None:
-        self._open: dict[int, Asked] = {}
+        self._open: dict[int, InFlightRequest] = {}
         self._strays = 0
 
     def __contains__(self, number: int) -> bool:
@@ -48,9 +48,9 @@ class OpenRequests:
 
     def ask(self, request: DecodeRequest, piece_samples: int) -> None:
         """It is asked now."""
-        self._open[request.number] = Asked(request, piece_samples)
+        self._open[request.number] = InFlightRequest(request, piece_samples)
 
-    def take(self, number: int) -> Asked | None:
+    def take(self, number: int) -> InFlightRequest | None:
         """It is answered; None where nobody asked. Raises ProtocolError: that is a flood."""
         asked = self._open.pop(number, None)
         if asked is None:

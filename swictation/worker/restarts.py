@@ -5,7 +5,7 @@ from collections import Counter
 import msgspec
 
 from swictation.backoff import doubled_s
-from swictation.types import DEATHS_UNTIL_SET_ASIDE, Seat
+from swictation.types import DEATHS_UNTIL_QUARANTINE, Placement
 
 _FIRST_DELAY_S = 0.5
 _MAX_DELAY_S = 300.0
@@ -14,7 +14,7 @@ HOPELESS_FAILURES = 4
 """Workers in a row that answered nothing, after which trying should stop."""
 HOPELESS_KILLS = 12
 """The same where somebody else killed them: that may soon be over."""
-HOPELESS_SET_ASIDE = 4
+HOPELESS_QUARANTINES = 4
 """Utterances in a row on which they died: then it is not the utterances' fault."""
 _PRIOR_PACE = 0.25
 """Seconds of decoding a second of audio, before any was seen."""
@@ -27,7 +27,7 @@ class Restarts(msgspec.Struct, frozen=True):
     """Workers in a row that ended by themselves without having answered anything."""
     kills: int = 0
     """Workers that were killed from outside since the last answer."""
-    set_aside: int = 0
+    quarantined: int = 0
     """Utterances set aside since the last answer: their deaths are no failures."""
 
     @property
@@ -36,7 +36,7 @@ class Restarts(msgspec.Struct, frozen=True):
         return (
             self.failures >= HOPELESS_FAILURES
             or self.kills >= HOPELESS_KILLS
-            or self.set_aside >= HOPELESS_SET_ASIDE
+            or self.quarantined >= HOPELESS_QUARANTINES
         )
 
     def delay_s(self) -> float:
@@ -53,38 +53,38 @@ class Restarts(msgspec.Struct, frozen=True):
 
     def excused(self) -> "Restarts":
         """The last deaths are put down to an utterance, which is set aside."""
-        return Restarts(set_aside=self.set_aside + 1)
+        return Restarts(quarantined=self.quarantined + 1)
 
 
 class Blame:
     """How many workers died on which utterance of a stream since it last brought an answer.
 
-    By seat: what kills an engine on the card may be harmless to the one on the processor.
+    By placement: what kills an engine on the GPU may be harmless to the one on the processor.
     """
 
     def __init__(self) -> None:
-        self._deaths: Counter[tuple[int, Seat]] = Counter()
+        self._deaths: Counter[tuple[int, Placement]] = Counter()
 
-    def count(self, utterance: int, seat: Seat) -> int:
+    def count(self, utterance: int, placement: Placement) -> int:
         """How many died on `utterance` there."""
-        return self._deaths[utterance, seat]
+        return self._deaths[utterance, placement]
 
-    def seats(self, utterance: int) -> set[Seat]:
+    def placements(self, utterance: int) -> set[Placement]:
         """Where one died on it."""
-        return {seat for number, seat in self._deaths if number == utterance}
+        return {placement for number, placement in self._deaths if number == utterance}
 
-    def add(self, utterance: int, seat: Seat) -> bool:
+    def add(self, utterance: int, placement: Placement) -> bool:
         """A worker there died while it decoded `utterance`; whether it is never to try again."""
-        self._deaths[utterance, seat] += 1
-        is_poison = self._deaths[utterance, seat] >= DEATHS_UNTIL_SET_ASIDE
-        if is_poison and seat == "cpu":  # on the card it is remembered, for it goes elsewhere
+        self._deaths[utterance, placement] += 1
+        is_poison = self._deaths[utterance, placement] >= DEATHS_UNTIL_QUARANTINE
+        if is_poison and placement == "cpu":  # on the GPU it is remembered, for it goes elsewhere
             self.clear(utterance)
         return is_poison
 
     def clear(self, utterance: int) -> None:
         """A worker has answered for `utterance`: earlier deaths were bad luck."""
-        for seat in self.seats(utterance):
-            del self._deaths[utterance, seat]
+        for placement in self.placements(utterance):
+            del self._deaths[utterance, placement]
 
 
 class HangDeadline:

@@ -6,13 +6,13 @@ The rule: an utterance that began on the processor also ends there.
 from typing import TYPE_CHECKING
 
 from swictation.clock import Clock
-from swictation.gpu.manager.effects import Route
-from swictation.types import DecodeRequest, Seat
+from swictation.gpu.effects import Route
+from swictation.types import DecodeRequest, Placement
 
 if TYPE_CHECKING:  # only who has a GPU pays for it
     from swictation.gpu.manager.manager import AdaptiveMemoryManager
 
-_NO_UTTERANCE: tuple[int, Seat] = (-1, "cpu")
+_NO_UTTERANCE: tuple[int, Placement] = (-1, "cpu")
 
 
 class Router:
@@ -22,7 +22,7 @@ class Router:
         self.manager = manager
         self._clock = clock
         self._current = _NO_UTTERANCE
-        """The utterance that was routed last, and its seat."""
+        """The utterance that was routed last, and its placement."""
         self._refused = 0
         self._is_waiting = False
         self.needs_cpu = False
@@ -52,8 +52,8 @@ class Router:
             is_cpu_ready: the engine on the processor can be asked.
             is_cpu_wanted: it can, or will be.
         """
-        utterance, seat = self._current
-        if request.utterance == utterance and seat == "cpu" and is_cpu_ready:
+        utterance, placement = self._current
+        if request.utterance == utterance and placement == "cpu" and is_cpu_ready:
             return Route("cpu")
         if request.number == self._refused and self.manager.cpu != "failed" and is_cpu_wanted:
             return self._note(request, Route("cpu"))
@@ -69,13 +69,13 @@ class Router:
         """For work that can wait: only where there is room, and nothing is counted."""
         now_s = self._clock.now_s()
         route = self.manager.admit(now_s, audio_s, deaths_on_gpu=0, is_counted=False)
-        return route if route.seat == "gpu" else None
+        return route if route.placement == "gpu" else None
 
     def _note(self, request: DecodeRequest, route: Route) -> Route:
         if request.partial:
             return route
-        self._is_waiting = route.seat is None
-        self.needs_cpu = route.seat == "cpu"
-        if route.seat:
-            self._current = (request.utterance, route.seat)
+        self._is_waiting = route.placement is None
+        self.needs_cpu = route.placement == "cpu"
+        if route.placement:
+            self._current = (request.utterance, route.placement)
         return route

@@ -1,4 +1,4 @@
-"""How a child comes to be: by exec, here; a nursery forks it (`worker.nursery_keeper`)."""
+"""How a child comes to be: by exec, here; a fork server forks it (`worker.forkserver`)."""
 
 import asyncio
 import contextlib
@@ -46,18 +46,18 @@ class Ends(NamedTuple):
 class Child:
     """A process that was started for us; its parent may be another process."""
 
-    def __init__(self, pid: int, pidfd: int, bury: Callable[[], Awaitable[int | None]]) -> None:
+    def __init__(self, pid: int, pidfd: int, reap: Callable[[], Awaitable[int | None]]) -> None:
         """Own `pidfd`.
 
         Args:
             pid: its process id.
             pidfd: which names it even when it has gone and its id is another's.
-            bury: called once when it has ended: ends its group, and tells its exit status (None: it
+            reap: called once when it has ended: ends its group, and tells its exit status (None: it
                 cannot be known).
         """
         self.pid = pid
         self._pidfd = pidfd
-        self._bury = bury
+        self._reap = reap
 
     def kill(self) -> None:
         """End it at once. Never reaps it: then nobody could wait for it any more."""
@@ -83,7 +83,7 @@ class Child:
             loop.remove_reader(self._pidfd)
             os.close(self._pidfd)
             self._pidfd = -1
-        return await self._bury()
+        return await self._reap()
 
 
 Spawn = Callable[[Ends], Awaitable[Child]]
@@ -130,11 +130,11 @@ def execute(
         process.wait()
         raise
 
-    async def bury() -> int:
+    async def reap() -> int:
         end_group(process.pid)  # it is not reaped: its group is still its
         return process.wait()
 
-    return Child(process.pid, pidfd, bury)
+    return Child(process.pid, pidfd, reap)
 
 
 def end_group(pid: int) -> None:

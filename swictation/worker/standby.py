@@ -4,9 +4,9 @@ import psutil
 
 from swictation.asr.engine import EngineSpec
 from swictation.asr.registry import find
-from swictation.gpu.manager.status import CpuState
+from swictation.gpu.status import CpuState
 from swictation.types import MIB
-from swictation.worker.forkserver.server import Nursery
+from swictation.worker.forkserver.server import ForkServer
 from swictation.worker.supervisor import Supervisor
 
 _KEEP_RATIO = 0.75
@@ -58,11 +58,11 @@ class CpuStandby:
 
 
 class ForkServerPolicy:
-    """When there is a nursery: while the GPU is in use, or soon may be."""
+    """When there is a fork server: while the GPU is in use, or soon may be."""
 
-    def __init__(self, nursery: Nursery, least_available_mib: int) -> None:
+    def __init__(self, forkserver: ForkServer, least_available_mib: int) -> None:
         """`least_available_mib`: of the host's memory, below which there is none."""
-        self._nursery = nursery
+        self._forkserver = forkserver
         self._least_available_mib = least_available_mib
         self._engine = ""
 
@@ -78,21 +78,21 @@ class ForkServerPolicy:
             is_used: somebody dictates, or a worker on the GPU is there or about to be.
             may_stay: it would be of use soon.
         """
-        nursery = self._nursery
-        is_there = nursery.pid is not None
+        forkserver = self._forkserver
+        is_there = forkserver.pid is not None
         if not may_stay or not _has_room(self._least_available_mib, is_there=is_there):
-            if not nursery.has_workers:
-                nursery.release("the host's memory is short" if may_stay else "idle")
+            if not forkserver.has_workers:
+                forkserver.release("the host's memory is short" if may_stay else "idle")
             return
-        if nursery.engine not in ("", self._engine) and not nursery.has_workers:
-            nursery.release("another engine is wanted")
+        if forkserver.engine not in ("", self._engine) and not forkserver.has_workers:
+            forkserver.release("another engine is wanted")
         if is_used and self._engine:
-            nursery.start(self._engine)
+            forkserver.start(self._engine)
 
     async def end(self) -> None:
         """End it before the machine sleeps."""
-        self._nursery.release("the machine goes to sleep")
-        await self._nursery.ended()
+        self._forkserver.release("the machine goes to sleep")
+        await self._forkserver.ended()
 
 
 def _has_room(least_available_mib: int, *, is_there: bool) -> bool:

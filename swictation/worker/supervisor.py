@@ -23,7 +23,7 @@ from swictation.events import (
     WorkerGone,
     WorkerReady,
 )
-from swictation.types import Capabilities, DecodeRequest, FailureKind, Samples, Seat
+from swictation.types import Capabilities, DecodeRequest, FailureKind, Placement, Samples
 from swictation.vad.remote import RemoteDetector
 from swictation.worker.process import WorkerProcess
 from swictation.worker.protocol.deadline import Deadline
@@ -59,13 +59,13 @@ class Supervisor:
         self,
         settings: WorkerSettings,
         post: Callable[[Event], None],
-        seat: Seat = "cpu",
+        placement: Placement = "cpu",
         generations: Iterator[int] | None = None,
         spawn: Spawn = by_exec,
     ) -> None:
         """`generations`: shared by all supervisors whose events go to the same inbox."""
         self._spawn = spawn
-        self.seat: Seat = seat
+        self.placement: Placement = placement
         self._settings = settings
         self._post = post
         self._generations = generations or itertools.count(1)
@@ -82,8 +82,8 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._wake = asyncio.Event()
         self._wanted = asyncio.Event()
-        self._is_alone = asyncio.Event()
-        self._is_alone.set()
+        self._has_ended = asyncio.Event()
+        self._has_ended.set()
         self._is_once = False
         self._released = ""
         """Why it is wanted no more."""
@@ -147,7 +147,8 @@ class Supervisor:
         self._released = ""
         self._wanted.set()
         if self._task is None:
-            self._task = asyncio.create_task(self._keep_alive(), name=f"supervisor {self.seat}")
+            name = f"supervisor {self.placement}"
+            self._task = asyncio.create_task(self._keep_alive(), name=name)
             self._task.add_done_callback(self._on_end)
 
     def release(self, reason: str, grace_s: float | None = None) -> bool:
@@ -163,7 +164,7 @@ class Supervisor:
         if self._stopping.is_set():
             return True  # it ends anyway; who waits for that waits for `_wanted`
         # What began has ended by now, or will; what did not begin is never told of.
-        has_begun = not (self._wanted.is_set() and self._is_alone.is_set())
+        has_begun = not (self._wanted.is_set() and self._has_ended.is_set())
         self._wanted.clear()
         self._released = reason
         self.recycle(reason)
@@ -173,7 +174,7 @@ class Supervisor:
 
     async def ended(self) -> None:
         """Returns when there is no worker."""
-        await self._is_alone.wait()
+        await self._has_ended.wait()
 
     def use(self, spec: EngineSpec) -> None:
         """Go on with another engine, in a fresh worker; what is open is asked of that one."""
@@ -220,7 +221,7 @@ class Supervisor:
         if self._worker and self.is_ready:
             self._worker.send(Order(what))
 
-    def excuse(self) -> None:
+    def forgive(self) -> None:
         """The last deaths were an utterance's fault, not the worker's."""
         self.restarts = self.restarts.excused()
 
@@ -261,14 +262,14 @@ class Supervisor:
     async def _one_generation(self, generation: int) -> None:
         worker = WorkerProcess(generation, self._spawn)
         error: SwictationError | None = None
-        self._is_alone.clear()
+        self._has_ended.clear()
         try:
             await worker.start()
         except OSError as failure:
-            self._is_alone.set()
+            self._has_ended.set()
             self.restarts = self.restarts.died()
             reason = f"it cannot be started: {failure.strerror}"
-            self._post(WorkerGone(generation, reason, is_fault=True, seat=self.seat))
+            self._post(WorkerGone(generation, reason, is_fault=True, placement=self.placement))
             return
         self._worker = worker
         self._kind = "crash"
@@ -286,16 +287,17 @@ class Supervisor:
             self._is_ready = False
             self._worker = None
             decoding = self._open.oldest
-            blamed = decoding.utterance if decoding and not decoding.partial else None
+            culprit = decoding.utterance if decoding and not decoding.partial else None
             self._open.clear()
             ending = await worker.close()
-            self._is_alone.set()
+            self._has_ended.set()
         planned, self._planned = self._planned, ""
         if not planned:
             self.restarts = self.restarts.died(by_kill=worker.was_killed)
         reason = planned or (error.message if error else ending or "it left")
         kind = self._kind
-        self._post(WorkerGone(generation, reason, not planned, blamed, error, self.seat, kind))
+        gone = WorkerGone(generation, reason, not planned, culprit, error, self.placement, kind)
+        self._post(gone)
 
     async def _listen(self, worker: WorkerProcess) -> SwictationError | None:
         """Take its messages until it is gone; the error that it named, if it named one."""
@@ -329,7 +331,7 @@ class Supervisor:
         self._post(
             WorkerReady(
                 *(worker.generation, worker.pid or ready.pid, ready.capabilities, ready.load_s),
-                seat=self.seat,
+                placement=self.placement,
                 figures=ready.figures,
             )
         )
@@ -345,7 +347,7 @@ class Supervisor:
         self._post(
             WorkerAnswered(
                 *(worker.generation, answer.number, answer.hypothesis, answer.done_s),
-                seat=self.seat,
+                placement=self.placement,
                 audio_s=asked.at_once_s,
                 figures=answer.figures,
             )
@@ -360,7 +362,7 @@ class Supervisor:
             self._watch()
             self._post(
                 WorkerFailed(
-                    worker.generation, failed.number, failed.kind, self.seat, failed.figures
+                    worker.generation, failed.number, failed.kind, self.placement, failed.figures
                 )
             )
 

@@ -20,7 +20,7 @@ from swictation.asr.engine import EngineSpec
 from swictation.types import Frame, to_samples
 from swictation.vad.detector import WARM_FRAMES, Detector
 from swictation.vad.silero_cpu import SileroCpu
-from swictation.vad.switchable import AHEAD_FRAMES, PlacedDetector, Switch
+from swictation.vad.switchable import AHEAD_FRAMES, DetectorSwitch, SwitchableDetector
 from swictation.worker.process import WorkerProcess
 from swictation.worker.protocol.messages import PROTOCOL_VERSION, Load, Shutdown
 from tests.bench import detector_cost
@@ -97,8 +97,8 @@ def _moves(worker: WorkerProcess, frames: list[Frame]) -> dict[str, Any]:
     A worker has the time that sound takes to come to hear what was; the daemon's own has none.
     """
     told: list[Any] = []
-    switch = Switch(told.append)
-    detector = PlacedDetector(SileroCpu(), switch)
+    switch = DetectorSwitch(told.append)
+    detector = SwitchableDetector(SileroCpu(), switch)
     lasted: dict[str, list[float]] = {"to_the_worker": [], "to_the_daemon": []}
     stretch = WARM_FRAMES + AHEAD_FRAMES + 1
     for move in range(_MOVES):

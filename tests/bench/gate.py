@@ -11,8 +11,8 @@ from swictation.config.settings import VadSettings
 from swictation.types import Frame, Samples, SpeechEnded, to_samples
 from swictation.vad.endpointer import Endpointer
 from swictation.vad.gate import EnergyGate
-from swictation.vad.level import LevelNormaliser
-from swictation.vad.segmenter import Listener
+from swictation.vad.level import AutomaticGainControl
+from swictation.vad.segmenter import SpeechSegmenter
 from swictation.vad.silero_cpu import SileroCpu
 from tests.bench.context import Context
 from tests.bench.corpus import SPEECH_KINDS, clips, scaled
@@ -48,7 +48,7 @@ def listen(frames: list[Frame], *, is_gated: bool) -> Heard:
     """Play frames to a fresh listener, with and without the gate before the detector."""
     detector = _Counting()
     gate = EnergyGate() if is_gated else None
-    listener = Listener(detector, Endpointer(VadSettings()), gate, LevelNormaliser())
+    listener = SpeechSegmenter(detector, Endpointer(VadSettings()), gate, AutomaticGainControl())
     begun_s = time.process_time()
     points = [point for frame in frames for point in listener.feed(frame)]
     cpu_s = time.process_time() - begun_s

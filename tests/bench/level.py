@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from swictation.types import FRAME_SAMPLES, Samples, to_samples
-from swictation.vad.level import LevelNormaliser
+from swictation.vad.level import AutomaticGainControl
 from swictation.vad.silero_cpu import SileroCpu
 from tests.bench import hoarse, score, virtual
 from tests.bench.context import Context
@@ -25,8 +25,10 @@ _GAINS = (1.0, 0.1, 0.03)
 
 NORMALISERS: dict[str, Callable[[], Callable[[Samples], Samples]]] = {
     "none": lambda: lambda samples: samples,
-    "to_-20_dbfs": lambda: LevelNormaliser(target_db=-20.0, most_db=20.0, decay_db_per_s=1.5).apply,
-    "product": lambda: LevelNormaliser().apply,
+    "to_-20_dbfs": lambda: (
+        AutomaticGainControl(target_db=-20.0, most_db=20.0, decay_db_per_s=1.5).apply
+    ),
+    "product": lambda: AutomaticGainControl().apply,
 }
 
 

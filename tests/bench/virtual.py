@@ -28,8 +28,8 @@ from swictation.types import (
 )
 from swictation.vad.endpointer import Endpointer
 from swictation.vad.gate import EnergyGate
-from swictation.vad.level import LevelNormaliser
-from swictation.vad.segmenter import Listener
+from swictation.vad.level import AutomaticGainControl
+from swictation.vad.segmenter import SpeechSegmenter
 from swictation.vad.silero_cpu import SileroCpu
 from tests.bench.recogniser import Recogniser
 
@@ -69,9 +69,9 @@ class Journey(msgspec.Struct):
         return None
 
 
-def points(samples: Samples, normaliser: LevelNormaliser | None) -> list[Point]:
+def points(samples: Samples, normaliser: AutomaticGainControl | None) -> list[Point]:
     """The decision points of a recording: a function of its samples."""
-    listener = Listener(SileroCpu(), Endpointer(VadSettings()), EnergyGate(), normaliser)
+    listener = SpeechSegmenter(SileroCpu(), Endpointer(VadSettings()), EnergyGate(), normaliser)
     framer = Framer()
     frames = framer.feed(samples) + framer.flush()
     found = [point for frame in frames for point in listener.feed(frame)]
@@ -121,7 +121,7 @@ def play(
     `heard`: what the detector hears, as it is, instead of `samples`, which the engine decodes.
     """
     run = _Run(name, samples, engine, cost)
-    found = points(samples, LevelNormaliser()) if heard is None else points(heard, None)
+    found = points(samples, AutomaticGainControl()) if heard is None else points(heard, None)
     for blocks, together in itertools.groupby(found, lambda p: -(-p.at_sample // block_samples)):
         block = list(together)
         now_s = blocks * block_samples / SAMPLE_RATE_HZ

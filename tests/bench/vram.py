@@ -10,7 +10,7 @@ from swictation.config.settings import Settings, VramSettings
 from swictation.gpu.manager.manager import AdaptiveMemoryManager
 from swictation.gpu.policy.admission import Admission
 from swictation.gpu.policy.breaker import Breaker
-from swictation.gpu.policy.levels import Ladder, Limits, decide
+from swictation.gpu.policy.levels import LevelState, Limits, decide
 from swictation.gpu.simulate.loop import Simulation
 from swictation.types import AllocatorFigures, VramSnapshot
 from tests.bench.context import Context
@@ -45,7 +45,7 @@ def _readings() -> list[VramSnapshot]:
 
 def _decide_us() -> float:
     """The ladder alone."""
-    ladder, limits, readings = Ladder(), Limits.of(VramSettings(), TOTAL_MIB), _readings()
+    ladder, limits, readings = LevelState(), Limits.of(VramSettings(), TOTAL_MIB), _readings()
     begun_s = time.process_time()
     for reading in readings:
         ladder = decide(ladder, reading, limits)
@@ -102,7 +102,7 @@ def _breathing() -> dict[str, int]:
     changes = {}
     for threshold in VramSettings().thresholds:
         rng, base, count = random.Random(3), threshold, 0
-        ladder, limits = Ladder(), Limits.of(VramSettings(), TOTAL_MIB)
+        ladder, limits = LevelState(), Limits.of(VramSettings(), TOTAL_MIB)
         for second in range(_DAY_S):
             base += rng.gauss(0, 0.0004) + (threshold + 0.005 - base) * 0.0005
             used = min(1.0, max(0.0, base + rng.gauss(0, 0.012)))

@@ -191,6 +191,6 @@ def test_a_card_that_this_torch_cannot_use_is_named(folder):
     import torch
 
     if torch.cuda.is_available():
-        pytest.skip("there is a card")
-    with pytest.raises(EngineError, match="cannot use the card"):
+        pytest.skip("there is a GPU")
+    with pytest.raises(EngineError, match="cannot use the GPU"):
         load(EngineSpec("canary", "tiny", str(folder), "en", {}, device="cuda"))

@@ -24,9 +24,9 @@ from swictation.errors import DetectorError
 from swictation.remedies import pip
 from swictation.types import FRAME_SAMPLES, DecodeRequest
 from swictation.vad.endpointer import Endpointer
-from swictation.vad.segmenter import Listener
+from swictation.vad.segmenter import SpeechSegmenter
 from swictation.vad.silero_cpu import SileroCpu
-from swictation.vad.switchable import PlacedDetector, Switch
+from swictation.vad.switchable import DetectorSwitch, SwitchableDetector
 from swictation.worker.process import WorkerProcess
 from swictation.worker.protocol.messages import (
     PROTOCOL_VERSION,
@@ -88,7 +88,7 @@ class Played:
 
 
 def points(detector, samples):
-    listener = Listener(detector, Endpointer(VadSettings()))
+    listener = SpeechSegmenter(detector, Endpointer(VadSettings()))
     found = [point for frame in frames_of(samples) for point in listener.feed(frame)]
     return found + listener.flush(len(samples))
 
@@ -171,14 +171,14 @@ def test_in_a_worker_it_answers_in_time_or_the_frame_is_handed_over(tmp_path, sa
 
     async def main():
         async with worker(tmp_path / "manifest.json") as one:
-            switch = Switch(told.append)
+            switch = DetectorSwitch(told.append)
             switch.use(one.detector, "it serves")
-            detector = PlacedDetector(SileroCpu(), switch)
+            detector = SwitchableDetector(SileroCpu(), switch)
             return await asyncio.to_thread(points, detector, samples)
 
     found = asyncio.run(main())
     assert found == points(SileroCpu(), samples)
-    assert [event.seat for event in told] in (["gpu"], ["gpu", "cpu"])
+    assert [event.placement for event in told] in (["gpu"], ["gpu", "cpu"])
     assert all("within 64 ms" in event.reason for event in told[1:])
 
 

@@ -18,10 +18,10 @@ from swictation.loudness import level_dbfs
 from swictation.types import FRAME_SAMPLES
 from swictation.vad.endpointer import Endpointer
 from swictation.vad.gate import EnergyGate
-from swictation.vad.restarting import LastingDetector
-from swictation.vad.segmenter import Listener
+from swictation.vad.restarting import RestartingDetector
+from swictation.vad.segmenter import SpeechSegmenter
 from swictation.vad.silero_cpu import SileroCpu
-from swictation.vad.switchable import PlacedDetector, Switch
+from swictation.vad.switchable import DetectorSwitch, SwitchableDetector
 
 pytestmark = pytest.mark.contract
 
@@ -80,12 +80,12 @@ def remote(end):
 
 def placed(end):
     """One that is moved to and fro each second, from the daemon to a worker."""
-    switch = Switch(lambda _: None)
-    return Restless(PlacedDetector(SileroCpu(), switch), switch, remote(end))
+    switch = DetectorSwitch(lambda _: None)
+    return Restless(SwitchableDetector(SileroCpu(), switch), switch, remote(end))
 
 
 class Restless:
-    """Changes its seat every 31 frames."""
+    """Changes its placement every 31 frames."""
 
     def __init__(self, detector, switch, remote):
         self._detector, self._switch, self._remote = detector, switch, remote
@@ -103,7 +103,7 @@ class Restless:
 
 def lasting(_):
     """One that breaks every 101 frames."""
-    return LastingDetector(Frail, Patience())
+    return RestartingDetector(Frail, Patience())
 
 
 class Frail(SileroCpu):
@@ -169,7 +169,7 @@ def test_it_decides_as_onnxruntime_does_on_recordings_of_people(speech_dir, gain
 
 
 def points(samples, gate):
-    listener = Listener(SileroCpu(), Endpointer(VadSettings()), gate)
+    listener = SpeechSegmenter(SileroCpu(), Endpointer(VadSettings()), gate)
     found = [point for frame in frames_of(samples) for point in listener.feed(frame)]
     return found + listener.flush(len(samples))
 

@@ -6,7 +6,7 @@ from swictation.types import VramSnapshot
 
 
 class VramProbeSuite:
-    """Fixtures wanted: `probe`, and `card_mib`, the card's whole memory or None."""
+    """Fixtures wanted: `probe`, and `card_mib`, the GPU's whole memory or None."""
 
     def test_it_tells_how_much_there_is_and_how_much_is_free(self, probe, card_mib):
         now = probe.read()
@@ -37,12 +37,12 @@ class VramProbeSuite:
         assert probe.read().total_mib == first.total_mib
 
     def test_the_card_is_named_once_it_was_read(self, probe):
-        assert probe.card is None
+        assert probe.gpu is None
         probe.read()
-        card = probe.card
+        card = probe.gpu
         assert card is not None
         assert card.uuid
         assert card.name
         assert card.index >= 0
         probe.close()
-        assert probe.card == card
+        assert probe.gpu == card

@@ -17,8 +17,8 @@ from Xlib import XK, X, display
 from Xlib.ext import xtest
 
 from swictation.inject.injector import Injection
-from swictation.inject.x11.desk import Method
 from swictation.inject.x11.injector import X11Injector
+from swictation.inject.x11.session import Method
 
 from .field import KINDS, Field, Hung
 from .storm import Storm

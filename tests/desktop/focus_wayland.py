@@ -18,7 +18,7 @@ from desktop.busy_wayland import focused
 from desktop.sway import Sway, WaylandField
 from desktop.wayland_stage import Plugged
 from swictation.inject.injector import Injection
-from swictation.inject.sendable import LONGEST_WORD
+from swictation.inject.unsafe_characters import LONGEST_WORD
 from swictation.inject.wayland.chain import Method
 from swictation.inject.wayland.injector import WaylandInjector
 

@@ -69,7 +69,7 @@ def _play(cells: list[Cell]) -> Iterator[Run]:
 
 
 def _play_wayland(cells: list[Cell]) -> Iterator[Run]:
-    """A stage for each route: a seat has one input method."""
+    """A stage for each route: a placement has one input method."""
     for route in dict.fromkeys(cell.route for cell in cells):
         stage = WaylandStage(route)
         try:

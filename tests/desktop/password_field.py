@@ -4,7 +4,7 @@ import gi
 
 gi.require_version("Gtk", "3.0")
 from gi.repository import GLib, Gtk  # noqa: E402
-from link import Link  # noqa: E402
+from link import ReconnectingBus  # noqa: E402
 
 window = Gtk.Window(title="field password")
 entry = Gtk.Entry(visibility=False, input_purpose=Gtk.InputPurpose.PASSWORD)
@@ -19,7 +19,7 @@ def handle(do, answer):
     GLib.idle_add(run)
 
 
-link = Link(handle)
+link = ReconnectingBus(handle)
 entry.connect("focus-in-event", lambda *_: link.say(event="focus"))
 window.add(entry)
 window.show_all()

@@ -123,7 +123,7 @@ class Sway:
 
     def _is_keeper(self, process: psutil.Process) -> bool:
         command = process.info["cmdline"] or []
-        return "swictation.inject.keeper" in command and self.display in command
+        return "swictation.inject.clipboard_keeper" in command and self.display in command
 
     def screenshot(self, path: Path) -> None:
         """A PNG of the whole output."""

@@ -18,7 +18,7 @@ from desktop.sway import Sway, WaylandField
 from desktop.wayland_stage import Plugged
 from patience import PATIENCE_S, starts
 from swictation.inject.injector import OTHER_WINDOW, Injection, NoWindow, Target, Unknown
-from swictation.inject.sendable import LONGEST_WORD
+from swictation.inject.unsafe_characters import LONGEST_WORD
 from swictation.inject.wayland.chain import METHODS, Method
 from swictation.inject.wayland.injector import WaylandInjector
 

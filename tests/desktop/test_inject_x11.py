@@ -13,8 +13,8 @@ from Xlib import display
 from patience import PATIENCE_S, starts
 from swictation.errors import InjectError
 from swictation.inject.injector import OTHER_WINDOW, Injection, NoWindow, Unknown
-from swictation.inject.x11.desk import prefers_typing
 from swictation.inject.x11.injector import X11Injector
+from swictation.inject.x11.session import prefers_typing
 
 from . import x11
 from .cells import SEED, TEXTS, Stage, chosen, eventually

@@ -125,7 +125,7 @@ def large(screen):
 @contextmanager
 def frozen_at_the_reading(stage, field):
     """The window stops as soon as it was given the text, before it has seen it."""
-    selection = stage.injector._display._desk._paster._selection
+    selection = stage.injector._display._session._paster._selection
     convert = selection._convert
 
     def converting(requestor, target, prop):
@@ -143,7 +143,7 @@ def frozen_at_the_reading(stage, field):
 def test_a_copy_while_the_key_is_pressed_is_the_users():
     """The key may paste it: so the text is refused, to be held, and the display stays in use."""
     with shown("gtk3") as (stage, field):
-        desk = stage.injector._display._desk
+        desk = stage.injector._display._session
         press, copies = desk._keyboard.press, contextlib.ExitStack()
 
         def pressing(*arguments, **options):

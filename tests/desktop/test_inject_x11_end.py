@@ -93,7 +93,7 @@ def test_a_server_that_throws_us_out_leaves_the_keys_where_they_are():
             field.freeze()
             injection = await injector.inject("typed while it stood")
             assert injection.outcome == "unproven"
-            own = injector._display._desk.connection.own.id
+            own = injector._display._session.connection.own.id
             screen.run("xkill", "-id", str(own))
             assert await decided(injection.proof) is None
             await injector.close()

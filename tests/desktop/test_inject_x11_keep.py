@@ -54,7 +54,7 @@ def paste_and_close(screen, then=lambda injector: None):
 
 
 def keepers(screen):
-    wanted = {"swictation.inject.keeper", screen.name}
+    wanted = {"swictation.inject.clipboard_keeper", screen.name}
     running = psutil.process_iter(["cmdline"])
     return [process for process in running if wanted <= set(process.info["cmdline"] or ())]
 
@@ -131,7 +131,14 @@ def test_a_keeper_that_nobody_waits_for_takes_nothing(screen):
         window = display.Display(screen.name)
         owns = window.get_selection_owner(window.intern_atom("CLIPBOARD")).id
         screen.server.send_signal(signal.SIGSTOP)
-        command = [sys.executable, "-m", "swictation.inject.keeper", "x11", screen.name, str(owns)]
+        command = [
+            sys.executable,
+            "-m",
+            "swictation.inject.clipboard_keeper",
+            "x11",
+            screen.name,
+            str(owns),
+        ]
         started = psutil.Popen(command, stdin=subprocess.PIPE)
         try:
             started.stdin.write(msgspec.msgpack.encode({"UTF8_STRING": b"kept"}))

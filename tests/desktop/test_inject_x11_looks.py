@@ -120,7 +120,7 @@ def test_a_pong_that_comes_during_a_look_is_looked_at(stage):
         field.freeze()
         injection = await stage.by("type").inject("typed")
         assert injection.outcome == "unproven"
-        desk = stage.injector._display._desk
+        desk = stage.injector._display._session
         tend, wait = desk.tend, next(iter(desk._unread._waits.values()))
 
         def tend_and_hear():

@@ -89,7 +89,7 @@ async def until(confirms, tried):
 @contextmanager
 def frozen_at_the_key(injector, field):
     """The window stops as soon as the server has the paste key: it pinged fine before."""
-    desk = injector._display._desk
+    desk = injector._display._session
     press = desk._keyboard.press
 
     def pressing(*arguments, **options):

@@ -1,4 +1,4 @@
-"""A worker on the card of paper, and what its allocator says after each of many decodes."""
+"""A worker on the GPU of paper, and what its allocator says after each of many decodes."""
 
 import asyncio
 from pathlib import Path
@@ -18,7 +18,7 @@ _LONGEST_S = 20
 def decode_often(folder: Path, times: int) -> list[AllocatorFigures]:
     """The figures of each answer, for sound of 1 to 20 s in turn.
 
-    The scripted engine must be on PYTHONPATH, and the made-up card be there (fixture `card`).
+    The scripted engine must be on PYTHONPATH, and the made-up GPU be there (fixture `card`).
     """
     manifest = folder / "manifest.json"
     manifest.write_bytes(msgspec.json.encode({"card": {}}))

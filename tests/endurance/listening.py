@@ -31,7 +31,7 @@ class Heard:
 
 
 def has_card() -> bool:
-    """Whether both NVML and torch see a card; torch is asked in a process of its own."""
+    """Whether both NVML and torch see a GPU; torch is asked in a process of its own."""
     probe = NvmlProbe()
     is_usable = probe.read().is_usable
     probe.close()

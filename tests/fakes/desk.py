@@ -1,4 +1,4 @@
-"""A made-up day of a desktop's card, as a trace."""
+"""A made-up day of a desktop's GPU, as a trace."""
 
 import random
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ TOTAL_MIB = 4096.0
 
 
 def desk(seed: int, hours: int = 24) -> Iterator[Line]:
-    """A day on a 4 GiB card: tabs come and go, calls and games take up to 1.6 GB at once."""
+    """A day on a 4 GiB GPU: tabs come and go, calls and games take up to 1.6 GB at once."""
     rng, talk = random.Random(seed), random.Random(seed + 99)
     tabs_mib, bursts = 150.0, []
     for second in range(hours * 3600):

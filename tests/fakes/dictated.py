@@ -21,18 +21,18 @@ from swictation.asr.stabilizer import Stabilizer
 from swictation.audio.journal import RING_S, Journal
 from swictation.clock import SimClock
 from swictation.config.settings import TextSettings
-from swictation.dictation.capture_sink import Collector
+from swictation.dictation.capture_sink import CaptureSink
 from swictation.dictation.context import LoopContext
-from swictation.dictation.controller import Dictation
+from swictation.dictation.controller import DictationController
 from swictation.dictation.degraded import Degradations
 from swictation.dictation.delivery.delivery import Delivery, DeliveryRules
 from swictation.dictation.runloop import Inbox, RunLoop
 from swictation.dictation.speech_thread import SpeechThread
 from swictation.dictation.stream import StoredSound, Stream
-from swictation.dictation.transcriber import Recognition
+from swictation.dictation.transcriber import Transcriber
 from swictation.dispatcher import Dispatcher
-from swictation.events import DictationHeard, Event, PointsFound, RingStrained, WorkerAnswered
-from swictation.gpu.manager.effects import Route
+from swictation.events import DictationProcessed, Event, PointsFound, RingStrained, WorkerAnswered
+from swictation.gpu.effects import Route
 from swictation.types import (
     Capabilities,
     DecodeRequest,
@@ -46,13 +46,13 @@ from swictation.types import (
 
 
 class Engine:
-    """Stands where engines and crew do, its only worker on the processor; it answers when told."""
+    """Stands where engines and pool do, its only worker on the processor; it answers when told."""
 
     is_ready = True
     is_bloated = False
     is_hopeless = False
     does_partials = False
-    has_spare = True
+    has_standby = True
     chunking = None
     ready_spec = EngineSpec("scripted", "paper", "", "en")
     capabilities = Capabilities("cpu", ("en",))
@@ -94,7 +94,7 @@ class _Silence:
         stop.wait()
 
 
-class Ear:
+class MicrophoneManager:
     """Has such a microphone each time."""
 
     @property
@@ -125,9 +125,11 @@ class Dictated:
             PartialPacer(0.5),
             self._stabilizer,
         )
-        collector = Collector(self._composer(), post)
-        self.recognition = Recognition(context, self.stream, self.engine, collector)
-        self.dictation = Dictation(context, self.recognition, collector, self.engine, Ear())
+        collector = CaptureSink(self._composer(), post)
+        self.transcriber = Transcriber(context, self.stream, self.engine, collector)
+        self.dictation = DictationController(
+            context, self.transcriber, collector, self.engine, MicrophoneManager()
+        )
         self._runloop = RunLoop(context, Inbox())
         self.stream.delivery.start()
 
@@ -155,7 +157,7 @@ class Dictated:
     async def settle(self) -> None:
         while True:
             while self._posted:
-                self._runloop._handle(self._posted.pop(0), self.recognition, self.dictation)
+                self._runloop._handle(self._posted.pop(0), self.transcriber, self.dictation)
             await self.stream.delivery.stop()
             self.stream.delivery.start()
             await asyncio.sleep(0)
@@ -179,7 +181,7 @@ class Dictated:
 
     async def heard(self) -> None:
         """The ear has heard the oldest dictation to its end."""
-        await self.post(DictationHeard(0))
+        await self.post(DictationProcessed(0))
 
     async def answer(self, text: str, request: DecodeRequest | None = None) -> None:
         """Of the engine, to what it was asked last."""

@@ -13,18 +13,18 @@ from swictation.asr.engine import EngineSpec
 from swictation.clock import SimClock
 from swictation.config.settings import AsrSettings, Settings
 from swictation.dispatcher import Dispatcher
-from swictation.events import CardEvent, RouteChanged, VramRead
+from swictation.events import GpuEvent, RouteChanged, VramRead
 from swictation.gpu.manager.manager import AdaptiveMemoryManager
 from swictation.gpu.nvml.nvml import NvmlProbe
-from swictation.gpu.nvml.poller import Prober
+from swictation.gpu.nvml.poller import VramPoller
 from swictation.gpu.policy.admission import Admission
 from swictation.gpu.policy.breaker import Breaker
 from swictation.types import AllocatorFigures, Capabilities, Hypothesis, Tier, VramSnapshot
-from swictation.vad.switchable import Switch
+from swictation.vad.switchable import DetectorSwitch
 from swictation.worker.forkserver import server
 from swictation.worker.gpu_actions import GpuActions
-from swictation.worker.gpu_executor import Steward
-from swictation.worker.pool import Crew
+from swictation.worker.gpu_executor import GpuExecutor
+from swictation.worker.pool import WorkerPool
 from swictation.worker.protocol.channel import encode
 from swictation.worker.protocol.messages import (
     PROTOCOL_VERSION,
@@ -57,7 +57,7 @@ class Played:
         self.is_alive = True
         asyncio.get_running_loop().add_reader(self._ended, self._on_end)
         pid = self._process.pid
-        self.child = Child(pid, os.pidfd_open(pid), self._bury)
+        self.child = Child(pid, os.pidfd_open(pid), self._reap)
 
     def die(self):
         self._process.kill()
@@ -122,18 +122,18 @@ class World:
             settings, Breaker(), Admission(100.0, 1.0), is_wanted=False
         )
         router = Router(self.manager, self.clock)
-        self.crew = Crew(settings.worker, self.inbox.put_nowait, router)
+        self.pool = WorkerPool(settings.worker, self.inbox.put_nowait, router)
         events = Dispatcher()
         events.subscribe(as_lines(self._note))
-        prober = Prober(NvmlProbe(clock=self.clock), lambda _: None, settings.vram, self.clock)
-        switch = Switch(self.inbox.put_nowait)
-        actions = GpuActions(self.crew, prober, switch, events, self._post)
-        self.steward = Steward(self.crew, prober, actions, self.clock, lambda *_: None)
+        prober = VramPoller(NvmlProbe(clock=self.clock), lambda _: None, settings.vram, self.clock)
+        switch = DetectorSwitch(self.inbox.put_nowait)
+        actions = GpuActions(self.pool, prober, switch, events, self._post)
+        self.executor = GpuExecutor(self.pool, prober, actions, self.clock, lambda *_: None)
         if not cpu_engine:
-            self.steward.miss_cpu()
+            self.executor.cpu_unavailable()
         self.is_listening = self.is_busy = False
         self._sleeping = []
-        self.have("one")
+        self.set_engine("one")
 
     def _post(self, event):
         assert isinstance(event, RouteChanged)
@@ -150,11 +150,11 @@ class World:
 
     # What happens.
 
-    def have(self, model):
-        self.steward.have("gpu", EngineSpec("scripted", model, "", "en", device="cuda"))
+    def set_engine(self, model):
+        self.executor.set_engine("gpu", EngineSpec("scripted", model, "", "en", device="cuda"))
 
     def look(self):
-        self.steward.look(is_listening=self.is_listening, is_busy=self.is_busy, backlog_s=0.0)
+        self.executor.look(is_listening=self.is_listening, is_busy=self.is_busy, backlog_s=0.0)
 
     def listens(self):
         self.is_listening = True
@@ -178,13 +178,13 @@ class World:
 
     def time_passes(self, seconds):
         self.clock.advance(seconds)
-        self.steward._tick()
+        self.executor._tick()
 
     def sleeps(self):
-        self._sleeping.append(asyncio.create_task(self.steward.suspend()))
+        self._sleeping.append(asyncio.create_task(self.executor.suspend()))
 
     def wakes(self):
-        self.steward.resume()
+        self.executor.resume()
 
     async def handle_one(self):
         """The run loop comes to the oldest event, if there is one by now."""
@@ -194,8 +194,8 @@ class World:
 
     def _handle(self):
         event = self.inbox.get_nowait()
-        if isinstance(event, CardEvent):
-            self.steward.on_event(event)
+        if isinstance(event, GpuEvent):
+            self.executor.on_event(event)
         self.look()
         self.check()
 
@@ -216,17 +216,17 @@ class World:
 
     def check(self):
         """At any moment: nothing is begun or ended behind the manager's back."""
-        gpu, phase = self.crew.gpu, self.phase
-        assert self.crew.seat == self.manager.asr_seat
+        gpu, phase = self.pool.gpu, self.phase
+        assert self.pool.placement == self.manager.asr_placement
         assert phase != "absent" or not gpu.is_wanted
         assert phase == "stopping" or not gpu._planned
 
     @property
     def agrees(self):
         """Whether the manager and the supervisor say the same of the worker."""
-        gpu, phase = self.crew.gpu, self.phase
+        gpu, phase = self.pool.gpu, self.phase
         living = sum(worker.is_alive for worker in self.workers)
-        assert living <= 1, "two on one card"
+        assert living <= 1, "two on one GPU"
         assert len(self.workers) <= self.loads, "one that nobody asked for"
         match phase:
             case "absent":
@@ -242,9 +242,9 @@ class World:
         self.loads += event == "card" and fields["action"] == "load"
 
     async def close(self):
-        self.steward.resume()
-        await self.crew.stop()
-        self.steward.stop()
+        self.executor.resume()
+        await self.pool.stop()
+        self.executor.stop()
         for task in self._sleeping:
             await task
         assert not any(worker.is_alive for worker in self.workers)

@@ -1,4 +1,4 @@
-"""A card's memory in books: a process's context, its caching allocator, other programs, poison.
+"""A GPU's memory in books: a process's context, its caching allocator, other programs, poison.
 
 The allocator follows PyTorch's CUDACachingAllocator: sizes are rounded, small and large blocks live
 in segments of their own, blocks are split and joined, and the cache is emptied before it refuses.
@@ -55,7 +55,7 @@ class Card(Protocol):
 
 
 class PaperCard:
-    """A card in this process's memory; `others_mib` is what other programs hold."""
+    """A GPU in this process's memory; `others_mib` is what other programs hold."""
 
     def __init__(self, total_mib: float = 4096, reserved_mib: float = 170) -> None:
         self._usable = int((total_mib - reserved_mib) * MIB)
@@ -70,7 +70,7 @@ class PaperCard:
 
 
 class SharedCard:
-    """The made-up card that NVML shows: what this process holds, every process sees there."""
+    """The made-up GPU that NVML shows: what this process holds, every process sees there."""
 
     def __init__(self, card: FakeCard) -> None:
         self._card = card
@@ -124,7 +124,7 @@ class Segment:
 
 
 class Ledger:
-    """One process on the card: an `Allocator` whose figures are true by construction."""
+    """One process on the GPU: an `Allocator` whose figures are true by construction."""
 
     def __init__(self, card: Card, context_mib: float = 300.0) -> None:
         """Create the context, which is given back by the process's end alone."""

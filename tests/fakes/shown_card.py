@@ -1,6 +1,6 @@
-"""A card as `status` shows it: half of it ours, a quarter others'."""
+"""A GPU as `status` shows it: half of it ours, a quarter others'."""
 
-from swictation.gpu.manager.status import BreakerStatus, DetectorPlace, VramStatus
+from swictation.gpu.status import BreakerStatus, DetectorPlace, VramStatus
 
 CARD = VramStatus(
     total_mib=4096.0,

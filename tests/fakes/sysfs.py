@@ -1,4 +1,4 @@
-"""A made-up /sys and /proc with graphics cards."""
+"""A made-up /sys and /proc with GPUs."""
 
 from pathlib import Path
 

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from swictation.config.settings import Settings
-from swictation.gpu.manager.effects import LoadGpu, PlaceDetector, Validate
+from swictation.gpu.effects import LoadGpu, PlaceDetector, Validate
 from swictation.gpu.manager.manager import AdaptiveMemoryManager
 from swictation.gpu.policy.admission import Admission
 from swictation.gpu.policy.breaker import Breaker
@@ -82,7 +82,7 @@ class Daemon:
         return [effect for _, effect in self.log if isinstance(effect, kind)]
 
     def moved_detector(self):
-        self.tell("on_detector", self.seen(PlaceDetector)[-1].seat, "", is_fault=False)
+        self.tell("on_detector", self.seen(PlaceDetector)[-1].placement, "", is_fault=False)
 
 
 def serving(**kwargs):
@@ -97,7 +97,7 @@ def serving(**kwargs):
     daemon.tell("on_validated", is_good=True)
     if daemon.seen(PlaceDetector):
         daemon.moved_detector()
-    assert daemon.manager.asr_seat == "gpu"
+    assert daemon.manager.asr_placement == "gpu"
     daemon.log.clear()
     return daemon
 

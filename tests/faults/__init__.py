@@ -1,4 +1,4 @@
-"""The fault matrix: whatever befalls the card or its worker, at any moment, costs time alone.
+"""The fault matrix: whatever befalls the GPU or its worker, at any moment, costs time alone.
 
 `make fault-matrix` runs all of it and writes the table of docs/vram-tests.md.
 """

@@ -32,7 +32,7 @@ def main() -> int:
 
 
 def _run(cell: Cell, folder: Path, library: Path) -> Result:
-    """A folder and a card of its own."""
+    """A folder and a GPU of its own."""
     folder.mkdir()
     for name in ("CONFIG", "STATE", "CACHE", "DATA"):
         os.environ[f"XDG_{name}_HOME"] = str(folder / name.lower())

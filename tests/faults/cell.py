@@ -1,4 +1,4 @@
-"""One cell: the real session, real worker processes, a made-up card; something befalls them."""
+"""One cell: the real session, real worker processes, a made-up GPU; something befalls them."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fakes.eventlines import as_lines
 from fakes.nvml.card import DRIVER_NOT_LOADED, GPU_IS_LOST, FakeCard
-from fakes.scripted_engine.program import NO_NURSERY
+from fakes.scripted_engine.program import NO_FORKSERVER
 from fakes.scripted_engine.sound import Scene, make_scene
 from faults.plan import DECODES, DEEDS, HANGS, Cell
 from patience import PATIENCE_S, starts
@@ -37,7 +37,7 @@ DESKTOP_MIB = 400.0
 BROWSER_MIB = 1600.0
 _BLOCK = 1600
 _SQUEEZE_MIB = 1250.0
-"""Makes the card CRITICAL with our worker on it."""
+"""Makes the GPU CRITICAL with our worker on it."""
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Result:
     def is_whole(self) -> bool:
         """Nothing lost, nothing doubled, in order, nothing set aside."""
         text = "".join(self.commits).strip()
-        kept = not self.outcome.lost_samples and not self.outcome.set_aside
+        kept = not self.outcome.lost_samples and not self.outcome.quarantined
         return kept and text == self.scene.text == self.outcome.text.strip()
 
     @property
@@ -123,7 +123,7 @@ class Run:
     def __init__(self, cell: Cell, folder: Path, card: FakeCard, *, forks: bool = False) -> None:
         self.cell = cell
         self.forks = forks
-        self.card = card
+        self.gpu = card
         self.scene = make_scene(1, 2, 1)
         self.gate = folder / "gate"
         self.manifest = folder / "manifest.json"
@@ -161,7 +161,7 @@ class Run:
         if moment == "loading":
             source.go.set()
             await self._at_gate()
-            await self.watch.until("worker", state="gone", seat="gpu")
+            await self.watch.until("worker", state="gone", placement="gpu")
             source.play()
             return
         await self.watch.until("card", action="asr", to="gpu")
@@ -175,7 +175,7 @@ class Run:
         await self._at_gate()
 
     async def _at_gate(self) -> None:
-        """The engine stands at the gate: what happens to the card happens now."""
+        """The engine stands at the gate: what happens to the GPU happens now."""
         if self.cell.fault == "hang":  # which needs no gate
             self.begun_s = time.monotonic()
             return
@@ -188,35 +188,35 @@ class Run:
             self.begun_s = time.monotonic()
             if self.cell.fault not in DEEDS:
                 self._strike()
-                await self.watch.until("worker", state="gone", seat="gpu")
+                await self.watch.until("worker", state="gone", placement="gpu")
         finally:
             os.close(fd)
 
     async def _while_idle(self) -> None:
-        worker = await self.watch.until("worker", state="ready", seat="gpu")
+        worker = await self.watch.until("worker", state="ready", placement="gpu")
         self.begun_s = time.monotonic()
         match self.cell.fault:
             case "SIGSEGV" | "SIGKILL" | "hang" | "lies about ready" as fault:
                 signals = {"SIGSEGV": signal.SIGSEGV, "hang": signal.SIGSTOP}
                 os.kill(worker["pid"], signals.get(fault, signal.SIGKILL))
             case "OOM" | "719" | "999" | "700" | "floods":  # while it obeys an order
-                self.card.set_hidden(DESKTOP_MIB + _SQUEEZE_MIB)
+                self.gpu.set_hidden(DESKTOP_MIB + _SQUEEZE_MIB)
                 await self.watch.until("card", action="half-buffer")
             case _:
                 self._strike()
         if self.cell.fault != "OOM":
-            await self.watch.until("worker", state="gone", seat="gpu")
-        self.card.set_hidden(DESKTOP_MIB)
+            await self.watch.until("worker", state="gone", placement="gpu")
+        self.gpu.set_hidden(DESKTOP_MIB)
 
     def _strike(self) -> None:
         match self.cell.fault:
             case "GPU lost":
-                self.card.fail_queries(GPU_IS_LOST)
+                self.gpu.fail_queries(GPU_IS_LOST)
             case "driver unloaded":
-                self.card.fail_init(DRIVER_NOT_LOADED)
-                self.card.reload()
+                self.gpu.fail_init(DRIVER_NOT_LOADED)
+                self.gpu.reload()
             case _:
-                self.card.set_hidden(DESKTOP_MIB + BROWSER_MIB)
+                self.gpu.set_hidden(DESKTOP_MIB + BROWSER_MIB)
 
     # --- what the engine is told -------------------------------------------------------------
 
@@ -263,7 +263,7 @@ def settings_for(manifest: Path, *, hangs: bool = False, forks: bool = False) ->
             start_timeout_s=max(1.0, starts(10)) if hangs else PATIENCE_S,
             ping_interval_s=0.2,
             ping_timeout_s=min(60.0, starts(4)) if hangs else 60.0,
-            nursery_min_available_mib=0 if forks else NO_NURSERY,
+            nursery_min_available_mib=0 if forks else NO_FORKSERVER,
         ),
         vram=VramSettings(
             read_every_s=0.05,
@@ -277,11 +277,11 @@ def settings_for(manifest: Path, *, hangs: bool = False, forks: bool = False) ->
 
 
 def be_patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the nursery owes the daemon may take as long as it does on a busy machine."""
+    """What the fork server owes the daemon may take as long as it does on a busy machine."""
     for limit in ("_FORK_S", "_TOLD_S", "_EXIT_GRACE_S"):
         monkeypatch.setattr(process, limit, PATIENCE_S)
 
 
 async def run_cell(cell: Cell, folder: Path, card: FakeCard, *, forks: bool = False) -> Result:
-    """Run it; the environment already names the card. `forks`: see `settings_for`."""
+    """Run it; the environment already names the GPU. `forks`: see `settings_for`."""
     return await Run(cell, folder, card, forks=forks).play()

@@ -11,20 +11,20 @@ import msgspec
 import numpy as np
 
 from fakes.eventlines import as_lines
-from fakes.scripted_engine.program import NO_NURSERY
+from fakes.scripted_engine.program import NO_FORKSERVER
 from fakes.scripted_engine.sound import Scene
 from fakes.windows import Windows
 from patience import PATIENCE_S
 from swictation.clock import MonotonicClock
 from swictation.config.settings import AsrSettings, Settings, WorkerSettings
-from swictation.daemon.engine_manager import Engines
-from swictation.daemon.wiring import Workshop
-from swictation.dictation.capture_sink import Collector
-from swictation.dictation.controller import Dictation
+from swictation.daemon.engine_manager import EngineManager
+from swictation.daemon.wiring import Components
+from swictation.dictation.capture_sink import CaptureSink
+from swictation.dictation.controller import DictationController
 from swictation.dictation.delivery.delivery import DeliveryRules
 from swictation.dictation.retries import Retries
 from swictation.dictation.runloop import RunLoop
-from swictation.dictation.transcriber import Recognition
+from swictation.dictation.transcriber import Transcriber
 from swictation.dispatcher import Dispatcher
 from swictation.events import StopRequested
 
@@ -80,19 +80,21 @@ class Dictating:
         clock, settings = MonotonicClock(), self._settings
         self.events = Dispatcher()
         self.events.subscribe(as_lines(self._note))
-        self.shop = Workshop(settings, self.events, clock)
+        self.shop = Components(settings, self.events, clock)
         context = self.shop.context
         self.stream = self.shop.stream(self.windows, DeliveryRules(offers=True))
-        collector = Collector(self.shop.text_pipeline(), self.shop.inbox.post)
-        crew = self.shop.crew()
+        collector = CaptureSink(self.shop.text_pipeline(), self.shop.inbox.post)
+        crew = self.shop.pool()
         self.retries = Retries(context, self.stream, crew, self.shop.text_pipeline)
-        self.recognition = Recognition(context, self.stream, crew, collector, self.retries)
-        self.engines = Engines(self.shop, crew, self.recognition)
-        self.dictation = Dictation(context, self.recognition, collector, self.engines, self)
+        self.transcriber = Transcriber(context, self.stream, crew, collector, self.retries)
+        self.engines = EngineManager(self.shop, crew, self.transcriber)
+        self.dictation = DictationController(
+            context, self.transcriber, collector, self.engines, self
+        )
         self.stream.start()
         self.engines.start()
-        runloop = RunLoop(context, self.shop.inbox, self.engines.steward)
-        self._running = asyncio.create_task(runloop.run(self.recognition, self.dictation))
+        runloop = RunLoop(context, self.shop.inbox, self.engines.executor)
+        self._running = asyncio.create_task(runloop.run(self.transcriber, self.dictation))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -132,10 +134,10 @@ class Dictating:
                 await self._news.wait()
 
     async def load_card(self) -> None:
-        """Have the engine on the card serve: it is loaded while somebody dictates, here in vain."""
+        """Have the engine on the GPU serve: it is loaded while somebody dictates, here in vain."""
         self.sound = np.zeros(_BLOCK, np.int16)
         self.dictation.start()
-        await self.until(lambda: self.engines.crew.seat == "gpu")
+        await self.until(lambda: self.engines.pool.placement == "gpu")
         self.dictation.stop()
         await self.until(lambda: self.dictation.state == "idle")
         self.sound = self.scene.samples
@@ -164,5 +166,5 @@ def _settings(manifest: Path) -> Settings:
     asr = AsrSettings(engine="scripted", model=str(manifest), device="cpu", partials="off")
     return Settings(
         asr=asr,
-        worker=WorkerSettings(hang_min_s=PATIENCE_S, nursery_min_available_mib=NO_NURSERY),
+        worker=WorkerSettings(hang_min_s=PATIENCE_S, nursery_min_available_mib=NO_FORKSERVER),
     )

@@ -25,7 +25,7 @@ from fakes.eventlines import as_lines
 from fakes.scripted_engine.program import HERE
 from fakes.scripted_engine.sound import Scene, make_scene, repeated
 from faults.dictating import Dictating, words_in
-from swictation.doctor.orphaned_audio import set_aside
+from swictation.doctor.orphaned_audio import quarantined
 from swictation.paths import spool_dir
 
 _SCENE = (1, 2, 1)
@@ -53,7 +53,7 @@ class Toll:
     words: int
     typed: int
     held: int
-    set_aside: int
+    quarantined: int
     twice: int
     missing: int
     disordered: int
@@ -117,7 +117,7 @@ def _is_anything_due(desk: Dictating) -> bool:
 
 
 def _named_by_doctor() -> set[str]:
-    return {str(found.path) for found in set_aside(spool_dir())}
+    return {str(found.path) for found in quarantined(spool_dir())}
 
 
 def _named(desk: Dictating) -> set[str]:
@@ -137,7 +137,7 @@ def _toll(desk: Dictating, seconds: float) -> Toll:
         words=len(words),
         typed=len(typed),
         held=len(held),
-        set_aside=len(kept),
+        quarantined=len(kept),
         twice=sum(count > 1 for count in everywhere.values()) + len(kept & everywhere.keys()),
         missing=len(words - everywhere.keys() - kept),
         disordered=sum(one > next_one for one, next_one in pairwise(desk.typed)),
@@ -159,7 +159,7 @@ def _told(toll: Toll) -> str:
         ("... in the window", toll.typed),
         ("... there out of order", toll.disordered),
         ("... in the held list", toll.held),
-        ("... in sound that is named", toll.set_aside),
+        ("... in sound that is named", toll.quarantined),
         ("... in two places", toll.twice),
         ("... unaccounted for", toll.missing),
         ("took", f"{toll.seconds:.0f} s"),

@@ -53,7 +53,7 @@ DEEDS: dict[Fault, dict[str, object]] = {
     "lies about ready": {"kind": "signal"},  # and its successor says that it is ready, and is not
     "floods": {"kind": "flood-answers"},
 }
-"""What the engine does; the others happen to the card."""
+"""What the engine does; the others happen to the GPU."""
 HANGS: frozenset[Fault] = frozenset({"hang", "lies about ready"})
 """After which only a deadline that passes tells that the worker is of no use."""
 

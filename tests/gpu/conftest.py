@@ -1,4 +1,4 @@
-"""The real card: found, or the reason why not."""
+"""The real GPU: found, or the reason why not."""
 
 import contextlib
 import ctypes
@@ -28,7 +28,7 @@ def nvml_path():
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode:
-        pytest.skip(f"no NVIDIA card: {done.stderr.splitlines()[-1]}")
+        pytest.skip(f"no NVIDIA GPU: {done.stderr.splitlines()[-1]}")
     return done.stdout.strip()
 
 
@@ -48,15 +48,15 @@ def gpu(real_nvml, monkeypatch):
     now = probe.read()
     probe.close()
     if not now.is_usable:
-        pytest.skip(f"the card cannot be read: {now.reason}")
+        pytest.skip(f"the GPU cannot be read: {now.reason}")
     if now.free_mib < _NEEDED_MIB:
-        pytest.skip(f"only {now.free_mib:.0f} MiB of the card are free, not {_NEEDED_MIB}")
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", probe.card.uuid)
+        pytest.skip(f"only {now.free_mib:.0f} MiB of the GPU are free, not {_NEEDED_MIB}")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", probe.gpu.uuid)
     try:
         Hog().end()
     except NoCard as error:
-        pytest.skip(f"no program can use the card: {error}")
-    return probe.card.uuid
+        pytest.skip(f"no program can use the GPU: {error}")
+    return probe.gpu.uuid
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def is_closed():
 
 
 def device_files():
-    """Those of the card that this process has open."""
+    """Those of the GPU that this process has open."""
     found = set()
     for number in os.listdir("/proc/self/fd"):
         with contextlib.suppress(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""A worker on the real card, as the daemon has one: for tests of engines."""
+"""A worker on the real GPU, as the daemon has one: for tests of engines."""
 
 import asyncio
 

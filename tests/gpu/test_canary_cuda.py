@@ -1,6 +1,6 @@
-"""Canary on a real card: real shape, made-up weights; what it takes, how fast it is, how soon gone.
+"""Canary on a real GPU: real shape, made-up weights; what it takes, how fast it is, how soon gone.
 
-Wanted beside the card: the extra `canary` with a torch that is built for CUDA.
+Wanted beside the GPU: the extra `canary` with a torch that is built for CUDA.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def spec(gpu, folder):
     options = {"buffer_s": 5.0, "precision": "fp16", "policy": "alignatt"}
-    return EngineSpec("canary", "1b-flash", str(folder), "en", options, device="cuda", card=gpu)
+    return EngineSpec("canary", "1b-flash", str(folder), "en", options, device="cuda", gpu=gpu)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_in_fp16_it_takes_what_was_promised(spec, speech, sees_pids, figures):
         loaded = seated.ready.figures
         for last in range(to_samples(1.5) + 1, len(speech), to_samples(1.0)):
             answer = await seated.decode(speech, last=last, goes_on=True)
-        probe = NvmlProbe(spec.card)
+        probe = NvmlProbe(spec.gpu)
         own_mib = probe.read({seated.process.pid}).ours_mib
         probe.close()
         return loaded, answer.figures, own_mib
@@ -125,14 +125,14 @@ def test_a_second_of_sound_is_decoded_in_150_ms(spec, speech, figures):
 
 
 def test_it_yields_the_card_within_a_second(spec, speech, figures):
-    probe = NvmlProbe(spec.card)
+    probe = NvmlProbe(spec.gpu)
 
     async def main():
         async with Seated(spec) as seated:
             await seated.decode(speech)
             held = probe.read()
             begun_s = time.monotonic()
-            seated.process.kill("the card is full")
+            seated.process.kill("the GPU is full")
             await seated.process.close()
             return held, time.monotonic() - begun_s
 

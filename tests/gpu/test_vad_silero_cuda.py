@@ -1,4 +1,4 @@
-"""The worker's detector on a real card: it decides as on the processor, and waits for nobody.
+"""The worker's detector on a real GPU: it decides as on the processor, and waits for nobody.
 
 In processes of their own only: a context in this one would stay, and other tests want none.
 """
@@ -49,7 +49,7 @@ def torch_sees_it(gpu):
         pytest.skip("torch or silero-vad is missing: python -m pip install 'swictation[canary]'")
     code = "import torch; raise SystemExit(not torch.cuda.is_available())"
     if subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode:
-        pytest.skip("torch finds no card, though NVML shows one: is it a build for CPUs?")
+        pytest.skip("torch finds no GPU, though NVML shows one: is it a build for CPUs?")
     return gpu
 
 
@@ -72,12 +72,12 @@ class Loop:
 
 @pytest.fixture
 def detector(torch_sees_it, tmp_path, monkeypatch):
-    """In a worker on the card, whose engine is the scripted one."""
+    """In a worker on the GPU, whose engine is the scripted one."""
     path = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH", "")]))
     monkeypatch.setenv("PYTHONPATH", path)
     manifest = tmp_path / "manifest.json"
     manifest.write_bytes(msgspec.json.encode({"card": {}}))
-    spec = EngineSpec("scripted", "", str(manifest), "en", device="cuda", card=torch_sees_it)
+    spec = EngineSpec("scripted", "", str(manifest), "en", device="cuda", gpu=torch_sees_it)
     spec = msgspec.structs.replace(spec, detector="swictation.vad.silero_torch:load")
     loop, worker = Loop(), WorkerProcess(1)
     try:

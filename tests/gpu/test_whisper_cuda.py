@@ -1,8 +1,8 @@
-"""Whisper on a real card: the same text as on the processor, its memory as NVML tells it.
+"""Whisper on a real GPU: the same text as on the processor, its memory as NVML tells it.
 
-In workers only: a context in this process would stay, and other tests want the card let go.
+In workers only: a context in this process would stay, and other tests want the GPU let go.
 
-Wanted beside the card: cuBLAS (`python -m pip install nvidia-cublas-cu12`) and tiny.en.
+Wanted beside the GPU: cuBLAS (`python -m pip install nvidia-cublas-cu12`) and tiny.en.
 """
 
 import asyncio
@@ -37,8 +37,8 @@ def spec(gpu, whisper_model):
     if not cublas.open_it():
         pytest.skip(f"{cublas.NAME} is missing: python -m pip install {cublas.PACKAGE}")
     if not ctranslate2.get_cuda_device_count():
-        pytest.skip("CTranslate2 finds no card, though NVML shows one: is the driver too old?")
-    return EngineSpec("whisper", "tiny.en", str(whisper_model), "en", device="cuda", card=gpu)
+        pytest.skip("CTranslate2 finds no GPU, though NVML shows one: is the driver too old?")
+    return EngineSpec("whisper", "tiny.en", str(whisper_model), "en", device="cuda", gpu=gpu)
 
 
 @pytest.mark.parametrize("tier", [0, 1])
@@ -102,7 +102,7 @@ def test_greedy_is_carried_out_and_taken_back(spec, sample):
 
 
 def test_it_yields_the_card_within_a_second(spec, sample, figures):
-    probe = NvmlProbe(spec.card)
+    probe = NvmlProbe(spec.gpu)
     samples = read(sample)
 
     async def main():
@@ -110,7 +110,7 @@ def test_it_yields_the_card_within_a_second(spec, sample, figures):
             await seated.decode(samples)
             held = probe.read()
             begun_s = time.monotonic()
-            seated.process.kill("the card is full")
+            seated.process.kill("the GPU is full")
             await seated.process.close()
             gone_s = time.monotonic() - begun_s
             return held, gone_s

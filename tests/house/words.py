@@ -21,6 +21,8 @@ class Word(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`part`: a part of a name, in any case. `name`: a whole name. `module`: of a file, folder."""
     new: str
     kind: str = "part"
+    except_below: str = ""
+    """A folder where it is the right word."""
 
 
 class _Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,6 +47,8 @@ def counts(found: dict[str, list[Place]]) -> Counter[str]:
 
 
 def _is(word: Word, place: Place) -> bool:
+    if word.except_below and place.path.startswith(word.except_below):
+        return False
     is_module = place.line == 0
     match word.kind:
         case "module":

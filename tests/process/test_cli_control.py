@@ -19,7 +19,7 @@ from fakes.controls import daemon
 from fakes.notifications import NotificationServer
 from patience import PATIENCE_S
 from swictation.control.bus.wire import BUS_NAME, INTERFACE, PATH
-from swictation.control.status import AudioStatus, Degraded, Held, SetAsideStatus
+from swictation.control.status import AudioStatus, Degraded, Held, QuarantineStatus
 from swictation.errors import NothingRecorded
 
 pytestmark = pytest.mark.process
@@ -106,12 +106,12 @@ def test_a_retry_says_what_came_of_it(session_bus: PrivateBus):
 def test_what_is_set_aside_is_named_with_its_path(session_bus: PrivateBus):
     async def test() -> None:
         async with daemon() as stand_in:
-            one = SetAsideStatus("/spool/000-000003.wav", 4.5, "waits")
-            stand_in.change(set_aside=(one,))
+            one = QuarantineStatus("/spool/000-000003.wav", 4.5, "waits")
+            stand_in.change(quarantined=(one,))
             _, out, _ = await swictation("status")
             told = "4.5 s of speech in /spool/000-000003.wav: the engine died on it each time"
             assert f"set aside   {told}\n  -> swictation retry\n" in out
-            stand_in.change(set_aside=(one,) * 6)
+            stand_in.change(quarantined=(one,) * 6)
             _, out, _ = await swictation("status")
             assert out.count("000-000003.wav") == 4
             assert "and 2 more, see: swictation doctor" in out
@@ -238,7 +238,7 @@ def test_status_is_for_people(session_bus: PrivateBus):
     async def test() -> None:
         async with daemon() as stand_in:
             stand_in.change(
-                degraded=Degraded("cpu", "the card is full", 130.0),
+                degraded=Degraded("cpu", "the GPU is full", 130.0),
                 held=Held(1, "screen locked"),
                 audio=AudioStatus(source="Built-in", level_dbfs=-31.4, health="ok"),
                 uptime_s=7500.0,
@@ -248,7 +248,7 @@ def test_status_is_for_people(session_bus: PrivateBus):
             assert (code, err) == (0, "")
             assert out == (
                 "state       idle\n"
-                "degraded    cpu, for 2 min: the card is full\n"
+                "degraded    cpu, for 2 min: the GPU is full\n"
                 "model       whisper small.en, int8, on the CPU\n"
                 "microphone  Built-in, ok, -31 dBFS\n"
                 "held        1 text (screen locked)\n"
@@ -269,7 +269,7 @@ def test_following_shows_each_change_through_restarts_of_the_daemon(session_bus:
                 assert await seen.next_state() == "idle"
                 stand_in.toggle()
                 assert await seen.next_state() == "listening"
-                stand_in.change(degraded=Degraded("cpu", "the card is full", 0.0))
+                stand_in.change(degraded=Degraded("cpu", "the GPU is full", 0.0))
                 assert (await seen.next())["class"] == ["listening", "degraded"]
             assert await seen.next_state() == "stopped"
             async with daemon():

@@ -1,4 +1,4 @@
-"""`swictation vram record` as a program, on a made-up card."""
+"""`swictation vram record` as a program, on a made-up GPU."""
 
 import asyncio
 import itertools
@@ -120,7 +120,7 @@ def test_a_gap_is_told_once_and_the_recording_goes_on(card, recorder):
         await until(lambda: lines(file))
         card.fail_queries(GPU_IS_LOST)
         told = await asyncio.to_thread(process.stderr.readline)
-        assert "cannot be read: the card has fallen off" in told
+        assert "cannot be read: the GPU has fallen off" in told
         known = len(lines(file))
         card.fail_queries(0)
         await until(lambda: len(lines(file)) > known)
@@ -152,7 +152,7 @@ def test_a_card_that_does_not_exist_is_named(card, record, tmp_path):
     config.write_text('[vram]\ngpu = "3"\n')
     done = record(tmp_path / "trace.jsonl", "--config", config)
     assert done.returncode == 1
-    assert "gpu = '3': no such card; there is 0 (Made-up A1000" in done.stderr
+    assert "gpu = '3': no such GPU; there is 0 (Made-up A1000" in done.stderr
 
 
 def test_a_file_that_cannot_be_written_is_a_usage_error(card, record, tmp_path):

@@ -23,7 +23,7 @@ def test_a_shipped_trace_is_told_decision_by_decision_with_its_sums():
     assert (done.returncode, done.stderr) == (0, "")
     assert "load: dictation is on and there is room" in done.stdout
     assert "level: WARNING -> CRITICAL" in done.stdout
-    assert "stop: the card is at EMERGENCY" in done.stdout
+    assert "stop: the GPU is at EMERGENCY" in done.stdout
     assert "out of memory           0" in done.stdout
     assert "lost, still waiting     0.0 s, 0.0 s" in done.stdout
 

@@ -1,4 +1,4 @@
-"""`swictation vram watch` and the card in `swictation status`, as programs beside a daemon."""
+"""`swictation vram watch` and the GPU in `swictation status`, as programs beside a daemon."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ from fakes.bus import until
 from fakes.client import run, shell
 from fakes.controls import daemon
 from fakes.shown_card import CARD
-from swictation.gpu.manager.status import BreakerStatus, DetectorPlace
+from swictation.gpu.status import BreakerStatus, DetectorPlace
 
 pytestmark = pytest.mark.process
 
@@ -24,7 +24,7 @@ _WATCH = (*_SWICTATION, "vram", "watch")
 BANNED = msgspec.structs.replace(
     CARD,
     asr_placement="cpu",
-    vad_placement=DetectorPlace("cpu", "cpu", "no worker serves on the card"),
+    vad_placement=DetectorPlace("cpu", "cpu", "no worker serves on the GPU"),
     breaker=BreakerStatus("dead", 3, 3, "3 workers died in ten minutes", is_banned=True),
 )
 
@@ -133,7 +133,7 @@ def test_without_colours_the_levels_are_letters(session_bus, terminals):
 def test_a_daemon_without_a_card_says_so(session_bus):
     async def test() -> None:
         async with daemon():
-            assert "no engine is to compute on a card" in await shell(*_WATCH, "--once")
+            assert "no engine is to compute on a GPU" in await shell(*_WATCH, "--once")
 
     run(test)
 
@@ -157,8 +157,8 @@ def test_status_shows_the_card_in_two_lines_and_how_a_ban_ends(session_bus):
             assert "card" not in await shell(*_SWICTATION, "status")
             stand_in.change(vram=CARD)
             told = await shell(*_SWICTATION, "status")
-            assert "card        NORMAL: others 1024, ours 2048, free 1024 of 4096 MiB\n" in told
-            assert "            speech and detector on the card\n" in told
+            assert "GPU        NORMAL: others 1024, ours 2048, free 1024 of 4096 MiB\n" in told
+            assert "            speech and detector on the GPU\n" in told
             stand_in.change(vram=BANNED)
             told = await shell(*_SWICTATION, "status")
             assert "3 workers died in ten minutes; to try again:" in told
@@ -176,14 +176,14 @@ def test_a_bar_hears_of_levels_and_moves_but_not_of_figures(session_bus):
             )
             assert follower.stdout
             line = await follower.stdout.readline()
-            assert b"card: NORMAL; speech and detector on the card" in line
+            assert b"GPU: NORMAL; speech and detector on the GPU" in line
             stand_in.change(vram=msgspec.structs.replace(CARD, free_mib=900.0))
-            moved = DetectorPlace("cpu", "cpu", "the card is at WARNING")
+            moved = DetectorPlace("cpu", "cpu", "the GPU is at WARNING")
             stand_in.change(
                 vram=msgspec.structs.replace(CARD, level="WARNING", vad_placement=moved)
             )
             line = await follower.stdout.readline()
-            assert b"card: WARNING; speech on the card, detector on the CPU" in line
+            assert b"GPU: WARNING; speech on the GPU, detector on the CPU" in line
             follower.terminate()
             assert await follower.wait() == 0
 

@@ -116,8 +116,8 @@ def test_properties_change_once_for_each_change(session_bus: PrivateBus):
             stand_in.change(uptime_s=1.0)
             stand_in.change(uptime_s=2.0, device="cuda")
             stand_in.change(uptime_s=3.0, device="cuda")
-            stand_in.change(degraded=Degraded("cpu", "the card is full", 0.1))
-            stand_in.change(degraded=Degraded("cpu", "the card is full", 0.7))
+            stand_in.change(degraded=Degraded("cpu", "the GPU is full", 0.1))
+            stand_in.change(degraded=Degraded("cpu", "the GPU is full", 0.7))
             stand_in.change(state="listening", last_error="the worker died")
             await until(lambda: len(peer.heard_of("PropertiesChanged")) == 3)
             changes = [
@@ -126,7 +126,7 @@ def test_properties_change_once_for_each_change(session_bus: PrivateBus):
             ]
             assert changes == [
                 {"Device": "cuda"},
-                {"Degraded": "cpu: the card is full"},
+                {"Degraded": "cpu: the GPU is full"},
                 {"State": "listening", "LastError": "the worker died"},
             ]
 

@@ -46,7 +46,7 @@ def test_a_model_that_cannot_be_used_is_named_and_the_embedded_engine_serves(
     options = ("--engine", "canary", "--model", str(nemo), "--device", device, "--sink", "none")
     with Daemon(desk, *options) as daemon:
         daemon.wait_until(bool, "up")
-        daemon.tell("start")  # then an engine beside one on a card is loaded
+        daemon.tell("start")  # then an engine beside one on a GPU is loaded
         daemon.wait_ready()
         daemon.tell("cancel")
         status = daemon.wait_until(is_stood_in_for, "cpu-engine")

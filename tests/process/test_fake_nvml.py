@@ -1,4 +1,4 @@
-"""The made-up card does what a driver does: other tests rest on it."""
+"""The made-up GPU does what a driver does: other tests rest on it."""
 
 import os
 import signal
@@ -24,11 +24,11 @@ def opened(card):
 
 @pytest.fixture
 def start(card):
-    """Start a Python child that sees the card; it prints a line when `code` is done, then waits."""
+    """Start a Python child that sees the GPU; it prints a line when `code` is done, then waits."""
     children = []
 
     def run(code):
-        setting = "import os, sys\nfrom fakes.nvml.card import FakeCard\ncard = FakeCard.attach()\n"
+        setting = "import os, sys\nfrom fakes.nvml.GPU import FakeCard\ncard = FakeCard.attach()\n"
         child = subprocess.Popen(
             [sys.executable, "-c", f"{setting}{code}\nprint('done', flush=True)\nsys.stdin.read()"],
             env={**os.environ, **card.env(), "PYTHONPATH": "tests"},

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from faults.pairs import all_tried, said, states
-from swictation.doctor.orphaned_audio import find, set_aside
+from swictation.doctor.orphaned_audio import find, quarantined
 from swictation.errors import SwictationError
 from swictation.events import WorkerReady
 from swictation.paths import spool_dir
@@ -32,7 +32,9 @@ def test_what_can_no_longer_be_read_is_left_to_the_user(dictating):
         assert states(desk)[-1] == "left"
         assert not desk.retries.asides
         assert Path(named.path).exists()
-        await desk.eventually(lambda: [a.is_tried_again for a in set_aside(spool_dir())] == [False])
+        await desk.eventually(
+            lambda: [a.is_tried_again for a in quarantined(spool_dir())] == [False]
+        )
 
     dictating(test, u1=3)
 
@@ -98,7 +100,7 @@ def test_at_the_end_its_sound_stays_and_the_next_doctor_names_it(dictating):
     dictating(test, u1=3)
     (left,) = find(spool_dir())
     assert left.utterances == 1
-    assert not set_aside(spool_dir())
+    assert not quarantined(spool_dir())
 
 
 @pytest.mark.slow
@@ -140,8 +142,8 @@ def test_what_is_in_memory_alone_is_named_where_it_is_once_the_disk_is_well(dict
         await all_tried(desk, "failed")
         assert [aside.path for aside in desk.retries.asides] == [""]
         bad_disk.unlink()
-        await desk.eventually(lambda: bool(set_aside(spool_dir())))
-        (found,), (named,) = set_aside(spool_dir()), desk.retries.asides
+        await desk.eventually(lambda: bool(quarantined(spool_dir())))
+        (found,), (named,) = quarantined(spool_dir()), desk.retries.asides
         assert (str(found.path), found.is_tried_again) == (named.path, True)
 
     dictating(test, u1=3)
@@ -171,7 +173,7 @@ def test_news_of_a_worker_that_is_gone_again_is_no_occasion_to_ask_it(dictating)
     async def test(desk):
         await desk.dictate()
         await all_tried(desk, "begun")
-        capabilities = desk.engines.crew.cpu.capabilities
+        capabilities = desk.engines.pool.cpu.capabilities
         desk.retries.on_news(WorkerReady(99, 1, capabilities, 0.1))
         await all_tried(desk, "offered")
 

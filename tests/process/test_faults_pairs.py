@@ -14,7 +14,7 @@ from faults.pairs import SCENE, all_tried, dies, said, states
 from swictation.backoff import Backoff
 from swictation.config.settings import FeedbackSettings
 from swictation.daemon.feedback import Feedback
-from swictation.doctor.orphaned_audio import find, set_aside
+from swictation.doctor.orphaned_audio import find, quarantined
 from swictation.errors import SwictationError
 from swictation.events import WorkerFailed
 from swictation.paths import spool_dir
@@ -58,7 +58,7 @@ def test_it_is_named_at_once_tried_by_itself_and_offered(dictating):
         assert len(notices) == 1
         assert told["path"] in notices[0]
         assert not desk.retries.asides
-        await desk.eventually(lambda: not set_aside(spool_dir()))
+        await desk.eventually(lambda: not quarantined(spool_dir()))
         assert await desk.dictation.paste_last() == 1
         assert desk.typed == said(desk, 0, 2, 1)
         await desk.eventually(lambda: not Path(told["path"]).exists())
@@ -71,7 +71,7 @@ def test_doctor_names_what_the_living_daemon_has_set_aside(dictating):
     async def test(desk):
         await desk.dictate()
         await all_tried(desk, "failed")
-        (found,) = set_aside(spool_dir())
+        (found,) = quarantined(spool_dir())
         (named,) = desk.retries.asides
         assert (str(found.path), found.is_tried_again) == (named.path, True)
         assert found.seconds == pytest.approx(named.audio_s, abs=0.5)
@@ -230,7 +230,7 @@ def test_a_card_without_room_uses_up_no_try(dictating):
         await desk.dictate()
         await all_tried(desk, "failed")
         (aside,) = desk.retries._asides.values()
-        desk.retries._begin(aside, desk.engines.crew.cpu)
+        desk.retries._begin(aside, desk.engines.pool.cpu)
         number = desk.retries._try.request.number
         assert desk.retries.on_failed(WorkerFailed(9, number, "oom"))
         assert (aside.tries, states(desk)[-1]) == (1, "postponed")
@@ -281,7 +281,7 @@ def test_an_end_does_not_wait_for_a_retry_that_hangs(dictating):
 
 @pytest.mark.slow
 def test_the_other_engine_is_tried_where_there_is_one(dictating, card, monkeypatch):
-    """Of two seats: what always kills the one on the processor, the one on the card transcribes."""
+    """What always kills the worker on the processor, the one on the GPU transcribes."""
     for name, value in card.env().items():
         monkeypatch.setenv(name, value)
     scene = repeated(make_scene(*SCENE), 1)
@@ -295,7 +295,7 @@ def test_the_other_engine_is_tried_where_there_is_one(dictating, card, monkeypat
         await desk.dictate()
         await all_tried(desk, "offered")
         assert desk.held == said(desk, 1)
-        assert desk.engines.crew.gpu.starts == 1
+        assert desk.engines.pool.gpu.starts == 1
 
     dictating(test, dies(scene, 1, 0, device="cpu"), settings=settings_for)
 

@@ -11,7 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from fakes.gpu_world import in_a_world
-from swictation.gpu.manager.effects import LevelChanged, StopGpu
+from swictation.gpu.effects import LevelChanged, StopGpu
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
 
@@ -24,7 +24,7 @@ async def dictates(world):
     while not world.workers:
         await asyncio.sleep(0)
     world.worker.become_ready()
-    while world.manager.asr_seat != "gpu":
+    while world.manager.asr_placement != "gpu":
         world.reads(6000.0)
         await world.come_to_rest()
         world.worker.serve()
@@ -43,7 +43,7 @@ STEPS = st.one_of(
 
 async def take(world, step):
     match step:
-        case "ready" if world.worker and not world.crew.gpu.is_ready:
+        case "ready" if world.worker and not world.pool.gpu.is_ready:
             world.worker.become_ready()
         case "dies" if world.worker:
             world.worker.die()
@@ -90,8 +90,8 @@ def test_a_worker_whose_engine_is_replaced_is_stopping_for_everybody(patched):
         await dictates(world)
         world.have("other")
         assert world.phase == "stopping"
-        assert not world.crew.gpu.is_ready
-        assert world.crew.seat != "gpu"
+        assert not world.pool.gpu.is_ready
+        assert world.pool.placement != "gpu"
 
     in_a_world(patched, scene)
 
@@ -104,7 +104,7 @@ def test_a_worker_that_died_unseen_is_not_gone_twice(patched):
         world.worker.die()
         while world.inbox.empty():
             await asyncio.sleep(0)
-        assert world.crew.gpu.release("for the test")  # its end will be told
+        assert world.pool.gpu.release("for the test")  # its end will be told
         await world.come_to_rest()
         assert world.phase == "loading"  # the next one
 
@@ -113,10 +113,10 @@ def test_a_worker_that_died_unseen_is_not_gone_twice(patched):
 
 def test_a_change_of_seat_is_asked_about_once(patched):
     async def scene(world):
-        assert world.crew.seat == "cpu"
+        assert world.pool.placement == "cpu"
         before = world.asked_again
-        world.steward.miss_cpu()
-        assert world.crew.seat is None
+        world.executor.cpu_unavailable()
+        assert world.pool.placement is None
         assert world.asked_again == before + 1
 
     in_a_world(patched, scene, cpu_engine="whisper")
@@ -130,7 +130,7 @@ def test_what_an_effect_brings_about_comes_behind_what_is_due(patched):
         assert world.told[-1] == "load"
         world.told.clear()
         # Its process has not begun: it is gone at once, and there is room for another.
-        world.steward._settle([StopGpu("for the test"), LevelChanged("WARNING", "NORMAL", 0.9)])
+        world.executor._settle([StopGpu("for the test"), LevelChanged("WARNING", "NORMAL", 0.9)])
         assert world.told == ["stop", "level", "load"]
 
     in_a_world(patched, scene)
@@ -139,7 +139,7 @@ def test_what_an_effect_brings_about_comes_behind_what_is_due(patched):
 def test_effects_without_end_leave_the_run_loop_its_turn(patched):
     async def scene(world):
         world.told.clear()
-        world.steward._settle([LevelChanged("WARNING", "NORMAL", 0.9)] * 250)
+        world.executor._settle([LevelChanged("WARNING", "NORMAL", 0.9)] * 250)
         assert len(world.told) < 250
         while len(world.told) < 250:
             await asyncio.sleep(0)

@@ -18,7 +18,7 @@ from swictation.cli.model.group import model as model_command
 from swictation.errors import ModelError
 from swictation.models.fetch.fetch import download
 from swictation.models.store import record
-from swictation.models.store.locking import alone
+from swictation.models.store.locking import exclusive_lock
 from swictation.models.store.nemo_cache import lock_of, unpack_once
 from swictation.models.store.store import beside, folder_of, locate, quick_problems, state, verify
 
@@ -87,7 +87,7 @@ def kill_halfway(spec, hub):
         assert eventually(lambda: parts(spec))
         process.kill()
     hub.go.set()
-    with alone(beside(spec, "lock"), lambda: None):  # its helper has died, too
+    with exclusive_lock(beside(spec, "lock"), lambda: None):  # its helper has died, too
         return parts(spec)[0].stat().st_size
 
 
@@ -223,7 +223,7 @@ def test_remove_takes_what_a_killed_download_left(spec, hub):
 
 def test_what_is_being_downloaded_is_not_removed(spec, hub):
     download(spec, Steps())
-    with alone(beside(spec, "lock"), None):
+    with exclusive_lock(beside(spec, "lock"), None):
         assert "is being downloaded" in run("remove", "wee").exception.message
     assert is_whole(spec)
 
@@ -302,7 +302,7 @@ def test_a_copy_that_is_in_use_is_not_removed(spec, tmp_path):
     mine.write_bytes(WHOLE)
     folder = unpack_once(mine, Steps())
     for lock in (lock_of(mine), folder.with_name(f".{folder.name}.lock")):
-        with alone(lock, None):
+        with exclusive_lock(lock, None):
             error = run("remove", str(mine)).exception
         assert "is being unpacked or converted" in error.message
     assert folder.is_dir()

@@ -19,9 +19,9 @@ from swictation.errors import DetectorError
 from swictation.events import DetectorMoved
 from swictation.types import FRAME_SAMPLES
 from swictation.vad.endpointer import Endpointer
-from swictation.vad.segmenter import Listener
+from swictation.vad.segmenter import SpeechSegmenter
 from swictation.vad.silero_cpu import SileroCpu
-from swictation.vad.switchable import PlacedDetector, Switch
+from swictation.vad.switchable import DetectorSwitch, SwitchableDetector
 from swictation.worker.process import WorkerProcess
 from swictation.worker.protocol.messages import (
     PROTOCOL_VERSION,
@@ -68,7 +68,7 @@ async def worker(tmp_path, *frames, detector="scripted.detector:load", faults=()
 
 
 def listen(detector, frames, before=lambda number: None):
-    listener = Listener(detector, Endpointer(VadSettings()))
+    listener = SpeechSegmenter(detector, Endpointer(VadSettings()))
     points = []
     for number, frame in enumerate(frames):
         before(number)
@@ -76,15 +76,15 @@ def listen(detector, frames, before=lambda number: None):
     return points + listener.flush(frames[-1].end_sample)
 
 
-class Seat:
+class Placement:
     """A detector in a worker's hands from its first frame on, and what was told of it."""
 
     def __init__(self, one):
         self.told = []
         self.one = one
-        self.switch = Switch(self.told.append)
+        self.switch = DetectorSwitch(self.told.append)
         self.switch.use(one.detector, "it serves")
-        self.detector = PlacedDetector(SileroCpu(), self.switch)
+        self.detector = SwitchableDetector(SileroCpu(), self.switch)
 
     def check(self, frames, before=lambda number: None):
         """The points are those of the CPU alone."""
@@ -97,14 +97,14 @@ class Seat:
         """Why it was left, for a fault."""
         moved, back = self.told
         assert moved == DetectorMoved("gpu", "it serves", is_fault=False)
-        assert (back.seat, back.is_fault) == ("cpu", True)
+        assert (back.placement, back.is_fault) == ("cpu", True)
         return back.reason
 
 
 def in_a_worker(tmp_path, test, *frames, **options):
     async def main():
         async with worker(tmp_path, *frames, **options) as one:
-            await asyncio.to_thread(test, Seat(one))
+            await asyncio.to_thread(test, Placement(one))
 
     asyncio.run(main())
 
@@ -112,7 +112,7 @@ def in_a_worker(tmp_path, test, *frames, **options):
 def test_it_answers_as_the_daemons_own(tmp_path, sound):
     def test(seat):
         seat.check(sound)
-        assert [event.seat for event in seat.told] == ["gpu"]
+        assert [event.placement for event in seat.told] == ["gpu"]
 
     in_a_worker(tmp_path, test)
 
@@ -168,11 +168,11 @@ def test_a_worker_that_is_closed_in_mid_stream_is_no_trouble(tmp_path, sound):
     def test(seat):
         def close(frame):
             if frame == 70:
-                seat.switch.use(None, "the card is full")
+                seat.switch.use(None, "the GPU is full")
                 seat.one.detector.close()
 
         seat.check(sound, close)
-        assert seat.told[1:] == [DetectorMoved("cpu", "the card is full", is_fault=False)]
+        assert seat.told[1:] == [DetectorMoved("cpu", "the GPU is full", is_fault=False)]
 
     in_a_worker(tmp_path, test)
 
@@ -211,7 +211,7 @@ def test_it_ends_with_its_worker(tmp_path, sound):
 def test_a_device_in_doubt_ends_the_whole_worker(tmp_path, sound, kind):
     async def main():
         async with worker(tmp_path, {"frame": 60, "kind": kind}) as one:
-            seat = Seat(one)
+            seat = Placement(one)
             await asyncio.to_thread(seat.check, sound)
             assert "gone" in seat.reason
             assert await asyncio.wait_for(one.receive(), PATIENCE_S) is None
@@ -223,7 +223,7 @@ def test_a_device_in_doubt_ends_the_whole_worker(tmp_path, sound, kind):
 def test_a_fault_of_its_own_leaves_the_engine_at_work(tmp_path, sound):
     async def main():
         async with worker(tmp_path, {"frame": 60, "kind": "raise"}) as one:
-            await asyncio.to_thread(Seat(one).check, sound)
+            await asyncio.to_thread(Placement(one).check, sound)
             one.send(Ping())
             assert await asyncio.wait_for(one.receive(), PATIENCE_S) == Pong()
 

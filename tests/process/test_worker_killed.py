@@ -154,4 +154,4 @@ def test_of_many_kills_some_in_pairs_no_word_is_unaccounted_for(tmp_path, monkey
     assert toll.kills >= 20
     assert toll.pairs >= 6
     assert toll.held
-    assert toll.words == toll.typed + toll.held + toll.set_aside
+    assert toll.words == toll.typed + toll.held + toll.quarantined

@@ -1,6 +1,6 @@
-"""Memory on a real card through CUDA's driver API, by ctypes: no torch, no CUDA toolkit.
+"""Memory on a real GPU through CUDA's driver API, by ctypes: no torch, no CUDA toolkit.
 
-It takes `libcuda.so.1` alone, which the graphics driver brings. On the made-up card of `fakes.nvml`
+It takes `libcuda.so.1` alone, which the graphics driver brings. On the made-up GPU of `fakes.nvml`
 the very same code runs, and what it takes is seen there.
 """
 
@@ -19,9 +19,9 @@ class CudaError(RuntimeError):
 
 
 class DriverCard:
-    """This process's part of a card, context included. All of it belongs to one thread.
+    """This process's part of a GPU, context included. All of it belongs to one thread.
 
-    Which card: the first, of those that `$CUDA_VISIBLE_DEVICES` leaves visible.
+    Which GPU: the first, of those that `$CUDA_VISIBLE_DEVICES` leaves visible.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class DriverCard:
 
         Raises:
             OSError: there is no such library.
-            CudaError: there is no card, or it has no room.
+            CudaError: there is no GPU, or it has no room.
         """
         self._library = ctypes.CDLL(LIBRARY)
         self._blocks: list[tuple[ctypes.c_uint64, int]] = []
@@ -41,7 +41,7 @@ class DriverCard:
         self._call("cuCtxSetCurrent", context)
 
     def free_bytes(self) -> int:
-        """Of the whole card, whoever uses the rest."""
+        """Of the whole GPU, whoever uses the rest."""
         free, total = ctypes.c_size_t(), ctypes.c_size_t()
         self._call("cuMemGetInfo_v2", ctypes.byref(free), ctypes.byref(total))
         return free.value
@@ -55,7 +55,7 @@ class DriverCard:
         """Hold so many bytes beside the context from now on: the last taken go back first.
 
         Raises:
-            CudaError: the card has no room for them; what was held still is.
+            CudaError: the GPU has no room for them; what was held still is.
         """
         while self.held > count:
             address, _ = self._blocks.pop()

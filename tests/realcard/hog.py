@@ -1,4 +1,4 @@
-"""Another program on the card: takes as many MiB as it is told, in a process of its own."""
+"""Another program on the GPU: takes as many MiB as it is told, in a process of its own."""
 
 import os
 import select
@@ -23,11 +23,11 @@ class NoCard(Exception):
 class Hog:
     """A context manager; the process ends with it, or with this one.
 
-    Its context takes some hundred MiB by itself: how many, the card has to be asked.
+    Its context takes some hundred MiB by itself: how many, the GPU has to be asked.
     """
 
     def __init__(self) -> None:
-        """Start it; it finds the card as any program would. Raises NoCard."""
+        """Start it; it finds the GPU as any program would. Raises NoCard."""
         self._child = subprocess.Popen(
             [sys.executable, "-m", "realcard.hog"],
             env={**os.environ, "PYTHONPATH": str(_TESTS)},

@@ -1,36 +1,36 @@
-"""A big card that looks like a small one, so that the levels of a laptop's card can be lived."""
+"""A big GPU that looks like a small one, so that the levels of a laptop's GPU can be lived."""
 
 from collections.abc import Collection
 
 import msgspec
 
-from swictation.gpu.nvml.probe import ChosenCard, MemoryProbe
+from swictation.gpu.nvml.probe import ChosenGpu, MemoryProbe
 from swictation.types import VramSnapshot
 
 
 class SmallCard:
     """A `MemoryProbe` over another one: what is used is real, what there is at all is not.
 
-    The first reading is the baseline. From then on each MiB that anybody takes on the real card is
+    The first reading is the baseline. From then on each MiB that anybody takes on the real GPU is
     taken from one of `total_mib`, of which a desktop has `desktop_mib` already.
 
-    A hog that fills all but 4096 MiB of a big card would not do: NVML goes on to tell the whole
-    card's size, of which 97 % were then used for ever.
+    A hog that fills all but 4096 MiB of a big GPU would not do: NVML goes on to tell the whole
+    GPU's size, of which 97 % were then used for ever.
     """
 
     def __init__(
         self, probe: MemoryProbe, *, total_mib: float = 4096.0, desktop_mib: float = 350.0
     ) -> None:
-        """`probe`: of the real card; its readings must be this one's alone."""
+        """`probe`: of the real GPU; its readings must be this one's alone."""
         self._probe = probe
         self._total_mib = total_mib
         self._desktop_mib = desktop_mib
         self._baseline_mib: float | None = None
 
     @property
-    def card(self) -> ChosenCard | None:
+    def card(self) -> ChosenGpu | None:
         """See `MemoryProbe`."""
-        return self._probe.card
+        return self._probe.gpu
 
     def read(self, pids: Collection[int] = ()) -> VramSnapshot:
         """See `MemoryProbe`."""

@@ -1,6 +1,6 @@
-"""The daemon's part that shares a card, alone: the real steward, worker, probe and manager.
+"""The daemon's part that shares a GPU, alone: the real GPU executor, worker, probe and manager.
 
-Somebody dictates all the time and never says a word, so that only the card matters.
+Somebody dictates all the time and never says a word, so that only the GPU matters.
 """
 
 import asyncio
@@ -20,18 +20,18 @@ from swictation.clock import MonotonicClock
 from swictation.config.settings import AsrSettings, Settings, VramSettings, WorkerSettings
 from swictation.dictation.runloop import Inbox
 from swictation.dispatcher import Dispatcher
-from swictation.events import CardEvent, VramRead, WorkerAnswered, WorkerGone, WorkerReady
-from swictation.gpu.manager.effects import Route
+from swictation.events import GpuEvent, VramRead, WorkerAnswered, WorkerGone, WorkerReady
+from swictation.gpu.effects import Route
 from swictation.gpu.manager.manager import AdaptiveMemoryManager
-from swictation.gpu.nvml.poller import Prober
+from swictation.gpu.nvml.poller import VramPoller
 from swictation.gpu.nvml.probe import MemoryProbe
 from swictation.gpu.policy.admission import Admission
 from swictation.gpu.policy.breaker import Breaker
 from swictation.types import DecodeRequest, to_samples
-from swictation.vad.switchable import Switch
+from swictation.vad.switchable import DetectorSwitch
 from swictation.worker.gpu_actions import GpuActions
-from swictation.worker.gpu_executor import Steward
-from swictation.worker.pool import Crew
+from swictation.worker.gpu_executor import GpuExecutor
+from swictation.worker.pool import WorkerPool
 from swictation.worker.router import Router
 
 WEIGHTS_MIB = 1000.0
@@ -72,19 +72,23 @@ class Stage:
         manager = AdaptiveMemoryManager(
             settings, Breaker(), Admission(WORK_MIB, 0.0), is_wanted=True
         )
-        self.crew = Crew(settings.worker, self._inbox.post, Router(manager, clock))
-        prober = Prober(self._probe, lambda now: self._inbox.post(VramRead(now)), SETTINGS, clock)
+        self.pool = WorkerPool(settings.worker, self._inbox.post, Router(manager, clock))
+        prober = VramPoller(
+            self._probe, lambda now: self._inbox.post(VramRead(now)), SETTINGS, clock
+        )
         events = Dispatcher()
         events.subscribe(as_lines(self._note))
-        actions = GpuActions(self.crew, prober, Switch(self._inbox.post), events, self._inbox.post)
-        self.steward = Steward(self.crew, prober, actions, clock, lambda _mode, _reason: None)
+        actions = GpuActions(
+            self.pool, prober, DetectorSwitch(self._inbox.post), events, self._inbox.post
+        )
+        self.executor = GpuExecutor(self.pool, prober, actions, clock, lambda _mode, _reason: None)
         self._loop = asyncio.create_task(self._run())
-        self.steward.miss_cpu()
-        self.steward.have(
+        self.executor.cpu_unavailable()
+        self.executor.set_engine(
             "gpu", EngineSpec("scripted", "paper", str(self._manifest), "en", device="cuda")
         )
-        self.steward.start()
-        self.steward.look(is_listening=True, is_busy=False, backlog_s=0.0)
+        self.executor.start()
+        self.executor.look(is_listening=True, is_busy=False, backlog_s=0.0)
         return self
 
     async def __aexit__(
@@ -93,14 +97,14 @@ class Stage:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self.crew.stop()
-        self.steward.stop()
+        await self.pool.stop()
+        self.executor.stop()
         self._loop.cancel()
         await asyncio.wait([self._loop])
 
     def fall_silent(self) -> None:
         """Dictation is off."""
-        self.steward.look(is_listening=False, is_busy=False, backlog_s=0.0)
+        self.executor.look(is_listening=False, is_busy=False, backlog_s=0.0)
 
     async def until(self, event: str, *, after: int = 0, **wanted: object) -> int:
         """Wait for an event with these fields; how many events there were up to it."""
@@ -115,10 +119,10 @@ class Stage:
         raise AssertionError("unreachable")
 
     async def decode(self, seconds: float) -> dict[str, Any]:
-        """Have the worker on the card transcribe so much silence; what its allocator then holds."""
+        """Have the worker on the GPU transcribe so much silence; what its allocator then holds."""
         number, count = next(self._numbers), to_samples(seconds)
         request = DecodeRequest(number, 0, 0, count)
-        assert self.crew.send(request, np.zeros(count, np.int16), Route("gpu"))
+        assert self.pool.send(request, np.zeros(count, np.int16), Route("gpu"))
         at = await self.until("answer", number=number)
         return self.seen[at - 1][2]["figures"]
 
@@ -128,13 +132,13 @@ class Stage:
     async def _run(self) -> None:
         while True:
             event = await self._inbox.next()
-            if isinstance(event, CardEvent):
+            if isinstance(event, GpuEvent):
                 self._tell(event)
-                self.steward.on_event(event)
+                self.executor.on_event(event)
             async with self._news:
                 self._news.notify_all()
 
-    def _tell(self, event: CardEvent) -> None:
+    def _tell(self, event: GpuEvent) -> None:
         match event:
             case WorkerReady():
                 self._note("ready", {"pid": event.pid, "generation": event.generation})

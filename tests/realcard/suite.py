@@ -1,8 +1,8 @@
-"""What has to hold on a card, real or made up: the same tests for both, so that none rots unrun.
+"""What has to hold on a GPU, real or made up: the same tests for both, so that none rots unrun.
 
-Fixtures wanted: `gpu`, the UUID of the card that this process and its children find; `sees_pids`,
+Fixtures wanted: `gpu`, the UUID of the GPU that this process and its children find; `sees_pids`,
 whether its driver numbers processes as they are numbered here; `is_closed`, to be called: whether
-this process holds the card no longer; `figures`, a dict for what was measured, for a person.
+this process holds the GPU no longer; `figures`, a dict for what was measured, for a person.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from realcard.walk import Walk
 from swictation.clock import SimClock
 from swictation.config.settings import VramSettings
 from swictation.gpu.nvml.nvml import NvmlProbe
-from swictation.gpu.nvml.poller import Prober
+from swictation.gpu.nvml.poller import VramPoller
 from swictation.gpu.policy.levels import Level
 
 TOTAL_MIB, DESKTOP_MIB = 4096.0, 350.0
@@ -37,12 +37,12 @@ PATH = [
     *((0.97, Level.EMERGENCY), (0.88, Level.CRITICAL), (0.80, Level.WARNING)),
     (0.60, Level.NORMAL),
 ]
-"""How much of the card is used, and the level that this leads to from the one before."""
+"""How much of the GPU is used, and the level that this leads to from the one before."""
 
 
 @pytest.fixture
 def raw(gpu):
-    """The card as it is."""
+    """The GPU as it is."""
     probe = NvmlProbe(gpu)
     yield probe
     probe.close()
@@ -50,7 +50,7 @@ def raw(gpu):
 
 @pytest.fixture
 def small(gpu):
-    """The card as one of 4096 MiB, on which there is a desktop so far."""
+    """The GPU as one of 4096 MiB, on which there is a desktop so far."""
     probe = SmallCard(NvmlProbe(gpu), total_mib=TOTAL_MIB, desktop_mib=DESKTOP_MIB)
     assert probe.read().is_usable
     yield probe
@@ -64,7 +64,7 @@ def stage(small, tmp_path, monkeypatch):
 
 
 class SmallCardSuite(VramProbeSuite):
-    """A card made small is a probe as any other."""
+    """A GPU made small is a probe as any other."""
 
     @pytest.fixture
     def card_mib(self):
@@ -93,7 +93,7 @@ class RealCardSuite:
 
     def test_a_reading_takes_a_moment(self, gpu, raw, figures):
         figures["open, read, close"] = _median_ms(NvmlProbe(gpu), closes=True)
-        figures["a reading of an open card"] = _median_ms(raw, closes=False)
+        figures["a reading of an open GPU"] = _median_ms(raw, closes=False)
 
     def test_what_a_hog_takes_and_gives_back_is_seen(self, raw, figures):
         at_first_mib = raw.read().free_mib
@@ -133,7 +133,7 @@ class RealCardSuite:
         opened, real = [], pynvml.nvmlInit
         monkeypatch.setattr(pynvml, "nvmlInit", lambda: opened.append(real()))
         clock = SimClock()
-        prober = Prober(NvmlProbe(gpu), lambda _: None, VramSettings(), clock)
+        prober = VramPoller(NvmlProbe(gpu), lambda _: None, VramSettings(), clock)
         for _ in range(3600):
             prober.tick()
             clock.advance(1.0)
@@ -167,7 +167,7 @@ class RealCardSuite:
 
 
 class Filler:
-    """Fills the card that looks small to a part, counted from now on."""
+    """Fills the GPU that looks small to a part, counted from now on."""
 
     def __init__(self, raw):
         self._raw = raw
@@ -184,13 +184,13 @@ class Filler:
 
 
 async def _squeeze(stage, raw, *, sees_pids, is_closed):
-    """A hog fills the card while a worker is on it, goes again, and dictation ends."""
+    """A hog fills the GPU while a worker is on it, goes again, and dictation ends."""
     filled = Filler(raw)
     async with stage:
         at = await stage.until("card", action="asr", to="gpu")
         assert filled.taken_mib > WEIGHTS_MIB
         if sees_pids:
-            assert raw.read([stage.crew.gpu.pid]).ours_mib > WEIGHTS_MIB
+            assert raw.read([stage.pool.gpu.pid]).ours_mib > WEIGHTS_MIB
         with Hog() as hog:
             await stage.decode(5.0)
             await _warn(stage, filled, hog)
@@ -231,7 +231,7 @@ async def _evict(stage, raw, filled, hog, *, at, sees_pids):
 
 
 async def _work(stage, raw):
-    """By number of the unit: the allocator's figures after it, and what is free on the card."""
+    """By number of the unit: the allocator's figures after it, and what is free on the GPU."""
     after = {}
     async with stage:
         await stage.until("card", action="asr", to="gpu")

@@ -1,4 +1,4 @@
-"""A card followed through its levels, and every step judged by the readings that led to it."""
+"""A GPU followed through its levels, and every step judged by the readings that led to it."""
 
 import queue
 import time
@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from patience import PATIENCE_S
 from swictation.config.settings import VramSettings
-from swictation.gpu.nvml.poller import Prober
+from swictation.gpu.nvml.poller import VramPoller
 from swictation.gpu.nvml.probe import MemoryProbe
-from swictation.gpu.policy.levels import Ladder, Level, Limits, decide
+from swictation.gpu.policy.levels import Level, LevelState, Limits, decide
 
 _STAYS_READINGS = 5
 
@@ -27,22 +27,22 @@ class Walk:
     def __init__(self, probe: MemoryProbe, settings: VramSettings, total_mib: float) -> None:
         self._settings = settings
         self._limits = Limits.of(settings, total_mib)
-        self._ladder = Ladder()
+        self._ladder = LevelState()
         self._readings = []
         self._posted = queue.SimpleQueue()
-        self._prober = Prober(probe, self._posted.put, settings)
+        self._poller = VramPoller(probe, self._posted.put, settings)
         self.moves = []
 
     def __enter__(self):
-        self._prober.start()
-        self._prober.watch("held")
+        self._poller.start()
+        self._poller.watch("held")
         return self
 
     def __exit__(self, *_):
-        self._prober.stop()
+        self._poller.stop()
 
     def until(self, level: Level) -> None:
-        """Read until the card stands there, and a while longer: it has to stay."""
+        """Read until the GPU stands there, and a while longer: it has to stay."""
         end_s = time.monotonic() + PATIENCE_S
         while self._ladder.level != level:
             assert time.monotonic() < end_s, f"{level.name} never came: {self._readings[-1]}"
@@ -69,7 +69,7 @@ class Walk:
 
     def _read(self) -> None:
         now = self._posted.get(timeout=PATIENCE_S)
-        self._prober.taken()
+        self._poller.ack()
         assert now.is_usable, now.reason
         self._readings.append(now)
         was, self._ladder = self._ladder.level, decide(self._ladder, now, self._limits)

@@ -15,21 +15,21 @@ def test_what_the_user_has_taken_is_told_once_and_not_written_again(spooled):
     one = spooled()
     one.utterance(0)
     one.utterance(1)
-    assert one.spool.set_aside(0) == one.sound(0)
+    assert one.spool.quarantine(0) == one.sound(0)
     one.sound(0).unlink()
     one.spool.note(1, "look").result(PATIENCE_S)
     assert eventually(lambda: one.gone == [0])
     one.spool.note(1, "look again").result(PATIENCE_S)
     one.utterance(2)
     assert (one.gone, one.sound(0).exists()) == ([0], False)
-    assert one.spool.set_aside(0) is None
+    assert one.spool.quarantine(0) is None
     assert not one.problems
 
 
 def test_it_is_noticed_where_nothing_else_happens(spooled):
     one = spooled()
     one.utterance(0)
-    one.spool.set_aside(0)
+    one.spool.quarantine(0)
     one.sound(0).unlink()
     assert eventually(lambda: one.gone == [0])
 
@@ -47,7 +47,7 @@ def test_what_had_to_go_is_told(spooled):
     one = spooled(max_minutes=0.5 / 60)
     one.spool.begin(0, 0)
     one.capture(16_000)
-    one.spool.set_aside(0)
+    one.spool.quarantine(0)
     one.spool.end(0, 16_000)
     assert eventually(lambda: one.gone == [0])
 
@@ -55,7 +55,7 @@ def test_what_had_to_go_is_told(spooled):
 def test_a_disk_that_does_not_answer_tells_nothing_of_it(spooled, monkeypatch):
     one = spooled()
     one.utterance(0)
-    one.spool.set_aside(0)
+    one.spool.quarantine(0)
     real = os.lstat
 
     def refuse(self):

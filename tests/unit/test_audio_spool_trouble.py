@@ -61,7 +61,7 @@ def test_what_cannot_be_written_is_told_once_and_raises_nothing(spooled):
     assert eventually(lambda: one.problems)
     one.spool.end(0, SECOND)
     one.spool.note(0, "intent", n=1, text="x").result(PATIENCE_S)
-    assert one.spool.set_aside(0) is None
+    assert one.spool.quarantine(0) is None
     one.utterance(1)  # others are on disk
     assert one.problems == ["is a directory"]
     one.spool.stop()

@@ -9,7 +9,7 @@ from rich.console import Console
 from fakes.shown_card import CARD
 from swictation.cli.vram.picture import History, picture
 from swictation.control.status import STOPPED, Degraded, Status
-from swictation.gpu.manager.status import Action, BreakerStatus, DetectorPlace
+from swictation.gpu.status import Action, BreakerStatus, DetectorPlace
 
 pytestmark = pytest.mark.unit
 
@@ -72,7 +72,7 @@ def test_the_history_tells_levels_by_letters_too_and_what_was_not_read_by_a_dot(
         *(("NORMAL", 3500.0), ("WARNING", 700.0), ("CRITICAL", 400.0), ("EMERGENCY", 10.0)),
     ):
         history.add(replace(CARD, level=level, free_mib=free_mib))
-    history.add(replace(CARD, trouble="the card has fallen off the bus"))
+    history.add(replace(CARD, trouble="the GPU has fallen off the bus"))
     history.add(None)
     use, marks = below(shown(CARD, history=history), "history")
     assert use == "▂▇▇█··"
@@ -105,9 +105,9 @@ def test_no_line_is_wider_than_the_terminal_and_no_word_is_missing(width):
         CARD,
         level="EMERGENCY",
         breaker=banned,
-        actions=(Action(3.0, "stop", "the card is at EMERGENCY", "EMERGENCY", 1970.0),),
+        actions=(Action(3.0, "stop", "the GPU is at EMERGENCY", "EMERGENCY", 1970.0),),
     )
-    mode = Degraded("cpu-engine", "the card is at EMERGENCY", 2.0)
+    mode = Degraded("cpu-engine", "the GPU is at EMERGENCY", 2.0)
     lines = shown(vram, width=width, degraded=mode)
     assert max(len(line) for line in lines) <= width
     told = "".join(line[9:].strip() for line in lines).replace(" ", "")
@@ -116,36 +116,36 @@ def test_no_line_is_wider_than_the_terminal_and_no_word_is_missing(width):
 
 
 def test_a_detector_that_is_to_move_says_so():
-    moving = replace(CARD, vad_placement=DetectorPlace("cpu", "gpu", "the card is at WARNING"))
+    moving = replace(CARD, vad_placement=DetectorPlace("cpu", "gpu", "the GPU is at WARNING"))
     assert below(shown(moving), "detector") == ["to go to the CPU"]
 
 
 def test_idle_it_shows_the_last_reading_with_its_age():
     idle = replace(
         CARD,
-        trouble="the card was read 80 s ago, and not since",
+        trouble="the GPU was read 80 s ago, and not since",
         need="none",
         worker="absent",
         asr_placement="cpu",
-        vad_placement=DetectorPlace("cpu", "cpu", "no worker serves on the card"),
+        vad_placement=DetectorPlace("cpu", "cpu", "no worker serves on the GPU"),
         read_ago_s=80.0,
     )
     lines = shown(idle, state="idle")
-    assert below(lines, "level") == ["the card is not in use"]
+    assert below(lines, "level") == ["the GPU is not in use"]
     assert bar(lines).startswith("▒")
     assert "(80 s ago: nothing of ours is on it)" in words_of(lines)
     assert below(lines, "history")[0] == "·"
 
 
 def test_a_driver_that_hangs_under_our_worker_is_told_as_such():
-    trouble = "the card was read 7 s ago, and not since"
+    trouble = "the GPU was read 7 s ago, and not since"
     lines = shown(replace(CARD, trouble=trouble, read_ago_s=7.0))
     assert below(lines, "level") == ["not known"]
     assert f"{trouble} (then NORMAL: others 1024" in words_of(lines)
 
 
 @pytest.mark.parametrize(
-    "trouble", ["the card sleeps, and is left asleep", "the card has fallen off the bus"]
+    "trouble", ["the GPU sleeps, and is left asleep", "the GPU has fallen off the bus"]
 )
 def test_asleep_and_lost_stand_in_place_of_the_bar(trouble):
     gone = dict.fromkeys(("total_mib", "free_mib", "ours_mib", "others_mib", "thresholds_mib"))
@@ -163,4 +163,4 @@ def test_without_a_daemon_or_a_card_it_says_so():
     out = io.StringIO()
     Console(file=out, width=80).print(picture(STOPPED, History(), 80))
     assert out.getvalue() == "swictation is not running\n"
-    assert "no engine is to compute on a card" in shown(None)[0]
+    assert "no engine is to compute on a GPU" in shown(None)[0]

@@ -257,7 +257,7 @@ def test_no_line_is_given_rather_than_a_wrong_one_where_the_search_is_given_up(f
         (
             "[vram]\nthresholds = [0.8, 0.84, 0.95]",
             "2: [vram] thresholds = [0.8, 0.84, 0.95]: a level ends 0.05 below where it begins: "
-            "that must not be below where the next lower one begins, nor at an empty card: "
+            "that must not be below where the next lower one begins, nor at an empty GPU: "
             "thresholds farther apart",
         ),
         ("[vram]\nthresholds = [0.05, 0.8, 0.95]", "2: [vram] thresholds = [0.05, 0.8, 0.95]: a l"),

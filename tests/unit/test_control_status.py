@@ -8,7 +8,7 @@ from swictation.control.status import (
     AudioStatus,
     Degraded,
     Held,
-    SetAsideStatus,
+    QuarantineStatus,
     Status,
     WorkerStatus,
     bar_line,
@@ -30,7 +30,7 @@ LISTENING = Status(
     precision="int8",
     worker=WorkerStatus(state="ready", generation=3, pid=77, restarts=2, rss_mib=210.5),
     audio=AudioStatus(source="Built-in", level_dbfs=-30.0, last_block_age_s=0.04, health="ok"),
-    set_aside=(SetAsideStatus("/spool/000-000003.wav", 4.5, "waits"),),
+    quarantined=(QuarantineStatus("/spool/000-000003.wav", 4.5, "waits"),),
     uptime_s=12.5,
 )
 
@@ -51,9 +51,9 @@ def test_the_keys_of_the_json_are_those_that_others_rely_on():
     assert list(read["latency_ms"]) == ["finalisation_p50", "finalisation_p95"]
     assert list(read["audio"]) == ["source", "level_dbfs", "last_block_age_s", "health", "reason"]
     assert list(read["injector"]) == ["name", "last_outcome", "last_reason"]
-    degraded = replace(LISTENING, degraded=Degraded("cpu", "no card", 2.0))
+    degraded = replace(LISTENING, degraded=Degraded("cpu", "no GPU", 2.0))
     assert json.loads(encode(degraded))["degraded"] == {
-        "mode": "cpu", "reason": "no card", "since_s": 2.0,
+        "mode": "cpu", "reason": "no GPU", "since_s": 2.0,
     }  # fmt: skip
 
 
@@ -92,11 +92,11 @@ def test_what_is_held_is_told_with_what_may_still_arrive(held, told):
 
 def test_a_bar_shows_degradation_and_what_is_held():
     status = replace(
-        LISTENING, degraded=Degraded("cpu", "the card is full", 3.0), held=Held(2, "screen locked")
+        LISTENING, degraded=Degraded("cpu", "the GPU is full", 3.0), held=Held(2, "screen locked")
     )
     line = bar_line(status)
     assert line["class"] == ["listening", "degraded"]
-    assert "the card is full" in str(line["tooltip"])
+    assert "the GPU is full" in str(line["tooltip"])
     assert "2 texts (screen locked)" in str(line["tooltip"])
 
 
@@ -106,7 +106,7 @@ def test_a_bar_shows_degradation_and_what_is_held():
         ({}, "whisper small.en, int8, on the CPU"),
         (
             {"engine": "canary", "model": "canary-1b-flash", "device": "cuda", "precision": "fp16"},
-            "canary canary-1b-flash, fp16, on the card",
+            "canary canary-1b-flash, fp16, on the GPU",
         ),
         ({"engine": "parrot", "device": "paper", "precision": ""}, "parrot small.en, on paper"),
         ({"device": "", "precision": ""}, "whisper small.en"),

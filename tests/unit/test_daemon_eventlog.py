@@ -49,7 +49,7 @@ from swictation.facts import (
     WorkerRecycled,
     WorkerReplaced,
 )
-from swictation.gpu.manager.effects import Gained, LevelChanged
+from swictation.gpu.effects import LevelChanged, MemoryFreed
 from swictation.types import Capabilities, SpeechEnded, SpeechStarted
 
 pytestmark = pytest.mark.unit
@@ -115,7 +115,7 @@ LINES = [
         ),
     ),
     (
-        WorkerGone(2, "killed", True, seat="gpu"),
+        WorkerGone(2, "killed", True, placement="gpu"),
         ("worker", None, {"state": "gone", "seat": "gpu", "generation": 2}),
     ),
     (WorkerRecycled(300), ("worker", None, {"state": "recycled", "rss_mib": 300})),
@@ -129,7 +129,7 @@ LINES = [
         ("card", None, {"action": "detector-moved", "reason": "late", "to": "cpu"}),
     ),
     (
-        Gained("trim", 100.0, 90.0, 0.5),
+        MemoryFreed("trim", 100.0, 90.0, 0.5),
         (
             "gained",
             None,

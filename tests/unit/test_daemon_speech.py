@@ -15,14 +15,14 @@ from swictation.events import (
     AudioLost,
     DetectorFailed,
     DetectorRecovered,
-    DictationHeard,
+    DictationProcessed,
     FrameSkipped,
     PointsFound,
     ThreadFailed,
 )
 from swictation.loudness import level_dbfs
 from swictation.types import FRAME_SAMPLES, to_samples
-from swictation.vad.restarting import LastingDetector
+from swictation.vad.restarting import RestartingDetector
 
 pytestmark = pytest.mark.unit
 
@@ -58,7 +58,7 @@ class Loudness:
 
 
 class Hasty:
-    """Setbacks that wait for a moment instead of seconds, else the thread's own."""
+    """FailureListener that wait for a moment instead of seconds, else the thread's own."""
 
     def __init__(self, speech):
         self._speech = speech
@@ -82,7 +82,7 @@ class Room:
         self.speech.start()
 
     def _listener(self, first_sample, first_utterance, setbacks):
-        detector = LastingDetector(lambda: Loudness(self.health), Hasty(setbacks))
+        detector = RestartingDetector(lambda: Loudness(self.health), Hasty(setbacks))
         return listener(Settings(), first_sample, first_utterance, detector)
 
     def __enter__(self):
@@ -135,7 +135,7 @@ def test_nothing_is_skipped_and_no_utterance_cut_while_no_detector_works(breaks_
         assert "ill" in failed.reason
         room.health.is_good = True
         assert room.wait_for(DetectorRecovered).sample == cut
-        assert room.wait_for(DictationHeard).end_sample == len(samples)
+        assert room.wait_for(DictationProcessed).end_sample == len(samples)
         assert room.points() == expected(samples)
         assert len(room.events(DetectorFailed)) == len(room.events(DetectorRecovered)) == 1
 
@@ -163,7 +163,7 @@ def test_a_frame_that_no_detector_bears_is_silence_and_the_rest_is_heard():
         room.health.poison = samples[at : at + FRAME_SAMPLES].tobytes()
         append(room.journal, samples)
         room.journal.end_dictation()
-        room.wait_for(DictationHeard)
+        room.wait_for(DictationProcessed)
         assert len(room.events(FrameSkipped)) == 1
         assert [type(p) for p in room.points()] == [type(p) for p in expected(samples)]
         assert not room.events(DetectorFailed)
@@ -194,7 +194,7 @@ def test_sound_that_nobody_hears_for_longer_than_the_ring_is_heard_from_disk(tmp
             assert eventually(lambda at=written: one.spool.read_back(0, at) is not None)
         room.health.is_good = True
         one.journal.end_dictation()
-        room.wait_for(DictationHeard)
+        room.wait_for(DictationProcessed)
         assert room.points() == expected(samples)
         assert not room.events(AudioLost)
     one.spool.settle_unheard()

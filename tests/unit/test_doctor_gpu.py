@@ -2,7 +2,7 @@ import pytest
 
 from fakes.sysfs import OTHER, Machine
 from swictation.doctor import gpu
-from swictation.gpu.nvml.pci import cards, driver, parameters
+from swictation.gpu.nvml.pci import driver, gpus, parameters
 
 pytestmark = pytest.mark.unit
 
@@ -11,7 +11,7 @@ LAPTOP = "0000:01:00.0"
 
 @pytest.fixture
 def machine(tmp_path):
-    """A card of another maker."""
+    """A GPU of another maker."""
     made_up = Machine(tmp_path)
     made_up.add("0000:00:02.0", vendor=OTHER, kind="0x030000")
     return made_up
@@ -27,7 +27,7 @@ def laptop(machine):
 
 
 def judge(machine, *, is_wanted=False):
-    return gpu.judge(cards(machine.root), driver(machine.root), is_wanted=is_wanted)
+    return gpu.judge(gpus(machine.root), driver(machine.root), is_wanted=is_wanted)
 
 
 def judge_sleep(machine, *, is_wanted=True):
@@ -37,7 +37,7 @@ def judge_sleep(machine, *, is_wanted=True):
 def test_without_a_card_all_is_well(machine):
     found = judge(machine)
     assert (found.level, found.remedy) == ("ok", "")
-    assert "no NVIDIA card" in found.found
+    assert "no NVIDIA GPU" in found.found
 
 
 def test_a_card_and_its_driver_are_named(laptop):
@@ -67,7 +67,7 @@ def test_a_driver_without_a_card_is_warned_of(machine):
     machine.add_driver()
     found = judge(machine)
     assert found.level == "warning"
-    assert "no card is on the bus" in found.found
+    assert "no GPU is on the bus" in found.found
     assert "/sys/bus/pci/rescan" in found.remedy
 
 

@@ -16,7 +16,7 @@ WELL = ServiceState(
     path="/home/u/.config/systemd/user/swictation.service",
     target="graphical-session.target",
     result="success",
-    told="",
+    status_text="",
     restarts=0,
 )
 

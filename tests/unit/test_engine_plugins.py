@@ -15,7 +15,7 @@ from swictation.cli.model import group
 from swictation.clock import SimClock
 from swictation.config.load import load
 from swictation.config.settings import AsrSettings, Settings
-from swictation.daemon.engine_manager import Engines
+from swictation.daemon.engine_manager import EngineManager
 from swictation.daemon.fetching import Fetching
 from swictation.dictation.degraded import CPU_ENGINE, NO_ENGINE, Degradations
 from swictation.dispatcher import Dispatcher
@@ -206,13 +206,13 @@ def test_to_convert_a_model_without_an_engine_that_can_is_told(monkeypatch):
 
 def test_a_model_at_which_the_engine_fails_leaves_the_spare_serving():
     degradations, events = Degradations(SimClock()), Dispatcher()
-    crew = types.SimpleNamespace(has_spare=True, is_ready=False, serves=("", ""))
+    crew = types.SimpleNamespace(has_standby=True, is_ready=False, serves=("", ""))
     shop = types.SimpleNamespace(
         settings=Settings(asr=AsrSettings(engine="clumsy", device="cuda", cpu_engine="whisper")),
         context=types.SimpleNamespace(degradations=degradations, events=events),
-        steward=lambda *_: types.SimpleNamespace(serve=lambda _: None),
+        executor=lambda *_: types.SimpleNamespace(),
     )
-    engines = Engines(shop, crew, None)
+    engines = EngineManager(shop, crew)
     with pytest.raises(ValueError, match="a secret"):
         engines._on_model(ModelLocation("m", Path("/m")))
     engines._on_model_problem(ModelError("the engine clumsy failed: ValueError"))

@@ -11,9 +11,6 @@ from tests.house.writes import writes_from_outside
 
 pytestmark = pytest.mark.unit
 
-ARE_NAMES_NEW = False
-"""Whether the names are the new ones: then old words count as well."""
-
 
 @pytest.fixture(scope="module")
 def product():
@@ -36,7 +33,6 @@ def test_no_folder_is_too_full():
     assert figures.full_folders() == []
 
 
-@pytest.mark.skipif(not ARE_NAMES_NEW, reason="the names come later")
 def test_no_old_word_is_left(product):
     found = words.old_words(product)
     assert [str(place) for places in found.values() for place in places] == []
@@ -89,7 +85,7 @@ def test_lines_of_code_are_neither_blank_nor_comment_nor_docstring(tmp_path):
 
 
 def test_an_old_word_is_found_as_a_part_of_a_name_but_not_in_another_word():
-    tree = ast.parse("class Card_Worker: pass\ndiscard = cardUuid = 1\ndef seats(): pass\n")
+    tree = ast.parse("class Card_Worker: pass\ndiscard = cardUuid = 1\ndef placements(): pass\n")
     found = words.old_words([parsed("x.py", "x", tree)])
     assert sorted(place.what for place in found["card"]) == ["Card_Worker", "cardUuid"]
     assert found["seat"] == []

@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swictation.inject.sendable import LONGEST_WORD, words
+from swictation.inject.unsafe_characters import LONGEST_WORD, words
 from swictation.inject.x11.keys.keymap import Key, Keymap
 from swictation.inject.x11.keys.keysyms import character_of, keysym_of
-from swictation.inject.x11.keys.spares import Change, Spares
+from swictation.inject.x11.keys.spares import Change, SpareKeycodes
 from swictation.inject.x11.keys.typist import PIECE, pieces, reach
 
 pytestmark = pytest.mark.unit
@@ -34,7 +34,7 @@ def keymap(lent=None, rows=ROWS, modifiers=MODIFIERS):
 
 
 def spares(*keycodes):
-    made = Spares()
+    made = SpareKeycodes()
     made.adopt(dict.fromkeys(keycodes, (0, 0)))
     return made
 

@@ -1,4 +1,4 @@
-"""Which model a card has room for: the rule is the one by which the memory manager loads."""
+"""Which model a GPU has room for: the rule is the one by which the memory manager loads."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from swictation.asr.memory_plan import MemoryPlan
 from swictation.asr.registry import provider
 from swictation.config.settings import Settings, VramSettings
-from swictation.gpu.policy.gpu_worker import CardWorker
+from swictation.gpu.policy.gpu_worker_state import GpuWorkerState
 from swictation.gpu.policy.levels import Limits
 from swictation.models.catalog.catalog import known_models
 from swictation.models.catalog.choosing import Candidate, choose, fits
@@ -62,8 +62,8 @@ def test_a_card_too_small_for_all_gets_none_and_the_reason():
     choice = choose([BIG, SMALL], 512, SETTINGS)
     assert (choice.name, choice.precision) == ("", "")
     assert choice.reason == (
-        "no model fits the card in any precision: the least needs 956 MiB free,"
-        " the card has 512 in all"
+        "no model fits the GPU in any precision: the least needs 956 MiB free,"
+        " the GPU has 512 in all"
     )
 
 
@@ -78,17 +78,17 @@ def test_the_precision_that_the_user_wants_is_the_only_one():
 def test_without_a_card_to_ask_the_first_that_is_installed_is_taken_or_the_preferred_one():
     assert chosen([BIG, installed(SMALL)], None) == ("small", "auto")
     assert chosen([BIG, SMALL], None) == ("big", "auto")
-    assert choose([BIG], None, SETTINGS, why_unknown="the card sleeps").reason == (
-        "big: the preferred one; the card sleeps"
+    assert choose([BIG], None, SETTINGS, why_unknown="the GPU sleeps").reason == (
+        "big: the preferred one; the GPU sleeps"
     )
 
 
 def test_the_reason_says_what_is_needed_and_what_would_come_before():
     assert choose([BIG], 4096, SETTINGS).reason == (
-        "big in fp16 needs 2636 of the card's 4096 MiB; none that fits is installed yet"
+        "big in fp16 needs 2636 of the GPU's 4096 MiB; none that fits is installed yet"
     )
     assert choose([BIG, installed(SMALL)], 4096, SETTINGS).reason == (
-        "small in fp16 needs 1299 of the card's 4096 MiB; before it would come big:"
+        "small in fp16 needs 1299 of the GPU's 4096 MiB; before it would come big:"
         " not installed, or too large"
     )
 
@@ -100,7 +100,7 @@ def test_what_fits_is_what_the_memory_manager_would_load(spec, total_mib):
     limits = Limits.of(SETTINGS, total_mib)
     told = [fit.fits for fit in fits(plans, total_mib, SETTINGS)]
     for plan, fits_it in zip(plans, told, strict=True):
-        worker = CardWorker(SETTINGS, (Tier(plan.precision, plan.resident_mib),))
+        worker = GpuWorkerState(SETTINGS, (Tier(plan.precision, plan.resident_mib),))
         assert (worker.best_fit(total_mib, plan.activation_mib, limits) == 0) == fits_it
 
 

@@ -11,7 +11,7 @@ from fakes.signals import eventually
 from swictation.asr.engines.canary.files import archive as nemo
 from swictation.asr.model_spec import ModelFile
 from swictation.errors import ModelError
-from swictation.models.fetch import resolve
+from swictation.models.fetch import model_request
 from swictation.models.store import checks, hashes, nemo_cache, record
 from swictation.models.store.checks import measure
 from swictation.models.store.record import Record
@@ -194,13 +194,13 @@ def test_the_unpacked_copy_of_ones_own_archive_is_noticed_too(mine):
 
 
 def test_a_changed_copy_of_ones_own_archive_is_unpacked_anew(mine):
-    sought = resolve.Sought("canary", str(mine), "en")
-    assert resolve.missing(sought) == ""
+    sought = model_request.ModelRequest("canary", str(mine), "en")
+    assert model_request.missing(sought) == ""
     weights = nemo_cache.place_of(mine) / nemo.WEIGHTS
     weights.write_bytes(OTHER)
     settled(weights.parent)
-    assert resolve.unread(sought) == str(mine)
-    resolve.obtain(sought, lambda *_: None)
+    assert model_request.unread(sought) == str(mine)
+    model_request.ensure(sought, lambda *_: None)
     assert weights.read_bytes() == WEIGHTS
 
 

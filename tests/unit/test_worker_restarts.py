@@ -3,10 +3,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swictation.worker.restarts import (
-    DEATHS_UNTIL_SET_ASIDE,
+    DEATHS_UNTIL_QUARANTINE,
     HOPELESS_FAILURES,
     HOPELESS_KILLS,
-    HOPELESS_SET_ASIDE,
+    HOPELESS_QUARANTINES,
     Blame,
     HangDeadline,
     Restarts,
@@ -49,7 +49,7 @@ def test_an_utterance_that_is_set_aside_takes_its_deaths_with_it():
 
 def test_four_utterances_in_a_row_set_aside_are_hopeless():
     one = [died, died, excused]
-    assert HOPELESS_SET_ASIDE == 4
+    assert HOPELESS_QUARANTINES == 4
     assert not after(*one * 3).is_hopeless
     assert after(*one * 4).is_hopeless
 
@@ -58,7 +58,7 @@ def test_an_utterance_is_tried_again_once_and_then_set_aside():
     blame = Blame()
     assert not blame.add(5, "cpu")
     assert blame.add(5, "cpu")
-    assert not blame.seats(5)
+    assert not blame.placements(5)
 
 
 def test_each_utterance_is_blamed_for_its_own_deaths():
@@ -74,7 +74,7 @@ def test_what_killed_engines_on_the_card_is_remembered_when_it_goes_elsewhere():
     blame.add(1, "gpu")
     assert blame.add(1, "gpu")
     assert not blame.add(1, "cpu")
-    assert (blame.count(1, "gpu"), blame.seats(1)) == (2, {"gpu", "cpu"})
+    assert (blame.count(1, "gpu"), blame.placements(1)) == (2, {"gpu", "cpu"})
 
 
 def test_an_answer_clears_an_utterance_of_what_it_was_blamed_for():
@@ -91,7 +91,7 @@ def test_every_second_death_of_an_utterance_sets_it_aside(deaths):
     blame, counts = Blame(), dict.fromkeys(range(4), 0)
     for utterance in deaths:
         counts[utterance] += 1
-        is_second = counts[utterance] % DEATHS_UNTIL_SET_ASIDE == 0
+        is_second = counts[utterance] % DEATHS_UNTIL_QUARANTINE == 0
         assert blame.add(utterance, "cpu") == is_second
 
 

@@ -45,7 +45,7 @@ TakeBlock = Callable[[Block], bool]
 """Takes a block; whether it has enough. On PortAudio's thread, so it must not wait."""
 
 
-class Recording:
+class InputStream:
     """A stream from open to close; both belong to one thread, the rest to any.
 
     While nobody listens only the last blocks are kept: the sound before the key. A listener gets
@@ -219,7 +219,7 @@ def find(device: str) -> int | None:
     """PortAudio's number for a device, None for the default one.
 
     A name, or part of one, is looked for among the sound server's sources first: people know
-    those, and a card that is opened directly may be busy.
+    those, and a GPU that is opened directly may be busy.
 
     Raises:
         AudioError: there is none of that name; the message lists the devices.

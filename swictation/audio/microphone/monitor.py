@@ -15,7 +15,7 @@ from typing import Literal
 import msgspec
 
 from swictation.audio.microphone import portaudio, sound_server
-from swictation.audio.microphone.input_stream import Recording
+from swictation.audio.microphone.input_stream import InputStream
 from swictation.backoff import Backoff
 from swictation.errors import AudioError
 
@@ -42,7 +42,7 @@ class MicrophoneState(msgspec.Struct, frozen=True):
     last_block_age_s: float | None = None
 
 
-class Keeper:
+class DeviceMonitor:
     """Keeps a device open while it is wanted. All methods are for any thread."""
 
     def __init__(
@@ -55,7 +55,7 @@ class Keeper:
         self._changed = Condition()
         self._is_listening = False
         self._is_closing = False
-        self._recording: Recording | None = None
+        self._recording: InputStream | None = None
         self._has_failed = False
         self._is_stale = False
         self._backoff = Backoff(_FIRST_RETRY_S, _LONGEST_RETRY_S)
@@ -87,7 +87,7 @@ class Keeper:
                 self._recording.keep_only(self._warm_s or 0.0)
             self._changed.notify_all()
 
-    def recording(self, timeout_s: float, *, or_failure: bool = False) -> Recording | None:
+    def recording(self, timeout_s: float, *, or_failure: bool = False) -> InputStream | None:
         """The open recording, once there is one; with `or_failure`, until one try has failed."""
         with self._changed:
             self._changed.wait_for(
@@ -95,7 +95,7 @@ class Keeper:
             )
             return self._recording
 
-    def is_drained(self, recording: Recording) -> None:
+    def is_drained(self, recording: InputStream) -> None:
         """A recording that ended by itself was heard to its end: the next one may begin."""
         with self._changed:
             if self._recording is recording:
@@ -183,7 +183,7 @@ class Keeper:
         try:
             if self._is_stale:
                 portaudio.look_again()
-            recording = Recording(self._device, self._wake)
+            recording = InputStream(self._device, self._wake)
         except AudioError as error:
             self._is_stale = True
             self._backoff.failed(time.monotonic())
@@ -203,7 +203,7 @@ class Keeper:
             self._recording = recording
             self._changed.notify_all()
 
-    def _shut(self, recording: Recording) -> None:
+    def _shut(self, recording: InputStream) -> None:
         """Close it; one that ended by itself is kept until its listener has all of it."""
         with self._changed:
             if not recording.has_ended and self._is_wanted() and not self._is_closing:
@@ -217,14 +217,14 @@ class Keeper:
         if not self._is_wanted():
             self._tell(MicrophoneState("closed", self._source))
 
-    def _watch(self, recording: Recording) -> None:
+    def _watch(self, recording: InputStream) -> None:
         now_s = time.monotonic()
         if now_s - self._asked_s >= _ASK_SOURCE_S and not recording.is_silent:
             self._asked_s = now_s
             self._source = sound_server.recorded_from() or recording.name
         self._tell(self._state_of(recording))
 
-    def _state_of(self, recording: Recording) -> MicrophoneState:
+    def _state_of(self, recording: InputStream) -> MicrophoneState:
         if recording.is_silent:
             return MicrophoneState("silent", self._source, "no sound arrives")
         return MicrophoneState("open", self._source)

@@ -6,8 +6,8 @@ from threading import Lock
 import numpy as np
 import soxr  # pyright: ignore[reportMissingTypeStubs]
 
-from swictation.audio.microphone.input_stream import SILENT_AFTER_S, Block, Recording
-from swictation.audio.microphone.monitor import Keeper, MicrophoneState
+from swictation.audio.microphone.input_stream import SILENT_AFTER_S, Block, InputStream
+from swictation.audio.microphone.monitor import DeviceMonitor, MicrophoneState
 from swictation.audio.source import Deliver, Stop
 from swictation.types import SAMPLE_RATE_HZ, Samples
 
@@ -36,7 +36,7 @@ class Microphone:
     ) -> None:
         """`report` is called on changes, except of level and age, on a thread of this class."""
         self._device = device
-        self._keeper = Keeper(device, report, pre_roll_s if keep_warm else None)
+        self._keeper = DeviceMonitor(device, report, pre_roll_s if keep_warm else None)
         self._turn = Lock()
 
     def start(self) -> None:
@@ -105,7 +105,7 @@ class Microphone:
 class _Hearing:
     """One dictation's part of a recording."""
 
-    def __init__(self, recording: Recording, deliver: Deliver, stop: Stop) -> None:
+    def __init__(self, recording: InputStream, deliver: Deliver, stop: Stop) -> None:
         self._recording = recording
         self._deliver = deliver
         self._stop = stop

@@ -15,7 +15,7 @@ from swictation.config.load import load
 from swictation.config.settings import DEFAULT_ENGINE
 from swictation.errors import ModelError, UsageError
 from swictation.models.catalog.catalog import AUTO, choose, named, speaking
-from swictation.models.fetch import resolve
+from swictation.models.fetch import model_request
 from swictation.models.fetch.fetch import download as fetch_model
 from swictation.models.store import nemo_cache
 from swictation.models.store.converting import Half, convert
@@ -61,7 +61,7 @@ def model() -> None:
     """Fetch, list, check, convert and remove the speech models.
 
     NAME is a name from `swictation model list`, or auto: the engine's first model that understands
-    the language or, of an engine for graphics cards, the best that fits the card.
+    the language or, of an engine for GPUs, the best that fits the GPU.
     """
 
 
@@ -69,10 +69,10 @@ model.add_command(list_)
 
 
 def _spec(name: str, language: str, engine: str) -> ModelSpec:
-    """The model that is meant. Of an engine for a card, auto asks the card, if need be."""
+    """The model that is meant. Of an engine for a GPU, auto asks the GPU, if need be."""
     if name == AUTO and registry.provider(engine).is_for_gpu:
         settings = load(None, registry.PROVIDERS).settings
-        choice = resolve.for_card(speaking(engine, language), settings)
+        choice = model_request.for_gpu(speaking(engine, language), settings)
         if not choice.name:
             raise ModelError(choice.reason, "swictation model list; then name the one to fetch")
         name = choice.name
@@ -94,16 +94,16 @@ def download(name: str, language: str, engine: str, quiet: bool, force: bool) ->
     that file is unpacked.
     """
     if is_path(name):
-        there, place, told = _unpack(Path(name).expanduser().absolute(), quiet=quiet)
+        there, place, label = _unpack(Path(name).expanduser().absolute(), quiet=quiet)
     else:
         spec = _spec(name, language, engine)
-        place, told = folder_of(spec), spec.name
+        place, label = folder_of(spec), spec.name
         there = not force and not quick_problems(spec)
         if not there:
             with Meter(quiet=quiet) as meter:
                 fetch_model(spec, meter, force=force)
     if not quiet:
-        echo(f"{told} is {'already there' if there else 'ready'}: {place}")
+        echo(f"{label} is {'already there' if there else 'ready'}: {place}")
 
 
 def _unpack(path: Path, *, quiet: bool) -> tuple[bool, Path, str]:
@@ -148,8 +148,8 @@ def verify_(name: str, language: str, engine: str) -> None:
         raise damaged(spec, ())
     if problems := verify(spec):
         raise damaged(spec, problems)
-    told = "" if spec.is_pinned else " (as when it was fetched: no source tells what was published)"
-    echo(f"{spec.name} is sound: {folder_of(spec)}{told}")
+    note = "" if spec.is_pinned else " (as when it was fetched: no source tells what was published)"
+    echo(f"{spec.name} is sound: {folder_of(spec)}{note}")
 
 
 def _archive(name: str) -> Path:

@@ -29,7 +29,7 @@ _SHOWN = ("fp16", "int8", "fp32")
 
 
 class _Way(msgspec.Struct, frozen=True):
-    """One way to load a model on the card. The last three are null where no card can be read."""
+    """One way to load a model on the GPU. The last three are null where no GPU can be read."""
 
     precision: str
     resident_mib: float
@@ -40,7 +40,7 @@ class _Way(msgspec.Struct, frozen=True):
     why_not: str = ""
 
 
-class _Row(msgspec.Struct, frozen=True):
+class _Row(msgspec.Struct, frozen=True, rename={"gpu": "card"}):
     name: str
     engine: str
     languages: tuple[str, ...]
@@ -51,14 +51,14 @@ class _Row(msgspec.Struct, frozen=True):
     licence: str
     vram: tuple[_Way, ...]
     best: str | None
-    """The best precision that fits this card."""
-    card: str
-    """The card in words, or why it is not known."""
+    """The best precision that fits this GPU."""
+    gpu: str
+    """The GPU in words, or why it is not known."""
     wer_percent: float | None
     """Published, on LibriSpeech test-clean; None: by nobody."""
     wer_source: str
     ram_mib: int
-    """About what a worker takes of the machine's memory, without a card."""
+    """About what a worker takes of the machine's memory, without a GPU."""
     in_use: bool
     """By the daemon that runs; without one, by the next dictation."""
 
@@ -68,18 +68,18 @@ class _Row(msgspec.Struct, frozen=True):
 def list_(as_json: bool) -> None:
     """List the known models: accuracy, memory, which is in use.
 
-    Where there is a graphics card, also what each takes of it, and which fit. The card is asked
+    Where there is a GPU, also what each takes of it, and which fit. The GPU is asked
     for the memory it has, unless it sleeps.
     """
     settings = load(None, PROVIDERS).settings
-    card = query.ask(settings.vram.gpu, limit_s=query.SOON_S)
+    gpu = query.ask(settings.vram.gpu, limit_s=query.SOON_S)
     used, by_whom = _used(settings)
-    rows = [_row(spec, card, settings, used) for spec in known_models()]
+    rows = [_row(spec, gpu, settings, used) for spec in known_models()]
     if as_json:
         for row in rows:
             echo_json(row)
         return
-    _show(rows, card, settings.vram, by_whom)
+    _show(rows, gpu, settings.vram, by_whom)
 
 
 def _used(settings: Settings) -> tuple[str, str]:
@@ -95,14 +95,14 @@ def _used(settings: Settings) -> tuple[str, str]:
     return "", ""
 
 
-def _row(spec: ModelSpec, card: Answer, settings: Settings, used: str) -> _Row:
+def _row(spec: ModelSpec, gpu: Answer, settings: Settings, used: str) -> _Row:
     engine = provider(spec.engine)
-    told = engine.memory_plans(spec, folder_of(spec), engine.options(settings))
+    plans = engine.memory_plans(spec, folder_of(spec), engine.options(settings))
     is_estimate = engine.are_plans_estimates
-    ways = tuple(_Way(plan.precision, round(plan.resident_mib, 1), is_estimate) for plan in told)
-    if card.is_usable:
-        found = fits(told, card.total_mib, settings.vram)
-        ways = tuple(_way(fit, card, is_estimate) for fit in found)
+    ways = tuple(_Way(plan.precision, round(plan.resident_mib, 1), is_estimate) for plan in plans)
+    if gpu.is_usable:
+        found = fits(plans, gpu.total_mib, settings.vram)
+        ways = tuple(_way(fit, gpu, is_estimate) for fit in found)
     best = next((way.precision for way in ways if way.fits), None)
     rate = spec.error_rate
     return _Row(
@@ -116,7 +116,7 @@ def _row(spec: ModelSpec, card: Answer, settings: Settings, used: str) -> _Row:
         spec.licence,
         ways,
         best,
-        _told(card),
+        _told(gpu),
         rate.percent if rate else None,
         rate.source if rate else "",
         needed_mib(provider(spec.engine).weights_bytes(spec, None)),
@@ -124,38 +124,38 @@ def _row(spec: ModelSpec, card: Answer, settings: Settings, used: str) -> _Row:
     )
 
 
-def _way(fit: Fit, card: Answer, is_estimate: bool) -> _Way:
+def _way(fit: Fit, gpu: Answer, is_estimate: bool) -> _Way:
     return _Way(
         fit.precision,
         round(fit.resident_mib, 1),
         is_estimate,
         round(fit.needed_mib, 1),
         fit.fits,
-        fit.needed_mib <= card.free_mib,
+        fit.needed_mib <= gpu.free_mib,
         fit.why_not,
     )
 
 
-def _told(card: Answer) -> str:
-    if card.is_usable:
-        return f"{card.total_mib:.0f} MiB, {card.free_mib:.0f} of them free"
-    return card.reason
+def _told(gpu: Answer) -> str:
+    if gpu.is_usable:
+        return f"{gpu.total_mib:.0f} MiB, {gpu.free_mib:.0f} of them free"
+    return gpu.reason
 
 
-def _show(rows: list[_Row], card: Answer, settings: VramSettings, by_whom: str) -> None:
+def _show(rows: list[_Row], gpu: Answer, settings: VramSettings, by_whom: str) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    has_card = card.trouble not in query.NO_CARD
-    gap = 1 if has_card else 2  # 80 columns are enough for both
+    has_gpu = gpu.trouble not in query.NO_GPU
+    gap = 1 if has_gpu else 2  # 80 columns are enough for both
     table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="")
     table.add_column("NAME", no_wrap=True)
     table.add_column("LANG", no_wrap=True)
     for title in ("WER", "RAM", "DISK"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("INSTALLED", no_wrap=True)
-    if has_card:
+    if has_gpu:
         for precision in _SHOWN:
             table.add_column(precision.upper(), justify="right", no_wrap=True)
         table.add_column("CARD", no_wrap=True)
@@ -164,14 +164,14 @@ def _show(rows: list[_Row], card: Answer, settings: VramSettings, by_whom: str) 
         if row.engine != engine:
             engine = row.engine
             table.add_row(f"[{engine}]")
-        cells = [*_cells(row), *(_card_cells(row) if has_card else ())]
+        cells = [*_cells(row), *(_gpu_cells(row) if has_gpu else ())]
         table.add_row(*(Text(cell) for cell in cells))
     console = Console(highlight=False, markup=False)
     console.print(table)
     console.print()
     if any(row.in_use for row in rows):
         console.print(f"*: {by_whom}.")
-    for line in (*_notes(), *(_card_notes(rows, card, settings) if has_card else ())):
+    for line in (*_notes(), *(_gpu_notes(rows, gpu, settings) if has_gpu else ())):
         console.print(line)
 
 
@@ -188,7 +188,7 @@ def _size(size_mb: float) -> str:
     return f"{size_mb / 1e3:.1f} GB" if size_mb >= 1e3 else f"{size_mb:.0f} MB"
 
 
-def _card_cells(row: _Row) -> Iterator[str]:
+def _gpu_cells(row: _Row) -> Iterator[str]:
     ways = {way.precision: way for way in row.vram}
     for precision in _SHOWN:
         yield f"{ways[precision].resident_mib:.0f}" if precision in ways else ""
@@ -209,24 +209,24 @@ def _notes() -> Iterator[str]:
     )
     yield (
         "RAM: about the most that the engine takes of the machine's memory at its peak, without a"
-        " graphics card; most of the time it takes less."
+        " GPU; most of the time it takes less."
     )
 
 
-def _card_notes(rows: list[_Row], card: Answer, settings: VramSettings) -> Iterator[str]:
+def _gpu_notes(rows: list[_Row], gpu: Answer, settings: VramSettings) -> Iterator[str]:
     guessed = {row.engine for row in rows if any(way.is_estimate for way in row.vram)}
     note = f"; of {', '.join(sorted(guessed))} estimates" if guessed else ""
-    yield f"FP16, INT8, FP32: MiB of a card, the model alone{note}."
-    yield f"CARD: {printable(_told(card))}."
-    if not card.is_usable:
+    yield f"FP16, INT8, FP32: MiB of a GPU, the model alone{note}."
+    yield f"CARD: {printable(_told(gpu))}."
+    if not gpu.is_usable:
         return
-    kept = Limits.of(settings, card.total_mib).enter_below_mib[1]
+    kept = Limits.of(settings, gpu.total_mib).enter_below_mib[1]
     yield (
         f"A model fits with {settings.context_mib} MiB for CUDA and at least {kept:.0f} kept free"
         " beside it. later: it fits, but not beside what other programs hold now."
     )
     for row in rows:
         lacking = [it for it in row.vram if it.precision in _SHOWN and not it.fits]
-        told = ", ".join(f"{it.precision} ({it.needed_mib:.0f} MiB needed)" for it in lacking)
-        if told:
-            yield f"{row.name}: no room for {told}."
+        text = ", ".join(f"{it.precision} ({it.needed_mib:.0f} MiB needed)" for it in lacking)
+        if text:
+            yield f"{row.name}: no room for {text}."

@@ -1,1 +1,1 @@
-"""`swictation vram`: the memory of the graphics card."""
+"""`swictation vram`: the memory of the GPU."""

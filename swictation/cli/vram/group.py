@@ -1,4 +1,4 @@
-"""`swictation vram`: the graphics card's memory."""
+"""`swictation vram`: the GPU's memory."""
 
 import click
 
@@ -14,4 +14,4 @@ _COMMANDS = {
 
 @click.group(cls=lazy_group(_COMMANDS))
 def vram() -> None:
-    """Watch, record and replay the memory of the graphics card."""
+    """Watch, record and replay the memory of the GPU."""

@@ -1,4 +1,4 @@
-"""What `swictation vram watch` shows: the card's memory by owner, its level, and how it came so.
+"""What `swictation vram watch` shows: the GPU's memory by owner, its level, and how it came so.
 
 All of it can be told apart without colours: by glyphs, letters and words.
 """
@@ -10,9 +10,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from swictation.control.card import figures, is_current, memory, placements
+from swictation.control.gpu import figures, is_current, memory, placements
 from swictation.control.status import Status
-from swictation.gpu.manager.status import Action, VramStatus
+from swictation.gpu.status import Action, VramStatus
 
 HISTORY = 600
 """Looks that are remembered: ten minutes."""
@@ -28,7 +28,7 @@ _SHOWN_ACTIONS = 6
 
 
 class History:
-    """How full the card was and at which level, look by look; None where it was not read."""
+    """How full the GPU was and at which level, look by look; None where it was not read."""
 
     def __init__(self) -> None:
         self._seen: deque[tuple[float, str] | None] = deque(maxlen=HISTORY)
@@ -51,14 +51,14 @@ def picture(status: Status, history: History, width: int) -> RenderableType:
         return Text("swictation is not running")
     vram = status.vram
     if vram is None:
-        return Text("no engine is to compute on a card: see [asr] engine and device")
+        return Text("no engine is to compute on a GPU: see [asr] engine and device")
     columns = max(_LEAST_WIDTH, width - _LABEL - 1)
-    told = Table.grid(padding=(0, 1, 0, 0))
-    told.add_column(width=_LABEL, style="bold", no_wrap=True)
-    told.add_column(width=columns, overflow="fold")
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(width=_LABEL, style="bold", no_wrap=True)
+    grid.add_column(width=columns, overflow="fold")
     for label, text in _rows(status, vram, history, columns):
-        told.add_row(label, text)
-    return told
+        grid.add_row(label, text)
+    return grid
 
 
 def _rows(
@@ -82,13 +82,13 @@ def _rows(
 
 def _level(vram: VramStatus) -> Text:
     if not is_current(vram):
-        return Text("not known" if vram.need == "held" else "the card is not in use", style="dim")
+        return Text("not known" if vram.need == "held" else "the GPU is not in use", style="dim")
     text = Text(vram.level, style=_STYLES.get(vram.level, ""))
     return text.append(f" for {vram.since_s:.0f} s", style="dim")
 
 
 def _bar(vram: VramStatus, columns: int) -> Text:
-    """The others', ours, what is free: as parts of the whole card."""
+    """The others', ours, what is free: as parts of the whole GPU."""
     if not vram.total_mib or vram.free_mib is None:
         return Text(memory(vram) or "not read")
     ours = round(columns * (vram.ours_mib or 0.0) / vram.total_mib)
@@ -117,17 +117,17 @@ def _figures(vram: VramStatus) -> Text:
     """The bar's legend."""
     if not is_current(vram):
         return Text(memory(vram) if vram.total_mib else "", style="dim")
-    told = figures(vram).replace("others", f"{_OTHERS} others").replace("ours", f"{_OURS} ours")
-    told = told.replace("free", f"{_FREE} free")
-    return Text(f"{told}; 10 s of speech take {vram.predicted_peak_mib:.0f} MiB", style="dim")
+    line = figures(vram).replace("others", f"{_OTHERS} others").replace("ours", f"{_OURS} ours")
+    line = line.replace("free", f"{_FREE} free")
+    return Text(f"{line}; 10 s of speech take {vram.predicted_peak_mib:.0f} MiB", style="dim")
 
 
 def _breaker(vram: VramStatus) -> Text:
     breaker = vram.breaker
-    told = f"{breaker.why or breaker.state} (number {breaker.generation})"
+    line = f"{breaker.why or breaker.state} (number {breaker.generation})"
     if breaker.is_banned:
-        told += "; to try again: swictation vram reset"
-    return Text(told, style="red")
+        line += "; to try again: swictation vram reset"
+    return Text(line, style="red")
 
 
 def _history(seen: Sequence[tuple[float, str] | None]) -> list[tuple[str, Text]]:

@@ -1,4 +1,4 @@
-"""`swictation vram record`: the card's memory, second by second, as a trace to be replayed."""
+"""`swictation vram record`: the GPU's memory, second by second, as a trace to be replayed."""
 
 import math
 import signal
@@ -20,7 +20,7 @@ from swictation.control.status import decode
 from swictation.errors import ControlError, SwictationError, UsageError
 from swictation.gpu.nvml.errors import REMEDIES
 from swictation.gpu.nvml.nvml import NvmlProbe
-from swictation.gpu.nvml.poller import Prober
+from swictation.gpu.nvml.poller import VramPoller
 from swictation.types import VramSnapshot
 
 _EVERY_S = 1.0
@@ -47,11 +47,11 @@ class _Line(msgspec.Struct, frozen=True):
 )
 @config_option
 def record(file: Path, seconds: float | None, config: Path | None) -> None:
-    """Write the memory of the card to FILE each second, until Ctrl-C.
+    """Write the memory of the GPU to FILE each second, until Ctrl-C.
 
     One JSON object a line: seconds since the start, MiB in all, MiB free, and MiB of the
     daemon's own worker (0 where none runs, null where the driver does not tell). Meanwhile the
-    card is kept awake; one that sleeps is not woken.
+    GPU is kept awake; one that sleeps is not woken.
     """
     if seconds is not None and not math.isfinite(seconds):
         raise UsageError(f"--seconds {seconds} is no length of time.", "try: --seconds 60")
@@ -69,22 +69,22 @@ def record(file: Path, seconds: float | None, config: Path | None) -> None:
 
 
 class _Recorder:
-    """Readings of the card, until somebody ends the program."""
+    """Readings of the GPU, until somebody ends the program."""
 
     def __init__(self, settings: VramSettings) -> None:
-        self._readings: SimpleQueue[VramSnapshot | None] = SimpleQueue()  # the prober bounds it
-        self._prober = Prober(NvmlProbe(settings.gpu), self._readings.put, settings)
+        self._readings: SimpleQueue[VramSnapshot | None] = SimpleQueue()  # the poller bounds it
+        self._poller = VramPoller(NvmlProbe(settings.gpu), self._readings.put, settings)
         self._asked_s = 0.0
 
     def __enter__(self) -> "_Recorder":
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._end)
-        self._prober.start()
-        self._prober.watch("held", _workers())
+        self._poller.start()
+        self._poller.watch("held", _workers())
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._prober.stop()
+        self._poller.stop()
 
     def _end(self, *_: object) -> None:
         self._readings.put(None)
@@ -98,9 +98,9 @@ class _Recorder:
         try:
             snapshot = self._readings.get(timeout=_SILENCE_S)
         except Empty:
-            told = f"The graphics driver does not answer, for {_SILENCE_S:.0f} s now."
-            raise SwictationError(told, REMEDIES["stuck"]) from None
-        self._prober.taken()
+            message = f"The graphics driver does not answer, for {_SILENCE_S:.0f} s now."
+            raise SwictationError(message, REMEDIES["stuck"]) from None
+        self._poller.ack()
         return snapshot
 
     def lines(self, first: VramSnapshot, seconds: float | None) -> Iterator[_Line]:
@@ -123,7 +123,7 @@ class _Recorder:
         """The daemon replaces its workers now and then."""
         if now_s - self._asked_s >= _WORKERS_EVERY_S:
             self._asked_s = now_s
-            self._prober.watch("held", _workers())
+            self._poller.watch("held", _workers())
 
 
 def _line(t_s: float, now: VramSnapshot) -> _Line:
@@ -132,8 +132,8 @@ def _line(t_s: float, now: VramSnapshot) -> _Line:
 
 
 def _error(snapshot: VramSnapshot) -> SwictationError:
-    told = f"The graphics card cannot be read: {snapshot.reason}."
-    return SwictationError(told, REMEDIES.get(snapshot.trouble, "swictation doctor"))
+    message = f"The GPU cannot be read: {snapshot.reason}."
+    return SwictationError(message, REMEDIES.get(snapshot.trouble, "swictation doctor"))
 
 
 @contextmanager
@@ -147,7 +147,7 @@ def _opened(file: Path) -> Generator[BinaryIO]:
 
 
 def _workers() -> list[int]:
-    """The daemon's process that may be on the card; none where none runs."""
+    """The daemon's process that may be on the GPU; none where none runs."""
     try:
         worker = decode(str(call("Status", limit_s=_ANSWER_S))).worker
     except (ControlError, msgspec.DecodeError):

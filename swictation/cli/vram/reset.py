@@ -1,4 +1,4 @@
-"""`swictation vram reset`: let the engine onto the card again."""
+"""`swictation vram reset`: let the engine onto the GPU again."""
 
 import click
 
@@ -12,7 +12,7 @@ def reset() -> None:
 
     Forgets what keeps it off: three dead workers, cool-downs, pauses.
 
-    Prints where speech is transcribed at present: gpu, cpu, or none. The card is used again once
+    Prints where speech is transcribed at present: gpu, cpu, or none. The GPU is used again once
     it has room and has proved itself.
     """
     echo(str(call("ResetCard")))

@@ -7,7 +7,7 @@ import click
 
 from swictation.cli.common import config_option, settings_from
 from swictation.cli.echo import echo, echo_json
-from swictation.gpu.manager.effects import told
+from swictation.gpu.effects import summary
 from swictation.gpu.policy.levels import Limits
 from swictation.gpu.simulate.loop import Moment, Simulation
 from swictation.gpu.simulate.plot import Picture, clock_time, library
@@ -34,7 +34,7 @@ def simulate(trace: str, config: Path | None, *, as_json: bool, plot: Path | Non
     TRACE is a file, plain or gzipped, or the name of a shipped one. Each line is a JSON object:
     t_s, total_mib, free_mib and ours_mib; what is neither free nor ours is taken by other
     programs, whatever the simulated worker does. A line holds until the next, for 60 s at most:
-    then the card counts as unreadable, as it does from a line with "trouble": "stuck" (or lost,
+    then the GPU counts as unreadable, as it does from a line with "trouble": "stuck" (or lost,
     no-driver ...) on. `swictation vram record` writes such files.
 
     If the first line has "listening" (true or false), the trace tells what is said: "listening"
@@ -70,7 +70,7 @@ def _rows(moment: Moment) -> Iterator[str]:
     for note in moment.notes:
         yield f"{head}  ({note})"
     for effect in moment.effects:
-        what, why = told(effect)
+        what, why = summary(effect)
         yield f"{head}  {what}{f': {why}' if why else ''}"
 
 
@@ -84,7 +84,7 @@ def _json_rows(moment: Moment) -> Iterator[str]:
         "detector": moment.detector,
     }
     for effect in moment.effects:
-        what, why = told(effect)
+        what, why = summary(effect)
         yield json_line({**state, "decision": what, "reason": why})
     for note in moment.notes:
         yield json_line({**state, "event": note})
@@ -92,7 +92,7 @@ def _json_rows(moment: Moment) -> Iterator[str]:
 
 def _summary(tally: Tally) -> str:
     said = f"{tally.utterances} utterances, {tally.said_s:.0f} s"
-    answered = f"{tally.gpu_utterances} by the card, {tally.cpu_utterances} by the CPU"
+    answered = f"{tally.gpu_utterances} by the GPU, {tally.cpu_utterances} by the CPU"
     rows = (
         ("simulated", _time(tally.simulated_s)),
         ("said", f"{said}: {answered}, {tally.pieces} in pieces"),
@@ -104,7 +104,7 @@ def _summary(tally: Tally) -> str:
         ("detector moves", f"{tally.detector_moves}"),
         (
             "dictation served by",
-            f"card {_time(tally.on_gpu_s)}, CPU {_time(tally.on_cpu_s)}, "
+            f"GPU {_time(tally.on_gpu_s)}, CPU {_time(tally.on_cpu_s)}, "
             f"nobody {_time(tally.on_hold_s)}",
         ),
     )

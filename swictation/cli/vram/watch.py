@@ -1,4 +1,4 @@
-"""`swictation vram watch`: the card's memory, live in the terminal."""
+"""`swictation vram watch`: the GPU's memory, live in the terminal."""
 
 import asyncio
 import sys
@@ -23,8 +23,8 @@ _EVERY_S = 1.0
 def watch(once: bool) -> None:
     """Show who holds the GPU's memory, until Ctrl-C.
 
-    Also the level of use and what is done about it. It asks the daemon and never the card, so it
-    keeps no card awake.
+    Also the level of use and what is done about it. It asks the daemon and never the GPU, so it
+    keeps no GPU awake.
     """
     console = Console(highlight=False)
     if once:

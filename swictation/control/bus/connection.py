@@ -169,7 +169,7 @@ async def system_bus(*, takes_fds: bool = False) -> Bus:
     return await connect(system_address(), takes_fds=takes_fds)
 
 
-class Link:
+class ReconnectingBus:
     """Keeps a connection; `on_up` prepares each new one, `on_down` is called at its end."""
 
     def __init__(
@@ -231,8 +231,8 @@ class Link:
                 self._has_tried.set()
             except FAILURES as error:
                 self._has_tried.set()
-                told = error.message if isinstance(error, SwictationError) else repr(error)
-                _log.info("%s: no bus, next try in %.1f s: %s", self._name, wait_s, told)
+                message = error.message if isinstance(error, SwictationError) else repr(error)
+                _log.info("%s: no bus, next try in %.1f s: %s", self._name, wait_s, message)
                 await asyncio.sleep(wait_s)
                 wait_s = min(2 * wait_s, self._longest_wait_s)
 

@@ -8,7 +8,7 @@ import msgspec
 from dbus_fast import Message, MessageType
 
 from swictation.control.bus.client import ask
-from swictation.control.bus.connection import Bus, Link, session_bus
+from swictation.control.bus.connection import Bus, ReconnectingBus, session_bus
 from swictation.control.bus.wire import BUS_NAME, PATH, owner_changes
 from swictation.control.status import STOPPED, Status, decode
 from swictation.errors import ControlError
@@ -38,7 +38,7 @@ async def follow(tell: Callable[[Status], None], every_s: float | None = None) -
             await bus.ask_bus("AddMatch", "s", rule)
         changed.set()
 
-    link = Link("follow", session_bus, listen, on_down=changed.set)
+    link = ReconnectingBus("follow", session_bus, listen, on_down=changed.set)
     link.start()
     try:
         await link.tried()
@@ -51,7 +51,7 @@ async def follow(tell: Callable[[Status], None], every_s: float | None = None) -
         await link.stop()
 
 
-async def _look(link: Link) -> Status:
+async def _look(link: ReconnectingBus) -> Status:
     if link.bus is None:
         return STOPPED
     try:

@@ -14,7 +14,7 @@ from dbus_fast import DBusError, PropertyAccess
 from dbus_fast.annotations import DBusBool, DBusSignature, DBusStr, DBusUInt32
 from dbus_fast.service import ServiceInterface, dbus_method, dbus_property, dbus_signal
 
-from swictation.control.bus.subscribers import CALLER, Audience
+from swictation.control.bus.subscribers import CALLER, Subscribers
 from swictation.control.bus.wire import ERROR_FAILED, INTERFACE, error_name, error_text
 from swictation.control.status import Status, encode
 from swictation.errors import SwictationError
@@ -76,10 +76,10 @@ def _told() -> Generator[None]:
 class Interface(ServiceInterface):
     """One connection's object; a new bus gets a new one."""
 
-    def __init__(self, controls: Controls, audience: Audience) -> None:
+    def __init__(self, controls: Controls, subscribers: Subscribers) -> None:
         super().__init__(INTERFACE)
         self._controls = controls
-        self._audience = audience
+        self._subscribers = subscribers
 
     @dbus_method(name="Toggle")
     def toggle(self) -> DBusStr:
@@ -103,7 +103,7 @@ class Interface(ServiceInterface):
 
     @dbus_method(name="Capture")
     async def capture(self) -> DBusStr:
-        with _told(), self._audience.cared_for():
+        with _told(), self._subscribers.cared_for():
             return await self._controls.capture()
 
     @dbus_method(name="Status")
@@ -118,7 +118,7 @@ class Interface(ServiceInterface):
 
     @dbus_method(name="Retry")
     async def retry(self) -> DBusUInt32:
-        with _told(), self._audience.cared_for():
+        with _told(), self._subscribers.cared_for():
             return await self._controls.retry()
 
     @dbus_method(name="ResetCard")
@@ -129,12 +129,12 @@ class Interface(ServiceInterface):
     @dbus_method(name="Subscribe")
     def subscribe(self, include_text: DBusBool) -> None:
         with _told():
-            self._audience.subscribe(CALLER.get(), include_text)
+            self._subscribers.subscribe(CALLER.get(), include_text)
 
     @dbus_method(name="Unsubscribe")
     def unsubscribe(self) -> None:
         with _told():
-            self._audience.unsubscribe(CALLER.get())
+            self._subscribers.unsubscribe(CALLER.get())
 
     @dbus_property(access=PropertyAccess.READ, name="State")
     def state(self) -> DBusStr:
@@ -152,7 +152,7 @@ class Interface(ServiceInterface):
     def last_error(self) -> DBusStr:
         return properties(self._controls.status())["LastError"]
 
-    # Signals are only described here. `Audience` sends them: dbus-fast's own way raises if the
+    # Signals are only described here. `Subscribers` sends them: dbus-fast's own way raises if the
     # bus dies, and cannot send to a single peer.
 
     @dbus_signal(name="StatusChanged")

@@ -6,9 +6,9 @@ import logging
 
 from dbus_fast import NameFlag, RequestNameReply
 
-from swictation.control.bus.connection import FAILURES, Bus, Link, session_bus
+from swictation.control.bus.connection import FAILURES, Bus, ReconnectingBus, session_bus
 from swictation.control.bus.interface import Controls, Interface, properties
-from swictation.control.bus.subscribers import Audience
+from swictation.control.bus.subscribers import Subscribers
 from swictation.control.bus.wire import BUS_NAME, PATH, session_address
 from swictation.control.status import Status, steady
 from swictation.errors import AlreadyRunning, BusError, SwictationError
@@ -29,8 +29,8 @@ class BusService:
 
     def __init__(self, controls: Controls) -> None:
         self._controls = controls
-        self._link = Link("control", session_bus, self._on_up, self._on_down)
-        self._audience: Audience | None = None
+        self._link = ReconnectingBus("control", session_bus, self._on_up, self._on_down)
+        self._subscribers: Subscribers | None = None
         self._told: dict[str, str] = {}
         self._steady: Status | None = None
         self._later: asyncio.TimerHandle | None = None
@@ -63,10 +63,10 @@ class BusService:
         """Leave the bus; callers that wait for an answer get an error."""
         if self._later is not None:
             self._later.cancel()
-        if self._audience is not None:
-            await self._audience.close()
+        if self._subscribers is not None:
+            await self._subscribers.close()
         await self._link.stop()
-        self._audience = None
+        self._subscribers = None
         await asyncio.gather(*self._farewells)
 
     def publish(self, status: Status) -> None:
@@ -74,8 +74,8 @@ class BusService:
         now = properties(status)
         changed = {name: value for name, value in now.items() if self._told.get(name) != value}
         self._told = now
-        if changed and self._audience is not None:
-            self._audience.broadcast_properties(changed)
+        if changed and self._subscribers is not None:
+            self._subscribers.broadcast_properties(changed)
         is_same = steady(status) == self._steady
         self._steady = steady(status)
         if not is_same:
@@ -83,13 +83,13 @@ class BusService:
 
     def partial(self, utterance: int, text: str) -> None:
         """Tentative text of the utterance, for subscribers; it replaces the one before."""
-        if self._audience is not None:
-            self._audience.say("Partial", utterance, text)
+        if self._subscribers is not None:
+            self._subscribers.say("Partial", utterance, text)
 
     def committed(self, utterance: int, text: str) -> None:
         """A piece of text of the utterance that will not change any more, for subscribers."""
-        if self._audience is not None:
-            self._audience.say("Committed", utterance, text)
+        if self._subscribers is not None:
+            self._subscribers.say("Committed", utterance, text)
 
     def _tell_change(self) -> None:
         if self._later is not None:
@@ -104,25 +104,25 @@ class BusService:
     def _emit_change(self) -> None:
         self._later = None
         self._changed_at_s = asyncio.get_running_loop().time()
-        if self._audience is not None:
-            self._audience.broadcast_change()
+        if self._subscribers is not None:
+            self._subscribers.broadcast_change()
 
     async def _on_up(self, bus: Bus) -> None:
-        audience = Audience(bus, self._controls.subscribers_changed)
-        bus.export(PATH, Interface(self._controls, audience))
+        subscribers = Subscribers(bus, self._controls.subscribers_changed)
+        bus.export(PATH, Interface(self._controls, subscribers))
         reply = await bus.ask_bus("RequestName", "su", BUS_NAME, NameFlag.DO_NOT_QUEUE.value)
         if reply != [RequestNameReply.PRIMARY_OWNER.value]:
             raise await _already_running(bus)
-        self._audience = audience
+        self._subscribers = subscribers
         self._told = properties(self._controls.status())
 
     def _on_down(self) -> None:
-        if self._audience is not None:
-            farewell = asyncio.create_task(self._audience.close(), name="audience")
+        if self._subscribers is not None:
+            farewell = asyncio.create_task(self._subscribers.close(), name="audience")
             self._farewells.add(farewell)
             farewell.add_done_callback(self._farewells.discard)
             _log.warning("the session bus has gone; it is looked for")
-        self._audience = None
+        self._subscribers = None
 
 
 async def _already_running(bus: Bus) -> AlreadyRunning:

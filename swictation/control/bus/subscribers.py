@@ -25,7 +25,7 @@ CALLER: ContextVar[str] = ContextVar("caller")
 _PROPERTIES = "org.freedesktop.DBus.Properties"
 
 
-class Audience:
+class Subscribers:
     """The peers on one connection. Used on the run loop's thread."""
 
     def __init__(self, bus: Bus, on_change: Callable[[int], None]) -> None:

@@ -12,7 +12,7 @@ import logging
 import msgspec
 from dbus_fast import DBusError, Message, MessageType, Variant
 
-from swictation.control.bus.connection import FAILURES, Bus, Link, Remote, session_bus
+from swictation.control.bus.connection import FAILURES, Bus, ReconnectingBus, Remote, session_bus
 from swictation.control.bus.wire import owner_changes
 from swictation.remedies import typeable
 
@@ -49,7 +49,7 @@ class Notifier:
     """
 
     def __init__(self) -> None:
-        self._link = Link("notifier", session_bus, self._on_up)
+        self._link = ReconnectingBus("notifier", session_bus, self._on_up)
         self._shown_ids: dict[str, int] = {}
         """By subject."""
         self._waiting: dict[str, _Notice] = {}

@@ -13,7 +13,7 @@ from typing import cast
 
 from dbus_fast import DBusError, Message, MessageType
 
-from swictation.control.bus.connection import FAILURES, Bus, Link, Remote, system_bus
+from swictation.control.bus.connection import FAILURES, Bus, ReconnectingBus, Remote, system_bus
 from swictation.control.bus.wire import owner_changes
 
 NAME = "org.freedesktop.login1"
@@ -41,7 +41,7 @@ class ScreenLock:
     def __init__(self, on_change: Callable[[bool], None]) -> None:
         self._on_change = on_change
         self._is_locked = False
-        self._link = Link("screenlock", system_bus, self._on_up, None, LONGEST_WAIT_S)
+        self._link = ReconnectingBus("screenlock", system_bus, self._on_up, None, LONGEST_WAIT_S)
         self._has_news = asyncio.Event()
         self._has_looked = asyncio.Event()
 

@@ -13,7 +13,7 @@ from functools import partial
 
 from dbus_fast import Message, MessageType
 
-from swictation.control.bus.connection import FAILURES, Bus, Link, system_bus
+from swictation.control.bus.connection import FAILURES, Bus, ReconnectingBus, system_bus
 from swictation.control.desktop.screen_lock import ANSWER_S, LONGEST_WAIT_S, MANAGER
 
 BEFORE_SLEEP_S = 4.0
@@ -43,7 +43,7 @@ class SleepWatch:
         """According to the latest news."""
         self._inhibitor: int | None = None
         with_fds = partial(system_bus, takes_fds=True)
-        self._link = Link("sleep", with_fds, self._on_up, None, LONGEST_WAIT_S)
+        self._link = ReconnectingBus("sleep", with_fds, self._on_up, None, LONGEST_WAIT_S)
 
     async def start(self) -> None:
         """Begin to watch; returns at once."""
@@ -97,7 +97,7 @@ class SleepWatch:
     async def _inhibit(self, bus: Bus) -> None:
         """Make logind wait before the next sleep until `_release`."""
         async with asyncio.timeout(ANSWER_S):
-            words = ("sleep", "swictation", "gives the card back", "delay")
+            words = ("sleep", "swictation", "gives the GPU back", "delay")
             reply = await bus.reply(MANAGER, "Inhibit", "ssss", *words)
         if reply.unix_fds:
             self._release()

@@ -50,7 +50,7 @@ class _Piece(msgspec.Struct, frozen=True):
     epoch: int
 
 
-class _Case(msgspec.Struct):
+class _UtteranceDelivery(msgspec.Struct):
     """An utterance that is being delivered."""
 
     target: Focused = Unknown()
@@ -102,7 +102,7 @@ class Delivery:
         self._rules = rules
         self._queue: asyncio.Queue[Callable[[], Awaitable[None]] | None] = asyncio.Queue()
         self._numbers = 0
-        self._cases: dict[int, _Case] = {}
+        self._cases: dict[int, _UtteranceDelivery] = {}
         self._composed_for: Focused | None = None
         """The window whose text is gone on with; None while that must be found out."""
         self._rewritten: TextPipeline | None = None
@@ -117,16 +117,16 @@ class Delivery:
 
     def start(self) -> None:
         """Begin to deliver."""
-        self._sender.hurry(is_hurried=False)
+        self._sender.stop_waiting(is_over=False)
         self._task = asyncio.create_task(self._run())
 
-    def hurry(self) -> None:
+    def stop_waiting(self) -> None:
         """Wait for no window any more: what would wait is held."""
-        self._sender.hurry()
+        self._sender.stop_waiting()
 
     async def stop(self) -> None:
         """Deliver what is queued without waiting for a window, then end."""
-        self.hurry()
+        self.stop_waiting()
         self._queue.put_nowait(None)
         if self._task:
             await asyncio.gather(self._task, return_exceptions=True)
@@ -191,13 +191,13 @@ class Delivery:
             return
         if self._rewritten and not self._cases:
             self._pipeline, self._rewritten, self._composed_for = self._rewritten, None, None
-        case = self._cases.setdefault(commit.utterance, _Case())
+        case = self._cases.setdefault(commit.utterance, _UtteranceDelivery())
         if not case.has_begun and has_words(commit.text):
             await self._begin(case)
             if not self._is_wanted(piece):
                 return
         items = self._pipeline.feed(commit)
-        text = "".join(map(self._sendable, items))
+        text = "".join(map(self._as_text, items))
         self._post(Composed(commit, piece.number, text, piece.due_s))
         injection = await self._deliver_all(case, piece, items)
         if commit.final:
@@ -208,7 +208,7 @@ class Delivery:
     def _is_wanted(self, piece: _Piece) -> bool:
         return piece.epoch == self._sender.epoch
 
-    async def _begin(self, case: _Case) -> None:
+    async def _begin(self, case: _UtteranceDelivery) -> None:
         """The utterance's first words: from now on it belongs to the window that has the focus."""
         case.has_begun = True
         case.target = await self._injector.focus()
@@ -218,22 +218,24 @@ class Delivery:
             self._pipeline.follow(self._sender.typed.before(case.target))
         self._composed_for = case.target
 
-    async def _deliver_all(self, case: _Case, piece: _Piece, items: list[Item]) -> Injection:
+    async def _deliver_all(
+        self, case: _UtteranceDelivery, piece: _Piece, items: list[Item]
+    ) -> Injection:
         """Each by itself, in order; what became of the last."""
         if not items:
             return self._as_before(case, piece.commit.utterance)
         for item in items[:-1]:
-            injection = await self._deliver(case, piece, self._sendable(item))
+            injection = await self._deliver(case, piece, self._as_text(item))
             self._tell(piece.commit.utterance, piece.number, injection)
-        return await self._deliver(case, piece, self._sendable(items[-1]))
+        return await self._deliver(case, piece, self._as_text(items[-1]))
 
-    def _sendable(self, item: Item) -> str:
+    def _as_text(self, item: Item) -> str:
         """Where no key can be pressed, a blank keeps apart what stands before and behind it."""
         if isinstance(item, Insert) or self._injector.capabilities.keys:
             return item.text
         return " "
 
-    async def _deliver(self, case: _Case, piece: _Piece, text: str) -> Injection:
+    async def _deliver(self, case: _UtteranceDelivery, piece: _Piece, text: str) -> Injection:
         utterance = piece.commit.utterance
         while (sent := await self._send(case, piece, text)).unproven:
             await self._hold_unproven(piece, sent.unproven)
@@ -251,7 +253,7 @@ class Delivery:
             await self._hold(utterance, sent.rest, reason)
         return sent.injection
 
-    def _as_before(self, case: _Case, utterance: int) -> Injection:
+    def _as_before(self, case: _UtteranceDelivery, utterance: int) -> Injection:
         """Nothing is wrong with a piece without text, but perhaps with what came before it."""
         if case.held_for:
             return Injection("refused", reason=case.held_for)
@@ -259,7 +261,7 @@ class Delivery:
             return Injection("unproven", reason=self.held.reason)
         return Injection("partial" if case.doubt else "typed", reason=case.doubt)
 
-    async def _send(self, case: _Case, piece: _Piece, text: str) -> Sent:
+    async def _send(self, case: _UtteranceDelivery, piece: _Piece, text: str) -> Sent:
         """Send `text` once its window has taken what came before it."""
         followed, utterance = self._composed_for, piece.commit.utterance
         if not case.held_for:
@@ -270,7 +272,7 @@ class Delivery:
             text = self._sender.typed.joined(utterance, text, case.target)
         return await self._sender.send(utterance, piece.number, text, case.target, piece.epoch)
 
-    def _reason_to_hold(self, case: _Case, piece: _Piece) -> str:
+    def _reason_to_hold(self, case: _UtteranceDelivery, piece: _Piece) -> str:
         if one := self._sender.blocker(case.target):
             return one.wait
         if self._sender.is_locked:

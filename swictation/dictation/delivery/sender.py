@@ -69,7 +69,7 @@ class Sender:
         self._unproven: list[Unproven] = []
         self._changed = asyncio.Event()
         self._is_locked = False
-        self._is_hurried = False
+        self._waits_no_more = False
         self._others = 0
         self.typed = LastTyped()
         self.epoch = 0
@@ -84,9 +84,9 @@ class Sender:
         self._is_locked = is_locked
         self._changed.set()
 
-    def hurry(self, *, is_hurried: bool = True) -> None:
+    def stop_waiting(self, *, is_over: bool = True) -> None:
         """Wait for no window from now on."""
-        self._is_hurried = is_hurried
+        self._waits_no_more = is_over
         self._changed.set()
 
     def ask(self, change: int) -> None:
@@ -135,7 +135,7 @@ class Sender:
         Cancelling, locking, hurrying and asking end it.
         """
         while one := self.blocker(target):
-            if epoch != self.epoch or self.is_locked or self._is_hurried or self._others:
+            if epoch != self.epoch or self.is_locked or self._waits_no_more or self._others:
                 return
             self._changed.clear()
             left_s = one.since_s + self._patience_s - self._clock.now_s()

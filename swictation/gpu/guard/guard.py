@@ -1,4 +1,4 @@
-"""A guard round any unit of work on a card: admits it, measures it, names what happened.
+"""A guard round any unit of work on a GPU: admits it, measures it, names what happened.
 
     guard = CUDAMemoryGuard(allocator, breaker=Breaker(), admission=Admission(200.0, 4.0))
     with guard.unit(audio_s=6.0) as unit:
@@ -23,14 +23,14 @@ from swictation.gpu.policy.admission import Admission
 from swictation.gpu.policy.breaker import Breaker
 from swictation.gpu.policy.cache import collectable_mib, pays
 from swictation.gpu.policy.failures import classify
-from swictation.gpu.policy.leaks import Residue
+from swictation.gpu.policy.leaks import LeakDetector
 from swictation.types import Allocator, AllocatorFigures, FailureKind
 
 COLLECT_PAUSE_S = 10.0
 """Least seconds between two collections at points: not after every segment."""
 
-_NEVER_AGAIN = "The card has failed: this process can never use it again."
-_VOID = "The card failed while this was done, so its result is void."
+_NEVER_AGAIN = "The GPU has failed: this process can never use it again."
+_VOID = "The GPU failed while this was done, so its result is void."
 
 
 PointName = Literal["before-detection", "before-transfer", "after-inference", "before-answer"]
@@ -108,7 +108,7 @@ class CUDAMemoryGuard:
         self._breaker = breaker
         self._admission = admission
         self._clock = clock or MonotonicClock()
-        self._residue = Residue()
+        self._leak_detector = LeakDetector()
         self._collected_s = float("-inf")
         self._latched: FailureKind | None = None
         self._generation = 0
@@ -169,7 +169,7 @@ class CUDAMemoryGuard:
         self._latched = None
         self._note(latched=None)
         self._generation += 1
-        self._residue = Residue()
+        self._leak_detector = LeakDetector()
         return True
 
     def pass_point(self, unit: Unit, name: PointName) -> None:
@@ -222,7 +222,7 @@ class CUDAMemoryGuard:
         if not (breaker.begin_probe(now_s) if is_probe else breaker.is_closed):
             self._note(refused=self.report.refused + 1)
             why = breaker.why or "it is not in doubt, so there is nothing to probe"
-            raise DeviceRefused("other", f"The card takes no such work now: {why}.")
+            raise DeviceRefused("other", f"The GPU takes no such work now: {why}.")
 
     def _refuse_if_latched(self) -> None:
         if self._latched:
@@ -242,8 +242,8 @@ class CUDAMemoryGuard:
             self._note(refused=self.report.refused + 1)
             raise DeviceRefused(
                 "oom",
-                f"The card has room for {room_mib:.0f} MiB, and {needed_mib:.0f} are needed.",
-                "split the work, do it elsewhere, or close programs that use the card",
+                f"The GPU has room for {room_mib:.0f} MiB, and {needed_mib:.0f} are needed.",
+                "split the work, do it elsewhere, or close programs that use the GPU",
             )
 
     def _begin(self) -> Unit:
@@ -259,8 +259,8 @@ class CUDAMemoryGuard:
         self._note(units=self.report.units + 1, peak_mib=peak_mib)
         if unit.figures is None or unit.begun is None:
             return
-        self._residue.observe(unit.figures.allocated_mib)
-        self._note(leak=self._residue.leak, residual_mib=self._residue.residual_mib)
+        self._leak_detector.observe(unit.figures.allocated_mib)
+        self._note(leak=self._leak_detector.leak, residual_mib=self._leak_detector.residual_mib)
         if self._admission:
             taken_mib = unit.figures.peak_mib - unit.begun.allocated_mib
             self._admission.observe(audio_s, max(0.0, taken_mib))
@@ -288,7 +288,7 @@ class CUDAMemoryGuard:
         if self._breaker:
             self._breaker.failed(kind, self._clock.now_s(), is_probe=is_probe)
         if kind == "oom":
-            return DeviceFailure(kind, "The card is short of memory.")
+            return DeviceFailure(kind, "The GPU is short of memory.")
         self._latched = kind
         self._note(latched=kind, figures=None)
         return DeviceFailure(kind, _NEVER_AGAIN)

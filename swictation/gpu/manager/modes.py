@@ -1,18 +1,18 @@
-"""How the daemon serves with less than the card, and why. Pure."""
+"""How the daemon serves with less than the GPU, and why. Pure."""
 
 from swictation.gpu.manager.decisions import load_hindrance
-from swictation.gpu.manager.state import Mind
-from swictation.gpu.manager.status import Mode
+from swictation.gpu.manager.state import ManagerState
 from swictation.gpu.policy.levels import Level
+from swictation.gpu.status import Mode
 
 _BEHIND_S = 60.0
 _CAUGHT_UP_S = 10.0
 _ELSEWHERE_S = 60.0
-"""A request that the card had no room for makes the mode last so long."""
+"""A request that the GPU had no room for makes the mode last so long."""
 _FIRST_READING_S = 3.0
 
 
-class Modes:
+class ServiceMode:
     """The degraded mode; announced by the daemon whenever it changes."""
 
     def __init__(self) -> None:
@@ -23,75 +23,79 @@ class Modes:
         self._wanted_since_s: float | None = None
 
     def sent_elsewhere(self, now_s: float) -> None:
-        """A request was refused by the card because there is no room."""
+        """A request was refused by the GPU because there is no room."""
         self._elsewhere_s = now_s
 
     def is_elsewhere(self, now_s: float) -> bool:
         return now_s - self._elsewhere_s < _ELSEWHERE_S
 
-    def settle(self, mind: Mind, now_s: float) -> None:
+    def settle(self, state: ManagerState, now_s: float) -> None:
         """Judge anew."""
-        if not mind.is_active:
+        if not state.is_active:
             self._wanted_since_s = None
-            if mind.idle_end_s is not None and now_s >= mind.idle_end_s:
+            if state.idle_end_s is not None and now_s >= state.idle_end_s:
                 self.mode, self.reason = "", ""
             return
         if self._wanted_since_s is None:
             self._wanted_since_s = now_s
-        self.mode, self.reason = self._now(mind, now_s)
+        self.mode, self.reason = self._now(state, now_s)
 
     def next_s(self, now_s: float) -> float | None:
         end_s = self._elsewhere_s + _ELSEWHERE_S
         return end_s if end_s > now_s else None
 
-    def _now(self, mind: Mind, now_s: float) -> tuple[Mode, str]:
-        if not mind.is_wanted:
+    def _now(self, state: ManagerState, now_s: float) -> tuple[Mode, str]:
+        if not state.is_wanted:
             return "", ""
-        is_full = mind.seat == "gpu" and self.is_elsewhere(now_s)
-        if mind.seat == "gpu" and not is_full:
+        is_full = state.placement == "gpu" and self.is_elsewhere(now_s)
+        if state.placement == "gpu" and not is_full:
             self._is_behind = False
             return "", ""
-        reason = "the card has no room for what was said" if is_full else why_not_gpu(mind, now_s)
-        self._is_behind = mind.backlog_s > (_CAUGHT_UP_S if self._is_behind else _BEHIND_S)
-        if not is_full and not self._is_behind and self._is_soon(mind, now_s):
+        reason = (
+            "the GPU has no room for what was said"
+            if is_full
+            else gpu_unavailable_reason(state, now_s)
+        )
+        self._is_behind = state.backlog_s > (_CAUGHT_UP_S if self._is_behind else _BEHIND_S)
+        if not is_full and not self._is_behind and self._is_soon(state, now_s):
             return "", ""
-        if mind.fallback is None and not mind.can_cpu:
+        if state.fallback is None and not state.can_cpu:
             return "vad-only", f"{reason}; the CPU engine is missing or has failed"
         if self._is_behind:
-            return "vad-only", f"{reason}; the CPU engine is {mind.backlog_s:.0f} s behind"
-        return ("vad-only" if mind.fallback is None else "cpu-engine"), reason
+            return "vad-only", f"{reason}; the CPU engine is {state.backlog_s:.0f} s behind"
+        return ("vad-only" if state.fallback is None else "cpu-engine"), reason
 
-    def _is_soon(self, mind: Mind, now_s: float) -> bool:
+    def _is_soon(self, state: ManagerState, now_s: float) -> bool:
         """The first load, its reading and its validation are no trouble; nor is a word's end.
 
-        What has been announced lasts until the card serves again.
+        What has been announced lasts until the GPU serves again.
         """
-        if self.mode or mind.breaker.state != "closed":
+        if self.mode or state.breaker.state != "closed":
             return False
-        if mind.worker.phase == "loading":
+        if state.worker.phase == "loading":
             return True
-        if mind.worker.phase == "ready":
-            is_new = not mind.trust.has_served and mind.level < Level.EMERGENCY
-            return is_new or mind.is_serving(now_s)
+        if state.worker.phase == "ready":
+            is_new = not state.trust.has_served and state.level < Level.EMERGENCY
+            return is_new or state.is_serving(now_s)
         wanted_s = now_s - (self._wanted_since_s or now_s)
-        return mind.readings.last is None and wanted_s < _FIRST_READING_S
+        return state.readings.last is None and wanted_s < _FIRST_READING_S
 
 
-def why_not_gpu(mind: Mind, now_s: float) -> str:
-    """Why the card does not serve."""
-    breaker, worker = mind.breaker, mind.worker
+def gpu_unavailable_reason(state: ManagerState, now_s: float) -> str:
+    """Why the GPU does not serve."""
+    breaker, worker = state.breaker, state.worker
     if breaker.state in ("dead", "open"):
         return breaker.why
     if worker.phase == "absent":
-        return load_hindrance(mind, now_s) or "the worker is about to be loaded"
+        return load_hindrance(state, now_s) or "the worker is about to be loaded"
     if worker.phase == "stopping":
-        return mind.stop_reason
+        return state.stop_reason
     if worker.phase != "ready":
         return "the worker is being loaded"
-    if mind.level == Level.EMERGENCY:
-        return "the card is at EMERGENCY"
-    if trouble := mind.readings.trouble(now_s):
+    if state.level == Level.EMERGENCY:
+        return "the GPU is at EMERGENCY"
+    if trouble := state.readings.trouble(now_s):
         return trouble
-    if mind.is_serving(now_s):
+    if state.is_serving(now_s):
         return "what began on the CPU ends there"
     return "the worker has not proved itself yet"

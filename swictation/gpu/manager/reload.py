@@ -2,7 +2,7 @@
 
 from swictation.backoff import Backoff
 from swictation.config.settings import VramSettings
-from swictation.gpu.policy.levels import Ladder, Level
+from swictation.gpu.policy.levels import Level, LevelState
 
 HELD_S = 900.0
 """A worker that held so long has earned that what came before is forgotten."""
@@ -42,7 +42,7 @@ class ReloadGate:
         self._failures.failed(now_s)
 
     def slept(self) -> None:
-        """Nobody used the card: the cool-down of an eviction is over. Its doubling stays."""
+        """Nobody used the GPU: the cool-down of an eviction is over. Its doubling stays."""
         self._evicted_s = None
 
     def reset(self) -> None:
@@ -51,14 +51,14 @@ class ReloadGate:
         self._cool_down.succeeded()
         self._failures.succeeded()
 
-    def why_not(self, now_s: float, ladder: Ladder) -> str:
+    def why_not(self, now_s: float, ladder: LevelState) -> str:
         """What a load waits for, in words; "": nothing."""
         if not self._failures.is_over(now_s):
             return f"the last load failed: again in {self._failures.until_s - now_s:.0f} s"
         if ladder.level != Level.NORMAL:
-            return f"the card is at {ladder.level.name}"
+            return f"the GPU is at {ladder.level.name}"
         if self._evicted_s is not None:
             left_s = max(ladder.since_s, self._evicted_s) + self.pause_s - now_s
             if left_s > 0.0:
-                return f"the card was full: again after {left_s:.0f} s of NORMAL"
+                return f"the GPU was full: again after {left_s:.0f} s of NORMAL"
         return ""

@@ -4,13 +4,13 @@ from collections import deque
 
 import msgspec
 
-from swictation.gpu.manager.effects import Effect, Gained, told
-from swictation.gpu.manager.modes import Modes
-from swictation.gpu.manager.state import Mind
-from swictation.gpu.manager.status import Action, BreakerStatus, DetectorPlace, Need, VramStatus
-from swictation.gpu.policy.gpu_worker import CardWorker
+from swictation.gpu.effects import Effect, MemoryFreed, summary
+from swictation.gpu.manager.modes import ServiceMode
+from swictation.gpu.manager.state import ManagerState
+from swictation.gpu.policy.gpu_worker_state import GpuWorkerState
 from swictation.gpu.policy.levels import Level
-from swictation.gpu.policy.vad_placement import DetectorSeat
+from swictation.gpu.policy.vad_placement import VadPlacement
+from swictation.gpu.status import Action, BreakerStatus, DetectorPlace, Need, VramStatus
 from swictation.types import VramSnapshot
 
 KEPT_ACTIONS = 20
@@ -24,7 +24,7 @@ class _Noted(msgspec.Struct):
     freed_mib: float | None = None
 
 
-def _ours_mib(last: VramSnapshot, worker: CardWorker) -> float | None:
+def _ours_mib(last: VramSnapshot, worker: GpuWorkerState) -> float | None:
     """As listed; the list is read seldom, so what has come or gone since is known better."""
     if last.ours_mib is None or last.is_ours_fresh:
         return last.ours_mib
@@ -36,7 +36,7 @@ def _ours_mib(last: VramSnapshot, worker: CardWorker) -> float | None:
     return min(max(last.ours_mib, worker.context_mib + worker.figures.reserved_mib), used_mib)
 
 
-def _place(worker: CardWorker, detector: DetectorSeat) -> DetectorPlace:
+def _place(worker: GpuWorkerState, detector: VadPlacement) -> DetectorPlace:
     """Where no worker is left, the next frame is judged by the daemon's own detector."""
     effective = detector.effective if worker.is_there else "cpu"
     return DetectorPlace(detector.wanted, effective, detector.reason)
@@ -54,14 +54,16 @@ class Reporter:
     def take(self, now_s: float, effects: list[Effect], level: Level) -> None:
         """Note what is being done; a gain belongs to the action that brought it."""
         for effect in effects:
-            if not isinstance(effect, Gained):
-                self.note(now_s, *told(effect), level)
+            if not isinstance(effect, MemoryFreed):
+                self.note(now_s, *summary(effect), level)
             elif of := next((a for a in reversed(self._noted) if a.what == effect.action), None):
                 of.freed_mib = effect.freed_mib
 
-    def status(self, mind: Mind, modes: Modes, need: Need, now_s: float) -> VramStatus:
+    def status(
+        self, state: ManagerState, modes: ServiceMode, need: Need, now_s: float
+    ) -> VramStatus:
         """All of it."""
-        readings, worker, detector = mind.readings, mind.worker, mind.detector
+        readings, worker, detector = state.readings, state.worker, state.detector
         last = readings.usable if readings.last and not readings.last.trouble else None
         ours_mib = _ours_mib(last, worker) if last else None
         enter = readings.limits.enter_below_mib
@@ -83,14 +85,14 @@ class Reporter:
             )
             if last
             else None,
-            predicted_peak_mib=mind.work_mib,
+            predicted_peak_mib=state.work_mib,
             worker=worker.phase,
             tier=tiers[worker.tier].name if worker.tier < len(tiers) else "",
             vad_placement=_place(worker, detector),
-            asr_placement=mind.seat,
+            asr_placement=state.placement,
             mode=modes.mode,
             mode_reason=modes.reason,
-            breaker=msgspec.convert(mind.breaker, BreakerStatus, from_attributes=True),
+            breaker=msgspec.convert(state.breaker, BreakerStatus, from_attributes=True),
             actions=tuple(
                 Action(now_s - a.at_s, a.what, a.reason, a.level, a.freed_mib) for a in self._noted
             ),

@@ -5,19 +5,19 @@ from typing import Literal
 import msgspec
 
 from swictation.config.settings import Settings
-from swictation.gpu.guard.commands import Orders
-from swictation.gpu.manager.effects import Foreseen, LevelChanged
+from swictation.gpu.effects import LevelChanged, MemoryForecast
 from swictation.gpu.manager.reload import ReloadGate
-from swictation.gpu.manager.status import CpuState
 from swictation.gpu.policy.admission import Admission
 from swictation.gpu.policy.breaker import Breaker
-from swictation.gpu.policy.gpu_worker import CardWorker
+from swictation.gpu.policy.gpu_worker_state import GpuWorkerState
 from swictation.gpu.policy.levels import Level
-from swictation.gpu.policy.pending_frees import Gains
+from swictation.gpu.policy.pending_frees import PendingFrees
 from swictation.gpu.policy.readings import Readings
-from swictation.gpu.policy.vad_placement import DetectorSeat
-from swictation.gpu.policy.validation import Trust
-from swictation.types import AllocatorFigures, FailureKind, Seat, Tier, VramSnapshot
+from swictation.gpu.policy.vad_placement import VadPlacement
+from swictation.gpu.policy.validation import WorkerValidation
+from swictation.gpu.policy.worker_commands import WorkerCommands
+from swictation.gpu.status import CpuState
+from swictation.types import AllocatorFigures, FailureKind, Placement, Tier, VramSnapshot
 
 RELOAD_AUDIO_S = 10.0
 """A worker is loaded only if so long an utterance would fit as well."""
@@ -37,7 +37,7 @@ class Stop(msgspec.Struct, frozen=True, gc=False):
     """What is to be loaded in its place."""
 
 
-class Mind:
+class ManagerState:
     """The parts of the manager, and what the user does."""
 
     def __init__(
@@ -53,14 +53,14 @@ class Mind:
         self.is_wanted = is_wanted
         self.admission = admission
         self.readings = Readings(settings.vram)
-        self.worker = CardWorker(settings.vram, tiers)
+        self.worker = GpuWorkerState(settings.vram, tiers)
         self.gate = ReloadGate(settings.vram)
-        self.gains = Gains()
-        self.orders = Orders()
-        self.trust = Trust(breaker)
-        self.detector = DetectorSeat(settings.vad)
+        self.gains = PendingFrees()
+        self.orders = WorkerCommands()
+        self.trust = WorkerValidation(breaker)
+        self.detector = VadPlacement(settings.vad)
         self.is_suspended = False
-        """The machine is about to sleep, or does: the card is not to be held."""
+        """The machine is about to sleep, or does: the GPU is not to be held."""
         self.is_outdated = False
         """The worker that is there has another engine than the one that is wanted."""
         self.is_listening = False
@@ -76,24 +76,24 @@ class Mind:
         self.stop_reason = ""
         """Why the last worker had to end."""
         self.is_lowered = False
-        """A tier was given up since the card became CRITICAL: once is enough."""
-        self.seat: Seat | None = self.fallback
+        """A tier was given up since the GPU became CRITICAL: once is enough."""
+        self.placement: Placement | None = self.fallback
         """Where requests go: kept here only; everybody else reads it."""
 
     # What is told to it.
 
-    def want(self, foreseen: Foreseen | None, *, replaces: bool) -> None:
+    def want(self, forecast: MemoryForecast | None, *, replaces: bool) -> None:
         """An engine for the GPU is there; `replaces`: it is another than the one before."""
         self.is_wanted = True
         self.is_outdated = self.is_outdated or (replaces and self.worker.is_there)
-        if foreseen:
-            self.worker.expect(foreseen.tiers)
-            self.admission.expect(foreseen.step_mib, foreseen.step_mib_per_s)
+        if forecast:
+            self.worker.expect(forecast.tiers)
+            self.admission.expect(forecast.step_mib, forecast.step_mib_per_s)
         elif replaces or not self.worker.is_there:
             self.worker.expect(())
 
     def take(self, snapshot: VramSnapshot) -> LevelChanged | None:
-        """A reading of the card; the level that it makes, where that is another."""
+        """A reading of the GPU; the level that it makes, where that is another."""
         was = self.level
         says_level = self.readings.take(snapshot)
         if self.readings.is_asleep:
@@ -131,9 +131,9 @@ class Mind:
         self.is_suspended = False
         self.readings.forget(now_s)
 
-    def place(self, seat: Seat | None) -> None:
+    def place(self, placement: Placement | None) -> None:
         """Requests go there from now on."""
-        self.seat = seat
+        self.placement = placement
 
     # What the worker on the GPU goes through.
 
@@ -214,7 +214,7 @@ class Mind:
         return None if self.is_active else self.idle_since_s + self.idle_ttl_s
 
     def is_serving(self, now_s: float) -> bool:
-        """Whether a worker on the card is there, believed, and may work."""
+        """Whether a worker on the GPU is there, believed, and may work."""
         return (
             self.worker.phase == "ready"
             and self.trust.is_trusted
@@ -227,8 +227,8 @@ class Mind:
         return bool(self.settings.asr.cpu_engine) and self.cpu != "failed"
 
     @property
-    def fallback(self) -> Seat | None:
-        """Where requests go while the card does not serve."""
+    def fallback(self) -> Placement | None:
+        """Where requests go while the GPU does not serve."""
         if not self.is_wanted:
             return "cpu"
         # Of a ban a wait would never see the end.

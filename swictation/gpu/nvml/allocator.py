@@ -12,11 +12,11 @@ from pathlib import Path
 
 from swictation.gpu.nvml.driver import Driver
 from swictation.gpu.nvml.errors import Unreadable
-from swictation.gpu.nvml.select import AUTO, Candidate, open_card
+from swictation.gpu.nvml.select import AUTO, Candidate, open_gpu
 from swictation.types import MIB, AllocatorFigures
 
 
-class OwnUse:
+class NvmlAllocator:
     """An `Allocator` for this process. Used on one thread; NVML stays open until `close`.
 
     A process that has a context is on the driver's list. Where it is not, as in a container with
@@ -27,7 +27,7 @@ class OwnUse:
         """Nothing is opened yet.
 
         Args:
-            uuid: the card's; "": the one with most room.
+            uuid: the GPU's; "": the one with most room.
             root: where `sys` is; another one for tests.
         """
         self._wish = uuid or AUTO
@@ -58,8 +58,8 @@ class OwnUse:
     def free_mib(self) -> float | None:
         """See `Allocator`."""
         try:
-            driver, card = self._open()
-            return driver.memory_bytes(card.handle)[1] / MIB
+            driver, gpu = self._open()
+            return driver.memory_bytes(gpu.handle)[1] / MIB
         except Unreadable:
             self.close()
             return None
@@ -87,13 +87,13 @@ class OwnUse:
 
     def _read_mib(self) -> float | None:
         try:
-            driver, card = self._open()
-            used = driver.used_bytes(card.handle).get(os.getpid())
+            driver, gpu = self._open()
+            used = driver.used_bytes(gpu.handle).get(os.getpid())
         except Unreadable:
             self.close()
             return None
         return None if used is None else used / MIB
 
     def _open(self) -> tuple[Driver, Candidate]:
-        self._opened = self._opened or open_card(self._wish, self._root)
+        self._opened = self._opened or open_gpu(self._wish, self._root)
         return self._opened

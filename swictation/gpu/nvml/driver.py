@@ -7,7 +7,7 @@ from typing import Any
 from swictation.gpu.nvml.errors import Unreadable, unreadable
 
 Handle = Any
-"""NVML's own reference to a card."""
+"""NVML's own reference to a GPU."""
 _Answer = Any
 
 
@@ -15,30 +15,30 @@ class Driver:
     """Open from its making to `close`. Every method raises `Unreadable`; each may block."""
 
     def __init__(self) -> None:
-        # Imported when first needed: 3 MB that a machine without a card never pays.
+        # Imported when first needed: 3 MB that a machine without a GPU never pays.
         try:
             self._nvml: Any = importlib.import_module("pynvml")
         except ImportError as error:
-            told = f"the package nvidia-ml-py cannot be loaded: {error}"
-            raise Unreadable("no-library", told) from error
+            message = f"the package nvidia-ml-py cannot be loaded: {error}"
+            raise Unreadable("no-library", message) from error
         self._has_v2 = True
         self._ask("nvmlInit")
 
     def close(self) -> None:
-        """Let go of the card; what the driver says to that is of no use."""
+        """Let go of the GPU; what the driver says to that is of no use."""
         with contextlib.suppress(Unreadable):
             self._ask("nvmlShutdown")
 
     def count(self) -> int:
-        """How many cards it knows."""
+        """How many GPUs it knows."""
         return self._ask("nvmlDeviceGetCount")
 
-    def card(self, index: int) -> Handle:
-        """The card of that index. May wake it."""
+    def gpu(self, index: int) -> Handle:
+        """The GPU of that index. May wake it."""
         return self._ask("nvmlDeviceGetHandleByIndex", index)
 
-    def card_at(self, address: str) -> Handle | None:
-        """The card at that place on the PCI bus; the others are left alone. None: not there."""
+    def gpu_at(self, address: str) -> Handle | None:
+        """The GPU at that place on the PCI bus; the others are left alone. None: not there."""
         try:
             return self._ask("nvmlDeviceGetHandleByPciBusId", address)
         except Unreadable as error:
@@ -46,33 +46,33 @@ class Driver:
                 return None
             raise
 
-    def uuid(self, card: Handle) -> str:
+    def uuid(self, gpu: Handle) -> str:
         """Such as "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6"."""
-        return self._ask("nvmlDeviceGetUUID", card)
+        return self._ask("nvmlDeviceGetUUID", gpu)
 
-    def name(self, card: Handle) -> str:
+    def name(self, gpu: Handle) -> str:
         """Such as "NVIDIA RTX A1000 Laptop GPU"."""
-        return self._ask("nvmlDeviceGetName", card)
+        return self._ask("nvmlDeviceGetName", gpu)
 
-    def memory_bytes(self, card: Handle) -> tuple[int, int]:
+    def memory_bytes(self, gpu: Handle) -> tuple[int, int]:
         """Total and free. Never `used`: the call's two versions disagree about it."""
         if self._has_v2:
             try:
-                told = self._ask("nvmlDeviceGetMemoryInfo", card, self._nvml.nvmlMemory_v2)
+                memory = self._ask("nvmlDeviceGetMemoryInfo", gpu, self._nvml.nvmlMemory_v2)
             except Unreadable as error:
                 if not error.is_missing_call:
                     raise
                 self._has_v2 = False
             else:
-                return told.total, told.free
-        told = self._ask("nvmlDeviceGetMemoryInfo", card)
-        return told.total, told.free
+                return memory.total, memory.free
+        memory = self._ask("nvmlDeviceGetMemoryInfo", gpu)
+        return memory.total, memory.free
 
-    def used_bytes(self, card: Handle) -> dict[int, int | None]:
+    def used_bytes(self, gpu: Handle) -> dict[int, int | None]:
         """What each process uses; None where the driver does not tell, as under WSL."""
         used: dict[int, int | None] = {}
         for what in ("Compute", "Graphics"):
-            for process in self._ask(f"nvmlDeviceGet{what}RunningProcesses", card):
+            for process in self._ask(f"nvmlDeviceGet{what}RunningProcesses", gpu):
                 # One that does both is in both lists, each time with all that it uses.
                 known: int | None = used.get(process.pid, 0)
                 more: int | None = process.usedGpuMemory

@@ -9,7 +9,7 @@ _MISSING_CALL = (3, 13, 25)
 
 RELOAD = "sudo modprobe -r nvidia_uvm && sudo modprobe nvidia_uvm; if that fails, reboot"
 REMEDIES: dict[Trouble, str] = {
-    "asleep": "start a program that uses the card (nvidia-smi will do), then the same again",
+    "asleep": "start a program that uses the GPU (nvidia-smi will do), then the same again",
     "no-library": "install NVIDIA's driver by your system's own packages, then reboot",
     "no-driver": "sudo modprobe nvidia; if that fails, install NVIDIA's driver anew",
     "no-device": "see which there are: nvidia-smi -L; then set [vram] gpu",
@@ -21,22 +21,22 @@ REMEDIES: dict[Trouble, str] = {
 """What to type next."""
 
 _MEANINGS: dict[int, tuple[Trouble, str]] = {
-    2: ("no-device", "there is no such card"),
-    3: ("unknown", "this card does not tell how much memory it has"),
-    4: ("no-device", "this user may not use the card"),
-    6: ("no-device", "the driver finds no such card"),
+    2: ("no-device", "there is no such GPU"),
+    3: ("unknown", "this GPU does not tell how much memory it has"),
+    4: ("no-device", "this user may not use the GPU"),
+    6: ("no-device", "the driver finds no such GPU"),
     9: ("no-driver", "NVIDIA's driver is not loaded"),
     12: ("no-library", "NVIDIA's library libnvidia-ml.so.1 is not installed"),
-    15: ("lost", "the card has fallen off the bus, or can no longer be reached"),
-    16: ("lost", "the card has to be reset before it can be used again"),
+    15: ("lost", "the GPU has fallen off the bus, or can no longer be reached"),
+    16: ("lost", "the GPU has to be reset before it can be used again"),
     18: ("mismatch", "NVIDIA's library and the loaded driver are of different versions"),
-    28: ("no-device", "the driver finds no card"),
+    28: ("no-device", "the driver finds no GPU"),
     999: ("unknown", "the driver failed in an unknown way, as it does after a sleep"),
 }
 
 
 class Unreadable(Exception):
-    """A card's memory cannot be read now. Never leaves the package."""
+    """A GPU's memory cannot be read now. Never leaves the package."""
 
     def __init__(self, trouble: Trouble, reason: str, code: int = 0) -> None:
         super().__init__(reason)
@@ -55,7 +55,7 @@ class Unreadable(Exception):
         return self._code in _MISSING_CALL
 
 
-def unreadable(code: int, told: str) -> Unreadable:
+def unreadable(code: int, message: str) -> Unreadable:
     """What NVML's `code` means; `told` is NVML's own word for it."""
     trouble, meaning = _MEANINGS.get(code, ("unknown", "the driver failed"))
-    return Unreadable(trouble, f"{meaning} (NVML: {told})", code)
+    return Unreadable(trouble, f"{meaning} (NVML: {message})", code)

@@ -1,4 +1,4 @@
-"""A card's memory by NVML, through the real nvidia-ml-py; never a sleeping card's."""
+"""A GPU's memory by NVML, through the real nvidia-ml-py; never a sleeping GPU's."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 from swictation.clock import Clock, MonotonicClock
 from swictation.gpu.nvml.driver import Driver
 from swictation.gpu.nvml.errors import Unreadable
-from swictation.gpu.nvml.probe import ChosenCard
-from swictation.gpu.nvml.select import AUTO, Candidate, open_card
+from swictation.gpu.nvml.probe import ChosenGpu
+from swictation.gpu.nvml.select import AUTO, Candidate, open_gpu
 from swictation.types import MIB, VramSnapshot
 
 _PROCESSES_EVERY_S = 5.0
@@ -19,7 +19,7 @@ class NvmlProbe:
     """Opened by a reading, closed by `close` or by a reading that fails.
 
     A reading costs one call of NVML, or five where the processes are listed again; one that
-    opens the driver about ten. Where several cards are there and `gpu` is "auto", the one with
+    opens the driver about ten. Where several GPUs are there and `gpu` is "auto", the one with
     most room is chosen anew at each opening, unless processes of ours are on the last one.
     """
 
@@ -27,7 +27,7 @@ class NvmlProbe:
         """Prepare to read; nothing is opened.
 
         Args:
-            gpu: the card's index, its UUID, or "auto".
+            gpu: the GPU's index, its UUID, or "auto".
             root: where `sys` and `proc` are; another one for tests.
             clock: another one for tests.
         """
@@ -35,12 +35,12 @@ class NvmlProbe:
         self._root = root
         self._clock = clock or MonotonicClock()
         self._open: tuple[Driver, Candidate] | None = None
-        self._card: ChosenCard | None = None
+        self._chosen: ChosenGpu | None = None
         self._ours = _Ours()
 
     @property
-    def card(self) -> ChosenCard | None:
-        return self._card
+    def gpu(self) -> ChosenGpu | None:
+        return self._chosen
 
     def read(self, pids: Collection[int] = ()) -> VramSnapshot:
         """See `MemoryProbe`."""
@@ -66,21 +66,21 @@ class NvmlProbe:
             opened[0].close()
 
     def _read(self, pids: Collection[int]) -> VramSnapshot:
-        driver, card = self._open or self._choose(is_in_use=bool(pids))
+        driver, gpu = self._open or self._choose(is_in_use=bool(pids))
         # Dated before it is asked: how long the driver takes makes the answer no younger.
         at_s = self._clock.now_s()
-        total_mib, free_mib = (size / MIB for size in driver.memory_bytes(card.handle))
+        total_mib, free_mib = (size / MIB for size in driver.memory_bytes(gpu.handle))
         if not (0 < total_mib <= _LARGEST_MIB and 0 <= free_mib <= total_mib):
-            told = f"the driver says that {free_mib:.0f} of {total_mib:.0f} MiB are free"
-            raise Unreadable("nonsense", told)
-        ours_mib, is_fresh = self._ours.read_mib(driver, card, frozenset(pids), at_s)
+            message = f"the driver says that {free_mib:.0f} of {total_mib:.0f} MiB are free"
+            raise Unreadable("nonsense", message)
+        ours_mib, is_fresh = self._ours.read_mib(driver, gpu, frozenset(pids), at_s)
         return VramSnapshot(at_s, total_mib, free_mib, ours_mib, is_fresh)
 
     def _choose(self, *, is_in_use: bool) -> tuple[Driver, Candidate]:
-        wish = self._card.uuid if self._card and is_in_use else self._gpu
-        self._open = driver, card = open_card(wish, self._root)
-        self._card = ChosenCard(card.index, driver.uuid(card.handle), driver.name(card.handle))
-        return driver, card
+        wish = self._chosen.uuid if self._chosen and is_in_use else self._gpu
+        self._open = driver, gpu = open_gpu(wish, self._root)
+        self._chosen = ChosenGpu(gpu.index, driver.uuid(gpu.handle), driver.name(gpu.handle))
+        return driver, gpu
 
 
 class _Ours:
@@ -92,7 +92,7 @@ class _Ours:
         self._mib: float | None = None
 
     def read_mib(
-        self, driver: Driver, card: Candidate, pids: frozenset[int], now_s: float
+        self, driver: Driver, gpu: Candidate, pids: frozenset[int], now_s: float
     ) -> tuple[float | None, bool]:
         """MiB, None where the driver does not tell; and whether that was read just now."""
         if not pids:
@@ -100,12 +100,12 @@ class _Ours:
         is_due = pids != self._pids or now_s - self._at_s >= _PROCESSES_EVERY_S
         if is_due:
             self._pids, self._at_s = pids, now_s
-            self._mib = self._list(driver, card, pids)
+            self._mib = self._list(driver, gpu, pids)
         return self._mib, is_due
 
-    def _list(self, driver: Driver, card: Candidate, pids: frozenset[int]) -> float | None:
+    def _list(self, driver: Driver, gpu: Candidate, pids: frozenset[int]) -> float | None:
         try:
-            used = driver.used_bytes(card.handle)
+            used = driver.used_bytes(gpu.handle)
         except Unreadable:
             return None
         total = 0

@@ -1,6 +1,6 @@
-"""NVIDIA cards and their driver, from what the kernel has written down.
+"""NVIDIA GPUs and their driver, from what the kernel has written down.
 
-Neither NVML nor a card's own registers are read: either wakes a card that sleeps.
+Neither NVML nor a GPU's own registers are read: either wakes a GPU that sleeps.
 """
 
 from pathlib import Path
@@ -10,11 +10,11 @@ import msgspec
 _NVIDIA = "0x10de"
 _DISPLAY_CLASS = "0x03"
 _ASLEEP = ("suspended", "suspending")
-"""The kernel's words for a card that to open would wake, or keep from falling asleep."""
+"""The kernel's words for a GPU that to open would wake, or keep from falling asleep."""
 
 
-class Card(msgspec.Struct, frozen=True):
-    """One card on the PCI bus."""
+class PciGpu(msgspec.Struct, frozen=True):
+    """One GPU on the PCI bus."""
 
     address: str
     power: str
@@ -27,11 +27,11 @@ class Card(msgspec.Struct, frozen=True):
         return self.power in _ASLEEP
 
 
-def cards(root: Path) -> list[Card]:
+def gpus(root: Path) -> list[PciGpu]:
     """NVIDIA's display devices, in the bus's order; none under WSL, which has no such bus."""
     devices = sorted((root / "sys/bus/pci/devices").glob("*"))
     return [
-        _card(root, path)
+        _gpu(root, path)
         for path in devices
         if read(path / "vendor") == _NVIDIA and read(path / "class").startswith(_DISPLAY_CLASS)
     ]
@@ -43,9 +43,9 @@ def driver(root: Path) -> str:
 
 
 def is_off_bus(root: Path) -> bool:
-    """Whether there is a driver though the bus shows no card: in a container, or under WSL."""
+    """Whether there is a driver though the bus shows no GPU: in a container, or under WSL."""
     signs = ("dev/nvidiactl", "usr/lib/wsl/lib/libnvidia-ml.so.1")
-    return not cards(root) and any((root / sign).exists() for sign in signs)
+    return not gpus(root) and any((root / sign).exists() for sign in signs)
 
 
 def parameters(root: Path) -> dict[str, str]:
@@ -62,15 +62,15 @@ def read(path: Path) -> str:
         return ""
 
 
-def _card(root: Path, device: Path) -> Card:
-    card = Card(device.name, read(device / "power/runtime_status"), "")
-    # Its name comes from the driver, which may ask the card.
-    return card if card.is_asleep else msgspec.structs.replace(card, name=_name(root, device.name))
+def _gpu(root: Path, device: Path) -> PciGpu:
+    gpu = PciGpu(device.name, read(device / "power/runtime_status"), "")
+    # Its name comes from the driver, which may ask the GPU.
+    return gpu if gpu.is_asleep else msgspec.structs.replace(gpu, name=_name(root, device.name))
 
 
 def _name(root: Path, address: str) -> str:
-    told = read(root / "proc/driver/nvidia/gpus" / address / "information")
-    for line in told.splitlines():
+    information = read(root / "proc/driver/nvidia/gpus" / address / "information")
+    for line in information.splitlines():
         key, _, value = line.partition(":")
         if key == "Model":
             return value.strip()

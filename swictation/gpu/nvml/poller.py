@@ -1,4 +1,4 @@
-"""The thread `vram-probe`: reads the card as often as it is needed, and decides nothing.
+"""The thread `vram-probe`: reads the GPU as often as it is needed, and decides nothing.
 
 A driver in trouble blocks for ever, so nothing waits for this thread: it posts what it read.
 """
@@ -11,8 +11,8 @@ import msgspec
 
 from swictation.clock import Clock, MonotonicClock
 from swictation.config.settings import VramSettings
-from swictation.gpu.manager.status import Need
 from swictation.gpu.nvml.probe import MemoryProbe
+from swictation.gpu.status import Need
 from swictation.types import VramSnapshot
 
 _GOOD_BYE_S = 1.0
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 class Wish(msgspec.Struct, frozen=True):
-    """What somebody wants to know of the card."""
+    """What somebody wants to know of the GPU."""
 
     need: Need = "none"
     pids: frozenset[int] = frozenset()
@@ -47,11 +47,11 @@ def interval_s(wish: Wish, settings: VramSettings, *, is_ill: bool) -> float | N
     return settings.read_every_near_s if wish.near else settings.read_every_s
 
 
-class Prober:
+class VramPoller:
     """Reads `probe` on a thread of its own by the last wish, and posts each snapshot.
 
-    While one is unread, that is until `taken`, later ones are not posted; of these only the
-    newest is kept, and posted by `taken`.
+    While one is unread, that is until `ack`, later ones are not posted; of these only the
+    newest is kept, and posted by `ack`.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Prober:
 
         Args:
             probe: used on this thread alone.
-            post: called on this thread, or on the one that calls `taken`; must not block.
+            post: called on this thread, or on the one that calls `ack`; must not block.
             settings: how often to read.
             clock: another one for tests.
         """
@@ -86,17 +86,17 @@ class Prober:
         self._thread = Thread(target=self._run, name="vram-probe", daemon=True)
 
     @property
-    def card_uuid(self) -> str:
-        """Of the card that is read, so that a worker uses the same one; "" before there was any."""
-        card = self._probe.card
-        return card.uuid if card else ""
+    def gpu_uuid(self) -> str:
+        """Of the GPU that is read, so that a worker uses the same one; "" before there was any."""
+        gpu = self._probe.gpu
+        return gpu.uuid if gpu else ""
 
     def start(self) -> None:
         """Begin; nothing is read before the first `watch`."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Close the card and end the thread; a driver that blocks is left behind with it."""
+        """Close the GPU and end the thread; a driver that blocks is left behind with it."""
         self._stopped = True
         self._changed.set()
         if self._thread.ident is None:
@@ -116,7 +116,7 @@ class Prober:
             self._wish = wish
         self._changed.set()
 
-    def taken(self) -> None:
+    def ack(self) -> None:
         """The snapshot that was posted last has been used: the next may come. Of any thread."""
         with self._lock:
             newest, self._newest = self._newest, None
@@ -180,7 +180,7 @@ class Prober:
         """Once: it would be told again at each reading."""
         if not self._has_told_fault:
             self._has_told_fault = True
-            _log.error("the card cannot be read, for a fault that is not foreseen: %r", error)
+            _log.error("the GPU cannot be read, for a fault that is not foreseen: %r", error)
 
     def _run(self) -> None:
         while True:

@@ -1,4 +1,4 @@
-"""What the driver says of a card's memory, asked by a process that can be killed."""
+"""What the driver says of a GPU's memory, asked by a process that can be killed."""
 
 from pathlib import Path
 
@@ -11,14 +11,14 @@ from swictation.types import Trouble
 LIMIT_S = 30.0
 SOON_S = 10.0
 """Where a person waits for something else that needs the answer."""
-NO_CARD = ("no-library", "no-driver", "no-device")
-"""The troubles of a machine that has no card to be used, today or tomorrow."""
+NO_GPU = ("no-library", "no-driver", "no-device")
+"""The troubles of a machine that has no GPU to be used, today or tomorrow."""
 
 
 def ask(
     gpu: str, root: Path = Path("/"), limit_s: float = LIMIT_S, *, with_cuda: bool = False
 ) -> Answer:
-    """What the driver says, to a process that may hang or crash. A card that sleeps is left asleep.
+    """What the driver says, to a process that may hang or crash. A GPU that sleeps is left asleep.
 
     Args:
         gpu: "auto", an index, or a UUID.
@@ -28,9 +28,9 @@ def ask(
     """
     arguments = [gpu, str(root), *(["cuda"] if with_cuda else [])]
     try:
-        told = subprocess_query.ask("swictation.gpu.nvml.query_main", *arguments, limit_s=limit_s)
-        return msgspec.json.decode(told, type=Answer)
-    except subprocess_query.Apart as failed:
+        output = subprocess_query.ask("swictation.gpu.nvml.query_main", *arguments, limit_s=limit_s)
+        return msgspec.json.decode(output, type=Answer)
+    except subprocess_query.QueryFailed as failed:
         if failed.code is None:
             return _failed("stuck", f"it does not answer within {limit_s:.0f} s")
         return _failed("unknown", f"the process that asked it died, code {failed.code}")

@@ -24,7 +24,7 @@ class Answer(msgspec.Struct, frozen=True):
     total_mib: float
     free_mib: float
     cuda: int | None
-    """The code of `cuInit`; None where it was not asked for, or the card cannot be read anyway."""
+    """The code of `cuInit`; None where it was not asked for, or the GPU cannot be read anyway."""
 
     @property
     def is_usable(self) -> bool:

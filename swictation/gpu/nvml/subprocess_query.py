@@ -6,7 +6,7 @@ import sys
 _GOOD_BYE_S = 1.0
 
 
-class Apart(Exception):
+class QueryFailed(Exception):
     """No answer came. Never leaves the package.
 
     Attributes:
@@ -37,13 +37,13 @@ def ask(module: str, *arguments: str, limit_s: float) -> bytes:
         stderr=subprocess.DEVNULL,
     )
     try:
-        told, _ = process.communicate(timeout=limit_s)
+        output, _ = process.communicate(timeout=limit_s)
     except subprocess.TimeoutExpired:
         _abandon(process)
-        raise Apart(None) from None
-    if not told:
-        raise Apart(process.returncode)
-    return told
+        raise QueryFailed(None) from None
+    if not output:
+        raise QueryFailed(process.returncode)
+    return output
 
 
 def _abandon(process: subprocess.Popen[bytes]) -> None:

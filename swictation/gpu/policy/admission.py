@@ -102,7 +102,7 @@ def needed_mib(
         resident_mib: weights and buffers of the model.
         work_mib: the most that one unit of work takes beside them.
         settings: what a context takes, and the slack.
-        limits: the thresholds of this card.
+        limits: the thresholds of this GPU.
         context_mib: what a CUDA context takes, where it is known better than by the settings.
     """
     context = settings.context_mib if context_mib is None else context_mib

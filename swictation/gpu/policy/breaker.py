@@ -1,12 +1,12 @@
 """Whether a device is trusted with work. Pure: time is passed in.
 
 closed --3 OOMs in 60 s--> open --pause over--> half-open --2 probes well--> closed. Whatever kills
-a worker (a fatal CUDA error, a crash, a hang, a lost card) leads to dead from anywhere, and from
+a worker (a fatal CUDA error, a crash, a hang, a lost GPU) leads to dead from anywhere, and from
 there only a new generation of the worker leads on: no call into a poisoned process ever helps.
 """
 
 from swictation.backoff import Backoff
-from swictation.gpu.manager.status import BreakerState
+from swictation.gpu.status import BreakerState
 from swictation.types import FailureKind
 
 OOMS_UNTIL_OPEN = 3
@@ -92,13 +92,13 @@ class Breaker:
         if kind != "oom":
             self._die(why.rstrip(".") or _DEATHS[kind], now_s)
         elif self.state == "half-open":
-            self._open(now_s, "the card was short of memory again")
+            self._open(now_s, "the GPU was short of memory again")
         elif self.state == "closed":
             self._forget_old_ooms(now_s)
             self._ooms.append(now_s)
-            self.why = "the card was short of memory"
+            self.why = "the GPU was short of memory"
             if len(self._ooms) >= OOMS_UNTIL_OPEN:
-                self._open(now_s, f"the card was short of memory {len(self._ooms)} times")
+                self._open(now_s, f"the GPU was short of memory {len(self._ooms)} times")
 
     def new_generation(self) -> bool:
         """A new worker, which nobody has reason to trust yet; False, and nothing, while banned."""
@@ -146,10 +146,10 @@ class Breaker:
 
 
 _DEATHS: dict[FailureKind, str] = {
-    "oom": "the card was short of memory",
+    "oom": "the GPU was short of memory",
     "fatal": "a CUDA error that no process survives",
     "crash": "the worker crashed",
     "hang": "the worker hung",
-    "lost": "the card is lost",
+    "lost": "the GPU is lost",
     "other": "the worker failed",
 }

@@ -20,7 +20,7 @@ _NVML_LOST = frozenset({9, 15, 16})
 _NVML_FATAL = frozenset({11, 14, 18, 20, 999})
 """IRQ issue, broken inforom, driver and library differ, out of memory, unknown.
 
-Every other code says that a question was wrong, nothing about the card.
+Every other code says that a question was wrong, nothing about the GPU.
 """
 
 _NEVER_THE_DEVICE = (MemoryError, OSError, ImportError, EOFError)
@@ -37,7 +37,7 @@ _LOST_TEXTS = (
     "gpu requires reset",
 )
 _NEVER_BEGUN_TEXTS = ("driver version is insufficient", "not compiled with cuda")
-"""CUDA could not even be started: nothing was on a card."""
+"""CUDA could not even be started: nothing was on a GPU."""
 _XID_79 = re.compile(r"\bxid\b.*\b79\b")
 _OOM_TEXTS = (
     "cublas_status_alloc_failed",
@@ -74,9 +74,9 @@ def classify(error: BaseException) -> FailureKind:
     raised something milder.
     """
     kinds: list[FailureKind] = [_kind_of(one) for one in _chain(error)]
-    told: list[FailureKind] = [kind for kind in kinds if kind != "other"]
-    gravest: list[FailureKind] = [kind for kind in _GRAVEST if kind in told]
-    return (gravest or told or kinds)[0]
+    known: list[FailureKind] = [kind for kind in kinds if kind != "other"]
+    gravest: list[FailureKind] = [kind for kind in _GRAVEST if kind in known]
+    return (gravest or known or kinds)[0]
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -6,7 +6,7 @@ _TOO_MUCH_MIB = 64.0
 _UNITS_IN_A_ROW = 3
 
 
-class Residue:
+class LeakDetector:
     """Compares what is allocated after each unit with what was after the first.
 
     The first one also makes what stays for ever, so its end is the baseline, or any lower end

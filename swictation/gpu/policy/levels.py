@@ -1,4 +1,4 @@
-"""How full a card is, in four levels with hysteresis and dwell. Pure: time comes with the readings.
+"""How full a GPU is, in four levels with hysteresis and dwell. Pure: time comes with the readings.
 
 A level begins where the free memory stays below a threshold for `dwell_up_s`, the highest at once;
 it ends where it stays above a higher one for `dwell_down_s`. Without both, a reading that breathes
@@ -17,7 +17,7 @@ _LONGEST_BETWEEN_S = 20.0
 
 
 class Level(IntEnum):
-    """How full the card is, whichever program filled it."""
+    """How full the GPU is, whichever program filled it."""
 
     NORMAL = 0
     WARNING = 1
@@ -26,7 +26,7 @@ class Level(IntEnum):
 
 
 class Limits(msgspec.Struct, frozen=True, gc=False):
-    """The thresholds of one card, as MiB free: for WARNING, CRITICAL and EMERGENCY."""
+    """The thresholds of one GPU, as MiB free: for WARNING, CRITICAL and EMERGENCY."""
 
     enter_below_mib: tuple[float, float, float]
     leave_above_mib: tuple[float, float, float]
@@ -35,7 +35,7 @@ class Limits(msgspec.Struct, frozen=True, gc=False):
 
     @classmethod
     def of(cls, settings: VramSettings, total_mib: float) -> "Limits":
-        """The fractions of the configuration, for a card of that size.
+        """The fractions of the configuration, for a GPU of that size.
 
         A level needs its fraction *and* free memory below its ceiling, so the lower of both
         counts; the gap between begin and end is in the same proportion for either.
@@ -54,8 +54,8 @@ class Limits(msgspec.Struct, frozen=True, gc=False):
         )
 
 
-class Ladder(msgspec.Struct, frozen=True, gc=False):
-    """Where the card stands, and what it is about to become."""
+class LevelState(msgspec.Struct, frozen=True, gc=False):
+    """Where the GPU stands, and what it is about to become."""
 
     level: Level = Level.NORMAL
     since_s: float = 0.0
@@ -67,7 +67,7 @@ class Ladder(msgspec.Struct, frozen=True, gc=False):
     """When it was read last."""
 
 
-def decide(state: Ladder, snapshot: VramSnapshot, limits: Limits) -> Ladder:
+def decide(state: LevelState, snapshot: VramSnapshot, limits: Limits) -> LevelState:
     """The level after a usable reading. One that is older than the last changes nothing."""
     now_s = snapshot.at_s
     between_s = now_s - state.read_s
@@ -75,9 +75,9 @@ def decide(state: Ladder, snapshot: VramSnapshot, limits: Limits) -> Ladder:
         return state
     target = _target(state.level, snapshot.free_mib, limits)
     if target == state.level:
-        return Ladder(target, state.since_s, read_s=now_s)
+        return LevelState(target, state.since_s, read_s=now_s)
     if target == Level.EMERGENCY:
-        return Ladder(target, now_s, read_s=now_s)
+        return LevelState(target, now_s, read_s=now_s)
     is_up = target > state.level
     pending, since_s = state.next, state.next_since_s
     if pending is None or (pending > state.level) != is_up or between_s > _LONGEST_BETWEEN_S:
@@ -86,8 +86,8 @@ def decide(state: Ladder, snapshot: VramSnapshot, limits: Limits) -> Ladder:
     pending = min(pending, target) if is_up else max(pending, target)
     dwell_s = limits.dwell_up_s if is_up else limits.dwell_down_s
     if now_s - since_s >= dwell_s:
-        return Ladder(pending, now_s, read_s=now_s)
-    return Ladder(state.level, state.since_s, pending, since_s, now_s)
+        return LevelState(pending, now_s, read_s=now_s)
+    return LevelState(state.level, state.since_s, pending, since_s, now_s)
 
 
 def _target(level: Level, free_mib: float, limits: Limits) -> Level:

@@ -4,7 +4,7 @@ import math
 
 import msgspec
 
-from swictation.gpu.manager.effects import Gained
+from swictation.gpu.effects import MemoryFreed
 from swictation.types import VramSnapshot
 
 POLL_S = 0.25
@@ -21,7 +21,7 @@ class _Awaited(msgspec.Struct, frozen=True):
     """When it was carried out; None: it has not been yet."""
 
 
-class Gains:
+class PendingFrees:
     """What was freed and has not shown yet. One action at a time: two could not be told apart."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class Gains:
         """When to look again."""
         return now_s + POLL_S if self.is_polling else None
 
-    def look(self, now_s: float, last: VramSnapshot | None) -> Gained | None:
+    def look(self, now_s: float, last: VramSnapshot | None) -> MemoryFreed | None:
         """What has shown: None while there is still something to wait for, or nothing at all."""
         awaited = self._awaited
         if awaited is None:
@@ -85,7 +85,7 @@ class Gains:
                 return None
             freed_mib = max(freed_mib, own_mib)  # others may have taken it at once
         self._awaited = None
-        return Gained(awaited.action, awaited.estimate_mib, freed_mib, took_s)
+        return MemoryFreed(awaited.action, awaited.estimate_mib, freed_mib, took_s)
 
 
 def _freed_mib(before: VramSnapshot | None, after: VramSnapshot) -> tuple[float, float]:

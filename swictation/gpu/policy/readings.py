@@ -1,32 +1,32 @@
-"""What is known of the card: the last reading, how old it is, and the level it makes. Pure."""
+"""What is known of the GPU: the last reading, how old it is, and the level it makes. Pure."""
 
 import math
 
 import msgspec
 
 from swictation.config.settings import VramSettings
-from swictation.gpu.policy.levels import Ladder, Level, Limits, decide
+from swictation.gpu.policy.levels import Level, LevelState, Limits, decide
 from swictation.types import Trouble, VramSnapshot
 
 FRESH_S = 3.0
 """A reading older than this says nothing: the driver may block for ever."""
 STEADY_S = 5.0
-"""After a trouble the card is believed when it has been readable for so long."""
+"""After a trouble the GPU is believed when it has been readable for so long."""
 
 _AT_ONCE: frozenset[Trouble] = frozenset({"lost", "no-driver", "mismatch"})
 _OUT_OF_REACH: frozenset[Trouble] = frozenset(
     {"lost", "no-driver", "mismatch", "no-library", "no-device"}
 )
 _NEAR = 0.03
-"""Of the card: so near to a threshold, it is read more often."""
+"""Of the GPU: so near to a threshold, it is read more often."""
 
 
 class Readings:
-    """The last reading of the card and the ladder on which it stands."""
+    """The last reading of the GPU and the ladder on which it stands."""
 
     def __init__(self, settings: VramSettings) -> None:
         self._settings = settings
-        self.ladder = Ladder()
+        self.ladder = LevelState()
         self.limits = Limits.of(settings, 0.0)
         self.last: VramSnapshot | None = None
         """The last reading, whatever it says."""
@@ -38,7 +38,7 @@ class Readings:
 
     @property
     def level(self) -> Level:
-        """How full the card is."""
+        """How full the GPU is."""
         return self.ladder.level
 
     def take(self, snapshot: VramSnapshot) -> bool:
@@ -53,7 +53,7 @@ class Readings:
             self._had_trouble = self._had_trouble or snapshot.trouble != "asleep"
             self._usable_since_s = None
             if snapshot.trouble == "asleep":  # nobody uses it: whatever filled it is gone
-                self.ladder = Ladder(since_s=snapshot.at_s)
+                self.ladder = LevelState(since_s=snapshot.at_s)
             return False
         if self._usable_since_s is None or between_s > FRESH_S:
             self._usable_since_s = snapshot.at_s
@@ -63,7 +63,7 @@ class Readings:
         if self._had_trouble and snapshot.at_s - self._usable_since_s >= STEADY_S:
             self._had_trouble = False
         if self.ladder.read_s == float("-inf"):  # the first one: no level was there before
-            self.ladder = Ladder(since_s=snapshot.at_s)
+            self.ladder = LevelState(since_s=snapshot.at_s)
         self.ladder = decide(self.ladder, snapshot, self.limits)
         return True
 
@@ -82,7 +82,7 @@ class Readings:
 
     @property
     def is_out_of_reach(self) -> bool:
-        """Whether the card or its driver is not there: no later reading is likely to differ."""
+        """Whether the GPU or its driver is not there: no later reading is likely to differ."""
         return self.last is not None and self.last.trouble in _OUT_OF_REACH
 
     @property
@@ -91,7 +91,7 @@ class Readings:
 
     @property
     def is_gone(self) -> bool:
-        """The card or its driver is gone: nothing can go on there, whatever comes next."""
+        """The GPU or its driver is gone: nothing can go on there, whatever comes next."""
         return self.last is not None and self.last.trouble in _AT_ONCE
 
     @property
@@ -108,18 +108,18 @@ class Readings:
     def trouble(self, now_s: float) -> str:
         """Why nothing is known, for a person; "" if something is."""
         if self.last is None:
-            return "the card has not been read yet"
+            return "the GPU has not been read yet"
         if self.last.trouble:
-            return self.last.reason or f"the card cannot be read: {self.last.trouble}"
+            return self.last.reason or f"the GPU cannot be read: {self.last.trouble}"
         if now_s - self.last.at_s > FRESH_S:
-            return f"the card was read {now_s - self.last.at_s:.0f} s ago, and not since"
-        return "" if not self._had_trouble else "the card can be read again, for a moment only"
+            return f"the GPU was read {now_s - self.last.at_s:.0f} s ago, and not since"
+        return "" if not self._had_trouble else "the GPU can be read again, for a moment only"
 
     def forget(self, now_s: float) -> None:
         """After sleep nothing of it counts."""
         self.last = None
         self._usable_since_s = None
-        self.ladder = Ladder(since_s=now_s)
+        self.ladder = LevelState(since_s=now_s)
 
 
 def is_possible(snapshot: VramSnapshot) -> bool:

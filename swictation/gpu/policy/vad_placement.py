@@ -1,14 +1,14 @@
 """Where the speech detector computes: a wish, with dwell and back-off. Pure.
 
-It frees about 2 MiB, so it is no lever: it follows the card's level because the user asked for
+It frees about 2 MiB, so it is no lever: it follows the GPU's level because the user asked for
 it, and is never a reason to start or to keep a worker.
 """
 
 from swictation.backoff import Backoff
 from swictation.config.settings import VadSettings
-from swictation.gpu.manager.effects import PlaceDetector
+from swictation.gpu.effects import PlaceDetector
 from swictation.gpu.policy.levels import Level
-from swictation.types import Seat
+from swictation.types import Placement
 
 _HELD_S = 900.0
 _LONGEST_DWELL_S = 3600.0
@@ -16,32 +16,32 @@ _ANSWER_S = 10.0
 """A move back to the CPU that nobody has confirmed by then is asked for again."""
 
 
-class DetectorSeat:
-    """Wants a seat for the detector, and remembers the one it has."""
+class VadPlacement:
+    """Wants a placement for the detector, and remembers the one it has."""
 
     def __init__(self, settings: VadSettings) -> None:
         self._settings = settings
-        self._asked: Seat | None = None
+        self._asked: Placement | None = None
         self._asked_s = 0.0
         self._moved_s = float("-inf")
         self._dwell = Backoff(2.0 * settings.move_dwell_s, _LONGEST_DWELL_S)
         self._retry = Backoff(1.0, 60.0)
-        self.wanted: Seat = "cpu"
-        self.effective: Seat = "cpu"
-        self.reason = "no worker serves on the card"
+        self.wanted: Placement = "cpu"
+        self.effective: Placement = "cpu"
+        self.reason = "no worker serves on the GPU"
 
-    def moved(self, now_s: float, seat: Seat, reason: str, *, is_fault: bool) -> None:
+    def moved(self, now_s: float, placement: Placement, reason: str, *, is_fault: bool) -> None:
         """Where it is now, as the daemon says."""
         if is_fault:
             self._dwell.failed(now_s)
-        elif seat == self._asked:
+        elif placement == self._asked:
             self._retry.succeeded()
         elif self._asked is not None:
             self._retry.failed(now_s)
         self._asked = None
-        if seat != self.effective:
-            self._forgive(now_s, seat)
-            self.effective, self._moved_s = seat, now_s
+        if placement != self.effective:
+            self._forgive(now_s, placement)
+            self.effective, self._moved_s = placement, now_s
         if reason:
             self.reason = reason
 
@@ -53,9 +53,9 @@ class DetectorSeat:
         is_listening: bool,
         level: Level,
     ) -> PlaceDetector | None:
-        """The move that is due now, if one is. None to the card while nobody listens.
+        """The move that is due now, if one is. None to the GPU while nobody listens.
 
-        A move to the card waits for a frame to judge, however long: it is asked for once.
+        A move to the GPU waits for a frame to judge, however long: it is asked for once.
         """
         self.wanted, reason, is_urgent = self._wish(is_serving, level)
         is_late = now_s - self._asked_s >= _ANSWER_S
@@ -90,20 +90,20 @@ class DetectorSeat:
         dwell_over = now_s - self._moved_s >= self._settings.move_dwell_s
         return dwell_over and (self.wanted == "cpu" or self._dwell.is_over(now_s))
 
-    def _forgive(self, now_s: float, seat: Seat) -> None:
-        """Faults of long ago are forgotten when it leaves the card after a good time there."""
-        if seat == "cpu" and now_s - self._moved_s >= _HELD_S:
+    def _forgive(self, now_s: float, placement: Placement) -> None:
+        """Faults of long ago are forgotten when it leaves the GPU after a good time there."""
+        if placement == "cpu" and now_s - self._moved_s >= _HELD_S:
             self._dwell.succeeded()
 
-    def _wish(self, is_serving: bool, level: Level) -> tuple[Seat, str, bool]:
-        """The seat, why, and whether it cannot wait."""
+    def _wish(self, is_serving: bool, level: Level) -> tuple[Placement, str, bool]:
+        """The placement, why, and whether it cannot wait."""
         if not is_serving:
-            return "cpu", "no worker serves on the card", True
+            return "cpu", "no worker serves on the GPU", True
         if self._settings.placement == "cpu":
             return "cpu", "[vad] placement says so", False
         if level >= Level.CRITICAL:
-            return "cpu", f"the card is at {level.name}", True
+            return "cpu", f"the GPU is at {level.name}", True
         if self._settings.placement == "gpu":
             return "gpu", "[vad] placement says so", False
         is_above = level >= Level.WARNING
-        return ("cpu" if is_above else "gpu"), f"the card is at {level.name}", False
+        return ("cpu" if is_above else "gpu"), f"the GPU is at {level.name}", False

@@ -1,4 +1,4 @@
-"""Whether the answers of the worker on the card are believed. Pure.
+"""Whether the answers of the worker on the GPU are believed. Pure.
 
 No success is reported after a fault until recovery has been validated: a worker that is new has
 to transcribe a known sound first, and one that follows a fault has to do so twice, one at a time.
@@ -16,7 +16,7 @@ VALIDATION_S = 2.0
 _Running = Literal["", "probe", "first"]
 
 
-class Trust:
+class WorkerValidation:
     """Validations of one worker after the other, over the breaker's state."""
 
     def __init__(self, breaker: Breaker) -> None:

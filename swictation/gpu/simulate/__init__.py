@@ -1,1 +1,1 @@
-"""A day of a card's memory in seconds: the daemon's own manager and guard over a trace."""
+"""A day of a GPU's memory in seconds: the daemon's own manager and guard over a trace."""

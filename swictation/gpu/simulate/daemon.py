@@ -5,15 +5,15 @@ from collections.abc import Callable
 
 from swictation.clock import SimClock
 from swictation.config.settings import Settings
-from swictation.gpu.manager.effects import Effect, LoadGpu, Order, PlaceDetector, StopGpu, Validate
+from swictation.gpu.effects import Effect, LoadGpu, Order, PlaceDetector, StopGpu, Validate
 from swictation.gpu.manager.manager import AdaptiveMemoryManager
 from swictation.gpu.policy.validation import VALIDATION_S
 from swictation.gpu.simulate.agenda import Agenda
-from swictation.gpu.simulate.device import Card, OutOfMemoryError, SimAllocator
+from swictation.gpu.simulate.device import OutOfMemoryError, SimAllocator, SimulatedGpu
 from swictation.gpu.simulate.speech import Request, Speech
 from swictation.gpu.simulate.tally import Tally
 from swictation.gpu.simulate.worker import END_S, LOAD_S, SimWorker, tiers_of
-from swictation.types import FailureKind, Seat
+from swictation.types import FailureKind, Placement
 
 _CPU_DECODE_PER_S = 0.6
 _CPU_LOAD_S = 1.5
@@ -29,13 +29,13 @@ class SimDaemon:
         self,
         settings: Settings,
         manager: AdaptiveMemoryManager,
-        card: Card,
+        gpu: SimulatedGpu,
         agenda: Agenda,
         clock: SimClock,
     ) -> None:
         self._settings = settings
         self._manager = manager
-        self._card = card
+        self._gpu = gpu
         self._agenda = agenda
         self._clock = clock
         self.tally = Tally()
@@ -44,7 +44,7 @@ class SimDaemon:
         self._is_worker_busy = False
         self._is_cpu_at_work = False
         self.speech = Speech()
-        self.detector: Seat = "cpu"
+        self.detector: Placement = "cpu"
         self.answered_s = 0.0
         self.effects: list[Effect] = []
         """What was decided since somebody looked, and what happened besides."""
@@ -61,7 +61,7 @@ class SimDaemon:
 
     @property
     def held(self) -> SimAllocator | None:
-        """What the worker on the card holds."""
+        """What the worker on the GPU holds."""
         return self._worker.allocator if self._worker else None
 
     def listen(self, *, is_listening: bool) -> None:
@@ -95,11 +95,14 @@ class SimDaemon:
                 case StopGpu():
                     self._stop()
                 case Order():
-                    self._obey(effect)
+                    self._apply(effect)
                 case Validate():
                     self._validate()
                 case PlaceDetector():
-                    self._later(_ANSWER_S, lambda seat=effect.seat: self._detector_moved(seat))
+                    self._later(
+                        _ANSWER_S,
+                        lambda placement=effect.placement: self._detector_moved(placement),
+                    )
                 case _:
                     pass
 
@@ -117,10 +120,10 @@ class SimDaemon:
             )
         )
 
-    # The worker on the card.
+    # The worker on the GPU.
 
     def _load(self, tier: int) -> None:
-        worker = SimWorker(self._card, self._clock, self._settings.vram, tier)
+        worker = SimWorker(self._gpu, self._clock, self._settings.vram, tier)
         self._worker, self._is_ready, self._is_worker_busy = worker, False, False
         self._later(LOAD_S - _CONTEXT_BEFORE_READY_S, lambda: self._fill(worker))
 
@@ -161,7 +164,7 @@ class SimDaemon:
         self.notes.append(f"the worker is gone{f': {kind}' if kind else ''}")
         self.do(self._manager.on_gpu_gone(self._clock.now_s(), kind, kind or "as asked"))
 
-    def _obey(self, order: Order) -> None:
+    def _apply(self, order: Order) -> None:
         worker = self._worker
         seconds = _TRIM_S if order.what == "trim" else _ANSWER_S
         self._later(seconds, lambda: self._obeyed(worker, order))
@@ -197,11 +200,11 @@ class SimDaemon:
         self.notes.append("out of memory")
         self.do(self._manager.on_gpu_failed(self._clock.now_s(), "oom"))
 
-    def _detector_moved(self, seat: Seat) -> None:
-        if seat == "gpu" and not self._is_ready:
-            seat = "cpu"
-        self.detector = seat
-        self.do(self._manager.on_detector(self._clock.now_s(), seat, "", is_fault=False))
+    def _detector_moved(self, placement: Placement) -> None:
+        if placement == "gpu" and not self._is_ready:
+            placement = "cpu"
+        self.detector = placement
+        self.do(self._manager.on_detector(self._clock.now_s(), placement, "", is_fault=False))
 
     # Requests.
 
@@ -227,9 +230,9 @@ class SimDaemon:
             self._to_cpu()
             return
         verdict = self._manager.admit(self._clock.now_s(), request.audio_s, deaths_on_gpu=0)
-        if verdict.seat == "cpu":
+        if verdict.placement == "cpu":
             self._to_cpu()
-        elif verdict.seat == "gpu" and self._worker and not self._is_worker_busy:
+        elif verdict.placement == "gpu" and self._worker and not self._is_worker_busy:
             request = speech.take()
             pieces = math.ceil(request.audio_s / verdict.piece_s) if verdict.piece_s else 1
             self.tally.add(pieces=pieces > 1)

@@ -1,4 +1,4 @@
-"""The simulated card, and the allocator of the one worker that may be on it."""
+"""The simulated GPU, and the allocator of the one worker that may be on it."""
 
 import msgspec
 
@@ -13,7 +13,7 @@ class OutOfMemoryError(RuntimeError):
     """By this name torch tells that the device is full."""
 
 
-class Card(msgspec.Struct):
+class SimulatedGpu(msgspec.Struct):
     """Memory shared by others, who do as the trace says, and by one worker of ours."""
 
     total_mib: float
@@ -55,8 +55,8 @@ class Card(msgspec.Struct):
 class SimAllocator:
     """What a caching allocator holds: weights, the work that goes on, and its cache."""
 
-    def __init__(self, card: Card, clock: SimClock) -> None:
-        self._card = card
+    def __init__(self, gpu: SimulatedGpu, clock: SimClock) -> None:
+        self._gpu = gpu
         self._clock = clock
         self.context_mib = 0.0
         self.weights_mib = 0.0
@@ -67,9 +67,9 @@ class SimAllocator:
 
     def load(self, context_mib: float, weights_mib: float) -> None:
         """Raises OutOfMemoryError; what it took then stays until the end."""
-        self._card.take(context_mib)
+        self._gpu.take(context_mib)
         self.context_mib = context_mib
-        self._card.take(weights_mib)
+        self._gpu.take(weights_mib)
         self.weights_mib = weights_mib
 
     def figures(self) -> AllocatorFigures | None:
@@ -82,7 +82,7 @@ class SimAllocator:
         )
 
     def free_mib(self) -> float | None:
-        return self._card.free_mib
+        return self._gpu.free_mib
 
     def begin_unit(self) -> None:
         self._peak_mib = self.weights_mib + self.work_mib
@@ -90,7 +90,7 @@ class SimAllocator:
     def begin_work(self, mib: float) -> None:
         """From the cache first; raises OutOfMemoryError."""
         try:
-            self._card.take(max(0.0, mib - self.cache_mib))
+            self._gpu.take(max(0.0, mib - self.cache_mib))
         except OutOfMemoryError:
             self._ooms += 1
             raise
@@ -104,7 +104,7 @@ class SimAllocator:
         self.work_mib = 0.0
 
     def collect(self) -> None:
-        self._card.give(self.cache_mib, self._clock.now_s())
+        self._gpu.give(self.cache_mib, self._clock.now_s())
         self.cache_mib = 0.0
 
     @property

@@ -7,14 +7,14 @@ import msgspec
 
 from swictation.clock import SimClock
 from swictation.config.settings import Settings
-from swictation.gpu.manager.effects import Effect
+from swictation.gpu.effects import Effect
 from swictation.gpu.manager.manager import AdaptiveMemoryManager
 from swictation.gpu.nvml.poller import Wish, interval_s
 from swictation.gpu.policy.admission import Admission
 from swictation.gpu.policy.breaker import Breaker
 from swictation.gpu.simulate.agenda import FOR_EVER_S, Agenda
 from swictation.gpu.simulate.daemon import SimDaemon
-from swictation.gpu.simulate.device import Card
+from swictation.gpu.simulate.device import SimulatedGpu
 from swictation.gpu.simulate.trace import GAP_S, LONGEST_UTTERANCE_S, Line
 from swictation.gpu.simulate.worker import PRIOR_MIB, PRIOR_MIB_PER_S
 from swictation.types import VramSnapshot
@@ -53,12 +53,12 @@ class Simulation:
         self._line = next(self._lines)
         self._is_own_speech = self._line.listening is None
         self._clock = SimClock(self._line.t_s)
-        self._card = Card(self._line.total_mib)
+        self._gpu = SimulatedGpu(self._line.total_mib)
         self._agenda = Agenda()
         self.manager = AdaptiveMemoryManager(
             settings, Breaker(), Admission(PRIOR_MIB, PRIOR_MIB_PER_S), is_wanted=True
         )
-        self._daemon = SimDaemon(settings, self.manager, self._card, self._agenda, self._clock)
+        self._daemon = SimDaemon(settings, self.manager, self._gpu, self._agenda, self._clock)
         self.tally = self._daemon.tally
         self._read_s = -FOR_EVER_S
         self._due_s = -FOR_EVER_S
@@ -66,8 +66,8 @@ class Simulation:
 
     @property
     def total_mib(self) -> float:
-        """Of the trace's card."""
-        return self._card.total_mib
+        """Of the trace's GPU."""
+        return self._gpu.total_mib
 
     def moments(self) -> Iterator[Moment]:
         """Each line and each decision, in order."""
@@ -114,7 +114,7 @@ class Simulation:
     def _begin(self, line: Line) -> Iterator[Moment]:
         """The neighbours do as this line says."""
         self._line = line
-        self._card.others_mib = line.others_mib
+        self._gpu.others_mib = line.others_mib
         is_listening = True if self._is_own_speech else line.listening
         if is_listening is not None and is_listening != self._daemon.speech.is_listening:
             self._daemon.listen(is_listening=is_listening)
@@ -125,7 +125,7 @@ class Simulation:
         """Everything that happens before the next line."""
         while self._due_s <= end_s:
             now_s = self._pass_to(max(self._due_s, self._clock.now_s()), is_counted)
-            self._card.settle(now_s)
+            self._gpu.settle(now_s)
             self._agenda.do_due(now_s)
             if self._reading_s() <= now_s:
                 self._read_s = now_s
@@ -139,7 +139,7 @@ class Simulation:
 
     def _next_s(self) -> float:
         tick_s = self.manager.next_tick_s
-        due_s = min(self._agenda.next_s, self._reading_s(), self._card.next_s)
+        due_s = min(self._agenda.next_s, self._reading_s(), self._gpu.next_s)
         return due_s if tick_s is None else min(due_s, tick_s)
 
     def _pass_to(self, at_s: float, is_counted: bool) -> float:
@@ -148,27 +148,27 @@ class Simulation:
             self._clock.advance(passed_s)
             if is_counted:
                 is_on = self._daemon.speech.is_listening
-                is_short = self._card.short_mib > 0.0
-                seat = self.manager.asr_seat
-                self.tally.passed(passed_s, seat, is_short=is_short, is_on=is_on)
+                is_short = self._gpu.short_mib > 0.0
+                placement = self.manager.asr_placement
+                self.tally.passed(passed_s, placement, is_short=is_short, is_on=is_on)
         return at_s
 
     def _reading_s(self) -> float:
-        """When the card is to be read next, by the daemon's rule."""
+        """When the GPU is to be read next, by the daemon's rule."""
         wish = Wish(self.manager.need, near=self.manager.is_near)
         every_s = interval_s(wish, self._settings, is_ill=False)
         return FOR_EVER_S if every_s is None else self._read_s + every_s
 
     def _reading(self, now_s: float) -> VramSnapshot:
-        line, card = self._line, self._card
+        line, gpu = self._line, self._gpu
         if line.trouble:
             return VramSnapshot(now_s, trouble=line.trouble, reason=f"the trace: {line.trouble}")
         if now_s - line.t_s > GAP_S:
             return VramSnapshot(now_s, trouble="stuck", reason="a gap in the trace")
-        return VramSnapshot(now_s, card.total_mib, card.free_mib, card.ours_mib)
+        return VramSnapshot(now_s, gpu.total_mib, gpu.free_mib, gpu.ours_mib)
 
     def _moment(self) -> Moment:
-        daemon, card = self._daemon, self._card
+        daemon, gpu = self._daemon, self._gpu
         held = daemon.held
         effects, notes = tuple(daemon.effects), tuple(daemon.notes)
         daemon.effects.clear()
@@ -176,14 +176,14 @@ class Simulation:
         return Moment(
             self._clock.now_s(),
             self.manager.level.name,
-            card.total_mib,
-            min(card.others_mib, card.total_mib - card.ours_mib),
+            gpu.total_mib,
+            min(gpu.others_mib, gpu.total_mib - gpu.ours_mib),
             held.context_mib if held else 0.0,
             held.weights_mib if held else 0.0,
             held.work_mib + held.cache_mib if held else 0.0,
-            self.manager.asr_seat or "",
+            self.manager.asr_placement or "",
             daemon.detector,
             effects,
             notes,
-            card.free_mib,
+            gpu.free_mib,
         )

@@ -27,8 +27,8 @@ _LEVELS = {
     "CRITICAL": "#ec9a4b",
     "EMERGENCY": "#cf4b4b",
 }
-_SEATS = {"gpu": "#6f9bd1", "cpu": "#d9dde2", "": "#cf4b4b"}
-_SEAT_NAMES = {"gpu": "on the card", "cpu": "on the CPU", "": "waits"}
+_PLACEMENTS = {"gpu": "#6f9bd1", "cpu": "#d9dde2", "": "#cf4b4b"}
+_PLACEMENT_NAMES = {"gpu": "on the GPU", "cpu": "on the CPU", "": "waits"}
 _RANKS = list(_LEVELS)
 
 
@@ -66,8 +66,10 @@ class Picture:
         self._memory(memory, limits)
         memory.set_title(title, loc="left")
         self._band(level, "level", lambda moment: moment.level, _LEVELS, {})
-        self._band(asr, "requests", lambda moment: moment.asr, _SEATS, _SEAT_NAMES)
-        self._band(detector, "detector", lambda moment: moment.detector, _SEATS, _SEAT_NAMES)
+        self._band(asr, "requests", lambda moment: moment.asr, _PLACEMENTS, _PLACEMENT_NAMES)
+        self._band(
+            detector, "detector", lambda moment: moment.detector, _PLACEMENTS, _PLACEMENT_NAMES
+        )
         begin_s, end_s = self._moments[0].at_s, max(self._ends())
         detector.set_xticks(list(_ticks(begin_s, end_s)))
         detector.xaxis.set_major_formatter(clock_time)

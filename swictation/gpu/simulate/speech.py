@@ -12,7 +12,7 @@ class Request(msgspec.Struct):
     left_s: float
     """Of it still to be decoded."""
     is_cpu_only: bool = False
-    """The card had no room for it, even in halves."""
+    """The GPU had no room for it, even in halves."""
 
 
 class Speech(msgspec.Struct):

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from swictation.gpu.manager.effects import (
+from swictation.gpu.effects import (
     Effect,
     LevelChanged,
     LoadGpu,
@@ -10,7 +10,7 @@ from swictation.gpu.manager.effects import (
     PlaceDetector,
     StopGpu,
 )
-from swictation.types import Seat
+from swictation.types import Placement
 
 _COUNTED: dict[type[Effect], str] = {
     LevelChanged: "level_changes",
@@ -18,7 +18,7 @@ _COUNTED: dict[type[Effect], str] = {
     StopGpu: "stops",
     PlaceDetector: "detector_moves",
 }
-_SERVED_BY: dict[Seat | None, str] = {"gpu": "on_gpu_s", "cpu": "on_cpu_s", None: "on_hold_s"}
+_SERVED_BY: dict[Placement | None, str] = {"gpu": "on_gpu_s", "cpu": "on_cpu_s", None: "on_hold_s"}
 
 
 class Tally(msgspec.Struct):
@@ -30,7 +30,7 @@ class Tally(msgspec.Struct):
     gpu_utterances: int = 0
     cpu_utterances: int = 0
     pieces: int = 0
-    """Utterances that went to the card in pieces."""
+    """Utterances that went to the GPU in pieces."""
     lost_s: float = 0.0
     """Sound without text and without a place where it waits."""
     waiting_s: float = 0.0
@@ -44,7 +44,7 @@ class Tally(msgspec.Struct):
     others_short_s: float = 0.0
     """Seconds in which other programs wanted more than there was."""
     on_gpu_s: float = 0.0
-    """Seconds of dictation in which requests went to the card."""
+    """Seconds of dictation in which requests went to the GPU."""
     on_cpu_s: float = 0.0
     on_hold_s: float = 0.0
     decisions: int = 0
@@ -61,10 +61,12 @@ class Tally(msgspec.Struct):
             if name := _COUNTED.get(type(effect)):
                 self.add(**{name: 1})
 
-    def passed(self, seconds: float, seat: Seat | None, *, is_short: bool, is_on: bool) -> None:
+    def passed(
+        self, seconds: float, placement: Placement | None, *, is_short: bool, is_on: bool
+    ) -> None:
         """Time has passed in this state."""
         self.simulated_s += seconds
         if is_short:
             self.others_short_s += seconds
         if is_on:
-            self.add(**{_SERVED_BY[seat]: seconds})
+            self.add(**{_SERVED_BY[placement]: seconds})

@@ -1,4 +1,4 @@
-"""A trace: what a card's memory was, line by line. Read as a stream, refused by its line."""
+"""A trace: what a GPU's memory was, line by line. Read as a stream, refused by its line."""
 
 import gzip
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from swictation.types import Trouble
 SHIPPED = ("quiet-desktop", "browser-and-game", "breathing-neighbour")
 """Traces that come with the program, by name."""
 GAP_S = 60.0
-"""A line holds until the next; after so long without one the card counts as unreadable."""
+"""A line holds until the next; after so long without one the GPU counts as unreadable."""
 LONGEST_UTTERANCE_S = 60.0
 
 _MAX_LINE_BYTES = 4096
@@ -28,7 +28,7 @@ _REMEDY = (
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
-    """The card from `t_s` until the next line."""
+    """The GPU from `t_s` until the next line."""
 
     t_s: float
     total_mib: float
@@ -41,7 +41,7 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     utterance_s: float = 0.0
     """An utterance of that length ends here."""
     trouble: Trouble = ""
-    """The card could not be read, for this reason."""
+    """The GPU could not be read, for this reason."""
 
     @property
     def others_mib(self) -> float:
@@ -118,12 +118,12 @@ def _fault(line: Line, last: Line | None, *, knows_speech: bool) -> str:
     if line.t_s < last.t_s:
         return f"t_s = {line.t_s:g} is before {last.t_s:g}, that of the line before"
     if total_mib != last.total_mib:
-        return f"total_mib = {total_mib:g} was {last.total_mib:g} before: another card"
+        return f"total_mib = {total_mib:g} was {last.total_mib:g} before: another GPU"
     return ""
 
 
 def _plain(error: Exception) -> str:
     """What msgspec says, without its words for Python's types."""
     what, at, where = str(error).partition(" - at `$.")
-    told = what.replace("`", "").rstrip(".")
-    return f"{told} ({where.rstrip('`')})" if at else told
+    message = what.replace("`", "").rstrip(".")
+    return f"{message} ({where.rstrip('`')})" if at else message

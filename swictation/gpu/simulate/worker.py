@@ -1,4 +1,4 @@
-"""The simulated worker on the card: it loads, works under the real guard, obeys, and ends."""
+"""The simulated worker on the GPU: it loads, works under the real guard, obeys, and ends."""
 
 from contextlib import ExitStack, suppress
 
@@ -6,7 +6,7 @@ from swictation.clock import SimClock
 from swictation.config.settings import VramSettings
 from swictation.errors import DeviceFailure
 from swictation.gpu.guard.guard import CUDAMemoryGuard
-from swictation.gpu.simulate.device import Card, SimAllocator
+from swictation.gpu.simulate.device import SimAllocator, SimulatedGpu
 from swictation.types import AllocatorFigures, Tier
 
 LOAD_S = 12.0
@@ -28,13 +28,15 @@ def tiers_of(settings: VramSettings) -> tuple[Tier, ...]:
 
 
 class SimWorker:
-    """One process on the card."""
+    """One process on the GPU."""
 
-    def __init__(self, card: Card, clock: SimClock, settings: VramSettings, tier: int) -> None:
+    def __init__(
+        self, gpu: SimulatedGpu, clock: SimClock, settings: VramSettings, tier: int
+    ) -> None:
         self.tier = tier
-        self._card = card
+        self._gpu = gpu
         self._settings = settings
-        self.allocator = SimAllocator(card, clock)
+        self.allocator = SimAllocator(gpu, clock)
         self._guard = CUDAMemoryGuard(self.allocator, clock=clock)
         self._unit = ExitStack()
         """The unit of work that has begun."""
@@ -48,7 +50,7 @@ class SimWorker:
         return _DECODE_PER_S * audio_s
 
     def begin(self, audio_s: float) -> bool:
-        """Begin a piece of work; False: the card is full, even after collecting."""
+        """Begin a piece of work; False: the GPU is full, even after collecting."""
         for seconds in (audio_s, audio_s / 2.0):
             with suppress(DeviceFailure), ExitStack() as stack:
                 unit = stack.enter_context(self._guard.unit(seconds))
@@ -70,4 +72,4 @@ class SimWorker:
 
     def end(self, now_s: float) -> None:
         """All that it held is given back."""
-        self._card.give(self.allocator.held_mib, now_s)
+        self._gpu.give(self.allocator.held_mib, now_s)

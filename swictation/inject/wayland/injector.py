@@ -5,6 +5,7 @@ import contextlib
 import time
 
 from swictation.errors import InjectError
+from swictation.inject.clipboard_keeper import leave_behind
 from swictation.inject.injector import (
     Focused,
     Injection,
@@ -12,9 +13,8 @@ from swictation.inject.injector import (
     Target,
     Unknown,
 )
-from swictation.inject.keeper import leave_behind
 from swictation.inject.proofs import OpenProofs
-from swictation.inject.sendable import BREAKS, unsendable
+from swictation.inject.unsafe_characters import BREAKS, unsafe_reason
 from swictation.inject.wayland.chain import METHODS, Method
 from swictation.inject.wayland.client.connection import Connection, HungError
 from swictation.inject.wayland.client.wire import WireError
@@ -94,7 +94,7 @@ class WaylandInjector:
         """See `Injector.inject`. Text with control characters is refused."""
         if not text:
             return Injection("confirmed")
-        if reason := unsendable(text, self._allowed):
+        if reason := unsafe_reason(text, self._allowed):
             return Injection("refused", reason=reason)
         limit_s = DELIVER_S + len(text) / 500
         delivery = Delivery(text, into, time.monotonic() + limit_s)
@@ -112,7 +112,7 @@ class WaylandInjector:
 
     async def offer(self, text: str) -> bool:
         """See `Injector.offer`."""
-        if not text or unsendable(text, self._allowed):
+        if not text or unsafe_reason(text, self._allowed):
             return False
         with contextlib.suppress(Exception):  # the port never raises
             return await self._connection.call(lambda: self._session.offer(text), OFFER_S)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from swictation.inject.sendable import words
+from swictation.inject.unsafe_characters import words
 from swictation.inject.wayland.backlog import Pace
 from swictation.inject.wayland.client.connection import IN_TEXT_S, Connection
 from swictation.inject.wayland.client.protocols import INPUT_METHOD_MANAGER
@@ -72,7 +72,7 @@ class InputMethod:
         """The content of the field when it got the focus."""
         self._field: Field | None = None
         self._pending: Field | None = None
-        self.taken = False
+        self.is_taken_over = False
         """Another input method owns the seat."""
         self._apply()
 
@@ -85,11 +85,11 @@ class InputMethod:
     @property
     def field(self) -> Field | None:
         """The text field with the focus, if it supports input methods."""
-        return None if self.taken else self._field
+        return None if self.is_taken_over else self._field
 
     def retry(self) -> None:
         """Ask for the seat again if it was taken. Raises WireError."""
-        if self.taken:
+        if self.is_taken_over:
             self._remote.send("destroy")
             self._apply()
             self._connection.barrier()
@@ -200,7 +200,7 @@ class InputMethod:
         return len(before) >= SHORT or before == text.rpartition("\n")[2]
 
     def _apply(self) -> None:
-        self.taken = False
+        self.is_taken_over = False
         self._serial = self._serial_sent = 0
         self._field = self._pending = None
         self._remote = self._manager.create("get_input_method", self._seat)
@@ -237,7 +237,7 @@ class InputMethod:
             self._told_first = self._field.before
 
     def _on_unavailable(self) -> None:
-        self.taken = True
+        self.is_taken_over = True
 
 
 def has_come(text: str, stood: str | None, stands: str | None) -> bool:

@@ -1,25 +1,25 @@
-"""Serves what the user had copied after the daemon's end. See `swictation.inject.keeper`."""
+"""Serves what the user had copied after the daemon's end. See `inject.clipboard_keeper`."""
 
 import asyncio
 from collections.abc import Callable
 
-from swictation.inject.keeper import Kept
+from swictation.inject.clipboard_keeper import Kept
 from swictation.inject.wayland.client.connection import Connection
 from swictation.inject.wayland.data_control import Clipboard
 
 _ANSWER_S = 3.0
 
 
-def serve(kept: Kept, ready: Callable[[], None], display: str, *types: str) -> None:
+def offer(kept: Kept, ready: Callable[[], None], display: str, *types: str) -> None:
     """Own the clipboard of `display`, "" for the environment's, until somebody else copies.
 
     Returns without `ready` if somebody already has: the content has other types than `types`.
     Raises WireError.
     """
-    asyncio.run(_serve(kept, ready, display, list(types)))
+    asyncio.run(_offer(kept, ready, display, list(types)))
 
 
-async def _serve(kept: Kept, ready: Callable[[], None], display: str, types: list[str]) -> None:
+async def _offer(kept: Kept, ready: Callable[[], None], display: str, types: list[str]) -> None:
     connection, over = Connection(display or None), asyncio.Event()
     loop = asyncio.get_running_loop()
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from swictation.inject.sendable import words
+from swictation.inject.unsafe_characters import words
 from swictation.inject.wayland import keymap
 from swictation.inject.wayland.backlog import Pace
 from swictation.inject.wayland.client.connection import IN_TEXT_S, Connection

@@ -81,14 +81,16 @@ class Paste:
         """Withdraw it: later readers get nothing."""
         self.offered.content.clear()
         self.withdrawn_at = len(self.offered.readings)
-        self.decide(taken=False)
+        self.decide(has_arrived=False)
 
-    def decide(self, *, taken: bool) -> None:
+    def decide(self, *, has_arrived: bool) -> None:
         """Decide, once. Unknown for a reader that is not seen, or is cut off by our end."""
         if not self.proof.done():
             asked = self._readings[self.before :]
             is_unseen = any(not r.readers and r.sender and r.sender.is_written for r in asked)
-            self.proof.set_result(taken or (None if is_unseen or self.is_being_read else False))
+            self.proof.set_result(
+                has_arrived or (None if is_unseen or self.is_being_read else False)
+            )
 
 
 class Paster:
@@ -160,12 +162,12 @@ class Paster:
     def window_closed(self, window: Window) -> None:
         """Handle the end of a window: a key in its queue is gone too."""
         if self._paste is not None and self._paste.window is window:
-            self._end(self._paste, taken=False, delay_s=0.0)
+            self._end(self._paste, has_arrived=False, delay_s=0.0)
 
     def close(self) -> None:
         """End: the connection is gone or about to be, and nothing is on offer any more."""
         if self._paste is not None:
-            self._paste.decide(taken=self._paste.is_in_the_pipe)
+            self._paste.decide(has_arrived=self._paste.is_in_the_pipe)
 
     def _let_others_read(self, offered: Offered) -> None:
         """Note readers before there is a key: they read every new content."""
@@ -221,13 +223,13 @@ class Paster:
         if paste is not self._paste:
             return
         if paste.is_taken:
-            self._end(paste, taken=True)
+            self._end(paste, has_arrived=True)
         elif paste.offered.cancelled and not paste.is_being_read:
-            paste.decide(taken=False)
+            paste.decide(has_arrived=False)
         elif paste.has_read_nothing:
-            self._end(paste, taken=False, delay_s=AFTER_EMPTY_S)
+            self._end(paste, has_arrived=False, delay_s=AFTER_EMPTY_S)
 
-    def _end(self, paste: Paste, *, taken: bool, delay_s: float = RESTORE_S) -> None:
+    def _end(self, paste: Paste, *, has_arrived: bool, delay_s: float = RESTORE_S) -> None:
         self._paste = None
-        paste.decide(taken=taken)
+        paste.decide(has_arrived=has_arrived)
         self._clipboard.give_back_later(delay_s)

@@ -15,7 +15,7 @@ from swictation.inject.injector import (
     Unknown,
 )
 from swictation.inject.proofs import outcome
-from swictation.inject.sendable import for_terminal, unsendable
+from swictation.inject.unsafe_characters import for_terminal, unsafe_reason
 from swictation.inject.wayland.backlog import Backlog, Pace
 from swictation.inject.wayland.chain import (
     Method,
@@ -212,7 +212,7 @@ class Session:
         im = self.input_method
         if im is None:
             kind = "unsupported"
-        elif im.taken:
+        elif im.is_taken_over:
             kind = "taken"
         elif im.field is None:
             kind = "none"
@@ -278,7 +278,7 @@ class Session:
 
     def _type(self, delivery: Delivery) -> Injection:
         assert self.keyboard is not None
-        if unsendable(delivery.text):
+        if unsafe_reason(delivery.text):
             return Injection("refused", reason="a line break would have to be a key")
         self.keyboard.come_forward()
         self._check(delivery)
@@ -304,7 +304,7 @@ class Session:
         """Whether the window has gone with unread text."""
         if not (self.toplevels.are_known and pace.has_lost_one):
             return False
-        return self._connection.wait(lambda: not self.toplevels.have(window), CLOSES_S)
+        return self._connection.wait(lambda: not self.toplevels.includes(window), CLOSES_S)
 
     def _unproven(self, delivery: Delivery, proof: Future[bool | None]) -> Injection:
         delivery.proof = proof

@@ -49,7 +49,7 @@ class Toplevels:
         moves = self._moves
         return lambda: self._moves == moves
 
-    def have(self, window: Window | None) -> bool:
+    def includes(self, window: Window | None) -> bool:
         """Whether it still exists."""
         return any(one is window for one in self._windows.values())
 

@@ -40,7 +40,7 @@ class Watchers:
                 self._parents.add(status.parent)
                 self._kin.add((status.parent, status.name))
 
-    def have(self, pid: int, status: "_Status") -> bool:
+    def include(self, pid: int, status: "_Status") -> bool:
         """Whether a process is one of them, or works for one."""
         # A window that one of them has opened has a process group of its own.
         is_child = status.parent in self._seen and status.group != pid
@@ -91,7 +91,7 @@ class Key:
         status = _status(pid)
         if status is None or status.started >= self._pressed:
             return False
-        return not self._watchers.have(pid, status)
+        return not self._watchers.include(pid, status)
 
 
 class _Status:

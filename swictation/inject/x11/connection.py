@@ -144,7 +144,7 @@ class Connection:
         return int(getattr(owner, "id", owner))
 
     @contextmanager
-    def alone(self) -> Generator[None]:
+    def grabbed(self) -> Generator[None]:
         """Grab the server: it serves nobody else, so what is asked inside is still true when used.
 
         Never wait inside: the desktop stands still for a round trip or two, and no longer.

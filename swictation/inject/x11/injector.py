@@ -14,9 +14,9 @@ from swictation.inject.injector import (
     Unknown,
 )
 from swictation.inject.proofs import OpenProofs, outcome
-from swictation.inject.sendable import BREAKS, unsendable
-from swictation.inject.x11.desk import Desk, Method
-from swictation.inject.x11.ledger import Ledger
+from swictation.inject.unsafe_characters import BREAKS, unsafe_reason
+from swictation.inject.x11.progress import Progress
+from swictation.inject.x11.session import Method, X11Session
 from swictation.inject.x11.thread import DisplayThread
 
 OPEN_TIMEOUT_S = 3.0
@@ -89,37 +89,39 @@ class X11Injector:
 
     async def inject(self, text: str, into: Target | None = None) -> Injection:
         """See `Injector.inject`."""
-        if reason := unsendable(text, self._allowed):
+        if reason := unsafe_reason(text, self._allowed):
             return Injection("refused", reason=reason)
         if not text:
             return Injection("confirmed")
-        ledger = Ledger()
+        progress = Progress()
         answer, failure = None, _SILENT
         try:
-            answer = await self._ask(lambda desk: desk.deliver(text, self._method, ledger, into))
+            answer = await self._ask(
+                lambda session: session.deliver(text, self._method, progress, into)
+            )
         except InjectError as error:
             failure = str(error)
         except asyncio.CancelledError:
-            ledger.abandon()
+            progress.abandon()
             raise
         except Exception as error:  # noqa: BLE001 - python-xlib's errors as a server dies are many
             failure = type(error).__name__
         if answer is None:
-            return outcome(text, ledger.abandon(), self.lost or failure)
+            return outcome(text, progress.abandon(), self.lost or failure)
         return self._proofs.attach(*answer)
 
     async def offer(self, text: str) -> bool:
         """See `Injector.offer`."""
-        if not text or unsendable(text, self._allowed):
+        if not text or unsafe_reason(text, self._allowed):
             return False
         with contextlib.suppress(Exception):  # as above; it is not there, then
-            return await self._ask(lambda desk: desk.offer(text)) or False
+            return await self._ask(lambda session: session.offer(text)) or False
         return False
 
     async def withdraw(self) -> None:
         """See `Injector.withdraw`."""
         with contextlib.suppress(Exception):  # python-xlib's many errors: then it is gone
-            await self._ask(lambda desk: desk.withdraw())
+            await self._ask(lambda session: session.withdraw())
 
     async def flush(self) -> None:
         """Nothing to settle: the clipboard is restored by itself."""
@@ -127,7 +129,7 @@ class X11Injector:
     async def focus(self) -> Focused:
         """See `Injector.focus`."""
         with contextlib.suppress(Exception):  # as above; who has the focus cannot be told
-            return await self._ask(lambda desk: desk.target()) or Unknown()
+            return await self._ask(lambda session: session.target()) or Unknown()
         return Unknown()
 
     async def close(self) -> None:
@@ -142,7 +144,7 @@ class X11Injector:
             beats = self._display.beats
         await self._proofs.settle(_TELL_S)
 
-    async def _ask(self, work: Callable[[Desk], T]) -> T | None:
+    async def _ask(self, work: Callable[[X11Session], T]) -> T | None:
         """What `work` returns on the display's thread, or None if the server stalls."""
         waiting = asyncio.wrap_future(self._display.call(work))
         beats = -1

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from Xlib import X, Xatom
 from Xlib.protocol import rq
 
-from swictation.inject.keeper import Kept, leave_behind
+from swictation.inject.clipboard_keeper import Kept, leave_behind
 from swictation.inject.x11.connection import Connection, Property
 from swictation.inject.x11.selection import Content, Selection
 
@@ -24,7 +24,7 @@ def keep(x: Connection, content: Content) -> None:
         leave_behind("x11", kept, str(x.display.get_display_name()), f"{int(x.own.id)}")
 
 
-def serve(kept: Kept, ready: Callable[[], None], display: str, owner: str) -> None:
+def offer(kept: Kept, ready: Callable[[], None], display: str, owner: str) -> None:
     """Take over `display`'s clipboard with `kept` from the window `owner`, until somebody copies.
 
     Returns without `ready` if somebody has already copied.
@@ -35,7 +35,7 @@ def serve(kept: Kept, ready: Callable[[], None], display: str, owner: str) -> No
         x.atom(name): Property(x.atom(_KINDS.get(name, name)), 8, value)
         for name, value in kept.items()
     }
-    with x.alone():
+    with x.grabbed():
         is_ours = x.owner_of(selection.atom) in (0, int(owner))
         if is_ours:
             x.own.set_selection_owner(selection.atom, X.CurrentTime)

@@ -10,9 +10,9 @@ from swictation.inject.x11.connection import Connection, Property
 from swictation.inject.x11.focus import Focus
 from swictation.inject.x11.habits import Habits
 from swictation.inject.x11.keys.keyboard import WHY_NOT, Keyboard
-from swictation.inject.x11.ledger import Halted, Ledger, Refused
 from swictation.inject.x11.marks import Marks
 from swictation.inject.x11.pastekey import PasteKey, State
+from swictation.inject.x11.progress import Halted, Progress, Refused
 from swictation.inject.x11.selection import HINT, Content, Selection
 
 NOT_TAKEN = "the window has not taken the text yet"
@@ -70,7 +70,7 @@ class Paster:
         """Clients that ignored the last key, as pongs prove; some handle it later even so."""
         self._habits = Habits(connection, barrier)
 
-    def paste(self, text: str, focus: Focus, ledger: Ledger) -> None:
+    def paste(self, text: str, focus: Focus, progress: Progress) -> None:
         """Paste `text`; returns once the focused client has fetched it.
 
         Raises `Refused` if it has surely not arrived (`try_other` if keys may work), `Halted`
@@ -91,7 +91,7 @@ class Paster:
         try:
             self._before_key(focus)
             for is_letter in self._shortcuts(focus):
-                if self._press(focus, ledger, len(text), is_letter=is_letter):
+                if self._press(focus, progress, len(text), is_letter=is_letter):
                     return
             raise Refused("the window did not ask for the clipboard", try_other=True)
         except Refused:
@@ -327,14 +327,14 @@ class Paster:
         if offer and focus.client in offer.reads:
             raise Refused("the window reads all that is copied", try_other=True)
 
-    def _press(self, focus: Focus, ledger: Ledger, characters: int, *, is_letter: bool) -> bool:
+    def _press(self, focus: Focus, progress: Progress, characters: int, *, is_letter: bool) -> bool:
         """Press one shortcut; True once the text was fetched, False if the key is spent."""
         offer = self._selection.offer
         if offer is None:
             raise Refused("another program took the clipboard", try_other=True)
         offer.reads.clear()
         self._passed = 0
-        self._press_keys(focus, ledger, characters, is_letter=is_letter)
+        self._press_keys(focus, progress, characters, is_letter=is_letter)
         self._key = key = PasteKey(
             self._barrier, self._selection, offer, focus, is_letter=is_letter
         )
@@ -348,7 +348,7 @@ class Paster:
             self._forget(key)
             if not key.proof.result():
                 raise Halted(_LOOKED)
-            ledger.prove()
+            progress.prove()
             return True
         if key.proof.done() or state == "spent":  # by a copy, the window's end, or a pong
             was_closed = self._barrier.is_gone(focus)
@@ -358,7 +358,7 @@ class Paster:
                 self._key = None
                 key.close()
                 self._marks.remove(focus)
-            ledger.withdraw()
+            progress.withdraw()
             if was_closed or was_copied:
                 by = "the window was closed" if was_closed else "another program copied meanwhile"
                 raise Refused(by)
@@ -366,7 +366,7 @@ class Paster:
         raise Halted(_TAKING if key.has_read else NOT_TAKEN, key.proof)
 
     def _press_keys(
-        self, focus: Focus, ledger: Ledger, characters: int, *, is_letter: bool
+        self, focus: Focus, progress: Progress, characters: int, *, is_letter: bool
     ) -> None:
         keys = self._keyboard.paste_chord(self._letter(focus) if is_letter else None)
         if not keys:
@@ -374,7 +374,7 @@ class Paster:
         group = self._keyboard.group()
 
         def claim() -> None:
-            ledger.claim(characters)
+            progress.claim(characters)
             self._marks.put(focus)
 
         answer = self._keyboard.press_soon([keys], focus, group, claim, caps_lock=True)

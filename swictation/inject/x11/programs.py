@@ -59,9 +59,9 @@ def times_slept(pid: int) -> tuple[bool, int]:
     A terminal that has slept again since a key came has waited for its next event, so it has
     handled all earlier ones. A program that is stopped does not go to sleep.
     """
-    told = _status(pid)
-    is_asleep = told.get("State", "").startswith("S")
-    return is_asleep, int(told.get("voluntary_ctxt_switches", "0"))
+    status = _status(pid)
+    is_asleep = status.get("State", "").startswith("S")
+    return is_asleep, int(status.get("voluntary_ctxt_switches", "0"))
 
 
 def _status(pid: int) -> dict[str, str]:

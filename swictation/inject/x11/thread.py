@@ -11,8 +11,8 @@ from typing import TypeVar
 from swictation.errors import InjectError
 from swictation.inject.calls import Calls
 from swictation.inject.x11.connection import GONE
-from swictation.inject.x11.desk import Desk
 from swictation.inject.x11.keep import keep
+from swictation.inject.x11.session import X11Session
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class DisplayThread:
     def __init__(self, display_name: str | None = None) -> None:
         self._display_name = display_name
         self._calls = Calls(_CAPACITY, InjectError)
-        self._desk: Desk | None = None
+        self._session: X11Session | None = None
         self._thread = threading.Thread(target=self._main, name="x11-display", daemon=True)
         self._thread.start()
 
@@ -42,16 +42,16 @@ class DisplayThread:
     @property
     def beats(self) -> int:
         """Grows while the server answers."""
-        return self._desk.connection.beats if self._desk else 0
+        return self._session.connection.beats if self._session else 0
 
-    def call(self, work: Callable[[Desk], T]) -> "Future[T]":
+    def call(self, work: Callable[[X11Session], T]) -> "Future[T]":
         """Run `work` on the thread. Raises `InjectError` if it is gone or its queue is full."""
 
-        def on_desk() -> T:
-            assert self._desk  # there before the first call is served
-            return work(self._desk)
+        def on_session() -> T:
+            assert self._session  # there before the first call is served
+            return work(self._session)
 
-        return self._calls.put(on_desk)
+        return self._calls.put(on_session)
 
     def close(self) -> None:
         """End after the queued calls; does not wait."""
@@ -60,8 +60,8 @@ class DisplayThread:
     def sever(self) -> None:
         """End now, even during a wait for a server that hangs."""
         self.close()
-        if self._desk:
-            self._desk.connection.sever()
+        if self._session:
+            self._session.connection.sever()
 
     def join(self, timeout_s: float) -> bool:
         """Wait for the thread's end; True if it came."""
@@ -71,13 +71,13 @@ class DisplayThread:
     def _main(self) -> None:
         reason = "the display is closed"
         try:
-            self._desk = desk = Desk(self._display_name)
+            self._session = session = X11Session(self._display_name)
             while not self._calls.is_stopping:
-                self._turn(desk)
+                self._turn(session)
             self._serve()
-            keep(desk.connection, desk.close())
+            keep(session.connection, session.close())
         except (*GONE, InjectError) as error:
-            reason = "the X server is gone" if self._desk else str(error)
+            reason = "the X server is gone" if self._session else str(error)
             _log.info("display thread ends: %s", type(error).__name__)
         except Exception as error:  # noqa: BLE001 - python-xlib fails in odd ways as a server dies
             reason = f"the X server is gone ({type(error).__name__})"
@@ -85,26 +85,26 @@ class DisplayThread:
         finally:
             self._end(reason)
 
-    def _turn(self, desk: Desk) -> None:
+    def _turn(self, session: X11Session) -> None:
         """Wait for something to do, and do it."""
         seen = -1
-        while seen != desk.connection.handled:  # new events may have decided something
-            seen = desk.connection.handled
-            desk.tend()
-            desk.connection.dispatch()
-        due_s = desk.due_s
+        while seen != session.connection.handled:  # new events may have decided something
+            seen = session.connection.handled
+            session.tend()
+            session.connection.dispatch()
+        due_s = session.due_s
         wait_s = _IDLE_S if due_s is None else max(0.0, due_s - time.monotonic())
-        select.select([desk.connection.fileno(), self._calls], [], [], wait_s)
+        select.select([session.connection.fileno(), self._calls], [], [], wait_s)
         self._calls.calm()
-        desk.connection.dispatch()
+        session.connection.dispatch()
         self._serve()
 
     def _serve(self) -> None:
-        while self._calls.serve(lambda _: True):  # whatever fails: the server is dying
+        while self._calls.run_next(lambda _: True):  # whatever fails: the server is dying
             continue
 
     def _end(self, reason: str) -> None:
         self._calls.end(reason)
-        if self._desk:
-            self._desk.abandon()
-            self._desk.connection.close()
+        if self._session:
+            self._session.abandon()
+            self._session.connection.close()

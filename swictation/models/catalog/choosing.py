@@ -1,7 +1,7 @@
-"""Which model and precision a card has room for. Pure: the card's size is an argument.
+"""Which model and precision a GPU has room for. Pure: the GPU's size is an argument.
 
 The candidates come the preferred ones first, and a better model in int8 goes before a lesser one in
-fp16: 180m makes a good tenth more errors than 1b (WER 7.1 against 6.35 by NVIDIA's model cards),
+fp16: 180m makes a good tenth more errors than 1b (WER 7.1 against 6.35 by NVIDIA's model GPUs),
 and weights rounded to 8 bits are known to cost less than that (not measured here). Of one model the
 plans come the best first, too.
 """
@@ -26,18 +26,18 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 class Fit(msgspec.Struct, frozen=True):
-    """Whether one way to load a model fits a card."""
+    """Whether one way to load a model fits a GPU."""
 
     precision: str
     resident_mib: float
     needed_mib: float
     """What has to be free: with the context, and with what is kept free beside it."""
     why_not: str
-    """Why it has no room even while nobody else uses the card; "" where it fits."""
+    """Why it has no room even while nobody else uses the GPU; "" where it fits."""
 
     @property
     def fits(self) -> bool:
-        """Whether it has room on the card while nobody else uses it."""
+        """Whether it has room on the GPU while nobody else uses it."""
         return not self.why_not
 
 
@@ -50,17 +50,17 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 def fits(plans: Sequence[MemoryPlan], total_mib: float, settings: VramSettings) -> tuple[Fit, ...]:
-    """Each plan against the card, by the rule by which the daemon loads."""
+    """Each plan against the GPU, by the rule by which the daemon loads."""
     limits = Limits.of(settings, total_mib)
     found: list[Fit] = []
     for plan in plans:
         needed = needed_mib(plan.resident_mib, plan.activation_mib, settings, limits)
         kept = kept_mib(plan.activation_mib, settings, limits)
-        told = (
+        message = (
             f"{plan.precision} needs {needed:.0f} of {total_mib:.0f} MiB: {plan.resident_mib:.0f}"
             f" for the model, {settings.context_mib} for CUDA, {kept:.0f} kept free"
         )
-        why_not = "" if needed <= total_mib else told
+        why_not = "" if needed <= total_mib else message
         found.append(Fit(plan.precision, plan.resident_mib, needed, why_not))
     return tuple(found)
 
@@ -73,20 +73,20 @@ def choose(
     precision: str = AUTO,
     why_unknown: str = "",
 ) -> Choice:
-    """The best model for this card: of those installed, or else of all.
+    """The best model for this GPU: of those installed, or else of all.
 
     Args:
         candidates: at least one, the preferred ones first; all speak the language.
-        total_mib: the card's memory; None where it is not known.
+        total_mib: the GPU's memory; None where it is not known.
         settings: the thresholds, the slack, the size of a context.
         precision: "auto", or the one that the user wants.
-        why_unknown: why the card's memory is not known, in words.
+        why_unknown: why the GPU's memory is not known, in words.
     """
     if total_mib is None:
         installed = [it for it in candidates if it.is_installed]
         first = (installed or candidates)[0]
-        told = "the first of those installed" if installed else "the preferred one"
-        return Choice(first.name, precision, f"{first.name}: {told}; {why_unknown}")
+        which = "the first of those installed" if installed else "the preferred one"
+        return Choice(first.name, precision, f"{first.name}: {which}; {why_unknown}")
     ways = [
         (it, fit)
         for it in candidates
@@ -103,16 +103,16 @@ def choose(
     return Choice(
         "",
         "",
-        f"no model fits the card in {'any precision' if precision == AUTO else precision}: the"
-        f" least needs {least_mib:.0f} MiB free, the card has {total_mib:.0f} in all",
+        f"no model fits the GPU in {'any precision' if precision == AUTO else precision}: the"
+        f" least needs {least_mib:.0f} MiB free, the GPU has {total_mib:.0f} in all",
     )
 
 
 def _reason(it: Candidate, fit: Fit, candidates: Sequence[Candidate], total_mib: float) -> str:
-    told = (
-        f"{it.name} in {fit.precision} needs {fit.needed_mib:.0f} of the card's {total_mib:.0f} MiB"
+    text = (
+        f"{it.name} in {fit.precision} needs {fit.needed_mib:.0f} of the GPU's {total_mib:.0f} MiB"
     )
     before = [other.name for other in candidates[: candidates.index(it)]]
     if before and it.is_installed:
-        return f"{told}; before it would come {', '.join(before)}: not installed, or too large"
-    return told if it.is_installed else f"{told}; none that fits is installed yet"
+        return f"{text}; before it would come {', '.join(before)}: not installed, or too large"
+    return text if it.is_installed else f"{text}; none that fits is installed yet"

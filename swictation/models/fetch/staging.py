@@ -151,11 +151,11 @@ class Staging(msgspec.Struct, frozen=True):
 
     def begin(self, key: str) -> None:
         """Have both folders; what came in before stays, if it came for the same `key`."""
-        told = self.path / "key"
-        if not told.is_file() or told.read_text(encoding="utf-8") != key:
+        key_file = self.path / "key"
+        if not key_file.is_file() or key_file.read_text(encoding="utf-8") != key:
             shutil.rmtree(self.path, ignore_errors=True)
         self.incoming.mkdir(parents=True, exist_ok=True)
-        told.write_text(key, encoding="utf-8")
+        key_file.write_text(key, encoding="utf-8")
         self._tidy()
         self.clear_model()
 

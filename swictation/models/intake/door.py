@@ -33,9 +33,9 @@ def is_name(name: str) -> bool:
 
 def shown(name: bytes | str, longest: int = _LONGEST_SHOWN) -> str:
     """Foreign text for a terminal: one line, short, unprintable characters escaped."""
-    told = name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else name
-    told = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in told)
-    return told if len(told) <= longest else f"{told[:longest]}..."
+    text = name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else name
+    text = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    return text if len(text) <= longest else f"{text[:longest]}..."
 
 
 def open_given(path: Path) -> BinaryIO:
@@ -72,8 +72,8 @@ class Sink(io.FileIO):
         how = os.O_APPEND if goes_on else os.O_EXCL
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | how
         fd = os.open(folder / name, flags, 0o644)
-        told = os.fstat(fd)
-        if not stat.S_ISREG(told.st_mode) or told.st_nlink != 1:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
             os.close(fd)
             raise ModelError(f"{folder / name} is no plain file of ours")
         super().__init__(fd, "ab" if goes_on else "wb")

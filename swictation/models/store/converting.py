@@ -10,7 +10,7 @@ from swictation.errors import EngineError, ModelError
 from swictation.models.fetch.staging import Helper, tree_bytes
 from swictation.models.store import record
 from swictation.models.store.checks import measure
-from swictation.models.store.locking import alone
+from swictation.models.store.locking import exclusive_lock
 
 Half = Literal["fp16", "bf16"]
 
@@ -55,7 +55,9 @@ def convert(
     lock = folder.with_name(f".{folder.name}.lock")
     log = folder.with_name(f".{folder.name}.log")
     try:
-        with alone(lock, lambda: progress(0, None, "waiting for another process")) as lock_fd:
+        with exclusive_lock(
+            lock, lambda: progress(0, None, "waiting for another process")
+        ) as lock_fd:
             end = Helper(
                 (provider.converter, str(folder), precision),
                 what,

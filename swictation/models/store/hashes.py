@@ -34,11 +34,11 @@ class _Seen(msgspec.Struct, frozen=True):
 
 def known(folder: Path, names: Iterable[str]) -> dict[str, str]:
     """The hashes, by name, of those files that are as they were when they were last read."""
-    told = _read(folder)
+    record = _read(folder)
     return {
         name: seen.sha256
         for name in names
-        if (seen := told.get(name)) and seen == _look(folder / name, seen.sha256)
+        if (seen := record.get(name)) and seen == _look(folder / name, seen.sha256)
     }
 
 
@@ -70,11 +70,11 @@ def forget(folder: Path) -> None:
 
 def _look(path: Path, sha256: str) -> _Seen | None:
     try:
-        told = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    times = (told.st_mtime_ns, told.st_ctime_ns)
-    return _Seen(told.st_size, told.st_ino, told.st_dev, *times, sha256)
+    times = (status.st_mtime_ns, status.st_ctime_ns)
+    return _Seen(status.st_size, status.st_ino, status.st_dev, *times, sha256)
 
 
 def _read(folder: Path) -> dict[str, _Seen]:

@@ -8,7 +8,7 @@ from swictation.filelock import try_lock, wait_for_lock
 
 
 @contextmanager
-def alone(path: Path, on_wait: Callable[[], None] | None) -> Generator[int, None, None]:
+def exclusive_lock(path: Path, on_wait: Callable[[], None] | None) -> Generator[int, None, None]:
     """Hold the lock `path`, yield its descriptor. The file stays: to remove a lock file is a race.
 
     Args:

@@ -13,7 +13,7 @@ from swictation.errors import ModelError
 from swictation.models.intake.door import disk_error
 from swictation.models.store import hashes, record
 from swictation.models.store.checks import check_files, check_quickly, is_read, strange_files
-from swictation.models.store.locking import alone
+from swictation.models.store.locking import exclusive_lock
 from swictation.paths import cache_dir
 
 _DIGITS = 16
@@ -23,13 +23,13 @@ def place_of(path: Path) -> Path:
     """Where the archive's contents belong: by its real path, size and time. Raises ModelError."""
     real = path.resolve()
     try:
-        told = real.stat()
+        status = real.stat()
     except OSError as error:
         raise ModelError(
             f"the model {path} cannot be read: {error.strerror}",
             'correct [asr] model, or set it to "auto"',
         ) from error
-    return _home() / f"{_stem(path)}-{_key(f'{told.st_size} {told.st_mtime_ns}')}"
+    return _home() / f"{_stem(path)}-{_key(f'{status.st_size} {status.st_mtime_ns}')}"
 
 
 def unpacker_of(path: Path) -> EngineProvider:
@@ -58,17 +58,17 @@ def is_unpacked(path: Path) -> bool:
     by the bytes, as far as they have been read since they changed.
     """
     place = place_of(path)
-    told = record.read(place)
-    if told is None or check_quickly(place, told.files):
+    noted = record.read(place)
+    if noted is None or check_quickly(place, noted.files):
         return False
-    return not strange_files(unpacker_of(path), place, told.files)
+    return not strange_files(unpacker_of(path), place, noted.files)
 
 
 def is_unread(path: Path) -> bool:
     """Whether an unpacked file may have changed since it was last read. Raises ModelError."""
     place = place_of(path)
-    told = record.read(place)
-    return told is not None and not is_read(place, told.files)
+    noted = record.read(place)
+    return noted is not None and not is_read(place, noted.files)
 
 
 def verify(path: Path, *, trust_seen: bool = False) -> list[str]:
@@ -82,11 +82,11 @@ def verify(path: Path, *, trust_seen: bool = False) -> list[str]:
         ModelError: it is not unpacked.
     """
     place = place_of(path)
-    told = record.read(place)
-    if told is None:
+    noted = record.read(place)
+    if noted is None:
         raise absent(path)
-    problems = check_files(place, told.files, trust_seen=trust_seen)
-    return [*problems, *strange_files(unpacker_of(path), place, told.files)]
+    problems = check_files(place, noted.files, trust_seen=trust_seen)
+    return [*problems, *strange_files(unpacker_of(path), place, noted.files)]
 
 
 def damaged(path: Path, problems: Sequence[str]) -> ModelError:
@@ -120,7 +120,7 @@ def unpack_once(path: Path, progress: Progress) -> Path:
         return place
     partial = place.with_name(f".{place.name}.partial")
     try:
-        with alone(
+        with exclusive_lock(
             lock_of(path), lambda: progress(0, None, f"waiting for another to unpack {path.name}")
         ):
             if not is_unpacked(path):

@@ -32,10 +32,10 @@ def read(folder: Path) -> Record | None:
     """The record in that folder; None where there is none that can be read."""
     try:
         with (folder / NAME).open("rb") as file:
-            told = msgspec.json.decode(file.read(_MOST_BYTES), type=Record)
+            record = msgspec.json.decode(file.read(_MOST_BYTES), type=Record)
     except (OSError, msgspec.DecodeError):
         return None
-    return told if all(is_name(file.name) for file in told.files) else None
+    return record if all(is_name(file.name) for file in record.files) else None
 
 
 def add(folder: Path, file: ModelFile) -> None:
@@ -44,11 +44,11 @@ def add(folder: Path, file: ModelFile) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    told = read(folder)
-    if told is None:
+    record = read(folder)
+    if record is None:
         return
-    files = (*(it for it in told.files if it.name != file.name), file)
-    replace(folder / NAME, _text(msgspec.structs.replace(told, files=files)))
+    files = (*(it for it in record.files if it.name != file.name), file)
+    replace(folder / NAME, _text(msgspec.structs.replace(record, files=files)))
 
 
 def write(folder: Path, record: Record) -> None:

@@ -10,7 +10,7 @@ from swictation.asr.model_spec import ModelSpec
 from swictation.errors import ModelError
 from swictation.models.fetch.staging import tree_bytes
 from swictation.models.store import hashes, nemo_cache
-from swictation.models.store.locking import alone
+from swictation.models.store.locking import exclusive_lock
 from swictation.models.store.store import beside, folder_of
 
 
@@ -27,7 +27,7 @@ def remove(spec: ModelSpec) -> int:
     left = [it for it in left if os.path.isdir(it)]
     if not left:
         raise ModelError(f"{what} is not on this machine: nothing to remove")
-    with _removing(what, "downloaded", folder_of(spec)), alone(beside(spec, "lock"), None):
+    with _removing(what, "downloaded", folder_of(spec)), exclusive_lock(beside(spec, "lock"), None):
         return sum(map(_remove, left))
 
 
@@ -44,11 +44,11 @@ def remove_unpacked(path: Path) -> int:
         raise ModelError(f"nothing is unpacked of the model {path}: nothing to remove")
     lock = nemo_cache.lock_of(path)
     with _removing(what, "unpacked", lock), ExitStack() as locks:
-        locks.enter_context(alone(lock, None))
+        locks.enter_context(exclusive_lock(lock, None))
         copies = nemo_cache.copies_of(path)
         for it in copies:
             if not it.name.startswith("."):  # `model convert` holds this one
-                locks.enter_context(alone(it.with_name(f".{it.name}.lock"), None))
+                locks.enter_context(exclusive_lock(it.with_name(f".{it.name}.lock"), None))
         return sum(map(_remove, copies))
 
 

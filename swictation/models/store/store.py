@@ -68,8 +68,8 @@ def expected(spec: ModelSpec) -> tuple[ModelFile, ...]:
     """
     if spec.is_pinned and not spec.archive:
         return spec.files
-    told = record.read(folder_of(spec))
-    return told.files if told else ()
+    noted = record.read(folder_of(spec))
+    return noted.files if noted else ()
 
 
 def quick_problems(spec: ModelSpec) -> list[str]:

@@ -1,7 +1,7 @@
-"""Answers requests with an engine; on a card, under the guard.
+"""Answers requests with an engine; on a GPU, under the guard.
 
 An OOM is answered by collecting and trying once more, in halves if that needs less. After whatever
-else a card may say nothing that it computed is used: the caller has to end the process.
+else a GPU may say nothing that it computed is used: the caller has to end the process.
 """
 
 import logging
@@ -32,7 +32,7 @@ class Decoder:
         """Whether it failed so that no later answer could be trusted: the process has to end."""
 
     def figures(self) -> AllocatorFigures | None:
-        """Of its card's allocator; None without a card, and where that cannot be read."""
+        """Of its GPU's allocator; None without a GPU, and where that cannot be read."""
         return None
 
     def answer(self, order: Decode) -> Answer | Failed:
@@ -46,8 +46,8 @@ class Decoder:
             return self._failed(number, error)
         return Answer(number, hypothesis, time.monotonic(), figures)
 
-    def obey(self, order: Order) -> OrderDone | Failed:
-        """Without a card there is nothing to give back."""
+    def apply(self, order: Order) -> OrderDone | Failed:
+        """Without a GPU there is nothing to give back."""
         return OrderDone(order.what, is_done=False)
 
     def close(self) -> None:
@@ -80,7 +80,7 @@ class Decoder:
 
 
 class DeviceDecoder(Decoder):
-    """An engine on a card. It never computes again after anything but an OOM."""
+    """An engine on a GPU. It never computes again after anything but an OOM."""
 
     _engine: DeviceEngine
 
@@ -96,13 +96,13 @@ class DeviceDecoder(Decoder):
 
     def answer(self, order: Decode) -> Answer | Failed:
         self._peak_mib = 0.0
-        told = super().answer(order)
-        if told.figures is None:
-            return told
-        figures = msgspec.structs.replace(told.figures, peak_mib=self._peak_mib)
-        return msgspec.structs.replace(told, figures=figures)
+        answer = super().answer(order)
+        if answer.figures is None:
+            return answer
+        figures = msgspec.structs.replace(answer.figures, peak_mib=self._peak_mib)
+        return msgspec.structs.replace(answer, figures=figures)
 
-    def obey(self, order: Order) -> OrderDone | Failed:
+    def apply(self, order: Order) -> OrderDone | Failed:
         """Carry out what is wished of its memory."""
         is_done = True
         try:
@@ -110,7 +110,7 @@ class DeviceDecoder(Decoder):
                 self._guard.collect()
             else:
                 with self._guard.unit():
-                    is_done = self._engine.obey(order.what)
+                    is_done = self._engine.apply(order.what)
             return OrderDone(order.what, is_done, self.figures())
         except Exception as error:  # noqa: BLE001 - as in a decode
             failed = self._failed(0, error)

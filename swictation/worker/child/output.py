@@ -65,9 +65,9 @@ class Output:
             self._note(rest)
             transport.close()
 
-    def _note(self, told: bytes) -> None:
+    def _note(self, text_bytes: bytes) -> None:
         """What it says is its own: shown so that no terminal obeys it."""
-        line = printable(told.decode(errors="replace").strip(), _LINE_CHARACTERS)
+        line = printable(text_bytes.decode(errors="replace").strip(), _LINE_CHARACTERS)
         if not line:
             return
         if self._is_remembered:

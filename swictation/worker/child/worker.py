@@ -45,7 +45,7 @@ def main(channel_fd: int, parent_pid: int, detector_fd: int) -> int:
         first = receive(sock)
         if not isinstance(first, Load) or first.version != PROTOCOL_VERSION:
             return _EXIT_PROTOCOL
-        _show_card(first.spec.card)  # before anything starts CUDA: the detector is the first
+        _show_gpu(first.spec.gpu)  # before anything starts CUDA: the detector is the first
         with hearing(detector_fd, first.spec):
             decoder = _load(sock, first)
             if decoder is None:
@@ -56,8 +56,8 @@ def main(channel_fd: int, parent_pid: int, detector_fd: int) -> int:
                 decoder.close()
 
 
-def _show_card(uuid: str) -> None:
-    """Let CUDA see the card that is watched alone; a user's own choice counts more."""
+def _show_gpu(uuid: str) -> None:
+    """Let CUDA see the GPU that is watched alone; a user's own choice counts more."""
     if uuid:
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", uuid)
 
@@ -67,9 +67,9 @@ def _load(sock: socket.socket, order: Load) -> Decoder | None:
     try:
         engine = registry.load(order.spec)
     except Exception as error:
-        if (told := _load_failed(error)) is None:
+        if (failure := _load_failed(error)) is None:
             raise
-        _send(sock, told)
+        _send(sock, failure)
         return None
     load_s = time.monotonic() - begun_s
     caps = getattr(engine, "capabilities", None)
@@ -88,15 +88,15 @@ def _load(sock: socket.socket, order: Load) -> Decoder | None:
 
 
 def _load_failed(error: Exception) -> LoadFailed | None:
-    """What to tell of it; None where it is neither a person's to mend nor a card's failure."""
+    """What to tell of it; None where it is neither a person's to mend nor a GPU's failure."""
     kind = classify(error)
     if isinstance(error, SwictationError):
         return LoadFailed(error.message, error.remedy, kind)
     if kind == "oom":
-        return LoadFailed("The card has no room for the model.", "swictation status", kind)
+        return LoadFailed("The GPU has no room for the model.", "swictation status", kind)
     if kind != "other":
         name = type(error).__name__
-        return LoadFailed(f"The card failed while the model was loaded: {name}.", _DOCTOR, kind)
+        return LoadFailed(f"The GPU failed while the model was loaded: {name}.", _DOCTOR, kind)
     return None
 
 
@@ -106,7 +106,7 @@ def _serve(sock: socket.socket, decoder: Decoder) -> int:
             case Decode() as order:
                 _send(sock, decoder.answer(order))
             case Order() as order:
-                _send(sock, decoder.obey(order))
+                _send(sock, decoder.apply(order))
             case Ping():
                 _send(sock, Pong())
             case Shutdown() | None:
@@ -124,4 +124,4 @@ if __name__ == "__main__":
     status = main(*map(int, sys.argv[1:]))
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(status)  # an engine's libraries take seconds to take themselves down, card and all
+    os._exit(status)  # an engine's libraries take seconds to take themselves down, GPU and all

@@ -1,7 +1,7 @@
-"""The nursery: `python -m swictation.worker.forkserver.main FD PARENT ENGINE`.
+"""The fork server: `python -m swictation.worker.forkserver.main FD PARENT ENGINE`.
 
 Imports what an engine needs, once, and forks workers on order, which so need not import it. It
-computes nothing and touches no card: neither a context nor a thread would survive a fork. It dies
+computes nothing and touches no GPU: neither a context nor a thread would survive a fork. It dies
 with the daemon, and its workers with it.
 """
 
@@ -23,12 +23,12 @@ from swictation.worker.child import worker
 from swictation.worker.child.begin import begin
 from swictation.worker.protocol.forkserver_messages import (
     FORK_FILES,
-    NURSERY_VERSION,
-    Awake,
-    Born,
-    Died,
+    FORKSERVER_VERSION,
+    Exited,
     Fork,
-    Unborn,
+    Forked,
+    ForkFailed,
+    ForkServerReady,
     close_all,
     receive,
     send,
@@ -49,17 +49,17 @@ def main(channel_fd: int, parent_pid: int, engine: str) -> int:
     with socket.socket(fileno=channel_fd) as sock:
         for module in provider(engine).preload:
             import_module(module)
-        if _has_touched_a_card():
-            _log.error("the nursery of %s has initialised CUDA: nothing can be forked", engine)
+        if _has_touched_a_gpu():
+            _log.error("the fork server of %s has initialised CUDA: nothing can be forked", engine)
             return _EXIT_TOUCHED
         # What is garbage now is so once for all; a collection in a worker copies no page for it.
         gc.collect()
         gc.freeze()
-        send(sock, Awake(NURSERY_VERSION))
-        return _Nursery(sock).serve()
+        send(sock, ForkServerReady(FORKSERVER_VERSION))
+        return _ForkServer(sock).run()
 
 
-class _Nursery:
+class _ForkServer:
     """Obeys orders and buries its dead, on the only thread there is."""
 
     def __init__(self, sock: socket.socket) -> None:
@@ -67,20 +67,20 @@ class _Nursery:
         self._workers: dict[int, tuple[int, int]] = {}
         """By pidfd: the number of the order, the process id."""
 
-    def serve(self) -> int:
+    def run(self) -> int:
         """Until the daemon hangs up; the exit status."""
         decoder = msgspec.msgpack.Decoder(Fork)
         while True:
             for fd in self._news():
                 if fd in self._workers:
-                    self._bury(fd)
+                    self._reap(fd)
                     continue
                 order, files = receive(self._sock, decoder)
                 if order is None:
                     return 0
                 if len(files) != FORK_FILES:
                     return _EXIT_PROTOCOL
-                self._obey(order, files)
+                self._apply(order, files)
                 close_all(files)
 
     def _news(self) -> list[int]:
@@ -90,25 +90,25 @@ class _Nursery:
             poll.register(fd, select.POLLIN)
         return [fd for fd, _ in poll.poll()]
 
-    def _obey(self, order: Fork, files: list[int]) -> None:
+    def _apply(self, order: Fork, files: list[int]) -> None:
         if threads := _other_threads():
-            send(self._sock, Unborn(order.number, f"beside it run {threads}"))
+            send(self._sock, ForkFailed(order.number, f"beside it run {threads}"))
             return
-        nursery = os.getpid()
+        forkserver = os.getpid()
         _flush()
         try:
             pid = os.fork()
         except OSError as error:
-            send(self._sock, Unborn(order.number, f"fork: {error.strerror}"))
+            send(self._sock, ForkFailed(order.number, f"fork: {error.strerror}"))
             return
         if pid == 0:
-            self._be_worker(nursery, *files)
+            self._be_worker(forkserver, *files)
         pidfd = os.pidfd_open(pid)  # it is not reaped: the number is still its
         self._workers[pidfd] = (order.number, pid)
-        send(self._sock, Born(order.number, pid), pidfd)
+        send(self._sock, Forked(order.number, pid), pidfd)
 
-    def _be_worker(self, nursery: int, channel: int, detector: int, output: int) -> NoReturn:
-        """In the fork: hold nothing of the nursery's but its memory, and never come back."""
+    def _be_worker(self, forkserver: int, channel: int, detector: int, output: int) -> NoReturn:
+        """In the fork: hold nothing of the fork server's but its memory, and never come back."""
         status = 1
         try:
             os.setpgid(0, 0)  # whatever it starts ends with it
@@ -117,19 +117,19 @@ class _Nursery:
             for standard in (1, 2):
                 os.dup2(output, standard)
             os.close(output)
-            status = worker.main(channel, nursery, detector)
+            status = worker.main(channel, forkserver, detector)
         except BaseException as error:  # noqa: BLE001 - as the interpreter does
             traceback.print_exception(error)
         finally:
             _flush()
             os._exit(status)
 
-    def _bury(self, pidfd: int) -> None:
+    def _reap(self, pidfd: int) -> None:
         number, pid = self._workers.pop(pidfd)
         os.close(pidfd)
         end_group(pid)
         _, status = os.waitpid(pid, 0)
-        send(self._sock, Died(number, os.waitstatus_to_exitcode(status)))
+        send(self._sock, Exited(number, os.waitstatus_to_exitcode(status)))
 
 
 def _other_threads() -> str:
@@ -142,7 +142,7 @@ def _other_threads() -> str:
     return ", ".join(names)
 
 
-def _has_touched_a_card() -> bool:
+def _has_touched_a_gpu() -> bool:
     for fd in os.listdir("/proc/self/fd"):
         try:
             if os.readlink(f"/proc/self/fd/{fd}") == _CUDA_FILE:

@@ -1,4 +1,4 @@
-"""One nursery process, from its start to its end, as the daemon sees it."""
+"""One fork server process, from its start to its end, as the daemon sees it."""
 
 import asyncio
 import contextlib
@@ -13,13 +13,13 @@ import msgspec
 from swictation.errors import ProtocolError, WorkerError
 from swictation.worker.child.output import Output
 from swictation.worker.protocol.forkserver_messages import (
-    NURSERY_VERSION,
-    Awake,
-    Born,
-    Died,
+    FORKSERVER_VERSION,
+    Exited,
     Fork,
-    FromNursery,
-    Unborn,
+    Forked,
+    ForkFailed,
+    ForkServerReady,
+    FromForkServer,
     close_all,
     receive,
     send,
@@ -29,16 +29,16 @@ from swictation.worker.spawn import Child, Ends, end_group, execute
 _MODULE = "swictation.worker.forkserver.main"
 _ENVIRONMENT = {
     # Who forks must have no other thread, and these two start some when they are imported: NumPy's
-    # BLAS, on which nothing depends where a card computes, and pyarrow, which NeMo imports.
+    # BLAS, on which nothing depends where a GPU computes, and pyarrow, which NeMo imports.
     "OPENBLAS_NUM_THREADS": "1",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
-    # Nor may it touch the card: numba, another of NeMo's, would load the driver's library.
+    # Nor may it touch the GPU: numba, another of NeMo's, would load the driver's library.
     "NUMBA_DISABLE_CUDA": "1",
 }
 _FORK_S = 2.0
 """A fork takes a twentieth of that, most of it for the page tables of what is imported."""
 _TOLD_S = 1.0
-"""After a worker's end, for its status: the nursery may have gone, or hang."""
+"""After a worker's end, for its status: the fork server may have gone, or hang."""
 _EXIT_GRACE_S = 1.0
 _GONE = "it is gone"
 
@@ -50,8 +50,8 @@ class _Birth(NamedTuple):
     pidfd: int
 
 
-class NurseryLife:
-    """One nursery process, from its start to its end."""
+class ForkServerProcess:
+    """One fork server process, from its start to its end."""
 
     def __init__(self, engine: str, import_s: float) -> None:
         """Start it. Raises OSError."""
@@ -67,11 +67,11 @@ class NurseryLife:
         self._news = asyncio.Event()
         """It can fork, or never will."""
         self._over = asyncio.Event()
-        self._decoder = msgspec.msgpack.Decoder(FromNursery)
+        self._decoder = msgspec.msgpack.Decoder(FromForkServer)
         self._sock, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs, contextlib.ExitStack() as unless_started:
             unless_started.enter_context(self._sock)
-            self._output = Output("nursery")
+            self._output = Output("fork server")
             unless_started.callback(self._output.abandon)
             arguments = (theirs.fileno(), os.getpid(), engine)
             try:
@@ -145,7 +145,7 @@ class NurseryLife:
         if isinstance(born, str):
             raise WorkerError(born)
         self.has_served = True
-        return Child(*born, lambda: self._bury(number, born.pid))
+        return Child(*born, lambda: self._reap(number, born.pid))
 
     async def _order(
         self, number: int, ends: Ends, birth: "asyncio.Future[_Birth | str]"
@@ -159,7 +159,7 @@ class NurseryLife:
         finally:
             timer.cancel()
 
-    async def _bury(self, number: int, pid: int) -> int | None:
+    async def _reap(self, number: int, pid: int) -> int | None:
         """The exit status of a worker that has ended, which its parent alone can know."""
         death = self._deaths[number]
         await asyncio.wait({death}, timeout=_TOLD_S)
@@ -183,21 +183,21 @@ class NurseryLife:
         finally:
             close_all(files)
 
-    def _take(self, message: FromNursery | None, files: list[int]) -> None:
+    def _take(self, message: FromForkServer | None, files: list[int]) -> None:
         """Take what is needed out of `files`."""
         match message:
-            case Awake(version) if version == NURSERY_VERSION:
+            case ForkServerReady(version) if version == FORKSERVER_VERSION:
                 self._timer.cancel()
                 self._news.set()
-            case Born(number, pid) if len(files) == 1:
+            case Forked(number, pid) if len(files) == 1:
                 self._deaths[number] = asyncio.get_running_loop().create_future()
                 born = _Birth(pid, files.pop())
                 if not _tell(self._births.get(number), born):  # nobody waits for it any more
                     self._refuse(number, born)
-            case Unborn(number, reason):
+            case ForkFailed(number, reason):
                 _tell(self._births.get(number), reason)
                 self.end(f"it does not fork: {reason}")  # nor will it the next time
-            case Died(number, status):
+            case Exited(number, status):
                 _tell(self._deaths.get(number), status)
             case None:
                 self.end("")

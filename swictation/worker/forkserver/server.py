@@ -1,6 +1,6 @@
-"""Keeps a nursery: starts it, has workers forked, and does without it where it fails.
+"""Keeps a fork server: starts it, has workers forked, and does without it where it fails.
 
-Nobody ever waits for a nursery that is not about to answer: what it does not do in its time is
+Nobody ever waits for a fork server that is not about to answer: what it does not do in its time is
 done by exec, and the worker is the same.
 """
 
@@ -9,7 +9,7 @@ import logging
 
 from swictation.backoff import Backoff
 from swictation.errors import WorkerError
-from swictation.worker.forkserver.process import NurseryLife
+from swictation.worker.forkserver.process import ForkServerProcess
 from swictation.worker.spawn import Child, Ends, by_exec
 
 _FIRST_REST_S = 30.0
@@ -21,8 +21,8 @@ _GOOD_LIFE_S = 600.0
 _log = logging.getLogger(__name__)
 
 
-class Nursery:
-    """One nursery at a time. Lives on the run loop's thread."""
+class ForkServer:
+    """One fork server at a time. Lives on the run loop's thread."""
 
     def __init__(self, import_s: float, first_rest_s: float = _FIRST_REST_S) -> None:
         """Start nothing.
@@ -33,13 +33,13 @@ class Nursery:
         """
         self._import_s = import_s
         self._rest = Backoff(first_rest_s, _LONGEST_REST_S)
-        self._life: NurseryLife | None = None
+        self._life: ForkServerProcess | None = None
         self._ending: set[asyncio.Task[None]] = set()
         self._is_stopped = False
 
     @property
     def engine(self) -> str:
-        """Whose needs are imported; "" while there is no nursery."""
+        """Whose needs are imported; "" while there is no fork server."""
         return self._life.engine if self._life else ""
 
     @property
@@ -58,18 +58,18 @@ class Nursery:
         if self._life or self._is_stopped or not self._rest.is_over(loop.time()):
             return
         try:
-            self._life = life = NurseryLife(engine, self._import_s)
+            self._life = life = ForkServerProcess(engine, self._import_s)
         except OSError as error:
             self._note_failure(f"it cannot be started: {error.strerror}")
             return
-        task = asyncio.create_task(self._see_off(life), name="nursery")
+        task = asyncio.create_task(self._see_off(life), name="fork server")
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
     def release(self, reason: str) -> None:
         """End it, and what it forked; `ended` tells when that is done."""
         if self._life:
-            _log.info("the nursery ends: %s", reason)
+            _log.info("the fork server ends: %s", reason)
             if self._life.has_served:
                 self._rest.succeeded()
             self._life.end(reason)
@@ -93,10 +93,10 @@ class Nursery:
         try:
             return await self._life.fork(ends)
         except WorkerError as error:
-            _log.info("the worker is started without the nursery: %s", error.message)
+            _log.info("the worker is started without the fork server: %s", error.message)
             return await by_exec(ends)
 
-    async def _see_off(self, life: NurseryLife) -> None:
+    async def _see_off(self, life: ForkServerProcess) -> None:
         """Wait for its end, and learn from it."""
         begun_s = asyncio.get_running_loop().time()
         reason = await life.ended()
@@ -108,4 +108,4 @@ class Nursery:
 
     def _note_failure(self, reason: str) -> None:
         rest_s = self._rest.failed(asyncio.get_running_loop().time())
-        _log.warning("the nursery ended (%s): none for %.0f s", reason, rest_s)
+        _log.warning("the fork server ended (%s): none for %.0f s", reason, rest_s)

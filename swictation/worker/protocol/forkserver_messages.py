@@ -1,4 +1,4 @@
-"""What daemon and nursery say to each other: one message a packet, msgpack; files go with it."""
+"""What daemon and fork server say to each other: one msgpack message a packet, with its files."""
 
 import array
 import os
@@ -10,7 +10,7 @@ import msgspec
 
 from swictation.errors import ProtocolError
 
-NURSERY_VERSION = 2
+FORKSERVER_VERSION = 2
 FORK_FILES = 3
 """That go with a `Fork`: the worker's channel, its detector's, and the pipe for what it prints."""
 
@@ -25,40 +25,40 @@ class Fork(msgspec.Struct, frozen=True, tag=True):
     """Of the order: no two have the same."""
 
 
-class Awake(msgspec.Struct, frozen=True, tag=True):
+class ForkServerReady(msgspec.Struct, frozen=True, tag=True):
     """All is imported: orders are obeyed from now on."""
 
     version: int
 
 
-class Born(msgspec.Struct, frozen=True, tag=True):
+class Forked(msgspec.Struct, frozen=True, tag=True):
     """The worker of that order lives; its pidfd is the file beside this message."""
 
     number: int
     pid: int
 
 
-class Unborn(msgspec.Struct, frozen=True, tag=True):
+class ForkFailed(msgspec.Struct, frozen=True, tag=True):
     """There is none, and why."""
 
     number: int
     reason: str
 
 
-class Died(msgspec.Struct, frozen=True, tag=True):
+class Exited(msgspec.Struct, frozen=True, tag=True):
     """The worker of that order has ended: as `subprocess.Popen.returncode` tells it."""
 
     number: int
     status: int
 
 
-FromNursery = Awake | Born | Unborn | Died
+FromForkServer = ForkServerReady | Forked | ForkFailed | Exited
 
 _encoder = msgspec.msgpack.Encoder()
 _Message = TypeVar("_Message")
 
 
-def send(sock: socket.socket, message: Fork | FromNursery, *files: int) -> None:
+def send(sock: socket.socket, message: Fork | FromForkServer, *files: int) -> None:
     """Send `message` and copies of `files`. Raises OSError."""
     socket.send_fds(sock, [_encoder.encode(message)], files)
 

@@ -74,7 +74,7 @@ class Answer(msgspec.Struct, frozen=True, tag=True):
 class Failed(msgspec.Struct, frozen=True, tag=True):
     """The engine raised while it answered request `number`; 0: while it carried out an order.
 
-    Short of device memory ("oom") the worker lives on; else it is to be replaced, and one on a card
+    Short of device memory ("oom") the worker lives on; else it is to be replaced, and one on a GPU
     exits by itself.
     """
 

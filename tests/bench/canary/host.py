@@ -1,6 +1,6 @@
 """What all of the program holds of the host's memory with a Canary loaded on the processor.
 
-On a card the weights are there instead, so that this is the most it can be.
+On a GPU the weights are there instead, so that this is the most it can be.
 """
 
 import json

@@ -42,7 +42,7 @@ REAL = {
     "1b-flash": Geometry(32, 1024, 4, 1024, 8, 256, 1152, 1024),
     "1b-v2": Geometry(32, 1024, 8, 1024, 8, 256, 1152, 609, _EUROPE),
 }
-"""Layers and widths as their model cards and NeMo's published training configurations say.
+"""Layers and widths as their model GPUs and NeMo's published training configurations say.
 
 1b-v2 has one vocabulary of 16 384 for its 25 languages; here each has its share.
 """

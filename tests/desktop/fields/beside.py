@@ -2,8 +2,8 @@
 
 import threading
 
-from link import Link
+from link import ReconnectingBus
 
-link = Link(lambda do, answer: answer(""))
+link = ReconnectingBus(lambda do, answer: answer(""))
 link.start()
 threading.Event().wait()

@@ -3,7 +3,7 @@
 import queue
 import tkinter
 
-from link import Link
+from link import ReconnectingBus
 
 root = tkinter.Tk(className="field")
 root.title("field canvas")
@@ -19,7 +19,7 @@ def poll():
     root.after(5, poll)
 
 
-link = Link(lambda do, answer: orders.put((do, answer)))
+link = ReconnectingBus(lambda do, answer: orders.put((do, answer)))
 canvas.bind("<FocusIn>", lambda _: link.say(event="focus"))
 canvas.bind("<FocusOut>", lambda _: link.say(event="blur"))
 canvas.focus_force()

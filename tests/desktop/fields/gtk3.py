@@ -4,7 +4,7 @@ import gi
 
 gi.require_version("Gtk", "3.0")
 from gi.repository import GLib, Gtk  # noqa: E402
-from link import Link  # noqa: E402
+from link import ReconnectingBus  # noqa: E402
 
 window = Gtk.Window(title="field gtk3")
 window.set_default_size(500, 240)
@@ -21,7 +21,7 @@ def handle(do, answer):
     GLib.idle_add(run)
 
 
-link = Link(handle)
+link = ReconnectingBus(handle)
 view.connect("focus-in-event", lambda *_: link.say(event="focus"))
 view.connect("focus-out-event", lambda *_: link.say(event="blur"))
 window.connect("destroy", Gtk.main_quit)

@@ -4,7 +4,7 @@ import gi
 
 gi.require_version("Gtk", "4.0")
 from gi.repository import GLib, Gtk  # noqa: E402
-from link import Link  # noqa: E402
+from link import ReconnectingBus  # noqa: E402
 
 window = Gtk.Window(title="field gtk4")
 window.set_default_size(500, 240)
@@ -21,7 +21,7 @@ def handle(do, answer):
     GLib.idle_add(run)
 
 
-link = Link(handle)
+link = ReconnectingBus(handle)
 watch = Gtk.EventControllerFocus()
 watch.connect("enter", lambda *_: link.say(event="focus"))
 watch.connect("leave", lambda *_: link.say(event="blur"))

@@ -5,7 +5,7 @@ import gi
 gi.require_version("Gdk", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, GLib, Gtk  # noqa: E402
-from link import Link  # noqa: E402
+from link import ReconnectingBus  # noqa: E402
 
 LATER_MS = 1200
 
@@ -40,7 +40,7 @@ def paste(view):
     GLib.timeout_add(LATER_MS, read)
 
 
-link = Link(handle)
+link = ReconnectingBus(handle)
 view.connect("paste-clipboard", paste)
 view.connect("focus-in-event", lambda *_: link.say(event="focus"))
 view.connect("focus-out-event", lambda *_: link.say(event="blur"))

@@ -6,7 +6,7 @@ import socket
 import threading
 
 
-class Link:
+class ReconnectingBus:
     """Lines of JSON both ways. `handle(do)` answers "text" and "clear", in the reader thread."""
 
     def __init__(self, handle):

@@ -1,11 +1,11 @@
 """A Qt 6 text edit."""
 
-from link import Link
+from link import ReconnectingBus
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QApplication, QPlainTextEdit
 
 
-class Orders(QObject):
+class WorkerCommands(QObject):
     came = Signal(str, object)
 
 
@@ -26,9 +26,9 @@ def run(do, answer):
 
 
 application = QApplication(["field"])
-orders = Orders()
+orders = WorkerCommands()
 orders.came.connect(run, Qt.ConnectionType.QueuedConnection)
-link = Link(orders.came.emit)
+link = ReconnectingBus(orders.came.emit)
 edit = Edit()
 edit.resize(500, 240)
 edit.setWindowTitle("field qt6")

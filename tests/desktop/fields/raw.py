@@ -8,7 +8,7 @@ import os
 import queue
 import threading
 
-from link import Link
+from link import ReconnectingBus
 from Xlib import X, display
 from Xlib.ext import xfixes
 
@@ -52,7 +52,7 @@ def paste():
         held.append(read(pasting))
 
 
-link = Link(serve)
+link = ReconnectingBus(serve)
 link.start()
 threading.Thread(target=paste, daemon=True).start()
 if WAY == "watcher":

@@ -7,7 +7,7 @@ import termios
 import threading
 import tty
 
-from link import Link
+from link import ReconnectingBus
 
 held = bytearray()
 lock = threading.Lock()
@@ -20,7 +20,7 @@ def handle(do, answer):
         answer(held.decode("utf-8", errors="replace"))
 
 
-link = Link(handle)
+link = ReconnectingBus(handle)
 shown = codecs.getincrementaldecoder("utf-8")(errors="replace")
 before = termios.tcgetattr(0)
 tty.setraw(0)

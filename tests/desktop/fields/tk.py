@@ -3,7 +3,7 @@
 import queue
 import tkinter
 
-from link import Link
+from link import ReconnectingBus
 
 root = tkinter.Tk(className="field")
 root.title("field tk")
@@ -21,7 +21,7 @@ def poll():
     root.after(5, poll)
 
 
-link = Link(lambda do, answer: orders.put((do, answer)))
+link = ReconnectingBus(lambda do, answer: orders.put((do, answer)))
 text.bind("<FocusIn>", lambda _: link.say(event="focus"))
 text.bind("<FocusOut>", lambda _: link.say(event="blur"))
 text.focus_force()

@@ -5,12 +5,12 @@ import gi
 gi.require_version("Gdk", "4.0")
 gi.require_version("Gtk", "4.0")
 from gi.repository import Gdk, GLib, Gtk  # noqa: E402
-from link import Link  # noqa: E402
+from link import ReconnectingBus  # noqa: E402
 
 window = Gtk.Window(title="field watcher")
 window.set_default_size(400, 200)
 area = Gtk.DrawingArea(focusable=True)
-link = Link(lambda _, answer: GLib.idle_add(answer, ""))
+link = ReconnectingBus(lambda _, answer: GLib.idle_add(answer, ""))
 focus = Gtk.EventControllerFocus()
 focus.connect("enter", lambda *_: link.say(event="focus"))
 focus.connect("leave", lambda *_: link.say(event="blur"))

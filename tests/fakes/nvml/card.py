@@ -1,4 +1,4 @@
-"""A made-up graphics card: drives the library of `fake_nvml.c`, live and from any process."""
+"""A made-up GPU: drives the library of `fake_nvml.c`, live and from any process."""
 
 import ctypes
 import fcntl
@@ -82,7 +82,7 @@ def has_compiler() -> bool:
 
 
 class FakeCard:
-    """One driver with one card, or more by `add_device`.
+    """One driver with one GPU, or more by `add_device`.
 
     `set_process` and `drop_process` may be called from several processes at once; each opens the
     state by `attach`. A process that died is gone from the list, and its memory free, at once or
@@ -101,7 +101,7 @@ class FakeCard:
     def make(
         cls, path: Path, library: Path, *, total_mib: float = 4096, reserved_mib: float = 170
     ) -> "FakeCard":
-        """A card that nobody uses."""
+        """A GPU that nobody uses."""
         path.write_bytes(bytes(ctypes.sizeof(_State)))
         card = cls(path, library)
         card._state.magic = _MAGIC
@@ -110,7 +110,7 @@ class FakeCard:
 
     @classmethod
     def attach(cls) -> "FakeCard | None":
-        """The card that the environment names, as a child process sees it."""
+        """The GPU that the environment names, as a child process sees it."""
         path = os.environ.get(STATE)
         return cls(Path(path)) if path else None
 
@@ -121,7 +121,7 @@ class FakeCard:
     # --- who sees it
 
     def env(self) -> dict[str, str]:
-        """What a child process needs in its environment, beside its own, to find this card."""
+        """What a child process needs in its environment, beside its own, to find this GPU."""
         assert self.library
         path = os.environ.get("LD_LIBRARY_PATH", "")
         folders = [str(self.library.parent), *filter(None, path.split(":"))]
@@ -175,7 +175,7 @@ class FakeCard:
         """`cuInit` answers so from now on."""
         self._state.cuda_rc = code
 
-    # --- the cards
+    # --- the GPUs
 
     def add_device(
         self,
@@ -197,7 +197,7 @@ class FakeCard:
         return index
 
     def remove_devices(self) -> None:
-        """The driver is there, no card is."""
+        """The driver is there, no GPU is."""
         self._state.devices = 0
 
     def set_total(self, mib: float, device: int = 0) -> None:
@@ -278,7 +278,7 @@ class FakeCard:
             if slot.pid and not _is_same(slot):
                 slot.pid = slot.bytes = 0
                 return slot
-        raise RuntimeError(f"more than {_SLOTS} processes on the made-up card")
+        raise RuntimeError(f"more than {_SLOTS} processes on the made-up GPU")
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

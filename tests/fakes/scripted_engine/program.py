@@ -19,7 +19,7 @@ from swictation.config.settings import TABLES, is_fixed
 HERE = Path(__file__).parent
 LAUNCH = HERE / "launch.py"
 """`python -m swictation` with the constants that were `set`."""
-NO_NURSERY = 2**24
+NO_FORKSERVER = 2**24
 """`[worker] nursery_min_available_mib`: no machine has so much. 0: there is always room for one."""
 
 
@@ -71,15 +71,15 @@ class Program:
         self.confident = True
         self.python: list[str] = []
         """Options for the interpreter."""
-        self.card: dict[str, Any] | None = None
-        """What the engine is on a card: see `scripted.script.CardScript`."""
+        self.gpu: dict[str, Any] | None = None
+        """What the engine is on a GPU: see `scripted.script.CardScript`."""
         self._faults: list[dict[str, Any]] = []
         self._settings: dict[str, dict[str, object]] = {
             "asr": {"engine": "scripted", "model": str(self.manifest)},
             "worker": {
                 "hang_min_s": starts(4),
                 "hang_factor": 2.0,
-                "nursery_min_available_mib": NO_NURSERY,
+                "nursery_min_available_mib": NO_FORKSERVER,
             },
         }
         self._running: list[Running] = []
@@ -170,8 +170,8 @@ class Program:
         self._constants.write_text(json.dumps(constants))
         words = [word._asdict() for word in self.scene.words]
         manifest = {"words": words, "confident": self.confident, "faults": self._faults}
-        if self.card is not None:
-            manifest["card"] = self.card
+        if self.gpu is not None:
+            manifest["card"] = self.gpu
         self.manifest.write_bytes(msgspec.json.encode(manifest))
 
 

@@ -1,4 +1,4 @@
-"""`python -m swictation.asr.engines.canary.ask`: whether a card can be used, as one JSON object.
+"""`python -m swictation.asr.engines.canary.ask`: whether a GPU can be used, as one JSON object.
 
 In a process of its own, for `swictation doctor`: CUDA is started here and ends here. NeMo is not
 imported for it.
@@ -14,7 +14,7 @@ from swictation.asr.provider import GpuAnswer
 
 
 def ask() -> GpuAnswer:
-    """See whether torch is there, is built for CUDA, and finds a card. No context is made."""
+    """See whether torch is there, is built for CUDA, and finds a GPU. No context is made."""
     try:
         torch: Any = import_module("torch")
     except ImportError:
@@ -25,7 +25,7 @@ def ask() -> GpuAnswer:
         return GpuAnswer(0, reason=reason, remedy="install a torch with CUDA (docs/canary.md)")
     count: int = torch.cuda.device_count()
     if not count:
-        return GpuAnswer(0, reason="CUDA finds no card.", remedy="nvidia-smi -L")
+        return GpuAnswer(0, reason="CUDA finds no GPU.", remedy="nvidia-smi -L")
     return GpuAnswer(count, f"fp16, by CUDA {torch.version.cuda}")
 
 

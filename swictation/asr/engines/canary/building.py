@@ -72,16 +72,18 @@ def _config(folder: Path) -> Any:
     """What the configuration says of the model's parts: by an allow list, nothing to fill in."""
     try:
         with need_config(folder).open("rb") as file:
-            told = model_config.read(file.read(model_config.MOST_BYTES + 1))
+            read_config = model_config.read(file.read(model_config.MOST_BYTES + 1))
     except model_config.Refused as error:
         raise EngineError(
             f"The configuration of the model in {folder} cannot be used: {error}.", _ANOTHER
         ) from error
-    if not model_config.is_canary(told.target):
-        kind = model_config.class_name(told.target) if told.target else "nothing known"
+    if not model_config.is_canary(read_config.target):
+        kind = (
+            model_config.class_name(read_config.target) if read_config.target else "nothing known"
+        )
         raise EngineError(f"The model in {folder} is no Canary but {kind}.", _ANOTHER)
     config = omegaconf.OmegaConf.create(
-        {**told.parts, "target": model_config.TARGET, "restore_timestamps_model": False}
+        {**read_config.parts, "target": model_config.TARGET, "restore_timestamps_model": False}
     )
     if "encoder" in config:
         config.encoder.pos_emb_max_len = _POSITIONS

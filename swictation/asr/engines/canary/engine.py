@@ -60,7 +60,7 @@ def load_engine(spec: EngineSpec) -> Engine:
         tier=tier,
         precision=precisions[tier],
     )
-    kind = CardCanary if spec.device == "cuda" else CanaryEngine
+    kind = GpuCanary if spec.device == "cuda" else CanaryEngine
     engine = kind(model, prompt_tokens(model, spec.language), settings, capabilities)
     _warm_up(engine)
     return engine
@@ -75,9 +75,9 @@ def _precisions(wanted: str, device: str) -> tuple[str, ...]:
 def _need_cuda() -> None:
     if not torch.cuda.is_available():
         built = torch.version.cuda
-        why = "its driver or the card is not there" if built else "the installed torch is for CPUs"
+        why = "its driver or the GPU is not there" if built else "the installed torch is for CPUs"
         raise EngineError(
-            f"Canary cannot use the card: {why}.",
+            f"Canary cannot use the GPU: {why}.",
             "swictation doctor" if built else "install a torch with CUDA (docs/canary.md)",
         )
 
@@ -165,12 +165,12 @@ class CanaryEngine:
         )
 
 
-class CardCanary(CanaryEngine):
-    """On a card: its memory is torch's, and may be asked to be less."""
+class GpuCanary(CanaryEngine):
+    """On a GPU: its memory is torch's, and may be asked to be less."""
 
     allocator = TorchAllocator()
 
-    def obey(self, order: str) -> bool:
+    def apply(self, order: str) -> bool:
         """See `DeviceEngine.obey`. A smaller buffer counts from the next utterance on."""
         match order:
             case "half-buffer":

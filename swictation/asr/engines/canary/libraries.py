@@ -23,7 +23,7 @@ _ENVIRONMENT = {
     "ORT_DISABLE_TELEMETRY": "1",
 }
 _TALKATIVE = ("nv_one_logger", "hydra", "torchao", "torch.utils._pytree")
-"""Loggers that warn of what is no trouble here: telemetry that is off, kernels of other cards."""
+"""Loggers that warn of what is no trouble here: telemetry that is off, kernels of other GPUs."""
 
 for _logger in _TALKATIVE:
     logging.getLogger(_logger).setLevel(logging.CRITICAL)

@@ -1,6 +1,6 @@
 """Weights into a skeleton: read in place, cast on the CPU, then moved to the device.
 
-NeMo's own way holds two FP32 copies, on the card if there is one, and unpacks into a memory that
+NeMo's own way holds two FP32 copies, on the GPU if there is one, and unpacks into a memory that
 may be RAM. Here a tensor at a time is read from the mapped file, cast, and its pages are let go:
 the host holds the result and one tensor, the device never more than the result.
 """
@@ -79,8 +79,8 @@ def _is_plain(tensor: Any) -> bool:
 def _line(error: Exception) -> str:
     """The first line of what torch says, without its advice to trust the file."""
     first = next(iter(str(error).strip().splitlines()), "")
-    told = first.partition(". ")[0].partition(" file in `torch.load`")[0].rstrip(".")
-    return shown(told, _LONGEST_REASON) or type(error).__name__
+    line = first.partition(". ")[0].partition(" file in `torch.load`")[0].rstrip(".")
+    return shown(line, _LONGEST_REASON) or type(error).__name__
 
 
 def cast(tensor: Any, dtype: Any) -> Any:

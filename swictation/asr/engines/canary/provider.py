@@ -14,7 +14,7 @@ from swictation.asr.memory_plan import MemoryPlan
 from swictation.asr.model_spec import NEMO, ModelFile, ModelSpec
 from swictation.asr.provider import EngineProvider, Progress
 from swictation.errors import EngineError
-from swictation.gpu.manager.effects import Foreseen
+from swictation.gpu.effects import MemoryForecast
 
 _FOLDER = "swictation.asr.engines.canary"
 
@@ -69,7 +69,7 @@ class CanaryProvider(EngineProvider):
 
         return plans.known(folder, _own(options).buffer_s, model.name)
 
-    def memory_forecast(self, spec: EngineSpec) -> Foreseen | None:
+    def memory_forecast(self, spec: EngineSpec) -> MemoryForecast | None:
         from swictation.asr.engines.canary.memory import plans
 
         return plans.forecast(spec)

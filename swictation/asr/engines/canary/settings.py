@@ -10,11 +10,11 @@ GPU_ORDER = ("fp16", "int8")
 
 
 class CanarySettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The engine for a card: NVIDIA Canary through NeMo (docs/canary.md)."""
+    """The engine for a GPU: NVIDIA Canary through NeMo (docs/canary.md)."""
 
     precision: Annotated[
         Literal["auto", "fp16", "bf16", "fp32", "int8"],
-        Meta(description="auto: fp16 on a card, int8 where that has no room; fp32 on the CPU"),
+        Meta(description="auto: fp16 on a GPU, int8 where that has no room; fp32 on the CPU"),
     ] = "auto"
     buffer_s: Annotated[
         float, Meta(ge=1.5, le=30.0, description="seconds of sound that each step hears")

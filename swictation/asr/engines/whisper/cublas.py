@@ -1,4 +1,4 @@
-"""The one library that CTranslate2 needs on a card and does not bring: cuBLAS, of CUDA 12.
+"""The one library that CTranslate2 needs on a GPU and does not bring: cuBLAS, of CUDA 12.
 
 It opens it by name when it is first needed. NVIDIA's wheel puts it where no loader looks; a library
 that this process has open already is found by that name.

@@ -64,12 +64,12 @@ def check(folder: Path) -> None:
 
 def _check_numbers(path: Path) -> None:
     try:
-        told: Any = json.loads(path.read_bytes())
+        config: Any = json.loads(path.read_bytes())
     except (ValueError, RecursionError):
-        told = None
-    if not isinstance(told, dict):
+        config = None
+    if not isinstance(config, dict):
         raise ValueError(f"{path.name} is no table of settings")
-    settings = cast("dict[str, object]", told)
+    settings = cast("dict[str, object]", config)
     for name, most in _MOST_NUMBERS.items():
         value = settings.get(name, 1)
         if not isinstance(value, int) or not 1 <= value <= most:

@@ -6,7 +6,7 @@ import msgspec
 from faster_whisper import WhisperModel  # pyright: ignore[reportMissingTypeStubs]
 
 from swictation.asr.engine import Engine, EngineSpec
-from swictation.asr.engines.whisper import card, files
+from swictation.asr.engines.whisper import files, gpu
 from swictation.asr.engines.whisper.engine import WhisperEngine
 from swictation.asr.engines.whisper.settings import WhisperSettings
 from swictation.errors import EngineError
@@ -19,13 +19,13 @@ def load(spec: EngineSpec) -> Engine:
 
     Raises:
         EngineError: the folder does not hold a model that CTranslate2 can read, or it cannot use
-            the card.
+            the gpu.
     """
     settings = msgspec.convert(spec.options, WhisperSettings)
     try:
         files.check(Path(spec.model_path))
         if spec.device == "cuda":
-            return card.load(spec, settings)
+            return gpu.load(spec, settings)
         model = WhisperModel(
             spec.model_path,
             device="cpu",

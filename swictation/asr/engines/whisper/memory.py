@@ -16,11 +16,11 @@ import msgspec
 
 from swictation.asr.engine import EngineSpec
 from swictation.asr.memory_plan import MemoryPlan
-from swictation.gpu.manager.effects import Foreseen
+from swictation.gpu.effects import MemoryForecast
 from swictation.types import MIB, Tier
 
 TYPES = ("float16", "int8_float16")
-"""How it is computed on a card, the best first; cards before Volta have ways of their own."""
+"""How it is computed on a GPU, the best first; GPUs before Volta have ways of their own."""
 SHORTEST_S, LONGEST_S = 10.0, 30.0
 """What is encoded of the shortest and of the longest request: `WhisperSettings`' defaults."""
 _LONGEST_SPEECH_S = 28.0
@@ -94,7 +94,7 @@ def estimated_plans(parameters: int) -> tuple[MemoryPlan, ...]:
     return tuple(MemoryPlan(name, mib, 0.0, work_mib) for name, mib in weights.items())
 
 
-def forecast(spec: EngineSpec) -> Foreseen | None:
+def forecast(spec: EngineSpec) -> MemoryForecast | None:
     """What the model of `spec` will take of a GPU, by the head of its file; None: it has none."""
     try:
         shape = read_shape(Path(spec.model_path) / "model.bin")
@@ -105,11 +105,11 @@ def forecast(spec: EngineSpec) -> Foreseen | None:
     )
 
 
-def forecast_of(model: str, shape: Shape, beam: int) -> Foreseen:
+def forecast_of(model: str, shape: Shape, beam: int) -> MemoryForecast:
     """A line above the curve: its work grows with the square of what is encoded."""
     least_mib, most_mib = (shape.work_mib(TYPES[0], at, beam) for at in (SHORTEST_S, LONGEST_S))
     per_s_mib = (most_mib - least_mib) / _LONGEST_SPEECH_S
-    return Foreseen(tiers(model, shape, beam), least_mib, per_s_mib)
+    return MemoryForecast(tiers(model, shape, beam), least_mib, per_s_mib)
 
 
 def beam_for(wished: int, model: str, model_path: str) -> int:

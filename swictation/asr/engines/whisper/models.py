@@ -90,7 +90,7 @@ BASE = ModelSpec(
     error_rate=ErrorRate(5.0, _PAPER),
 )
 
-# Larger ones, for a graphics card. Their files: as the repositories list them. Of the hashes only
+# Larger ones, for a GPU. Their files: as the repositories list them. Of the hashes only
 # that of the turbo's weights was read from sources with a name: the Git LFS pointer of the same
 # file in gradjitta/ct2-whisper-large-v3-turbo (commit 2e7edec) and the model card of
 # pinecoresystems/faster-whisper-large-v3-turbo, both on the Hugging Face Hub.

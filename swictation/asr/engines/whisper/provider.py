@@ -15,7 +15,7 @@ from swictation.asr.model_spec import ModelSpec
 from swictation.asr.provider import EngineProvider
 from swictation.config.rules import Rule
 from swictation.config.settings import Settings
-from swictation.gpu.manager.effects import Foreseen
+from swictation.gpu.effects import MemoryForecast
 
 _NAME = "whisper"
 _FOLDER = "swictation.asr.engines.whisper"
@@ -68,5 +68,5 @@ class WhisperProvider(EngineProvider):
     ) -> tuple[MemoryPlan, ...]:
         return memory.estimated_plans(model.parameters)
 
-    def memory_forecast(self, spec: EngineSpec) -> Foreseen | None:
+    def memory_forecast(self, spec: EngineSpec) -> MemoryForecast | None:
         return memory.forecast(spec)

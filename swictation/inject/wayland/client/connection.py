@@ -141,7 +141,7 @@ class Connection:
             self._selector.register(self.display.fileno(), selectors.EVENT_READ, self._on_display)
             while not self._calls.is_stopping:
                 self._turn(None)
-                while not self._calls.is_stopping and self._calls.serve(_is_fatal):
+                while not self._calls.is_stopping and self._calls.run_next(_is_fatal):
                     continue
             self._end("closed")
         except WireError as error:

@@ -13,8 +13,8 @@ from swictation.inject.x11.connection import Connection
 from swictation.inject.x11.focus import FOCUS_RETURN_S, MOVED, Focus, holder
 from swictation.inject.x11.keys.grabs import GRABBED, Grabs
 from swictation.inject.x11.keys.keymap import CONTROL_L, INSERT, SHIFT_L, Key, Keymap
-from swictation.inject.x11.keys.spares import Change, Spares
-from swictation.inject.x11.ledger import Refused
+from swictation.inject.x11.keys.spares import Change, SpareKeycodes
+from swictation.inject.x11.progress import Refused
 
 HELD_TIMEOUT_S = 2.0
 _RELOADS = 3
@@ -52,7 +52,7 @@ class Keyboard:
 
     def __init__(self, connection: Connection) -> None:
         self._x = connection
-        self.spares = Spares()
+        self.spares = SpareKeycodes()
         self._grabs = Grabs(connection)
         self._changed = False
         self._opcode = int(connection.display.display.get_extension_major("XTEST"))
@@ -89,7 +89,7 @@ class Keyboard:
             raise Refused("a modifier key is held")
 
     def remap(self, changes: Sequence[Change]) -> None:
-        """Carry out a plan of `Spares`, one request for each contiguous run."""
+        """Carry out a plan of `SpareKeycodes`, one request for each contiguous run."""
         for change in changes:
             rows = [list(row) for row in change.rows]
             self._x.display.change_keyboard_mapping(change.first_keycode, rows)
@@ -152,7 +152,7 @@ class Keyboard:
         bad = self.keymap.held_mask | (0 if caps_lock else X.LockMask)
 
         def press(window: int) -> Press:
-            with self._x.alone():
+            with self._x.grabbed():
                 focused, mask = self._x.focus_and_mask()
                 if focused != window:
                     return "moved"

@@ -22,7 +22,7 @@ class Change(msgspec.Struct, frozen=True):
     rows: tuple[tuple[int, int], ...]
 
 
-class Spares:
+class SpareKeycodes:
     """The spare keycodes and their tenants, two characters on each."""
 
     def __init__(self) -> None:

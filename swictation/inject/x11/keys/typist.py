@@ -5,15 +5,15 @@ from functools import partial
 
 import msgspec
 
-from swictation.inject.sendable import words
+from swictation.inject.unsafe_characters import words
 from swictation.inject.x11.barrier import Barrier
 from swictation.inject.x11.connection import Connection
 from swictation.inject.x11.focus import Focus
 from swictation.inject.x11.keys.keyboard import WHY_NOT, Keyboard, Press
 from swictation.inject.x11.keys.keymap import Key
 from swictation.inject.x11.keys.unread import UnreadKeys
-from swictation.inject.x11.ledger import Halted, Ledger, Refused
 from swictation.inject.x11.programs import process_of, times_slept
+from swictation.inject.x11.progress import Halted, Progress, Refused
 
 PIECE = 64
 """Characters between two proofs."""
@@ -61,8 +61,8 @@ class Typist:
         group = self._keyboard.group()
         return len(set(self._foreign(text, group)) - self._keyboard.spares.where().keys())
 
-    def type(self, text: str, focus: Focus, ledger: Ledger) -> None:
-        """Type all of `text`; `ledger` counts.
+    def type(self, text: str, focus: Focus, progress: Progress) -> None:
+        """Type all of `text`; `progress` counts.
 
         Raises `Refused` before anything is sent, `Halted` after; with a proof if the rest may
         still be handled.
@@ -79,10 +79,10 @@ class Typist:
             if end == start and self._wait_for_spares(text[start], group):
                 continue
             if end == start:
-                self._stop(ledger, "the keyboard has no spare key for this text", try_other=True)
-            self._map(text[start:end], group, focus, ledger)
+                self._stop(progress, "the keyboard has no spare key for this text", try_other=True)
+            self._map(text[start:end], group, focus, progress)
             for piece in pieces(text[start:end]):
-                self._send(piece, group, focus, ledger)
+                self._send(piece, group, focus, progress)
             start = end
 
     def close(self) -> None:
@@ -120,7 +120,7 @@ class Typist:
 
         return self._x.pump(has_room, _RELEASE_S, poll_s=0.02)
 
-    def _map(self, text: str, group: int, focus: Focus, ledger: Ledger) -> None:
+    def _map(self, text: str, group: int, focus: Focus, progress: Progress) -> None:
         """Put what the layout lacks on spare keycodes, and wait until all have noticed."""
         foreign = self._foreign(text, group)
         for _ in range(_REMAP_TRIES):
@@ -129,51 +129,51 @@ class Typist:
             if self._keyboard.spares.where().keys() >= set(foreign):
                 self._keyboard.spares.place(foreign)  # they were used now
                 return
-            self._prove(focus, ledger, _TIMED_REMAP_S)
+            self._prove(focus, progress, _TIMED_REMAP_S)
             # Only now: a plan that is not carried out would be mistaken for the keymap.
             self._keyboard.remap(self._keyboard.spares.place(foreign))
             self._barrier.cross_window_manager()
-            self._prove(focus, ledger, _TIMED_REMAP_S)
+            self._prove(focus, progress, _TIMED_REMAP_S)
             self._keyboard.refresh()  # another client may want the same keycodes
         else:
             if self._keyboard.spares.where().keys() >= set(foreign):
                 return
-        self._stop(ledger, "another program takes the spare keys")
+        self._stop(progress, "another program takes the spare keys")
 
-    def _send(self, text: str, group: int, focus: Focus, ledger: Ledger) -> None:
+    def _send(self, text: str, group: int, focus: Focus, progress: Progress) -> None:
         before = self._keyboard.keymap
         keys = self._keys(text, group)
         if len(keys) < len(text):
-            self._stop(ledger, WHY_NOT["switched"])
+            self._stop(progress, WHY_NOT["switched"])
         foreign = "".join(self._foreign(text, group))
         try:
-            answer = self._press_words(text, keys, focus, group, ledger)
+            answer = self._press_words(text, keys, focus, group, progress)
         finally:
             self._keep(focus, foreign)
-        self._cross_sent(focus, ledger, foreign)
+        self._cross_sent(focus, progress, foreign)
         if answer != "pressed":
-            self._stop(ledger, WHY_NOT[answer])
+            self._stop(progress, WHY_NOT[answer])
         if self._keyboard.refresh() and not before.agrees(self._keyboard.keymap, keys):
             raise Halted(WHY_NOT["switched"])
         if self._keyboard.held():
             raise Halted("a modifier key was pressed while typing")
 
     def _press_words(
-        self, text: str, keys: list[Key], focus: Focus, group: int, ledger: Ledger
+        self, text: str, keys: list[Key], focus: Focus, group: int, progress: Progress
     ) -> Press:
         at = 0
         for length in map(len, words(text)):
             chords = self._keyboard.chords_of(keys[at : at + length])
-            claim = partial(ledger.claim, length)
+            claim = partial(progress.claim, length)
             answer = self._keyboard.press_soon(chords, focus, group, claim)
             if answer != "pressed":
                 return answer
             at += length
         return "pressed"
 
-    def _cross_sent(self, focus: Focus, ledger: Ledger, foreign: str) -> None:
+    def _cross_sent(self, focus: Focus, progress: Progress, foreign: str) -> None:
         """Wait until the target has handled what was sent since the last proof."""
-        sent, confirmed = ledger.read()
+        sent, confirmed = progress.read()
         if sent == confirmed:
             return
         if not focus.answers_ping:
@@ -182,18 +182,18 @@ class Typist:
         ping = self._barrier.ping(focus)
         crossing = self._barrier.wait(focus, ping)
         if crossing == "gone":
-            ledger.withdraw()  # with the window
+            progress.withdraw()  # with the window
             raise Halted(_CLOSED)
         if crossing == "silent":
             raise Halted(_SILENT, self._unread.add(focus, ping, foreign))
-        ledger.prove()
+        progress.prove()
 
-    def _prove(self, focus: Focus, ledger: Ledger, blind_s: float) -> None:
+    def _prove(self, focus: Focus, progress: Progress, blind_s: float) -> None:
         """Wait until the target has handled a remapping; `blind_s` if it cannot confirm."""
         if not focus.answers_ping:
             self._wait_blindly(blind_s)
         elif (crossing := self._barrier.cross(focus)) != "crossed":
-            self._stop(ledger, _CLOSED if crossing == "gone" else _SILENT)
+            self._stop(progress, _CLOSED if crossing == "gone" else _SILENT)
 
     def _wait_blindly(self, duration_s: float) -> None:
         self._x.sync()
@@ -213,9 +213,9 @@ class Typist:
         self._x.message(top, "SWICTATION_NOTHING", [], to=top)
         self._x.dispatch()
 
-    def _stop(self, ledger: Ledger, reason: str, *, try_other: bool = False) -> None:
+    def _stop(self, progress: Progress, reason: str, *, try_other: bool = False) -> None:
         """End here: a refusal if nothing was sent yet."""
-        sent, _ = ledger.read()
+        sent, _ = progress.read()
         raise Halted(reason) if sent else Refused(reason, try_other=try_other)
 
     def _keys(self, text: str, group: int) -> list[Key]:

@@ -6,7 +6,7 @@ import msgspec
 
 from swictation.inject.x11.barrier import Barrier
 from swictation.inject.x11.focus import Focus
-from swictation.inject.x11.keys.spares import Spares
+from swictation.inject.x11.keys.spares import SpareKeycodes
 
 
 class _Wait(msgspec.Struct):
@@ -21,7 +21,7 @@ class UnreadKeys:
     Meanwhile the spare keycodes among them stay as they are.
     """
 
-    def __init__(self, barrier: Barrier, spares: Spares) -> None:
+    def __init__(self, barrier: Barrier, spares: SpareKeycodes) -> None:
         self._barrier = barrier
         self._spares = spares
         self._waits: dict[int, _Wait] = {}

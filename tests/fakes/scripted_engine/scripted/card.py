@@ -1,6 +1,6 @@
-"""The engine as one whose model lies on a card: its memory is the ledger's, and NVML shows it.
+"""The engine as one whose model lies on a GPU: its memory is the ledger's, and NVML shows it.
 
-Without a made-up card in the environment (`fakes.nvml`) it has one of its own, which nobody sees.
+Without a made-up GPU in the environment (`fakes.nvml`) it has one of its own, which nobody sees.
 With `is_real` it takes what its books say from the driver, real or made up (`realcard`).
 """
 
@@ -31,7 +31,7 @@ def load(spec: EngineSpec, script: Script) -> "CardEngine":
     """Create a context, load the tier's weights, and do what is ordered for loading."""
     card = script.manifest.card
     if card is None or spec.tier >= len(card.tiers):
-        raise EngineError(f"The manifest has no tier {spec.tier} for a card.", "write one")
+        raise EngineError(f"The manifest has no tier {spec.tier} for a GPU.", "write one")
     ledger = _ledger(card)
     if fault := script.due("load"):
         faults.commit(fault, script.generation, ledger=ledger)
@@ -93,7 +93,7 @@ class CardEngine(ScriptedEngine):
         with self._work(request.duration_s):
             return super().decode(request, waveform)
 
-    def obey(self, order: str) -> bool:
+    def apply(self, order: str) -> bool:
         if fault := self._script.due("order"):
             faults.commit(fault, self._script.generation, ledger=self._ledger)
         match order:

@@ -1,4 +1,4 @@
-"""The CPU's Silero in the worker, as a copy on a card would be, with misdeeds at chosen frames."""
+"""The CPU's Silero in the worker, as a copy on a GPU would be, with misdeeds at chosen frames."""
 
 import os
 import signal

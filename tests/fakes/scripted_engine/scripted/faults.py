@@ -30,7 +30,7 @@ _held: list[bytearray] = []
 
 
 def commit(fault: Fault, generation: int, number: int = 0, ledger: "Ledger | None" = None) -> None:
-    """Do it. `number`: of the request that is being answered; `ledger`: of an engine on a card.
+    """Do it. `number`: of the request that is being answered; `ledger`: of an engine on a GPU.
 
     With an argument `gate` it first waits there: see `_gate`.
     """
@@ -190,7 +190,7 @@ def _cuda(ledger: "Ledger", code: int = 719, **_: Any) -> NoReturn:
     """The context is dead: this call fails, and each one after it."""
     ledger.poison(code)
     ledger.launch()
-    raise AssertionError("a poisoned card works")
+    raise AssertionError("a poisoned GPU works")
 
 
 def _leak(ledger: "Ledger", mib: float, **_: Any) -> None:

@@ -24,7 +24,7 @@ def preload() -> None:
         case "thread":
             threading.Thread(target=threading.Event().wait, name="stray", daemon=True).start()
         case "print":
-            sys.stdout.write("the nursery is at work\n")
+            sys.stdout.write("the fork server is at work\n")
         case "tell-dumpable":
             tell_dumpable()
         case way if way.startswith("gate:"):

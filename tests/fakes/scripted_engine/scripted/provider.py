@@ -7,7 +7,7 @@ from swictation.asr.provider import EngineProvider
 
 
 class ScriptedProvider(EngineProvider):
-    """On a card only where the configuration asks for one."""
+    """On a GPU only where the configuration asks for one."""
 
     preload = ("scripted.nursery",)
     detector = "scripted.detector:load"

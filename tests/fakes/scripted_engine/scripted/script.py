@@ -33,7 +33,7 @@ class Fault(msgspec.Struct, frozen=True):
 
     kind: str
     on: str = "decode"
-    """load, decode, partial or close; with a card also order, or collect: its cache is emptied."""
+    """load, decode, partial or close; with a GPU also order, or collect: its cache is emptied."""
     times: int = 1
     generation: int | None = None
     nth: int | None = None
@@ -54,7 +54,7 @@ class FrameFault(msgspec.Struct, frozen=True):
 
 
 class CardTier(msgspec.Struct, frozen=True):
-    """A way to load the model onto a card: what it takes of memory and time."""
+    """A way to load the model onto a GPU: what it takes of memory and time."""
 
     name: str = "1b fp16"
     weights_mib: float = 1660.0
@@ -66,7 +66,7 @@ class CardTier(msgspec.Struct, frozen=True):
 
 
 class CardScript(msgspec.Struct, frozen=True):
-    """What the engine is on a card."""
+    """What the engine is on a GPU."""
 
     tiers: tuple[CardTier, ...] = (CardTier(),)
     context_mib: float = 300.0

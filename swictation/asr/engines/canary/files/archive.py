@@ -60,10 +60,10 @@ def check_config(text: bytes, where: Path) -> model_config.CanaryConfig:
             f"{where} is a model {what}, not {model_config.CLASS} of NeMo's: it is no Canary",
             OTHER,
         )
-    made_by, have = config.nemo_version, nemo_version()
-    if _release(made_by) > _release(have):
+    made_by, installed = config.nemo_version, nemo_version()
+    if _release(made_by) > _release(installed):
         raise ModelError(
-            f"{where} was made by NeMo {made_by}, which is newer than the {have} that loads it",
+            f"{where} was made by NeMo {made_by}, which is newer than {installed}, the one here",
             f"update swictation; or {OTHER}",
         )
     return config
@@ -95,7 +95,7 @@ def unpack(
     files: list[ModelFile] = []
     done_bytes = 0
 
-    def told(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    def read_record(pieces: Iterator[bytes]) -> Iterator[bytes]:
         nonlocal done_bytes
         for piece in pieces:
             yield piece
@@ -106,7 +106,7 @@ def unpack(
         for member in members:
             name = member.name.decode("ascii", "replace")
             if name in sizes:
-                files.append(door.receive(told(member.pieces()), target, name, sizes[name]))
+                files.append(door.receive(read_record(member.pieces()), target, name, sizes[name]))
     _check_weights(target / WEIGHTS, path, with_crc=not is_known)
     return tuple(files)
 

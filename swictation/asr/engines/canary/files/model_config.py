@@ -213,19 +213,19 @@ def _key(key: object, where: str) -> str:
     return key
 
 
-def _tokenizer(told: dict[str, object], files: list[str]) -> dict[str, object]:
+def _tokenizer(config: dict[str, object], files: list[str]) -> dict[str, object]:
     """Only SentencePiece's, whose files lie beside; their names are added to `files`."""
-    kind = told.get("type")
+    kind = config.get("type")
     if kind == "agg":
-        tables = _table(told.get("langs"))
+        tables = _table(config.get("langs"))
         made: dict[str, object] = {
             "dir": None,
             "type": "agg",
             "langs": {name: _one_tokenizer(_table(it), files) for name, it in tables.items()},
         }
     else:
-        made = _one_tokenizer(told, files)
-    custom = _table(told.get("custom_tokenizer"))
+        made = _one_tokenizer(config, files)
+    custom = _table(config.get("custom_tokenizer"))
     if custom:
         if (target := custom.get("_target_")) not in _TOKENIZERS:
             raise Refused(f"its tokenizer is {class_name(str(target))}, not one of a Canary")
@@ -240,19 +240,19 @@ def _languages(tokenizer: dict[str, object]) -> tuple[str, ...]:
     return tuple(name for name in names if name != PROMPT)
 
 
-def _one_tokenizer(told: dict[str, object], files: list[str]) -> dict[str, object]:
-    if told.get("type", "bpe") != "bpe":
+def _one_tokenizer(config: dict[str, object], files: list[str]) -> dict[str, object]:
+    if config.get("type", "bpe") != "bpe":
         raise Refused("its tokenizer is not of the kind that a Canary has")
     made: dict[str, object] = {"dir": None, "type": "bpe"}
-    for key, name in _artifacts(told):
+    for key, name in _artifacts(config):
         made[key] = f"nemo:{name}"
         files.append(name)
     return made
 
 
-def _artifacts(told: dict[str, object]) -> Iterator[tuple[str, str]]:
+def _artifacts(config: dict[str, object]) -> Iterator[tuple[str, str]]:
     for key in _TOKENIZER_FILES:
-        if (value := told.get(key)) is None:
+        if (value := config.get(key)) is None:
             continue
         found = _ARTIFACT.fullmatch(value) if isinstance(value, str) else None
         if found is None:

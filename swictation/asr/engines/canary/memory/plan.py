@@ -26,7 +26,7 @@ from swictation.errors import SwictationError
 from swictation.types import MIB
 
 WORKSPACE_MIB = 9.0
-"""cuBLAS takes 8.1 MiB for each stream on cards before Hopper (PyTorch's CUDA notes)."""
+"""cuBLAS takes 8.1 MiB for each stream on GPUs before Hopper (PyTorch's CUDA notes)."""
 
 
 def memory_plan(folder: Path, precision: str, buffer_s: float) -> MemoryPlan:

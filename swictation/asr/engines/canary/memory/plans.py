@@ -1,4 +1,4 @@
-"""What a Canary takes of a card, from its own configuration, or else from the table.
+"""What a Canary takes of a GPU, from its own configuration, or else from the table.
 
 The engine can tell it without reading the weights, but has to import torch for it, which costs many
 seconds: so a process of its own is asked, once, and the answer kept beside the model. As a
@@ -20,7 +20,7 @@ from swictation.asr.engines.canary.files import model_config
 from swictation.asr.engines.canary.files.folder import CONFIG
 from swictation.asr.engines.canary.settings import GPU_ORDER
 from swictation.asr.memory_plan import MemoryPlan
-from swictation.gpu.manager.effects import Foreseen
+from swictation.gpu.effects import MemoryForecast
 from swictation.gpu.nvml import subprocess_query
 from swictation.models.intake import door
 from swictation.types import Tier
@@ -57,12 +57,12 @@ class _Kept(msgspec.Struct, frozen=True):
 
 def compute(folder: Path, buffer_s: float) -> None:
     """Have it computed for the model in that folder and keep it there; nothing where it fails."""
-    told = b""
-    with contextlib.suppress(subprocess_query.Apart):
-        told = subprocess_query.ask(_MODULE, str(folder), str(buffer_s), limit_s=_LIMIT_S)
+    message = b""
+    with contextlib.suppress(subprocess_query.QueryFailed):
+        message = subprocess_query.ask(_MODULE, str(folder), str(buffer_s), limit_s=_LIMIT_S)
     with contextlib.suppress(msgspec.DecodeError, IndexError):
         # The last line: libraries may print before it.
-        plans = msgspec.json.decode(told.splitlines()[-1], type=tuple[MemoryPlan, ...])
+        plans = msgspec.json.decode(message.splitlines()[-1], type=tuple[MemoryPlan, ...])
         _keep(folder, buffer_s, plans)
 
 
@@ -81,21 +81,21 @@ def table(name: str) -> tuple[MemoryPlan, ...]:
     )
 
 
-def forecast(spec: EngineSpec) -> Foreseen | None:
+def forecast(spec: EngineSpec) -> MemoryForecast | None:
     """What the model of `spec` will take of a GPU, as far as is known without asking anybody."""
     buffer_s = float(spec.options["buffer_s"])
     plans = known(Path(spec.model_path), buffer_s, spec.model)
     return forecast_of(plans, str(spec.options["precision"]))
 
 
-def forecast_of(plans: tuple[MemoryPlan, ...], precision: str) -> Foreseen | None:
+def forecast_of(plans: tuple[MemoryPlan, ...], precision: str) -> MemoryForecast | None:
     """The ways in which the engine will load it; None where not all of them are known."""
     wanted = GPU_ORDER if precision == "auto" else (precision,)
     by_name = {plan.precision: plan for plan in plans}
     if not all(name in by_name for name in wanted):
         return None
     chosen = [by_name[name] for name in wanted]
-    return Foreseen(
+    return MemoryForecast(
         tuple(Tier(plan.precision, plan.resident_mib) for plan in chosen),
         max(plan.activation_mib for plan in chosen),
         _STEP_MIB_PER_S,
@@ -104,15 +104,15 @@ def forecast_of(plans: tuple[MemoryPlan, ...], precision: str) -> Foreseen | Non
 
 def kept(folder: Path, buffer_s: float) -> tuple[MemoryPlan, ...]:
     """What was computed before for this very configuration; () where it was not."""
-    told = _read(folder)
-    return told.plans.get(_key(buffer_s), ()) if told else ()
+    record = _read(folder)
+    return record.plans.get(_key(buffer_s), ()) if record else ()
 
 
 def _read(folder: Path) -> _Kept | None:
     try:
         with (folder / NAME).open("rb") as file:
-            told = msgspec.json.decode(file.read(_MOST_BYTES), type=_Kept)
-        return told if told.config_sha256 == _config_sha256(folder) else None
+            record = msgspec.json.decode(file.read(_MOST_BYTES), type=_Kept)
+        return record if record.config_sha256 == _config_sha256(folder) else None
     except (OSError, msgspec.DecodeError):
         return None
 
@@ -120,9 +120,9 @@ def _read(folder: Path) -> _Kept | None:
 def _keep(folder: Path, buffer_s: float, plans: tuple[MemoryPlan, ...]) -> None:
     """Beside the model; where that cannot be written, it is computed anew each time."""
     before = _read(folder)
-    told = {**(before.plans if before else {}), _key(buffer_s): plans}
+    record = {**(before.plans if before else {}), _key(buffer_s): plans}
     with contextlib.suppress(OSError):
-        kept = _Kept(_config_sha256(folder), told)
+        kept = _Kept(_config_sha256(folder), record)
         door.replace(folder / NAME, msgspec.json.encode(kept))
 
 
