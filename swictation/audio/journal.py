@@ -34,7 +34,7 @@ _GAP_SAMPLES = to_samples(0.2)
 
 
 class Stretch(msgspec.Struct, frozen=True):
-    """Samples that are ready to be heard, up to `end_sample`; perhaps none."""
+    """Samples that are ready to be heard, up to `end_sample`; there may be none."""
 
     end_sample: int
     next_sample: int
@@ -51,13 +51,13 @@ class Journal:
         read_back: ReadBack | None = None,
         on_strain: Callable[[], None] = lambda: None,
     ) -> None:
-        """Begin with nothing.
+        """Make an empty journal.
 
         Args:
             ring_s: how much stays in RAM.
             read_back: the spool's.
             on_strain: called on the writer's thread, once for each second of sound, while most of
-                the ring is not dealt with: what comes next may overwrite it.
+                the ring is not settled: what comes next may overwrite it.
         """
         self._ring: Samples = np.zeros(to_samples(ring_s), np.int16)
         self._read_back = read_back

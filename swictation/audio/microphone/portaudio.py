@@ -1,4 +1,4 @@
-"""PortAudio, loaded when it is first needed: without its library files can still be transcribed."""
+"""PortAudio, loaded when it is first needed: files can be transcribed without its library."""
 
 import atexit
 import importlib
