@@ -93,7 +93,7 @@ class SpeechEnded(Point, frozen=True):
 
 
 Placement = Literal["gpu", "cpu"]
-"""Where something computes: on the GPU, in a worker of its own, or on the processor."""
+"""Where something computes: on the GPU, in a worker of its own, or on the CPU."""
 
 
 Trouble = Literal[

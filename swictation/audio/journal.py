@@ -23,14 +23,14 @@ UNSETTLED_LIMIT_S = 60.0
 
 ReadBack = Callable[[int, int], Samples | None]
 Span = tuple[int, int]
-"""Samples from the first to the one behind the last."""
+"""Samples from the first up to, not including, the last."""
 
 _LOST_AT_ONCE = to_samples(0.1)
 """The resolution of what is reported as lost."""
 
 
 _GAP_SAMPLES = to_samples(0.2)
-"""Zeros behind a dictation, for the decoder's tail: it must not reach into the next one."""
+"""Zeros after a dictation, for the decoder's tail: it must not reach into the next one."""
 
 
 class Stretch(msgspec.Struct, frozen=True):

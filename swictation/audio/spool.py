@@ -67,7 +67,7 @@ class Spool:
         self._is_proven = True
         """Whether sound was written since the disk last refused something."""
         self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
-        """Of the folder, and of trying the disk while there is nothing to be written."""
+        """For the folder, and for testing the disk while there is nothing to write."""
         self._served_s = 0.0
         self._thread = Thread(target=self._run, name="spool", daemon=True)
 
@@ -144,7 +144,7 @@ class Spool:
                 self._changed.notify_all()
 
     def quarantine(self, utterance: int) -> Path | None:
-        """Keep its sound for the user; its path, None if it is not on disk."""
+        """Keep its sound for the user; return its path, None if it is not on disk."""
         with self._changed:
             kept = self._kept.get(utterance)
             if kept is None:

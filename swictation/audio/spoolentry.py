@@ -105,7 +105,7 @@ class SpoolEntry:
     def fulfil(
         self, journal: Journal, heard: Callable[[], int], lines: list[bytes], now_s: float
     ) -> bool:
-        """Write what is missing, of sound the part that is heard; whether sound was written.
+        """Write what is missing, of sound the part that is heard; return whether sound was written.
 
         Raises:
             OSError: the disk refuses it. It may be called again later.
@@ -123,7 +123,7 @@ class SpoolEntry:
         return self.file.samples > written
 
     def end(self, last_sample: int) -> None:
-        """Nothing at or behind `last_sample` belongs to it."""
+        """Nothing at or after `last_sample` belongs to it."""
         self.last_sample = last_sample
 
     def settle(self) -> None:
@@ -131,7 +131,7 @@ class SpoolEntry:
         self.is_settled = True
 
     def keep_for_user(self) -> bool:
-        """Keep its sound for the user; whether there is any."""
+        """Keep its sound for the user; return whether there is any."""
         self.is_quarantined = not self.is_dropped
         return self.is_quarantined
 
@@ -149,7 +149,7 @@ class SpoolEntry:
         self.trouble = reason
 
     def recovered(self) -> bool:
-        """Note that it is as it should be; whether it was not before."""
+        """Note that it is as it should be; return whether it was not before."""
         was_refused, self.trouble = bool(self.trouble), ""
         return was_refused
 

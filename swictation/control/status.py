@@ -132,7 +132,7 @@ class Status(Struct, frozen=True, kw_only=True, rename={"quarantined": "set_asid
     audio: AudioStatus = AudioStatus()
     injector: InjectorStatus = InjectorStatus()
     vram: VramStatus | None = None
-    """The GPU's memory; None if no engine is to run on one."""
+    """The GPU's memory; None if no engine is configured for one."""
     uptime_s: float = 0.0
     last_error: str | None = None
     pid: int | None = None

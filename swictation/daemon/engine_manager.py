@@ -91,7 +91,7 @@ class EngineManager:
 
     @property
     def serving(self) -> tuple[str, str]:
-        """Engine and model that serve; before any did, those that are to."""
+        """Engine and model that serve; the configured ones before any did."""
         engine, model = self.pool.serves
         return engine or self._settings.asr.engine, model or self.model
 

@@ -200,7 +200,7 @@ def of_process(pid: int | None) -> dict[str, float]:
 
 
 def snapshot(worker_pid: int | None) -> dict[str, object]:
-    """What daemon and worker take, and the machine's available memory."""
+    """Memory and CPU time of daemon and worker, and the machine's available memory."""
     return {
         "daemon": of_process(os.getpid()),
         "worker": of_process(worker_pid),

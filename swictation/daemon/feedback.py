@@ -98,7 +98,7 @@ class Feedback:
             self._play("degraded")
 
     def _on_held(self, held: TextHeld) -> None:
-        """Report each text once; those behind a pending one together with that one."""
+        """Report each text once; those after a pending one together with that one."""
         count_before, *before = self._held
         self._held = (held.count, held.reason, held.pending)
         is_one_more = held.count > count_before and not held.pending

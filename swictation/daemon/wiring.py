@@ -93,7 +93,7 @@ def stabilizer(settings: Settings, numbers: Iterator[int]) -> Stabilizer:
 
 
 def engine_spec(settings: Settings, model: ModelLocation) -> EngineSpec:
-    """What the worker is told to load."""
+    """The engine and model that a worker loads."""
     provider = find(settings.asr.engine)  # without one the worker reports it
     options = msgspec.structs.asdict(provider.options(settings)) if provider else {}
     return EngineSpec(

@@ -161,7 +161,7 @@ class DictationController:
             raise InjectError(message, "swictation retry") from error
 
     async def retry(self) -> int:
-        """Retry all quarantined utterances; how many texts came, which are held.
+        """Retry all quarantined utterances; return how many texts came, which are held.
 
         Raises:
             SwictationError: nothing is quarantined, or some of it brought no text.
@@ -238,7 +238,7 @@ class DictationController:
             self._command("stop")
 
     def abandon(self) -> int:
-        """End without waiting longer; how many utterances stay in the spool untranscribed."""
+        """End without waiting longer; return how many utterances are not transcribed."""
         self._stream.delivery.abandon()
         count = len(self._stream.utterances)
         if count:

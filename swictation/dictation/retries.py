@@ -141,7 +141,7 @@ class Retries:
             self._timer = loop.call_later(_LOOK_AGAIN_S, self._look_again)
 
     async def wish(self) -> int:
-        """Retry all of them at the user's request; how many texts came and are held.
+        """Retry all of them at the user's request; return how many texts came and are held.
 
         Raises:
             SwictationError: nothing is quarantined, or the engine died on some of it again.
@@ -188,7 +188,7 @@ class Retries:
                 self._on_gone(event, self._own)
 
     def on_answer(self, event: WorkerAnswered) -> bool:
-        """Use the answer if it is one to the try; whether it is."""
+        """Use the answer if it is one to the try; return whether it is."""
         if self._try is None or self._try.request.number != event.number:
             return False
         self._try.aside.utterance.answered_by(self._try.worker)
@@ -196,7 +196,7 @@ class Retries:
         return True
 
     def on_failed(self, event: WorkerFailed) -> bool:
-        """Postpone the try if the GPU had no room for it; whether that is so."""
+        """Postpone the try if the GPU had no room for it; return whether that is so."""
         if self._try is None or self._try.request.number != event.number:
             return False
         self._is_gpu_well = False  # until it has served again

@@ -76,7 +76,7 @@ class Quarantined(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct):
-    """What became of a file."""
+    """The result of a file run."""
 
     text: str = ""
     segments: list[Segment] = []
@@ -106,7 +106,7 @@ class StoredSound(msgspec.Struct, frozen=True):
         return "the sound is kept"
 
     def kept_at(self, number: int) -> str:
-        """Keep an utterance's sound for the user; its path, "" while it is not on disk."""
+        """Keep an utterance's sound for the user; return its path, "" if it is not on disk."""
         path = self.spool.quarantine(number) if self.spool else None
         return str(path or "")
 
@@ -242,7 +242,7 @@ class Stream:
             self.spool.settle(number)
 
     def keep_sound(self, number: int) -> str:
-        """Keep an utterance's sound for the user; its path, or "" if it is not on disk."""
+        """Keep the sound of an utterance in doubt; return its path, "" if it is not on disk."""
         self._kept.add(number)
         return self.sound.kept_at(number)
 

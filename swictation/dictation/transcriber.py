@@ -322,7 +322,7 @@ class Transcriber:
             self._ask(request)
 
     def _is_partial(self, event: WorkerAnswered) -> bool:
-        """Emit the answer if it is tentative text; whether it is."""
+        """Emit the answer if it is tentative text; return whether it is."""
         partials, hypothesis = self._stream.partials, event.hypothesis
         now_s = self._clock.now_s()
         partial = partials.answered(event.number, hypothesis.cpu_s, now_s)

@@ -58,7 +58,7 @@ class Microphone:
         return self._monitor.dropped_blocks
 
     def check(self, timeout_s: float = 3.0) -> MicrophoneState:
-        """Open it, wait for a first block, close it again; the state then. Blocks.
+        """Open it, wait for a first block, close it again; return the state before that. Blocks.
 
         The first opening is the slow one: this takes it out of the way of the first key.
         """
@@ -124,7 +124,7 @@ class _Listening:
             self._deliver(rest)
 
     def _take(self, block: Block) -> bool:
-        """Deliver it; whether it contains the moment of `stop`. On PortAudio's thread."""
+        """Deliver it; return whether it contains the moment of `stop`. On PortAudio's thread."""
         self._deliver(self._resample(block.samples, False))
         return self._stop.at_s is not None and block.until_s >= self._stop.at_s
 

@@ -39,19 +39,19 @@ class Controls(msgspec.Struct, frozen=True, kw_only=True):
     Raises NothingRecorded: there was no speech.
     """
     paste_last: Callable[[], Awaitable[int]]
-    """Types the held texts, else the last one; how many were typed.
+    """Types the held texts, else the last one; returns how many were typed.
 
     Raises SwictationError: it could not be typed.
     """
     retry: Callable[[], Awaitable[int]]
-    """Retries the quarantined utterances; the number of texts, which are held.
+    """Retries the quarantined utterances; returns the number of texts, which are held.
 
     Raises SwictationError: nothing is quarantined, or no try worked.
     """
     reset_card: Callable[[], str]
-    """Forgets what keeps the engine off the GPU; where requests go from now on.
+    """Forgets what keeps the engine off the GPU; returns where requests go from now on.
 
-    Raises SwictationError: no engine is to run on a GPU.
+    Raises SwictationError: no engine is configured for a GPU.
     """
     status: Callable[[], Status]
     subscribers_changed: Callable[[int], None]

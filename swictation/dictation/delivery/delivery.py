@@ -65,7 +65,7 @@ class DeliveryRules(msgspec.Struct, frozen=True):
     """What may be sent, and when."""
 
     max_age_s: float = math.inf
-    """What was spoken longer ago is held."""
+    """Text spoken longer ago is held."""
     offers: bool = False
     """Whether held text is put on the clipboard."""
     patience_s: float = 10.0
@@ -165,7 +165,7 @@ class Delivery:
         self._settle(self.held.clear())
 
     async def paste_last(self) -> int:
-        """Deliver the held texts in order, else the last text again; how many were delivered.
+        """Deliver the held texts in order, else the last text again; return how many.
 
         Raises:
             InjectError: there is none, or it cannot be delivered now.

@@ -30,7 +30,7 @@ class Pasting:
         self._settle = settle
 
     async def paste(self, target: Focused, epoch: int) -> int:
-        """Type into `target`, which has the focus; how many texts were typed.
+        """Type into `target`, which has the focus; return how many texts were typed.
 
         Raises:
             InjectError: there is none, it cannot be delivered now, or it was cancelled.
@@ -116,7 +116,7 @@ def _not_delivered(sent: Sent, so: str = "It is still held.") -> InjectError:
         return InjectError(f"{what} It is not typed again.", "look at that window")
     return InjectError(
         f"The text cannot be typed: {sent.injection.reason}. {so}".rstrip(),
-        "put the cursor where it is to go, then: swictation paste-last",
+        "put the cursor where the text should go, then: swictation paste-last",
     )
 
 
