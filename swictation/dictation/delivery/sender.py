@@ -200,7 +200,7 @@ class Sender:
         return Sent(injection, rest, one)
 
     def doubt(self, utterance: int, text: str, reason: str) -> bool:
-        """Report that `text` may have arrived or not; False if it has no words or is a repetition."""
+        """Report that `text` may have arrived or not; False if wordless, or typed once more."""
         is_doubtful = has_words(text) and utterance != AGAIN
         if is_doubtful:
             self._post(TextDoubted(utterance, reason))
