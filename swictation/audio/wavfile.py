@@ -76,7 +76,7 @@ def _blocks(path: Path) -> Iterator[Samples]:
 
 
 def _bare(file: BinaryIO) -> Iterator[Samples]:
-    """What the spool writes after a header."""
+    """The samples that the spool writes after a header."""
     file.seek(HEADER_BYTES)
     while data := file.read(2 * BLOCK_SAMPLES):
         yield np.frombuffer(data[: len(data) // 2 * 2], np.int16)

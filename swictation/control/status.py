@@ -21,7 +21,7 @@ ModelState = Literal["unloaded", "loading", "loaded", "failed"]
 
 
 class Degraded(Struct, frozen=True):
-    """It works, but not as configured."""
+    """The program works, but not as configured."""
 
     mode: str
     """The mode, such as "cpu-engine" or "no microphone"."""
@@ -132,7 +132,7 @@ class Status(Struct, frozen=True, kw_only=True, rename={"quarantined": "set_asid
     audio: AudioStatus = AudioStatus()
     injector: InjectorStatus = InjectorStatus()
     vram: VramStatus | None = None
-    """The GPU's memory; None if no engine is to run on one."""
+    """The GPU's memory; None if no engine is configured for one."""
     uptime_s: float = 0.0
     last_error: str | None = None
     pid: int | None = None
@@ -237,7 +237,7 @@ def _tooltip(status: Status) -> list[str]:
     if status.audio.reason:
         lines.append(f"microphone: {status.audio.reason}")
     if status.vram:
-        lines.append(f"card: {status.vram.level}; {placements(status.vram)}")
+        lines.append(f"GPU: {status.vram.level}; {placements(status.vram)}")
     if status.degraded:
         lines.append(f"degraded ({status.degraded.mode}): {status.degraded.reason}")
     if status.held.texts:

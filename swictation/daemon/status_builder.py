@@ -1,4 +1,4 @@
-"""The one truth for `status`: put together from the parts that know it, on the run loop."""
+"""Puts `status` together from the parts that know it, on the run loop."""
 
 import os
 
@@ -22,11 +22,11 @@ from swictation.facts import Fact, Fault, ServiceModeDegraded, UtteranceQuaranti
 from swictation.inject.desktop import DesktopInjector
 
 _TOLD_ELSEWHERE = (ServiceModeDegraded, UtteranceQuarantined)
-"""Faults that `status` shows for as long as they last; a squeeze of the GPU is none at all."""
+"""Shown by `status` for as long as they last; a service mode is no error at all."""
 
 
 class StatusBuilder:
-    """Remembers what facts tell once, and asks the rest when it is asked."""
+    """Remembers what facts say once; asks the parts for the rest."""
 
     def __init__(
         self,
@@ -48,14 +48,14 @@ class StatusBuilder:
         self._last_error: str | None = None
 
     def on_fact(self, fact: Fact) -> None:
-        """A listener."""
+        """A listener: remembers the last outcome and error."""
         if isinstance(fact, Injected) and fact.outcome != CAPTURED:
             self._last_outcome, self._last_reason = fact.outcome, fact.reason
         elif isinstance(fact, Fault) and not isinstance(fact, _TOLD_ELSEWHERE):
             self._last_error = fact.message
 
     def status(self) -> Status:
-        """This moment."""
+        """The status at this moment."""
         pool, transcriber = self._engines.pool, self._transcriber
         stream, held = transcriber.stream, transcriber.stream.delivery.held
         worker, executor = pool.serving, self._engines.executor

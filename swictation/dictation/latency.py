@@ -23,17 +23,17 @@ class Latency:
         self._found_ms: deque[float] = deque(maxlen=_KEPT)
 
     def ended(self, point: SpeechEnded, arrived_s: float) -> None:
-        """An utterance has ended; its last sound came in at `arrived_s`. Cuts do not count."""
+        """Note an utterance's end; its last sound came in at `arrived_s`. Cuts do not count."""
         if point.reason != "cap":
             silence_s = to_seconds(point.at_sample - point.last_sample + _TAIL_SAMPLES)
             self._open.setdefault(point.utterance, _Timing()).speech_end_s = arrived_s - silence_s
 
     def committed(self, utterance: int, now_s: float) -> None:
-        """Words of it were committed."""
+        """Note that words of it were committed."""
         self._open.setdefault(utterance, _Timing()).last_commit_s = now_s
 
     def settled(self, utterance: int) -> float | None:
-        """Nothing more of it will come: what its latency was in s, if it has one."""
+        """No more words will come; its latency in s, if it has one."""
         timing = self._open.pop(utterance, None)
         if timing is None or timing.speech_end_s is None or timing.last_commit_s is None:
             return None

@@ -1,4 +1,4 @@
-"""What was typed last, and where: what follows is joined to it, and `paste-last` repeats it."""
+"""What was typed last, and where: later text is joined to it, and `paste-last` repeats it."""
 
 import re
 
@@ -21,29 +21,29 @@ class _Typed(msgspec.Struct, frozen=True, eq=False):
 
 
 class LastTyped:
-    """Knows only what has arrived, as far as that can be told at all."""
+    """Knows only what has arrived, as far as that can be known."""
 
     def __init__(self) -> None:
         self.last: _Typed | None = None
         self.dictation = 0
-        """The one whose texts are sent now."""
+        """The number of the one whose texts are sent now."""
         self._text = ""
         self._of = _NO_DICTATION
         self._doubted = _NO_DICTATION
 
     def begin_dictation(self) -> None:
-        """What is typed from now on is a text of its own."""
+        """Make what is typed from now on a text of its own."""
         self.dictation += 1
 
     def note(self, target: Focused, utterance: int, text: str) -> None:
-        """`text` has gone into the window `target`."""
+        """Note that `text` has gone into the window `target`."""
         if text:
             self.last = _Typed(self._place(target), utterance, text)
             if utterance != AGAIN:
                 self._remember(text, self.dictation)
 
     def note_late(self, one: Unproven) -> None:
-        """It has arrived after all; perhaps other windows were typed into meanwhile."""
+        """Note a late arrival; other windows may have been typed into meanwhile."""
         last = self.last
         if last is None or last is one.before or is_same(last.target, one.target):
             self.last = _Typed(self._place(one.target), one.utterance, one.text)
@@ -51,7 +51,7 @@ class LastTyped:
             self._remember(one.text, one.dictation)
 
     def doubt(self) -> None:
-        """Not all of the dictation is known to have arrived when it was sent: no repetition."""
+        """Rule out a repetition: not all of the dictation is known to have arrived when sent."""
         self._doubted = self.dictation
 
     @property
@@ -61,13 +61,13 @@ class LastTyped:
 
     @property
     def whole(self) -> str:
-        """What of the last dictation has arrived."""
+        """The text of the last dictation that has arrived."""
         return self._text.strip()
 
     def before(self, target: Focused) -> str:
         """What was typed last, if that stands in the window `target`; else "".
 
-        Where nobody can tell the window, the text goes on where it was.
+        If the window is unknown, the text goes on where it was.
         """
         if self.last is None:
             return ""
@@ -81,7 +81,7 @@ class LastTyped:
             return _LONE_MARK.sub("", text).lstrip()
         if self.last and self.last.utterance == utterance:
             return text
-        space = "" if stands[-1].isspace() else " "  # one may have left on its own
+        space = "" if stands[-1].isspace() else " "  # a space may have been typed by itself
         return f"{space}{text.lstrip()}"
 
     def _place(self, target: Focused) -> Focused:
