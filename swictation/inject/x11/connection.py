@@ -27,10 +27,10 @@ GONE = (OSError, ConnectionClosedError)
 
 _CREDENTIALS = struct.Struct("3i")
 _END_MS = 1000
-"""A server that ends closes its connections a moment earlier."""
+"""A server closes its connections a moment before it ends."""
 
 _MAX_PROPERTY_BYTES = 200_000
-"""Fits one request: the core protocol's limit is 256 KiB and python-xlib supports no longer one."""
+"""Fits one request: the core protocol's limit is 256 KiB, and python-xlib supports no other."""
 
 
 class Property(msgspec.Struct, frozen=True):
@@ -53,7 +53,7 @@ class Property(msgspec.Struct, frozen=True):
 class Connection:
     """The display and a window of our own on it. Every method belongs to the owning thread.
 
-    Anything raises one of `GONE` once the server is gone.
+    Each of them raises one of `GONE` once the server is gone.
     """
 
     def __init__(self, display_name: str | None = None) -> None:
@@ -140,7 +140,7 @@ class Connection:
 
     def owner_of(self, selection: int) -> int:
         """The window that owns a selection, or 0."""
-        owner: Any = self.display.get_selection_owner(selection)  # the stubs say int alone
+        owner: Any = self.display.get_selection_owner(selection)  # the stubs say int only
         return int(getattr(owner, "id", owner))
 
     @contextmanager
@@ -177,7 +177,7 @@ class Connection:
         )
 
     def sync(self) -> None:
-        """Wait until the server has carried out everything, then handle what it said."""
+        """Wait until the server has carried out everything, then handle its events."""
         self.display.sync()
         self.beats += 1
         self.dispatch()
@@ -185,8 +185,8 @@ class Connection:
     def dispatch(self) -> None:
         """Send what is queued and handle the events that are here.
 
-        Ends with a look into the socket: python-xlib may read events into its own queue during
-        any call, and a select after that would wait for events that have already come.
+        Checks the socket last: python-xlib may read events into its own queue during any call, and
+        a select after that would wait for events that have already come.
         """
         self.display.flush()
         while self.display.pending_events():
