@@ -89,7 +89,7 @@ def load(
         if path is None and not file.is_symlink():
             return Loaded(defaults, (), None)
         make_one = f"swictation config show --defaults > {shlex.quote(str(file))}"
-        raise ConfigError(f"{file}: no such file", f"to make one: {make_one}") from error
+        raise ConfigError(f"{file}: no such file", f"to create one: {make_one}") from error
     check = _Check(_parse(text, file), tables, engines, defaults)
     lines = _key_lines(text) if check.errors or check.warnings else {}
     if check.errors:

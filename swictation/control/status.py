@@ -237,7 +237,7 @@ def _tooltip(status: Status) -> list[str]:
     if status.audio.reason:
         lines.append(f"microphone: {status.audio.reason}")
     if status.vram:
-        lines.append(f"card: {status.vram.level}; {placements(status.vram)}")
+        lines.append(f"GPU: {status.vram.level}; {placements(status.vram)}")
     if status.degraded:
         lines.append(f"degraded ({status.degraded.mode}): {status.degraded.reason}")
     if status.held.texts:

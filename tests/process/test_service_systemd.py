@@ -101,7 +101,7 @@ def test_installed_once_more_nothing_changes(manager):
     install(manager)
     before, files = pid(manager), sorted(manager.home.glob("config/**/*"))
     told = install(manager)
-    assert f"installed already: {manager.units / UNIT}" in told
+    assert f"already installed: {manager.units / UNIT}" in told
     assert pid(manager) == before
     assert sorted(manager.home.glob("config/**/*")) == files
 

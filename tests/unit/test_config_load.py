@@ -70,7 +70,7 @@ def test_a_dangling_link_at_the_users_own_place_is_an_error_not_the_defaults(tmp
 def test_a_named_file_that_is_missing_is_an_error_that_says_how_to_make_one(file):
     with pytest.raises(ConfigError, match="no such file") as caught:
         load(file, PROVIDERS)
-    assert caught.value.remedy == f"to make one: swictation config show --defaults > {file}"
+    assert caught.value.remedy == f"to create one: swictation config show --defaults > {file}"
 
 
 @pytest.mark.parametrize(
