@@ -112,7 +112,7 @@ def test_a_file_that_others_may_write_exits_2_with_the_command_that_mends_it(swi
     done = swictation("check")
     assert (done.returncode, done.stdout) == (2, "")
     first, remedy, _ = done.stderr.split("\n")
-    assert first.endswith("config.toml: everybody may write there: the configuration is not taken")
+    assert first.endswith("config.toml: everybody may write there: the configuration is not used")
     subprocess.run(["sh", "-c", remedy.removeprefix("  -> ")], check=True)
     assert swictation("check").returncode == 0
 
