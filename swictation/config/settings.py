@@ -92,9 +92,9 @@ class AsrSettings(msgspec.Struct, frozen=True, kw_only=True):
     cpu_engine: Annotated[
         str, Meta(description='takes over from an engine on a GPU; "": no engine does')
     ] = DEFAULT_ENGINE
-    cpu_model: Annotated[str, Meta(min_length=1, description="that engine's model, as model")] = (
-        "auto"
-    )
+    cpu_model: Annotated[
+        str, Meta(min_length=1, description="model of that engine; the same choices as model")
+    ] = "auto"
     language: Annotated[Language, Meta(description="ISO 639-1 code of the spoken language")] = "en"
     left_context_s: Annotated[float, FIXED] = 4.0
     """Sound from before it that a decode takes at least (docs/adr/0008)."""
@@ -146,7 +146,7 @@ class SpoolSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     enabled: Annotated[
         bool,
-        Meta(description="write audio to disk; false: none is there, and none survives a crash"),
+        Meta(description="write audio to disk; false: it is not on disk, and a crash loses it"),
     ] = True
     max_minutes: Annotated[
         float, Meta(gt=0.0, le=1440.0, description="minutes of audio kept; the oldest go first")
@@ -165,7 +165,10 @@ class VramSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "auto"
     thresholds: Annotated[
         tuple[float, float, float],
-        Meta(description="use at which WARNING, CRITICAL, EMERGENCY begin; less: room for others"),
+        Meta(
+            description="fractions of use at which WARNING, CRITICAL, EMERGENCY begin; lower: more "
+            "room for others"
+        ),
     ] = (0.80, 0.875, 0.95)
     ceiling_mib: Annotated[tuple[int, int, int], FIXED] = (2048, 1024, 512)
     """... and MiB free below which they begin: a few percent of a big GPU are much memory."""
@@ -184,7 +187,7 @@ class VramSettings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(
             ge=0.0,
             le=86400.0,
-            description="idle seconds until the GPU is given back; more: text comes sooner",
+            description="idle seconds until the GPU is given back; higher: text comes sooner",
         ),
     ] = 300.0
     idle_ttl_warning_s: Annotated[float, FIXED] = 60.0
@@ -194,7 +197,8 @@ class VramSettings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(
             ge=0,
             le=65536,
-            description="MiB that must stay free when a model is loaded; more: room for others",
+            description="MiB that must stay free when a model is loaded; higher: more room for "
+            "others",
         ),
     ] = 256
     model_mib: Annotated[int, FIXED] = 1700
@@ -220,7 +224,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         Meta(
             ge=100,
-            description="MiB above which it is replaced at a silence; more for a large model",
+            description="MiB above which it is replaced in a pause; higher for a large model",
         ),
     ] = 1500
     warm_min_available_mib: Annotated[int, FIXED] = 2048
@@ -232,7 +236,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(
             ge=1.0,
             le=600.0,
-            description="seconds it may take to load its model; more for a slow disk",
+            description="seconds it may take to load its model; higher for a slow disk",
         ),
     ] = 120.0
     hang_min_s: Annotated[
@@ -240,7 +244,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(
             ge=0.1,
             le=600.0,
-            description="least seconds before a decode counts as hung; more on a busy machine",
+            description="minimum seconds before a decode counts as hung; higher on a busy machine",
         ),
     ] = 5.0
     hang_factor: Annotated[float, FIXED] = 10.0
