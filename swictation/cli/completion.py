@@ -1,4 +1,4 @@
-"""`swictation completion`: what a shell needs to complete commands, options and files."""
+"""`swictation completion`: the script with which a shell completes commands and options."""
 
 import click
 from click.shell_completion import get_completion_class

@@ -60,7 +60,7 @@ def cli() -> None:
 
 
 def _need_utf8() -> None:
-    """Start again in UTF-8 mode where the locale has another encoding.
+    """Start again in UTF-8 mode if the locale has another encoding.
 
     File names are bytes, which C++ libraries take as UTF-8 whatever the locale says. Output keeps
     the terminal's own encoding.
@@ -81,7 +81,7 @@ def _need_stdout() -> None:
             os.fstat(fd)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
-    # Python leaves None where there was nothing at start.
+    # Python leaves None if there was no stream at start.
     if not sys.stdout:  # pyright: ignore[reportUnnecessaryComparison]
         tell(SwictationError("Standard output is closed: the text has nowhere to go."))
         sys.exit(EXIT_FAILURE)

@@ -139,8 +139,8 @@ def _serve(
     *,
     listen: bool,
 ) -> int:
-    looking = Thread(target=_look_for_devices, name="microphone", daemon=True)
-    looking.start()
+    loading = Thread(target=_load_portaudio, name="microphone", daemon=True)
+    loading.start()
     from swictation.daemon.app import Daemon, Options
 
     def say() -> None:
@@ -152,11 +152,11 @@ def _serve(
     try:
         asyncio.run(Daemon(options).run())
     finally:  # while PortAudio loads, it owns stderr and does not survive an exit
-        looking.join(_SOUND_LOADS_S)
+        loading.join(_SOUND_LOADS_S)
     return 0
 
 
-def _look_for_devices() -> None:
+def _load_portaudio() -> None:
     """Load PortAudio, which asks the sound server for devices, while the rest loads."""
     with suppress(AudioError):  # the device monitor will report it
         portaudio.load()

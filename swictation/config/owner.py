@@ -92,7 +92,7 @@ def _fault_of(path: Path, status: os.stat_result) -> Fault | None:
 
 
 def _writers(path: Path, gid: int) -> tuple[set[int], set[int]]:
-    """The users and groups beside the owner that may write, where the mode has the group's bit.
+    """The users and groups beside the owner that may write, if the mode has the group's bit.
 
     With an access list that bit is the list's mask: it only says that somebody in it may write.
     """

@@ -78,7 +78,7 @@ class Kind(msgspec.Struct, frozen=True):
         return ", ".join(f"{sign} {bound}" for sign, bound in bounds.items())
 
     def fault(self, value: object, example: object) -> str:
-        """Say what is wrong with a value of a document, as `must be <= 3.0`; "" if nothing is."""
+        """What is wrong with a value of a document, as `must be <= 3.0`; "" if nothing is."""
         try:
             known: object = msgspec.convert(value, self.annotation)
         except msgspec.ValidationError:
@@ -190,7 +190,7 @@ def _escaped(char: str) -> str:
 
 
 def toml_key(key: str) -> str:
-    """A key as TOML writes it: bare where it can be."""
+    """A key as TOML writes it: without quotes if possible."""
     return key if _BARE_KEY.fullmatch(key) else toml_value(key)
 
 

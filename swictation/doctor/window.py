@@ -55,7 +55,7 @@ def judge(
 
 
 def window_system() -> str:
-    """What the environment says, such as "Wayland (wayland-1)"; "" where there is none."""
+    """The window system by the environment, as "Wayland (wayland-1)"; "" if there is none."""
     named = {"Wayland": "WAYLAND_DISPLAY", "X11": "DISPLAY"}
     found = {kind: os.environ.get(name, "") for kind, name in named.items()}
     return " and ".join(f"{kind} ({value})" for kind, value in found.items() if value)

@@ -114,7 +114,7 @@ class Injector(Protocol):
         ...
 
     async def flush(self) -> None:
-        """Nothing more will come for now: settle."""
+        """Settle: no more text will come for now."""
         ...
 
     async def focus(self) -> Focused:
@@ -122,7 +122,7 @@ class Injector(Protocol):
         ...
 
     async def close(self) -> None:
-        """Give back what was borrowed; `inject` refuses from now on. Never raises.
+        """Restore clipboard and keyboard; `inject` refuses from now on. Never raises.
 
         Every proof that is still open is done: False for what was on offer and not fetched, since
         nothing is on offer any more; None for what the window may still have (keys, a commit).
@@ -144,4 +144,4 @@ class BasicInjector:
         """Nothing to settle."""
 
     async def close(self) -> None:
-        """Nothing was borrowed."""
+        """Nothing has to be restored."""

@@ -224,6 +224,6 @@ def remove_(name: str) -> None:
         freed = f"{freed_bytes / 1e6:.0f} MB are free again"
         echo(f"the unpacked copy of {path.name} is removed: {freed}{kept}")
         return
-    spec = named(name) or choose(name, "en", "")  # for its error, where the name is unknown
+    spec = named(name) or choose(name, "en", "")  # for its error, if the name is unknown
     freed_bytes = remove(spec)
     echo(f"{spec.name} is removed: {freed_bytes / 1e6:.0f} MB are free again")

@@ -69,7 +69,7 @@ def record(file: Path, seconds: float | None, config: Path | None) -> None:
 
 
 class _Recorder:
-    """Readings of the GPU, until somebody ends the program."""
+    """Reads the GPU until a signal ends the program."""
 
     def __init__(self, settings: VramSettings) -> None:
         self._readings: SimpleQueue[VramSnapshot | None] = SimpleQueue()  # the poller bounds it

@@ -1,4 +1,4 @@
-"""`swictation vram simulate`: what the daemon would have done over a recorded trace."""
+"""`swictation vram simulate`: what the daemon would have done during a recorded trace."""
 
 from collections.abc import Iterator
 from pathlib import Path

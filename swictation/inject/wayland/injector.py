@@ -105,7 +105,7 @@ class WaylandInjector:
         except Exception as error:  # noqa: BLE001 - the port never raises
             if not (isinstance(error, HungError) and error.has_begun):
                 return delivery.outcome(str(error) or type(error).__name__)
-            # Nobody knows where the text is.
+            # Whether the text arrives is unknown.
             delivery.proof = decided(arrived=None)
             result = Injection("unproven", sent=len(text), reason=str(error))
         return self._proofs.attach(result, delivery.proof)

@@ -95,7 +95,7 @@ class Session:
             raise WireError("the compositor has neither input methods nor virtual keyboards")
 
     def focus(self) -> Focused:
-        """The window with the focus, as of now; unknown where the compositor lists no windows."""
+        """The window with the focus now; `Unknown` if the compositor lists no windows."""
         self._connection.barrier()
         window = self.toplevels.focused
         if window is None:

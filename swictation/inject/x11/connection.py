@@ -145,7 +145,7 @@ class Connection:
 
     @contextmanager
     def grabbed(self) -> Generator[None]:
-        """Grab the server: it serves nobody else, so what is asked inside is still true when used.
+        """Grab the server: it serves nobody else, so answers inside are still true when used.
 
         Never wait inside: the desktop stands still for a round trip or two, and no longer.
         """
@@ -183,7 +183,7 @@ class Connection:
         self.dispatch()
 
     def dispatch(self) -> None:
-        """Send what is queued and handle the events that are here.
+        """Send what is queued and handle the events that have come.
 
         Checks the socket last: python-xlib may read events into its own queue during any call, and
         a select after that would wait for events that have already come.

@@ -166,7 +166,7 @@ class Paster:
         self.give_back()
 
     def give_back(self) -> None:
-        """Serve what was there before, unless somebody has copied something meanwhile."""
+        """Serve the old content again, unless somebody has copied something meanwhile."""
         if self._key:
             return
         loan, self._loan = self._loan, None
@@ -269,7 +269,7 @@ class Paster:
         return (True,) if has_letter or not focus.answers_ping else (False, True)
 
     def _letter(self, focus: Focus) -> int:
-        """The key of v, on a spare keycode where the layout has none."""
+        """The key of v, on a spare keycode if the layout has none."""
         native = self._keyboard.keymap.native("v", self._keyboard.group())
         if native is not None and native.level == 0:
             return native.keycode
