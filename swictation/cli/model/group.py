@@ -51,7 +51,7 @@ _engine = click.option(
     default=DEFAULT_ENGINE,
     show_default=True,
     callback=_known_engine,
-    help="The engine whose model auto means.",
+    help="Engine for which auto chooses a model.",
 )
 _name = click.argument("name", default=AUTO)
 
