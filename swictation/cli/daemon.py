@@ -1,4 +1,4 @@
-"""Calls the daemon, and says what is wrong when it is not there."""
+"""Calls the daemon, and says what is wrong if it does not run."""
 
 import contextlib
 
@@ -16,13 +16,13 @@ def call(
     activate: bool = False,
     limit_s: float | None = client.ANSWER_S,
 ) -> object:
-    """As `control.client.call`.
+    """As `control.bus.client.call`.
 
-    With `activate` the bus starts the daemon only where its service has not failed before: a
-    failed one would keep the caller waiting, and fail once more.
+    With `activate` the bus starts the daemon, unless its service has failed before: that would
+    keep the caller waiting, and fail again.
 
     Raises:
-        NotRunning: there is no daemon; for a service that failed, with what it failed of.
+        NotRunning: there is no daemon; if its service failed, the error says why.
         NothingRecorded, ControlError: what the daemon said.
     """
     try:
@@ -36,7 +36,7 @@ def call(
 
 
 def _failure() -> NotRunning | None:
-    """That the installed service failed, and why; None where it is well, or is not installed."""
+    """The error for an installed service that failed, with the reason; None otherwise."""
     with contextlib.suppress(ServiceError):  # no systemd: no service
         now = state.read()
         if now.is_failing:
@@ -45,12 +45,12 @@ def _failure() -> NotRunning | None:
 
 
 def _because(now: state.ServiceState) -> NotRunning:
-    from swictation.asr.registry import PROVIDERS  # for a failed service alone, which is rare
+    from swictation.asr.registry import PROVIDERS  # only for a failed service, which is rare
 
     try:
         load(None, PROVIDERS)
     except ConfigError as error:
         what = f"The service failed: {error.message}"
         return NotRunning(what, f"{error.remedy}, then: {remedies.restart()}")
-    again = f"{remedies.restart()}; what it said: {remedies.read_log()}"
+    again = f"{remedies.restart()}; to see why it failed: {remedies.read_log()}"
     return NotRunning(f"The service failed ({now.result}).", again)

@@ -1,4 +1,4 @@
-"""`swictation run`: listen in the foreground; what the systemd service starts, too."""
+"""`swictation run`: listen in the foreground. The systemd service starts this, too."""
 
 import asyncio
 import os
@@ -37,11 +37,11 @@ Sink = Literal["auto", "stdout", "none", "wayland", "x11", "x11-type", "x11-past
 _SOUND_LOADS_S = 5.0
 """More than PortAudio takes to load; a sound server that is frozen must not hold up the end."""
 _NO_MICROPHONE = SwictationError(
-    "No microphone is found. Here is this program's own sample instead.",
+    "No microphone was found. Here is the sample that comes with swictation instead.",
     "for a file of your own: swictation run --source FILE",
 )
 _NO_DESKTOP = SwictationError(
-    "No window system is found ($WAYLAND_DISPLAY and $DISPLAY are not set): the text comes here.",
+    "No window system was found ($WAYLAND_DISPLAY and $DISPLAY are not set): text appears here.",
     "to dictate into windows, start it from a terminal on the desktop",
 )
 _NOT_STDOUT = UsageError(
@@ -49,17 +49,17 @@ _NOT_STDOUT = UsageError(
     "leave out --sink stdout, and stdout in [inject] chain",
 )
 _LISTENING = "Listening: put the cursor where the text should appear, and speak. Ctrl-C ends it."
-_LISTENING_HERE = "Listening: speak, and the words come here. Ctrl-C ends it."
-_WAITING = "Ready. It listens when you press its key, or type: swictation toggle\nCtrl-C ends it."
+_LISTENING_HERE = "Listening: speak, and the text appears here. Ctrl-C ends it."
+_WAITING = "Ready. To dictate, press your hotkey, or type: swictation toggle\nCtrl-C ends it."
 
 
 @click.command()
-@click.option("--source", default="mic", metavar="mic|FILE", help="What to listen to.")
+@click.option("--source", default="mic", metavar="mic|FILE", help="The microphone, or a file.")
 @click.option(
     "--sink",
     type=click.Choice(get_args(Sink)),
     default="auto",
-    help="Where the text goes; auto: by [inject] chain, a file's text to stdout.",
+    help="Where the text goes; auto: as in [inject] chain, or for a file to stdout.",
 )
 @click.option(
     "--pace",
@@ -72,7 +72,7 @@ _WAITING = "Ready. It listens when you press its key, or type: swictation toggle
     "--events",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write what happens as lines of JSON; they hold the text.",
+    help="Write what happens to FILE as lines of JSON, which contain the text.",
 )
 @overrides
 @config_option
@@ -89,8 +89,8 @@ def run(
 ) -> int:
     """Listen to the microphone and type what is said.
 
-    It waits for a hotkey or for `swictation toggle`, and runs until Ctrl-C. A file as --source
-    needs neither desktop nor sound server; at its end everything is delivered.
+    It waits for a hotkey or for `swictation toggle`, and runs until Ctrl-C. With a file as --source
+    it needs neither desktop nor sound server, and ends when all of its text is delivered.
     """
     set_up(verbose=verbose)
     settings = settings_from(config, overrides)
@@ -102,7 +102,7 @@ def run(
             return _play(settings, overrides, sample, sink, pace, events)
     chain = _chain(settings, sink)
     if listen:
-        ensure_model(settings)  # somebody waits: show how it gets on
+        ensure_model(settings)  # somebody waits: show the progress
     return _serve(lambda: settings_from(config, overrides), chain, events, listen=listen)
 
 
@@ -116,7 +116,7 @@ def _play(
 ) -> int:
     from swictation.daemon.files import FileSession, file_source, injector
 
-    if str(path) != "-" and is_missing(str(path)):  # or a model would be fetched for nothing
+    if str(path) != "-" and is_missing(str(path)):  # or a model would be downloaded for nothing
         raise no_such_sound(path)
     settings, location = ensure_for_files(settings, overrides)
 
@@ -139,8 +139,8 @@ def _serve(
     *,
     listen: bool,
 ) -> int:
-    looking = Thread(target=_look_for_devices, name="microphone", daemon=True)
-    looking.start()
+    loading = Thread(target=_load_portaudio, name="microphone", daemon=True)
+    loading.start()
     from swictation.daemon.app import Daemon, Options
 
     def say() -> None:
@@ -151,19 +151,19 @@ def _serve(
     options = Options(load_settings, chain, events, listens_at_once=listen, on_ready=say)
     try:
         asyncio.run(Daemon(options).run())
-    finally:  # while PortAudio loads stderr is its own, and it does not survive an exit
-        looking.join(_SOUND_LOADS_S)
+    finally:  # while PortAudio loads, it owns stderr and does not survive an exit
+        loading.join(_SOUND_LOADS_S)
     return 0
 
 
-def _look_for_devices() -> None:
-    """PortAudio asks the sound server for them when it is loaded; meanwhile the rest is."""
-    with suppress(AudioError):  # the microphone's keeper will tell
+def _load_portaudio() -> None:
+    """Load PortAudio, which asks the sound server for devices, while the rest loads."""
+    with suppress(AudioError):  # the device monitor will report it
         portaudio.load()
 
 
 def _chain(settings: Settings, sink: Sink) -> tuple[str, ...]:
-    """The ways to deliver text; () for those of the configuration.
+    """The injectors to try, by `--sink` or by the configuration.
 
     Raises:
         UsageError: a service would write text to its journal.

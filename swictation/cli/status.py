@@ -32,17 +32,17 @@ from swictation.shown import json_escaped
 _LABEL_WIDTH = len("last error")
 _ANSWER_S = 5.0
 _MOST_SHOWN = 4
-_SILENT = "no program here shows notifications: held text is told in this place alone"
+_SILENT = "no program here shows notifications: held text is reported only here"
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
-@click.option("--follow", "follows", is_flag=True, help="A line for a bar at each change.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
+@click.option("--follow", "follows", is_flag=True, help="Print a line for a bar at each change.")
 def status(as_json: bool, follows: bool) -> None:
-    """Tell what the daemon is doing.
+    """Show what the daemon is doing.
 
-    --follow prints one line of JSON a change, with the keys that waybar reads, until it is
-    ended. It goes on while the daemon is restarted.
+    --follow prints a line of JSON at each change, with the keys that waybar reads, until you end
+    it. It continues while the daemon is restarted.
     """
     if as_json and follows:
         raise UsageError("--json and --follow do not go together.", "choose one of them")
@@ -87,9 +87,9 @@ def _is_silent() -> bool:
 
 
 def lines(now: Status, *, is_silent: bool = False) -> list[tuple[str, str]]:
-    """Label and text for people; what is well and unused is left out.
+    """Label and text for people; what is fine or unused is left out.
 
-    `is_silent`: nothing shows notifications, so that held text is told here alone.
+    `is_silent`: nothing shows notifications, so that held text is reported only here.
     """
     rows = [("state", now.state if now.ready else f"{now.state}; {_why_not_ready(now)}")]
     if now.degraded:
@@ -144,11 +144,11 @@ def _quarantined(one: QuarantineStatus) -> str:
 def _gpu(now: Status) -> list[tuple[str, str]]:
     if now.vram is None:
         return []
-    lines = [("card", memory(now.vram)), ("", placements(now.vram))]
+    rows = [("GPU", memory(now.vram)), ("", placements(now.vram))]
     if now.vram.breaker.is_banned:
         why = f"{now.vram.breaker.why}; to try again:\n  -> {typeable('swictation vram reset')}"
-        lines.append(("", why))
-    return lines
+        rows.append(("", why))
+    return rows
 
 
 def _microphone(now: Status) -> str:
@@ -193,7 +193,7 @@ async def follow_until_ended(tell: Callable[[Status], None], every_s: float | No
         loop.add_signal_handler(number, following.cancel)
     out = sys.stdout.fileno()
     if stat.S_ISFIFO(os.fstat(out).st_mode):
-        loop.add_reader(out, following.cancel)  # told only when the reader has gone
+        loop.add_reader(out, following.cancel)  # signalled only when the reader has gone
     with contextlib.suppress(asyncio.CancelledError, BrokenPipeError):
         await following
     loop.remove_reader(out)

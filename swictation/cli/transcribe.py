@@ -1,4 +1,4 @@
-"""`swictation transcribe`: sound files to text, on the microphone's very path."""
+"""`swictation transcribe`: sound files to text, by the same path as the microphone's."""
 
 import asyncio
 import os
@@ -29,7 +29,9 @@ from swictation.models.store.store import ModelLocation
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line and file.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object a line, for each file."
+)
 @overrides
 @config_option
 @verbose_option
@@ -42,14 +44,14 @@ def transcribe(
 ) -> int:
     """Turn sound files into text, one line each.
 
-    Reads whatever FFmpeg reads, at any rate, in stereo too. A file that cannot be read is named
-    on stderr and the others are still done; the exit code is then 1.
+    Reads all formats that FFmpeg reads, at any sample rate, mono or stereo. A file that cannot be
+    read is named on stderr, and the others are still transcribed; the exit code is then 1.
     """
     set_up(verbose=verbose)
     hide_memory()
     settings = settings_from(config, overrides)
     if all(name != "-" and is_missing(name) for name in files):
-        # Or a model would be fetched for nothing.
+        # Or a model would be downloaded for nothing.
         for name in files:
             tell(no_such_sound(Path(name)))
         return EXIT_FAILURE
@@ -77,7 +79,7 @@ async def _transcribe(
 
 
 def _tell_who(session: FileSession, settings: Settings) -> None:
-    """Say where another engine did the work."""
+    """Say so if another engine than the configured one has transcribed."""
     engine, model = session.serves
     if engine and engine != settings.asr.engine:
         why = session.stood_in.rstrip(".")

@@ -12,10 +12,10 @@ GROUP = "swictation.injectors"
 
 
 def chain_fault(chain: Iterable[str]) -> str:
-    """Say what is wrong with the first name that there is no injector of; "" if there is none."""
+    """What is wrong with the first unknown name; "" if all are known."""
     others = [name for name in chain if name not in BUILT_IN]
     if not others:
-        return ""  # the usual case, without a look at what is installed, which takes 30 ms
+        return ""  # the usual case: reading what is installed takes 30 ms
     known = (*BUILT_IN, *plug_ins())
     unknown = next((name for name in others if name not in known), None)
     if unknown is None:

@@ -36,21 +36,21 @@ _CODES = {
 
 
 def language_code(text: str) -> str | None:
-    """The code of the language that `text` names, or None where it names none.
+    """The code of the language that `text` names, or None if it names none.
 
-    Takes codes of two and three letters, English and some native names, and tags with a region or
-    script ("en-US", "zh_Hant", "de_DE.UTF-8"), in any case.
+    Accepts codes of two and three letters, English and some native names, and tags with a region
+    or script ("en-US", "zh_Hant", "de_DE.UTF-8"), in upper or lower case.
     """
     plain = text.strip().lower()
     return _CODES.get(plain) or _CODES.get(plain.replace("_", "-").partition("-")[0])
 
 
 def language_meant(text: str) -> str | None:
-    """The same; a code that we do not know is itself, since an engine may know it."""
+    """As `language_code`, but an unknown code is kept: an engine may know it."""
     return language_code(text) or (text if _CODE.fullmatch(text) else None)
 
 
 def closest_language(text: str) -> str:
-    """The code that a misspelt name was probably meant for, or ""."""
+    """The code of the language that a misspelt name probably means, or ""."""
     found = difflib.get_close_matches(text.strip().lower(), _CODES, n=1, cutoff=0.75)
     return _CODES[found[0]] if found else ""

@@ -20,7 +20,7 @@ def bus(_: Subject) -> Iterator[Finding]:
     """Check that there is a session bus, and that a daemon answers on it."""
     where = address()
     if not where:
-        found = "there is none: no hotkey and no notification without it"
+        found = "there is none: without it, no hotkey and no notification works"
         remedy = "look in a terminal of your desktop; without a desktop: dbus-run-session bash"
         yield Finding("session bus", "warning", found, remedy)
         return
@@ -40,7 +40,7 @@ def judge_status(status: Status) -> Finding:
     if status.degraded is None:
         return Finding("daemon", "ok", found)
     found = f"{found}, {status.degraded.mode}: {status.degraded.reason}"
-    return Finding("daemon", "warning", found, "see how it is: swictation status")
+    return Finding("daemon", "warning", found, "to see its state: swictation status")
 
 
 def address() -> str:
@@ -61,12 +61,12 @@ async def _daemon() -> Finding:
             answer = await ask(connection, "Status")
         return judge_status(decode(str(answer)))
     except NotRunning:
-        found = "not running: a hotkey has nobody to call"
+        found = "not running: a hotkey has no effect"
         return Finding("daemon", "warning", found, remedies.start())
     except TimeoutError:
         return Finding("daemon", "error", f"no answer within {_ANSWER_S:.0f} s", remedies.restart())
     except (ControlError, msgspec.DecodeError) as error:
-        found = f"another version than this one: {error}"
+        found = f"a different version from this one: {error}"
         return Finding("daemon", "warning", found, remedies.restart())
     finally:
         await connection.close()

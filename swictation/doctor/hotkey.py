@@ -33,9 +33,9 @@ def hotkey(_: Subject) -> Iterator[Finding]:
     name = desktop()
     if name in LINES:
         where, line = LINES[name]
-        yield Finding("hotkey", "ok", f"{name}: into {where}:\n{line}")
+        yield Finding("hotkey", "ok", f"{name}: add this to {where}:\n{line}")
     else:
-        found = f"let your desktop's shortcut settings run:\n{TOGGLE}"
+        found = f"in your desktop's shortcut settings, bind a key to:\n{TOGGLE}"
         yield Finding("hotkey", "ok", found)
 
 

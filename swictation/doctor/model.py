@@ -15,7 +15,7 @@ from swictation.models.store.store import ModelLocation, damaged, folder_of, ver
 
 
 def engine(subject: Subject) -> Iterator[Finding]:
-    """Whether the engine is installed. Raises EngineError; its libraries are not imported."""
+    """Check that the engine is installed. Raises EngineError; its libraries are not imported."""
     name = subject.settings.asr.engine
     if error := registry.provider(name).unavailable():
         found = f"{error.message}: the embedded engine takes over"
@@ -31,14 +31,14 @@ def model(subject: Subject) -> Iterator[Finding]:
         model_request.resolve(subject.settings), is_to_load=False
     )
     if not knows_models(asr.engine):
-        yield Finding("model", "ok", f"{asr.model}, which the engine {asr.engine} finds by itself")
+        yield Finding("model", "ok", f"{asr.model}, which the engine {asr.engine} finds itself")
         return
     why = f" ({found.reason})" if found.reason else ""
     yield Finding("model", "ok", f"{found.name} for {asr.language}: {found.path}{why}")
 
 
 def files(subject: Subject) -> Iterator[Finding]:
-    """Check that every file of a known model has the published bytes."""
+    """Check the hash of every file of a known model."""
     if subject.model is None:
         return
     spec = known(subject.model)
@@ -54,7 +54,7 @@ def files(subject: Subject) -> Iterator[Finding]:
         yield Finding("model files", "error", "; ".join(problems), remedy)
         return
     names = ", ".join(file.name for file in spec.files)
-    how = "as published" if spec.is_pinned else "as when they were fetched"
+    how = "as published" if spec.is_pinned else "as when they were downloaded"
     yield Finding("model files", "ok", f"sha256 {how}: {names}")
 
 

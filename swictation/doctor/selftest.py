@@ -32,7 +32,7 @@ from swictation.worker.supervisor import Supervisor
 
 _ASSETS = files("swictation") / "assets"
 _LANGUAGE = "en"
-"""The sample's."""
+"""The sample's language."""
 
 
 class _Result(msgspec.Struct):
@@ -47,7 +47,7 @@ def selftest(subject: Subject) -> Iterator[Finding]:
     requests = _requests(subject.settings, samples)
     if not requests:
         vad = subject.settings.vad
-        found = f"no speech heard in the sample with [vad] threshold = {vad.threshold}"
+        found = f"no speech was heard in the sample with [vad] threshold = {vad.threshold}"
         remedy = "lower it, or remove it from the configuration: swictation config path"
         yield Finding("detector", "error", found, remedy)
         return
@@ -55,7 +55,7 @@ def selftest(subject: Subject) -> Iterator[Finding]:
     found = f"{speech_s:.1f} s of speech heard in the sample's {to_seconds(len(samples)):.1f} s"
     yield Finding("detector", "ok", found)
     if subject.model is None:
-        remedy = "mend the model first; then: swictation doctor"
+        remedy = "fix the model first, then type: swictation doctor"
         yield Finding("self-test", "warning", "skipped: no model", remedy)
         return
     asr = msgspec.structs.replace(subject.settings.asr, language=_LANGUAGE)
@@ -83,7 +83,7 @@ def judge(expected: str, heard: str, how: str, fix: str, *, is_slow: bool) -> Fi
     if wanted != got:
         return Finding("self-test", "warning", found, fix)
     if is_slow:
-        remedy = "use a smaller model (swictation model list), or end what keeps the machine busy"
+        remedy = "use a smaller model (swictation model list), or end the programs that use the CPU"
         return Finding("self-test", "warning", f"{how}: slower than speech", remedy)
     return Finding("self-test", "ok", f"{how}, every word right")
 
@@ -101,11 +101,11 @@ def _sample() -> Samples:
 
 def _requests(settings: Settings, samples: Samples) -> list[DecodeRequest]:
     """One request for each utterance that the detector hears."""
-    listener, framer = wiring.listener(settings), Framer()
+    segmenter, framer = wiring.listener(settings), Framer()
     points: list[Point] = []
     for frame in (*framer.feed(samples), *framer.flush()):
-        points += listener.feed(frame)
-    points += listener.flush(len(samples))
+        points += segmenter.feed(frame)
+    points += segmenter.flush(len(samples))
     starts = [point for point in points if isinstance(point, SpeechStarted)]
     ends = [point for point in points if isinstance(point, SpeechEnded)]
     return [
@@ -150,5 +150,5 @@ def _padded(samples: Samples, request: DecodeRequest) -> Samples:
 
 def _died(reason: str) -> EngineError:
     with as_file(_ASSETS / "sample.flac") as path:
-        remedy = f"see what it prints: swictation transcribe -v {quote(str(path))}"
+        remedy = f"to see what it prints: swictation transcribe -v {quote(str(path))}"
     return EngineError(f"the worker with the engine died: {reason}", remedy)

@@ -14,7 +14,7 @@ _INSTALL = "swictation service install"
 def service(_: Subject) -> Iterator[Finding]:
     """Check that the unit is installed, enabled and working. Having none is fine."""
     if trouble():
-        found = "no systemd for this user: let your desktop start the daemon, by: "
+        found = "no systemd for this user: let your desktop start the daemon with: "
         found += typeable("swictation run", anywhere=True)
         yield Finding("service", "ok", found)
         return
@@ -22,17 +22,17 @@ def service(_: Subject) -> Iterator[Finding]:
 
 
 def judge(now: ServiceState, *, is_current: bool) -> Finding:
-    """Compare the unit's state with what is wanted."""
+    """Compare the unit's state with what it should be."""
     if not now.is_installed:
         return Finding("service", "ok", f"not installed; {_INSTALL} starts it with your session")
     if now.is_failing:
         found = f"the daemon ends by itself: {now.result}"
-        return Finding("service", "error", found, READ_LOG)
+        return Finding("service", "error", found, f"to see why: {READ_LOG}")
     if not is_current:
         found = f"{now.path} is not what this version would write"
         return Finding("service", "warning", found, _INSTALL)
     if not now.is_enabled:
-        found = f"installed, but {now.enabled or 'not enabled'}: it will not start by itself"
+        found = f"installed, but {now.enabled or 'not enabled'}: it does not start by itself"
         return Finding("service", "warning", found, _INSTALL)
     return Finding("service", "ok", f"{now.active}, starts with {now.target}")
 

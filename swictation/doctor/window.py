@@ -1,4 +1,4 @@
-"""Checks the window system, by really opening the way into its windows."""
+"""Checks the window system by opening an injector for it."""
 
 import asyncio
 import os
@@ -10,12 +10,14 @@ from swictation.doctor.finding import Finding, Subject
 from swictation.inject.injector import InjectorCapabilities
 
 _NO_WINDOW = frozenset({"stdout", "none"})
-_UNSURE = "\nit cannot tell windows apart: stay in one while you speak"
-_OTHER_SESSION = "log in to an X11 (Xorg) session, or to sway or Hyprland: swictation doctor"
+_UNSURE = "\nit cannot tell windows apart: stay in one window while you speak"
+_OTHER_SESSION = (
+    "log in to an X11 (Xorg) session, or to sway or Hyprland, then type: swictation doctor"
+)
 
 
 def window(subject: Subject) -> Iterator[Finding]:
-    """Open the ways of `[inject] chain` in order, as a dictation does, and close them."""
+    """Open the injectors of `[inject] chain` in order, as a dictation does, and close them."""
     system, chain = window_system(), subject.settings.inject.chain
     if not system and NEED_DISPLAY.issuperset(chain):
         found = "neither WAYLAND_DISPLAY nor DISPLAY is set: there is no window to type into"
@@ -29,38 +31,39 @@ def window(subject: Subject) -> Iterator[Finding]:
 def judge(
     system: str, chain: tuple[str, ...], name: str, why: str, can: InjectorCapabilities
 ) -> Finding:
-    """Hold the way that opened against the chain. `why`: what those before it said."""
+    """Compare the injector that opened, `name`, with the chain. `why`: why others did not open."""
     said = [
         reason.replace("wayland: Wayland: ", "wayland: ") for reason in why.split("; ") if reason
     ]
     reasons = "".join(f"\n{reason}" for reason in said)
     if not name:
-        found = f"{system}: no way of [inject] chain leads into a window{reasons}"
+        found = f"{system}: no injector of [inject] chain works here{reasons}"
         return Finding("window", "error", found, _OTHER_SESSION)
     if name == "clipboard" and chain != ("clipboard",):
         found = f"{system}: text can only be put on the clipboard{reasons}"
         return Finding("window", "warning", found, _OTHER_SESSION)
     if system.startswith("Wayland") and name.startswith("x11"):
         # XWayland exists, and opens, in sessions whose own windows it does not know.
-        found = f"{system}: text reaches windows of X11 programs only{reasons}"
+        found = f"{system}: text can be typed only into X11 programs{reasons}"
         return Finding("window", "warning", found, _OTHER_SESSION)
     if name in _NO_WINDOW:
-        return Finding("window", "ok", f"[inject] chain = {name}: no window is typed into{reasons}")
+        found = f"[inject] chain = {name}: text is typed into no window{reasons}"
+        return Finding("window", "ok", found)
     because = f"since not by {', nor by '.join(said)}" if said else "the first of [inject] chain"
     unsure = "" if can.knows_focus else _UNSURE
     return Finding("window", "ok", f"{system}: text goes by {name}, {because}{unsure}")
 
 
 def window_system() -> str:
-    """What the environment says, such as "Wayland (wayland-1)"; "" where there is none."""
+    """The window system by the environment, as "Wayland (wayland-1)"; "" if there is none."""
     named = {"Wayland": "WAYLAND_DISPLAY", "X11": "DISPLAY"}
     found = {kind: os.environ.get(name, "") for kind, name in named.items()}
     return " and ".join(f"{kind} ({value})" for kind, value in found.items() if value)
 
 
 async def _try(settings: Settings) -> tuple[str, str, InjectorCapabilities]:
-    """The name of the way that opened, or "", what the others said, and what it can."""
-    # Imported when it is its turn: where there is no display, nothing of this is needed.
+    """The name of the injector that opened, or ""; why others did not; what it can do."""
+    # Imported only when it runs: without a display nothing of this is needed.
     from swictation.inject.desktop import DesktopInjector
     from swictation.inject.registry import openers
 

@@ -23,7 +23,7 @@ _CONTRACT = "see docs/injector.md"
 
 
 def opener(entry: EntryPoint) -> Callable[[InjectSettings], Awaitable[Injector]]:
-    """What opens the injector of `entry`. Its module is imported only then."""
+    """The opener of the injector that `entry` names. Its module is imported when that is called."""
 
     async def open_plug_in(settings: InjectSettings) -> Injector:
         try:
@@ -31,7 +31,7 @@ def opener(entry: EntryPoint) -> Callable[[InjectSettings], Awaitable[Injector]]
             if missing := [name for name in _PORT if not hasattr(injector, name)]:
                 raise InjectError(f"{entry.value} has no {', '.join(missing)}: {_CONTRACT}")
             if not isinstance(injector.capabilities, InjectorCapabilities):
-                message = f"{entry.value}: its capabilities are no InjectorCapabilities"
+                message = f"{entry.value}: its capabilities are not an InjectorCapabilities"
                 raise InjectError(f"{message}: {_CONTRACT}")
             return GuardedInjector(entry.name, injector)
         except (InjectError, OSError):
@@ -43,7 +43,7 @@ def opener(entry: EntryPoint) -> Callable[[InjectSettings], Awaitable[Injector]]
 
 
 class GuardedInjector:
-    """Keeps the port's promise that nothing raises. What raises once is lost, and opened anew."""
+    """Keeps the port's promise that nothing raises: after an error the plug-in counts as lost."""
 
     def __init__(self, name: str, injector: Injector) -> None:
         self.name = name
@@ -62,7 +62,7 @@ class GuardedInjector:
         return self._failure
 
     async def inject(self, text: str, into: Target | None = None) -> Injection:
-        """See `Injector.inject`; of what raises, nobody knows how much it has sent."""
+        """See `Injector.inject`; after an error nobody knows how much was sent."""
         injection = await self._ask("inject", lambda: self._injector.inject(text, into), None)
         return injection or Injection("partial", sent=len(text), reason=self._failure)
 
@@ -94,5 +94,5 @@ class GuardedInjector:
             return otherwise
 
     def _note(self, method: str, error: Exception) -> None:
-        """Its words are not told: they may quote the text."""
+        """Record the error by its type alone: its message may quote the text."""
         self._failure = f"the plug-in's {method} raised {type(error).__name__}"

@@ -73,7 +73,7 @@ def test_an_engine_that_dies_or_hangs_is_an_error_that_says_how_to_see_more(
     found, code = examine()
     assert (found["level"], code) == ("error", 1)
     assert told in found["found"]
-    assert found["remedy"].startswith("see what it prints: swictation transcribe -v ")
+    assert found["remedy"].startswith("to see what it prints: swictation transcribe -v ")
 
 
 @pytest.mark.slow

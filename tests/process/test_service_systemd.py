@@ -101,7 +101,7 @@ def test_installed_once_more_nothing_changes(manager):
     install(manager)
     before, files = pid(manager), sorted(manager.home.glob("config/**/*"))
     told = install(manager)
-    assert f"installed already: {manager.units / UNIT}" in told
+    assert f"already installed: {manager.units / UNIT}" in told
     assert pid(manager) == before
     assert sorted(manager.home.glob("config/**/*")) == files
 
@@ -268,6 +268,6 @@ def test_without_systemd_one_is_told_how_to_start_the_daemon_instead(command, tm
     assert done.returncode == 1
     assert done.stderr == (
         "swictation: There is no systemd on this machine.\n"
-        f"  -> without it, put this into your desktop's autostart: {program} run\n"
+        f"  -> instead, put this into your desktop's autostart: {program} run\n"
     )
     assert list(tmp_path.iterdir()) == []

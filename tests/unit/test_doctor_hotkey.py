@@ -52,7 +52,7 @@ def test_the_desktop_is_known_by_its_name(monkeypatch, names, expected):
 def test_a_desktop_without_a_name_is_known_by_its_socket(monkeypatch):
     monkeypatch.setenv("SWAYSOCK", "/run/user/1000/sway-ipc.sock")
     (found,) = hotkey(Subject())
-    assert found.found == f"sway: into ~/.config/sway/config:\nbindsym $mod+d exec {TOGGLE}"
+    assert found.found == f"sway: add this to ~/.config/sway/config:\nbindsym $mod+d exec {TOGGLE}"
 
 
 def test_an_unknown_desktop_gets_the_command_alone():

@@ -38,7 +38,7 @@ def test_to_have_none_is_no_fault():
 def test_a_daemon_that_ends_by_itself_is_an_error_that_leads_to_the_journal(active, sub):
     found = judged(active=active, sub=sub, result="watchdog")
     assert (found.level, found.found) == ("error", "the daemon ends by itself: watchdog")
-    assert found.remedy.startswith("journalctl --user -u swictation")
+    assert found.remedy.startswith("to see why: journalctl --user -u swictation")
 
 
 def test_a_unit_that_is_not_enabled_or_not_ours_any_more_is_to_be_installed_again():

@@ -34,9 +34,9 @@ def test_why_those_before_it_do_not_work_is_told():
 @pytest.mark.parametrize(
     ("system", "name", "level", "told"),
     [
-        ("Wayland (wayland-0) and X11 (:0)", "x11", "warning", "windows of X11 programs only"),
+        ("Wayland (wayland-0) and X11 (:0)", "x11", "warning", "only into X11 programs"),
         ("Wayland (wayland-0)", "clipboard", "warning", "only be put on the clipboard"),
-        ("Wayland (wayland-0)", "", "error", "no way of [inject] chain leads into a window"),
+        ("Wayland (wayland-0)", "", "error", "no injector of [inject] chain works here"),
     ],
 )
 def test_what_types_nowhere_or_not_everywhere_says_which_session_would_do(

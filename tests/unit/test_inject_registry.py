@@ -169,7 +169,7 @@ def test_the_doctor_tells_why_a_plug_in_is_not_used(monkeypatch):
     [
         ("raising", "paper_injector:open_raising: ValueError: out of paper"),
         ("bare", "paper_injector:open_bare has no name, lost, capabilities, inject"),
-        ("vague", "paper_injector:open_vague: its capabilities are no InjectorCapabilities"),
+        ("vague", "paper_injector:open_vague: its capabilities are not an InjectorCapabilities"),
         ("coy", "paper_injector:open_coy: ValueError: ask later"),
         ("absent", "no paper here"),
     ],
