@@ -249,4 +249,4 @@ def test_a_weightless_whisper_without_hashes_is_refused(tmp_path, serve, monkeyp
         about_bytes=len(WEIGHTS),
     )
     serve(b'{"made": "up"}')
-    assert "is no model of whisper" in refused(spec)
+    assert "are no model of whisper" in refused(spec)
