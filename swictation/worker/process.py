@@ -46,8 +46,8 @@ class WorkerProcess:
         self.detector = RemoteDetector(detector_end)
         """The worker's speech detector, once it is ready, if `EngineSpec.detector` names one."""
         ends = Ends(theirs, their_detector_end, self._output.fd)
-        self._birth = asyncio.create_task(self._spawn_child(ends))
-        self._birth.add_done_callback(lambda _: ends.close())
+        self._starting = asyncio.create_task(self._spawn_child(ends))
+        self._starting.add_done_callback(lambda _: ends.close())
         self._output.start()
         ours.setblocking(False)
         self._reader, self._writer = await asyncio.open_connection(sock=ours)
@@ -75,7 +75,7 @@ class WorkerProcess:
     async def receive(self) -> FromWorker | None:
         """Return the next message; None if it has ended or never started. Raises ProtocolError."""
         if self._child is None:
-            await asyncio.wait({self._birth})
+            await asyncio.wait({self._starting})
         message = await channel.read(self._reader) if self._child else None
         if isinstance(message, Ready):
             self._output.forget()
@@ -84,7 +84,7 @@ class WorkerProcess:
     def kill(self, reason: str) -> None:
         """Kill the child, because of `reason`; `receive` then sees the end."""
         self._killed_for = self._killed_for or reason
-        self._birth.cancel()  # if that is still possible
+        self._starting.cancel()  # if that is still possible
         if self._child:
             self._child.kill()
 
@@ -101,10 +101,10 @@ class WorkerProcess:
         return self._killed_for or ending
 
     async def _ending(self) -> str:
-        self._birth.cancel()
-        await asyncio.wait({self._birth})
+        self._starting.cancel()
+        await asyncio.wait({self._starting})
         if self._child is None:
-            error = None if self._birth.cancelled() else self._birth.exception()
+            error = None if self._starting.cancelled() else self._starting.exception()
             return f"it cannot be started: {getattr(error, 'strerror', error)}"
         status = await self._child.end(_EXIT_GRACE_S)
         if self._killed_for:

@@ -45,7 +45,7 @@ _GONE = "it has ended"
 _Result = TypeVar("_Result")
 
 
-class _Birth(NamedTuple):
+class _Worker(NamedTuple):
     pid: int
     pidfd: int
 
@@ -57,9 +57,9 @@ class ForkServerProcess:
         """Start it. Raises OSError."""
         self.engine = engine
         self._numbers = itertools.count(1)
-        self._births: dict[int, asyncio.Future[_Birth | str]] = {}
+        self._forks: dict[int, asyncio.Future[_Worker | str]] = {}
         """By request: the worker, or why there is none."""
-        self._deaths: dict[int, asyncio.Future[int | None]] = {}
+        self._exits: dict[int, asyncio.Future[int | None]] = {}
         """The exit statuses of workers that live, or are not reaped by the daemon yet."""
         self._reason = ""
         self.has_served = False
@@ -95,7 +95,7 @@ class ForkServerProcess:
     @property
     def has_workers(self) -> bool:
         """Whether a worker lives, or is being forked."""
-        return bool(self._births or self._deaths)
+        return bool(self._forks or self._exits)
 
     def end(self, reason: str) -> None:
         """Kill the process, because of `reason`; all waits for it end."""
@@ -107,10 +107,10 @@ class ForkServerProcess:
         self._sock.close()
         if reason:
             self._child.kill()
-        for birth in self._births.values():
-            _set(birth, reason or _GONE)
-        for death in self._deaths.values():
-            _set(death, None)
+        for fork in self._forks.values():
+            _set(fork, reason or _GONE)
+        for exited in self._exits.values():
+            _set(exited, None)
         self._over.set()
         self._decided.set()
 
@@ -128,43 +128,43 @@ class ForkServerProcess:
             WorkerError: it cannot be forked.
         """
         number = next(self._numbers)
-        birth = self._births[number] = asyncio.get_running_loop().create_future()
+        fork = self._forks[number] = asyncio.get_running_loop().create_future()
         try:
             await self._decided.wait()
             if self._over.is_set():
                 raise WorkerError(self._reason or _GONE)
-            born = await self._request(number, ends, birth)
+            forked = await self._request(number, ends, fork)
         except OSError as error:
             raise WorkerError(f"it accepts no requests: {error.strerror}") from error
         except asyncio.CancelledError:
-            if birth.done() and not birth.cancelled():  # it was forked just now
-                self._refuse(number, birth.result())
+            if fork.done() and not fork.cancelled():  # it was forked just now
+                self._refuse(number, fork.result())
             raise
         finally:
-            del self._births[number]
-        if isinstance(born, str):
-            raise WorkerError(born)
+            del self._forks[number]
+        if isinstance(forked, str):
+            raise WorkerError(forked)
         self.has_served = True
-        return Child(*born, lambda: self._reap(number, born.pid))
+        return Child(*forked, lambda: self._reap(number, forked.pid))
 
     async def _request(
-        self, number: int, ends: Ends, birth: "asyncio.Future[_Birth | str]"
-    ) -> _Birth | str:
+        self, number: int, ends: Ends, fork: "asyncio.Future[_Worker | str]"
+    ) -> _Worker | str:
         reason = f"it did not fork within {_FORK_S:.0f} s"
         timer = asyncio.get_running_loop().call_later(_FORK_S, self.end, reason)
         files = (ends.channel.fileno(), ends.detector.fileno(), ends.output)
         try:
             send(self._sock, Fork(number), *files)
-            return await birth
+            return await fork
         finally:
             timer.cancel()
 
     async def _reap(self, number: int, pid: int) -> int | None:
         """Return the exit status of a worker that has ended, which only its parent knows."""
-        death = self._deaths[number]
-        await asyncio.wait({death}, timeout=_STATUS_S)
-        del self._deaths[number]
-        status = death.result() if death.done() else None
+        exited = self._exits[number]
+        await asyncio.wait({exited}, timeout=_STATUS_S)
+        del self._exits[number]
+        status = exited.result() if exited.done() else None
         if status is None:
             end_group(pid)  # the fork server did not
         return status
@@ -190,27 +190,27 @@ class ForkServerProcess:
                 self._timer.cancel()
                 self._decided.set()
             case Forked(number, pid) if len(files) == 1:
-                self._deaths[number] = asyncio.get_running_loop().create_future()
-                born = _Birth(pid, files.pop())
-                if not _set(self._births.get(number), born):  # nobody waits for it any more
-                    self._refuse(number, born)
+                self._exits[number] = asyncio.get_running_loop().create_future()
+                forked = _Worker(pid, files.pop())
+                if not _set(self._forks.get(number), forked):  # nobody waits for it any more
+                    self._refuse(number, forked)
             case ForkFailed(number, reason):
-                _set(self._births.get(number), reason)
+                _set(self._forks.get(number), reason)
                 self.end(f"it cannot fork: {reason}")  # nor could it the next time
             case Exited(number, status):
-                _set(self._deaths.get(number), status)
+                _set(self._exits.get(number), status)
             case None:
                 self.end("")
             case other:
                 self.end(f"it sent an unexpected {type(other).__name__}")
 
-    def _refuse(self, number: int, born: _Birth | str) -> None:
+    def _refuse(self, number: int, forked: _Worker | str) -> None:
         """End a worker that nobody waits for."""
-        self._deaths.pop(number, None)
-        if isinstance(born, _Birth):
+        self._exits.pop(number, None)
+        if isinstance(forked, _Worker):
             with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(born.pidfd, signal.SIGKILL)
-            os.close(born.pidfd)
+                signal.pidfd_send_signal(forked.pidfd, signal.SIGKILL)
+            os.close(forked.pidfd)
 
 
 def _set(future: "asyncio.Future[_Result] | None", result: _Result) -> bool:
