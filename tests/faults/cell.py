@@ -278,7 +278,7 @@ def settings_for(manifest: Path, *, hangs: bool = False, forks: bool = False) ->
 
 def be_patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the fork server owes the daemon may take as long as it does on a busy machine."""
-    for limit in ("_FORK_S", "_TOLD_S", "_EXIT_GRACE_S"):
+    for limit in ("_FORK_S", "_STATUS_S", "_EXIT_GRACE_S"):
         monkeypatch.setattr(process, limit, PATIENCE_S)
 
 

@@ -106,7 +106,7 @@ def test_an_engine_that_ends_the_worker_is_told_by_what_it_printed_last(program)
 
 def test_one_without_capabilities_is_told_with_the_page(program):
     message, remedy = told(program, ("self.capabilities =", "self.abilities ="))
-    assert "The engine echo does not say what it can do" in message
+    assert "The engine echo has no capabilities" in message
     assert "docs/engine.md" in remedy
 
 

@@ -375,7 +375,7 @@ def test_a_leak_is_named_in_the_log(on_card, caplog):
         assert answer.figures.allocated_mib == ready.figures.allocated_mib + 4 * 120
         peer.worker.send(Shutdown())
         await peer.ending()
-        named = [line for line in caplog.messages if "does not give its memory back" in line]
+        named = [line for line in caplog.messages if "does not free its memory" in line]
         assert len(named) == 1
         assert "120 MiB" in named[0]
 

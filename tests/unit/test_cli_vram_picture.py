@@ -123,7 +123,7 @@ def test_a_detector_that_is_to_move_says_so():
 def test_idle_it_shows_the_last_reading_with_its_age():
     idle = replace(
         CARD,
-        trouble="the GPU was read 80 s ago, and not since",
+        trouble="the GPU was last read 80 s ago",
         need="none",
         worker="absent",
         asr_placement="cpu",
@@ -138,7 +138,7 @@ def test_idle_it_shows_the_last_reading_with_its_age():
 
 
 def test_a_driver_that_hangs_under_our_worker_is_told_as_such():
-    trouble = "the GPU was read 7 s ago, and not since"
+    trouble = "the GPU was last read 7 s ago"
     lines = shown(replace(CARD, trouble=trouble, read_ago_s=7.0))
     assert below(lines, "level") == ["not known"]
     assert f"{trouble} (then NORMAL: others 1024" in words_of(lines)

@@ -224,5 +224,5 @@ def test_what_an_engine_has_not_written_is_told_as_an_error_with_its_remedy(tmp_
     toy = EngineProvider("toy")
     with pytest.raises(EngineError, match="the engine toy has no `load`"):
         toy.load(EngineSpec("toy", "", "cpu", "en"))
-    with pytest.raises(ModelError, match=r"the engine toy takes no \.zip apart"):
+    with pytest.raises(ModelError, match=r"the engine toy cannot unpack \.zip files"):
         toy.unpack(tmp_path / "model.zip", tmp_path, lambda *_: None)

@@ -1,7 +1,7 @@
 """Answers requests with an engine; on a GPU, under the guard.
 
-An OOM is answered by collecting and trying once more, in halves if that needs less. After whatever
-else a GPU may say nothing that it computed is used: the caller has to end the process.
+After an OOM it collects and tries once more, in halves if that needs less. After any other failure
+of a GPU, nothing that it computed is used: the caller has to end the process.
 """
 
 import logging
@@ -24,15 +24,15 @@ _log = logging.getLogger(__name__)
 
 
 class Decoder:
-    """An engine that computes on the processor. An engine may raise anything."""
+    """Decodes with an engine on the CPU. An engine may raise anything."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.is_broken = False
-        """Whether it failed so that no later answer could be trusted: the process has to end."""
+        """Whether a failure makes later answers untrustworthy, so that the process has to end."""
 
     def figures(self) -> AllocatorFigures | None:
-        """Of its GPU's allocator; None without a GPU, and where that cannot be read."""
+        """The figures of the GPU's allocator; None without a GPU, or if unreadable."""
         return None
 
     def answer(self, order: Decode) -> Answer | Failed:
@@ -47,11 +47,11 @@ class Decoder:
         return Answer(number, hypothesis, time.monotonic(), figures)
 
     def apply(self, order: Order) -> OrderDone | Failed:
-        """Without a GPU there is nothing to give back."""
+        """Refuse the command: without a GPU there is nothing to free."""
         return OrderDone(order.what, is_done=False)
 
     def close(self) -> None:
-        """Give everything back, if that is still possible."""
+        """Free everything, if that is still possible."""
         self._engine.close()
 
     def _decode(self, request: DecodeRequest, waveform: Waveform, piece_samples: int) -> Hypothesis:
@@ -68,19 +68,19 @@ class Decoder:
 
     @property
     def _streams(self) -> bool:
-        """Whether its work is of one length, whatever the sound's: cutting that gains nothing."""
+        """Whether each step has one length, whatever the sound's, so that cutting gains nothing."""
         return self._engine.capabilities.chunking is not None
 
     def _decode_piece(self, request: DecodeRequest, waveform: Waveform) -> Hypothesis:
         return self._engine.decode(request, waveform)
 
     def _failed(self, number: int, error: Exception) -> Failed:
-        # The text of an unknown error could hold dictated words: its type must do.
+        # The text of an unknown error could hold dictated words, so only its type is sent.
         return Failed(number, type(error).__name__)
 
 
 class DeviceDecoder(Decoder):
-    """An engine on a GPU. It never computes again after anything but an OOM."""
+    """Decodes with an engine on a GPU. After any failure but an OOM it never computes again."""
 
     _engine: DeviceEngine
 
@@ -89,7 +89,7 @@ class DeviceDecoder(Decoder):
         self._guard = CUDAMemoryGuard(engine.allocator)
         self._has_leaked = False
         self._peak_mib = 0.0
-        """Of all the units of one answer."""
+        """The highest peak of the units of one answer."""
 
     def figures(self) -> AllocatorFigures | None:
         return self._guard.look()
@@ -103,7 +103,7 @@ class DeviceDecoder(Decoder):
         return msgspec.structs.replace(answer, figures=figures)
 
     def apply(self, order: Order) -> OrderDone | Failed:
-        """Carry out what is wished of its memory."""
+        """Carry out a command about the GPU's memory."""
         is_done = True
         try:
             if order.what == "trim":
@@ -129,7 +129,7 @@ class DeviceDecoder(Decoder):
             if failure.kind != "oom":
                 raise
             self._note_peak(self._guard.report.figures)
-        # Out of the `except`: what the failed attempt left behind is collected by now.
+        # Outside of `except`, so that the memory of the failed attempt has been collected.
         if self._streams:
             return self._guarded(request, waveform)
         return splitting.joined(
@@ -146,12 +146,12 @@ class DeviceDecoder(Decoder):
             unit.point("after-inference")
             unit.point("before-answer")
         self._note_peak(unit.figures)
-        self._tell_leak(self._guard.report.leak)
+        self._log_leak(self._guard.report.leak)
         return hypothesis
 
-    def _tell_leak(self, leak: str) -> None:
+    def _log_leak(self, leak: str) -> None:
         if leak and not self._has_leaked:
-            _log.warning("the engine does not give its memory back: %s", leak)
+            _log.warning("the engine does not free its memory: %s", leak)
         self._has_leaked = bool(leak)
 
     def _note_peak(self, figures: AllocatorFigures | None) -> None:
@@ -168,7 +168,7 @@ class DeviceDecoder(Decoder):
 
 
 def _behind(forced_text: str, hypothesis: Hypothesis) -> Hypothesis:
-    """Of an engine that knows nothing of forced text: what it heard behind it, and the reverse."""
+    """Take the forced text off the answer of an engine that cannot be forced."""
     heard = hypothesis.new_text
     return msgspec.structs.replace(
         hypothesis,
@@ -178,5 +178,5 @@ def _behind(forced_text: str, hypothesis: Hypothesis) -> Hypothesis:
 
 
 def decoder_for(engine: Engine) -> Decoder:
-    """For an engine, by what it offers."""
+    """Make the decoder for an engine, according to its type."""
     return DeviceDecoder(engine) if isinstance(engine, DeviceEngine) else Decoder(engine)
