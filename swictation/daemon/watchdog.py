@@ -19,6 +19,8 @@ INTERVAL_S = 10.0
 _AWAY_FACTOR = 1.5
 """After a wait that took this much longer than asked for, the process had been stopped."""
 
+_RUN_LOOP = "run loop"
+
 _log = logging.getLogger(__name__)
 
 
@@ -36,6 +38,7 @@ class Watchdog:
         beat: Callable[[], None],
         interval_s: float = INTERVAL_S,
         clock: Clock | None = None,
+        culprit: Callable[[], str] = lambda: "",
     ) -> None:
         """Prepare to watch; `start` begins.
 
@@ -46,12 +49,14 @@ class Watchdog:
             beat: tells systemd; called on the watchdog's thread.
             interval_s: seconds between two looks.
             clock: another one for tests.
+            culprit: tells who keeps the run loop, if that is known.
         """
         self._loop = loop
         self._checks = checks
         self._beat = beat
         self._interval_s = interval_s
         self._clock = clock or MonotonicClock()
+        self._culprit = culprit
         # Two numbers, each written by one thread alone; the loop owes an answer while they differ.
         self._asked = self._answered = 0
         self._asked_s = self._looked_s = self._clock.now_s()
@@ -87,7 +92,7 @@ class Watchdog:
             self._asked_s = now_s
             still = []
         elif self._is_owed and now_s - self._asked_s >= self._interval_s:
-            still.insert(0, "run loop")
+            still.insert(0, _RUN_LOOP)
         self._tell(tuple(still))
         self._ask()
         if not still:
@@ -118,7 +123,9 @@ class Watchdog:
 
     def _tell(self, still: tuple[str, ...]) -> None:
         if new := [name for name in still if name not in self._stuck]:
-            _log.error("watchdog: stuck: %s; the stacks of all threads follow", ", ".join(new))
+            culprit = self._culprit() if _RUN_LOOP in new else ""
+            names = ", ".join([f"{new[0]} (in {culprit})", *new[1:]] if culprit else new)
+            _log.error("watchdog: stuck: %s; the stacks of all threads follow", names)
             diagnostics.dump()
         if moving := [name for name in self._stuck if name not in still]:
             _log.warning("watchdog: moves again: %s", ", ".join(moving))

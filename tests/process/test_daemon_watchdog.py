@@ -64,7 +64,10 @@ class Watch:
         self.beats = 0
         self.moves = {"speech": True, "spool": True}
         checks = {name: lambda name=name: self.moves[name] for name in self.moves}
-        self.dog = Watchdog(loop.loop, checks, self._beat, INTERVAL_S, self.clock)
+        self.culprit = ""
+        self.dog = Watchdog(
+            loop.loop, checks, self._beat, INTERVAL_S, self.clock, lambda: self.culprit
+        )
 
     def _beat(self):
         self.beats += 1
@@ -106,6 +109,18 @@ def test_a_loop_that_hangs_ends_the_signs_of_life_and_is_named_once_with_the_sta
     stacks = capfd.readouterr().err
     assert stacks.count("Thread 0x") >= 1
     assert "in _wait" in stacks
+
+
+def test_who_keeps_the_loop_is_named_where_that_is_known(watch, caplog):
+    watch.culprit = "the plug-in diary: inject"
+    watch.loop.hang()
+    watch.look()
+    assert not watch.look()
+    watch.loop.go_on()
+    assert watch.look()
+    first, last = [record.getMessage() for record in caplog.records]
+    assert first.startswith("watchdog: stuck: run loop (in the plug-in diary: inject); the stacks")
+    assert last == "watchdog: moves again: run loop"
 
 
 def test_what_moves_again_is_told_and_the_signs_of_life_go_on(watch, caplog):
