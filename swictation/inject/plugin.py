@@ -7,7 +7,7 @@ import threading
 import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from swictation.config.settings import InjectSettings
 from swictation.errors import InjectError
@@ -67,7 +67,7 @@ def opener(
     return open_plug_in
 
 
-def _guarded(name: str, injector: Injector) -> "GuardedInjector":
+def _guarded(name: str, injector: Any) -> "GuardedInjector":  # noqa: ANN401 - others'
     """Raises _ContractBroken, and InjectError if it is lost already."""
     if missing := [each for each in _PORT if not hasattr(injector, each)]:
         raise _ContractBroken(f"has no {', '.join(missing)}")
@@ -86,8 +86,9 @@ async def _answer(name: str, method: str, call: Callable[[], Awaitable[T]], limi
         _ContractBroken: it is not async, or takes longer than `limit_s`.
         Exception: the plug-in's own.
     """
+    limit = asyncio.timeout(limit_s)
     try:
-        async with asyncio.timeout(limit_s) as limit:
+        async with limit:
             answer = call()
             if not inspect.isawaitable(answer):
                 raise _ContractBroken("must be async")
@@ -105,7 +106,8 @@ async def _answer(name: str, method: str, call: Callable[[], Awaitable[T]], limi
 
 def at_work() -> str:
     """Whose code the main thread runs now, such as "the plug-in diary: inject"; else ""."""
-    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    stacks = sys._current_frames()  # pyright: ignore[reportPrivateUsage]
+    frame = stacks.get(threading.main_thread().ident or 0)
     while frame:
         if frame.f_code is _answer.__code__:
             return f"the plug-in {frame.f_locals['name']}: {frame.f_locals['method'] or 'opening'}"
@@ -206,11 +208,7 @@ def _check_injection(answer: object, text: str) -> None:
         raise _returned(answer, "an Injection")
     if answer.outcome not in _OUTCOMES:
         raise _ContractBroken(f"returned an Injection that is none of {', '.join(_OUTCOMES)}")
-    counts: tuple[object, object] = answer.sent, answer.confirmed
-    if not (
-        all(isinstance(each, int) for each in counts)
-        and 0 <= answer.confirmed <= max(answer.confirmed, answer.sent) <= len(text)
-    ):
+    if not (_is_count(answer.sent, len(text)) and _is_count(answer.confirmed, len(text))):
         raise _ContractBroken("returned an Injection with more characters than the text has")
     _must_be_text("returned an Injection whose reason is", answer.reason)
     proof: object = answer.proof
@@ -218,6 +216,10 @@ def _check_injection(answer: object, text: str) -> None:
         raise _ContractBroken(f"returned an Injection whose proof is {_kind(proof)}, not a Future")
     if proof is None and answer.outcome == "unproven":
         raise _ContractBroken("returned an unproven Injection without a proof")
+
+
+def _is_count(value: object, most: int) -> bool:
+    return isinstance(value, int) and 0 <= value <= most
 
 
 def _check_offer(answer: object) -> None:
