@@ -23,7 +23,7 @@ class QuarantinedUtterance(msgspec.Struct):
     placements: set[Placement]
     """Where it was tried."""
     where: Callable[[], str]
-    """Tells where its sound is; "" while it is not on disk."""
+    """Keeps its sound, and tells where that is; "" while it is not on disk."""
     tries: int = 0
     is_served: bool = False
     """Whether the engine has served other work since the last try."""
