@@ -1,11 +1,21 @@
 """An injector of another package, in the real program: tried on a file, checked, named."""
 
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from fakes.installed import install
 from fakes.scripted_engine.sound import make_scene
+from patience import PATIENCE_S
 
 pytestmark = pytest.mark.process
+
+TESTS = Path(__file__).parents[1]
+PAGE = TESTS.parent / "docs" / "injector.md"
 
 DIARY = """
 import os
@@ -97,3 +107,20 @@ def test_config_check_tells_of_one_that_cannot_be_imported(program, name, code):
     if code:
         assert '"torn" cannot be imported: torn_injector:open_torn: ModuleNotFoundError' in done.err
         assert "[inject] chain" in done.err
+
+
+def test_the_suite_runs_over_the_plug_in_of_the_page_as_the_page_says(tmp_path):
+    module, test = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
+    (tmp_path / "editor_injector.py").write_text(module)
+    (tmp_path / "test_editor.py").write_text(test)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_editor.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"\d\d passed", done.stdout), done.stdout

@@ -2,17 +2,18 @@
 
 import asyncio
 import importlib
-import json
 from functools import partial
 from importlib.metadata import EntryPoint
 from threading import Event, Thread
 
+import msgspec
 import pytest
 
 from fakes.installed import install
 from fakes.typist import Typist
 from patience import PATIENCE_S
 from swictation.config.settings import InjectSettings
+from swictation.control.status import InjectorStatus
 from swictation.errors import InjectError
 from swictation.events import Injected, TextDoubted
 from swictation.inject import plugin
@@ -149,7 +150,8 @@ def test_a_wrong_outcome_is_named_and_its_text_is_doubtful(diary, answer, said):
         assert "secret" not in told.reason
         assert injector.lost == told.reason
         assert [doubted.reason for doubted in typist.named(TextDoubted)] == [told.reason]
-        json.dumps(told.reason).encode()
+        shown = InjectorStatus("diary", told.outcome, told.reason)
+        assert msgspec.json.decode(msgspec.json.encode(shown), type=InjectorStatus) == shown
         await typist.delivery.stop()
         await injector.close()
 
