@@ -46,7 +46,6 @@ from swictation.facts import (
     StatusChanged,
     TextCommitted,
 )
-from swictation.inject import plugin
 from swictation.inject.desktop import CLIPBOARD, DesktopInjector
 from swictation.inject.registry import openers
 from swictation.paths import daemon_lock_files
@@ -144,7 +143,6 @@ class App:
             {"speech": self._stream.speech.has_progressed},
             lambda: systemd.notify("WATCHDOG=1"),
             systemd.watchdog_interval_s() or INTERVAL_S,
-            culprit=plugin.at_work,
         )
         self._rereading = Rereading(options.load_settings, self._on_reread)
         for part in (self._report, self._feedback, self._degradations, self._microphones):

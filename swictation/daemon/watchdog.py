@@ -12,6 +12,7 @@ from threading import Event, Thread
 
 from swictation.clock import Clock, MonotonicClock
 from swictation.daemon import diagnostics
+from swictation.inject.plugin import at_work
 
 INTERVAL_S = 10.0
 """Where systemd does not say how often it wants to hear."""
@@ -38,7 +39,6 @@ class Watchdog:
         beat: Callable[[], None],
         interval_s: float = INTERVAL_S,
         clock: Clock | None = None,
-        culprit: Callable[[], str] = lambda: "",
     ) -> None:
         """Prepare to watch; `start` begins.
 
@@ -49,14 +49,12 @@ class Watchdog:
             beat: tells systemd; called on the watchdog's thread.
             interval_s: seconds between two looks.
             clock: another one for tests.
-            culprit: tells who keeps the run loop, if that is known.
         """
         self._loop = loop
         self._checks = checks
         self._beat = beat
         self._interval_s = interval_s
         self._clock = clock or MonotonicClock()
-        self._culprit = culprit
         # Two numbers, each written by one thread alone; the loop owes an answer while they differ.
         self._asked = self._answered = 0
         self._asked_s = self._looked_s = self._clock.now_s()
@@ -123,7 +121,7 @@ class Watchdog:
 
     def _tell(self, still: tuple[str, ...]) -> None:
         if new := [name for name in still if name not in self._stuck]:
-            culprit = self._culprit() if _RUN_LOOP in new else ""
+            culprit = at_work() if _RUN_LOOP in new else ""
             names = ", ".join([f"{new[0]} (in {culprit})", *new[1:]] if culprit else new)
             _log.error("watchdog: stuck: %s; the stacks of all threads follow", names)
             diagnostics.dump()

@@ -13,6 +13,8 @@ from fakes.signals import eventually
 from patience import PATIENCE_S
 from swictation.clock import SimClock
 from swictation.daemon.watchdog import Watchdog
+from swictation.inject.none import NoneInjector
+from swictation.inject.plugin import GuardedInjector
 
 pytestmark = pytest.mark.process
 
@@ -64,10 +66,7 @@ class Watch:
         self.beats = 0
         self.moves = {"speech": True, "spool": True}
         checks = {name: lambda name=name: self.moves[name] for name in self.moves}
-        self.culprit = ""
-        self.dog = Watchdog(
-            loop.loop, checks, self._beat, INTERVAL_S, self.clock, lambda: self.culprit
-        )
+        self.dog = Watchdog(loop.loop, checks, self._beat, INTERVAL_S, self.clock)
 
     def _beat(self):
         self.beats += 1
@@ -111,16 +110,39 @@ def test_a_loop_that_hangs_ends_the_signs_of_life_and_is_named_once_with_the_sta
     assert "in _wait" in stacks
 
 
-def test_who_keeps_the_loop_is_named_where_that_is_known(watch, caplog):
-    watch.culprit = "the plug-in diary: inject"
-    watch.loop.hang()
-    watch.look()
-    assert not watch.look()
-    watch.loop.go_on()
-    assert watch.look()
-    first, last = [record.getMessage() for record in caplog.records]
-    assert first.startswith("watchdog: stuck: run loop (in the plug-in diary: inject); the stacks")
-    assert last == "watchdog: moves again: run loop"
+class Blocking(NoneInjector):
+    """Keeps the run loop until it may go on."""
+
+    def __init__(self):
+        super().__init__()
+        self.is_in, self.may_go = threading.Event(), threading.Event()
+
+    async def inject(self, text, into=None):
+        self.is_in.set()
+        assert self.may_go.wait(PATIENCE_S)
+        return await super().inject(text, into)
+
+
+def test_a_plug_in_that_keeps_the_loop_is_named(caplog):
+    injector, clock = Blocking(), SimClock()
+
+    def look(dog):
+        injector.is_in.wait(PATIENCE_S)
+        for _ in range(2):
+            clock.advance(INTERVAL_S)
+            dog.look()
+        injector.may_go.set()
+
+    async def use():
+        dog = Watchdog(asyncio.get_running_loop(), {}, lambda: None, INTERVAL_S, clock)
+        looking = threading.Thread(target=look, args=(dog,))
+        looking.start()
+        await GuardedInjector("diary", injector).inject("x")
+        looking.join()
+
+    asyncio.run(use())
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith("watchdog: stuck: run loop (in the plug-in diary: inject); the stacks")
 
 
 def test_what_moves_again_is_told_and_the_signs_of_life_go_on(watch, caplog):
