@@ -1,5 +1,6 @@
 """An injector of another package, in the real program: tried on a file, checked, named."""
 
+import json
 import os
 import re
 import subprocess
@@ -8,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from desktop.daemon import Daemon, QuietDesk
 from fakes.installed import install
 from fakes.scripted_engine.sound import make_scene
+from fakes.signals import eventually
 from patience import PATIENCE_S
 
 pytestmark = pytest.mark.process
@@ -18,6 +21,7 @@ TESTS = Path(__file__).parents[1]
 PAGE = TESTS.parent / "docs" / "injector.md"
 
 DIARY = """
+import json
 import os
 from pathlib import Path
 
@@ -124,3 +128,24 @@ def test_the_suite_runs_over_the_plug_in_of_the_page_as_the_page_says(tmp_path):
     )
     assert done.returncode == 0, done.stdout
     assert re.search(r"\d\d passed", done.stdout), done.stdout
+
+
+def test_a_daemon_says_in_its_status_and_its_log_what_helps(program, tmp_path):
+    program.set("feedback", notifications=False, sounds=False)
+    with (
+        QuietDesk(tmp_path, program.prepare()) as desk,
+        Daemon(desk, "--sink", "no-diary") as daemon,
+    ):
+        daemon.wait_until(lambda status: bool(status["degraded"]), "degraded")
+        assert eventually(lambda: any(e["kind"] == "window" for e in daemon.events("fault")))
+        (told,) = [e for e in daemon.events("fault") if e["kind"] == "window"]
+        assert told["message"] == "text cannot be typed: no-diary: no diary -> buy one"
+        assert "no diary -> buy one" in daemon.log_file.read_text()
+
+
+def test_the_doctor_gives_the_plug_ins_own_advice(program):
+    program.set("inject", chain=["no-diary"])
+    done = program.run("doctor", "--quick", "--json")
+    (found,) = [each for each in json.loads(done.out)["checks"] if each["name"] == "window"]
+    assert "no diary" in found["found"]
+    assert found["remedy"] == "buy one"
