@@ -7,7 +7,7 @@ from contextlib import suppress
 from importlib.resources import as_file, files
 from pathlib import Path
 from threading import Thread
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -25,14 +25,17 @@ from swictation.cli.common import (
 )
 from swictation.cli.echo import echo
 from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell
-from swictation.config.injectors import NEED_DISPLAY
+from swictation.config.injectors import BUILT_IN, NEED_DISPLAY, plug_ins
 from swictation.config.settings import Settings
 from swictation.daemon.diagnostics import set_up
 from swictation.daemon.systemd import is_unit
 from swictation.errors import AudioError, SwictationError, UsageError, no_such_sound
 from swictation.remedies import typeable
 
-Sink = Literal["auto", "stdout", "none", "wayland", "x11", "x11-type", "x11-paste", "clipboard"]
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+_SINKS = ("auto", "stdout", "none", "wayland", "x11", "x11-type", "x11-paste", "clipboard")
 
 _SOUND_LOADS_S = 5.0
 """More than PortAudio takes to load; a sound server that is frozen must not hold up the end."""
@@ -53,11 +56,32 @@ _LISTENING_HERE = "Listening: speak, and the text appears here. Ctrl-C ends it."
 _WAITING = "Ready. To dictate, press your hotkey, or type: swictation toggle\nCtrl-C ends it."
 
 
+class _SinkOption(click.Option):
+    """Knows the plug-ins, too. What is installed is looked at only where it matters: 30 ms."""
+
+    def _add_plug_ins(self) -> None:
+        self.type = click.Choice((*_SINKS, *plug_ins()))
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        self._add_plug_ins()
+        return super().get_help_record(ctx)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        self._add_plug_ins()
+        return super().shell_complete(ctx, incomplete)
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:  # noqa: ANN401 - click's
+        if value not in _SINKS:
+            self._add_plug_ins()
+        return super().type_cast_value(ctx, value)
+
+
 @click.command()
 @click.option("--source", default="mic", metavar="mic|FILE", help="The microphone, or a file.")
 @click.option(
     "--sink",
-    type=click.Choice(get_args(Sink)),
+    cls=_SinkOption,
+    type=click.Choice(_SINKS),
     default="auto",
     help="Where the text goes; auto: as in [inject] chain, or for a file to stdout.",
 )
@@ -79,7 +103,7 @@ _WAITING = "Ready. To dictate, press your hotkey, or type: swictation toggle\nCt
 @verbose_option
 def run(
     source: str,
-    sink: Sink,
+    sink: str,
     pace: Literal["realtime", "fast"],
     listen: bool,
     events: Path | None,
@@ -110,21 +134,25 @@ def _play(
     settings: Settings,
     overrides: Overrides,
     path: Path,
-    sink: Sink,
+    sink: str,
     pace: Literal["realtime", "fast"],
     events: Path | None,
 ) -> int:
-    from swictation.daemon.files import FileSession, file_source, injector
+    from swictation.daemon.files import FileSession, file_source, open_injector
 
     if str(path) != "-" and is_missing(str(path)):  # or a model would be downloaded for nothing
         raise no_such_sound(path)
     settings, location = ensure_for_files(settings, overrides)
 
+    is_ours = sink in {"auto", *BUILT_IN} - {"none"}
+
     async def play() -> int:
-        async with FileSession(settings, location, events) as session:
-            outcome = await session.play(
-                file_source(path, pace), injector("none" if sink == "none" else "stdout")
-            )
+        injector = await open_injector("stdout" if is_ours else sink, settings.inject)
+        try:
+            async with FileSession(settings, location, events) as session:
+                outcome = await session.play(file_source(path, pace), injector)
+        finally:
+            await injector.close()
         if not report(outcome, str(path)):
             return EXIT_FAILURE
         return EXIT_INTERRUPTED if outcome.is_interrupted else 0
@@ -162,7 +190,7 @@ def _load_portaudio() -> None:
         portaudio.load()
 
 
-def _chain(settings: Settings, sink: Sink) -> tuple[str, ...]:
+def _chain(settings: Settings, sink: str) -> tuple[str, ...]:
     """The injectors to try, by `--sink` or by the configuration.
 
     Raises:

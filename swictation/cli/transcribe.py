@@ -20,7 +20,7 @@ from swictation.cli.echo import echo_json
 from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell
 from swictation.config.settings import Settings
 from swictation.daemon.diagnostics import set_up
-from swictation.daemon.files import FileSession, file_source, injector
+from swictation.daemon.files import FileSession, file_source, open_injector
 from swictation.dictation.stream import Outcome
 from swictation.errors import SwictationError, no_such_sound
 from swictation.hardening import hide_memory
@@ -65,7 +65,7 @@ async def _transcribe(
     is_fine = True
     async with FileSession(settings, model, events=None) as session:
         for name in files:
-            sink = injector("none" if as_json else "stdout")
+            sink = await open_injector("none" if as_json else "stdout", settings.inject)
             outcome = await session.play(file_source(Path(name)), sink)
             if outcome.is_interrupted:
                 return EXIT_INTERRUPTED

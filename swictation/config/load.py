@@ -12,7 +12,7 @@ import msgspec
 from swictation import paths
 from swictation.config.depth import too_deep
 from swictation.config.file import read
-from swictation.config.injectors import chain_fault
+from swictation.config.injectors import chain_fault, load_fault
 from swictation.config.languages import closest_language, language_meant
 from swictation.config.render import (
     Kind,
@@ -205,8 +205,9 @@ class _Check:
         changed = {name: table for name, table in every.items() if table != type(table)()}
         self.settings = Settings(**values, engines=changed)
         self._values = values | own
-        if fault := chain_fault(self.settings.inject.chain):
-            self.errors.append(_Finding.of(_CHAIN, self.settings.inject.chain, fault))
+        chain = self.settings.inject.chain
+        if fault := chain_fault(chain) or (load_fault(chain) if engines else ""):
+            self.errors.append(_Finding.of(_CHAIN, chain, fault))
         if engines:
             self._check_engines(engines)
         bad = {finding.key for finding in self.errors}

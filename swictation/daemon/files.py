@@ -7,13 +7,13 @@ import asyncio
 import signal
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Self
 
 from swictation.asr.registry import is_for_gpu, memory_forecast
 from swictation.audio.source import Source
 from swictation.audio.wavfile import FileSource, Pace
 from swictation.clock import MonotonicClock
-from swictation.config.settings import Settings
+from swictation.config.settings import InjectSettings, Settings
 from swictation.daemon import eventlog
 from swictation.daemon.diagnostics import name_leaks
 from swictation.daemon.eventlog import EventLog
@@ -29,8 +29,7 @@ from swictation.errors import SwictationError
 from swictation.events import StateChanged, StopRequested
 from swictation.facts import FileRunEnded, ModelUnavailable, ServiceModeDegraded
 from swictation.inject.injector import Injector
-from swictation.inject.none import NoneInjector
-from swictation.inject.stdout import StdoutInjector
+from swictation.inject.registry import openers
 from swictation.models.store.store import ModelLocation
 from swictation.types import to_seconds
 from swictation.worker.engine_choice import standby
@@ -41,9 +40,9 @@ if TYPE_CHECKING:  # only GPU users pay for it
 _STDIN = Path("/dev/stdin")
 
 
-def injector(name: Literal["stdout", "none"]) -> Injector:
-    """The sink of that name."""
-    return {"stdout": StdoutInjector, "none": NoneInjector}[name]()
+async def open_injector(name: str, settings: InjectSettings) -> Injector:
+    """The way to deliver text that has that name. Raises InjectError."""
+    return await openers((name,), settings)[name]()
 
 
 def file_source(path: Path, pace: Pace = "fast") -> Source:

@@ -12,12 +12,15 @@ from threading import Event, Thread
 
 from swictation.clock import Clock, MonotonicClock
 from swictation.daemon import diagnostics
+from swictation.inject.plugin import at_work
 
 INTERVAL_S = 10.0
 """Where systemd sets no interval."""
 
 _AWAY_FACTOR = 1.5
 """A wait that took this much longer than asked for means that the process was stopped."""
+
+_RUN_LOOP = "run loop"
 
 _log = logging.getLogger(__name__)
 
@@ -87,7 +90,7 @@ class Watchdog:
             self._asked_s = now_s
             still = []
         elif self._is_owed and now_s - self._asked_s >= self._interval_s:
-            still.insert(0, "run loop")
+            still.insert(0, _RUN_LOOP)
         self._tell(tuple(still))
         self._ask()
         if not still:
@@ -118,7 +121,9 @@ class Watchdog:
 
     def _tell(self, still: tuple[str, ...]) -> None:
         if new := [name for name in still if name not in self._stuck]:
-            _log.error("watchdog: stuck: %s; the stacks of all threads follow", ", ".join(new))
+            culprit = at_work() if _RUN_LOOP in new else ""
+            names = ", ".join([f"{new[0]} (in {culprit})", *new[1:]] if culprit else new)
+            _log.error("watchdog: stuck: %s; the stacks of all threads follow", names)
             diagnostics.dump()
         if moving := [name for name in self._stuck if name not in still]:
             _log.warning("watchdog: moves again: %s", ", ".join(moving))

@@ -23,7 +23,7 @@ class QuarantinedUtterance(msgspec.Struct):
     placements: set[Placement]
     """Where it was tried."""
     where: Callable[[], str]
-    """Returns the path of its sound; "" while it is not on disk."""
+    """Keeps its sound and returns the path; "" while it is not on disk."""
     tries: int = 0
     is_served: bool = False
     """Whether the engine has served other work since the last try."""

@@ -104,7 +104,7 @@ class Retries:
         if len(self._asides) >= _MOST:
             self._leave(next(iter(self._asides)))
         stream = self._stream
-        where = partial(stream.sound.kept_at, number)
+        where = partial(stream.sound.keep, number)
         self._asides[number] = QuarantinedUtterance(
             number, stream.utterances[number], typed, placements, where
         )

@@ -105,7 +105,7 @@ class StoredSound(msgspec.Struct, frozen=True):
             return f"the sound is lost where it is not on disk: {trouble}"
         return "the sound is kept"
 
-    def kept_at(self, number: int) -> str:
+    def keep(self, number: int) -> str:
         """Keep an utterance's sound for the user; return its path, "" if it is not on disk."""
         path = self.spool.quarantine(number) if self.spool else None
         return str(path or "")
@@ -244,7 +244,7 @@ class Stream:
     def keep_sound(self, number: int) -> str:
         """Keep the sound of an utterance in doubt; return its path, "" if it is not on disk."""
         self._kept.add(number)
-        return self.sound.kept_at(number)
+        return self.sound.keep(number)
 
     def settle_silence(self, sample: int) -> None:
         """Settle all before `sample` that belongs to no unsettled utterance."""

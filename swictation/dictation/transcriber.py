@@ -347,7 +347,7 @@ class Transcriber:
         utterance = stream.utterances[number]
         utterance.is_quarantined = True
         stream.aside.add(number)
-        utterance.kept_at = stream.sound.kept_at(number)
+        utterance.kept_at = stream.sound.keep(number)
         if stream.spool:
             stream.spool.note(number, "set-aside", is_tried_again=retries is not None)
         if retries:

@@ -45,7 +45,7 @@ class DesktopInjector:
         self._ways = sorted(openers, key=CLIPBOARD.__eq__)  # it comes last
         self._current: Injector | None = None
         self._way = ""
-        self._failures: dict[str, str] = {}
+        self._failures: dict[str, InjectError] = {}
         self._reported = ""
         self._tried_s = float("-inf")
         self._trying = asyncio.Lock()
@@ -75,9 +75,14 @@ class DesktopInjector:
 
     @property
     def why(self) -> str:
-        """Why injectors of the chain did not open, as "name: reason; ..."."""
-        reasons = {name: why for name, why in self._failures.items() if name != CLIPBOARD}
-        return "; ".join(f"{name}: {why}" for name, why in (reasons or self._failures).items())
+        """What `failures` say, as "name: reason -> remedy; ..."."""
+        return "; ".join(f"{name}: {_reason(error)}" for name, error in self.failures.items())
+
+    @property
+    def failures(self) -> Mapping[str, InjectError]:
+        """Of the chain's injectors that did not open; the clipboard's only if it is alone."""
+        others = {name: error for name, error in self._failures.items() if name != CLIPBOARD}
+        return others or self._failures
 
     async def inject(self, text: str, into: Target | None = None) -> Injection:
         """See `Injector.inject`."""
@@ -153,14 +158,14 @@ class DesktopInjector:
             if not self._is_lost():
                 return  # somebody else was quicker
             await self._let_go()
-            failures: dict[str, str] = {}
+            failures: dict[str, InjectError] = {}
             for way in self._ways:
                 try:
                     self._current = await self._openers[way]()
                 except InjectError as error:
-                    failures[way] = error.message
+                    failures[way] = error
                 except OSError as error:
-                    failures[way] = error.strerror or str(error)
+                    failures[way] = InjectError(error.strerror or str(error))
                 else:
                     self._way = way
                     break
@@ -179,3 +184,7 @@ class DesktopInjector:
         if now != self._reported:
             self._reported = now
             self._on_change()
+
+
+def _reason(error: InjectError) -> str:
+    return f"{error.message} -> {error.remedy}" if error.remedy else error.message

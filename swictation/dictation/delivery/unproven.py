@@ -32,7 +32,8 @@ class Unproven(msgspec.Struct, frozen=True, eq=False):
         """Whether the window took it, once the proof is done; None if that will never be known."""
         if self.proof.cancelled() or self.proof.exception():
             return None
-        return self.proof.result()
+        proven: object = self.proof.result()  # a plug-in's may be anything
+        return proven if isinstance(proven, bool) else None
 
     @property
     def outcome(self) -> Outcome:

@@ -5,7 +5,7 @@ import time
 from swictation.inject.pages import has_pages
 from swictation.inject.x11.barrier import Barrier
 from swictation.inject.x11.connection import Connection
-from swictation.inject.x11.pastekey import PasteKey
+from swictation.inject.x11.pressed_paste import PasteKey
 
 _READ_S = 0.05
 _LEARN_S = 0.15

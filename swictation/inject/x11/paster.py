@@ -11,7 +11,7 @@ from swictation.inject.x11.focus import Focus
 from swictation.inject.x11.habits import Habits
 from swictation.inject.x11.keys.keyboard import WHY_NOT, Keyboard
 from swictation.inject.x11.marks import Marks
-from swictation.inject.x11.pastekey import PasteKey, State
+from swictation.inject.x11.pressed_paste import PasteKey, State
 from swictation.inject.x11.progress import Halted, Progress, Refused
 from swictation.inject.x11.selection import HINT, Content, Selection
 
