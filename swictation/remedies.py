@@ -22,8 +22,10 @@ SPARE_MEMORY = "end a program that can be spared: ps -eo rss,pid,comm --sort=-rs
 UNIT = "swictation.service"
 START = "systemctl --user start swictation"
 RESTART = "systemctl --user restart swictation"
+RESTART_FAILED = f"systemctl --user reset-failed swictation; {RESTART}"
+"""systemd refuses to start what has failed too often, until that is forgotten."""
 READ_LOG = "journalctl --user -u swictation -n 20"
-"""These three where it is known that there is a service."""
+"""These where it is known that there is a service."""
 
 _SYSTEM_UNITS = ("/etc/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user")
 _CALL = re.compile(r"(?<![\w/.-])swictation (?=[a-z]|--)")

@@ -51,6 +51,6 @@ def _because(now: state.ServiceState) -> NotRunning:
         load(None, PROVIDERS)
     except ConfigError as error:
         what = f"The service failed: {error.message}"
-        return NotRunning(what, f"{error.remedy}, then: {remedies.restart()}")
-    again = f"{remedies.restart()}; what it said: {remedies.read_log()}"
+        return NotRunning(what, f"{error.remedy}, then: {remedies.RESTART_FAILED}")
+    again = f"{remedies.RESTART_FAILED}; what it said: {remedies.READ_LOG}"
     return NotRunning(f"The service failed ({now.result}).", again)
