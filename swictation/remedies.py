@@ -38,8 +38,9 @@ def this_program() -> tuple[str, ...]:
     beside = Path(sys.executable).with_name("swictation")
     for path in (Path(sys.argv[0]), beside):
         found = shutil.which(path) if path.name == "swictation" else None
-        if found:
-            return (str(Path(found).absolute()),)
+        if found:  # by a link to it, as in ~/.local/bin, it is the same program
+            is_link = beside.is_file() and os.path.samefile(found, beside)
+            return (str(beside if is_link else Path(found).absolute()),)
     return (sys.executable, "-m", "swictation")
 
 

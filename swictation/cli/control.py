@@ -34,7 +34,7 @@ def stop() -> None:
 
 @click.command()
 def cancel() -> None:
-    """Stop dictating, and drop what is not typed yet."""
+    """Stop, and drop what is not typed yet, held or set aside."""
     echo(str(call("Cancel")))
 
 

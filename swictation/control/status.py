@@ -37,7 +37,10 @@ class WorkerStatus(Struct, frozen=True):
     generation: int = 0
     pid: int | None = None
     restarts: int = 0
+    """For any reason."""
     rss_mib: float = 0.0
+    deaths: int = 0
+    """Of those before it: those that nobody had planned."""
 
 
 class Queue(Struct, frozen=True):
@@ -86,6 +89,8 @@ class Latency(Struct, frozen=True):
 
     finalisation_p50: float | None = None
     finalisation_p95: float | None = None
+    utterances: int = 0
+    """Of how many; of the last 200 at most."""
 
 
 class AudioStatus(Struct, frozen=True):
@@ -135,6 +140,8 @@ class Status(Struct, frozen=True, kw_only=True, rename={"quarantined": "set_asid
     """The GPU's memory; None if no engine is to run on one."""
     uptime_s: float = 0.0
     last_error: str | None = None
+    last_error_s: float | None = None
+    """Seconds since it was told."""
     pid: int | None = None
     version: str = ""
 
@@ -183,6 +190,7 @@ def steady(status: Status) -> Status:
         status,
         degraded=degraded,
         uptime_s=0.0,
+        last_error_s=None,
         worker=replace(status.worker, rss_mib=0.0),
         queue=replace(status.queue, audio_s=0.0),
         audio=replace(status.audio, level_dbfs=None, last_block_age_s=None),

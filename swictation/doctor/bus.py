@@ -37,6 +37,12 @@ def bus(_: Subject) -> Iterator[Finding]:
 def judge_status(status: Status) -> Finding:
     """The state that the daemon itself reports."""
     found = f"{status.state} (PID {status.pid})"
+    if status.held.texts:
+        found = f"{found}, holds {status.held}: they are lost when it ends, but not their sound"
+        remedy = (
+            "swictation paste-last types them where the cursor is; swictation cancel drops them"
+        )
+        return Finding("daemon", "warning", found, remedy)
     if status.degraded is None:
         return Finding("daemon", "ok", found)
     found = f"{found}, {status.degraded.mode}: {status.degraded.reason}"

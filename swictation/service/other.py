@@ -1,4 +1,4 @@
-"""A daemon that runs outside the service, as `make run` does: it keeps the service from starting."""
+"""A daemon outside the service, as `make run` starts it: it keeps the service from starting."""
 
 from swictation.filelock import try_lock
 from swictation.paths import daemon_lock_files
