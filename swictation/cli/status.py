@@ -124,15 +124,19 @@ def _why_not_ready(now: Status) -> str:
     is_replaced = now.degraded is not None and now.degraded.mode == "cpu-engine"
     if "failed" in states and not is_replaced:
         return "the model cannot be loaded"
+    if now.fetching:
+        return f"fetching the model {now.fetching}"
     return "the model is being loaded" if "loading" in states else "the model is not loaded"
 
 
 def _model(now: Status) -> str:
-    name = serving(now) if now.model else "none yet"
+    fetching = f"fetching {now.fetching}" if now.fetching else ""
+    name = serving(now) if now.model else fetching or "none yet"
     if now.worker.pid is None:
         return name
     deaths = f", restarted {count(now.worker.deaths, 'time')}" if now.worker.deaths else ""
-    return f"{name} (worker {now.worker.pid}, {now.worker.rss_mib:.0f} MiB{deaths})"
+    worker = f"{name} (worker {now.worker.pid}, {now.worker.rss_mib:.0f} MiB{deaths})"
+    return f"{worker}; {fetching}" if fetching else worker
 
 
 def _quarantined(one: QuarantineStatus) -> str:

@@ -120,6 +120,8 @@ class Status(Struct, frozen=True, kw_only=True, rename={"quarantined": "set_asid
     ready: bool = False
     """A word spoken now would become text without waiting for a model."""
     models: dict[str, ModelState] = field(default_factory=dict[str, ModelState])
+    fetching: str = ""
+    """Which model is being fetched, and its size; "" while none is."""
     engine: str = ""
     model: str = ""
     model_reason: str = ""

@@ -73,6 +73,7 @@ class StatusBuilder:
             degraded=self._degradations.gravest,
             ready=pool.is_ready,
             models=self._engines.models,
+            fetching=self._engines.fetching,
             engine=engine,
             model=model,
             model_reason=self._engines.model_reason,

@@ -38,9 +38,9 @@ LISTENING = Status(
 def test_the_keys_of_the_json_are_those_that_others_rely_on():
     read = json.loads(encode(LISTENING))
     assert list(read) == [
-        "state", "degraded", "ready", "models", "engine", "model", "model_reason", "device",
-        "precision", "worker", "queue", "held", "set_aside", "loss", "latency_ms", "audio",
-        "injector", "vram", "uptime_s", "last_error", "last_error_s", "pid", "version",
+        "state", "degraded", "ready", "models", "fetching", "engine", "model", "model_reason",
+        "device", "precision", "worker", "queue", "held", "set_aside", "loss", "latency_ms",
+        "audio", "injector", "vram", "uptime_s", "last_error", "last_error_s", "pid", "version",
     ]  # fmt: skip
     assert list(read["worker"]) == ["state", "generation", "pid", "restarts", "rss_mib", "deaths"]
     assert list(read["queue"]) == ["utterances", "audio_s"]
