@@ -241,7 +241,8 @@ def _tooltip(status: Status) -> list[str]:
     if status.model and status.device:
         lines.append(serving(status))
     elif not status.ready:
-        lines.append("the model is not loaded yet")
+        fetching = f"fetching the model {status.fetching}"
+        lines.append(fetching if status.fetching else "the model is not loaded yet")
     if status.audio.source:
         lines.append(f"microphone: {status.audio.source}")
     if status.audio.reason:

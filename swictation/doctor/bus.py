@@ -37,16 +37,16 @@ def bus(_: Subject) -> Iterator[Finding]:
 def judge_status(status: Status) -> Finding:
     """The state that the daemon itself reports."""
     found = f"{status.state} (PID {status.pid})"
+    what_to_do: list[str] = []
+    if status.degraded:
+        found = f"{found}, {status.degraded.mode}: {status.degraded.reason}"
+        what_to_do.append("see how it is: swictation status")
     if status.held.texts:
-        found = f"{found}, holds {status.held}: they are lost when it ends, but not their sound"
-        remedy = (
-            "swictation paste-last types them where the cursor is; swictation cancel drops them"
-        )
-        return Finding("daemon", "warning", found, remedy)
-    if status.degraded is None:
+        found = f"{found}, holds {status.held}: if it ends now, only the sound is kept"
+        what_to_do.append("type that: swictation paste-last, or drop it: swictation cancel")
+    if not what_to_do:
         return Finding("daemon", "ok", found)
-    found = f"{found}, {status.degraded.mode}: {status.degraded.reason}"
-    return Finding("daemon", "warning", found, "see how it is: swictation status")
+    return Finding("daemon", "warning", found, "; ".join(what_to_do))
 
 
 def address() -> str:
