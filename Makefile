@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=$(JOBS)
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.core
-	@$(BIN)/swictation run --listen || :  # it has said why
+	@trap : INT; $(BIN)/swictation run --listen || :  # it has said why; Ctrl-C is no error
 
 # Some of each kind that needs no window, one real recording among them: a few minutes.
 test: $(VENV)/.dev

@@ -22,8 +22,10 @@ SPARE_MEMORY = "end a program that can be spared: ps -eo rss,pid,comm --sort=-rs
 UNIT = "swictation.service"
 START = "systemctl --user start swictation"
 RESTART = "systemctl --user restart swictation"
+RESTART_FAILED = f"systemctl --user reset-failed swictation; {RESTART}"
+"""systemd refuses to start what has failed too often, until that is forgotten."""
 READ_LOG = "journalctl --user -u swictation -n 20"
-"""These three need the service: see `has_service`."""
+"""These need the service: see `has_service`."""
 
 _SYSTEM_UNITS = ("/etc/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user")
 _CALL = re.compile(r"(?<![\w/.-])swictation (?=[a-z]|--)")
@@ -36,8 +38,9 @@ def this_program() -> tuple[str, ...]:
     beside = Path(sys.executable).with_name("swictation")
     for path in (Path(sys.argv[0]), beside):
         found = shutil.which(path) if path.name == "swictation" else None
-        if found:
-            return (str(Path(found).absolute()),)
+        if found:  # by a link to it, as in ~/.local/bin, it is the same program
+            is_link = beside.is_file() and os.path.samefile(found, beside)
+            return (str(beside if is_link else Path(found).absolute()),)
     return (sys.executable, "-m", "swictation")
 
 

@@ -21,6 +21,14 @@ def printable(text: str, limit: int = 0) -> str:
     return shown + _CUT if cut else shown
 
 
+def shortened(text: str, most: int) -> str:
+    """At most so many characters of `text`, cut between two words."""
+    if len(text) <= most:
+        return text
+    whole = text[: most - len(_CUT) + 1].rpartition(" ")[0]
+    return (whole or text[: most - len(_CUT)]) + _CUT
+
+
 def printable_lines(text: str) -> str:
     """The same, with line feeds kept."""
     return "\n".join(map(printable, text.split("\n")))

@@ -34,7 +34,7 @@ def stop() -> None:
 
 @click.command()
 def cancel() -> None:
-    """Stop dictating; what is not typed yet is dropped."""
+    """Stop, and drop what is not typed yet, held or set aside."""
     echo(str(call("Cancel")))
 
 

@@ -51,6 +51,6 @@ def _because(now: state.ServiceState) -> NotRunning:
         load(None, PROVIDERS)
     except ConfigError as error:
         what = f"The service failed: {error.message}"
-        return NotRunning(what, f"{error.remedy}, then: {remedies.restart()}")
-    again = f"{remedies.restart()}; to see why it failed: {remedies.read_log()}"
+        return NotRunning(what, f"{error.remedy}, then: {remedies.RESTART_FAILED}")
+    again = f"{remedies.RESTART_FAILED}; to see why it failed: {remedies.READ_LOG}"
     return NotRunning(f"The service failed ({now.result}).", again)

@@ -32,6 +32,7 @@ from swictation.shown import json_escaped
 _LABEL_WIDTH = len("last error")
 _ANSWER_S = 5.0
 _MOST_SHOWN = 4
+_UTTERANCES_FOR_19_OF_20 = 20
 _SILENT = "no program here shows notifications: held text is reported only here"
 
 
@@ -113,7 +114,7 @@ def lines(now: Status, *, is_silent: bool = False) -> list[tuple[str, str]]:
     if now.latency_ms.finalisation_p50 is not None:
         rows.append(("latency", _latency(now)))
     if now.last_error:
-        rows.append(("last error", now.last_error))
+        rows.append(("last error", _last_error(now.last_error, now.last_error_s)))
     rows.append(("up", f"{duration(now.uptime_s)}, process {now.pid}, version {now.version}"))
     return rows
 
@@ -123,15 +124,19 @@ def _why_not_ready(now: Status) -> str:
     is_replaced = now.degraded is not None and now.degraded.mode == "cpu-engine"
     if "failed" in states and not is_replaced:
         return "the model cannot be loaded"
+    if now.fetching:
+        return f"fetching the model {now.fetching}"
     return "the model is being loaded" if "loading" in states else "the model is not loaded"
 
 
 def _model(now: Status) -> str:
-    name = serving(now) if now.model else "none yet"
+    fetching = f"fetching {now.fetching}" if now.fetching else ""
+    name = serving(now) if now.model else fetching or "none yet"
     if now.worker.pid is None:
         return name
-    restarts = f", restarted {count(now.worker.restarts, 'time')}" if now.worker.restarts else ""
-    return f"{name} (worker {now.worker.pid}, {now.worker.rss_mib:.0f} MiB{restarts})"
+    deaths = f", restarted {count(now.worker.deaths, 'time')}" if now.worker.deaths else ""
+    worker = f"{name} (worker {now.worker.pid}, {now.worker.rss_mib:.0f} MiB{deaths})"
+    return f"{worker}; {fetching}" if fetching else worker
 
 
 def _quarantined(one: QuarantineStatus) -> str:
@@ -171,8 +176,14 @@ def _typing(now: Status) -> str:
 
 def _latency(now: Status) -> str:
     half, most = now.latency_ms.finalisation_p50, now.latency_ms.finalisation_p95
-    text = f"{half:.0f} ms from the end of speech to its text"
-    return f"{text}; 19 of 20 within {most:.0f} ms" if most is not None else text
+    text, number = f"{half:.0f} ms from the end of speech to its text", now.latency_ms.utterances
+    if most is None or number < _UTTERANCES_FOR_19_OF_20:
+        return f"{text}, half of {number} within that" if number > 1 else text
+    return f"{text}; 19 of 20 within {most:.0f} ms"
+
+
+def _last_error(message: str, age_s: float | None) -> str:
+    return message if age_s is None else f"{duration(age_s)} ago: {message}"
 
 
 def duration(seconds: float) -> str:

@@ -33,6 +33,7 @@ _ROWS = [row.split() for row in _TABLE.replace("\n", "|").split("|") if row]
 _CODES = {
     name: code for code, others, *names in _ROWS for name in (code, *others.split(","), *names)
 }
+_NAMES = {code: names[0].capitalize() for code, _, *names in _ROWS}
 
 
 def language_code(text: str) -> str | None:
@@ -43,6 +44,11 @@ def language_code(text: str) -> str | None:
     """
     plain = text.strip().lower()
     return _CODES.get(plain) or _CODES.get(plain.replace("_", "-").partition("-")[0])
+
+
+def language_name(code: str) -> str:
+    """Its English name, with a capital; the code where we do not know it."""
+    return _NAMES.get(code, code)
 
 
 def language_meant(text: str) -> str | None:

@@ -3,6 +3,7 @@
 import logging
 
 from swictation.asr.registry import memory_forecast
+from swictation.config.languages import language_name
 from swictation.config.settings import Settings
 from swictation.control.status import ModelState
 from swictation.daemon import systemd
@@ -104,6 +105,12 @@ class EngineManager:
         has_failed = self._has_model_failed or self._degradations.has(NO_ENGINE)
         return {name: "failed" if has_failed else "loading"}
 
+    @property
+    def fetching(self) -> str:
+        """Which model is being fetched; "" while none is."""
+        standby_fetched = self._standby_fetching.fetched if self._standby_fetching else ""
+        return self._fetching.fetched or standby_fetched
+
     def reset_card(self) -> str:
         """Forget what keeps the engine off the GPU; return where requests go from now on.
 
@@ -169,15 +176,27 @@ class EngineManager:
     def _on_progress(self, text: str) -> None:
         _log.info("model: %s", text)
         systemd.status(text)
+        self._events.emit(StatusChanged())
 
     def _on_model_problem(self, error: SwictationError) -> None:
-        self._has_model_failed = True
+        self._has_model_failed, message = True, error.message
         if self.executor and self.pool.has_standby and not self.model:
             self._why_other = error.message  # the standby serves
             self._show_modes()
-        elif not self._fall_back(error) and not self.pool.is_ready:  # else the old engine serves
+        elif self._fall_back(error):
+            pass
+        elif self.pool.is_ready:
+            message = f"{self._goes_on()}{error.message}"
+        else:
             self._degradations.put(NO_ENGINE, error.message)
-        self._events.emit(ModelUnavailable(error.message, error.remedy))
+        self._events.emit(ModelUnavailable(message, error.remedy))
+
+    def _goes_on(self) -> str:
+        """What serves on in place of what cannot be had: the beginning of a message."""
+        spec = self.pool.serving.ready_spec
+        if spec is None:
+            return ""
+        return f"still {language_name(spec.language)}, with {spec.model}: "
 
     def _on_standby_problem(self, error: SwictationError) -> None:
         if self.executor:

@@ -41,6 +41,8 @@ class Shows(Protocol):
 
     def notify(self, kind: str, summary: str, body: str = "", urgent: bool = False) -> None: ...
 
+    def close(self, subject: str) -> None: ...
+
 
 class Plays(Protocol):
     """A player of cues."""
@@ -111,6 +113,8 @@ class Feedback:
             return
         if self._held[2]:
             self._show("held", "Nothing is held any more")
+        elif self._held[0]:
+            self._notifier.close("held")
         self._held = (0, "", 0)
 
     def _tell_held(self, held: TextHeld) -> None:

@@ -15,12 +15,15 @@ from swictation.asr.registry import find
 from swictation.backoff import Backoff
 from swictation.config.settings import Settings
 from swictation.errors import ModelError, SwictationError
+from swictation.models.catalog.catalog import named
 from swictation.models.fetch import model_request
 from swictation.models.store.store import ModelLocation
+from swictation.shown import shortened
 from swictation.worker.engine_choice import wants_gpu
 
 FIRST_RETRY_S, LONGEST_RETRY_S = 10.0, 600.0
-_LINE_CHARACTERS = 200
+_LINE_CHARACTERS = 2000
+"""A message with its remedy, whole paths in both, has about 500."""
 _PREFIX = re.compile(r"^swictation: ")
 _REMEDY = re.compile(r"^ *-> ")
 
@@ -47,6 +50,8 @@ class Fetching:
         self._on_progress = on_progress
         self._on_problem = on_problem
         self._task: asyncio.Task[None] | None = None
+        self.fetched = ""
+        """What is being fetched now, such as "base, 148 MB"; "" while nothing is."""
 
     def start(self) -> None:
         """Look for it now; fetch it in the background if it is missing."""
@@ -112,7 +117,12 @@ class Fetching:
 
     async def _fetch(self, name: str) -> None:
         """Download the model. Raises ModelError."""
-        returncode, said = await self._run("swictation", "model", "download", name)
+        spec = named(name)
+        self.fetched = f"{name}, {spec.size_bytes / 1e6:.0f} MB" if spec else name
+        try:
+            returncode, said = await self._run("swictation", "model", "download", name)
+        finally:
+            self.fetched = ""
         if returncode:
             remedy = f"swictation model download {name}"
             if said and _REMEDY.match(said[-1]):
@@ -132,7 +142,8 @@ class Fetching:
         try:
             assert process.stderr is not None
             async for line in process.stderr:
-                said = [*said[-3:], line.decode(errors="replace").strip()[:_LINE_CHARACTERS]]
+                text = line.decode(errors="replace").strip()
+                said = [*said[-3:], shortened(text, _LINE_CHARACTERS)]
                 self._on_progress(said[-1])
             return await process.wait(), said
         finally:

@@ -41,6 +41,11 @@ class Latency:
         self._found_ms.append(1000.0 * latency_s)
         return latency_s
 
+    @property
+    def utterances(self) -> int:
+        """How many of them there were."""
+        return len(self._found_ms)
+
     def percentile_ms(self, part: float) -> float | None:
         """The latency that `part` (0 to 1) of them stay below; None before there is any."""
         if not self._found_ms:

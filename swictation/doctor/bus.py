@@ -37,10 +37,16 @@ def bus(_: Subject) -> Iterator[Finding]:
 def judge_status(status: Status) -> Finding:
     """The state that the daemon itself reports."""
     found = f"{status.state} (PID {status.pid})"
-    if status.degraded is None:
+    what_to_do: list[str] = []
+    if status.degraded:
+        found = f"{found}, {status.degraded.mode}: {status.degraded.reason}"
+        what_to_do.append("to see its state: swictation status")
+    if status.held.texts:
+        found = f"{found}, holds {status.held}: if it ends now, only the sound is kept"
+        what_to_do.append("type that: swictation paste-last, or drop it: swictation cancel")
+    if not what_to_do:
         return Finding("daemon", "ok", found)
-    found = f"{found}, {status.degraded.mode}: {status.degraded.reason}"
-    return Finding("daemon", "warning", found, "to see its state: swictation status")
+    return Finding("daemon", "warning", found, "; ".join(what_to_do))
 
 
 def address() -> str:

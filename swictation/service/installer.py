@@ -11,6 +11,7 @@ from swictation.build import was_updated_under
 from swictation.errors import ServiceError
 from swictation.remedies import READ_LOG, this_program
 from swictation.service import files, state
+from swictation.service.other import how_to_end, other_daemon
 from swictation.service.systemctl import need, properties, reload_bus, slowly, systemctl, unit_path
 
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
@@ -43,10 +44,12 @@ def install(*, start: bool) -> Installed:
 
     A running daemon is restarted if its files have changed, or its code was updated.
 
-    Raises ServiceError: no systemd, files that cannot be written, or a daemon that does not
-    start. What was done by then is kept, for inspection.
+    Raises ServiceError: no systemd, another daemon that runs, files that cannot be written, or a
+    daemon that does not start. What was done by then is kept, for inspection.
     """
     need()
+    if start:
+        _need_no_other()
     target = _target()
     program = this_program()
     wanted = {
@@ -74,11 +77,22 @@ def remove() -> tuple[Path, ...]:
         slowly("disable", "--now", files.UNIT)
     gone = tuple(path for path in (files.unit_file(), files.activation_file()) if _delete(path))
     systemctl("daemon-reload")
-    # A recorded failure would keep the unit's name in systemd's lists.
-    with contextlib.suppress(ServiceError):
-        systemctl("reset-failed", files.UNIT)
+    _forget_failure()
     reload_bus()
     return gone
+
+
+def _need_no_other() -> None:
+    """Check that no daemon runs outside the service: a second one would end at once."""
+    if pid := other_daemon(state.read().pid):
+        message = f"swictation already runs outside the service (process {pid})."
+        raise ServiceError(message, f"{how_to_end(pid)}, then: swictation service install")
+
+
+def _forget_failure() -> None:
+    """A remembered failure forbids a start, and would keep the unit's name in the lists."""
+    with contextlib.suppress(ServiceError):
+        systemctl("reset-failed", files.UNIT)
 
 
 def _target() -> str:
@@ -143,6 +157,7 @@ def _need_loaded() -> None:
 
 def _start(verb: str) -> None:
     """Start and wait for READY=1."""
+    _forget_failure()
     try:
         slowly(verb, files.UNIT)
     except ServiceError as error:

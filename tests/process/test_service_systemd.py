@@ -3,6 +3,7 @@
 The unit is the one that is installed; a drop-in puts a small program in the daemon's place.
 """
 
+import fcntl
 import subprocess
 import sys
 from pathlib import Path
@@ -188,6 +189,46 @@ def test_a_configuration_that_cannot_be_used_is_not_tried_again_and_again(manage
     assert status.returncode == 3
     assert "active     no: it failed (exit-code)\n" in status.stdout
     assert status.stdout.endswith("journalctl --user -u swictation -n 20\n")
+
+
+def hold_lock(manager):
+    """The lock of a daemon that runs outside the service, in process 4711."""
+    manager.write(manager.home / "runtime/swictation/daemon.lock", "4711\n")
+    lock = (manager.home / "runtime/swictation/daemon.lock").open("rb")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
+def test_while_another_daemon_runs_install_changes_nothing_and_says_which(manager):
+    with hold_lock(manager):
+        done = manager.run("swictation", "service", "install")
+        assert done.returncode == 1
+        assert "already runs outside the service (process 4711)" in done.stderr
+        assert "kill 4711), then: swictation service install" in done.stderr
+        assert not (manager.units / UNIT).exists()
+    install(manager)
+
+
+def test_a_service_that_failed_too_often_starts_by_the_remedy(manager):
+    fixed = manager.home / "fixed"
+    program = f"[ -e {fixed} ] && exec {sys.executable} {PROGRAM} {manager.home}/gate"
+    put_in_place(
+        manager,
+        f"ExecStart=\nExecStart=/bin/sh -c '{program}'\n"
+        "[Unit]\nStartLimitBurst=2\nStartLimitIntervalSec=1h",
+    )
+    assert manager.run("swictation", "service", "install").returncode == 1
+    assert eventually(lambda: manager.show(UNIT, "ActiveState") == "failed")
+    fixed.touch()
+    assert manager.systemctl("restart", UNIT).returncode == 1
+    told = manager.run("swictation", "status").stderr
+    with hold_lock(manager):
+        found = manager.run("swictation", "doctor", "--quick").stdout
+        assert "another daemon runs outside it (process 4711)" in found
+    remedy = told.split("-> ")[1].split("; what it said")[0]
+    assert manager.run("sh", "-c", remedy).returncode == 0
+    assert is_running(manager)
+    manager.systemctl("stop", UNIT)
 
 
 def test_a_call_over_the_bus_starts_the_unit(manager):

@@ -138,3 +138,11 @@ def test_a_daemon_in_a_terminal_is_not_the_service_that_is_installed(machine, mo
 def test_short_memory_is_told_from_a_damaged_model(error):
     assert remedies.is_out_of_memory(error)
     assert not remedies.is_out_of_memory(RuntimeError("File model.bin is incomplete"))
+
+
+def test_by_a_link_to_it_the_program_is_the_same(tmp_path, monkeypatch):
+    program = Path(sys.executable).with_name("swictation")
+    link = tmp_path / "swictation"
+    link.symlink_to(program)
+    monkeypatch.setattr(sys, "argv", [str(link)])
+    assert remedies.this_program() == (str(program),)
