@@ -131,7 +131,7 @@ async def _decode(
                     result.decode_s += answered.hypothesis.decode_s
                     result.text += f" {answered.hypothesis.new_text}"
                 case WorkerGone() as gone:
-                    raise gone.error or _died(gone.reason)
+                    raise gone.error or gone.said or _died(gone.reason)
                 case _:
                     continue
             if not waiting:
