@@ -182,7 +182,8 @@ def test_one_in_another_library_is_told_where_the_engine_called_it(program):
 )
 def test_a_wrong_answer_is_named(program, answer, wrong):
     fault = deaths_of(program, (ANSWER, answer))
-    assert f"its engine's decode returned {wrong}" in fault
+    assert "its engine's decode returned " in fault
+    assert wrong in fault
     assert "Hello" not in fault
 
 
@@ -223,7 +224,7 @@ def finding(program, name):
 def test_an_engine_that_works_is_no_error_whatever_it_understands(program):
     found = finding(program, "self-test")
     assert found["level"] == "warning"
-    assert "0 of 14 words of the English sample right" in found["found"]
+    assert "0 of 14 words right, of an English sample" in found["found"]
     assert "[asr] model" not in found["remedy"]
     assert "swictation transcribe" in found["remedy"]
     assert finding(program, "model files") is None
@@ -241,7 +242,7 @@ def test_that_it_has_no_models_by_name_is_told(program):
         done = program.run("model", command, "--engine", "echo")
         assert done.code == 1
         assert "the engine echo has no models that are known by name" in done.err
-    assert "The engine echo is asked for" in program.run("model", "list").out
+    assert "The engine echo has no models by name" in program.run("model", "list").out
 
 
 def test_a_broken_one_is_told_only_where_that_matters(program):
