@@ -296,8 +296,8 @@ class Supervisor:
         if not planned:
             self.restarts = self.restarts.died(by_kill=worker.was_killed)
         reason = planned or (error.message if error else ending or "it left")
-        told = (error, self.placement, self._kind, self._said)
-        self._post(WorkerGone(generation, reason, not planned, culprit, *told))
+        values = (error, self.placement, self._kind, self._said)
+        self._post(WorkerGone(generation, reason, not planned, culprit, *values))
 
     async def _listen(self, worker: WorkerProcess) -> SwictationError | None:
         """Take its messages until it is gone; the error that it named, if it named one."""
@@ -328,8 +328,8 @@ class Supervisor:
         self._loaded_rss_mib = worker.rss_mib
         self.capabilities, self.ready_spec = ready.capabilities, self._spec
         self._watch()
-        told = (worker.generation, worker.pid or ready.pid, ready.capabilities, ready.load_s)
-        self._post(WorkerReady(*told, placement=self.placement, figures=ready.figures))
+        values = (worker.generation, worker.pid or ready.pid, ready.capabilities, ready.load_s)
+        self._post(WorkerReady(*values, placement=self.placement, figures=ready.figures))
 
     def _on_answer(self, worker: WorkerProcess, answer: Answer) -> None:
         asked = self._open.take(answer.number)
@@ -359,8 +359,8 @@ class Supervisor:
             worker.kill(failed.reason)
         elif self._open.take(failed.number):
             self._watch()
-            told = (failed.kind, self.placement, failed.figures)
-            self._post(WorkerFailed(worker.generation, failed.number, *told))
+            values = (failed.kind, self.placement, failed.figures)
+            self._post(WorkerFailed(worker.generation, failed.number, *values))
 
     def _on_pong(self) -> None:
         if not self._is_pinged:

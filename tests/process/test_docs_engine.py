@@ -144,9 +144,12 @@ def line_of(program, text):
 def deaths_of(program, *changes):
     """What the log says of the workers that died of an engine with these changes."""
     told(program, *changes)
-    faults = program.play().problems
+    played = program.play()
+    faults = played.problems
     assert len(faults) == 4, "two utterances, each of which is tried twice"
     assert len({re.sub(r"worker \d+", "worker", fault) for fault in faults}) == 1
+    aside, *_ = played.named("fault", kind="set-aside")
+    assert faults[0].partition("worker 1: ")[2] in aside["message"], "what `status` shows last"
     return faults[0]
 
 

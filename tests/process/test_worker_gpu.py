@@ -48,8 +48,7 @@ CARD = {
 
 def summary(failed):
     """What it says, but for places."""
-    kind = failed.reason.removeprefix("its engine raised ").partition(" at ")[0]
-    return failed.number, kind, failed.kind, failed.figures
+    return failed.number, failed.reason.split()[3], failed.kind, failed.figures
 
 
 @pytest.fixture(autouse=True)
@@ -248,8 +247,7 @@ def test_a_full_card_is_an_oom_by_itself(on_card, card):
     async def scene(peer, ready):
         take_all_but(card, 10)
         failed = await peer.decode(1)
-        assert (failed.number, failed.kind) == (1, "oom")
-        assert failed.figures.ooms >= 2
+        assert (failed.kind, failed.figures.ooms >= 2) == ("oom", True)
         assert held_mib(ready.pid) == CONTEXT_MIB + WEIGHTS_MIB + BUFFER_MIB
         card.set_hidden(0)
         assert (await peer.decode(2)).hypothesis.new_text == SAID
@@ -292,8 +290,7 @@ def test_after_a_fatal_error_nothing_is_answered_any_more(on_card, code):
         for number in (2, 3, 4):
             request = DecodeRequest(number, number, 0, len(SOUND))
             peer.worker.send(Decode(request, SOUND.tobytes()))
-        failed = await peer.receive()
-        assert summary(failed) == (2, "AcceleratorError", "fatal", None)
+        assert summary(await peer.receive()) == (2, "AcceleratorError", "fatal", None)
         assert await peer.receive() is None
         assert await peer.ending() == "it exited with 3"
 
@@ -302,8 +299,7 @@ def test_after_a_fatal_error_nothing_is_answered_any_more(on_card, code):
 
 def test_nor_are_the_pieces_that_went_well_before_it(on_card):
     async def scene(peer, _):
-        failed = await peer.decode(piece_samples=to_samples(3))
-        assert (failed.number, failed.kind) == (1, "fatal")
+        assert (await peer.decode(piece_samples=to_samples(3))).kind == "fatal"
         assert await peer.receive() is None
 
     on_card(scene, {"kind": "cuda", "nth": 3, "args": {"code": 719}})
@@ -339,8 +335,7 @@ def test_a_fault_that_shows_while_cleaning_up_after_an_oom_is_fatal(on_card):
 @pytest.mark.parametrize(("on", "what"), [("collect", "trim"), ("order", "greedy")])
 def test_so_does_one_that_shows_while_it_obeys(on_card, on, what):
     async def scene(peer, _):
-        failed = await peer.ask(Order(what))
-        assert summary(failed) == (0, "AcceleratorError", "fatal", None)
+        assert summary(await peer.ask(Order(what))) == (0, "AcceleratorError", "fatal", None)
         assert await peer.ending() == "it exited with 3"
 
     on_card(scene, {"kind": "cuda", "on": on})
