@@ -101,6 +101,8 @@ class WorkerGone(msgspec.Struct, frozen=True):
     placement: Placement = "cpu"
     kind: FailureKind = "crash"
     """Of the fault, where it is one."""
+    said: SwictationError | None = None
+    """What the engine says to the user of an utterance that it could not decode."""
 
 
 class RetryNews(msgspec.Struct, frozen=True):

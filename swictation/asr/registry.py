@@ -1,7 +1,6 @@
 """Finds engines by entry point, so that other packages can bring some."""
 
 import functools
-import logging
 import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -22,31 +21,19 @@ if TYPE_CHECKING:
 GROUP = "swictation.engines"
 CONTRACT = "what an engine has to offer: docs/engine.md"
 
-_log = logging.getLogger(__name__)
-
 
 class Providers(Mapping[str, EngineProvider]):
     """The providers of all installed engines, by name, the default engine's first.
 
-    `[]` raises EngineError for a broken provider. Iteration leaves it out and logs it once.
+    `[]` raises EngineError for a broken provider. Iteration leaves it out: see `broken`.
     """
-
-    def __init__(self) -> None:
-        self._broken: set[str] = set()
 
     def __getitem__(self, name: str) -> EngineProvider:
         return _provider(entries()[name])
 
     def __iter__(self) -> Iterator[str]:
-        for name, entry in entries().items():
-            try:
-                _provider(entry)
-            except EngineError as error:
-                if name not in self._broken:
-                    _log.warning("%s -> %s", error.message, error.remedy)
-                self._broken.add(name)
-            else:
-                yield name
+        bad = broken()
+        return (name for name in entries() if name not in bad)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -63,6 +50,17 @@ def entries() -> "dict[str, EntryPoint]":
 def names() -> list[str]:
     """The engines that are installed, whether or not they can be loaded."""
     return sorted(entries())
+
+
+def broken() -> dict[str, EngineError]:
+    """The engines that are installed and cannot be used, and what to do about it."""
+    found: dict[str, EngineError] = {}
+    for name, entry in entries().items():
+        try:
+            _provider(entry)
+        except EngineError as error:
+            found[name] = error
+    return found
 
 
 def provider(name: str) -> EngineProvider:

@@ -33,6 +33,7 @@ def check(file: Path | None) -> None:
     Reports all mistakes at once, each with its line.
     """
     loaded = _load(file, registry.names())
+    _need_engine(loaded)
     _need_model(loaded)
     if loaded.path is None:
         own = paths.config_file()
@@ -43,6 +44,16 @@ def check(file: Path | None) -> None:
     else:
         echo(f"{loaded.path}: {_verdict(loaded)}")
     _note_uninstalled(loaded.settings)
+
+
+def _need_engine(loaded: Loaded) -> None:
+    """Raises ConfigError: its engine is broken. Of others that are, a warning is enough."""
+    broken = registry.broken()
+    if error := broken.pop(loaded.settings.asr.engine, None):
+        where = loaded.path or "the defaults"
+        raise ConfigError(f"{where}: [asr] engine: {error.message}", error.remedy)
+    for error in broken.values():
+        echo(f"warning: {error.message}\n  -> {typeable(error.remedy)}", err=True)
 
 
 def _need_model(loaded: Loaded) -> None:

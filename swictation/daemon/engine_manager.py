@@ -81,7 +81,7 @@ class EngineManager:
         if isinstance(event, WorkerReady):
             self._degradations.put(NO_ENGINE, "")
         elif event.is_fault and (event.error or self.pool.is_hopeless):
-            error = gave_up(event.reason, event.error, systemd.how_to_restart())
+            error = gave_up(event.reason, event.error or event.said, systemd.how_to_restart())
             is_standby = event.placement == "cpu" and self.pool.gpu is not None
             is_replaced = event.error is not None and self._fall_back(event.error)
             if not is_standby and not is_replaced and not self.pool.is_spared(event):

@@ -104,7 +104,7 @@ class FileRun:
         if isinstance(event, WorkerReady):
             self.device = event.capabilities.device
         elif self._pool.is_hopeless or (event.error and not self._pool.is_spared(event)):
-            self._give_up = gave_up(event.reason, event.error, _AGAIN)
+            self._give_up = gave_up(event.reason, event.error or event.said, _AGAIN)
 
     def on_detector(self, event: DetectorFailed | DetectorRecovered) -> None:
         if isinstance(event, DetectorFailed):

@@ -194,7 +194,8 @@ class Transcriber:
             is_poison = stream.blame.add(pending.utterance, event.placement)
             if is_poison and not (event.placement == "gpu" and self._pool.has_standby):
                 self._pool.at(event.placement).forgive()
-                self._quarantine(pending.utterance, placements)
+                why = f"the engine died on it twice ({event.reason})"
+                self._quarantine(pending.utterance, placements, why)
         self.ask_again()
 
     def on_worker_failed(self, event: WorkerFailed) -> None:

@@ -15,18 +15,27 @@ from swictation.models.store.store import ModelLocation, damaged, folder_of, ver
 
 
 def engine(subject: Subject) -> Iterator[Finding]:
-    """Check that the engine is installed. Raises EngineError; its libraries are not imported."""
-    name = subject.settings.asr.engine
-    if error := registry.provider(name).unavailable():
+    """Check that the engine is installed, and no other is broken. No library is imported.
+
+    Raises EngineError: there is no such engine.
+    """
+    name, broken = subject.settings.asr.engine, registry.broken()
+    if error := broken.pop(name, None):
+        yield Finding("engine", "error", error.message, error.remedy)
+    elif error := registry.provider(name).unavailable():
         found = f"{error.message}: the embedded engine takes over"
         yield Finding("engine", "error", found, error.remedy)
-        return
-    yield Finding("engine", "ok", f"{name} ({registry.entries()[name].value})")
+    else:
+        yield Finding("engine", "ok", f"{name} ({registry.entries()[name].value})")
+    for error in broken.values():
+        yield Finding("engine", "warning", f"not in use: {error.message}", error.remedy)
 
 
 def model(subject: Subject) -> Iterator[Finding]:
     """Find the model that `[asr] model` means, and its place. Raises ModelError."""
     asr = subject.settings.asr
+    if registry.find(asr.engine) is None:
+        return  # which has been told
     subject.model = found = model_request.find(
         model_request.resolve(subject.settings), is_to_load=False
     )
@@ -39,7 +48,7 @@ def model(subject: Subject) -> Iterator[Finding]:
 
 def files(subject: Subject) -> Iterator[Finding]:
     """Check the hash of every file of a known model."""
-    if subject.model is None:
+    if subject.model is None or not knows_models(subject.settings.asr.engine):
         return
     spec = known(subject.model)
     given = Path(subject.settings.asr.model).expanduser().absolute()

@@ -74,6 +74,7 @@ class Supervisor:
         self._is_ready = False
         self._open = OpenRequests()
         self._kind: FailureKind = "crash"
+        self._said: EngineError | None = None
         self._is_pinged = False
         self._has_answered = False
         self._loaded_rss_mib = 0.0
@@ -272,7 +273,7 @@ class Supervisor:
             self._post(WorkerGone(generation, reason, is_fault=True, placement=self.placement))
             return
         self._worker = worker
-        self._kind = "crash"
+        self._kind, self._said = "crash", None
         self._is_pinged = self._has_answered = False
         if ended := "shutdown" if self._stopping.is_set() else self._released:
             self.recycle(ended)
@@ -295,9 +296,8 @@ class Supervisor:
         if not planned:
             self.restarts = self.restarts.died(by_kill=worker.was_killed)
         reason = planned or (error.message if error else ending or "it exited by itself")
-        kind = self._kind
-        gone = WorkerGone(generation, reason, not planned, culprit, error, self.placement, kind)
-        self._post(gone)
+        values = (error, self.placement, self._kind, self._said)
+        self._post(WorkerGone(generation, reason, not planned, culprit, *values))
 
     async def _listen(self, worker: WorkerProcess) -> SwictationError | None:
         """Handle the worker's messages until it ends; returns its error, if it sent one."""
@@ -328,13 +328,8 @@ class Supervisor:
         self._loaded_rss_mib = worker.rss_mib
         self.capabilities, self.ready_spec = ready.capabilities, self._spec
         self._watch()
-        self._post(
-            WorkerReady(
-                *(worker.generation, worker.pid or ready.pid, ready.capabilities, ready.load_s),
-                placement=self.placement,
-                figures=ready.figures,
-            )
-        )
+        values = (worker.generation, worker.pid or ready.pid, ready.capabilities, ready.load_s)
+        self._post(WorkerReady(*values, placement=self.placement, figures=ready.figures))
 
     def _on_answer(self, worker: WorkerProcess, answer: Answer) -> None:
         in_flight = self._open.take(answer.number)
@@ -357,14 +352,15 @@ class Supervisor:
         """After an OOM the worker lives on; after any other failure it is replaced."""
         if failed.kind != "oom":
             self._kind = failed.kind
-            worker.kill(f"its engine raised {failed.error}")
+            if failed.message:
+                self._said = EngineError(failed.message, failed.remedy)
+            for line in failed.stack:
+                _log.info("worker %d: %s", worker.generation, line)
+            worker.kill(failed.reason)
         elif self._open.take(failed.number):
             self._watch()
-            self._post(
-                WorkerFailed(
-                    worker.generation, failed.number, failed.kind, self.placement, failed.figures
-                )
-            )
+            values = (failed.kind, self.placement, failed.figures)
+            self._post(WorkerFailed(worker.generation, failed.number, *values))
 
     def _on_pong(self) -> None:
         if not self._is_pinged:

@@ -2,13 +2,15 @@
 
 import contextlib
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import click
 import msgspec
 
 from swictation.asr.model_spec import ModelSpec
-from swictation.asr.registry import PROVIDERS, provider
+from swictation.asr.registry import PROVIDERS, broken, find, provider
 from swictation.cli.echo import echo_json
+from swictation.cli.main import tell
 from swictation.config.load import load
 from swictation.config.settings import Settings, VramSettings
 from swictation.control.bus import client
@@ -18,7 +20,7 @@ from swictation.errors import ControlError, ModelError
 from swictation.gpu.nvml import query
 from swictation.gpu.nvml.query_main import Answer
 from swictation.gpu.policy.levels import Limits
-from swictation.models.catalog.catalog import choose, known_models
+from swictation.models.catalog.catalog import choose, known_models, knows_models
 from swictation.models.catalog.choosing import Fit, fits
 from swictation.models.store.store import State, folder_of, state
 from swictation.shown import printable
@@ -74,27 +76,35 @@ def list_(as_json: bool) -> None:
     sleeps is not woken.
     """
     settings = load(None, PROVIDERS).settings
+    for error in broken().values():
+        tell(error)
     gpu = query.ask(settings.vram.gpu, limit_s=query.SOON_S)
-    used, by_whom = _used(settings)
-    rows = [_row(spec, gpu, settings, used) for spec in known_models()]
+    used = _used(settings)
+    rows = [_row(spec, gpu, settings, used.model) for spec in known_models()]
     if as_json:
         for row in rows:
             echo_json(row)
         return
-    _show(rows, gpu, settings.vram, by_whom)
+    _show(rows, gpu, settings.vram, used)
 
 
-def _used(settings: Settings) -> tuple[str, str]:
-    """The model that is in use, and who uses it."""
+class _Used(NamedTuple):
+    """The model in use, who says so, and its engine."""
+
+    model: str
+    by_whom: str
+    engine: str
+
+
+def _used(settings: Settings) -> _Used:
     with contextlib.suppress(ControlError, msgspec.DecodeError):
         now = decode(str(client.call("Status", limit_s=_DAEMON_LIMIT_S)))
         if now.model:
-            return now.model, "the running daemon uses it"
+            return _Used(now.model, "the running daemon uses it", now.engine)
+    asr, model = settings.asr, ""
     with contextlib.suppress(ModelError):
-        asr = settings.asr
-        chosen = choose(asr.model, asr.language, engine=asr.engine)
-        return chosen.name, "the configuration asks for it"
-    return "", ""
+        model = choose(asr.model, asr.language, engine=asr.engine).name
+    return _Used(model, "the configuration asks for it", asr.engine)
 
 
 def _row(spec: ModelSpec, gpu: Answer, settings: Settings, used: str) -> _Row:
@@ -144,7 +154,7 @@ def _in_words(gpu: Answer) -> str:
     return gpu.reason
 
 
-def _show(rows: list[_Row], gpu: Answer, settings: VramSettings, by_whom: str) -> None:
+def _show(rows: list[_Row], gpu: Answer, settings: VramSettings, used: _Used) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -172,7 +182,9 @@ def _show(rows: list[_Row], gpu: Answer, settings: VramSettings, by_whom: str) -
     console.print(table)
     console.print()
     if any(row.in_use for row in rows):
-        console.print(f"*: {by_whom}.")
+        console.print(f"*: {used.by_whom}.")
+    elif find(used.engine) and not knows_models(used.engine):
+        console.print(f"The engine {used.engine} has no models by name: {used.by_whom}.")
     for line in (*_notes(), *(_gpu_notes(rows, gpu, settings) if has_gpu else ())):
         console.print(line)
 

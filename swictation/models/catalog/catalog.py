@@ -28,6 +28,12 @@ def named(model: str) -> ModelSpec | None:
 def speaking(engine: str, language: str) -> list[ModelSpec]:
     """The engine's models that understand the language, preferred ones first. Raises ModelError."""
     found = _speaking(engine, language)
+    if not found and find(engine) and not knows_models(engine):
+        raise ModelError(
+            f"the engine {engine} has no models that are known by name: it finds its own by"
+            " [asr] model",
+            "swictation doctor",
+        )
     if not found:
         raise ModelError(
             f"no model of the engine {engine} understands the language {language!r}",

@@ -16,6 +16,8 @@ from swictation.errors import DeviceFailure
 from swictation.gpu.guard.guard import CUDAMemoryGuard
 from swictation.types import AllocatorFigures, DecodeRequest, Hypothesis
 from swictation.worker.child import splitting
+from swictation.worker.child.contract import checked
+from swictation.worker.child.failure import failed
 from swictation.worker.protocol.messages import Answer, Decode, Failed, Order, OrderDone
 
 _FULL_SCALE = np.float32(32768.0)
@@ -72,11 +74,10 @@ class Decoder:
         return self._engine.capabilities.chunking is not None
 
     def _decode_piece(self, request: DecodeRequest, waveform: Waveform) -> Hypothesis:
-        return self._engine.decode(request, waveform)
+        return checked(self._engine.decode(request, waveform))
 
     def _failed(self, number: int, error: Exception) -> Failed:
-        # The text of an unknown error could hold dictated words, so only its type is sent.
-        return Failed(number, type(error).__name__)
+        return failed(number, error, self._engine)
 
 
 class DeviceDecoder(Decoder):
@@ -113,10 +114,10 @@ class DeviceDecoder(Decoder):
                     is_done = self._engine.apply(order.what)
             return OrderDone(order.what, is_done, self.figures())
         except Exception as error:  # noqa: BLE001 - as in a decode
-            failed = self._failed(0, error)
-        if failed.kind == "oom":
-            return OrderDone(order.what, is_done=False, figures=failed.figures)
-        return failed
+            failure = self._failed(0, error)
+        if failure.kind == "oom":
+            return OrderDone(order.what, is_done=False, figures=failure.figures)
+        return failure
 
     def close(self) -> None:
         if not self.is_broken:
@@ -142,7 +143,7 @@ class DeviceDecoder(Decoder):
     def _guarded(self, request: DecodeRequest, waveform: Waveform) -> Hypothesis:
         with self._guard.unit(request.duration_s) as unit:
             unit.point("before-transfer")
-            hypothesis = self._engine.decode(request, waveform)
+            hypothesis = checked(self._engine.decode(request, waveform))
             unit.point("after-inference")
             unit.point("before-answer")
         self._note_peak(unit.figures)
@@ -163,8 +164,8 @@ class DeviceDecoder(Decoder):
             self.is_broken = True
             return super()._failed(number, error)
         self.is_broken = error.kind != "oom"
-        name = type(error.__cause__ or error).__name__
-        return Failed(number, name, error.kind, self._guard.report.figures)
+        cause = error.__cause__ or error
+        return failed(number, cause, self._engine, error.kind, self._guard.report.figures)
 
 
 def _behind(forced_text: str, hypothesis: Hypothesis) -> Hypothesis:

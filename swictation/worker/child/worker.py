@@ -13,8 +13,8 @@ import time
 from swictation.asr import registry
 from swictation.errors import SwictationError
 from swictation.gpu.policy.failures import classify
-from swictation.types import Capabilities
 from swictation.worker.child.begin import begin
+from swictation.worker.child.contract import missing
 from swictation.worker.child.decoder import Decoder, decoder_for
 from swictation.worker.child.vad_server import hearing
 from swictation.worker.protocol.channel import encode, receive
@@ -72,11 +72,11 @@ def _load(sock: socket.socket, order: Load) -> Decoder | None:
         _send(sock, failure)
         return None
     load_s = time.monotonic() - begun_s
-    caps = getattr(engine, "capabilities", None)
-    if not isinstance(caps, Capabilities):
-        message = f"The engine {order.spec.engine} has no capabilities: it is not made for this"
-        _send(sock, LoadFailed(f"{message} version.", registry.CONTRACT))
+    if lack := missing(engine):
+        message = f"The engine {order.spec.engine} is not made for this version: {lack}."
+        _send(sock, LoadFailed(message, registry.CONTRACT))
         return None
+    caps = engine.capabilities
     if caps.languages and order.spec.language not in caps.languages:
         known = ", ".join(caps.languages[:_SHOWN_LANGUAGES])
         message = f"The model {order.spec.model} understands {known}, not {order.spec.language!r}."

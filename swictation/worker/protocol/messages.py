@@ -11,7 +11,7 @@ from swictation.types import (
     Hypothesis,
 )
 
-PROTOCOL_VERSION = 4
+PROTOCOL_VERSION = 5
 
 
 class Load(msgspec.Struct, frozen=True, tag=True):
@@ -79,10 +79,15 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     """
 
     number: int
-    error: str
-    """The exception's type; its text could hold dictated words."""
+    reason: str
+    """The exception's type and place, not its text, which could hold dictated words."""
     kind: FailureKind = "other"
     figures: AllocatorFigures | None = None
+    message: str = ""
+    """What the engine says to the user by an `EngineError`; "": nothing."""
+    remedy: str = ""
+    stack: tuple[str, ...] = ()
+    """Lines for the log."""
 
 
 class OrderDone(msgspec.Struct, frozen=True, tag=True):
