@@ -117,7 +117,7 @@ def test_a_compositor_is_opened_to_see_that_text_can_be_typed(look):
         stage.stop()
     assert found["window"]["level"] == "ok", found["window"]
     assert "text goes by wayland, the first of [inject] chain" in found["window"]["found"]
-    assert found["hotkey"]["found"].startswith("sway: into ~/.config/sway/config:\nbindsym ")
+    assert found["hotkey"]["found"].startswith("sway: add this to ~/.config/sway/config:\nbindsym ")
 
 
 @pytest.fixture
