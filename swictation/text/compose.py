@@ -37,7 +37,7 @@ _STRAY_START = re.compile(
 _WORD_CHAR = re.compile(r"[^\W_]")
 _FIRST_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 
-_AFTER_WORD = re.compile(rf"$|[\s,;:]|[{_END}](?![^\W_])")
+_AFTER_WORD = re.compile(rf"$|[\s,;:{_END.replace('.', '')}]|\.(?![^\W_])")
 
 _OPEN_BRACKET = re.compile(r"[(\[{¿¡„‚]$")
 _OPEN_QUOTE = re.compile(r"(?:^|[\s(\[{¿¡])[\"'“”„‘’«»‹›]+$")

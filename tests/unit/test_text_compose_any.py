@@ -4,7 +4,7 @@ import itertools
 import re
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from fakes.typed_text import TypedText
@@ -83,6 +83,7 @@ def test_every_word_is_typed_once_and_in_order(commits, text_settings, language)
     text_settings=_settings,
     language=_languages,
 )
+@example("and", "The ?and", [(0, 0)], (False, False), TextSettings(), "en")
 @settings(max_examples=200, deadline=None)
 def test_where_an_utterance_is_cut_between_words_makes_no_difference(
     before, text, cuts, joins, text_settings, language
