@@ -134,7 +134,7 @@ class Subscribers:
         )
 
     def _watch(self, name: str) -> None:
-        self._chore(self._look_at(name))
+        self._chore(lambda: self._look_at(name))
 
     async def _look_at(self, name: str) -> None:
         await self._bus.ask_bus("AddMatch", "s", owner_changes(name))
@@ -143,12 +143,13 @@ class Subscribers:
 
     def _unwatch(self, name: str) -> None:
         """The bus counts equal rules: this removes one of them."""
-        self._chore(self._bus.ask_bus("RemoveMatch", "s", owner_changes(name)))
+        rule = owner_changes(name)
+        self._chore(lambda: self._bus.ask_bus("RemoveMatch", "s", rule))
 
-    def _chore(self, work: Awaitable[object]) -> None:
+    def _chore(self, work: Callable[[], Awaitable[object]]) -> None:
         async def do() -> None:
             with contextlib.suppress(*FAILURES):  # the bus has gone, and all rules with it
-                await work
+                await work()  # called here: a task that is cancelled before has none to close
 
         task = asyncio.create_task(do(), name="subscribers")
         self._chores.add(task)
