@@ -11,6 +11,15 @@ DeviceFailureKind = Literal["oom", "fatal", "crash", "hang", "lost", "other"]
 """The same as `types.FailureKind`: neither module imports the other."""
 
 
+REMEDY_MARK = " -> "
+"""Stands between what happened and the remedy where both are on one line."""
+
+
+def with_remedy(message: str, remedy: str) -> str:
+    """What happened and what to do about it, on one line."""
+    return f"{message}{REMEDY_MARK}{remedy}" if remedy else message
+
+
 class SwictationError(Exception):
     """What happened, with a remedy.
 
@@ -23,6 +32,11 @@ class SwictationError(Exception):
         super().__init__(message)
         self.message = message
         self.remedy = remedy
+
+    @property
+    def told(self) -> str:
+        """Both on one line, as a log or the status shows them."""
+        return with_remedy(self.message, self.remedy)
 
 
 class UsageError(SwictationError):

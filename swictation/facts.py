@@ -10,6 +10,7 @@ may log those.
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from swictation.errors import with_remedy
 from swictation.events import (
     DetectorFailed,
     DetectorMoved,
@@ -177,15 +178,23 @@ class WorkerRecycled(msgspec.Struct, frozen=True):
 class EngineFailed(msgspec.Struct, frozen=True):
     """No worker can be kept alive; it is tried again, ever more rarely."""
 
-    message: str
+    reason: str
     remedy: str
+
+    @property
+    def message(self) -> str:
+        return with_remedy(self.reason, self.remedy)
 
 
 class CpuStandbyFailed(msgspec.Struct, frozen=True):
     """The engine on the processor cannot be kept alive, while one on a GPU is wanted."""
 
-    message: str
+    reason: str
     remedy: str
+
+    @property
+    def message(self) -> str:
+        return with_remedy(self.reason, self.remedy)
 
 
 class ModelUnavailable(msgspec.Struct, frozen=True):
@@ -196,7 +205,7 @@ class ModelUnavailable(msgspec.Struct, frozen=True):
 
     @property
     def message(self) -> str:
-        return f"{self.reason} -> {self.remedy}"
+        return with_remedy(self.reason, self.remedy)
 
 
 class ServiceModeDegraded(msgspec.Struct, frozen=True):

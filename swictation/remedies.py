@@ -26,7 +26,12 @@ READ_LOG = "journalctl --user -u swictation -n 20"
 """These three where it is known that there is a service."""
 
 _SYSTEM_UNITS = ("/etc/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user")
-_CALL = re.compile(r"(?<![\w/.-])swictation (?=[a-z]|--)")
+COMMANDS = (
+    *("run", "toggle", "start", "stop", "cancel", "capture", "status", "paste-last", "retry"),
+    *("record", "transcribe", "model", "config", "vram", "doctor", "service", "completion"),
+)
+_CALL = re.compile(rf"(?<![\w/.-])swictation (?=(?:{'|'.join(COMMANDS)})(?![\w-])|--?[a-z])")
+"""One of our commands; not a sentence that begins with our name."""
 _NO_MEMORY = ("bad_alloc", "allocate memory", "mmap failed", "out of memory")
 """What libraries of C++ say where there is none left."""
 

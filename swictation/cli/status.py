@@ -25,7 +25,7 @@ from swictation.control.status import (
     decode,
     serving,
 )
-from swictation.errors import ControlError, UsageError
+from swictation.errors import REMEDY_MARK, ControlError, UsageError
 from swictation.remedies import typeable
 from swictation.shown import json_escaped
 
@@ -55,7 +55,7 @@ def status(as_json: bool, follows: bool) -> None:
         return
     now = _read(answer)
     for label, text in lines(now, is_silent=bool(now.held.texts) and _is_silent()):
-        echo(f"{label.ljust(_LABEL_WIDTH)}  {text}")
+        echo(f"{label.ljust(_LABEL_WIDTH)}  {typeable(text)}")
 
 
 def read_now() -> Status:
@@ -94,7 +94,7 @@ def lines(now: Status, *, is_silent: bool = False) -> list[tuple[str, str]]:
     rows = [("state", now.state if now.ready else f"{now.state}; {_why_not_ready(now)}")]
     if now.degraded:
         since = duration(now.degraded.since_s)
-        rows.append(("degraded", f"{now.degraded.mode}, for {since}: {now.degraded.reason}"))
+        rows.append(("degraded", f"{now.degraded.mode}, for {since}: {_told(now.degraded.reason)}"))
     rows += [("model", _model(now)), *_gpu(now), ("microphone", _microphone(now))]
     if now.injector.name:
         rows.append(("typing", _typing(now)))
@@ -113,9 +113,14 @@ def lines(now: Status, *, is_silent: bool = False) -> list[tuple[str, str]]:
     if now.latency_ms.finalisation_p50 is not None:
         rows.append(("latency", _latency(now)))
     if now.last_error:
-        rows.append(("last error", now.last_error))
+        rows.append(("last error", _told(now.last_error)))
     rows.append(("up", f"{duration(now.uptime_s)}, process {now.pid}, version {now.version}"))
     return rows
+
+
+def _told(text: str) -> str:
+    """A remedy on a line of its own, where there is one."""
+    return text.replace(REMEDY_MARK, "\n  -> ")
 
 
 def _why_not_ready(now: Status) -> str:

@@ -36,7 +36,7 @@ from swictation.dictation.retries import Retries
 from swictation.dictation.runloop import RunLoop
 from swictation.dictation.transcriber import Transcriber
 from swictation.dispatcher import Dispatcher
-from swictation.errors import BusError, SwictationError
+from swictation.errors import BusError, SwictationError, with_remedy
 from swictation.events import StateChanged, StopRequested, ThreadFailed
 from swictation.facts import (
     ConfigRejected,
@@ -315,8 +315,7 @@ class App:
         if isinstance(found, SwictationError):
             first, *rest = found.message.splitlines()
             message = " ".join(line.strip() for line in [first, *rest])
-            remedy = f" -> {found.remedy}" if found.remedy else ""
-            self._events.emit(ConfigRejected(f"{message}{remedy}"))
+            self._events.emit(ConfigRejected(with_remedy(message, found.remedy)))
         else:
             self._apply(found)
         systemd.notify("READY=1")

@@ -14,6 +14,7 @@ from swictation.clock import Clock
 from swictation.daemon.eventfile import EventFile, open_private
 from swictation.facts import Fact, Fault
 from swictation.gpu.effects import LevelChanged, MemoryFreed
+from swictation.remedies import typeable
 from swictation.shown import json_line
 from swictation.types import MIB, SpeechEnded, SpeechStarted, to_seconds
 
@@ -178,7 +179,7 @@ def _fault(fact: Fault) -> Line:
         case facts.LossGrew():
             fields["samples"] = fact.total_samples
         case facts.EngineFailed() | facts.CpuStandbyFailed():
-            fields["remedy"] = fact.remedy
+            fields |= {"message": fact.reason, "remedy": typeable(fact.remedy, anywhere=True)}
         case _:
             pass
     return Line("fault", None, fields)

@@ -2,8 +2,11 @@
 
 import os
 
+import msgspec
+
 from swictation import __version__
 from swictation.control.status import (
+    Degraded,
     Held,
     InjectorStatus,
     Latency,
@@ -20,6 +23,7 @@ from swictation.dictation.controller import DictationController
 from swictation.events import Injected
 from swictation.facts import Fact, Fault, ServiceModeDegraded, UtteranceQuarantined
 from swictation.inject.desktop import DesktopInjector
+from swictation.remedies import typeable
 
 _TOLD_ELSEWHERE = (ServiceModeDegraded, UtteranceQuarantined)
 """Faults that `status` shows for as long as they last; a squeeze of the GPU is none at all."""
@@ -64,7 +68,7 @@ class StatusBuilder:
         latency, retries = transcriber.latency, transcriber.retries
         return Status(
             state=self._dictation.state,
-            degraded=self._degradations.gravest,
+            degraded=_typeable(self._degradations.gravest),
             ready=pool.is_ready,
             models=self._engines.models,
             engine=engine,
@@ -88,7 +92,14 @@ class StatusBuilder:
             injector=InjectorStatus(self._injector.name, self._last_outcome, self._last_reason),
             vram=executor.manager.status(self._clock.now_s()) if executor else None,
             uptime_s=round(self._clock.now_s() - self._begun_s, 1),
-            last_error=self._last_error,
+            last_error=self._last_error and typeable(self._last_error, anywhere=True),
             pid=os.getpid(),
             version=__version__,
         )
+
+
+def _typeable(degraded: Degraded | None) -> Degraded | None:
+    """With a remedy that can be typed where it is read."""
+    if degraded is None:
+        return None
+    return msgspec.structs.replace(degraded, reason=typeable(degraded.reason, anywhere=True))

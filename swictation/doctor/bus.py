@@ -7,11 +7,12 @@ from pathlib import Path
 import msgspec
 
 from swictation import remedies
+from swictation.build import was_updated_under
 from swictation.control.bus.client import ask, open_bus
 from swictation.control.bus.wire import session_address
 from swictation.control.status import Status, decode
 from swictation.doctor.finding import Finding, Subject
-from swictation.errors import BusError, ControlError, NotRunning
+from swictation.errors import REMEDY_MARK, BusError, ControlError, NotRunning
 
 _ANSWER_S = 2.0
 
@@ -39,8 +40,9 @@ def judge_status(status: Status) -> Finding:
     found = f"{status.state} (PID {status.pid})"
     if status.degraded is None:
         return Finding("daemon", "ok", found)
-    found = f"{found}, {status.degraded.mode}: {status.degraded.reason}"
-    return Finding("daemon", "warning", found, "see how it is: swictation status")
+    reason, _, remedy = status.degraded.reason.partition(REMEDY_MARK)
+    found = f"{found}, {status.degraded.mode}: {reason}"
+    return Finding("daemon", "warning", found, remedy or "see how it is: swictation status")
 
 
 def address() -> str:
@@ -59,7 +61,11 @@ async def _daemon() -> Finding:
     try:
         async with asyncio.timeout(_ANSWER_S):
             answer = await ask(connection, "Status")
-        return judge_status(decode(str(answer)))
+        status = decode(str(answer))
+        if status.degraded is None and status.pid and was_updated_under(status.pid):
+            found = f"{status.state} (PID {status.pid}), but swictation was updated while it ran"
+            return Finding("daemon", "warning", found, remedies.restart())
+        return judge_status(status)
     except NotRunning:
         found = "not running: a hotkey has nobody to call"
         return Finding("daemon", "warning", found, remedies.start())

@@ -5,6 +5,7 @@ Which of them is asked is a policy's business; here it is carried out.
 
 import itertools
 import os
+import re
 from collections.abc import Callable
 from typing import Literal
 
@@ -27,6 +28,9 @@ from swictation.worker.supervisor import Supervisor
 
 _IMPORT_SHARE = 0.75
 """Of the time that a worker's start may take: in what is left it is begun by exec."""
+
+_OTHER_CODE = re.compile(r"No module named '?swictation|cannot import name .* from '?swictation")
+"""A worker says so where a module was removed or renamed, which leaves no younger file."""
 
 _SIZE_MIB, _SIZE_FACTOR, _STANDBY_MIB = 500.0, 1.25, 256.0
 """Of a worker beside the one that serves: as large as that, or this where there is none."""
@@ -209,13 +213,15 @@ class WorkerPool:
 
 def gave_up(reason: str, error: SwictationError | None, restart: str) -> SwictationError:
     """What to tell a user when no worker can be kept alive. `restart`: how to start this anew."""
-    if error:
-        return error
-    if was_updated_under(os.getpid()):
+    said = error.message if error else reason
+    if was_updated_under(os.getpid()) or _OTHER_CODE.search(said):
         return WorkerError(
-            "swictation was updated while it ran, and its new engine does not fit the old daemon.",
+            "swictation was updated while it ran, and its new engine does not fit the old daemon "
+            f"({said.rstrip('.')}).",
             restart,
         )
+    if error:
+        return error
     is_explained = SAID in reason  # by an engine that anybody may have written
     return WorkerError(
         f"The speech engine keeps dying ({reason}), so nothing can be transcribed.",

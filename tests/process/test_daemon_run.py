@@ -320,6 +320,9 @@ def test_an_engine_that_cannot_load_is_told_and_mended_when_it_can(desk, program
     with Daemon(desk, "--sink", "none") as daemon:
         status = wait_degraded(daemon, "no engine")
         assert "There is no manifest" in status["degraded"]["reason"]
+        assert status["degraded"]["reason"].endswith(" -> write one")
+        assert "write one" in whole_log(daemon)
+        assert "\n  -> write one" in daemon.swictation("status").stdout
         assert not status["ready"]
         assert wait_fault(daemon, "engine")[0]["remedy"] == "write one"
         program.prepare()

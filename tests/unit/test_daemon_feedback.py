@@ -74,7 +74,8 @@ URGENT = [
 def test_what_degrades_it_is_urgent(fault):
     room = Room()
     room.tell(fault)
-    assert room.shown == [("degraded", fault.message, "", True)]
+    what, _, remedy = fault.message.partition(" -> ")
+    assert room.shown == [("degraded", what, remedy, True)]
     assert room.played == ["degraded"]
 
 

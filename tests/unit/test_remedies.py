@@ -138,3 +138,14 @@ def test_a_daemon_in_a_terminal_is_not_the_service_that_is_installed(machine, mo
 def test_short_memory_is_told_from_a_damaged_model(error):
     assert remedies.is_out_of_memory(error)
     assert not remedies.is_out_of_memory(RuntimeError("File model.bin is incomplete"))
+
+
+def test_every_command_of_ours_gets_its_path_and_no_sentence_does(lost_folder):
+    from swictation.cli.main import cli
+
+    assert set(remedies.COMMANDS) == set(cli.commands or cli.list_commands(None))
+    for command in remedies.COMMANDS:
+        told = f"swictation was updated while it ran -> swictation {command}."
+        assert remedies.typeable(told) == (
+            f"swictation was updated while it ran -> {lost_folder} {command}."
+        )
