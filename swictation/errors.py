@@ -4,8 +4,11 @@ Every error that may reach a user is a `SwictationError`. The CLI prints `messag
 on a line of its own; anything else that escapes is a bug in this program.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
+
+from swictation.shown import printable
 
 DeviceFailureKind = Literal["oom", "fatal", "crash", "hang", "lost", "other"]
 """The same as `types.FailureKind`: neither module imports the other."""
@@ -25,13 +28,13 @@ class SwictationError(Exception):
 
     Attributes:
         message: one line, what happened and what it means.
-        remedy: the exact thing to do or type next, or "".
+        remedy: the exact thing to do or type next, or ""; one line.
     """
 
     def __init__(self, message: str, remedy: str = "") -> None:
         super().__init__(message)
-        self.message = message
-        self.remedy = remedy
+        self.message = printable(message)  # a name in it must not begin a line, such as a remedy's
+        self.remedy = printable(remedy)
 
     @property
     def told(self) -> str:
@@ -44,7 +47,13 @@ class UsageError(SwictationError):
 
 
 class ConfigError(SwictationError):
-    """The configuration file cannot be used: exit code 2. `message` may span several lines."""
+    """The configuration file cannot be used: exit code 2."""
+
+    def __init__(self, message: str, remedy: str = "", more: Iterable[str] = ()) -> None:
+        """`more`: further lines of the message."""
+        super().__init__(message, remedy)
+        self.message = "\n".join([self.message, *map(printable, more)])
+        self.args = (self.message,)
 
 
 class AudioError(SwictationError):

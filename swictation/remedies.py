@@ -70,6 +70,11 @@ def _to_type(path: str | None, started_as: str) -> tuple[str, ...]:
     return () if shutil.which("swictation", path=path) else this_program()
 
 
+def noted(command: str, note: str) -> str:
+    """A command and what else may be done: to a shell, where all is pasted, that is a comment."""
+    return f"{command}  # {note}"
+
+
 def pip(words: str) -> str:
     """The call of pip for the very Python that runs this."""
     return f"{shlex.quote(sys.executable)} -m pip {words}"
@@ -98,7 +103,7 @@ def start() -> str:
     if has_service():
         return START
     if has_systemd():
-        return "swictation service install, or in a terminal: swictation run"
+        return noted("swictation service install", "or, in a terminal: swictation run")
     return "in a terminal of your desktop: swictation run"
 
 
@@ -113,7 +118,7 @@ def already_running(pid: str) -> AlreadyRunning:
     """That another daemon runs, and how to stop it. `pid`: "" where it is not known."""
     who = f" (process {pid})" if pid else ""
     kill = f"kill {pid}" if pid else "end that process"
-    stop = f"systemctl --user stop swictation, or: {kill}" if has_service() else kill
+    stop = noted("systemctl --user stop swictation", f"or: {kill}") if has_service() else kill
     return AlreadyRunning(
         f"swictation is already running{who}: a second one would type every word twice.",
         f"to stop that one: {stop}",

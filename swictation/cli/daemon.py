@@ -51,6 +51,6 @@ def _because(now: state.ServiceState) -> NotRunning:
         load(None, PROVIDERS)
     except ConfigError as error:
         what = f"The service failed: {error.message}"
-        return NotRunning(what, f"{error.remedy}, then: {remedies.restart()}")
-    again = f"{remedies.restart()}; what it said: {remedies.read_log()}"
+        return NotRunning(what, f"{error.remedy} && {remedies.restart()}")
+    again = remedies.noted(remedies.restart(), f"what it said: {remedies.read_log()}")
     return NotRunning(f"The service failed ({now.result}).", again)

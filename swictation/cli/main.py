@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from swictation import __version__
-from swictation.cli.echo import echo
+from swictation.cli.echo import echo, echo_lines
 from swictation.cli.groups import lazy_group
 from swictation.errors import (
     ConfigError,
@@ -111,9 +111,21 @@ def _exit_code(error: SwictationError) -> int:
 
 def tell(error: SwictationError) -> None:
     """Print what happened and what to do about it on stderr."""
-    echo(f"swictation: {error.message}", err=True)
+    echo_lines(f"swictation: {error.message}", err=True)
     if error.remedy:
         echo(f"  -> {typeable(error.remedy)}", err=True)
+
+
+def _called(args: list[str] | None) -> str:
+    """The command that is called: click does not say it of an option that lacks its value."""
+    command, path = cli, ["swictation"]
+    for word in sys.argv[1:] if args is None else args:
+        if not isinstance(command, click.Group):
+            break
+        if found := command.get_command(click.Context(command), word):
+            command = found
+            path.append(word)
+    return " ".join(path)
 
 
 def main(args: list[str] | None = None, *, defaults: object = None) -> NoReturn:
@@ -132,9 +144,8 @@ def main(args: list[str] | None = None, *, defaults: object = None) -> NoReturn:
     except click.exceptions.Exit as exit_:
         sys.exit(exit_.exit_code)
     except click.ClickException as error:
-        path = getattr(getattr(error, "ctx", None), "command_path", "swictation")
         # click sets out the choices of a missing argument in lines and tabs.
-        tell(UsageError(" ".join(error.format_message().split()), f"{path} --help"))
+        tell(UsageError(" ".join(error.format_message().split()), f"{_called(args)} --help"))
         sys.exit(EXIT_USAGE)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(EXIT_INTERRUPTED)

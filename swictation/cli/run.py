@@ -23,7 +23,7 @@ from swictation.cli.common import (
     settings_from,
     verbose_option,
 )
-from swictation.cli.echo import echo
+from swictation.cli.echo import echo_lines
 from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell
 from swictation.config.injectors import NEED_DISPLAY
 from swictation.config.settings import Settings
@@ -146,7 +146,7 @@ def _serve(
     def say() -> None:
         if not is_unit():
             listening = _LISTENING_HERE if chain == ("stdout",) else _LISTENING
-            echo(listening if listen else typeable(_WAITING), err=True)
+            echo_lines(listening if listen else typeable(_WAITING), err=True)
 
     options = Options(load_settings, chain, events, listens_at_once=listen, on_ready=say)
     try:

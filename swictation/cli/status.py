@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from swictation.cli.daemon import call
-from swictation.cli.echo import echo, echo_json
+from swictation.cli.echo import echo_json, echo_lines
 from swictation.control.bus.client import has_notifications, other_version
 from swictation.control.bus.connection import FAILURES
 from swictation.control.bus.follow import follow
@@ -55,7 +55,7 @@ def status(as_json: bool, follows: bool) -> None:
         return
     now = _read(answer)
     for label, text in lines(now, is_silent=bool(now.held.texts) and _is_silent()):
-        echo(f"{label.ljust(_LABEL_WIDTH)}  {typeable(text)}")
+        echo_lines(f"{label.ljust(_LABEL_WIDTH)}  {typeable(text)}")
 
 
 def read_now() -> Status:

@@ -88,6 +88,9 @@ def load(
         # A dangling link is a mistake to be told, not a wish for the defaults.
         if path is None and not file.is_symlink():
             return Loaded(defaults, (), None)
+        if file.is_symlink():
+            what = f"{file}: no such file as {file.readlink()}, to which it is a link"
+            raise ConfigError(what, f"rm {shlex.quote(str(file))}") from error
         make_one = f"swictation config show --defaults > {shlex.quote(str(file))}"
         raise ConfigError(f"{file}: no such file", f"to make one: {make_one}") from error
     check = _Check(_parse(text, file), tables, engines, defaults)
@@ -98,8 +101,7 @@ def load(
         also = [f"warning: {warning}" for warning in _told(file, check.warnings, lines)]
         again = f"swictation config check {shlex.quote(str(path)) if path else ''}".rstrip()
         raise ConfigError(
-            "\n".join([f"the configuration has {count}:", *problems, *also]),
-            f"fix it, then type: {again}",
+            f"the configuration has {count}:", f"fix it, then type: {again}", [*problems, *also]
         )
     return Loaded(check.settings, tuple(_told(file, check.warnings, lines)), file)
 

@@ -17,6 +17,7 @@ from swictation.config.settings import Settings
 from swictation.errors import ModelError, SwictationError
 from swictation.models.fetch import model_request
 from swictation.models.store.store import ModelLocation
+from swictation.remedies import noted
 from swictation.worker.engine_choice import wants_gpu
 
 FIRST_RETRY_S, LONGEST_RETRY_S = 10.0, 600.0
@@ -98,7 +99,7 @@ class Fetching:
         frames = traceback.extract_tb(error.__traceback__)
         where = " > ".join(f"{frame.filename}:{frame.lineno}" for frame in frames)
         _log.error("%s at %s", message, where)
-        remedy = "swictation doctor; or set another [asr] engine: swictation config path"
+        remedy = noted("swictation doctor", "or set another [asr] engine: swictation config path")
         return ModelError(message, remedy)
 
     async def _plan(self, model: ModelLocation) -> None:

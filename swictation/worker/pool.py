@@ -18,6 +18,7 @@ from swictation.config.settings import WorkerSettings
 from swictation.errors import SwictationError, WorkerError
 from swictation.events import Event, WorkerGone
 from swictation.gpu.effects import Route
+from swictation.remedies import noted
 from swictation.types import MIB, Chunking, DecodeRequest, Placement, Samples
 from swictation.worker.forkserver.server import ForkServer
 from swictation.worker.process import SAID
@@ -225,7 +226,7 @@ def gave_up(reason: str, error: SwictationError | None, restart: str) -> Swictat
     is_explained = SAID in reason  # by an engine that anybody may have written
     return WorkerError(
         f"The speech engine keeps dying ({reason}), so nothing can be transcribed.",
-        f"swictation doctor; for an engine of your own: {CONTRACT}"
+        noted("swictation doctor", f"for an engine of your own: {CONTRACT}")
         if is_explained
         else "swictation doctor",
     )

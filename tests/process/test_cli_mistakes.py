@@ -11,7 +11,7 @@ import pytest
 pytestmark = pytest.mark.process
 
 PROGRAM = Path(sys.executable).with_name("swictation")
-_COMMAND = re.compile(r"(?:[^\s:]*/)?swictation [a-z-](?:(?!, or|; |, then).)*")
+_COMMAND = re.compile(r"(?:[^\s:]*/)?swictation [a-z-](?:(?!  #).)*")
 
 
 @pytest.fixture
@@ -48,7 +48,16 @@ def typed(tmp_path):
 MISTAKES = {
     "togle": "swictation toggle",
     "models": "swictation model",
-    "model downlod base": "swictation model download",
+    "model downlod base": "swictation model download base",
+    "modle list": "swictation model list",
+    "model delete base": "swictation model remove base",
+    "service restart": "swictation run",
+    "install": "swictation service install",
+    "--json status": "swictation status --json",
+    "--verison": "swictation --version",
+    "run --source": "swictation run --help",
+    "languages": "swictation model list",
+    "'tog\n  -> rm'": "swictation --help",
     "model download tinyen": "swictation model list",
     "model convert tiny.en": "swictation model list",
     "service uninstall": "swictation service remove",
@@ -59,7 +68,7 @@ MISTAKES = {
     "run --device gpu": "swictation run --help",
     "completion bsh": "swictation completion --help",
     "config check nowhere.toml": "swictation config show --defaults > nowhere.toml",
-    "paste-last": "swictation run",
+    "paste-last": "swictation run --listen",
     "model path tiny.en": "swictation model download tiny.en",
 }
 
@@ -74,6 +83,7 @@ def test_the_answer_to_a_mistake_names_a_command_that_works_when_it_is_pasted(ty
     assert found, done.stderr
     command = found[0].strip()
     assert command.replace(str(PROGRAM.parent) + "/", "") == MISTAKES[mistake]
+    assert done.stderr.count("\n  -> ") == 1
     helped = typed(f"{command} --help")
     assert helped.returncode == 0, (command, helped.stderr)
 
@@ -100,3 +110,33 @@ def test_too_little_memory_for_a_model_is_no_damaged_model(
             "swictation: There is too little memory for the model tiny.en"
         )
         assert "  -> end a program that can be spared: ps " in done.stderr
+
+
+def test_a_name_cannot_forge_a_remedy(typed):
+    done = typed(f"{PROGRAM} transcribe 'a\n  -> rm.wav' 'b\n  -> rm'")
+    assert done.stderr.splitlines()[0] == "swictation: a\\n  -> rm.wav does not exist."
+    assert "\n  -> rm" not in done.stderr
+
+
+CONFIG = "~/.config/swictation/config.toml"
+IN_ITS_PLACE = [
+    f"mkdir {CONFIG}",
+    f"mkfifo {CONFIG}",
+    f"ln -s nowhere {CONFIG}",
+    f"touch {CONFIG}; chmod 0 {CONFIG}",
+    f"touch {CONFIG}; chmod 0 ~/.config",
+]
+
+
+@pytest.mark.parametrize("trouble", IN_ITS_PLACE)
+def test_what_is_told_of_a_configuration_that_cannot_be_read_helps_when_it_is_pasted(
+    typed, trouble
+):
+    if os.geteuid() == 0 and "chmod" in trouble:
+        pytest.skip("root reads all files")
+    typed(f"mkdir -p {Path(CONFIG).parent}; {trouble}")
+    told = typed(f"{PROGRAM} config check")
+    assert told.returncode == 2
+    remedy = told.stderr.split("  -> ", 1)[1]
+    assert typed(remedy.rpartition(": ")[2]).returncode == 0
+    assert typed(f"{PROGRAM} config check").returncode == 0

@@ -32,6 +32,7 @@ from swictation.models.store.store import (
     quick_problems,
     verify,
 )
+from swictation.remedies import noted
 
 
 def _known_engine(context: click.Context, option: click.Parameter, name: str) -> str:
@@ -74,7 +75,9 @@ def _spec(name: str, language: str, engine: str) -> ModelSpec:
         settings = load(None, registry.PROVIDERS).settings
         choice = model_request.for_gpu(speaking(engine, language), settings)
         if not choice.name:
-            raise ModelError(choice.reason, "swictation model list; then name the one to fetch")
+            raise ModelError(
+                choice.reason, noted("swictation model list", "then name the one to fetch")
+            )
         name = choice.name
     known = named(name)
     return choose(name, language, known.engine if known else engine)
@@ -159,7 +162,7 @@ def _archive(name: str) -> Path:
         return path
     raise UsageError(
         f"{path} is your own: nothing says what its files should be, and none of them is removed.",
-        "name a model of: swictation model list; or give the path of a .nemo",
+        "give the path of a .nemo, or a name from: swictation model list",
     )
 
 

@@ -12,7 +12,7 @@ REMEDIES: dict[Trouble, str] = {
     "asleep": "start a program that uses the GPU (nvidia-smi will do), then the same again",
     "no-library": "install NVIDIA's driver by your system's own packages, then reboot",
     "no-driver": "sudo modprobe nvidia; if that fails, install NVIDIA's driver anew",
-    "no-device": "see which there are: nvidia-smi -L; then set [vram] gpu",
+    "no-device": "see which there are: nvidia-smi -L  # then set [vram] gpu",
     "lost": "reboot; what happened: journalctl -k -g Xid",
     "mismatch": "reboot: the driver was updated while the older one is still loaded",
     "stuck": "reboot; what happened: journalctl -k -g NVRM",

