@@ -47,10 +47,15 @@ def _failure() -> NotRunning | None:
 def _because(now: state.ServiceState) -> NotRunning:
     from swictation.asr.registry import PROVIDERS  # for a failed service alone, which is rare
 
+    if now.has_no_program:
+        what = "The service failed: its program is gone, or cannot be run where it was."
+        return NotRunning(what, "swictation service install")
     try:
         load(None, PROVIDERS)
     except ConfigError as error:
         what = f"The service failed: {error.message}"
-        return NotRunning(what, f"{error.remedy} && {remedies.restart()}")
+        if ": " in error.remedy:  # which a command ends
+            return NotRunning(what, f"{error.remedy} && {remedies.restart()}")
+        return NotRunning(what, remedies.noted(error.remedy, f"then: {remedies.restart()}"))
     again = remedies.noted(remedies.restart(), f"what it said: {remedies.read_log()}")
     return NotRunning(f"The service failed ({now.result}).", again)

@@ -83,7 +83,7 @@ def judge(expected: str, heard: str, how: str, fix: str, *, is_slow: bool) -> Fi
     if wanted != got:
         return Finding("self-test", "warning", found, fix)
     if is_slow:
-        remedy = "use a smaller model (swictation model list), or end what keeps the machine busy"
+        remedy = "end what keeps the machine busy, or use a smaller model: swictation model list"
         return Finding("self-test", "warning", f"{how}: slower than speech", remedy)
     return Finding("self-test", "ok", f"{how}, every word right")
 

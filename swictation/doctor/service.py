@@ -25,6 +25,9 @@ def judge(now: ServiceState, *, is_current: bool) -> Finding:
     """Compare the unit's state with what is wanted."""
     if not now.is_installed:
         return Finding("service", "ok", f"not installed; {_INSTALL} starts it with your session")
+    if now.has_no_program:
+        found = f"the program that {now.path} names is gone, or cannot be run"
+        return Finding("service", "error", found, _INSTALL)
     if now.is_failing:
         found = f"the daemon ends by itself: {now.result}"
         return Finding("service", "error", found, READ_LOG)

@@ -190,6 +190,20 @@ def test_a_configuration_that_cannot_be_used_is_not_tried_again_and_again(manage
     assert status.stdout.endswith("journalctl --user -u swictation -n 20\n")
 
 
+def test_a_program_that_is_gone_is_told_with_the_command_that_names_the_new_one(manager):
+    install(manager)
+    unit = manager.units / f"{UNIT}.d/test.conf"
+    text = unit.read_text()
+    manager.write(unit, text.replace(f"ExecStart={sys.executable}", "ExecStart=/nowhere/python"))
+    manager.systemctl("daemon-reload")
+    assert manager.systemctl("restart", UNIT).returncode
+    assert eventually(lambda: manager.show(UNIT, "ActiveState") == "failed")
+    for command in (["status"], ["toggle"], ["service", "status"], ["doctor", "--quick"]):
+        done = manager.run("swictation", *command)
+        assert "swictation service install" in done.stdout + done.stderr, command
+    manager.write(unit, text)
+
+
 def test_a_call_over_the_bus_starts_the_unit(manager):
     install(manager, "--no-start")
     assert not is_running(manager)

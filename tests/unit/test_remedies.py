@@ -153,8 +153,8 @@ def test_every_command_of_ours_gets_its_path_and_no_sentence_does(lost_folder):
         )
 
 
-_COMMAND = r"(?:swictation|systemctl|journalctl|make|pip|rm|kill) [\w-]"
-_JOINED = re.compile(rf"{_COMMAND}[^:#]*(?:; |, )(?:or|then)\b")
+_COMMAND = r"(?:swictation|systemctl|journalctl|kill) [\w-]"
+_JOINED = re.compile(rf"{_COMMAND}[^:#`]*(?:; |, )(?:or|then)\b")
 
 
 def test_no_line_to_paste_joins_commands_by_words():
