@@ -1,7 +1,6 @@
 """What several commands share: configuration, model, and how an outcome is told."""
 
 import functools
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -77,20 +76,6 @@ def overrides(command: Callable[..., int]) -> Callable[..., int]:
     for option in (_precision, _device, _engine, _model, _language):
         with_overrides = option(with_overrides)
     return with_overrides
-
-
-def is_missing(name: str) -> bool:
-    """Whether there is no such file; of one that cannot be looked at, its reader tells the reason.
-
-    Not `Path.exists`, which raises for a closed folder and for a name that is too long.
-    """
-    try:
-        os.stat(name)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        pass
-    return False
 
 
 _NO_OVERRIDES = Overrides()

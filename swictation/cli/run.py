@@ -17,7 +17,6 @@ from swictation.cli.common import (
     config_option,
     ensure_for_files,
     ensure_model,
-    is_missing,
     overrides,
     report,
     settings_from,
@@ -29,7 +28,7 @@ from swictation.config.injectors import NEED_DISPLAY
 from swictation.config.settings import Settings
 from swictation.daemon.diagnostics import set_up
 from swictation.daemon.systemd import is_unit
-from swictation.errors import AudioError, SwictationError, UsageError, no_such_sound
+from swictation.errors import AudioError, SwictationError, UsageError
 from swictation.remedies import typeable
 
 Sink = Literal["auto", "stdout", "none", "wayland", "x11", "x11-type", "x11-paste", "clipboard"]
@@ -95,6 +94,11 @@ def run(
     set_up(verbose=verbose)
     settings = settings_from(config, overrides)
     if source != "mic":
+        if sink not in ("auto", "stdout", "none"):
+            raise UsageError(
+                f"A file's text goes to stdout or nowhere, not to {sink}.",
+                "leave out --sink, or use --sink none",
+            )
         return _play(settings, overrides, Path(source), sink, pace, events)
     if listen and _has_no_microphone():
         tell(_NO_MICROPHONE)
@@ -114,10 +118,10 @@ def _play(
     pace: Literal["realtime", "fast"],
     events: Path | None,
 ) -> int:
-    from swictation.daemon.files import FileSession, file_source, injector
+    from swictation.daemon.files import FileSession, file_source, injector, sound_fault
 
-    if str(path) != "-" and is_missing(str(path)):  # or a model would be fetched for nothing
-        raise no_such_sound(path)
+    if fault := sound_fault(path):  # or a model would be fetched for nothing
+        raise fault
     settings, location = ensure_for_files(settings, overrides)
 
     async def play() -> int:

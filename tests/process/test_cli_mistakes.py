@@ -97,6 +97,21 @@ def test_a_mistake_costs_no_download(typed):
     )
 
 
+@pytest.mark.parametrize("what", ["mkdir it", "echo text > it", "touch it", "rm -f it"])
+@pytest.mark.parametrize("command", ["transcribe", "run --source"])
+def test_what_is_no_sound_costs_no_download_either(typed, what, command):
+    done = typed(f"{what}; {PROGRAM} {command} it")
+    assert done.returncode == 1
+    assert done.stderr.count("swictation: it ") == 1
+    assert "model" not in done.stderr
+
+
+def test_a_files_text_goes_into_no_window(typed, sample):
+    done = typed(f"{PROGRAM} run --source '{sample}' --sink x11")
+    assert done.returncode == 2
+    assert "not to x11" in done.stderr
+
+
 @pytest.mark.parametrize("memory_kib", [700_000, 900_000])
 def test_too_little_memory_for_a_model_is_no_damaged_model(
     typed, sample, whisper_model, memory_kib
