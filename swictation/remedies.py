@@ -32,7 +32,14 @@ COMMANDS = (
 )
 _CALL = re.compile(rf"(?<![\w/.-])swictation (?=(?:{'|'.join(COMMANDS)})(?![\w-])|--?[a-z])")
 """One of our commands; not a sentence that begins with our name."""
-_NO_MEMORY = ("bad_alloc", "allocate memory", "mmap failed", "out of memory")
+_NO_MEMORY = (
+    "bad_alloc",
+    "allocate memory",
+    "mmap failed",
+    "out of memory",
+    "start new thread",
+    "failed to map segment",
+)
 """What libraries of C++ say where there is none left."""
 
 

@@ -13,7 +13,7 @@ from swictation.asr.registry import PROVIDERS, provider, unpacker
 from swictation.cli.echo import echo
 from swictation.cli.main import tell
 from swictation.cli.meter import Meter
-from swictation.config.languages import closest_language, language_meant
+from swictation.config.languages import language_meant, unknown_language
 from swictation.config.load import load
 from swictation.config.settings import Settings
 from swictation.dictation.stream import Outcome, Quarantined
@@ -123,9 +123,8 @@ def _code(language: str) -> str:
     """Its code. Raises UsageError."""
     if code := language_meant(language):
         return code
-    meant = closest_language(language)
-    hint = f": did you mean {meant!r}?" if meant else "."
     every = "every language code: swictation model list --json"
+    hint = unknown_language(language)
     raise UsageError(f"No engine knows the language {language!r}{hint}", every)
 
 

@@ -22,7 +22,7 @@ from swictation.errors import (
     UsageError,
 )
 from swictation.hardening import keep_private
-from swictation.remedies import typeable
+from swictation.remedies import SPARE_MEMORY, is_out_of_memory, typeable
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
@@ -156,6 +156,9 @@ def main(args: list[str] | None = None, *, defaults: object = None) -> NoReturn:
         _on_os_error(error)
     except Exception as error:  # noqa: BLE001 - a user gets a sentence, -v gets the traceback
         _log.info("unexpected", exc_info=error)
+        if is_out_of_memory(error):
+            tell(SwictationError("There is too little memory.", SPARE_MEMORY))
+            sys.exit(EXIT_FAILURE)
         what = f"Something unexpected went wrong: {type(error).__name__}: {error}."
         tell(SwictationError(what, "this is a bug; please report it with the output of -v"))
         sys.exit(EXIT_FAILURE)

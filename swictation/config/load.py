@@ -13,7 +13,7 @@ from swictation import paths
 from swictation.config.depth import too_deep
 from swictation.config.file import read
 from swictation.config.injectors import chain_fault
-from swictation.config.languages import closest_language, language_meant
+from swictation.config.languages import language_meant, unknown_language
 from swictation.config.render import (
     Kind,
     closest,
@@ -36,6 +36,8 @@ _DEFAULTS = Settings()
 _LANGUAGE = ("asr", "language")
 _CHAIN = ("inject", "chain")
 _ENGINE_KEYS = ("engine", "cpu_engine")
+_COMMA = re.compile(r"= *(-?\d+),(\d+) *(?:#|$)")
+_CURLY = re.compile("[\u201c\u201d\u201e\u2018\u2019]")
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -125,7 +127,11 @@ def _syntax_error(reason: str, text: str, file: Path) -> ConfigError:
     row = "".join(c if c.isprintable() else "?" for c in rows[min(line, len(rows)) - 1].strip())
     reason = _AT_LINE.sub("", reason)
     remedy = "how it is written: https://toml.io/en/v1.0.0"
-    if reason.startswith("Cannot"):
+    if comma := _COMMA.search(row):
+        remedy = f"write {comma[1]}.{comma[2]}"
+    elif _CURLY.search(row):
+        remedy = f"use plain quotes: {_CURLY.sub(chr(34), shortened(row))}"
+    elif reason.startswith("Cannot"):
         remedy = "each key and each [table] may stand there only once"
     elif reason.startswith("Invalid value"):
         remedy = 'text stands in quotes ("en"), true and false are in small letters'
@@ -264,9 +270,8 @@ class _Check:
             return value
         if code := language_meant(value):
             return code
-        meant = closest_language(value)
-        hint = f": did you mean {toml_value(meant)}?" if meant else ""
-        self.errors.append(_Finding.of(_LANGUAGE, value, f"there is no such language{hint}"))
+        fault = f"there is no such language{unknown_language(value)}"
+        self.errors.append(_Finding.of(_LANGUAGE, value, fault))
         return AsrSettings().language
 
     def _check_engines(self, engines: Collection[str]) -> None:

@@ -155,3 +155,37 @@ def test_what_is_told_of_a_configuration_that_cannot_be_read_helps_when_it_is_pa
     remedy = told.stderr.split("  -> ", 1)[1]
     assert typed(remedy.rpartition(": ")[2]).returncode == 0
     assert typed(f"{PROGRAM} config check").returncode == 0
+
+
+SLIPS = {
+    "[vad]\nthreshold = 0,5": "-> write 0.5\n",
+    "[asr]\nlanguage = \u201cde\u201d": '-> use plain quotes: language = "de"\n',
+    "[ars]\nlanguage = 'de'": "did you mean [asr]?\n",
+    "[asr]\nlanguage = 'auto'": "name one, such as en (English), de (German)",
+    "[asr]\nlanguage = 'de,en'": "name one, such as en (English), de (German)",
+    "[asr]\nlanguage = 'multi'": "name one, such as en (English), de (German)",
+    "[asr]\nlanguage = 'germn'": 'did you mean "de"?\n',
+}
+
+
+@pytest.mark.parametrize("text", SLIPS)
+def test_a_slip_in_the_configuration_is_told_as_it_is_to_be_written(typed, tmp_path, text):
+    (tmp_path / "slip.toml").write_text(text)
+    done = typed(f"{PROGRAM} config check {tmp_path}/slip.toml")
+    assert SLIPS[text] in done.stderr
+
+
+def test_a_damaged_model_without_a_network_is_called_damaged(typed, sample, whisper_model):
+    models = Path("~/.local/share/swictation/models/whisper")
+    copy = f"mkdir -p {models} && cp -rL '{whisper_model}' {models}/tiny.en"
+    typed(f"{copy} && truncate -s 1000 {models}/tiny.en/model.bin")
+    done = typed(f"{PROGRAM} transcribe '{sample}'")
+    assert done.returncode == 1
+    assert "is damaged: model.bin" in done.stderr
+    assert "  -> " in done.stderr
+
+
+@pytest.mark.parametrize("memory_kib", [200_000, 250_000, 300_000])
+def test_too_little_memory_for_the_program_is_no_bug(typed, sample, memory_kib):
+    done = typed(f"ulimit -v {memory_kib} && exec {PROGRAM} transcribe '{sample}'")
+    assert "this is a bug" not in done.stderr

@@ -23,9 +23,11 @@ from swictation.models.store.nemo_cache import sync
 from swictation.models.store.store import (
     ModelLocation,
     beside,
+    damaged,
     expected,
     folder_of,
     given_archive,
+    is_there,
     location_of,
     quick_problems,
 )
@@ -125,8 +127,11 @@ def _fill(spec: ModelSpec, staging: Staging) -> None:
         f"{it}: {why}" for it, why in zip((_HUB, _INDEX), reasons, strict=False)
     )
     names = ", ".join(file.name for file in spec.files)
+    what = f"the model {spec.name} could not be fetched ({reasons_text})"
+    if is_there(spec) and (problems := quick_problems(spec)):
+        what = f"{damaged(spec, problems).message}; {what}"
     raise ModelError(
-        f"the model {spec.name} could not be fetched ({reasons_text})",
+        what,
         noted(
             f"swictation model download {spec.name}",
             f"with a network; without one: put {names} of the Hugging Face repository {spec.repo}"
