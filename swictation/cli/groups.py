@@ -38,6 +38,10 @@ _ELSEWHERE = {
 """What does it where the command is sought at the top."""
 
 
+_WHOLE = 200
+"""Characters of a command's summary, none of which is so long."""
+
+
 class Group(click.Group):
     """A group of commands.
 
@@ -62,6 +66,15 @@ class Group(click.Group):
             message = f"The option {error.option_name} belongs behind the command."
             words = shlex.join([command, *typed])
             raise UsageError(message, f"{ctx.command_path} {words}") from error
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """All of each summary, which is wrapped where the terminal is narrow."""
+        names = self.list_commands(ctx)
+        commands = [(name, self.get_command(ctx, name)) for name in names]
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, it.get_short_help_str(_WHOLE)) for name, it in commands if it]
+            )
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -4,6 +4,7 @@ import errno
 import locale
 import logging
 import os
+import shlex
 import sys
 from io import TextIOWrapper
 from typing import Any, NoReturn
@@ -128,6 +129,15 @@ def _called(args: list[str] | None) -> str:
     return " ".join(path)
 
 
+def _as_a_file(args: list[str] | None, error: click.ClickException) -> str:
+    """How to name a file that begins with a dash, where that was meant; else ""."""
+    words = sys.argv[1:] if args is None else args
+    names = [word for word in words if word.startswith("-") and os.path.lexists(word)]
+    if not names or not isinstance(error, click.NoSuchOption):
+        return ""
+    return f"swictation {shlex.join(f'./{it}' if it in names else it for it in words)}"
+
+
 def main(args: list[str] | None = None, *, defaults: object = None) -> NoReturn:
     """Run the command line and exit with a code of docs/cli.md.
 
@@ -145,7 +155,8 @@ def main(args: list[str] | None = None, *, defaults: object = None) -> NoReturn:
         sys.exit(exit_.exit_code)
     except click.ClickException as error:
         # click sets out the choices of a missing argument in lines and tabs.
-        tell(UsageError(" ".join(error.format_message().split()), f"{_called(args)} --help"))
+        remedy = _as_a_file(args, error) or f"{_called(args)} --help"
+        tell(UsageError(" ".join(error.format_message().split()), remedy))
         sys.exit(EXIT_USAGE)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(EXIT_INTERRUPTED)

@@ -189,3 +189,14 @@ def test_a_damaged_model_without_a_network_is_called_damaged(typed, sample, whis
 def test_too_little_memory_for_the_program_is_no_bug(typed, sample, memory_kib):
     done = typed(f"ulimit -v {memory_kib} && exec {PROGRAM} transcribe '{sample}'")
     assert "this is a bug" not in done.stderr
+
+
+def test_a_file_that_begins_with_a_dash_is_named_as_it_can_be(typed, sample):
+    told = typed(f"cp '{sample}' ./-dash.flac; {PROGRAM} transcribe -dash.flac")
+    assert told.returncode == 2
+    assert told.stderr.endswith("swictation transcribe ./-dash.flac\n")
+
+
+def test_a_model_of_another_language_is_told_with_the_option_that_names_another(typed, sample):
+    told = typed(f"{PROGRAM} transcribe '{sample}' --model tiny.en --language de")
+    assert "--model base" in told.stderr

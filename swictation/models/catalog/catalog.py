@@ -28,6 +28,11 @@ def named(model: str) -> ModelSpec | None:
 def speaking(engine: str, language: str) -> list[ModelSpec]:
     """The engine's models that understand the language, preferred ones first. Raises ModelError."""
     found = _speaking(engine, language)
+    if not found and not knows_models(engine):
+        raise ModelError(
+            f"the engine {engine} has no models that are known by name: none can be chosen for it",
+            "set [asr] model as its documentation says, in: swictation config path",
+        )
     if not found:
         raise ModelError(
             f"no model of the engine {engine} understands the language {language!r}",
@@ -75,8 +80,10 @@ def _unknown(model: str, engine: str) -> ModelError:
 def _wrong_language(spec: ModelSpec, language: str) -> ModelError:
     knows = f"{spec.languages[0]!r} only" if len(spec.languages) == 1 else "other languages"
     others = _speaking(spec.engine, language)
-    other = f'[asr] model = "{others[0].name}"' if others else "another [asr] language"
+    other = "another [asr] language"
+    if others:
+        other = f'--model {others[0].name} ([asr] model = "{others[0].name}")'
     return ModelError(
         f"the model {spec.name} understands {knows}, not {language!r}",
-        f"give --language {spec.languages[0]}, or set {other}",
+        f"give --language {spec.languages[0]}, or {other}",
     )
