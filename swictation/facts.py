@@ -241,6 +241,12 @@ class InjectorUnavailable(msgspec.Struct, frozen=True):
         return f"text cannot be typed: {self.reason}"
 
 
+class ConfigDoubted(msgspec.Struct, frozen=True):
+    """The configuration was read again and holds what has no effect, such as an unknown key."""
+
+    message: str
+
+
 class ConfigRejected(msgspec.Struct, frozen=True):
     """The configuration was read again and cannot be used: the old one stays."""
 
@@ -269,7 +275,8 @@ class FileRunEnded(msgspec.Struct, frozen=True):
 
 
 Fault = (
-    ConfigRejected
+    ConfigDoubted
+    | ConfigRejected
     | CpuStandbyFailed
     | DeliveryDoubted
     | DetectorFailed

@@ -14,7 +14,7 @@ from swictation.cli.echo import echo
 from swictation.cli.main import tell
 from swictation.cli.meter import Meter
 from swictation.config.languages import language_meant, unknown_language
-from swictation.config.load import load
+from swictation.config.load import Loaded, load
 from swictation.config.settings import Settings
 from swictation.dictation.stream import Outcome, Quarantined
 from swictation.errors import InjectError, ModelError, SwictationError, UsageError
@@ -82,18 +82,27 @@ _NO_OVERRIDES = Overrides()
 
 
 def settings_from(config: Path | None, overrides: Overrides = _NO_OVERRIDES) -> Settings:
-    """The configuration, with what the command line says on top; warnings go to stderr.
+    """As `loaded_from`; warnings go to stderr."""
+    loaded = loaded_from(config, overrides)
+    for warning in loaded.warnings:
+        echo(f"swictation: {warning}", err=True)
+    return loaded.settings
+
+
+def loaded_from(config: Path | None, overrides: Overrides = _NO_OVERRIDES) -> Loaded:
+    """The configuration, with what the command line says on top.
 
     Raises:
         ConfigError: the file cannot be used.
         UsageError: the command line cannot.
     """
     loaded = load(config, PROVIDERS, defaults=overrides.defaults)
-    for warning in loaded.warnings:
-        echo(f"swictation: {warning}", err=True)
+    return msgspec.structs.replace(loaded, settings=_overridden(loaded.settings, overrides))
+
+
+def _overridden(settings: Settings, overrides: Overrides) -> Settings:
     if overrides.language:
         overrides = msgspec.structs.replace(overrides, language=_code(overrides.language))
-    settings = loaded.settings
     owner = _engine_of(overrides.model)
     engine = overrides.engine or owner
     if owner and engine != owner:

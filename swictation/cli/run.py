@@ -17,6 +17,7 @@ from swictation.cli.common import (
     config_option,
     ensure_for_files,
     ensure_model,
+    loaded_from,
     overrides,
     report,
     settings_from,
@@ -25,6 +26,7 @@ from swictation.cli.common import (
 from swictation.cli.echo import echo_lines
 from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell
 from swictation.config.injectors import NEED_DISPLAY
+from swictation.config.load import Loaded
 from swictation.config.settings import Settings
 from swictation.daemon.diagnostics import set_up
 from swictation.daemon.systemd import is_unit
@@ -107,7 +109,7 @@ def run(
     chain = _chain(settings, sink)
     if listen:
         ensure_model(settings)  # somebody waits: show how it gets on
-    return _serve(lambda: settings_from(config, overrides), chain, events, listen=listen)
+    return _serve(lambda: loaded_from(config, overrides), chain, events, listen=listen)
 
 
 def _play(
@@ -137,7 +139,7 @@ def _play(
 
 
 def _serve(
-    load_settings: Callable[[], Settings],
+    load_settings: Callable[[], Loaded],
     chain: tuple[str, ...],
     events: Path | None,
     *,

@@ -25,7 +25,7 @@ from swictation.control.status import (
     decode,
     serving,
 )
-from swictation.errors import REMEDY_MARK, ControlError, UsageError
+from swictation.errors import REMEDY_MARK, ControlError, UsageError, with_remedy
 from swictation.remedies import typeable
 from swictation.shown import json_escaped
 
@@ -94,7 +94,10 @@ def lines(now: Status, *, is_silent: bool = False) -> list[tuple[str, str]]:
     rows = [("state", now.state if now.ready else f"{now.state}; {_why_not_ready(now)}")]
     if now.degraded:
         since = duration(now.degraded.since_s)
-        rows.append(("degraded", f"{now.degraded.mode}, for {since}: {_told(now.degraded.reason)}"))
+        reason = now.degraded.reason
+        if REMEDY_MARK not in reason:
+            reason = with_remedy(reason, "swictation doctor")
+        rows.append(("degraded", f"{now.degraded.mode}, for {since}: {_told(reason)}"))
     rows += [("model", _model(now)), *_gpu(now), ("microphone", _microphone(now))]
     if now.injector.name:
         rows.append(("typing", _typing(now)))

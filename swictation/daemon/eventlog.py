@@ -19,6 +19,7 @@ from swictation.shown import json_line
 from swictation.types import MIB, SpeechEnded, SpeechStarted, to_seconds
 
 _KINDS: dict[type[Fault], str] = {
+    facts.ConfigDoubted: "config",
     facts.ConfigRejected: "config",
     facts.CpuStandbyFailed: "spare",
     facts.DeliveryDoubted: "doubt",

@@ -379,3 +379,11 @@ def test_without_a_bus_it_refuses_with_a_remedy(desk):
     assert re.search(r"^swictation: .*bus", done.stderr, re.MULTILINE)
     assert "Traceback" not in done.stderr
     assert os.listdir(desk.folder)
+
+
+def test_a_key_that_is_not_known_shows_in_the_status_after_a_reload(daemon, program):
+    program.set("feedback", notifcations=False)
+    program.prepare()
+    daemon.process.send_signal(signal.SIGHUP)
+    told = "unknown key [feedback] notifcations: did you mean 'notifications'?"
+    daemon.wait_until(lambda status: told in (status["last_error"] or ""), told)

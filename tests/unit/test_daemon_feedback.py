@@ -4,6 +4,7 @@ from swictation.config.settings import FeedbackSettings
 from swictation.daemon.feedback import Feedback
 from swictation.events import Injected, SpoolFailed, StateChanged, TextHeld
 from swictation.facts import (
+    ConfigDoubted,
     ConfigRejected,
     DeliveryDoubted,
     EngineFailed,
@@ -79,7 +80,12 @@ def test_what_degrades_it_is_urgent(fault):
     assert room.played == ["degraded"]
 
 
-MINOR = [WorkerReplaced(1, "killed", False), ConfigRejected("line 1"), StoppedEarly("1 held")]
+MINOR = [
+    WorkerReplaced(1, "killed", False),
+    ConfigDoubted("line 2: what?"),
+    ConfigRejected("line 1"),
+    StoppedEarly("1 held"),
+]
 
 
 @pytest.mark.parametrize("fault", MINOR, ids=lambda fault: type(fault).__name__)
