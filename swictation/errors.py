@@ -37,7 +37,7 @@ class SwictationError(Exception):
         self.remedy = printable(remedy)
 
     @property
-    def told(self) -> str:
+    def on_one_line(self) -> str:
         """Both on one line, as a log or the status shows them."""
         return with_remedy(self.message, self.remedy)
 

@@ -84,7 +84,7 @@ class EngineManager:
             is_standby = event.placement == "cpu" and self.pool.gpu is not None
             is_replaced = event.error is not None and self._fall_back(event.error)
             if not is_standby and not is_replaced and not self.pool.is_spared(event):
-                self._degradations.put(NO_ENGINE, error.told)
+                self._degradations.put(NO_ENGINE, error.on_one_line)
             # Without its spare the GPU executor says what is done instead, and that once.
             failed = CpuStandbyFailed if is_standby else EngineFailed
             self._events.emit(failed(error.message, error.remedy))
@@ -133,7 +133,7 @@ class EngineManager:
             return False
         if self.executor or self._fallback:
             return False
-        self._fallback, self._why_other = other, error.told
+        self._fallback, self._why_other = other, error.on_one_line
         self._show_modes()
         self._fetching.look_again(other)
         return True
@@ -172,12 +172,12 @@ class EngineManager:
     def _on_model_problem(self, error: SwictationError) -> None:
         self._has_model_failed = True
         if self.executor and self.pool.has_standby and not self.model:
-            self._why_other = error.told  # the spare serves
+            self._why_other = error.on_one_line  # the spare serves
             self._show_modes()
         elif (
             not self._fall_back(error) and not self.pool.is_ready
         ):  # else the engine from before serves on
-            self._degradations.put(NO_ENGINE, error.told)
+            self._degradations.put(NO_ENGINE, error.on_one_line)
         self._events.emit(ModelUnavailable(error.message, error.remedy))
 
     def _on_standby_problem(self, error: SwictationError) -> None:

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.unit
 
 
 def told(reason, error=None):
-    return pool.gave_up(reason, error, "restart it").told
+    return pool.gave_up(reason, error, "restart it").on_one_line
 
 
 @pytest.fixture
