@@ -19,7 +19,7 @@ endif
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.core
-	@$(BIN)/swictation run --listen || :  # it has said why
+	@trap : INT; $(BIN)/swictation run --listen || :  # it has said why; Ctrl-C is no error
 
 help install:
 	@echo 'make run       set up and dictate; Ctrl-C ends it'

@@ -2,34 +2,34 @@
 
 
 def doubled_s(first_s: float, most_s: float, failures: int) -> float:
-    """The pause after so many failures and one more."""
+    """The pause for one more failure after `failures` of them, `most_s` at most."""
     return min(most_s, first_s * 2.0 ** min(failures, 16))
 
 
 class Backoff:
-    """A pause that doubles with each failure and is forgotten after a success."""
+    """A pause that doubles with each failure; a success resets it."""
 
     def __init__(self, first_s: float, most_s: float) -> None:
         self._first_s = first_s
         self._most_s = most_s
         self._failures = 0
         self.until_s = float("-inf")
-        """No attempt before."""
+        """No attempt before this moment."""
 
     def failed(self, now_s: float) -> float:
-        """An attempt failed: the next may be made after the pause, whose length is returned."""
+        """Note a failed attempt; return the pause until the next one may be made."""
         pause_s = self.pause_s
         self.until_s = now_s + pause_s
         self._failures += 1
         return pause_s
 
     def succeeded(self) -> None:
-        """All is well again: the next failure costs the first pause."""
+        """Reset: the next failure costs the first pause."""
         self._failures = 0
         self.until_s = float("-inf")
 
     def cut_short(self) -> None:
-        """The next attempt may be made at once; what failed before it counts all the same."""
+        """Allow the next attempt at once; earlier failures still count."""
         self.until_s = float("-inf")
 
     def is_over(self, now_s: float) -> bool:
@@ -37,5 +37,5 @@ class Backoff:
 
     @property
     def pause_s(self) -> float:
-        """What the next failure costs."""
+        """The pause that the next failure costs."""
         return doubled_s(self._first_s, self._most_s, self._failures)

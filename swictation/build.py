@@ -9,10 +9,10 @@ _ROOT = Path(__file__).parent
 
 
 def was_updated_under(pid: int) -> bool:
-    """Whether a module was written after that process began; False where there is none.
+    """Whether a module was written after that process began; False if there is no process.
 
-    A worker that starts then has other code than its daemon. Installing and checking out both
-    write files anew, so their times tell.
+    A worker that starts after that has other code than its daemon. Installing and checking out
+    both rewrite files, so their times show it.
     """
     try:
         return _changed_s() > psutil.Process(pid).create_time()
@@ -21,7 +21,7 @@ def was_updated_under(pid: int) -> bool:
 
 
 def _changed_s() -> float:
-    """When a module was written last, in seconds since the epoch."""
+    """When a module was last written, in seconds since the epoch."""
     times = [
         os.stat(os.path.join(folder, name)).st_mtime
         for folder, _, names in os.walk(_ROOT)

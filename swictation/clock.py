@@ -20,7 +20,7 @@ class MonotonicClock:
 
 
 class SimClock:
-    """A clock that moves only when told."""
+    """A clock that moves only by `advance`."""
 
     def __init__(self, start_s: float = 0.0) -> None:
         self._now_s = start_s

@@ -1,4 +1,4 @@
-"""Tells facts to those who listen: status, bus, feedback, degradations, the event log."""
+"""Delivers facts to their listeners: status, bus, feedback, degradations, the event log."""
 
 import logging
 import traceback
@@ -13,24 +13,25 @@ _log = logging.getLogger(__name__)
 
 
 class Dispatcher:
-    """Belongs to the run loop. Faults go to the program's log first, then to the listeners."""
+    """Calls all listeners, on the run loop. Faults go to the program's log first."""
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = [_log_fault]
 
     def subscribe(self, listener: Listener) -> None:
-        """Call `listener` for each fact from now on, after those that came before it.
+        """Call `listener` for each fact from now on, after those subscribed earlier.
 
-        It must not wait. What it raises is logged, and reaches neither who emits nor the others.
+        It must not block. What it raises is logged, and reaches neither the emitter nor the other
+        listeners.
         """
         self._listeners.append(listener)
 
     def emit(self, fact: Fact) -> None:
-        """Tell all listeners before this returns."""
+        """Call all listeners before returning."""
         for listener in self._listeners:
             try:
                 listener(fact)
-            except Exception as error:  # noqa: BLE001 - the others must hear of it all the same
+            except Exception as error:  # noqa: BLE001 - the others must still be called
                 _log.error("%s", _bug(fact, error))
 
 
@@ -44,7 +45,7 @@ def _log_fault(fact: Fact) -> None:
 
 
 def _bug(fact: Fact, error: Exception) -> str:
-    """Where it broke off; not what it said, which may quote dictated text."""
+    """Where the listener failed; without its message, which may quote dictated text."""
     at = traceback.extract_tb(error.__traceback__)[-1]
     kind, where = type(error).__name__, f"{at.filename}:{at.lineno}"
-    return f"a listener broke off at {type(fact).__name__} ({kind} in {where}): this is a bug"
+    return f"a listener failed at {type(fact).__name__} ({kind} in {where}): this is a bug"

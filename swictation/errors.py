@@ -1,4 +1,4 @@
-"""Errors for people: what happened, what it means, and the command that mends it.
+"""Errors for people: what happened, what it means, and the command that fixes it.
 
 Every error that may reach a user is a `SwictationError`. The CLI prints `message`, then `remedy`
 on a line of its own; anything else that escapes is a bug in this program.
@@ -43,7 +43,7 @@ class SwictationError(Exception):
 
 
 class UsageError(SwictationError):
-    """The user's words are off: exit code 2."""
+    """What the user typed is wrong: exit code 2."""
 
 
 class ConfigError(SwictationError):
@@ -61,7 +61,7 @@ class AudioError(SwictationError):
 
 
 def no_such_sound(path: Path) -> AudioError:
-    """That there is no such file to listen to."""
+    """The error for a sound file that does not exist."""
     return AudioError(f"{path} does not exist.", "check the name and the folder")
 
 
@@ -98,7 +98,7 @@ class DeviceFailure(SwictationError):
 
 
 class DeviceRefused(DeviceFailure):
-    """A unit of work was not begun: the GPU is not trusted, or has no room. It was not touched."""
+    """A unit of work was not started: the GPU, left untouched, is not trusted or has no room."""
 
 
 class ProtocolError(SwictationError):
@@ -126,11 +126,11 @@ class NotRunning(ControlError):
 
 
 class NothingRecorded(ControlError):
-    """There was no speech in what was to be captured: exit code 5."""
+    """A capture contained no speech: exit code 5."""
 
 
 class ServiceError(SwictationError):
-    """The systemd service cannot be installed, started or asked."""
+    """The systemd service cannot be installed, started or queried."""
 
 
 class Interrupted(SwictationError):

@@ -101,16 +101,18 @@ class WorkerGone(msgspec.Struct, frozen=True):
     placement: Placement = "cpu"
     kind: FailureKind = "crash"
     """Of the fault, where it is one."""
+    said: SwictationError | None = None
+    """What the engine says to the user of an utterance that it could not decode."""
 
 
 class RetryNews(msgspec.Struct, frozen=True):
-    """What the worker says that tries what is set aside: it serves nobody else."""
+    """An event of the worker that retries quarantined utterances and does nothing else."""
 
     event: WorkerReady | WorkerAnswered | WorkerFailed | WorkerGone
 
 
 class OrderDone(msgspec.Struct, frozen=True):
-    """A worker carried out what it was told beside its work, or could not."""
+    """A worker carried out a worker command, or could not."""
 
     generation: int
     order: str
@@ -119,7 +121,7 @@ class OrderDone(msgspec.Struct, frozen=True):
 
 
 class VramRead(msgspec.Struct, frozen=True):
-    """The probe has read the GPU's memory, or could not."""
+    """The VRAM poller has read the GPU's memory, or could not."""
 
     snapshot: VramSnapshot
 
@@ -134,9 +136,9 @@ class DetectorMoved(msgspec.Struct, frozen=True):
 
 
 class DetectorFailed(msgspec.Struct, frozen=True):
-    """The speech detector does not work and is made anew, again and again, until it does.
+    """The speech detector does not work and is created again and again until it does.
 
-    Nothing is heard meanwhile; the sound from `sample` on waits.
+    Sound from `sample` on is kept meanwhile, and heard later.
     """
 
     sample: int
@@ -148,13 +150,13 @@ class DetectorFailed(msgspec.Struct, frozen=True):
 
 
 class DetectorRecovered(msgspec.Struct, frozen=True):
-    """It works again: from `sample` on everything is heard after all."""
+    """The speech detector works again and hears everything from `sample` on."""
 
     sample: int
 
 
 class FrameSkipped(msgspec.Struct, frozen=True):
-    """A frame near `sample` was taken for silence: two detectors failed on it that worked."""
+    """A frame near `sample` is treated as silence: two working detectors failed on it."""
 
     sample: int
     reason: str
@@ -162,7 +164,7 @@ class FrameSkipped(msgspec.Struct, frozen=True):
     @property
     def message(self) -> str:
         at_s = to_seconds(self.sample)
-        return f"32 ms near {at_s:.1f} s are taken for silence: {self.reason}"
+        return f"32 ms near {at_s:.1f} s are treated as silence: {self.reason}"
 
 
 class AudioLost(msgspec.Struct, frozen=True):
@@ -173,18 +175,18 @@ class AudioLost(msgspec.Struct, frozen=True):
 
 
 class ThreadFailed(msgspec.Struct, frozen=True):
-    """A thread of this program broke off: a bug."""
+    """An exception ended a thread of this program: a bug."""
 
     thread: str
     reason: str
 
     @property
     def message(self) -> str:
-        return f"{self.thread} broke off: {self.reason}"
+        return f"the thread {self.thread} failed: {self.reason}"
 
 
 class RingStrained(msgspec.Struct, frozen=True):
-    """Most of what RAM holds is not dealt with: told each second of sound while that is so."""
+    """Most of the sound in RAM is not settled: posted each second of sound while that is so."""
 
 
 class SpoolFailed(msgspec.Struct, frozen=True):
@@ -202,16 +204,13 @@ class SpoolRecovered(msgspec.Struct, frozen=True):
 
 
 class SoundGone(msgspec.Struct, frozen=True):
-    """The sound of an utterance that was set aside is on disk no more: it was taken, or had to go.
-
-    It had to where there was no room for it.
-    """
+    """A quarantined utterance's sound is no longer on disk: taken, or deleted to make room."""
 
     utterance: int
 
 
 class Composed(msgspec.Struct, frozen=True):
-    """A commit has become the text that is to be delivered as piece `number`; perhaps none."""
+    """A commit has become the text to be delivered as piece `number`; it may be empty."""
 
     commit: Commit
     number: int
@@ -229,7 +228,7 @@ class Injected(msgspec.Struct, frozen=True):
     outcome: str
     reason: str
     is_held: bool = False
-    """Whether some of the utterance's text waits to be asked for."""
+    """Whether some of the utterance's text is held."""
     target: str = ""
     """Of the last piece: the application it was meant for, by its own name."""
 
@@ -241,11 +240,11 @@ class TextHeld(msgspec.Struct, frozen=True):
     reason: str
     is_on_clipboard: bool
     pending: int = 0
-    """Of them: what its window has not taken yet and may still take by itself."""
+    """How many of them a window has not taken yet and may still take by itself."""
 
 
 class TextDoubted(msgspec.Struct, frozen=True):
-    """Some of an utterance's text may have arrived or not, and nobody will ever know.
+    """Some of an utterance's text may have arrived or not, and that cannot be found out.
 
     It is not sent again, so its sound is all that is left if it has not.
     """
@@ -255,17 +254,17 @@ class TextDoubted(msgspec.Struct, frozen=True):
 
 
 class HeldSettled(msgspec.Struct, frozen=True):
-    """Fewer texts are held: they arrived, or were cancelled. Of these utterances none is left."""
+    """Held texts arrived or were cancelled; none of `utterances` is held any more."""
 
     utterances: tuple[int, ...]
 
 
 class RouteChanged(msgspec.Struct, frozen=True):
-    """Requests that wait may go elsewhere now, or somewhere again."""
+    """Waiting requests may go to another placement now, or to one again."""
 
 
 class StateChanged(msgspec.Struct, frozen=True):
-    """What is going on has changed, by a command or because all was done."""
+    """The program's state changed, by a command or because all work was done."""
 
     state: State
     audio_s: float
@@ -273,7 +272,7 @@ class StateChanged(msgspec.Struct, frozen=True):
 
 
 class StopRequested(msgspec.Struct, frozen=True):
-    """Somebody wants this to end (a signal)."""
+    """The program was asked to end, by a signal."""
 
     reason: str
 
@@ -313,4 +312,4 @@ Event = (
 GpuEvent = (
     WorkerReady | WorkerAnswered | WorkerFailed | WorkerGone | OrderDone | VramRead | DetectorMoved
 )
-"""What concerns who shares the GPU's memory."""
+"""The events that the GPU executor is shown first."""

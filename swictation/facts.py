@@ -1,4 +1,4 @@
-"""What the run loop tells its listeners: each fact is one frozen event, told as it happens.
+"""What the run loop tells its listeners: each fact is one frozen event, emitted as it happens.
 
 Some are events of the inbox that are passed on (`swictation.events`), some are decision points of
 the speech detector (`swictation.types`) or effects of the memory manager. A fault says in its
@@ -46,7 +46,7 @@ class TextCommitted(msgspec.Struct, frozen=True):
 
     utterance: int
     number: int
-    """Of the piece; 0: it is captured, and its caller's alone."""
+    """Of the piece; 0: it is captured, for its caller alone."""
     text: str
     audio_s: float
     overhead_ms: float
@@ -54,7 +54,7 @@ class TextCommitted(msgspec.Struct, frozen=True):
 
 
 class UtteranceTranscribed(msgspec.Struct, frozen=True):
-    """An utterance is text to its end; `text` is the whole of it."""
+    """An utterance is transcribed to its end; `text` is all of it."""
 
     utterance: int
     start_s: float
@@ -63,11 +63,11 @@ class UtteranceTranscribed(msgspec.Struct, frozen=True):
 
 
 class UtteranceDelivered(msgspec.Struct, frozen=True):
-    """It is known what became of an utterance's text. One that is captured or has none is not told.
+    """The outcome of an utterance's text is known. Not emitted for captured or empty text.
 
     `outcome` is that of its last piece, as in `Injected`: with "refused" it is held, with
-    "unproven" it may still arrive. What changes later is told by `Injected` of that utterance;
-    text that a retry brought is told by itself, with "refused".
+    "unproven" it may still arrive. Later changes are `Injected` of that utterance; text from a
+    retry has a fact of its own, with "refused".
     """
 
     utterance: int
@@ -91,7 +91,7 @@ class HeldReduced(msgspec.Struct, frozen=True):
 
 
 class DeliveryDoubted(msgspec.Struct, frozen=True):
-    """Nobody will know whether all of an utterance's text has arrived."""
+    """It cannot be found out whether all of an utterance's text has arrived."""
 
     utterance: int
     message: str
@@ -101,7 +101,7 @@ class DeliveryDoubted(msgspec.Struct, frozen=True):
 
 
 class UtteranceQuarantined(msgspec.Struct, frozen=True):
-    """An utterance is left out, its sound kept at `path`, or in memory alone: ""."""
+    """An utterance is left out; its sound is kept at `path`, or in memory alone ("")."""
 
     utterance: int
     path: str
@@ -113,7 +113,7 @@ class UtteranceQuarantined(msgspec.Struct, frozen=True):
 
 
 class RetryStateChanged(msgspec.Struct, frozen=True):
-    """How a quarantined utterance fares; the states are in docs/cli.md."""
+    """A quarantined utterance's state changed; the states are in docs/cli.md."""
 
     utterance: int
     audio_s: float
@@ -121,7 +121,7 @@ class RetryStateChanged(msgspec.Struct, frozen=True):
 
 
 class LossGrew(msgspec.Struct, frozen=True):
-    """Sound is neither text nor kept: told when it begins, and each 30 s of it."""
+    """Sound is neither text nor kept: emitted when that begins, and for each 30 s of it."""
 
     first_sample: int
     last_sample: int
@@ -135,7 +135,7 @@ class LossGrew(msgspec.Struct, frozen=True):
 
 
 class LossEnded(msgspec.Struct, frozen=True):
-    """Memory holds all sound again that is not text yet."""
+    """Memory again holds all sound that is not text yet."""
 
     total_samples: int
 
@@ -162,7 +162,7 @@ class WorkerReplaced(msgspec.Struct, frozen=True):
     generation: int
     reason: str
     is_explained: bool
-    """Whether the cause has a message of its own, which is told as `EngineFailed`."""
+    """Whether the cause has a message of its own, emitted as `EngineFailed`."""
 
     @property
     def message(self) -> str:
@@ -176,7 +176,7 @@ class WorkerRecycled(msgspec.Struct, frozen=True):
 
 
 class EngineFailed(msgspec.Struct, frozen=True):
-    """No worker can be kept alive; it is tried again, ever more rarely."""
+    """No worker can be kept alive; the next starts follow after growing pauses."""
 
     reason: str
     remedy: str
@@ -187,7 +187,7 @@ class EngineFailed(msgspec.Struct, frozen=True):
 
 
 class CpuStandbyFailed(msgspec.Struct, frozen=True):
-    """The engine on the processor cannot be kept alive, while one on a GPU is wanted."""
+    """The engine on the CPU cannot be kept alive, while one on a GPU is wanted."""
 
     reason: str
     remedy: str
@@ -198,7 +198,7 @@ class CpuStandbyFailed(msgspec.Struct, frozen=True):
 
 
 class ModelUnavailable(msgspec.Struct, frozen=True):
-    """A model cannot be had."""
+    """A model cannot be found or downloaded."""
 
     reason: str
     remedy: str
@@ -209,7 +209,7 @@ class ModelUnavailable(msgspec.Struct, frozen=True):
 
 
 class ServiceModeDegraded(msgspec.Struct, frozen=True):
-    """It does not compute where it is configured to."""
+    """The engine or the detector does not compute where it is configured to."""
 
     mode: str
     reason: str
@@ -258,7 +258,7 @@ class ConfigRejected(msgspec.Struct, frozen=True):
 
 
 class StoppedEarly(msgspec.Struct, frozen=True):
-    """It ends with sound that is not text, or text that is not delivered."""
+    """The program ends with sound that is not text, or text that is not delivered."""
 
     message: str
 
@@ -268,7 +268,7 @@ class StatusChanged(msgspec.Struct, frozen=True):
 
 
 class FileRunEnded(msgspec.Struct, frozen=True):
-    """A file is over; `usage` is what daemon and worker took, see `daemon.resources`."""
+    """A file is over; `usage` is what daemon and worker took, see `daemon.eventlog.snapshot`."""
 
     audio_s: float
     usage: dict[str, object]

@@ -9,7 +9,7 @@ def try_lock(file: IO[bytes], *, is_shared: bool = False) -> bool:
 
     Args:
         file: the open file.
-        is_shared: to see whether anybody holds it; several may do so at a time.
+        is_shared: only to see whether anybody holds it; several may do so at a time.
 
     Raises:
         OSError: the file system has no locks.

@@ -1,4 +1,4 @@
-"""What a process does at its start, so that what is said in it stays in it."""
+"""What a process does at its start to keep dictated text and sound to itself."""
 
 import contextlib
 import ctypes
@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 INSPECT = "SWICTATION_INSPECT"
-"""Set to anything it leaves workers open to their user's debuggers and profilers."""
+"""If set to anything, workers stay open to their user's debuggers and profilers."""
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 _NOTHING = "0"
 
@@ -17,7 +17,7 @@ def keep_private() -> None:
     """No core dump of this process or of what it starts, and new files for its user alone."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # The limit is for files. A program that takes dumps through a pipe (/proc/sys/kernel/
-    # core_pattern) gets one in any case: of no memory at all.
+    # core_pattern) gets one in any case: the filter leaves all memory out of it.
     with contextlib.suppress(OSError):
         Path("/proc/self/coredump_filter").write_text(_NOTHING)
     os.umask(os.umask(0o777) | 0o077)
@@ -26,7 +26,7 @@ def keep_private() -> None:
 def die_with_parent(parent_pid: int | None = None) -> None:
     """Have the kernel end this process together with its parent.
 
-    `parent_pid`: who that was at the start, where it may be dead already.
+    `parent_pid`: the parent at the start, if it may be dead already.
     """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if parent_pid not in (None, os.getppid()):  # it died before the call
@@ -36,8 +36,8 @@ def die_with_parent(parent_pid: int | None = None) -> None:
 def hide_memory() -> None:
     """Let no other process of the user read this one's memory; lasts until an exec.
 
-    Not for the daemon: a desktop's portals look into /proc/PID of who calls them, which is closed
-    then. So is PSS and the list of open files; RSS, CPU time, signals and pidfds are as before.
+    Not for the daemon: a desktop's portals read /proc/PID of their caller, which this closes. It
+    also closes PSS and the list of open files; RSS, CPU time, signals and pidfds still work.
     """
     if not os.environ.get(INSPECT):
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0)

@@ -23,7 +23,7 @@ def level_dbfs(samples: Samples) -> float:
 
 
 def energy_before(sound: npt.NDArray[Any]) -> Energy:
-    """The energy before each sample, and that of all: one number more than there are samples."""
+    """The energy before each sample, and of the whole: one number more than there are samples."""
     return np.concatenate(([0.0], np.cumsum(np.square(sound, dtype=np.float64))))
 
 

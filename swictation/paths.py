@@ -50,12 +50,12 @@ def daemon_lock_files() -> tuple[Path, ...]:
 
 
 def cache_dir() -> Path:
-    """`$XDG_CACHE_HOME/swictation`: whatever is here may be deleted at any time."""
+    """`$XDG_CACHE_HOME/swictation`: everything here may be deleted at any time."""
     return platformdirs.user_cache_path(_APP)
 
 
 def make_private(folder: Path) -> None:
-    """Have a folder that its user alone may enter, whatever the umask; one that is there is closed.
+    """Make a folder that only its user may enter, whatever the umask; an existing one is closed.
 
     Raises:
         OSError: it cannot be made, or is another user's.
@@ -65,6 +65,6 @@ def make_private(folder: Path) -> None:
         path.mkdir(mode=0o700, exist_ok=True)
     status = folder.stat()
     if status.st_uid != os.geteuid():
-        raise PermissionError(errno.EPERM, "it is no folder of yours", str(folder))
+        raise PermissionError(errno.EPERM, "the folder belongs to another user", str(folder))
     if stat.S_IMODE(status.st_mode) != 0o700:
         folder.chmod(0o700)

@@ -22,8 +22,10 @@ SPARE_MEMORY = "end a program that can be spared: ps -eo rss,pid,comm --sort=-rs
 UNIT = "swictation.service"
 START = "systemctl --user start swictation"
 RESTART = "systemctl --user restart swictation"
+RESTART_FAILED = f"systemctl --user reset-failed swictation && {RESTART}"
+"""systemd refuses to start what has failed too often, until that is forgotten."""
 READ_LOG = "journalctl --user -u swictation -n 20"
-"""These three where it is known that there is a service."""
+"""These need the service: see `has_service`."""
 
 _SYSTEM_UNITS = ("/etc/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user")
 COMMANDS = (
@@ -40,16 +42,17 @@ _NO_MEMORY = (
     "start new thread",
     "failed to map segment",
 )
-"""What libraries of C++ say where there is none left."""
+"""What C++ libraries say when there is none left."""
 
 
 def this_program() -> tuple[str, ...]:
-    """The words that start this very installation, by absolute path."""
+    """The words that start this installation, by absolute path."""
     beside = Path(sys.executable).with_name("swictation")
     for path in (Path(sys.argv[0]), beside):
         found = shutil.which(path) if path.name == "swictation" else None
-        if found:
-            return (str(Path(found).absolute()),)
+        if found:  # by a link to it, as in ~/.local/bin, it is the same program
+            is_link = beside.is_file() and os.path.samefile(found, beside)
+            return (str(beside if is_link else Path(found).absolute()),)
     return (sys.executable, "-m", "swictation")
 
 
@@ -72,7 +75,7 @@ def typeable(remedy: str, *, anywhere: bool = False) -> str:
 
 @functools.lru_cache(maxsize=1)
 def _to_type(path: str | None, started_as: str) -> tuple[str, ...]:
-    """This program's words; () where PATH has it. Looked for once: a run loop asks, too."""
+    """This program's words; () where PATH has it. Looked up once: the run loop asks, too."""
     del started_as
     return () if shutil.which("swictation", path=path) else this_program()
 
@@ -83,7 +86,7 @@ def noted(command: str, note: str) -> str:
 
 
 def pip(words: str) -> str:
-    """The call of pip for the very Python that runs this."""
+    """The pip command of the Python that runs this."""
     return f"{shlex.quote(sys.executable)} -m pip {words}"
 
 
@@ -100,7 +103,7 @@ def has_systemd() -> bool:
 
 
 def has_service() -> bool:
-    """Whether the daemon is installed as a service of it."""
+    """Whether the daemon is installed as a service of the user's systemd."""
     places = (units_dir(), *_SYSTEM_UNITS)  # a folder may be closed to us: Path.exists would raise
     return has_systemd() and any(os.path.exists(os.path.join(place, UNIT)) for place in places)
 
@@ -115,14 +118,14 @@ def start() -> str:
 
 
 def restart() -> str:
-    """How to start a daemon that runs anew."""
+    """How to restart a daemon that runs."""
     if has_service():
         return RESTART
     return "end it (Ctrl-C in its terminal), then: swictation run"
 
 
 def already_running(pid: str) -> AlreadyRunning:
-    """That another daemon runs, and how to stop it. `pid`: "" where it is not known."""
+    """The error that another daemon runs, and how to stop it. `pid`: "" where it is not known."""
     who = f" (process {pid})" if pid else ""
     kill = f"kill {pid}" if pid else "end that process"
     stop = noted("systemctl --user stop swictation", f"or: {kill}") if has_service() else kill
@@ -133,7 +136,7 @@ def already_running(pid: str) -> AlreadyRunning:
 
 
 def read_log() -> str:
-    """Where a daemon that ended has said why."""
+    """How to read why a daemon ended."""
     if has_service():
         return READ_LOG
     return "see why, in a terminal of your desktop: swictation run"
@@ -147,9 +150,10 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def install_command(extra: str) -> str:
-    """What to type to have the extra; from a checkout, that checkout's.
+    """The command that installs the extra; from a checkout, for that checkout.
 
-    In the checkout's own environment by its Makefile, which keeps pip from choosing another torch.
+    In the checkout's own environment its Makefile does it, which keeps pip from choosing another
+    torch.
     """
     folder = _checkout()
     if folder and Path(sys.prefix) == Path(folder, ".venv") and _is_made(folder, extra):
@@ -159,7 +163,7 @@ def install_command(extra: str) -> str:
 
 
 def install_command_for(package: str) -> str:
-    """What to type to have a package: by the extra that brings it, with all that belongs to it."""
+    """The command that installs a package: by the extra that brings it and what belongs to it."""
     from importlib import metadata
 
     brings = re.compile(rf"{re.escape(package)}(?![\w-]).*; *extra == ['\"]([\w-]+)['\"]")
@@ -169,7 +173,7 @@ def install_command_for(package: str) -> str:
 
 
 def _is_made(folder: str, extra: str) -> bool:
-    """Whether the Makefile installs it."""
+    """Whether the Makefile has a target for the extra."""
     try:
         return f"\n{extra}:" in Path(folder, "Makefile").read_text(encoding="utf-8")
     except OSError:
@@ -177,8 +181,8 @@ def _is_made(folder: str, extra: str) -> bool:
 
 
 def _checkout() -> str:
-    """The folder that the program is installed from, editably; "" where it is not."""
-    from importlib import metadata  # 20 ms, for what is hardly ever asked
+    """The folder of an editable installation; "" where it is another kind."""
+    from importlib import metadata  # takes 20 ms and is hardly ever needed
 
     # Not only the first: in the checkout itself there is one more, of the build.
     for found in metadata.distributions(name="swictation"):

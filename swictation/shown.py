@@ -1,8 +1,8 @@
-"""Foreign text as a terminal or a log may show it: what others named cannot command it.
+"""Foreign text made safe for a terminal or a log.
 
-A process, a microphone, a file and a window choose their names themselves. Of each character that
-is no letter, digit, sign or space its code is shown: controls, which a terminal obeys, and marks
-of direction, which reorder the rest of the line.
+A process, a microphone, a file and a window choose their names themselves. Each character that is
+not a letter, digit, sign or space is shown as its code: controls, which a terminal obeys, and
+marks of direction, which reorder the rest of the line.
 """
 
 import re
@@ -21,18 +21,26 @@ def printable(text: str, limit: int = 0) -> str:
     return shown + _CUT if cut else shown
 
 
+def shortened(text: str, most: int) -> str:
+    """At most so many characters of `text`, cut between two words."""
+    if len(text) <= most:
+        return text
+    whole = text[: most - len(_CUT) + 1].rpartition(" ")[0]
+    return (whole or text[: most - len(_CUT)]) + _CUT
+
+
 def printable_lines(text: str) -> str:
-    """The same, but for line feeds."""
+    """The same, with line feeds kept."""
     return "\n".join(map(printable, text.split("\n")))
 
 
 def json_line(value: object) -> str:
-    """A value as JSON in which all that is not printable is escaped, as JSON does it."""
+    """A value as JSON with everything unprintable escaped."""
     return json_escaped(msgspec.json.encode(value).decode())
 
 
 def json_escaped(text: str) -> str:
-    """The same of what is JSON already."""
+    """The same for text that is JSON already."""
     return text if text.isprintable() else re.sub(r"[^ -~]", _json_code, text)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Samples = NDArray[np.int16]
     """Mono PCM at SAMPLE_RATE_HZ, shape (n,)."""
 else:
-    Samples = Any  # numpy takes 0.1 s, which each command would pay that touches no sound
+    Samples = Any  # importing numpy takes 0.1 s, too much for commands that touch no sound
 
 State = Literal["idle", "listening", "transcribing", "stopped"]
 """What the program does, as `status` shows it."""
@@ -79,7 +79,7 @@ class SilenceConfirmed(Point, frozen=True):
 
 
 class SpeechResumed(Point, frozen=True):
-    """Speech went on before the hang-over was over."""
+    """Speech resumed before the hang-over ended."""
 
 
 EndReason = Literal["silence", "cap", "flush"]
@@ -93,7 +93,7 @@ class SpeechEnded(Point, frozen=True):
 
 
 Placement = Literal["gpu", "cpu"]
-"""Where something computes: on the GPU, in a worker of its own, or on the processor."""
+"""Where something computes: on the GPU, in a worker of its own, or on the CPU."""
 
 
 Trouble = Literal[
@@ -112,7 +112,7 @@ Trouble = Literal[
 
 
 class VramSnapshot(msgspec.Struct, frozen=True, gc=False):
-    """A reading of a GPU's memory, device-wide: what NVML said, or why it could not say it."""
+    """A reading of a GPU's memory, device-wide: what NVML reported, or why it could not."""
 
     at_s: float
     """Of the monotonic clock."""
@@ -121,7 +121,7 @@ class VramSnapshot(msgspec.Struct, frozen=True, gc=False):
     ours_mib: float | None = None
     """Held by this program's workers; None where the driver does not tell (WSL)."""
     is_ours_fresh: bool = True
-    """Whether `ours_mib` was read together with the rest; the list of processes is read seldom."""
+    """Whether `ours_mib` was read together with the rest; processes are listed less often."""
     trouble: Trouble = ""
     reason: str = ""
     """The trouble in words, for a person."""
@@ -155,23 +155,23 @@ class Allocator(Protocol):
     """What holds an engine's memory on its device; read and emptied in the worker only."""
 
     def figures(self) -> AllocatorFigures | None:
-        """What it holds now; None where that cannot be read, which nobody may take for zero."""
+        """What it holds now; None where that cannot be read, which does not mean zero."""
         ...
 
     def free_mib(self) -> float | None:
-        """What the device has left, likewise."""
+        """The device's free memory in MiB; None where that cannot be read."""
         ...
 
     def collect(self) -> None:
         """Give back what is cached: collect garbage, synchronise, empty the cache, in that order.
 
         Raises:
-            Exception: whatever the device says; after a fatal error it says it for ever.
+            Exception: whatever the device reports; after a fatal error, at each later call as well.
         """
         ...
 
     def begin_unit(self) -> None:
-        """Begin to measure the peak anew."""
+        """Begin a new measurement of the peak."""
         ...
 
 
@@ -184,10 +184,10 @@ class Tier(msgspec.Struct, frozen=True, gc=False):
 
 
 DEATHS_UNTIL_QUARANTINE = 2
-"""A request that killed so many workers at one place is never sent there again."""
+"""A request that killed this many workers at one placement is never sent there again."""
 
 FailureKind = Literal["oom", "fatal", "crash", "hang", "lost", "other"]
-"""What happened to a unit of work on a device: see `vram.failures`."""
+"""What happened to a unit of work on a device: see `gpu.policy.failures`."""
 
 
 class Chunking(msgspec.Struct, frozen=True, gc=False):
@@ -198,7 +198,7 @@ class Chunking(msgspec.Struct, frozen=True, gc=False):
 
 
 class Capabilities(msgspec.Struct, frozen=True, gc=False):
-    """What an engine can do: asked for instead of its class."""
+    """What an engine can do; callers check this and never its class."""
 
     device: str
     """Where it computes: "cpu" or "cuda"."""
@@ -206,7 +206,7 @@ class Capabilities(msgspec.Struct, frozen=True, gc=False):
     forced_prefix: bool = False
     """Continues text that is already typed."""
     chunking: Chunking | None = None
-    """It streams: its text of speech that goes on only ever grows, and is typed as it comes."""
+    """It streams: while speech goes on its text only ever grows, and is typed as it comes."""
     partials: bool = False
     """Can decode speech that is still going on."""
     tiers: tuple[Tier, ...] = ()
@@ -214,7 +214,7 @@ class Capabilities(msgspec.Struct, frozen=True, gc=False):
     tier: int = 0
     """The one that is loaded."""
     precision: str = ""
-    """In which numbers its weights are kept: fp16, bf16, int8, fp32; "" where it does not tell."""
+    """The number format of its weights: fp16, bf16, int8, fp32; "" where it does not tell."""
 
 
 class DecodeRequest(msgspec.Struct, frozen=True, gc=False):
@@ -254,7 +254,7 @@ class Hypothesis(msgspec.Struct, frozen=True, gc=False):
     decode_s: float = 0.0
     cpu_s: float = 0.0
     beyond: str | None = None
-    """Of the forced text, what lies behind the request's sound; None: the engine cannot tell."""
+    """The part of the forced text after the request's sound; None: the engine cannot tell."""
 
 
 class Commit(msgspec.Struct, frozen=True, gc=False):

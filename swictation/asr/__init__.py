@@ -1,1 +1,1 @@
-"""Speech into text: the engine's port, the registry, and the rule by which text is committed."""
+"""Speech to text: the engine's port, the registry, and the commit rule."""

@@ -1,28 +1,28 @@
-"""What of a new text lies behind the words that are already typed. Pure."""
+"""Finds the part of a new text that follows the words already typed. Pure."""
 
 import re
 from collections.abc import Sequence
 
 _MARKS = ".,!?;:…"
 _ONE_WORD_NOW = 0.12
-"""Of the letters, without blanks: so much may differ where words became one ("there for",
-"therefore"). With more, words that were typed would be typed again (tests/unit)."""
+"""The part of the letters, without blanks, that may differ where words became one ("there for",
+"therefore"). With a larger part, words that were typed would be typed again (tests/unit)."""
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
 def has_words(text: str) -> bool:
-    """Whether there is more in it than punctuation."""
+    """Whether the text has more than punctuation."""
     return _WORD.search(text) is not None
 
 
 def rest_after(typed: str, text: str) -> str:
-    """The part of `text` behind the prefix that is most like `typed`.
+    """Return the part of `text` after the prefix that is most like `typed`.
 
-    With whatever follows that prefix (marks, signs, quotes), less what `typed` ends with itself.
+    It begins with the marks, signs or quotes after that prefix, less those that `typed` ends with.
 
-    Likeness is the edit distance in words, case and punctuation ignored; of prefixes that are
-    equally like it the longest counts, so that no typed word is typed twice, unless the letters
-    show that words became one.
+    Likeness is the edit distance in words, without case and punctuation. Of equally likely prefixes
+    the longest counts, so that no typed word is typed twice, unless the letters show that words
+    became one.
     """
     if _begins_with(text, typed):
         return text[len(typed) :]
@@ -37,14 +37,14 @@ def rest_after(typed: str, text: str) -> str:
 
 
 def _begins_with(text: str, typed: str) -> bool:
-    """Whether it does, and not in mid-word."""
+    """Whether `text` begins with `typed`, which does not end in the middle of a word."""
     if not text.startswith(typed):
         return False
     return not (typed[-1:].isalnum() and text[len(typed) : len(typed) + 1].isalnum())
 
 
 def _likest(old: list[str], spans: list[re.Match[str]]) -> tuple[int, int]:
-    """Of the prefixes of `spans` the one that is most like `old`: its words, and where it ends."""
+    """Find the prefix of `spans` that is most like `old`: its number of words, and its end."""
     new = [span[0].lower() for span in spans]
     row = _distances(old, new)
     alike = [at for at in range(len(row)) if row[at] == min(row)]
@@ -53,11 +53,11 @@ def _likest(old: list[str], spans: list[re.Match[str]]) -> tuple[int, int]:
 
 
 def _likest_in_letters(old: list[str], new: list[str], lengths: list[int]) -> int:
-    """Of prefixes of so many words, equally like `old` in words, the one to take.
+    """Choose among prefixes with these numbers of words, which are equally like `old` in words.
 
-    The longest that ends as `old` does, or else the longest of all; but a shorter one where words
-    became one ("haus tuer", "haustuer ist"), which only the letters show: else the word behind it
-    would be lost.
+    The longest that ends with the same word as `old`, or else the longest of all. But a shorter one
+    if words became one ("haus tuer", "haustuer ist"), which only the letters show; otherwise the
+    next word would be lost.
     """
     if alike := [length for length in lengths if length and new[length - 1] == old[-1]]:
         return alike[-1]
@@ -73,7 +73,7 @@ def _likest_in_letters(old: list[str], new: list[str], lengths: list[int]) -> in
 
 
 def _distances(old: Sequence[str], new: Sequence[str]) -> list[int]:
-    """Edit distances (Levenshtein's) of `old` to each prefix of `new`."""
+    """Compute the Levenshtein distance of `old` to each prefix of `new`."""
     row = list(range(len(new) + 1))
     for count, one in enumerate(old, 1):
         above, row = row, [count]

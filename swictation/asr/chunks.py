@@ -1,8 +1,8 @@
 """Where an utterance is decoded while it still goes on, for an engine that streams. Pure.
 
-The places are counted in samples from the utterance's first one, and a place is due when all
-before it has been heard for a while: so what is decoded is a function of the sound, however late
-the engine or its listeners are. In a pause there are none: it has decodes of its own.
+Chunk ends are counted in samples from the utterance's first one, and are due a little after all
+sound before them was heard. What is decoded is therefore a function of the sound, however late the
+engine or its listeners are. A pause has none, because it has its own decodes.
 """
 
 from swictation.types import (
@@ -17,7 +17,7 @@ from swictation.types import (
 )
 
 _MARGIN = to_samples(0.1)
-"""A pause is noticed up to two frames after the end of what is decoded of it: none lies between."""
+"""A pause is noticed up to two frames after the end of its decode; no chunk may end in between."""
 
 
 class ChunkEnd(Point, frozen=True):
@@ -25,7 +25,7 @@ class ChunkEnd(Point, frozen=True):
 
 
 class ChunkEnds:
-    """Of one stream. It is told everything in the order in which it was heard."""
+    """The chunk ends of one stream. Its inputs come in the order in which they were heard."""
 
     def __init__(self) -> None:
         self._utterance = -1
@@ -35,9 +35,9 @@ class ChunkEnds:
         self._is_silent = False
 
     def before(self, point: Point, chunking: Chunking | None) -> list[Point]:
-        """What is due before `point`, then `point` itself.
+        """Return the chunk ends that are due before `point`, then `point` itself.
 
-        `chunking` counts for an utterance that begins there.
+        `chunking` applies to an utterance that begins there.
         """
         due = self._due(point.at_sample)
         match point:
@@ -56,7 +56,7 @@ class ChunkEnds:
         return [*due, point]
 
     def heard(self, sample: int) -> list[Point]:
-        """What is due when every point up to a frame before `sample` has been told."""
+        """Return what is due once all points up to a frame before `sample` have been passed on."""
         return self._due(sample - FRAME_SAMPLES)
 
     def _due(self, sample: int) -> list[Point]:

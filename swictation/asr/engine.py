@@ -17,7 +17,7 @@ else:
 
 
 class EngineSpec(msgspec.Struct, frozen=True, gc=False):
-    """Which engine to load, sent to the worker as it is."""
+    """Which engine to load, and how. Sent to the worker unchanged."""
 
     engine: str
     model: str
@@ -26,13 +26,13 @@ class EngineSpec(msgspec.Struct, frozen=True, gc=False):
     options: dict[str, Any] = {}
     """The engine's own table of the configuration."""
     device: str = "cpu"
-    """Where it is to compute: "cpu" or "cuda"."""
+    """Where it computes: "cpu" or "cuda"."""
     gpu: str = ""
-    """The UUID of the GPU; "": whichever there is."""
+    """The UUID of the GPU; "": any."""
     tier: int = 0
     """Which of its `Capabilities.tiers` to load, on a GPU."""
     detector: str = ""
-    """The speech detector to load beside it, "module:function", or none."""
+    """The speech detector to load beside it, "module:function"; "": none."""
 
 
 class Engine(Protocol):
@@ -52,22 +52,22 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None:
-        """Give everything back."""
+        """Free everything."""
         ...
 
 
 @runtime_checkable
 class DeviceEngine(Engine, Protocol):
-    """An engine whose model lies on a GPU."""
+    """An engine whose model is on a GPU."""
 
     @property
     def allocator(self) -> Allocator:
-        """What holds its memory."""
+        """The allocator that holds the engine's memory."""
         ...
 
     def apply(self, order: str) -> bool:
-        """Carry out `vram.effects.Order.what`, between two decodes; False: it does not know how.
+        """Carry out `gpu.effects.Order.what`, between two decodes. False: it does not know how.
 
-        "trim" is the guard's own and never comes here.
+        "trim" never comes here: the guard handles it.
         """
         ...

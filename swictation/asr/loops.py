@@ -1,7 +1,7 @@
-"""The loop guard: text that a model repeats because it has lost the thread.
+"""The loop guard: finds text that a model repeats because it has lost the thread.
 
-Short context makes some models loop now and then ("printing image printing image ..."). What looks
-like a loop is decoded once more with the full 30 s; a repeat that survives that is real speech.
+With short context some models loop now and then ("printing image printing image ..."). What looks
+like a loop is decoded again with the full 30 s; a repetition that remains is real speech.
 """
 
 import re
@@ -37,7 +37,7 @@ def is_too_fast(text: str, duration_s: float, most_chars_per_s: float = MOST_CHA
 
 
 def _repeats(words: list[str]) -> bool:
-    """Whether an n-gram stands back to back: 1 word 4x, 2-4 words 3x, from 5 words on 2x."""
+    """Whether an n-gram is repeated: 1 word 4 times, 2-4 words 3 times, 5 or more twice."""
     for size in range(1, len(words) // 2 + 1):
         times = 4 if size == 1 else 3 if size < 5 else 2
         for start in range(len(words) - size * times + 1):

@@ -1,4 +1,4 @@
-"""What a model will take of a device's memory, told before it is loaded."""
+"""The device memory that a model will take, known before it is loaded."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ Precision = str
 """One of `PRECISIONS`."""
 
 PRECISIONS = ("fp16", "bf16", "int8", "fp32")
-"""The best first; fp32 recognises no better than fp16 and takes twice as much."""
+"""The best first. fp32 is no more accurate than fp16 and takes twice as much."""
 
 
 _Mib = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
@@ -16,7 +16,7 @@ _Mib = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
 
 
 class MemoryPlan(msgspec.Struct, frozen=True, gc=False):
-    """One way to load one model. All figures are MiB on the device; the context is not in them."""
+    """A way to load a model. All figures are MiB on the device, without the context."""
 
     precision: Precision
     weights_mib: _Mib
@@ -24,9 +24,9 @@ class MemoryPlan(msgspec.Struct, frozen=True, gc=False):
     buffer_mib: _Mib
     """What a stream keeps between two steps: its sound, the decoder's caches."""
     activation_mib: _Mib
-    """The most that one step takes beside them."""
+    """The most that one step takes besides them."""
 
     @property
     def resident_mib(self) -> float:
-        """What stays while nothing is computed."""
+        """What is held while nothing is computed."""
         return self.weights_mib + self.buffer_mib

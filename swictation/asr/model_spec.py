@@ -1,15 +1,15 @@
-"""What is known of a model: what it understands, where it comes from, how it is checked."""
+"""What is known about a model: its languages, its source, how it is checked."""
 
 import msgspec
 
 NEMO = ".nemo"
-"""The ending of NeMo's archives: a tar that is taken apart once it is here."""
+"""The ending of NeMo's archives, tars that are unpacked after the download."""
 
 
 class ModelFile(msgspec.Struct, frozen=True):
     """A file of a model. Hub copies and wheel copies are the same bytes.
 
-    Size 0 and sha256 "": not known from any source; what arrives first is written down.
+    Size 0 and sha256 "": no source has them; those of the first download are recorded.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Wheel(msgspec.Struct, frozen=True):
 class ErrorRate(msgspec.Struct, frozen=True):
     """The word error rate on LibriSpeech test-clean that a model's makers published.
 
-    English, read aloud, well recorded: dictation brings more errors. It compares models.
+    English, read aloud, well recorded: dictation has more errors. It serves to compare models.
     """
 
     percent: float
@@ -55,18 +55,18 @@ class ModelSpec(msgspec.Struct, frozen=True):
     parameters: int
     licence: str
     files: tuple[ModelFile, ...]
-    """As the repository has them: for `.nemo`, the archive."""
+    """As in the repository: for `.nemo`, the archive."""
     wheels: tuple[Wheel, ...] = ()
     revision: str = "main"
-    """Commit of the repository that the files are of."""
+    """The commit of the repository from which the files are."""
     about_bytes: int = 0
-    """About how much is fetched, where no exact sizes are known."""
+    """About how much is fetched, if no exact sizes are known."""
     error_rate: ErrorRate | None = None
-    """None where the figure could not be looked up at its source."""
+    """None if the figure could not be verified at its source."""
 
     @property
     def archive(self) -> ModelFile | None:
-        """The one file that is unpacked rather than kept; None where all are kept as they are."""
+        """The file that is unpacked rather than kept; None if all are kept as they are."""
         return next((file for file in self.files if file.name.endswith(NEMO)), None)
 
     @property
@@ -75,10 +75,10 @@ class ModelSpec(msgspec.Struct, frozen=True):
         return all(file.sha256 for file in self.files)
 
     def most_bytes(self, file: ModelFile) -> int:
-        """How large that file may be: what a source tells, or else twice what all is about."""
+        """How large that file may be: its known size, or else twice the estimate for the model."""
         return file.size_bytes or 2 * self.size_bytes
 
     @property
     def size_bytes(self) -> int:
-        """What is fetched: exactly, or about so much."""
+        """How much is fetched, exactly or about."""
         return self.about_bytes or sum(file.size_bytes for file in self.files)

@@ -1,4 +1,4 @@
-"""When tentative text may be asked for: spaced by its own cost, never in a final's way. Pure."""
+"""When tentative text may be requested: spaced by its cost, so as not to delay finals. Pure."""
 
 from swictation.types import DecodeRequest, to_samples
 
@@ -9,8 +9,8 @@ _LEAST_SPEECH_SAMPLES = to_samples(0.6)
 _LEAST_INTERVAL_S = 0.25
 _MOST_DEATHS = 2
 _COST_FACTOR = 3.0
-"""Start to start at least three times what the last one took, of CPU or of the clock on the wall:
-a third of a core at most, and a starved machine is left two thirds of its time for finals."""
+"""From start to start at least three times what the last partial took, of CPU or wall time: a third
+of a core at most, and an overloaded machine keeps two thirds of its time for finals."""
 
 
 class PartialPacer:
@@ -24,23 +24,23 @@ class PartialPacer:
         self._deaths = 0
 
     def may_ask(self, speech_probability: float, now_s: float) -> bool:
-        """Whether a partial may start now, the last frame being speech with that probability.
+        """Whether a partial may start now, given the last frame's probability of speech.
 
-        No longer after two workers died on partials: they are a comfort, not the work.
+        Never again after two workers died on partials, which are a convenience.
         """
         if self._deaths >= _MOST_DEATHS or speech_probability < self._speech_threshold:
             return False
         return self._open is None and now_s >= self._next_s
 
     def asked(self, request: DecodeRequest, now_s: float) -> bool:
-        """Take note of a partial that is sent; False if it is too short to be worth it."""
+        """Note a partial that is about to be sent; False if it is too short to be worth it."""
         if request.last_sample - request.first_sample < _LEAST_SPEECH_SAMPLES:
             return False
         self._open, self._asked_s = request, now_s
         return True
 
     def answered(self, number: int, cpu_s: float, now_s: float) -> DecodeRequest | None:
-        """The partial that `number` answers, if it is one; the next waits by its cost."""
+        """Return the partial that `number` answers, if it is one; its cost delays the next."""
         request = self._open
         if request is None or request.number != number:
             return None
@@ -50,7 +50,7 @@ class PartialPacer:
         return request
 
     def worker_died(self) -> None:
-        """The worker is gone, and what was asked of it."""
+        """The worker has died, and its open partial is lost."""
         if self._open:
             self._deaths += 1
         self._open = None

@@ -1,7 +1,6 @@
-"""Engines are found by entry point, so that one may come from another package."""
+"""Finds engines by entry point, so that other packages can bring some."""
 
 import functools
-import logging
 import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -22,31 +21,19 @@ if TYPE_CHECKING:
 GROUP = "swictation.engines"
 CONTRACT = "what an engine has to offer: docs/engine.md"
 
-_log = logging.getLogger(__name__)
-
 
 class Providers(Mapping[str, EngineProvider]):
-    """Of all engines that are installed, by name, the default one first.
+    """The providers of all installed engines, by name, the default engine's first.
 
-    `[]` raises EngineError for one whose provider is broken; in a walk it is left out, told once.
+    `[]` raises EngineError for a broken provider. Iteration leaves it out: see `broken`.
     """
-
-    def __init__(self) -> None:
-        self._broken: set[str] = set()
 
     def __getitem__(self, name: str) -> EngineProvider:
         return _provider(entries()[name])
 
     def __iter__(self) -> Iterator[str]:
-        for name, entry in entries().items():
-            try:
-                _provider(entry)
-            except EngineError as error:
-                if name not in self._broken:
-                    _log.warning("%s -> %s", error.message, error.remedy)
-                self._broken.add(name)
-            else:
-                yield name
+        bad = broken()
+        return (name for name in entries() if name not in bad)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -65,11 +52,22 @@ def names() -> list[str]:
     return sorted(entries())
 
 
+def broken() -> dict[str, EngineError]:
+    """The engines that are installed and cannot be used, and what to do about it."""
+    found: dict[str, EngineError] = {}
+    for name, entry in entries().items():
+        try:
+            _provider(entry)
+        except EngineError as error:
+            found[name] = error
+    return found
+
+
 def provider(name: str) -> EngineProvider:
     """The provider of the engine `name`.
 
     Raises:
-        EngineError: there is none, or it is broken.
+        EngineError: there is no such engine, or it is broken.
     """
     if entry := entries().get(name):
         return _provider(entry)
@@ -84,7 +82,7 @@ def provider(name: str) -> EngineProvider:
 
 
 def find(name: str) -> EngineProvider | None:
-    """The same; None where there is none that can be used."""
+    """The provider of the engine `name`; None if there is none that works."""
     try:
         return PROVIDERS.get(name)
     except EngineError:
@@ -98,13 +96,13 @@ def is_for_gpu(name: str) -> bool:
 
 
 def memory_forecast(spec: EngineSpec) -> MemoryForecast | None:
-    """What `spec` will take of the GPU, as far as its engine can tell before it is loaded."""
+    """The GPU memory that `spec` will take; None if its engine does not know it yet."""
     found = find(spec.engine) if spec.device == "cuda" else None
     return found.memory_forecast(spec) if found else None
 
 
 def unpacker(path: str) -> EngineProvider | None:
-    """Whose engine takes apart the archive of that name; None: it is no archive."""
+    """The provider whose engine unpacks the archive of that name; None: it is no archive."""
     return next(
         (
             each
@@ -119,8 +117,8 @@ def load(spec: EngineSpec) -> Engine:
     """Load the engine that `spec` names. Imports its libraries: worker only.
 
     Raises:
-        EngineError: there is none, its libraries are missing, or it cannot be loaded.
-        Exception: whatever the engine raises.
+        EngineError: there is no such engine, its libraries are missing, or it cannot be loaded.
+        Exception: any error of the engine.
     """
     engine = provider(spec.engine)
     try:
@@ -129,23 +127,23 @@ def load(spec: EngineSpec) -> Engine:
         if reason := engine.unavailable():
             raise reason from error
         raise EngineError(
-            f"The engine {spec.engine} is installed without a library that it needs: {error}.",
+            f"The engine {spec.engine} lacks a library that it needs: {error}.",
             _again(_package(spec.engine)),
         ) from error
 
 
 def _provider(entry: "EntryPoint") -> EngineProvider:
-    """Raises EngineError: it is broken, or made for another version."""
+    """Load a provider. Raises EngineError: it is broken, or made for another version."""
     package = _package(entry.name)
     try:
         kind: object = entry.load()
         if isinstance(kind, type) and issubclass(kind, EngineProvider):
             found = kind(entry.name)
-            msgspec.structs.fields(found.settings())  # raises where that is no table
+            msgspec.structs.fields(found.settings())  # raises if that is no table
             return found
-    except Exception as error:  # another's module may raise anything
+    except Exception as error:  # a plug-in may raise anything
         raise EngineError(
-            f"The engine {entry.name} cannot be used: {entry.value} is not there, or is broken"
+            f"The engine {entry.name} cannot be used: {entry.value} is missing or broken"
             f" ({type(error).__name__}: {error}).",
             _again(package),
         ) from error
@@ -158,8 +156,8 @@ def _provider(entry: "EntryPoint") -> EngineProvider:
 
 def _again(package: str) -> str:
     if package == "swictation":
-        return "it was updated without being installed again; in its folder: make"
-    return f"install {package} again, or remove it: {pip('uninstall')} {package}"
+        return "it was updated but not installed again; in its folder: make"
+    return f"reinstall {package}, or remove it: {pip('uninstall')} {package}"
 
 
 def _package(name: str) -> str:
@@ -170,7 +168,7 @@ def _package(name: str) -> str:
 
 @functools.lru_cache(maxsize=1)
 def _entries(path: tuple[str, ...]) -> "dict[str, EntryPoint]":
-    """`path`: where packages are looked for; it takes milliseconds."""
+    """Find all entry points, which takes milliseconds. `path`: where packages are searched."""
     from importlib.metadata import entry_points
 
     found: dict[str, EntryPoint] = {}

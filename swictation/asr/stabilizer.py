@@ -1,16 +1,16 @@
 """The commit rule: decision points and an engine's answers in, requests and commits out. Pure.
 
-At k1 (0.2 s of silence) the utterance is decoded, what is already committed forced as prefix. At
-k2 (0.3 s), if the engine is confident, everything but the final punctuation is committed; at k3
-(the hang-over) the rest. Points are handled in their order and never skipped because the worker
-is late, so the text is a function of the samples. Only a request whose silence ended before k2
-can have no effect: it is not sent, or not waited for.
+At k1 (0.2 s of silence) the utterance is decoded, with the committed text forced as prefix. At k2
+(0.3 s), if the engine is confident, everything but the final punctuation is committed; at k3 (the
+hang-over) the rest. Points are handled in order and never skipped because the worker is late, so
+the text is a function of the samples. Only a request whose silence ended before k2 has no effect:
+it is not sent, or its answer is not awaited.
 
 Of a long utterance only what follows an earlier commit is decoded again, with enough sound before
-the new words; the text of that stretch alone is forced (docs/adr/0008).
+the new words; only the text of that stretch is forced (docs/adr/0008).
 
-An engine that streams is asked at chunk ends too, while speech goes on (docs/adr/0017), always from
-the utterance's first sample. What it brings there is committed at once.
+An engine that streams also gets requests at chunk ends, while speech goes on (docs/adr/0017),
+always from the utterance's first sample. What it brings there is committed at once.
 """
 
 from collections import deque
@@ -37,7 +37,7 @@ from swictation.types import (
 _PUNCTUATION = " .,!?;:-…\"'"
 
 Step = DecodeRequest | Commit
-"""What the rule asks for: a decode (at most one is open), or text made irrevocable."""
+"""What the rule returns: a decode to request (at most one is open), or text to commit."""
 
 
 class _Current(msgspec.Struct):
@@ -48,30 +48,30 @@ class _Current(msgspec.Struct):
     forced_text: str = ""
     """What is committed of the text from `first_sample` on."""
     starts: list[tuple[int, int]] = []
-    """Where a decode may begin: samples, and how much of `forced_text` lies before."""
+    """Where a decode may begin: samples, and the length of `forced_text` before them."""
     rest: str = ""
-    """What the last decode brought and is not committed."""
+    """The text of the last decode that is not committed."""
     decoded_to: int = -1
-    """The last sample of that decode; -1 while there is none that counts."""
+    """The last sample of that decode; -1 if there is none that counts."""
     beyond: str | None = None
-    """What that decode says of it: `Hypothesis.beyond`."""
+    """`Hypothesis.beyond` of that decode."""
     chunk_end: int = -1
-    """The last chunk end that was dealt with."""
+    """The last chunk end that was handled."""
     chunks: list[tuple[int, int]] = []
-    """Those that an engine answered, and how long `forced_text` was before."""
+    """The chunk ends that an engine answered, and the length of `forced_text` before each."""
     is_confident: bool = False
     is_given_up: bool = False
 
 
 class Stabilizer:
-    """One stream's commits. Not thread-safe: the run loop's alone."""
+    """Decides the commits of one stream. Not thread-safe: used on the run loop only."""
 
     def __init__(self, numbers: Iterator[int], left_context_s: float, tail_s: float) -> None:
-        """Begin with nothing.
+        """Begin with no utterance.
 
         Args:
-            numbers: fresh request numbers, shared by all who ask the same engine.
-            left_context_s: how much sound a decode takes at least, if the utterance has it.
+            numbers: fresh request numbers, shared by all that use the same engine.
+            left_context_s: the least sound that a decode takes, if the utterance has it.
             tail_s: how much silence is decoded after speech.
         """
         self._numbers = numbers
@@ -80,18 +80,18 @@ class Stabilizer:
         self._points: deque[Point] = deque()
         self._chunk_ends = ChunkEnds()
         self._carried = ""
-        """What is committed of the next utterance, where one was cut at the cap."""
+        """What is already committed of the next utterance, after a cut at the cap."""
         self._current: _Current | None = None
         self._pending: DecodeRequest | None = None
 
     @property
     def pending(self) -> DecodeRequest | None:
-        """The request that is waited for: what a new worker must be sent again, unchanged."""
+        """The unanswered request, which a new worker must get again, unchanged."""
         return self._pending
 
     @property
     def committed(self) -> str:
-        """What is committed of the utterance that is open, as its engine wrote it."""
+        """What is committed of the open utterance, as its engine wrote it."""
         return self._current.forced_text if self._current else ""
 
     @property
@@ -100,9 +100,9 @@ class Stabilizer:
         return not self._points and self._current is None
 
     def needs(self, utterance: int, first_sample: int, last_sample: int) -> int:
-        """From where on the sound of `utterance`, there from `first` to `last`, may be decoded yet.
+        """From where on the sound of `utterance`, from `first` to `last`, may still be decoded.
 
-        `last_sample` where none of it is.
+        `last_sample` if none of it is needed.
         """
         current = self._current
         if self._pending and self._pending.utterance == utterance:
@@ -113,11 +113,11 @@ class Stabilizer:
         return first_sample if utterance in waiting else last_sample
 
     def partial(self, first_sample: int, last_sample: int) -> DecodeRequest | None:
-        """A request for tentative text of the open utterance, from `first_sample` at the earliest.
+        """Make a request for tentative text of the open utterance, not before `first_sample`.
 
-        Of a streaming engine from the utterance's beginning: it has heard that already.
+        For a streaming engine it begins with the utterance, which the engine has heard already.
 
-        None while an answer is waited for, points wait or no utterance is open.
+        None while an answer is awaited, points wait, or no utterance is open.
         """
         current = self._current
         if current is None or current.is_given_up or self._pending or self._points:
@@ -135,30 +135,29 @@ class Stabilizer:
         )
 
     def points(self, points: Iterable[Point], chunking: Chunking | None = None) -> list[Step]:
-        """Take the next decision points, in their order.
+        """Take the next decision points, in order.
 
-        `chunking`: of the engine that serves; None: it does not stream.
+        `chunking`: of the serving engine; None: it does not stream.
         """
         for point in points:
             self._points.extend(self._chunk_ends.before(point, chunking))
         return self._advance()
 
     def heard(self, sample: int) -> list[Step]:
-        """All before `sample` has been heard; its points were told, but for the last frame's."""
+        """All sound before `sample` has been heard, and all points but the last frame's passed."""
         self._points.extend(self._chunk_ends.heard(sample))
         return self._advance()
 
     def pass_over(self, number: int) -> list[Step]:
-        """Do without what the request `number` would have brought: nobody streams any more."""
+        """Do without the answer to request `number`, because no engine streams any more."""
         if self._current and self._pending and self._pending.goes_on:
             self._current.chunk_end = self._pending.last_sample
         return self.answer(number, Hypothesis("", confident=False))
 
     def is_outrun(self, request: DecodeRequest) -> bool:
-        """Whether words are typed that a streaming engine heard behind the request's sound.
+        """Whether words from after the request's sound are committed, by a streaming engine.
 
-        An engine that does not stream would say again what it is made to begin with: see
-        `unstreamed`.
+        An engine that does not stream would repeat them: see `unstreamed`.
         """
         current = self._current
         if current is None or current.number != request.utterance:
@@ -166,10 +165,10 @@ class Stabilizer:
         return any(sample > request.last_sample for sample, _ in current.chunks)
 
     def unstreamed(self, request: DecodeRequest) -> DecodeRequest:
-        """The pending request, which is outrun, as any engine can answer it.
+        """Rewrite the pending request, which is outrun, so that any engine can answer it.
 
-        Forced is what was typed of chunks that end in its sound; what others brought is looked for
-        in the answer, since a word that the stream still held back may lie there.
+        Only the text of chunks that end within its sound is forced. The text of later chunks is
+        searched in the answer, because a word that the stream held back may be there.
         """
         current = self._current
         assert current is not None
@@ -179,14 +178,14 @@ class Stabilizer:
         return self._pending
 
     def answer(self, number: int, hypothesis: Hypothesis) -> list[Step]:
-        """Take an engine's answer; any but the pending request's is ignored."""
+        """Take an engine's answer; only that of the pending request counts."""
         pending, current = self._pending, self._current
         if pending is None or pending.number != number or current is None:
             return []
         self._pending = None
         if pending.goes_on:
             return [*self._commit_chunk(current, pending, hypothesis), *self._advance()]
-        # After chunks all that is typed is forced, unless the request was made one of `unstreamed`.
+        # After chunks all committed text is forced, unless `unstreamed` rewrote the request.
         behind = current.forced_text[len(pending.forced_text) :] if current.chunks else ""
         if behind:
             heard = hypothesis.new_text
@@ -200,7 +199,7 @@ class Stabilizer:
         return self._advance()
 
     def give_up(self) -> list[Step]:
-        """Set the pending request's utterance aside: nothing more of it is decoded or typed."""
+        """Give up the pending request's utterance: nothing more of it is decoded or typed."""
         if self._pending is None or self._current is None:
             return []
         self._pending = None
@@ -250,8 +249,8 @@ class Stabilizer:
     def _window(self, current: _Current, last_sample: int) -> tuple[int, str]:
         """Where a decode up to `last_sample` begins, and what is committed from there on.
 
-        Never at the last commit: the engine would not see the words before the seam, and the
-        comma or full stop between would be missing.
+        Never at the last commit: the engine would not hear the words before the seam, and the
+        comma or full stop there would be missing.
         """
         if current.chunks:
             return current.first_sample, current.forced_text
@@ -260,7 +259,7 @@ class Stabilizer:
         if not begun:
             return current.first_sample, current.forced_text
         sample, length = begun[-1]
-        # The mark at a seam belongs to what is left out; the engine begins with a word.
+        # The mark at a seam belongs to the text before it; the engine begins with a word.
         forced_text = current.forced_text[length:].lstrip(_PUNCTUATION)
         return sample, f" {forced_text}" if forced_text else ""
 
@@ -308,9 +307,9 @@ class Stabilizer:
 
 
 def _beyond(current: _Current, last_sample: int) -> str:
-    """What is committed of an utterance and lies behind `last_sample`, where it was cut.
+    """What is committed of an utterance from after `last_sample`, where it was cut.
 
-    As its engine says; else all that was brought by chunks which end behind there.
+    As its engine says, or else the text of all chunks that end after it.
     """
     if current.beyond is not None:
         return current.beyond

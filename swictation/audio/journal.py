@@ -23,18 +23,18 @@ UNSETTLED_LIMIT_S = 60.0
 
 ReadBack = Callable[[int, int], Samples | None]
 Span = tuple[int, int]
-"""Samples from the first to the one behind the last."""
+"""Samples from the first up to, not including, the last."""
 
 _LOST_AT_ONCE = to_samples(0.1)
 """The resolution of what is reported as lost."""
 
 
 _GAP_SAMPLES = to_samples(0.2)
-"""Zeros behind a dictation, for the decoder's tail: it must not reach into the next one."""
+"""Zeros after a dictation, for the decoder's tail: it must not reach into the next one."""
 
 
 class Stretch(msgspec.Struct, frozen=True):
-    """Samples that are ready to be heard, up to `end_sample`; perhaps none."""
+    """Samples that are ready to be heard, up to `end_sample`; there may be none."""
 
     end_sample: int
     next_sample: int
@@ -51,13 +51,13 @@ class Journal:
         read_back: ReadBack | None = None,
         on_strain: Callable[[], None] = lambda: None,
     ) -> None:
-        """Begin with nothing.
+        """Make an empty journal.
 
         Args:
             ring_s: how much stays in RAM.
             read_back: the spool's.
             on_strain: called on the writer's thread, once for each second of sound, while most of
-                the ring is not dealt with: what comes next may overwrite it.
+                the ring is not settled: what comes next may overwrite it.
         """
         self._ring: Samples = np.zeros(to_samples(ring_s), np.int16)
         self._read_back = read_back

@@ -10,8 +10,8 @@ from swictation.types import Samples
 BLOCK_SAMPLES = 1600
 """What a source delivers at a time: 100 ms."""
 LAST_BLOCK_S = 1.3
-"""For the block that holds the key's instant, from a source that lags by a second at most; a
-server that is frozen never gives it."""
+"""Time for the block that holds the moment of the key, from a source that lags by a second at most;
+a frozen server never delivers it."""
 
 Deliver = Callable[[Samples], None]
 

@@ -53,7 +53,7 @@ class Spool:
         max_minutes: float,
         post: Callable[[Event], None],
     ) -> None:
-        """`post` takes what becomes of the sound, on the spool's thread."""
+        """`post` is called with what happens to the sound, on the spool's thread."""
         self._folder = folder
         self._stream = stream
         self._max_samples = to_samples(max_minutes * 60.0)
@@ -67,7 +67,7 @@ class Spool:
         self._is_proven = True
         """Whether sound was written since the disk last refused something."""
         self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
-        """Of the folder, and of trying the disk while there is nothing to be written."""
+        """For the folder, and for testing the disk while there is nothing to write."""
         self._served_s = 0.0
         self._thread = Thread(target=self._run, name="spool", daemon=True)
 
@@ -98,7 +98,7 @@ class Spool:
         Drop rule: it does not grow beyond `max_minutes`; further sound is in RAM alone.
         """
         with self._changed:
-            if self._waiting_for_ears:
+            if self._unheard_entries:
                 return
             self._unheard += 1
         end = first_sample + self._max_samples
@@ -106,9 +106,9 @@ class Spool:
         self._keep(-self._unheard, name, first_sample, lambda: min(self._journal.end_sample, end))
 
     def settle_unheard(self) -> None:
-        """It has been heard: the part to keep has begun as an utterance."""
+        """Delete it, because it has been heard: the part to keep has begun as an utterance."""
         with self._changed:
-            for kept in self._waiting_for_ears:
+            for kept in self._unheard_entries:
                 kept.settle()
                 self._changed.notify_all()
 
@@ -136,7 +136,7 @@ class Spool:
         return written
 
     def settle(self, utterance: int) -> None:
-        """Delete its files, if they are still there: its text has arrived, or nobody wants it."""
+        """Delete its files, if they are still there: its text has arrived, or was cancelled."""
         with self._changed:
             if kept := self._kept.get(utterance):
                 kept.settle()
@@ -144,7 +144,7 @@ class Spool:
                 self._changed.notify_all()
 
     def quarantine(self, utterance: int) -> Path | None:
-        """Keep its sound for the user; its path, None if it is not on disk."""
+        """Keep its sound for the user; return its path, None if it is not on disk."""
         with self._changed:
             kept = self._kept.get(utterance)
             if kept is None:
@@ -161,7 +161,7 @@ class Spool:
     @property
     def unheard_span(self) -> tuple[int, int]:
         """The same for sound that no detector has heard."""
-        unheard = self._waiting_for_ears
+        unheard = self._unheard_entries
         return (unheard[-1].first_sample, unheard[-1].written_sample) if unheard else (0, 0)
 
     def read_back(self, first_sample: int, last_sample: int) -> Samples | None:
@@ -199,7 +199,7 @@ class Spool:
             return list(self._kept.values())
 
     @property
-    def _waiting_for_ears(self) -> list[SpoolEntry]:
+    def _unheard_entries(self) -> list[SpoolEntry]:
         return [kept for kept in self._entries if kept.captured and not kept.is_settled]
 
     def _is_refused(self, kept: SpoolEntry) -> bool:
@@ -310,7 +310,7 @@ class Spool:
             raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
 
     def _tell_gone(self) -> None:
-        """Report once that a set-aside sound is no longer on disk: it was taken, or dropped."""
+        """Report once that a quarantined sound is no longer on disk: it was taken, or dropped."""
         with self._changed:
             gone = [(n, k) for n, k in self._kept.items() if k.is_quarantined and k.is_dropped]
         for number, kept in gone:

@@ -49,7 +49,7 @@ class SpoolEntry:
         self.is_settled = False
         self.is_quarantined = False
         """Whether the user was told where its sound is."""
-        # Of the spool thread:
+        # Used on the spool thread:
         self.file = SpoolFile(folder, name)
         self.is_finished = False
         self.is_dropped = False
@@ -105,7 +105,7 @@ class SpoolEntry:
     def fulfil(
         self, journal: Journal, heard: Callable[[], int], lines: list[bytes], now_s: float
     ) -> bool:
-        """Write what is missing, of sound the part that is heard; whether sound was written.
+        """Write what is missing, of sound the part that is heard; return whether sound was written.
 
         Raises:
             OSError: the disk refuses it. It may be called again later.
@@ -123,38 +123,38 @@ class SpoolEntry:
         return self.file.samples > written
 
     def end(self, last_sample: int) -> None:
-        """Nothing at or behind `last_sample` belongs to it."""
+        """Nothing at or after `last_sample` belongs to it."""
         self.last_sample = last_sample
 
     def settle(self) -> None:
-        """Its files are to go."""
+        """Have its files deleted."""
         self.is_settled = True
 
     def keep_for_user(self) -> bool:
-        """Its sound is to stay; whether there is any."""
+        """Keep its sound for the user; return whether there is any."""
         self.is_quarantined = not self.is_dropped
         return self.is_quarantined
 
     def forget_user(self) -> None:
-        """The user was told that its sound is not there any more."""
+        """Note that the user was told that its sound is gone."""
         self.is_quarantined = False
 
     def take_waiting(self) -> list[Future[None]]:
-        """Those who wait for the next attempt; they are answered by who takes them."""
+        """Take those that wait for the next attempt; the caller has to answer them."""
         waiting, self.waiting = self.waiting, []
         return waiting
 
     def failed(self, reason: str) -> None:
-        """It is not on disk as it should be."""
+        """Note why it is not on disk as it should be."""
         self.trouble = reason
 
     def recovered(self) -> bool:
-        """It is as it should be; whether it was not before."""
+        """Note that it is as it should be; return whether it was not before."""
         was_refused, self.trouble = bool(self.trouble), ""
         return was_refused
 
     def move_to(self, folder: Path) -> None:
-        """The folder may be known only now: a free name can be taken meanwhile."""
+        """Change the folder, which may be known only now: a free name can be taken meanwhile."""
         if not self.file.samples and not self.file.lines_written:
             self.file.close()
             self.file = SpoolFile(folder, self._name)
@@ -204,7 +204,7 @@ def answer(waiting: Iterable[Future[None]]) -> None:
 
 
 def beyond(most_samples: int, entries: Iterable[SpoolEntry]) -> Iterator[SpoolEntry]:
-    """Choose what to drop so that no more is kept: the oldest; reported ones last."""
+    """Choose what to drop so that no more is kept: the oldest first, quarantined ones last."""
     finished = [kept for kept in entries if kept.is_finished and not kept.is_dropped]
     finished.sort(key=lambda kept: kept.is_quarantined)
     excess = sum(kept.file.samples for kept in finished) - most_samples

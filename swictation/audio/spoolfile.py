@@ -1,4 +1,4 @@
-"""What the spool keeps on disk: a locked folder a process, two files an utterance.
+"""What the spool keeps on disk: a locked folder for each process, two files for each utterance.
 
 `N.wav` holds the sound (playable, and `swictation transcribe` takes it); `N.jsonl` holds a line
 `intent {n, text}` before and `done {n, outcome}` after each injection, in the order of writing;
@@ -160,7 +160,7 @@ class SpoolFile:
             self._sync(self._file)
 
     def drop(self) -> None:
-        """None of its sound counts any more."""
+        """Count none of its sound any more."""
         self.samples = 0
 
     def finish(self, samples: int | None = None) -> None:
@@ -299,7 +299,7 @@ def _is_at(number: int, path: Path) -> bool:
 
 
 def _locked(folder: Path, *, is_fresh: bool = False) -> IO[bytes] | None:
-    """The lock of the folder, which is made; None if it is taken, or not new as required.
+    """Make and lock the folder; None if the lock is taken, or the folder not new as required.
 
     Raises:
         OSError: it cannot be made.

@@ -3,4 +3,4 @@
 LOCK = "lock"
 """Held while the folder's process lives."""
 HEADER_BYTES = 44
-"""Of each sound, which is a WAV file."""
+"""The size of a sound's header: each is a WAV file."""

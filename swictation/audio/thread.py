@@ -23,7 +23,7 @@ class AudioThread:
         post: Callable[[Event], None],
         after: "AudioThread | None" = None,
     ) -> None:
-        """`after`: the capture before this one, whose last block comes first."""
+        """`after`: the audio thread before this one, whose last block comes first."""
         self._source = source
         self._journal = journal
         self._post = post
@@ -40,7 +40,7 @@ class AudioThread:
     def request_stop(self) -> None:
         """Let the source end; does not wait.
 
-        A file ends at once. A microphone still gives the block that holds this very moment.
+        A file ends at once. A microphone still delivers the block that holds this moment.
         """
         self._stop.set()
         if self._source.can_wait:
@@ -68,7 +68,9 @@ class AudioThread:
         except SwictationError as failure:
             error = failure
         except Exception as failure:  # noqa: BLE001 - the thread must report whatever ends it
-            error = AudioError(f"{self._source.name} broke off: {failure!r}.", "swictation doctor")
+            error = AudioError(
+                f"{self._source.name} failed unexpectedly: {failure!r}.", "swictation doctor"
+            )
         self.cut_off()
         self._post(SourceEnded(error))
 

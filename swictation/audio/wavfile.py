@@ -94,7 +94,7 @@ def _blocks(path: Path) -> Generator[Samples]:
 
 
 def _bare(file: BinaryIO) -> Iterator[Samples]:
-    """What the spool writes after a header."""
+    """The samples that the spool writes after a header."""
     file.seek(HEADER_BYTES)
     while data := file.read(2 * BLOCK_SAMPLES):
         yield np.frombuffer(data[: len(data) // 2 * 2], np.int16)

@@ -1,4 +1,4 @@
-"""What several commands share: configuration, model, and how an outcome is told."""
+"""What several commands share: configuration, model, and reporting an outcome."""
 
 import functools
 from collections.abc import Callable
@@ -33,7 +33,7 @@ config_option = click.option(
 _language = click.option(
     "--language", metavar="L", help="Spoken language, an ISO 639-1 code such as en or de."
 )
-_model = click.option("--model", metavar="M", help="Model name, a folder with a model, or a .nemo.")
+_model = click.option("--model", metavar="M", help="Name of a model, a model's folder, or a .nemo.")
 _engine = click.option(
     "--engine", metavar="E", help="Engine that transcribes (see: swictation model list)."
 )
@@ -43,13 +43,13 @@ _device = click.option(
 _precision = click.option(
     "--precision",
     type=click.Choice(["auto", *PRECISIONS]),
-    help="In which numbers the engine computes, where it lets you choose.",
+    help="Numeric precision of the engine, if it has a choice.",
 )
-verbose_option = click.option("-v", "--verbose", is_flag=True, help="Log what happens on stderr.")
+verbose_option = click.option("-v", "--verbose", is_flag=True, help="Log to stderr what happens.")
 
 
 class Overrides(msgspec.Struct, frozen=True, kw_only=True):
-    """What the command line says of the engine; None: what the configuration says."""
+    """What the command line says about the engine; None: as configured."""
 
     language: str | None = None
     model: str | None = None
@@ -57,7 +57,7 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True):
     device: Literal["auto", "cpu", "cuda"] | None = None
     precision: Literal["auto", "fp16", "bf16", "fp32", "int8"] | None = None
     defaults: Settings = Settings()
-    """What holds where the configuration says nothing: a test's, by `cli.main.main`."""
+    """What holds where the configuration says nothing; tests pass theirs to `cli.main.main`."""
 
 
 _OPTIONS = tuple(name for name in Overrides.__struct_fields__ if name != "defaults")
@@ -67,7 +67,7 @@ def overrides(command: Callable[..., int]) -> Callable[..., int]:
     """Give a command the options that become its argument `overrides`."""
 
     @functools.wraps(command)
-    def with_overrides(**arguments: Any) -> int:  # noqa: ANN401 - click's, whatever they are
+    def with_overrides(**arguments: Any) -> int:  # noqa: ANN401 - click's own
         chosen = {name: arguments.pop(name) for name in _OPTIONS}
         if defaults := click.get_current_context().find_object(Settings):
             chosen["defaults"] = defaults
@@ -90,11 +90,11 @@ def settings_from(config: Path | None, overrides: Overrides = _NO_OVERRIDES) -> 
 
 
 def loaded_from(config: Path | None, overrides: Overrides = _NO_OVERRIDES) -> Loaded:
-    """The configuration, with what the command line says on top.
+    """The configuration with the command line's overrides.
 
     Raises:
         ConfigError: the file cannot be used.
-        UsageError: the command line cannot.
+        UsageError: the command line cannot be used.
     """
     loaded = load(config, PROVIDERS, defaults=overrides.defaults)
     return msgspec.structs.replace(loaded, settings=_overridden(loaded.settings, overrides))
@@ -107,14 +107,15 @@ def _overridden(settings: Settings, overrides: Overrides) -> Settings:
     engine = overrides.engine or owner
     if owner and engine != owner:
         raise UsageError(
-            f"{overrides.model} is a model of {owner}, not of {engine}.", "leave one out"
+            f"{overrides.model} is a model of {owner}, not of {engine}.",
+            "leave out --engine or --model",
         )
     if engine and engine != settings.asr.engine:
         provider(engine)
-        # A model that the configuration names is another engine's.
+        # The configured model belongs to another engine.
         settings = _with(settings, "asr", engine=engine, model="auto")
     names = ("language", "model", "device")
-    chosen = {name: wish for name in names if (wish := getattr(overrides, name))}
+    chosen = {name: value for name in names if (value := getattr(overrides, name))}
     settings = _with(settings, "asr", **chosen)
     return _with_precision(settings, overrides.precision) if overrides.precision else settings
 
@@ -129,23 +130,23 @@ def _with_precision(settings: Settings, precision: str) -> Settings:
 
 
 def _code(language: str) -> str:
-    """Its code. Raises UsageError."""
+    """The code of a language. Raises UsageError."""
     if code := language_meant(language):
         return code
-    every = "every language code: swictation model list --json"
+    remedy = "every language code: swictation model list --json"
     hint = unknown_language(language)
-    raise UsageError(f"No engine knows the language {language!r}{hint}", every)
+    raise UsageError(f"No engine knows the language {language!r}{hint}", remedy)
 
 
 def ensure_for_files(settings: Settings, overrides: Overrides) -> tuple[Settings, ModelLocation]:
-    """What files are transcribed with, and where its model lies; for which nobody waits.
+    """The settings to transcribe files with, and where the model is. Files may take longer.
 
-    Without any GPU an engine for one computes on the processor; a dictation then takes another,
-    which keeps up with a speaker. That is taken here, too, where the model of the configuration
-    cannot be had; not where the command line has named it.
+    Without a GPU, an engine made for one computes on the CPU here; a dictation takes the fallback
+    instead, which keeps up with a speaker. The fallback also serves here if the configured model
+    is not available, unless the command line names the engine or the model.
 
     Raises:
-        ModelError: no model can be had.
+        ModelError: no model is available.
     """
     settings = _on_what_there_is(settings)
     try:
@@ -168,7 +169,7 @@ def _on_what_there_is(settings: Settings) -> Settings:
         return settings
     if query.ask(settings.vram.gpu, limit_s=query.SOON_S).trouble not in query.NO_GPU:
         return settings
-    _say(f"no NVIDIA GPU here: {settings.asr.engine} computes on the processor, which is slower")
+    _say(f"no NVIDIA GPU here: {settings.asr.engine} computes on the CPU, which is slower")
     return _with(settings, "asr", device="cpu")
 
 
@@ -177,7 +178,7 @@ def _say(text: str) -> None:
 
 
 def _engine_of(model: str | None) -> str | None:
-    """Whose that model is, where its name alone says so."""
+    """The engine that the model belongs to; None if its name does not say."""
     if model is None:
         return None
     if spec := named(model):
@@ -192,12 +193,12 @@ def _with(settings: Settings, table: str, **values: Any) -> Settings:  # noqa: A
 
 
 def ensure_model(settings: Settings) -> ModelLocation:
-    """Where the model lies that the settings ask for.
+    """Where the model is that the settings ask for.
 
-    A known one that is missing is fetched, a `.nemo` is unpacked.
+    A known model that is missing is downloaded, a `.nemo` is unpacked.
 
     Raises:
-        ModelError: it is unknown, or cannot be had.
+        ModelError: it is unknown, or not available.
     """
     with Meter() as meter:
         return ensure(resolve(settings), meter)
@@ -209,12 +210,14 @@ def _left_out(piece: Quarantined, where: str) -> SwictationError:
     lost = "" if is_kept else " Its sound is not kept."
     return SwictationError(
         f"{where} at {span}: the engine died on it twice, so it was left out.{lost}",
-        f"its sound is kept: swictation transcribe {piece.path}" if is_kept else "",
+        f"its sound is kept; to try it again: swictation transcribe {piece.path}"
+        if is_kept
+        else "",
     )
 
 
 def report(outcome: Outcome, where: str) -> bool:
-    """Tell on stderr what went wrong; True where nothing did."""
+    """Print on stderr what went wrong; True if nothing did."""
     problems: list[SwictationError] = []
     if outcome.error:
         problems.append(outcome.error)

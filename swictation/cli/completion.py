@@ -1,4 +1,4 @@
-"""`swictation completion`: what a shell needs to complete commands, options and files."""
+"""`swictation completion`: the script with which a shell completes commands and options."""
 
 import click
 from click.shell_completion import get_completion_class
@@ -13,7 +13,7 @@ To install it, type once:
   zsh   swictation completion zsh > ~/.zfunc/_swictation
   fish  swictation completion fish > ~/.config/fish/completions/swictation.fish
 
-The folder must be there (mkdir -p). For zsh it must stand in fpath before compinit in ~/.zshrc:
+The folder must exist (mkdir -p). For zsh it must be in fpath before compinit in ~/.zshrc:
 fpath+=~/.zfunc; autoload -Uz compinit; compinit. Then open a new shell.
 """
 

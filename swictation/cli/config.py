@@ -1,4 +1,4 @@
-"""`swictation config`: check a configuration file, show what is in force, tell where it is."""
+"""`swictation config`: check a configuration file, show the settings in force, print its path."""
 
 import shlex
 from collections.abc import Collection
@@ -30,23 +30,34 @@ def config() -> None:
 def check(file: Path | None) -> None:
     """Check FILE, or your own configuration.
 
-    Every mistake is told at once, with its line.
+    Reports all mistakes at once, each with its line.
     """
     loaded = _load(file, registry.names())
+    _need_engine(loaded)
     _need_model(loaded)
     if loaded.path is None:
         own = paths.config_file()
         folder, name = shlex.quote(str(own.parent)), shlex.quote(str(own))
         echo(f"there is no {own}: the defaults are in force")
         make_one = f"mkdir -p {folder} && swictation config show --defaults > {name}"
-        echo(f"  -> to make one: {typeable(make_one)}")
+        echo(f"  -> to create one: {typeable(make_one)}")
     else:
         echo(f"{loaded.path}: {_verdict(loaded)}")
     _note_uninstalled(loaded.settings)
 
 
+def _need_engine(loaded: Loaded) -> None:
+    """Raises ConfigError: its engine is broken. Of others that are, a warning is enough."""
+    broken = registry.broken()
+    if error := broken.pop(loaded.settings.asr.engine, None):
+        where = loaded.path or "the defaults"
+        raise ConfigError(f"{where}: [asr] engine: {error.message}", error.remedy)
+    for error in broken.values():
+        echo(f"warning: {error.message}\n  -> {typeable(error.remedy)}", err=True)
+
+
 def _need_model(loaded: Loaded) -> None:
-    """Raises ConfigError: there is no such model, or it does not understand the language."""
+    """Raises ConfigError if there is no such model, or it does not understand the language."""
     asr = loaded.settings.asr
     if not knows_models(asr.engine) or is_path(asr.model):
         return
@@ -58,14 +69,14 @@ def _need_model(loaded: Loaded) -> None:
 
 
 def _verdict(loaded: Loaded) -> str:
-    """A file with warnings can be used, but does not do all that its author meant."""
+    """The result: a file with warnings can be used, but does not do all that its author meant."""
     if not loaded.warnings:
         return "ok"
-    return f"it can be used, with {count(len(loaded.warnings), 'warning')} (above)"
+    return f"usable, with {count(len(loaded.warnings), 'warning')} (above)"
 
 
 @config.command()
-@click.option("--defaults", is_flag=True, help="The defaults with their meaning, ready to edit.")
+@click.option("--defaults", is_flag=True, help="Print the defaults with comments, ready to edit.")
 def show(defaults: bool) -> None:
     """Print the settings in force, as TOML."""
     if defaults:
@@ -79,12 +90,12 @@ def show(defaults: bool) -> None:
 
 @config.command()
 def path() -> None:
-    """Print where your configuration file is looked for."""
+    """Print the path of your configuration file."""
     echo(paths.config_file())
 
 
 def _note_uninstalled(settings: Settings) -> None:
-    """Tell of an engine whose libraries are not here: that is no mistake in the file."""
+    """Note an engine whose libraries are not installed, which is no mistake in the file."""
     for name in dict.fromkeys((settings.asr.engine, settings.asr.cpu_engine)):
         found = registry.find(name)
         if found and (error := found.unavailable()):

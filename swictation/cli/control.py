@@ -1,4 +1,4 @@
-"""`swictation toggle start stop cancel capture paste-last retry record`: what the daemon does."""
+"""`swictation toggle start stop cancel capture paste-last retry record`: calls to the daemon."""
 
 import sys
 
@@ -16,7 +16,7 @@ from swictation.text.characters import cleaned
 
 @click.command()
 def toggle() -> None:
-    """Start dictating, or stop; prints the state that follows."""
+    """Start or stop dictating, and print the new state."""
     echo(str(call("Toggle", activate=True)))
 
 
@@ -34,7 +34,7 @@ def stop() -> None:
 
 @click.command()
 def cancel() -> None:
-    """Stop dictating, and drop what is not typed yet."""
+    """Stop, and drop what is not typed yet, held or set aside."""
     echo(str(call("Cancel")))
 
 
@@ -42,25 +42,25 @@ def cancel() -> None:
 def capture() -> None:
     """Print one utterance instead of typing it.
 
-    The exit code is 5 where nobody spoke.
+    The exit code is 5 if nobody spoke.
     """
     hide_memory()
     if sys.stderr.isatty():
-        echo("listening: speak now (Ctrl-C breaks it off)", err=True)
+        echo("listening: speak now (Ctrl-C cancels it)", err=True)
     text = cleaned(str(call("Capture", activate=True, limit_s=None)))
     click.echo(text)  # noqa: TID251 - joiners and all, as it would be typed
 
 
 @click.command(name="paste-last")
 def paste_last() -> None:
-    """Type the texts that are held, else the last one."""
+    """Type the held texts; if there are none, the last text again."""
     typed = _number("PasteLast")
     none = "typed nothing: what was held has arrived by itself"
     echo(f"typed {count(typed, 'text')}" if typed else none)
 
 
 def _number(method: str) -> int:
-    """What the daemon answers to `method`, which may take its time."""
+    """The daemon's answer to `method`, which may take as long as it likes."""
     answer = call(method, limit_s=None)
     if not isinstance(answer, int):
         raise other_version()
@@ -69,21 +69,21 @@ def _number(method: str) -> int:
 
 @click.command()
 def retry() -> None:
-    """Try speech again on which the engine died.
+    """Transcribe again the speech on which the engine died.
 
-    The daemon names what it has set aside. What comes of it is held, for paste-last.
+    `swictation status` lists what is set aside. The text is held, for paste-last.
     """
     came = _number("Retry")
     if came:
         it = "it" if came == 1 else "them"
         echo(f"{count(came, 'text')} held; to type {it}: {typeable('swictation paste-last')}")
     else:
-        echo("there were no words in it")
+        echo("no words were recognised in it")
 
 
 @click.group(cls=Group)
 def record() -> None:
-    """start, stop, toggle and cancel, as other programs name them."""
+    """Other programs' name for start, stop, toggle and cancel."""
 
 
 for _command in (start, stop, toggle, cancel):

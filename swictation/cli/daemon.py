@@ -1,4 +1,4 @@
-"""Calls the daemon, and says what is wrong when it is not there."""
+"""Calls the daemon, and says what is wrong if it does not run."""
 
 import contextlib
 
@@ -16,13 +16,13 @@ def call(
     activate: bool = False,
     limit_s: float | None = client.ANSWER_S,
 ) -> object:
-    """As `control.client.call`.
+    """As `control.bus.client.call`.
 
-    With `activate` the bus starts the daemon only where its service has not failed before: a
-    failed one would keep the caller waiting, and fail once more.
+    With `activate` the bus starts the daemon, unless its service has failed before: that would
+    keep the caller waiting, and fail again.
 
     Raises:
-        NotRunning: there is no daemon; for a service that failed, with what it failed of.
+        NotRunning: there is no daemon; if its service failed, the error says why.
         NothingRecorded, ControlError: what the daemon said.
     """
     try:
@@ -36,7 +36,7 @@ def call(
 
 
 def _failure() -> NotRunning | None:
-    """That the installed service failed, and why; None where it is well, or is not installed."""
+    """The error for an installed service that failed, with the reason; None otherwise."""
     with contextlib.suppress(ServiceError):  # no systemd: no service
         now = state.read()
         if now.is_failing:
@@ -45,7 +45,7 @@ def _failure() -> NotRunning | None:
 
 
 def _because(now: state.ServiceState) -> NotRunning:
-    from swictation.asr.registry import PROVIDERS  # for a failed service alone, which is rare
+    from swictation.asr.registry import PROVIDERS  # only for a failed service, which is rare
 
     if now.has_no_program:
         what = "The service failed: its program is gone, or cannot be run where it was."
@@ -54,8 +54,10 @@ def _because(now: state.ServiceState) -> NotRunning:
         load(None, PROVIDERS)
     except ConfigError as error:
         what = f"The service failed: {error.message}"
-        if ": " in error.remedy:  # which a command ends
-            return NotRunning(what, f"{error.remedy} && {remedies.restart()}")
-        return NotRunning(what, remedies.noted(error.remedy, f"then: {remedies.restart()}"))
-    again = remedies.noted(remedies.restart(), f"what it said: {remedies.read_log()}")
+        if "type: " in error.remedy:  # a command is at its end
+            return NotRunning(what, f"{error.remedy} && {remedies.RESTART_FAILED}")
+        remedy = remedies.noted(error.remedy, f"then: {remedies.RESTART_FAILED}")
+        return NotRunning(what, remedy)
+    why = f"to see why it failed: {remedies.READ_LOG}"
+    again = remedies.noted(remedies.RESTART_FAILED, why)
     return NotRunning(f"The service failed ({now.result}).", again)

@@ -1,4 +1,4 @@
-"""`swictation doctor`: is everything there and sound, and what to type if not."""
+"""`swictation doctor`: whether all that dictation needs works, and what to type if not."""
 
 import os
 from pathlib import Path
@@ -19,13 +19,13 @@ _INDENT = " " * (_LEVEL_WIDTH + _NAME_WIDTH + 4)
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
 @click.option(
     "--quick",
     is_flag=True,
-    help="Neither read the whole model, nor start an engine, nor ask a driver.",
+    help="Do not read the whole model, start an engine, ask a driver or open the microphone.",
 )
-@click.option(  # that of `common` would import numpy
+@click.option(  # the one in `common` would import numpy
     "--config",
     type=click.Path(path_type=Path),
     help="Configuration file instead of the default one (see: swictation config path).",

@@ -1,4 +1,4 @@
-"""Groups of commands: help when bare, a suggestion for a typo, imports only on use."""
+"""Groups of commands: help without a command, a suggestion for a typo, imports only on use."""
 
 import importlib
 import shlex
@@ -20,7 +20,7 @@ _MEANT = {
     "uninstall": ("remove",),
     "validate": ("check",),
 }
-"""What people type by habit, and which of our commands does that."""
+"""What people type by habit, and our commands that do it."""
 
 _ELSEWHERE = {
     "check": "swictation config check",
@@ -45,8 +45,8 @@ _WHOLE = 200
 class Group(click.Group):
     """A group of commands.
 
-    Without a command it prints its help. `help` works as a command, and a command that does not
-    exist is answered with the one that was probably meant.
+    Without a command it prints its help. `help` works as a command. For an unknown command the
+    error suggests the one that was probably meant.
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -87,7 +87,7 @@ class Group(click.Group):
 
     def _meant(self, ctx: click.Context, name: str, arguments: list[str]) -> str:
         """What to type instead, with the same arguments."""
-        from swictation.config.render import closest  # for a mistake alone: it takes time
+        from swictation.config.render import closest  # only for a mistake: it takes time
 
         if remedy := _elsewhere(ctx.command_path, name.lower()):
             return remedy
@@ -118,7 +118,7 @@ def _elsewhere(group: str, name: str) -> str:
 def lazy_group(places: dict[str, str]) -> type[Group]:
     """A group that imports a command only when it is used: `--version` stays fast.
 
-    `places`: a name to "module:attribute", in the order of the help.
+    `places`: each command's name with "module:attribute", in the order of the help.
     """
 
     class LazyGroup(Group):

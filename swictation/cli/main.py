@@ -1,4 +1,4 @@
-"""The command `swictation`: commands are loaded when called, errors are told to a person."""
+"""The command `swictation`: loads each command when called, and prints errors for people."""
 
 import errno
 import locale
@@ -61,10 +61,10 @@ def cli() -> None:
 
 
 def _need_utf8() -> None:
-    """Start again in UTF-8 mode where the locale has another encoding.
+    """Start again in UTF-8 mode if the locale has another encoding.
 
-    Names of files are bytes; libraries of C++ take them as UTF-8 whatever the locale says. What is
-    printed stays in the terminal's own encoding.
+    File names are bytes, which C++ libraries take as UTF-8 whatever the locale says. Output keeps
+    the terminal's own encoding.
     """
     if sys.getfilesystemencoding() != "utf-8":
         os.environ["PYTHONUTF8"] = "1"
@@ -76,20 +76,20 @@ def _need_utf8() -> None:
 
 
 def _need_stdout() -> None:
-    """A closed standard stream would give its number to the next file that is opened."""
+    """Open closed standard streams, whose numbers the next files would get; exit without stdout."""
     for fd in range(3):
         try:
             os.fstat(fd)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
-    # Python leaves None where there was nothing at start.
+    # Python leaves None if there was no stream at start.
     if not sys.stdout:  # pyright: ignore[reportUnnecessaryComparison]
         tell(SwictationError("Standard output is closed: the text has nowhere to go."))
         sys.exit(EXIT_FAILURE)
 
 
 def _on_os_error(error: OSError) -> NoReturn:
-    """What escapes the commands is nearly always stdout: a full disk, or a reader that left."""
+    """Report and exit. Such an error is nearly always stdout's: a full disk, a reader that left."""
     _log.info("unexpected", exc_info=error)
     if error.errno in {errno.ENOSPC, errno.EIO, errno.EBADF}:
         tell(SwictationError(f"The output cannot be written: {error.strerror}."))
@@ -141,7 +141,7 @@ def _as_a_file(args: list[str] | None, error: click.ClickException) -> str:
 def main(args: list[str] | None = None, *, defaults: object = None) -> NoReturn:
     """Run the command line and exit with a code of docs/cli.md.
 
-    `defaults`: the settings that hold where the configuration says nothing, for a test that needs
+    `defaults`: the settings that hold where the configuration says nothing; a test may pass
     other constants.
     """
     _need_stdout()
@@ -154,7 +154,7 @@ def main(args: list[str] | None = None, *, defaults: object = None) -> NoReturn:
     except click.exceptions.Exit as exit_:
         sys.exit(exit_.exit_code)
     except click.ClickException as error:
-        # click sets out the choices of a missing argument in lines and tabs.
+        # click lists the choices of a missing argument with newlines and tabs.
         remedy = _as_a_file(args, error) or f"{_called(args)} --help"
         tell(UsageError(" ".join(error.format_message().split()), remedy))
         sys.exit(EXIT_USAGE)

@@ -1,4 +1,4 @@
-"""How a command shows that something goes on."""
+"""Shows the progress of a command."""
 
 import sys
 from typing import Any, Self
@@ -10,7 +10,7 @@ from swictation.shown import printable
 
 
 class Meter:
-    """While entered: draws a bar for each step on a terminal, says each step once elsewhere."""
+    """While entered: draws a bar for each step on a terminal; elsewhere prints each step once."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet

@@ -1,4 +1,4 @@
-"""`swictation run`: listen in the foreground; what the systemd service starts, too."""
+"""`swictation run`: listen in the foreground. The systemd service starts this, too."""
 
 import asyncio
 import os
@@ -7,7 +7,7 @@ from contextlib import suppress
 from importlib.resources import as_file, files
 from pathlib import Path
 from threading import Thread
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -25,7 +25,7 @@ from swictation.cli.common import (
 )
 from swictation.cli.echo import echo_lines
 from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell
-from swictation.config.injectors import NEED_DISPLAY
+from swictation.config.injectors import BUILT_IN, NEED_DISPLAY, plug_ins
 from swictation.config.load import Loaded
 from swictation.config.settings import Settings
 from swictation.daemon.diagnostics import set_up
@@ -33,16 +33,19 @@ from swictation.daemon.systemd import is_unit
 from swictation.errors import AudioError, SwictationError, UsageError
 from swictation.remedies import typeable
 
-Sink = Literal["auto", "stdout", "none", "wayland", "x11", "x11-type", "x11-paste", "clipboard"]
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+_SINKS = ("auto", "stdout", "none", "wayland", "x11", "x11-type", "x11-paste", "clipboard")
 
 _SOUND_LOADS_S = 5.0
 """More than PortAudio takes to load; a sound server that is frozen must not hold up the end."""
 _NO_MICROPHONE = SwictationError(
-    "No microphone is found. Here is this program's own sample instead.",
+    "No microphone was found. Here is the sample that comes with swictation instead.",
     "for a file of your own: swictation run --source FILE",
 )
 _NO_DESKTOP = SwictationError(
-    "No window system is found ($WAYLAND_DISPLAY and $DISPLAY are not set): the text comes here.",
+    "No window system was found ($WAYLAND_DISPLAY and $DISPLAY are not set): text appears here.",
     "to dictate into windows, start it from a terminal on the desktop",
 )
 _NOT_STDOUT = UsageError(
@@ -50,17 +53,38 @@ _NOT_STDOUT = UsageError(
     "leave out --sink stdout, and stdout in [inject] chain",
 )
 _LISTENING = "Listening: put the cursor where the text should appear, and speak. Ctrl-C ends it."
-_LISTENING_HERE = "Listening: speak, and the words come here. Ctrl-C ends it."
-_WAITING = "Ready. It listens when you press its key, or type: swictation toggle\nCtrl-C ends it."
+_LISTENING_HERE = "Listening: speak, and the text appears here. Ctrl-C ends it."
+_WAITING = "Ready. To dictate, press your hotkey, or type: swictation toggle\nCtrl-C ends it."
+
+
+class _SinkOption(click.Option):
+    """Knows the plug-ins, too. What is installed is looked at only where it matters: 30 ms."""
+
+    def _add_plug_ins(self) -> None:
+        self.type = click.Choice((*_SINKS, *plug_ins()))
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        self._add_plug_ins()
+        return super().get_help_record(ctx)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        self._add_plug_ins()
+        return super().shell_complete(ctx, incomplete)
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:  # noqa: ANN401 - click's
+        if value not in _SINKS:
+            self._add_plug_ins()
+        return super().type_cast_value(ctx, value)
 
 
 @click.command()
-@click.option("--source", default="mic", metavar="mic|FILE", help="What to listen to.")
+@click.option("--source", default="mic", metavar="mic|FILE", help="The microphone, or a file.")
 @click.option(
     "--sink",
-    type=click.Choice(get_args(Sink)),
+    cls=_SinkOption,
+    type=click.Choice(_SINKS),
     default="auto",
-    help="Where the text goes; auto: by [inject] chain, a file's text to stdout.",
+    help="Where the text goes; auto: as in [inject] chain, or for a file to stdout.",
 )
 @click.option(
     "--pace",
@@ -73,14 +97,14 @@ _WAITING = "Ready. It listens when you press its key, or type: swictation toggle
     "--events",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write what happens as lines of JSON; they hold the text.",
+    help="Write what happens to FILE as lines of JSON, which contain the text.",
 )
 @overrides
 @config_option
 @verbose_option
 def run(
     source: str,
-    sink: Sink,
+    sink: str,
     pace: Literal["realtime", "fast"],
     listen: bool,
     events: Path | None,
@@ -90,13 +114,13 @@ def run(
 ) -> int:
     """Listen to the microphone and type what is said.
 
-    It waits for a hotkey or for `swictation toggle`, and runs until Ctrl-C. A file as --source
-    needs neither desktop nor sound server; at its end everything is delivered.
+    It waits for a hotkey or for `swictation toggle`, and runs until Ctrl-C. With a file as --source
+    it needs neither desktop nor sound server, and ends when all of its text is delivered.
     """
     set_up(verbose=verbose)
     settings = settings_from(config, overrides)
     if source != "mic":
-        if sink not in ("auto", "stdout", "none"):
+        if sink in NEED_DISPLAY:
             raise UsageError(
                 f"A file's text goes to stdout or nowhere, not to {sink}.",
                 "leave out --sink, or use --sink none",
@@ -108,7 +132,7 @@ def run(
             return _play(settings, overrides, sample, sink, pace, events)
     chain = _chain(settings, sink)
     if listen:
-        ensure_model(settings)  # somebody waits: show how it gets on
+        ensure_model(settings)  # somebody waits: show the progress
     return _serve(lambda: loaded_from(config, overrides), chain, events, listen=listen)
 
 
@@ -116,21 +140,25 @@ def _play(
     settings: Settings,
     overrides: Overrides,
     path: Path,
-    sink: Sink,
+    sink: str,
     pace: Literal["realtime", "fast"],
     events: Path | None,
 ) -> int:
-    from swictation.daemon.files import FileSession, file_source, injector, sound_fault
+    from swictation.daemon.files import FileSession, file_source, open_injector, sound_fault
 
-    if fault := sound_fault(path):  # or a model would be fetched for nothing
+    if fault := sound_fault(path):  # or a model would be downloaded for nothing
         raise fault
     settings, location = ensure_for_files(settings, overrides)
 
+    is_ours = sink in {"auto", *BUILT_IN} - {"none"}
+
     async def play() -> int:
-        async with FileSession(settings, location, events) as session:
-            outcome = await session.play(
-                file_source(path, pace), injector("none" if sink == "none" else "stdout")
-            )
+        injector = await open_injector("stdout" if is_ours else sink, settings.inject)
+        try:
+            async with FileSession(settings, location, events) as session:
+                outcome = await session.play(file_source(path, pace), injector)
+        finally:
+            await injector.close()
         if not report(outcome, str(path)):
             return EXIT_FAILURE
         return EXIT_INTERRUPTED if outcome.is_interrupted else 0
@@ -145,8 +173,8 @@ def _serve(
     *,
     listen: bool,
 ) -> int:
-    looking = Thread(target=_look_for_devices, name="microphone", daemon=True)
-    looking.start()
+    loading = Thread(target=_load_portaudio, name="microphone", daemon=True)
+    loading.start()
     from swictation.daemon.app import Daemon, Options
 
     def say() -> None:
@@ -157,19 +185,19 @@ def _serve(
     options = Options(load_settings, chain, events, listens_at_once=listen, on_ready=say)
     try:
         asyncio.run(Daemon(options).run())
-    finally:  # while PortAudio loads stderr is its own, and it does not survive an exit
-        looking.join(_SOUND_LOADS_S)
+    finally:  # while PortAudio loads, it owns stderr and does not survive an exit
+        loading.join(_SOUND_LOADS_S)
     return 0
 
 
-def _look_for_devices() -> None:
-    """PortAudio asks the sound server for them when it is loaded; meanwhile the rest is."""
-    with suppress(AudioError):  # the microphone's keeper will tell
+def _load_portaudio() -> None:
+    """Load PortAudio, which asks the sound server for devices, while the rest loads."""
+    with suppress(AudioError):  # the device monitor will report it
         portaudio.load()
 
 
-def _chain(settings: Settings, sink: Sink) -> tuple[str, ...]:
-    """The ways to deliver text; () for those of the configuration.
+def _chain(settings: Settings, sink: str) -> tuple[str, ...]:
+    """The injectors to try, by `--sink` or by the configuration.
 
     Raises:
         UsageError: a service would write text to its journal.

@@ -16,7 +16,7 @@ from swictation.service.systemctl import need
 
 @click.group(cls=Group)
 def service() -> None:
-    """The service that starts with your desktop."""
+    """Manage the service that starts with your desktop."""
 
 
 @service.command()
@@ -32,7 +32,7 @@ def install(no_start: bool) -> None:
     for path in done.written:
         echo(f"wrote {path}")
     if not done.written:
-        echo(f"installed already: {files.unit_file()}")
+        echo(f"already installed: {files.unit_file()}")
     _tell_target(done)
     if no_start:
         echo("enabled, not started")
@@ -40,7 +40,7 @@ def install(no_start: bool) -> None:
         return
     now = state.read()
     echo(f"{'restarted' if done.is_restarted else 'running'} (PID {now.pid})")
-    echo(f"  -> to see how it is: {typeable('swictation status')}")
+    echo(f"  -> to see its state: {typeable('swictation status')}")
 
 
 @service.command()
@@ -55,9 +55,9 @@ def remove() -> None:
 
 @service.command()
 def status() -> int:
-    """Tell whether it is installed, enabled and running.
+    """Show whether it is installed, enabled and running.
 
-    The exit code is 3 if it does not run.
+    The exit code is 3 if it is not running.
     """
     need()
     now = state.read()
@@ -80,12 +80,12 @@ def _tell_target(done: Installed) -> None:
         echo(f"starts with {done.target}, which is active: together with your desktop")
         return
     echo(f"starts with {done.target}, when you log in")
-    echo(f"({files.DESKTOP_TARGET} is not active: no desktop has told systemd of itself)")
+    echo(f"({files.DESKTOP_TARGET} is not active: your desktop does not tell systemd that it runs)")
     if done.imported:
-        echo(f"systemd knows until you log out: {' '.join(done.imported)}")
+        echo(f"until you log out, systemd knows: {' '.join(done.imported)}")
     names = " ".join(done.imported or DISPLAYS)
     again = f"systemctl --user import-environment {names} && {RESTART}"
-    echo(f"  -> for the next log-ins, put this into your desktop's autostart: {again}")
+    echo(f"  -> for later log-ins, put this into your desktop's autostart: {again}")
 
 
 def _enabled(now: ServiceState) -> str:
@@ -98,7 +98,7 @@ def _active(now: ServiceState) -> str:
         restarts = f", {now.restarts} restarts" if now.restarts else ""
         return f"yes{since} (PID {now.pid}{restarts})"
     if now.is_failing:
-        again = "" if now.active == "failed" else ", is tried again"
+        again = "" if now.active == "failed" else "; systemd tries again"
         return f"no: it failed ({now.result}){again}"
     return f"{now.active}{since}"
 
@@ -107,7 +107,7 @@ def _remedy(now: ServiceState) -> str:
     if now.has_no_program:
         return "swictation service install"
     if now.is_failing:
-        return f"see what it said: {READ_LOG}"
+        return f"to see why: {READ_LOG}"
     if not now.is_enabled:
         return "swictation service install"
     return "" if now.is_active else START

@@ -32,17 +32,18 @@ from swictation.shown import json_escaped
 _LABEL_WIDTH = len("last error")
 _ANSWER_S = 5.0
 _MOST_SHOWN = 4
-_SILENT = "no program here shows notifications: held text is told in this place alone"
+_UTTERANCES_FOR_19_OF_20 = 20
+_SILENT = "no program here shows notifications: held text is reported only here"
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
-@click.option("--follow", "follows", is_flag=True, help="A line for a bar at each change.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
+@click.option("--follow", "follows", is_flag=True, help="Print a line for a bar at each change.")
 def status(as_json: bool, follows: bool) -> None:
-    """Tell what the daemon is doing.
+    """Show what the daemon is doing.
 
-    --follow prints one line of JSON a change, with the keys that waybar reads, until it is
-    ended. It goes on while the daemon is restarted.
+    --follow prints a line of JSON at each change, with the keys that waybar reads, until you end
+    it. It continues while the daemon is restarted.
     """
     if as_json and follows:
         raise UsageError("--json and --follow do not go together.", "choose one of them")
@@ -87,9 +88,9 @@ def _is_silent() -> bool:
 
 
 def lines(now: Status, *, is_silent: bool = False) -> list[tuple[str, str]]:
-    """Label and text for people; what is well and unused is left out.
+    """Label and text for people; what is fine or unused is left out.
 
-    `is_silent`: nothing shows notifications, so that held text is told here alone.
+    `is_silent`: nothing shows notifications, so that held text is reported only here.
     """
     rows = [("state", now.state if now.ready else f"{now.state}; {_why_not_ready(now)}")]
     if now.degraded:
@@ -116,7 +117,7 @@ def lines(now: Status, *, is_silent: bool = False) -> list[tuple[str, str]]:
     if now.latency_ms.finalisation_p50 is not None:
         rows.append(("latency", _latency(now)))
     if now.last_error:
-        rows.append(("last error", _told(now.last_error)))
+        rows.append(("last error", _told(_last_error(now.last_error, now.last_error_s))))
     rows.append(("up", f"{duration(now.uptime_s)}, process {now.pid}, version {now.version}"))
     return rows
 
@@ -131,15 +132,19 @@ def _why_not_ready(now: Status) -> str:
     is_replaced = now.degraded is not None and now.degraded.mode == "cpu-engine"
     if "failed" in states and not is_replaced:
         return "the model cannot be loaded"
+    if now.fetching:
+        return f"fetching the model {now.fetching}"
     return "the model is being loaded" if "loading" in states else "the model is not loaded"
 
 
 def _model(now: Status) -> str:
-    name = serving(now) if now.model else "none yet"
+    fetching = f"fetching {now.fetching}" if now.fetching else ""
+    name = serving(now) if now.model else fetching or "none yet"
     if now.worker.pid is None:
         return name
-    restarts = f", restarted {count(now.worker.restarts, 'time')}" if now.worker.restarts else ""
-    return f"{name} (worker {now.worker.pid}, {now.worker.rss_mib:.0f} MiB{restarts})"
+    deaths = f", restarted {count(now.worker.deaths, 'time')}" if now.worker.deaths else ""
+    worker = f"{name} (worker {now.worker.pid}, {now.worker.rss_mib:.0f} MiB{deaths})"
+    return f"{worker}; {fetching}" if fetching else worker
 
 
 def _quarantined(one: QuarantineStatus) -> str:
@@ -152,11 +157,11 @@ def _quarantined(one: QuarantineStatus) -> str:
 def _gpu(now: Status) -> list[tuple[str, str]]:
     if now.vram is None:
         return []
-    lines = [("card", memory(now.vram)), ("", placements(now.vram))]
+    rows = [("GPU", memory(now.vram)), ("", placements(now.vram))]
     if now.vram.breaker.is_banned:
         why = f"{now.vram.breaker.why}; to try again:\n  -> {typeable('swictation vram reset')}"
-        lines.append(("", why))
-    return lines
+        rows.append(("", why))
+    return rows
 
 
 def _microphone(now: Status) -> str:
@@ -179,8 +184,14 @@ def _typing(now: Status) -> str:
 
 def _latency(now: Status) -> str:
     half, most = now.latency_ms.finalisation_p50, now.latency_ms.finalisation_p95
-    text = f"{half:.0f} ms from the end of speech to its text"
-    return f"{text}; 19 of 20 within {most:.0f} ms" if most is not None else text
+    text, number = f"{half:.0f} ms from the end of speech to its text", now.latency_ms.utterances
+    if most is None or number < _UTTERANCES_FOR_19_OF_20:
+        return f"{text}, half of {number} within that" if number > 1 else text
+    return f"{text}; 19 of 20 within {most:.0f} ms"
+
+
+def _last_error(message: str, age_s: float | None) -> str:
+    return message if age_s is None else f"{duration(age_s)} ago: {message}"
 
 
 def duration(seconds: float) -> str:
@@ -201,7 +212,7 @@ async def follow_until_ended(tell: Callable[[Status], None], every_s: float | No
         loop.add_signal_handler(number, following.cancel)
     out = sys.stdout.fileno()
     if stat.S_ISFIFO(os.fstat(out).st_mode):
-        loop.add_reader(out, following.cancel)  # told only when the reader has gone
+        loop.add_reader(out, following.cancel)  # signalled only when the reader has gone
     with contextlib.suppress(asyncio.CancelledError, BrokenPipeError):
         await following
     loop.remove_reader(out)

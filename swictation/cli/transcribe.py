@@ -1,4 +1,4 @@
-"""`swictation transcribe`: sound files to text, on the microphone's very path."""
+"""`swictation transcribe`: sound files to text, by the same path as the microphone's."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ from swictation.cli.echo import echo_json
 from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell
 from swictation.config.settings import Settings
 from swictation.daemon.diagnostics import set_up
-from swictation.daemon.files import FileSession, file_source, injector, sound_fault
+from swictation.daemon.files import FileSession, file_source, open_injector, sound_fault
 from swictation.dictation.stream import Outcome
 from swictation.errors import SwictationError
 from swictation.hardening import hide_memory
@@ -28,7 +28,9 @@ from swictation.models.store.store import ModelLocation
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line and file.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object a line, for each file."
+)
 @overrides
 @config_option
 @verbose_option
@@ -41,14 +43,14 @@ def transcribe(
 ) -> int:
     """Turn sound files into text, one line each.
 
-    Reads whatever FFmpeg reads, at any rate, in stereo too. A file that cannot be read is named
-    on stderr and the others are still done; the exit code is then 1.
+    Reads all formats that FFmpeg reads, at any sample rate, mono or stereo. A file that cannot be
+    read is named on stderr, and the others are still transcribed; the exit code is then 1.
     """
     set_up(verbose=verbose)
     hide_memory()
     settings = settings_from(config, overrides)
     faults = [fault for name in files if (fault := sound_fault(Path(name)))]
-    if len(faults) == len(files):  # or a model would be fetched for nothing
+    if len(faults) == len(files):  # or a model would be downloaded for nothing
         for fault in faults:
             tell(fault)
         return EXIT_FAILURE
@@ -62,7 +64,7 @@ async def _transcribe(
     is_fine = True
     async with FileSession(settings, model, events=None) as session:
         for name in files:
-            sink = injector("none" if as_json else "stdout")
+            sink = await open_injector("none" if as_json else "stdout", settings.inject)
             outcome = await session.play(file_source(Path(name)), sink)
             if outcome.is_interrupted:
                 return EXIT_INTERRUPTED
@@ -76,7 +78,7 @@ async def _transcribe(
 
 
 def _tell_who(session: FileSession, settings: Settings) -> None:
-    """Say where another engine did the work."""
+    """Say so if another engine than the configured one has transcribed."""
     engine, model = session.serves
     if engine and engine != settings.asr.engine:
         why = session.stood_in.rstrip(".")

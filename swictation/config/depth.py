@@ -1,14 +1,14 @@
-"""How deep a TOML document goes, told before it is parsed.
+"""How deeply a TOML document is nested, checked before it is parsed.
 
-The parser takes the square of a key's parts in time, and a frame of the stack for each bracket.
+The parser's time grows with the square of a key's parts, its stack by a frame for each bracket.
 """
 
 import re
 
 MAX_DEPTH = 8
-"""Of brackets that are open, and of the parts of a key. No setting needs more than two."""
+"""Most open brackets, and most parts of a key. No setting needs more than two."""
 
-# A string that never ends is taken to the end: each character is looked at once.
+# A string that never ends extends to the end: each character is looked at once.
 _TEXT = r'"(?:[^"\\\n]|\\.)*+"?|' r"'[^'\n]*+'?"
 _PART = rf"(?:[A-Za-z0-9_-]++|{_TEXT})"
 _TOKEN = re.compile(
@@ -25,7 +25,7 @@ _ONE_PART = re.compile(_PART, re.DOTALL)
 
 
 def too_deep(text: str) -> int:
-    """The line where a document goes deeper than `MAX_DEPTH`; 0: nowhere. Takes linear time."""
+    """The line where a document is deeper than `MAX_DEPTH`; 0 if nowhere. Takes linear time."""
     depth = 0
     for token in _TOKEN.finditer(text):
         if key := token["key"]:

@@ -1,4 +1,4 @@
-"""A configuration file as text: bounded, never waited for, and only where nobody else may write."""
+"""Reads a configuration file: bounded, without waiting, and only if nobody else may write it."""
 
 import os
 import shlex
@@ -18,7 +18,7 @@ def read(file: Path) -> str:
 
     Raises:
         FileNotFoundError: there is none.
-        ConfigError: for all other trouble.
+        ConfigError: it cannot be read, or should not be used.
     """
     try:
         raw = _read(file)
@@ -29,7 +29,7 @@ def read(file: Path) -> str:
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read: {error.strerror}") from error
     if len(raw) > _MAX_BYTES:
-        raise ConfigError(f"{file}: above {_MAX_BYTES // 1024} KiB: this is no configuration file")
+        raise ConfigError(f"{file}: above {_MAX_BYTES // 1024} KiB: not a configuration file")
     try:
         return raw.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
@@ -44,11 +44,11 @@ def _read(file: Path) -> bytes:
     if stat.S_ISDIR(status.st_mode):
         raise ConfigError(f"{file}: a folder, not a file", _instead(file, "name the file itself"))
     if not stat.S_ISREG(status.st_mode):
-        remedy = _instead(file, "write it to a file, and name that")
+        remedy = _instead(file, "write it to a file, and name that file")
         raise ConfigError(f"{file}: a pipe or a device, not a file", remedy)
     if fault := owner.fault(file):
-        raise ConfigError(f"{fault.text}: the configuration is not taken", fault.remedy)
-    # A daemon reads it while it works: should it be a pipe by now, nobody waits for a writer.
+        raise ConfigError(f"{fault.text}: the configuration is not used", fault.remedy)
+    # A daemon reads it while it works: if it has become a pipe, do not wait for a writer.
     with os.fdopen(os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as stream:
         return stream.read(_MAX_BYTES + 1) or b""
 

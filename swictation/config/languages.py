@@ -35,20 +35,26 @@ _ROWS = [row.split() for row in _TABLE.replace("\n", "|").split("|") if row]
 _CODES = {
     name: code for code, others, *names in _ROWS for name in (code, *others.split(","), *names)
 }
+_NAMES = {code: names[0].capitalize() for code, _, *names in _ROWS}
 
 
 def language_code(text: str) -> str | None:
-    """The code of the language that `text` names, or None where it names none.
+    """The code of the language that `text` names, or None if it names none.
 
-    Takes codes of two and three letters, English and some native names, and tags with a region or
-    script ("en-US", "zh_Hant", "de_DE.UTF-8"), in any case.
+    Accepts codes of two and three letters, English and some native names, and tags with a region
+    or script ("en-US", "zh_Hant", "de_DE.UTF-8"), in upper or lower case.
     """
     plain = text.strip().lower()
     return _CODES.get(plain) or _CODES.get(plain.replace("_", "-").partition("-")[0])
 
 
+def language_name(code: str) -> str:
+    """Its English name, with a capital; the code where we do not know it."""
+    return _NAMES.get(code, code)
+
+
 def language_meant(text: str) -> str | None:
-    """The same; a code that we do not know is itself, since an engine may know it."""
+    """As `language_code`, but an unknown code is kept: an engine may know it."""
     return language_code(text) or (text if _CODE.fullmatch(text) else None)
 
 
@@ -59,7 +65,7 @@ def unknown_language(text: str) -> str:
 
 
 def closest_language(text: str) -> str:
-    """The code that a misspelt name was probably meant for, or ""."""
+    """The code of the language that a misspelt name probably means, or ""."""
     names = [name for name in _CODES if len(name) > _LONGEST_CODE]  # codes are all alike
     found = difflib.get_close_matches(text.strip().lower(), names, n=1, cutoff=0.75)
     return _CODES[found[0]] if found else ""

@@ -1,4 +1,4 @@
-"""TOML to frozen settings: all mistakes at once, each with its line and what was meant."""
+"""TOML to frozen settings: all mistakes at once, each with its line and a suggestion."""
 
 import re
 import shlex
@@ -12,7 +12,7 @@ import msgspec
 from swictation import paths
 from swictation.config.depth import too_deep
 from swictation.config.file import read
-from swictation.config.injectors import chain_fault
+from swictation.config.injectors import chain_fault, load_fault
 from swictation.config.languages import language_meant, unknown_language
 from swictation.config.render import (
     Kind,
@@ -28,10 +28,10 @@ from swictation.config.settings import GONE, TABLES, AsrSettings, Settings, is_f
 from swictation.errors import ConfigError, EngineError
 
 _MAX_ROWS_OF_A_STATEMENT = 25
-_MAX_TOLD = 100
-"""Findings of a file: to look for what was meant takes time, and nobody reads thousands."""
+_MAX_REPORTED = 100
+"""Findings of a file: looking for suggestions takes time, and nobody reads thousands."""
 _TABLE_LIKENESS = 0.8
-"""Of a misspelt table: below it `vocabulary` would be taken for an engine's."""
+"""Of a misspelt table: with a lower one, `vocabulary` would be taken for an engine's."""
 _DEFAULTS = Settings()
 _LANGUAGE = ("asr", "language")
 _CHAIN = ("inject", "chain")
@@ -48,7 +48,7 @@ class Loaded(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...]
     """One line each, for a person."""
     path: Path | None
-    """The file that was read; None: there is none, the defaults are in force."""
+    """The file that was read; None if there is none: the defaults are in force."""
 
 
 class _Finding(NamedTuple):
@@ -57,7 +57,7 @@ class _Finding(NamedTuple):
 
     @classmethod
     def of(cls, key: Key, value: object, fault: str) -> "_Finding":
-        """That the value which the file gives to `key` is at fault."""
+        """The finding that the file gives `key` a wrong value."""
         return cls(key, f"{_shown_key(key)} = {shortened(toml_value(value))}: {fault}")
 
 
@@ -71,15 +71,15 @@ def load(
     """Read a configuration file and check all of it.
 
     Args:
-        path: the file; None: the user's own (`paths.config_file`), or the defaults where there
+        path: the file; None: the user's own (`paths.config_file`), or the defaults if there
             is none.
         tables: those of the engines, by name. What the file does not mention is not looked up.
-        engines: the only names that an engine may have; none: any. A daemon does not insist: the
-            embedded engine serves in the place of one that is not there.
-        defaults: what holds where the file says nothing. A test gives other constants.
+        engines: the only names that an engine may have; none: any. A daemon accepts any name: the
+            embedded engine replaces one that is not there.
+        defaults: what holds where the file says nothing. A test may pass other constants.
 
     Raises:
-        ConfigError: the file cannot be read, is not TOML, or holds values that cannot be used;
+        ConfigError: the file cannot be read, is not TOML, or has values that cannot be used;
             the message then has a line for each of them. Unknown keys and tables only warn, and
             so does the table of a broken engine unless `engines` are given.
     """
@@ -87,25 +87,25 @@ def load(
     try:
         text = read(file)
     except FileNotFoundError as error:
-        # A dangling link is a mistake to be told, not a wish for the defaults.
+        # A dangling link is a mistake to report, not a wish for the defaults.
         if path is None and not file.is_symlink():
             return Loaded(defaults, (), None)
         if file.is_symlink():
             what = f"{file}: no such file as {file.readlink()}, to which it is a link"
             raise ConfigError(what, f"rm {shlex.quote(str(file))}") from error
         make_one = f"swictation config show --defaults > {shlex.quote(str(file))}"
-        raise ConfigError(f"{file}: no such file", f"to make one: {make_one}") from error
+        raise ConfigError(f"{file}: no such file", f"to create one: {make_one}") from error
     check = _Check(_parse(text, file), tables, engines, defaults)
     lines = _key_lines(text) if check.errors or check.warnings else {}
     if check.errors:
-        problems = _told(file, check.errors, lines)
+        problems = _messages(file, check.errors, lines)
         count = "1 error" if len(check.errors) == 1 else f"{len(check.errors)} errors"
-        also = [f"warning: {warning}" for warning in _told(file, check.warnings, lines)]
+        also = [f"warning: {warning}" for warning in _messages(file, check.warnings, lines)]
         again = f"swictation config check {shlex.quote(str(path)) if path else ''}".rstrip()
         raise ConfigError(
             f"the configuration has {count}:", f"fix it, then type: {again}", [*problems, *also]
         )
-    return Loaded(check.settings, tuple(_told(file, check.warnings, lines)), file)
+    return Loaded(check.settings, tuple(_messages(file, check.warnings, lines)), file)
 
 
 def _parse(text: str, file: Path) -> dict[str, Any]:
@@ -126,23 +126,23 @@ def _syntax_error(reason: str, text: str, file: Path) -> ConfigError:
     line = int(found[1]) if found and found[1] else len(rows)
     row = "".join(c if c.isprintable() else "?" for c in rows[min(line, len(rows)) - 1].strip())
     reason = _AT_LINE.sub("", reason)
-    remedy = "how it is written: https://toml.io/en/v1.0.0"
+    remedy = "the rules of TOML: https://toml.io/en/v1.0.0"
     if comma := _COMMA.search(row):
         remedy = f"write {comma[1]}.{comma[2]}"
     elif _CURLY.search(row):
         remedy = f"use plain quotes: {_CURLY.sub(chr(34), shortened(row))}"
     elif reason.startswith("Cannot"):
-        remedy = "each key and each [table] may stand there only once"
+        remedy = "write each key and each [table] only once"
     elif reason.startswith("Invalid value"):
-        remedy = 'text stands in quotes ("en"), true and false are in small letters'
+        remedy = 'write text in quotes ("en"), true and false in lower case'
     return ConfigError(f"{file}:{line}: not TOML: {reason}: {shortened(row)}", remedy)
 
 
 def _key_lines(text: str) -> dict[Key, int]:
     """The line of each key and table of a document that is known to be TOML.
 
-    The parser itself says where a statement ends: at the first row with which it parses alone.
-    So quoted and dotted keys, inline tables and text of many rows come out right.
+    The parser itself shows where a statement ends: at the first row with which it parses alone.
+    So this works for quoted and dotted keys, inline tables and text of many rows.
     """
     lines: dict[Key, int] = {}
     table: Key = ()
@@ -175,17 +175,18 @@ def _keys(parsed: object) -> Iterator[Key]:
             yield from ((name, *key) for key in _keys(inside))
 
 
-def _told(file: Path, findings: Iterable[_Finding], lines: dict[Key, int]) -> list[str]:
+def _messages(file: Path, findings: Iterable[_Finding], lines: dict[Key, int]) -> list[str]:
     placed = [(lines.get(key) or lines.get(key[:1], 0), text) for key, text in findings]
     placed.sort(key=lambda item: item[0])
-    messages = [f"{file}{f':{line}' if line else ''}: {text}" for line, text in placed[:_MAX_TOLD]]
-    if len(placed) > _MAX_TOLD:
-        messages.append(f"{file}: ... and {len(placed) - _MAX_TOLD} more")
+    shown = placed[:_MAX_REPORTED]
+    messages = [f"{file}{f':{line}' if line else ''}: {text}" for line, text in shown]
+    if len(placed) > len(shown):
+        messages.append(f"{file}: ... and {len(placed) - len(shown)} more")
     return messages
 
 
 class _Check:
-    """A document held against the settings: `settings` are meant only where `errors` is empty."""
+    """A document checked against the settings; `settings` are valid only if `errors` is empty."""
 
     def __init__(
         self,
@@ -199,7 +200,7 @@ class _Check:
         self._document = document
         self._defaults = defaults
         self._engine_tables = tables
-        self._told_of_engines = self.errors if engines else self.warnings
+        self._engine_findings = self.errors if engines else self.warnings
         values: dict[str, Any] = {name: self._table(name, cls) for name, cls in TABLES.items()}
         own: dict[str, msgspec.Struct] = {}
         rules = list(RULES)
@@ -212,8 +213,9 @@ class _Check:
         changed = {name: table for name, table in every.items() if table != type(table)()}
         self.settings = Settings(**values, engines=changed)
         self._values = values | own
-        if fault := chain_fault(self.settings.inject.chain):
-            self.errors.append(_Finding.of(_CHAIN, self.settings.inject.chain, fault))
+        chain = self.settings.inject.chain
+        if fault := chain_fault(chain) or (load_fault(chain) if engines else ""):
+            self.errors.append(_Finding.of(_CHAIN, chain, fault))
         if engines:
             self._check_engines(engines)
         bad = {finding.key for finding in self.errors}
@@ -228,7 +230,7 @@ class _Check:
             if table := self._engine_tables.get(name):
                 return table
         except EngineError as error:
-            self._told_of_engines.append(_Finding((name,), f"[{name}]: {error.message}"))
+            self._engine_findings.append(_Finding((name,), f"[{name}]: {error.message}"))
             return None
         self._warn_of_stray(name)
         return None
@@ -256,7 +258,7 @@ class _Check:
         return msgspec.structs.replace(before, **good)
 
     def _before(self, name: str, cls: type[msgspec.Struct]) -> msgspec.Struct:
-        """What holds of a table where the file says nothing."""
+        """The values of a table where the file says nothing."""
         if name in TABLES:
             return getattr(self._defaults, name)
         return self._defaults.engine_table(name, cls)
@@ -265,7 +267,7 @@ class _Check:
         return f"unknown key {_shown_key((table, key))}{self._key_meant(key, table)}"
 
     def _language(self, value: object) -> object:
-        """The code of a language that is written in another way."""
+        """The code of a language, however it is written; other values as they are."""
         if not isinstance(value, str) or not value:
             return value
         if code := language_meant(value):
@@ -293,8 +295,8 @@ class _Check:
         self.warnings.append(_Finding((name,), text))
 
     def _key_meant(self, key: str, table: str) -> str:
-        """Tell what an unknown key was meant for: of its own table, or of another one."""
-        if len(self.warnings) >= _MAX_TOLD:
+        """The key that an unknown one was probably meant for, in its own table or another."""
+        if len(self.warnings) >= _MAX_REPORTED:
             return ""
         every = TABLES | {name: each.settings for name, each in self._engine_tables.items()}
         keys = {name: [field.name for field in user_fields(cls)] for name, cls in every.items()}
@@ -312,10 +314,10 @@ class _Check:
         except Exception as error:  # noqa: BLE001 - the engine may come from another package
             table = rule.keys[0][0]
             text = f"[{table}]: a rule of its engine cannot be checked: {type(error).__name__}"
-            self._told_of_engines.append(_Finding((table,), text))
+            self._engine_findings.append(_Finding((table,), text))
 
     def _broken(self, rule: Rule) -> _Finding:
-        """A broken rule, told at the first of its keys that the file sets."""
+        """The finding for a broken rule, at the first of its keys that the file sets."""
         is_set = [key for key in rule.keys if self._is_set(key)]
         first = next(iter(is_set), rule.keys[0])
         others = [key for key in rule.keys if key != first]
@@ -339,7 +341,7 @@ def _shown_key(key: Key) -> str:
 
 
 def _gone(table: str, key: str, values: msgspec.Struct) -> str:
-    """What holds in place of a key that was a setting once; "" where it never was one."""
+    """What holds in place of a key that was once a setting; "" if it never was."""
     holds = GONE.get((table, key), "")
     if not holds and key in values.__struct_fields__:
         holds = f"{toml_value(getattr(values, key))} holds"

@@ -1,8 +1,8 @@
-"""Whether a file is its user's alone to write: the file, and every folder on the way to it.
+"""Whether only its user can write a file: the file, and every folder on the way to it.
 
 The rule is ssh's: each belongs to the user or to root, and nobody else may write there. A group
-that is the user's alone (umask 002 gives new files to such a group) is nobody else, and in a folder
-with the sticky bit what one owns is one's own.
+that has only the user in it (umask 002 gives new files to such a group) is allowed, and so is a
+folder with the sticky bit, where others cannot replace the user's files.
 """
 
 import errno
@@ -21,11 +21,11 @@ _HEAD_BYTES, _ENTRY = 4, struct.Struct("<HHI")
 _USER, _OWNING_GROUP, _GROUP, _WRITE = 0x02, 0x04, 0x08, 0x02
 _MOST_LINKS = 40
 _UNMAPPED_UID = 65534
-"""In a namespace of users it owns what belongs to somebody outside, such as `/` in a sandbox."""
+"""In a user namespace it owns what belongs to users outside, such as `/` in a sandbox."""
 
 
 class Fault(NamedTuple):
-    """Why others decide over a file."""
+    """Why others can change a file."""
 
     text: str
     """Such as "/etc/x: others may write there"."""
@@ -33,10 +33,10 @@ class Fault(NamedTuple):
 
 
 def fault(file: Path) -> Fault | None:
-    """Who else than the user, or root, can write `file` or put another in its place; None: nobody.
+    """How others than the user and root can write or replace `file`; None if they cannot.
 
     Raises:
-        OSError: it cannot be found out.
+        OSError: the file or a folder cannot be examined.
     """
     for path, status in _way(file):
         if found := _fault_of(path, status):
@@ -45,7 +45,7 @@ def fault(file: Path) -> Fault | None:
 
 
 def _way(file: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """All that is passed on the way to a file, links and where they lead; the file last."""
+    """All paths on the way to a file, links and their targets included; the file last."""
     here, links = Path("/"), 0
     yield here, here.lstat()
     left = list(reversed(Path(os.path.abspath(file)).parts[1:]))
@@ -92,9 +92,9 @@ def _fault_of(path: Path, status: os.stat_result) -> Fault | None:
 
 
 def _writers(path: Path, gid: int) -> tuple[set[int], set[int]]:
-    """The users and groups beside the owner that may write, where the mode has the group's bit.
+    """The users and groups beside the owner that may write, if the mode has the group's bit.
 
-    With an access list that bit is the list's mask, and says that somebody in it may do something.
+    With an access list that bit is the list's mask: it only says that somebody in it may write.
     """
     try:
         packed = os.getxattr(path, _ACCESS_LIST)
@@ -108,7 +108,7 @@ def _writers(path: Path, gid: int) -> tuple[set[int], set[int]]:
 
 
 def _has_no_other_member(gid: int) -> bool:
-    """Whether it is a group named as its one member, the user, or root's."""
+    """Whether only the user, or root, is in the group, and the group is named after them."""
     try:
         group = grp.getgrgid(gid)
         names = {"root", pwd.getpwuid(os.geteuid()).pw_name}
@@ -118,7 +118,7 @@ def _has_no_other_member(gid: int) -> bool:
 
 
 def user_name(uid: int) -> str:
-    """Of that user; where there is none of it, the number."""
+    """The name of that user; the number if it has none."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

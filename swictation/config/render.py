@@ -1,4 +1,4 @@
-"""Settings told to a person: as TOML with comments, and what is wrong with a value."""
+"""Settings for people: as TOML with comments, and what is wrong with a value."""
 
 import difflib
 import math
@@ -27,14 +27,14 @@ _MAX_SHOWN_CHARS = 60
 _HEADER = """\
 # swictation: every setting with its default (swictation config show --defaults).
 #
-# Your own file is $XDG_CONFIG_HOME/swictation/config.toml, as a rule
-# ~/.config/swictation/config.toml. Keep there only the lines that you change: what is left out
+# Your own file is $XDG_CONFIG_HOME/swictation/config.toml, usually
+# ~/.config/swictation/config.toml. Keep only the lines that you change there: what is left out
 # follows the defaults of the version you run. Then type: swictation config check
 """
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """A setting's type, taken apart: what a value may be and what it means."""
+    """A setting's type, split up: what a value may be and what it means."""
 
     annotation: Any
     base: Any
@@ -46,7 +46,7 @@ class Kind(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, annotation: object) -> "Kind":
-        """Take apart `Annotated[type, Meta, ...]`; an engine's own may be a plain type."""
+        """Split up `Annotated[type, Meta, ...]`; an engine's own may be a plain type."""
         is_plain = get_origin(annotation) is not Annotated
         bare, *metas = (annotation,) if is_plain else get_args(annotation)
         base = bare if isinstance(bare, type) else None
@@ -69,7 +69,7 @@ class Kind(msgspec.Struct, frozen=True):
 
     @property
     def limits(self) -> str:
-        """Choices or bounds, as `0.3 to 3.0`; "" where anything goes."""
+        """Choices or bounds, as `0.3 to 3.0`; "" if any value is allowed."""
         if self.choices:
             return ", ".join(toml_value(choice) for choice in self.choices)
         bounds = dict(self._bounds())
@@ -78,7 +78,7 @@ class Kind(msgspec.Struct, frozen=True):
         return ", ".join(f"{sign} {bound}" for sign, bound in bounds.items())
 
     def fault(self, value: object, example: object) -> str:
-        """Say what is wrong with a value of a document, as `must be <= 3.0`; "" if nothing is."""
+        """What is wrong with a value of a document, as `must be <= 3.0`; "" if nothing is."""
         try:
             known: object = msgspec.convert(value, self.annotation)
         except msgspec.ValidationError:
@@ -88,13 +88,13 @@ class Kind(msgspec.Struct, frozen=True):
         numbers = cast(tuple[object, ...], known) if self.numbers else (known,)
         if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
             return "must be finite numbers" if self.numbers else "must be a finite number"
-        # TOML promises 64 bits; Python would go on for ever.
+        # TOML has 64 bits; Python has no limit.
         if any(isinstance(number, int) and abs(number) >= 2**63 for number in numbers):
-            return "must be a number of 64 bits"
+            return "must fit into 64 bits"
         return ""
 
     def _misfit(self, value: object, example: str) -> str:
-        """Why msgspec refused `value`: it names Python's types, and only the first trouble."""
+        """Why msgspec refused `value`, which itself names Python's types and one fault only."""
         if self.numbers:
             whole = "whole " if int in self.numbers else ""
             return f"must be a list of {len(self.numbers)} {whole}numbers, such as {example}"
@@ -119,7 +119,7 @@ class Kind(msgspec.Struct, frozen=True):
         for sign, bound in self._bounds():
             if not _SIGNS[sign](value, bound):
                 return f"must be {sign} {bound}"
-        return "must be a number that is not so large"
+        return "must be a smaller number"
 
     def _no_choice(self, value: object) -> str:
         hint = did_you_mean(value, self.choices) if isinstance(value, str) else ""
@@ -134,11 +134,11 @@ _SYNONYMS = {
     "microphone": ("audio",),
     "typing": ("inject",),
 }
-"""Words for something that the settings name otherwise."""
+"""Words for something that has another name in the settings."""
 
 
 def closest(word: str, known: Collection[str], likeness: float = 0.7) -> str:
-    """What a misspelt or half-written word was probably meant to be, or ""."""
+    """The known word that a misspelt or incomplete one probably means, or ""."""
     plain = word.lower().replace("-", "_").strip()
     if synonym := next((name for name in _SYNONYMS.get(plain, ()) if name in known), ""):
         return synonym
@@ -156,17 +156,17 @@ def did_you_mean(word: str, known: Collection[str]) -> str:
 
 
 def shortened(text: str) -> str:
-    """Long text cut to what a line of an error can bear."""
+    """Text cut to a length that suits a line of an error."""
     return text if len(text) <= _MAX_SHOWN_CHARS else f"{text[:_MAX_SHOWN_CHARS]}..."
 
 
 def toml_value(value: object) -> str:
-    """A value as TOML writes it, on one line and without a character that a terminal obeys."""
+    """A value as TOML writes it, on one line and without control characters."""
     match value:
         case bool():
             return "true" if value else "false"
         case int():
-            # Python refuses to write very long decimals (which TOML's hex can smuggle in).
+            # Python refuses to write very long decimals (which TOML's hex can contain).
             return str(value) if abs(value) < 2**64 else hex(value)
         case float():
             return str(value) if math.isfinite(value) else repr(value)
@@ -192,7 +192,7 @@ def _escaped(char: str) -> str:
 
 
 def toml_key(key: str) -> str:
-    """A key as TOML writes it: bare where it can be."""
+    """A key as TOML writes it: without quotes if possible."""
     return key if _BARE_KEY.fullmatch(key) else toml_value(key)
 
 
@@ -208,7 +208,7 @@ def tables(
 
 
 def user_fields(table: msgspec.Struct | type[msgspec.Struct]) -> list[FieldInfo]:
-    """Those that a configuration file may set."""
+    """The fields that a configuration file may set."""
     return [field for field in msgspec.structs.fields(table) if not is_fixed(field.type)]
 
 

@@ -24,7 +24,7 @@ class Rule:
     text: str
     holds: Callable[[Settings], bool]
     constants: tuple[Key, ...] = ()
-    """What it depends on and is no setting any more: told where the file still has it."""
+    """Keys it depends on that are no longer settings: named if the file still has them."""
 
 
 class EngineTable(Protocol):
@@ -37,7 +37,7 @@ class EngineTable(Protocol):
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """What must hold in it. Checked where the file has the table."""
+        """What must hold in it. Checked only if the file has the table."""
         ...
 
 
@@ -59,10 +59,10 @@ def _gaps_fit(settings: Settings) -> bool:
 
 
 def _ceilings_fit(settings: Settings) -> bool:
-    """The same where the ceilings decide: a gap grows with its share (`vram.policy.Limits`)."""
+    """As `_gaps_fit`, by the ceilings: a gap grows with its share (`gpu.policy.levels.Limits`)."""
     vram = settings.vram
     if not (_thresholds_rise(settings) and _gaps_fit(settings)):
-        return True  # told by a rule of its own
+        return True  # another rule reports it
     free = [1.0 - fraction for fraction in vram.thresholds]
     ends = [at * (f + vram.gap) / f for at, f in zip(vram.ceiling_mib, free, strict=True)]
     return all(
@@ -78,14 +78,14 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         (("vram", "thresholds"),),
-        "a level ends 0.05 below where it begins: that must not be below where the next lower one "
-        "begins, nor at an empty GPU: thresholds farther apart",
+        "a level ends 0.05 below where it begins, which must not be below where the next lower one "
+        "begins, nor at an empty GPU: set the thresholds farther apart",
         lambda s: not _thresholds_rise(s) or _gaps_fit(s),
         (_GAP,),
     ),
     Rule(
         (("vram", "thresholds"),),
-        "the last must be <= 0.95: on a big GPU the levels would overlap",
+        "the last must be <= 0.95, or the levels of a big GPU would overlap",
         _ceilings_fit,
         (_GAP, ("vram", "ceiling_mib")),
     ),

@@ -1,4 +1,4 @@
-"""Every setting, with its default, unit and meaning: the one place that knows them.
+"""Every setting, with its default, unit and meaning, defined only here.
 
 A field with a description is the user's: `config/swictation.toml` is rendered from these
 (`swictation config show --defaults`). A field marked `FIXED` is a constant with its reason; it
@@ -49,20 +49,20 @@ class VadSettings(msgspec.Struct, frozen=True, kw_only=True):
         float, Meta(ge=0.3, le=2.0, description="seconds kept from before the first speech frame")
     ] = 0.5
     decode_pre_roll_s: Annotated[float, FIXED] = 0.3
-    """Decoded of it (at most its least): a word begins before its first frame of speech."""
+    """The part of it that is decoded: a word begins before its first frame of speech."""
     tail_s: Annotated[float, FIXED] = 0.2
     """Decoded after the last speech frame; at most `decode_after_s`, which has been heard."""
     decode_after_s: Annotated[float, FIXED] = 0.2
-    """Of silence, after which to decode: the answer is there when the pause commits."""
+    """Silence after which to decode: the answer is there when the pause commits."""
     commit_after_s: Annotated[float, FIXED] = 0.3
-    """Of silence, which commit what is sure: the shortest `hang_over_s`."""
+    """Silence that commits what is certain: the shortest `hang_over_s`."""
     hang_over_s: Annotated[
         float, Meta(ge=0.3, le=3.0, description="seconds of silence that end an utterance")
     ] = 0.8
     max_utterance_s: Annotated[float, FIXED] = 20.0
-    """After which an utterance is cut: with its silence an engine hears 30 s at most."""
+    """Length at which an utterance is cut: with its silence an engine hears 30 s at most."""
     cut_search_s: Annotated[float, FIXED] = 8.0
-    """The last seconds of these, searched for the quietest place to cut."""
+    """The last seconds of it that are searched for the quietest place to cut."""
     energy_gate: Annotated[
         bool,
         Meta(description="skip the detector while nothing rises above the room's noise"),
@@ -72,7 +72,7 @@ class VadSettings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="where the detector computes while a GPU worker serves anyway"),
     ] = "auto"
     move_dwell_s: Annotated[float, FIXED] = 30.0
-    """Between two moves of it: each costs a load, and frees about 2 MiB."""
+    """Between two moves of the detector: each costs a load, and frees about 2 MiB."""
 
 
 class AsrSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,14 +90,14 @@ class AsrSettings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="where the engine computes; auto: on a GPU if it is made for one"),
     ] = "auto"
     cpu_engine: Annotated[
-        str, Meta(description='takes over from an engine on a GPU; "": nobody does')
+        str, Meta(description='takes over from an engine on a GPU; "": no engine does')
     ] = DEFAULT_ENGINE
-    cpu_model: Annotated[str, Meta(min_length=1, description="that engine's model, as model")] = (
-        "auto"
-    )
+    cpu_model: Annotated[
+        str, Meta(min_length=1, description="model of that engine; the same choices as model")
+    ] = "auto"
     language: Annotated[Language, Meta(description="ISO 639-1 code of the spoken language")] = "en"
     left_context_s: Annotated[float, FIXED] = 4.0
-    """Of sound, which a decode takes at least (docs/adr/0008)."""
+    """Sound from before it that a decode takes at least (docs/adr/0008)."""
     partials: Annotated[
         Literal["auto", "on", "off"],
         Meta(description="tentative text for display; auto: only while somebody reads it"),
@@ -122,12 +122,12 @@ class InjectSettings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         Meta(
             min_length=1,
-            description="ways to deliver text, the first that works here is used: wayland, x11, "
+            description="ways to deliver text; the first that works here is used: wayland, x11, "
             "x11-type, x11-paste, clipboard, stdout, none, or the name of a plug-in",
         ),
     ] = ("wayland", "x11", "clipboard")
     allow_newlines: Annotated[
-        bool, Meta(description="type line breaks, which in a shell run the command")
+        bool, Meta(description="type line breaks, which run the command in a shell")
     ] = False
     max_age_s: Annotated[
         float, Meta(ge=1.0, le=3600.0, description="seconds after which text is held, not typed")
@@ -135,7 +135,7 @@ class InjectSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FeedbackSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How one knows that it listens."""
+    """How you notice that it listens."""
 
     notifications: Annotated[bool, Meta(description="a notification, without the text")] = True
     sounds: Annotated[bool, Meta(description="a short sound at start and stop")] = False
@@ -146,7 +146,7 @@ class SpoolSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     enabled: Annotated[
         bool,
-        Meta(description="write audio behind to disk; off: none there, and none survives a crash"),
+        Meta(description="write audio to disk; false: it is not on disk, and a crash loses it"),
     ] = True
     max_minutes: Annotated[
         float, Meta(gt=0.0, le=1440.0, description="minutes of audio kept; the oldest go first")
@@ -160,21 +160,24 @@ class VramSettings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(
             pattern=r"^(auto|\d{1,2}|(GPU|MIG)-[0-9A-Za-z/-]+)$",
-            description="index, UUID, or auto: the one with most room",
+            description="index, UUID, or auto: the one with the most free memory",
         ),
     ] = "auto"
     thresholds: Annotated[
         tuple[float, float, float],
-        Meta(description="use at which WARNING, CRITICAL, EMERGENCY begin; less: room for others"),
+        Meta(
+            description="fractions of use at which WARNING, CRITICAL, EMERGENCY begin; lower: more "
+            "room for others"
+        ),
     ] = (0.80, 0.875, 0.95)
     ceiling_mib: Annotated[tuple[int, int, int], FIXED] = (2048, 1024, 512)
-    """... and MiB free below which: a big GPU's last percents are many."""
+    """... and MiB free below which they begin: a few percent of a big GPU are much memory."""
     gap: Annotated[float, FIXED] = 0.05
-    """A level ends so far below where it began: what is freed would begin it again."""
+    """A level ends this far below where it began, so that it does not begin again at once."""
     dwell_up_s: Annotated[float, FIXED] = 1.0
-    """Above, before a level begins: a program that starts asks for more than it keeps."""
+    """Time above before a level begins: a program that starts takes more than it keeps."""
     dwell_down_s: Annotated[float, FIXED] = 30.0
-    """Below, before a level ends: a load takes seconds, and is in vain if it is evicted."""
+    """Time below before a level ends: a load takes seconds, and is wasted if it is evicted."""
     on_critical: Annotated[
         Literal["cpu-engine", "vad-only"],
         Meta(description="without the GPU: transcribe on the CPU, or keep the sound for later"),
@@ -184,7 +187,7 @@ class VramSettings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(
             ge=0.0,
             le=86400.0,
-            description="idle seconds until the GPU is given back; more: text comes sooner",
+            description="idle seconds until the GPU is given back; higher: text comes sooner",
         ),
     ] = 300.0
     idle_ttl_warning_s: Annotated[float, FIXED] = 60.0
@@ -194,23 +197,24 @@ class VramSettings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(
             ge=0,
             le=65536,
-            description="MiB that must stay free when a model is loaded; more: room for others",
+            description="MiB that must stay free when a model is loaded; higher: more room for "
+            "others",
         ),
     ] = 256
     model_mib: Annotated[int, FIXED] = 1700
-    """What a model takes until it is seen loaded, where its engine cannot tell."""
+    """What a model takes until it has been measured, if its engine cannot say."""
     context_mib: Annotated[int, FIXED] = 430
-    """What a CUDA context takes, until it is seen."""
+    """What a CUDA context takes until it has been measured."""
     cool_down_s: Annotated[float, FIXED] = 60.0
-    """From an eviction to a reload: who needed the GPU is still at work."""
+    """From an eviction to a reload: the program that needed the GPU still runs."""
     cool_down_max_s: Annotated[float, FIXED] = 900.0
     """It doubles with each eviction, up to this."""
     read_every_s: Annotated[float, FIXED] = 1.0
-    """Between readings of a GPU in use: `dwell_up_s` sees one at least."""
+    """Between readings of a GPU in use: at least one falls into `dwell_up_s`."""
     read_every_near_s: Annotated[float, FIXED] = 0.2
     """Near a threshold, where an allocation of the next second may not fit."""
     read_every_absent_s: Annotated[float, FIXED] = 15.0
-    """While a reload is waited for, which nobody waits for."""
+    """While only a reload waits: that is not urgent."""
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -220,19 +224,19 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         Meta(
             ge=100,
-            description="MiB above which it is replaced at a silence; more for a large model",
+            description="MiB above which it is replaced in a pause; higher for a large model",
         ),
     ] = 1500
     warm_min_available_mib: Annotated[int, FIXED] = 2048
-    """MiB of host memory free below which no spare worker is kept."""
+    """MiB of host memory free below which no standby is kept."""
     nursery_min_available_mib: Annotated[int, FIXED] = 4096
-    """... below which no fork server is kept: what a GPU engine imports (docs/adr/0016)."""
+    """... below which no fork server is kept; it has what a GPU engine imports (docs/adr/0016)."""
     start_timeout_s: Annotated[
         float,
         Meta(
             ge=1.0,
             le=600.0,
-            description="seconds it may take to load its model; more for a slow disk",
+            description="seconds it may take to load its model; higher for a slow disk",
         ),
     ] = 120.0
     hang_min_s: Annotated[
@@ -240,15 +244,15 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(
             ge=0.1,
             le=600.0,
-            description="least seconds before a decode counts as hung; more on a busy machine",
+            description="minimum seconds before a decode counts as hung; higher on a busy machine",
         ),
     ] = 5.0
     hang_factor: Annotated[float, FIXED] = 10.0
-    """... and multiple of the predicted decode time: a busy machine takes longer."""
+    """... and this multiple of the predicted decode time: a busy machine takes longer."""
     ping_interval_s: Annotated[float, FIXED] = 10.0
-    """Between pings of an idle worker: it hangs while nobody waits for it."""
+    """Between pings of an idle worker, which might hang unnoticed."""
     ping_timeout_s: Annotated[float, FIXED] = 5.0
-    """For its answer, and for its good-bye."""
+    """For its answer to a ping, and for its last message."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -264,7 +268,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     vram: VramSettings = field(default_factory=VramSettings)
     worker: WorkerSettings = field(default_factory=WorkerSettings)
     engines: dict[str, Struct] = field(default_factory=dict[str, Struct])
-    """By the engine's name, its own table, where that is not as by default."""
+    """Each engine's own table by the engine's name, if it differs from the defaults."""
 
     def engine_table(self, name: str, kind: type[_Table]) -> _Table:
         """The table of the engine `name`, whose settings are of `kind`."""
@@ -275,7 +279,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 TABLES: dict[str, type[Struct]] = {
     table.name: table.type for table in msgspec.structs.fields(Settings) if table.name != "engines"
 }
-"""Those that every configuration has, by name."""
+"""The tables that every configuration has, by name."""
 
 
 def is_fixed(annotation: object) -> bool:
@@ -288,4 +292,4 @@ GONE: Mapping[tuple[str, str], str] = {
     ("vad", "raise_quiet"): "quiet speech is always raised",
     ("vad", "cpu_above"): "the detector leaves the GPU at WARNING",
 }
-"""Keys of earlier versions that are not even constants any more: what holds now."""
+"""Keys of earlier versions that are not even constants now, with what holds instead."""

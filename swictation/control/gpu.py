@@ -50,7 +50,7 @@ def placements(vram: VramStatus) -> str:
 
 
 def _date(vram: VramStatus) -> str:
-    """It is not read while nothing of ours is there."""
+    """The reading's age: the GPU is not read while nothing of ours is on it."""
     ago_s = vram.read_ago_s
     if ago_s is None or ago_s < _SILENT_S:
         return ""

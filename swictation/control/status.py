@@ -21,7 +21,7 @@ ModelState = Literal["unloaded", "loading", "loaded", "failed"]
 
 
 class Degraded(Struct, frozen=True):
-    """It works, but not as configured."""
+    """The program works, but not as configured."""
 
     mode: str
     """The mode, such as "cpu-engine" or "no microphone"."""
@@ -37,7 +37,10 @@ class WorkerStatus(Struct, frozen=True):
     generation: int = 0
     pid: int | None = None
     restarts: int = 0
+    """For any reason."""
     rss_mib: float = 0.0
+    deaths: int = 0
+    """Of those before it: those that nobody had planned."""
 
 
 class Queue(Struct, frozen=True):
@@ -86,6 +89,8 @@ class Latency(Struct, frozen=True):
 
     finalisation_p50: float | None = None
     finalisation_p95: float | None = None
+    utterances: int = 0
+    """Of how many; of the last 200 at most."""
 
 
 class AudioStatus(Struct, frozen=True):
@@ -115,6 +120,8 @@ class Status(Struct, frozen=True, kw_only=True, rename={"quarantined": "set_asid
     ready: bool = False
     """A word spoken now would become text without waiting for a model."""
     models: dict[str, ModelState] = field(default_factory=dict[str, ModelState])
+    fetching: str = ""
+    """Which model is being fetched, and its size; "" while none is."""
     engine: str = ""
     model: str = ""
     model_reason: str = ""
@@ -132,9 +139,11 @@ class Status(Struct, frozen=True, kw_only=True, rename={"quarantined": "set_asid
     audio: AudioStatus = AudioStatus()
     injector: InjectorStatus = InjectorStatus()
     vram: VramStatus | None = None
-    """The GPU's memory; None if no engine is to run on one."""
+    """The GPU's memory; None if no engine is configured for one."""
     uptime_s: float = 0.0
     last_error: str | None = None
+    last_error_s: float | None = None
+    """Seconds since it was told."""
     pid: int | None = None
     version: str = ""
 
@@ -183,6 +192,7 @@ def steady(status: Status) -> Status:
         status,
         degraded=degraded,
         uptime_s=0.0,
+        last_error_s=None,
         worker=replace(status.worker, rss_mib=0.0),
         queue=replace(status.queue, audio_s=0.0),
         audio=replace(status.audio, level_dbfs=None, last_block_age_s=None),
@@ -231,13 +241,14 @@ def _tooltip(status: Status) -> list[str]:
     if status.model and status.device:
         lines.append(serving(status))
     elif not status.ready:
-        lines.append("the model is not loaded yet")
+        fetching = f"fetching the model {status.fetching}"
+        lines.append(fetching if status.fetching else "the model is not loaded yet")
     if status.audio.source:
         lines.append(f"microphone: {status.audio.source}")
     if status.audio.reason:
         lines.append(f"microphone: {status.audio.reason}")
     if status.vram:
-        lines.append(f"card: {status.vram.level}; {placements(status.vram)}")
+        lines.append(f"GPU: {status.vram.level}; {placements(status.vram)}")
     if status.degraded:
         lines.append(f"degraded ({status.degraded.mode}): {status.degraded.reason}")
     if status.held.texts:

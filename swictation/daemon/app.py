@@ -1,4 +1,4 @@
-"""The daemon: its parts started in order, stopped in reverse, what is left over named."""
+"""The daemon: starts its parts in order, stops them in reverse, names threads left running."""
 
 import asyncio
 import contextlib
@@ -65,13 +65,13 @@ class Options(msgspec.Struct, frozen=True):
     """Ways to deliver text, instead of those of the configuration."""
     events: Path | None = None
     listens_at_once: bool = False
-    """Without a hotkey, and without a bus if there is none."""
+    """Listen without waiting for a hotkey, and without a bus if there is none."""
     on_ready: Callable[[], None] = lambda: None
-    """Called when it can be told what to do."""
+    """Called when the daemon can take commands."""
 
 
 class Daemon:
-    """Everything from the microphone to the window, for as long as it is wanted."""
+    """Runs everything from the microphone to the window."""
 
     def __init__(self, options: Options) -> None:
         """Raises ConfigError."""
@@ -82,13 +82,15 @@ class Daemon:
         """Serve until SIGTERM or SIGINT.
 
         Raises:
-            AlreadyRunning: there is another one.
-            UsageError: the events cannot be written.
-            SwictationError: it cannot begin, or a part broke off.
+            AlreadyRunning: there is another daemon.
+            UsageError: the event file cannot be written.
+            SwictationError: a part cannot start, or failed.
         """
         with single_instance(*daemon_lock_files()):
             clock = MonotonicClock()
-            event_log = EventLog(self._options.events, clock)  # another's are not cut
+            event_log = EventLog(
+                self._options.events, clock
+            )  # locked: no other daemon's file is cut
             try:
                 async with contextlib.AsyncExitStack() as stops:
                     app = App(self._options, self._settings, clock, event_log)
@@ -107,14 +109,14 @@ class App:
     def __init__(
         self, options: Options, settings: Settings, clock: Clock, event_log: EventLog
     ) -> None:
-        """In a running loop."""
+        """Make all parts, in a running loop."""
         self._options = options
         self._settings = settings
         self._event_log = event_log
         self._events = events = Dispatcher()
         events.subscribe(event_log.on_fact)
-        self._shop = shop = wiring.Components(settings, events, clock)
-        context = shop.context
+        self._components = components = wiring.Components(settings, events, clock)
+        context = components.context
         self._degradations = context.degradations
         self._microphones = MicrophoneManager(context, settings)
         chain = options.chain or settings.inject.chain
@@ -122,17 +124,17 @@ class App:
             openers(chain, settings.inject), on_change=self._on_injector
         )
         rules = DeliveryRules(settings.inject.max_age_s, offers=CLIPBOARD in chain)
-        self._stream = shop.stream(self._injector, rules)
-        pool, sink = shop.pool(), CaptureSink(shop.text_pipeline(), context.post)
-        self._retries = Retries(context, self._stream, pool, shop.text_pipeline)
+        self._stream = components.stream(self._injector, rules)
+        pool, sink = components.pool(), CaptureSink(components.text_pipeline(), context.post)
+        self._retries = Retries(context, self._stream, pool, components.text_pipeline)
         self._transcriber = Transcriber(context, self._stream, pool, sink, self._retries)
-        self._engines = EngineManager(shop, pool)
+        self._engines = EngineManager(components, pool)
         executor = self._engines.executor
         self._dictation = DictationController(
             context, self._transcriber, sink, self._engines, self._microphones
         )
-        self._runloop = RunLoop(context, shop.inbox, executor)
-        self._report = StatusBuilder(
+        self._runloop = RunLoop(context, components.inbox, executor)
+        self._status_builder = StatusBuilder(
             context, self._dictation, self._engines, self._microphones, self._injector
         )
         self._bus = BusService(self._controls())
@@ -147,9 +149,9 @@ class App:
             systemd.watchdog_interval_s() or INTERVAL_S,
         )
         self._rereading = Rereading(options.load_settings, self._on_reread)
-        for part in (self._report, self._feedback, self._degradations, self._microphones):
+        for part in (self._status_builder, self._feedback, self._degradations, self._microphones):
             events.subscribe(part.on_fact)
-        events.subscribe(self._signal)  # last: it tells others what the parts know by now
+        events.subscribe(self._signal)  # last: it publishes what the parts know by now
         self._on_subscribers(0)
 
     def _controls(self) -> Controls:
@@ -163,16 +165,16 @@ class App:
             paste_last=dictation.paste_last,
             retry=dictation.retry,
             reset_card=self._engines.reset_card,
-            status=self._report.status,
+            status=self._status_builder.status,
             subscribers_changed=self._on_subscribers,
         )
 
     # --- start, in order ---------------------------------------------------------------------
 
     async def start(self, stops: contextlib.AsyncExitStack) -> None:
-        """Start all parts; `stops` ends them in reverse order, those of a failed start as well."""
+        """Start all parts; `stops` ends them in reverse order, after a failed start too."""
         self._start_hooks()
-        stops.callback(self._shop.close)
+        stops.callback(self._components.close)
         stops.push_async_callback(self._engines.stop)
         await self._start_microphone(stops, beside=self._start_session(stops))
         self._start_watchdog(stops)
@@ -182,14 +184,14 @@ class App:
         self._tell_ready()
 
     async def run(self) -> None:
-        """Until somebody wants it to end, and what was said by then is text."""
+        """Run until asked to end and what was said by then is text."""
         if not await self._runloop.run(self._transcriber, self._dictation):
             self._dictation.abandon()
         self._dictation.say_what_is_held()
         await self._injector.flush()
 
     async def _start_session(self, stops: contextlib.AsyncExitStack) -> None:
-        """What connects it with the desktop, and takes its words."""
+        """Start the parts that connect the daemon with the desktop, and the stream."""
         await self._start_injector(stops)
         self._start_stream(stops)
         await self._start_bus(stops)
@@ -204,7 +206,7 @@ class App:
     async def _start_microphone(
         self, stops: contextlib.AsyncExitStack, beside: Coroutine[None, None, None]
     ) -> None:
-        """Beside the others, for the first block takes its time; yet stopped before them."""
+        """Start it beside the others, since the first block takes time; stop it before them."""
         async with contextlib.AsyncExitStack() as unless_started:
             unless_started.push_async_callback(self._microphones.stop)
             await asyncio.gather(self._microphones.start(), beside)
@@ -225,7 +227,7 @@ class App:
         except BusError as error:
             if not self._options.listens_at_once:
                 raise
-            _log.warning("%s Hotkeys and other commands cannot reach this one.", error.message)
+            _log.warning("%s Hotkeys and other commands cannot reach this daemon.", error.message)
         stops.push_async_callback(self._bus.stop)
 
     async def _start_feedback(self, stops: contextlib.AsyncExitStack) -> None:
@@ -268,12 +270,12 @@ class App:
     # --- what happens ------------------------------------------------------------------------
 
     def _on_thread_failure(self, failure: threading.ExceptHookArgs) -> None:
-        """On the thread that broke off. What it said may hold anything: only its kind is told."""
+        """Runs on the failed thread. Its message may hold anything: only its type is reported."""
         name = failure.thread.name if failure.thread else "unknown"
-        self._shop.context.post(ThreadFailed(name, failure.exc_type.__name__))
+        self._components.context.post(ThreadFailed(name, failure.exc_type.__name__))
 
     def _on_signal(self, number: signal.Signals) -> None:
-        self._shop.context.post(StopRequested(signal.Signals(number).name))
+        self._components.context.post(StopRequested(signal.Signals(number).name))
 
     def _signal(self, fact: Fact) -> None:
         """Tell the bus and systemd."""
@@ -281,7 +283,7 @@ class App:
             case PartialTranscript():
                 self._bus.partial(fact.utterance, fact.text)
                 return
-            case TextCommitted() if fact.number:  # what is captured is its caller's alone
+            case TextCommitted() if fact.number:  # captured text is for its caller alone
                 self._bus.committed(fact.utterance, fact.text)
             case StateChanged():
                 systemd.status(fact.state)
@@ -290,13 +292,13 @@ class App:
         self._publish()
 
     def _publish(self) -> None:
-        self._bus.publish(self._report.status())
+        self._bus.publish(self._status_builder.status())
 
     def _on_subscribers(self, with_text: int) -> None:
         self._with_text = with_text
-        wish = self._settings.asr.partials
+        partials = self._settings.asr.partials
         is_read = with_text > 0 or self._event_log.has_reader
-        self._transcriber.show_partials(wanted=wish == "on" or (wish == "auto" and is_read))
+        self._transcriber.show_partials(wanted=partials == "on" or (partials == "auto" and is_read))
 
     def _on_injector(self) -> None:
         injector, degradations = self._injector, self._degradations
@@ -325,18 +327,18 @@ class App:
         systemd.notify("READY=1")
 
     def _apply(self, settings: Settings) -> None:
-        """What a dictation begins with is read anew by the next one; the engine at once."""
+        """Use new settings: the next dictation those it begins with, the engine its own at once."""
         old, self._settings = self._settings, settings
         again = systemd.how_to_restart()
         for part in ("spool", "worker", "inject", "vram"):
             if getattr(old, part) != getattr(settings, part):
                 _log.warning("[%s] takes effect after a restart: %s", part, again)
         if wants_gpu(old) != wants_gpu(settings):
-            # Whole: an engine for a GPU, had for the processor alone, would be another model.
+            # All of [asr]: an engine for a GPU, loaded for the CPU alone, would be another model.
             _log.warning("[asr] takes effect after a restart: %s", again)
             self._settings = settings = msgspec.structs.replace(settings, asr=old.asr)
-        self._shop.configure(settings)
-        self._stream.delivery.rewrite(self._shop.text_pipeline())
+        self._components.configure(settings)
+        self._stream.delivery.rewrite(self._components.text_pipeline())
         self._feedback.configure(settings.feedback)
         if old.audio != settings.audio:
             self._microphones.change(settings, is_listening=self._dictation.state == "listening")

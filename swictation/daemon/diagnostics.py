@@ -1,4 +1,4 @@
-"""Logging: to stderr, terse, and never a dictated word."""
+"""Logging to stderr without dictated words, dumps of all stacks, threads left running."""
 
 import faulthandler
 import logging
@@ -25,9 +25,9 @@ def set_up(*, verbose: bool) -> None:
 
 
 class Formatter(logging.Formatter):
-    """One line a record, but for a traceback; no name in it can start a line.
+    """One line for each record, except a traceback; no foreign name can start a line.
 
-    Commands of ours have the path with which they can be typed.
+    Our commands get the path with which they can be typed.
     """
 
     def formatMessage(self, record: logging.LogRecord) -> str:
@@ -39,10 +39,10 @@ class Formatter(logging.Formatter):
 
 
 def kept_stderr() -> int:
-    """A descriptor of our own for where stderr leads now; it stays open as long as the process.
+    """A duplicate of the present stderr; it stays open as long as the process.
 
-    While sounddevice lists the devices, which it does again and again with a sound server that is
-    down, it turns descriptor 2 of the whole process to /dev/null: what any thread says is lost.
+    While sounddevice lists the devices, which it does repeatedly if a sound server is down, it
+    points descriptor 2 of the whole process at /dev/null: what any thread logs is lost.
     """
     return os.dup(STDERR)
 
@@ -63,7 +63,7 @@ def dump() -> None:
 
 
 _TOLD_ALREADY = {"vram-probe", THREAD}
-"""Left behind where the graphics driver hangs, as its `stop` has said; or a file system does."""
+"""Left running where the graphics driver hangs, as its `stop` has logged; or a file system."""
 
 _log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""The file of `--events`: it holds what was said, so it is opened for its user's eyes alone.
+"""The file of `--events`: it holds what was said, so only its user may read it.
 
 It may be a pipe or a terminal whose reader stands still; the run loop waits for no reader.
 """
@@ -18,7 +18,7 @@ from swictation.errors import UsageError
 
 _FLAGS = os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY
 _DEVICES = {os.makedev(1, 3), os.makedev(1, 7), os.makedev(5, 0)}
-"""/dev/null, /dev/full, and /dev/tty, which leads to one's own terminal."""
+"""/dev/null, /dev/full, and /dev/tty, which leads to the user's own terminal."""
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _MOST_WAITING_BYTES = 8 << 20
 """Hours of dictation: a reader that has not read for so long does not come back."""
@@ -27,9 +27,9 @@ _LAST_WAIT_MS = 500
 
 
 class EventFile:
-    """Takes lines without ever waiting; what its reader has not taken yet waits in memory.
+    """Writes lines without ever blocking; what its reader has not taken yet waits in memory.
 
-    Belongs to the run loop, if there is one.
+    To be used on the run loop, if there is one.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -38,7 +38,7 @@ class EventFile:
         os.set_blocking(self._fd, False)
         self._waiting = bytearray()
         self._loop: asyncio.AbstractEventLoop | None = None
-        """Set while it tells us that there is room again."""
+        """Set while it watches the file for room."""
 
     def write(self, line: bytes) -> None:
         """Pass the line on, now or when there is room.
@@ -54,7 +54,7 @@ class EventFile:
             self._wait_for_room()
 
     def close(self) -> int:
-        """End the file; how many bytes its reader had no time for."""
+        """Close the file; return how many bytes its reader did not take in time."""
         poll = select.poll()
         poll.register(self._fd, select.POLLOUT)
         with contextlib.suppress(OSError):
@@ -64,8 +64,8 @@ class EventFile:
         return len(self._waiting)
 
     def abandon(self) -> None:
-        """End the file at once."""
-        self._rest()
+        """Close the file at once."""
+        self._stop_watching()
         with contextlib.suppress(OSError):
             self._file.close()
 
@@ -76,19 +76,19 @@ class EventFile:
 
     def _wait_for_room(self) -> None:
         if self._waiting:
-            with contextlib.suppress(RuntimeError):  # no loop: the next line is the next try
+            with contextlib.suppress(RuntimeError):  # no loop: the next line tries again
                 self._loop = asyncio.get_running_loop()
                 self._loop.add_writer(self._fd, self._on_room)
 
     def _on_room(self) -> None:
         try:
             self._push()
-        except OSError:  # the next line says so
+        except OSError:  # the next line reports it
             self._waiting.clear()
         if not self._waiting:
-            self._rest()
+            self._stop_watching()
 
-    def _rest(self) -> None:
+    def _stop_watching(self) -> None:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.remove_writer(self._fd)
         self._loop = None
@@ -97,7 +97,7 @@ class EventFile:
 def open_private(path: Path) -> BinaryIO:
     """Open `path` for writing, empty; a new file gets the mode 0600, whatever the umask.
 
-    What is there already may be a file, a pipe or a terminal (/dev/stdout leads to one), if it is
+    An existing path may be a file, a pipe or a terminal (/dev/stdout leads to one), if it is
     the user's own and nobody else may read it, or /dev/null. Its mode is never changed: somebody
     may have it open. A link to a file is refused: somebody who can make a link there would choose
     which file is overwritten.
@@ -122,7 +122,7 @@ def _open(path: Path) -> BinaryIO:
 
 def _open_present(path: Path) -> BinaryIO:
     status = os.stat(path)
-    _refuse(path, status)  # before it is opened: that alone does something to some devices
+    _refuse(path, status)  # before opening it, which alone has an effect on some devices
     is_file = stat.S_ISREG(status.st_mode)
     fd = os.open(path, _FLAGS | (os.O_NOFOLLOW if is_file else 0))
     file = os.fdopen(fd, "wb")
@@ -137,7 +137,7 @@ def _open_present(path: Path) -> BinaryIO:
 
 
 def _refuse(path: Path, status: os.stat_result) -> None:
-    """Raise UsageError unless it may hold what was said."""
+    """Raise UsageError unless the path is safe for what was said."""
     mode, name = status.st_mode, shlex.quote(str(path))
     if stat.S_ISCHR(mode) and status.st_rdev in _DEVICES:
         return
@@ -145,16 +145,16 @@ def _refuse(path: Path, status: os.stat_result) -> None:
         real = shlex.quote(os.path.realpath(path))
         raise UsageError(f"{path} is a link, to {real}.", f"name the file itself: --events {real}")
     if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode) or _is_terminal(status)):
-        what = f"{path} is no file, no pipe and no terminal."
+        what = f"{path} is not a file, a pipe or a terminal."
         raise UsageError(what, "name a file: --events events.jsonl")
     if status.st_uid != os.geteuid():
         owner = user_name(status.st_uid)
-        raise UsageError(f"{path} is {owner}'s, who could read what you say.", f"rm {name}")
+        raise UsageError(f"{path} belongs to {owner}, who could read what you say.", f"rm {name}")
     # A terminal's group may write to it, by write(1), and not read.
     readable = stat.S_IRGRP | stat.S_IROTH if stat.S_ISCHR(mode) else _OTHERS
     if mode & readable:
         raise UsageError(
-            f"{path} is there, and others may read it: it would hold what you say.",
+            f"{path} is there, and others may read it; it would hold what you say.",
             f"chmod 600 {name}",
         )
 

@@ -1,4 +1,4 @@
-"""What happens, as lines of JSON for `--events`: the only place where text is written to a file."""
+"""Writes facts as lines of JSON for `--events`: the only place that writes text to a file."""
 
 import logging
 import os
@@ -38,13 +38,13 @@ _KINDS: dict[type[Fault], str] = {
     events.WorkerFailed: "refused",
     facts.WorkerReplaced: "worker",
 }
-"""As in the `fault` lines."""
+"""The `kind` of `fault` lines."""
 
 _log = logging.getLogger(__name__)
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A line but for its time, as docs/cli.md promises it."""
+    """A line without its time, as docs/cli.md defines it."""
 
     event: str
     audio_s: float | None
@@ -71,7 +71,7 @@ class EventLog:
         return self._file is not None
 
     def on_fact(self, fact: Fact) -> None:
-        """Note it at the present moment."""
+        """Write the fact, with the present time."""
         if self._file is None or (line := line_of(fact)) is None:
             return
         record: dict[str, object] = {
@@ -88,13 +88,13 @@ class EventLog:
             _log.warning("events are no longer written: %s", error.strerror)
 
     def close(self) -> None:
-        """End the file."""
+        """Close the file."""
         if self._file is not None and (lost_bytes := self._file.close()):
-            _log.warning("the last %d bytes of the events were read by nobody", lost_bytes)
+            _log.warning("nobody read the last %d bytes of the events", lost_bytes)
 
 
 def line_of(fact: Fact) -> Line | None:
-    """How a fact is written; None: it is not."""
+    """How a fact is written; None: it is not written."""
     if isinstance(fact, Fault):
         return _fault(fact)
     match fact:
@@ -116,7 +116,7 @@ def line_of(fact: Fact) -> Line | None:
         case facts.UtteranceTranscribed():
             return Line("final", fact.end_s, _final(fact))
         case facts.UtteranceDelivered() | facts.StatusChanged():
-            return None  # other lines tell all of it
+            return None  # other lines say all of it
         case facts.RetryStateChanged(number, at_s, state):
             return Line("retry", at_s, {"utterance": number, "state": state})
         case events.Injected(utterance, number, _, outcome, reason):
@@ -202,7 +202,7 @@ def of_process(pid: int | None) -> dict[str, float]:
 
 
 def snapshot(worker_pid: int | None) -> dict[str, object]:
-    """Daemon, worker and the memory that the machine has to spare."""
+    """Memory and CPU time of daemon and worker, and the machine's available memory."""
     return {
         "daemon": of_process(os.getpid()),
         "worker": of_process(worker_pid),

@@ -1,4 +1,4 @@
-"""How one knows that it listens: a notification and a sound for what happens. Never any text."""
+"""Notifications and sounds that tell the user what happens. Never any dictated text."""
 
 import logging
 from typing import Protocol
@@ -42,6 +42,8 @@ class Shows(Protocol):
 
     def notify(self, kind: str, summary: str, body: str = "", urgent: bool = False) -> None: ...
 
+    def close(self, subject: str) -> None: ...
+
 
 class Plays(Protocol):
     """A player of cues."""
@@ -50,23 +52,23 @@ class Plays(Protocol):
 
 
 class Feedback:
-    """A listener that shows and plays."""
+    """A listener that shows notifications and plays cues."""
 
     def __init__(self, notifier: Shows, cues: Plays, settings: FeedbackSettings) -> None:
         self._notifier = notifier
         self._cues = cues
         self._settings = settings
         self._listens = False
-        self._told: set[str] = set()
-        """The faults of this dictation."""
+        self._shown_faults: set[str] = set()
+        """The faults of this dictation that were shown."""
         self._held: _Held = (0, "", 0)
 
     def configure(self, settings: FeedbackSettings) -> None:
-        """Show and play what these say from now on."""
+        """Use these settings from now on."""
         self._settings = settings
 
     def on_fact(self, fact: Fact) -> None:
-        """Show and play what one should know at once."""
+        """Show and play what the user should know at once."""
         match fact:
             case StateChanged():
                 self._on_state(listens=fact.state == "listening")
@@ -83,7 +85,7 @@ class Feedback:
 
     def _on_state(self, *, listens: bool) -> None:
         if listens and not self._listens:
-            self._told.clear()
+            self._shown_faults.clear()
             self._show("start", "Listening")
             self._play("start")
         elif self._listens and not listens:
@@ -92,15 +94,15 @@ class Feedback:
         self._listens = listens
 
     def _on_fault(self, message: str) -> None:
-        """The same again is no news before the next dictation: an engine may die each second."""
-        if message not in self._told:
-            self._told.add(message)
+        """Show a message once in a dictation: an engine may die each second."""
+        if message not in self._shown_faults:
+            self._shown_faults.add(message)
             what, _, remedy = message.partition(REMEDY_MARK)
             self._show("degraded", what, remedy, urgent=True)
             self._play("degraded")
 
     def _on_held(self, held: TextHeld) -> None:
-        """Each text is told once; those behind one that a window has not taken with that one."""
+        """Report each text once; those after a pending one together with that one."""
         count_before, *before = self._held
         self._held = (held.count, held.reason, held.pending)
         is_one_more = held.count > count_before and not held.pending
@@ -108,11 +110,13 @@ class Feedback:
             self._tell_held(held)
 
     def _on_held_reduced(self, held: HeldReduced) -> None:
-        if held.count:  # more is said once it is over
+        if held.count:  # the rest is reported when nothing is held
             self._held = (held.count, *self._held[1:])
             return
         if self._held[2]:
             self._show("held", "Nothing is held any more")
+        elif self._held[0]:
+            self._notifier.close("held")
         self._held = (0, "", 0)
 
     def _tell_held(self, held: TextHeld) -> None:
@@ -123,7 +127,8 @@ class Feedback:
 
     def _on_quarantined(self, path: str) -> None:
         where = f"in {path}" if path else "in memory"
-        body = f"It is kept {where} and tried again by itself. If no text comes: swictation retry"
+        kept = f"Its sound is kept {where} and tried again automatically."
+        body = f"{kept} If no text comes: swictation retry"
         self._show("degraded", "The engine died twice on what was said", body, urgent=True)
         self._play("degraded")
 
@@ -138,8 +143,8 @@ class Feedback:
 
 def _what_to_do(held: TextHeld) -> str:
     if held.pending:
-        so = "What you say into it is held as well."
-        return f"{so} Wait, or put the cursor into another window, then: swictation paste-last."
+        also = "What you say into it is held as well."
+        return f"{also} Wait, or put the cursor into another window, then: swictation paste-last."
     they, them = ("It is", "it") if held.count == 1 else ("They are", "them")
     where = f"{they} on the clipboard; or: " if held.is_on_clipboard else ""
     return f"{where}swictation paste-last types {them} where the cursor is."

@@ -1,19 +1,19 @@
-"""Files that are played one after the other through one worker: their wiring.
+"""Wiring for files that are played one after the other through one worker.
 
-Apart from the daemon's: the decoder of sound files alone takes 20 MB, which a microphone spares.
+Separate from the daemon's: the decoder of sound files takes 20 MB, useless for a microphone.
 """
 
 import asyncio
 import signal
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Self
 
 from swictation.asr.registry import is_for_gpu, memory_forecast
 from swictation.audio.source import Source
 from swictation.audio.wavfile import FileSource, Pace, check
 from swictation.clock import MonotonicClock
-from swictation.config.settings import Settings
+from swictation.config.settings import InjectSettings, Settings
 from swictation.daemon import eventlog
 from swictation.daemon.diagnostics import name_leaks
 from swictation.daemon.eventlog import EventLog
@@ -29,21 +29,20 @@ from swictation.errors import AudioError, SwictationError
 from swictation.events import StateChanged, StopRequested
 from swictation.facts import FileRunEnded, ModelUnavailable, ServiceModeDegraded
 from swictation.inject.injector import Injector
-from swictation.inject.none import NoneInjector
-from swictation.inject.stdout import StdoutInjector
+from swictation.inject.registry import openers
 from swictation.models.store.store import ModelLocation
 from swictation.types import to_seconds
 from swictation.worker.engine_choice import standby
 
-if TYPE_CHECKING:  # only who has a GPU pays for it
+if TYPE_CHECKING:  # only GPU users pay for it
     from swictation.worker.gpu_executor import GpuExecutor
 
 _STDIN = Path("/dev/stdin")
 
 
-def injector(name: Literal["stdout", "none"]) -> Injector:
-    """The sink of that name."""
-    return {"stdout": StdoutInjector, "none": NoneInjector}[name]()
+async def open_injector(name: str, settings: InjectSettings) -> Injector:
+    """The way to deliver text that has that name. Raises InjectError."""
+    return await openers((name,), settings)[name]()
 
 
 def file_source(path: Path, pace: Pace = "fast") -> Source:
@@ -68,7 +67,7 @@ class FileSession:
     """
 
     def __init__(self, settings: Settings, model: ModelLocation, events: Path | None) -> None:
-        """In a running loop. Raises UsageError where `events` cannot be written."""
+        """Needs a running loop. Raises UsageError where `events` cannot be written."""
         self._settings = settings
         self._clock = MonotonicClock()
         self._events = Dispatcher()
@@ -79,11 +78,11 @@ class FileSession:
         self._pool = self._components.pool()
         self._mode = ""
         self._standby: Settings | None = None
-        """What takes over from an engine on a GPU, until it has been had."""
+        """The engine that takes over from one on a GPU; None once it was looked for."""
         self.device = ""
         """Where the engine computes: "" until a worker was ready."""
         self.stood_in = ""
-        """Why another engine than the one of the settings was asked for once, in words."""
+        """Why an engine other than the configured one served at some time, in words."""
         self._executor = self._components.executor(self._pool, self._on_mode)
 
     async def __aenter__(self) -> Self:
@@ -137,17 +136,16 @@ class FileSession:
 
     @property
     def _wants_partials(self) -> bool:
-        wish = self._settings.asr.partials
-        return wish == "on" or (wish == "auto" and self._event_log.has_reader)
+        partials = self._settings.asr.partials
+        return partials == "on" or (partials == "auto" and self._event_log.has_reader)
 
     def _begin_gpu(self, executor: "GpuExecutor") -> None:
-        """Both engines; the one on the processor may be missing."""
+        """Set both engines; the one on the CPU may be missing."""
         executor.set_engine("gpu", self._spec, memory_forecast(self._spec))
         self._standby = standby(self._settings)
         if not is_for_gpu(self._settings.asr.engine):
-            self._ensure_standby(
-                executor
-            )  # else it would have done a short file before the GPU is ready
+            # Else later: it would have done a short file before the GPU is ready.
+            self._ensure_standby(executor)
         executor.start()
 
     def _ensure_standby(self, executor: "GpuExecutor") -> None:
@@ -166,7 +164,7 @@ class FileSession:
         self._mode = mode
         self.stood_in = reason or self.stood_in
         if mode and self._standby and self._executor:
-            # Not from within: it is the GPU executor that tells of the mode.
+            # Later: this is called from within the GPU executor.
             asyncio.get_running_loop().call_soon(self._ensure_standby, self._executor)
 
     @property

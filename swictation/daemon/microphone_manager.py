@@ -1,4 +1,4 @@
-"""The microphone of a daemon: which one it is now, how it fares, and its change for another."""
+"""The microphone of a daemon: which one it is now, its state, its change for another."""
 
 import asyncio
 import contextlib
@@ -17,11 +17,11 @@ from swictation.events import StateChanged
 from swictation.facts import Fact, MicrophoneChanged, MicrophoneFailed
 
 _CHECK_S = 0.4
-"""For the first opening, which takes longer than the later ones."""
+"""For the first opening, which takes longer than later ones."""
 
 
 class MicrophoneManager:
-    """Belongs to the run loop; the microphone's threads report to it."""
+    """Opens, changes and reports the microphone. On the run loop; its threads report to it."""
 
     def __init__(self, context: LoopContext, settings: Settings) -> None:
         self._events = context.events
@@ -43,13 +43,13 @@ class MicrophoneManager:
         await asyncio.gather(self._close(self.microphone), *self._closing)
 
     def change(self, settings: Settings, *, is_listening: bool) -> None:
-        """Take the microphone of `settings`; a dictation that is going on keeps its own."""
+        """Use the microphone of `settings`; a dictation that is going on keeps its own."""
         self._next = settings
         if not is_listening:
             self._finish_change()
 
     def on_fact(self, fact: Fact) -> None:
-        """A listener: once nobody listens a change can be finished."""
+        """A listener: finishes a change once listening has ended."""
         if isinstance(fact, StateChanged) and fact.state != "listening":
             self._finish_change()
 
@@ -64,7 +64,7 @@ class MicrophoneManager:
 
     @property
     def status(self) -> AudioStatus:
-        """For `status`."""
+        """The microphone in `status`."""
         return AudioStatus(**msgspec.structs.asdict(self.microphone.state))
 
     @property
@@ -73,13 +73,13 @@ class MicrophoneManager:
         return (self._dropped_blocks + self.microphone.dropped_blocks) * BLOCK_SAMPLES
 
     async def _close(self, microphone: Microphone) -> None:
-        """Waits for a last block, and a second for a server that is frozen."""
+        """Close it; waits for a last block, and a second for a frozen sound server."""
         await asyncio.to_thread(microphone.close)
 
     async def _replace(self, old: Microphone, new: Microphone) -> None:
-        """One after the other: PortAudio must not list its devices anew while one is open.
+        """Close one, then start the other: PortAudio must not list devices while one is open.
 
-        The block that holds the key's instant may still be on its way to the old one.
+        The block that holds the moment of the key may still be on its way to the old one.
         """
         await asyncio.sleep(LAST_BLOCK_S)
         await self._close(old)
@@ -98,9 +98,9 @@ class MicrophoneManager:
     def _note(self, microphone: Microphone, state: MicrophoneState) -> None:
         if microphone is not self.microphone:
             return  # it is being closed
-        is_amiss = state.health in {"absent", "silent"}
-        was_amiss = self._degradations.has(NO_MICROPHONE)
-        self._degradations.put(NO_MICROPHONE, state.reason if is_amiss else "")
+        is_failing = state.health in {"absent", "silent"}
+        was_failing = self._degradations.has(NO_MICROPHONE)
+        self._degradations.put(NO_MICROPHONE, state.reason if is_failing else "")
         self._events.emit(MicrophoneChanged(state.health, state.source))
-        if is_amiss and not was_amiss:
+        if is_failing and not was_failing:
             self._events.emit(MicrophoneFailed(f"no sound from the microphone: {state.reason}"))

@@ -1,4 +1,4 @@
-"""The configuration read again beside the run loop: whatever its file is, dictation goes on."""
+"""Reads the configuration again beside the run loop: no file can stop dictation."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 class Rereading:
-    """Belongs to the run loop. One reading at a time, on a thread for which nobody ever waits."""
+    """Reads on a thread that nobody waits for, once at a time. Used on the run loop."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class Rereading:
         self._is_stopped = False
 
     def ask(self) -> None:
-        """Read it; what is being read already may be older than the wish, and is read once more."""
+        """Read it; a reading under way may miss the latest change, so it is repeated."""
         if self._is_reading:
             self._is_asked_again = True
             return
@@ -39,16 +39,16 @@ class Rereading:
         Thread(target=self._read, args=(loop,), name=THREAD, daemon=True).start()
 
     def stop(self) -> None:
-        """Nobody wants to know any more; a file system that hangs is left to hang."""
+        """Ignore what is still read; a thread on a hanging file system is left behind."""
         self._is_stopped = True
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
-        """On the thread."""
+        """Runs on the thread."""
         try:
             found: Loaded | SwictationError = self._load()
         except SwictationError as error:
             found = error
-        except Exception as error:  # noqa: BLE001 - it must be told, and the old settings serve
+        except Exception as error:  # noqa: BLE001 - to be reported; the old settings stay
             _log.info("unexpected", exc_info=error)
             found = ConfigError(f"it cannot be read: {type(error).__name__}; this is a bug")
         with contextlib.suppress(RuntimeError):  # the loop is closed: the daemon has ended

@@ -19,9 +19,9 @@ _log = logging.getLogger(__name__)
 def single_instance(*paths: Path) -> Generator[None]:
     """Hold the lock at each of `paths`, which also keeps out a daemon on another bus, or on none.
 
-    A place where no lock can be had is left out: a full or read-only disk stops nobody. Where
-    none can be, that is told, and only the name on the bus keeps a second one out. The files
-    stay: to remove a lock file is a race.
+    A place where no lock is possible is skipped: a full or read-only disk stops nobody. If there
+    is no such place, that is logged, and only the name on the bus keeps a second daemon out. The
+    files stay: removing a lock file is a race.
 
     Raises:
         AlreadyRunning: another process holds one.
@@ -31,7 +31,7 @@ def single_instance(*paths: Path) -> Generator[None]:
         if not any(held):
             places = " nor at ".join(str(path) for path in paths)
             _log.warning(
-                "no lock can be had at %s: make sure by yourself that no second swictation runs,"
+                "no lock is possible at %s: make sure yourself that no second swictation runs;"
                 " it would type every word twice",
                 places,
             )
@@ -43,19 +43,19 @@ def _hold(path: Path, locks: contextlib.ExitStack) -> bool:
     try:
         lock = locks.enter_context(_open(path))
         is_ours = try_lock(lock)
-    except OSError as error:  # of a file system without locks, for one
+    except OSError as error:  # such as a file system without locks
         _log.info("no lock at %s: %s", path, error.strerror)
         return False
     if not is_ours:
         raise _already_running(lock)
-    with contextlib.suppress(OSError):  # it says who holds it, which only helps
+    with contextlib.suppress(OSError):  # names the holder; not needed
         lock.truncate(0)
         os.pwrite(lock.fileno(), f"{os.getpid()}\n".encode(), 0)
     return True
 
 
 def _open(path: Path) -> IO[bytes]:
-    """For reading alone where no more is allowed: that is enough for a lock. Raises OSError."""
+    """Open for reading alone if writing is not allowed: a lock needs no more. Raises OSError."""
     try:
         make_private(path.parent)
         number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -1,4 +1,4 @@
-"""What the daemon says to systemd: ten lines of sd_notify(3), and what it hears from it."""
+"""What the daemon tells systemd, by ten lines of sd_notify(3), and what systemd tells it."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ _SEND_S = 1.0
 
 
 def notify(state: str) -> None:
-    """Send one message, such as "READY=1"; without systemd nothing happens.
+    """Send one message, such as "READY=1"; without systemd this does nothing.
 
     Never raises: the socket can vanish with its manager. On any thread.
     """
@@ -27,7 +27,7 @@ def notify(state: str) -> None:
 
 
 def status(text: str) -> None:
-    """What `systemctl --user status` shows; never a dictated word."""
+    """Set what `systemctl --user status` shows; never a dictated word."""
     notify(f"STATUS={printable(' '.join(text.split()))}")
 
 
@@ -41,10 +41,10 @@ def watchdog_interval_s() -> float | None:
 
 
 def is_unit() -> bool:
-    """Whether systemd started this very process, whose stderr then is the journal's as a rule.
+    """Whether systemd started this process, whose stderr then usually leads to its journal.
 
-    A terminal hands the variables of its own unit down to all that is typed in it: so it is held
-    against the process number (systemd 248 and later), or against where stderr leads.
+    Programs in a terminal inherit the variables of the terminal's unit. So they are compared with
+    the process number (systemd 248 and later), or with where stderr leads.
     """
     if os.environ.get("SYSTEMD_EXEC_PID") == str(os.getpid()):
         return True
@@ -56,9 +56,9 @@ def is_unit() -> bool:
 
 
 def how_to_restart() -> str:
-    """How to start this very daemon anew.
+    """How to restart this daemon.
 
-    It may run in a terminal where the service is installed as well: a restart of that would start
-    a second one.
+    It may run in a terminal although the service is installed: restarting that would start a
+    second one.
     """
     return restart() if is_unit() else "end it with Ctrl-C and start it again"

@@ -1,7 +1,7 @@
 """Signs of life: the daemon tells systemd that it lives only while all of its parts move.
 
-A restart is systemd's to make. What hangs cannot be trusted to mend itself, and a worker that
-hangs is the supervisor's business, not this one's.
+The restart is left to systemd: what hangs cannot be trusted to repair itself. A worker that hangs
+is the supervisor's business.
 """
 
 import asyncio
@@ -12,12 +12,15 @@ from threading import Event, Thread
 
 from swictation.clock import Clock, MonotonicClock
 from swictation.daemon import diagnostics
+from swictation.inject.plugin import at_work
 
 INTERVAL_S = 10.0
-"""Where systemd does not say how often it wants to hear."""
+"""Where systemd sets no interval."""
 
 _AWAY_FACTOR = 1.5
-"""After a wait that took this much longer than asked for, the process had been stopped."""
+"""A wait that took this much longer than asked for means that the process was stopped."""
+
+_RUN_LOOP = "run loop"
 
 _log = logging.getLogger(__name__)
 
@@ -41,11 +44,11 @@ class Watchdog:
 
         Args:
             loop: the run loop, which has to answer within an interval.
-            checks: by name, what tells whether a thread got on since the last call or has nothing
-                to do. Called on the watchdog's thread each interval; must not wait for anything.
+            checks: by name, whether a thread has progressed since the last call or has nothing to
+                do. Called on the watchdog's thread each interval; must not wait for anything.
             beat: tells systemd; called on the watchdog's thread.
             interval_s: seconds between two looks.
-            clock: another one for tests.
+            clock: for tests.
         """
         self._loop = loop
         self._checks = checks
@@ -80,14 +83,14 @@ class Watchdog:
         now_s = self._clock.now_s()
         was_away = now_s - self._looked_s > _AWAY_FACTOR * self._interval_s
         self._looked_s = now_s
-        # All checks are asked each time: each tells of what happened since it was asked last.
+        # All checks are asked each time: each covers the time since its last call.
         still = [name for name, moves in self._checks.items() if not self._is_fine(name, moves)]
         if was_away:
-            # All stood still together, so nothing can be said: they get one more interval.
+            # All stood still together, which proves nothing: they get one more interval.
             self._asked_s = now_s
             still = []
         elif self._is_owed and now_s - self._asked_s >= self._interval_s:
-            still.insert(0, "run loop")
+            still.insert(0, _RUN_LOOP)
         self._tell(tuple(still))
         self._ask()
         if not still:
@@ -118,7 +121,9 @@ class Watchdog:
 
     def _tell(self, still: tuple[str, ...]) -> None:
         if new := [name for name in still if name not in self._stuck]:
-            _log.error("watchdog: stuck: %s; the stacks of all threads follow", ", ".join(new))
+            culprit = at_work() if _RUN_LOOP in new else ""
+            names = ", ".join([f"{new[0]} (in {culprit})", *new[1:]] if culprit else new)
+            _log.error("watchdog: stuck: %s; the stacks of all threads follow", names)
             diagnostics.dump()
         if moving := [name for name in self._stuck if name not in still]:
             _log.warning("watchdog: moves again: %s", ", ".join(moving))

@@ -80,21 +80,21 @@ def listener(
     first_utterance: int = 0,
     detector: Detector | None = None,
 ) -> SpeechSegmenter:
-    """A fresh ear for one dictation; `detector`: another than the CPU's alone."""
+    """A new segmenter for one dictation; `detector` replaces the one on the CPU."""
     gate = EnergyGate() if settings.vad.energy_gate else None
-    normaliser = AutomaticGainControl()
+    gain_control = AutomaticGainControl()
     endpointer = Endpointer(settings.vad, first_sample, first_utterance)
-    return SpeechSegmenter(detector or SileroCpu(), endpointer, gate, normaliser)
+    return SpeechSegmenter(detector or SileroCpu(), endpointer, gate, gain_control)
 
 
 def stabilizer(settings: Settings, numbers: Iterator[int]) -> Stabilizer:
-    """A fresh commit rule for one stream."""
+    """A new commit rule for one stream."""
     return Stabilizer(numbers, settings.asr.left_context_s, settings.vad.tail_s)
 
 
 def engine_spec(settings: Settings, model: ModelLocation) -> EngineSpec:
-    """What the worker is told to load."""
-    provider = find(settings.asr.engine)  # without one the worker says so
+    """The engine and model that a worker loads."""
+    provider = find(settings.asr.engine)  # without one the worker reports it
     options = msgspec.structs.asdict(provider.options(settings)) if provider else {}
     return EngineSpec(
         engine=settings.asr.engine,
@@ -117,11 +117,11 @@ class Components:
     """What streams are made of and share: inbox, clock, events, request numbers, spool folder."""
 
     def __init__(self, settings: Settings, events: Dispatcher, clock: Clock) -> None:
-        """Belongs to the run loop: make it where that runs."""
+        """Make it on the run loop, where it is used."""
         self.settings = settings
         self.inbox = Inbox()
         self.switch = DetectorSwitch(self.inbox.post)
-        """Where the detectors of all streams compute, of which one at a time hears."""
+        """Where the detectors of all streams compute; one stream at a time is heard."""
         self._numbers = itertools.count(1)
         self.context = LoopContext(
             clock, self.inbox.post, events, Degradations(clock), self._numbers
@@ -129,10 +129,10 @@ class Components:
         self._streams = itertools.count()
         self._folder = SpoolFolder(spool_dir()) if settings.spool.enabled else None
         self._disk: Event | None = None
-        """What a spool said of it last."""
+        """The last event of a spool about the disk."""
 
     def configure(self, settings: Settings) -> None:
-        """What is made from now on follows these."""
+        """Use these settings for what is made from now on."""
         self.settings = settings
 
     def close(self) -> None:
@@ -146,7 +146,7 @@ class Components:
         return WorkerPool(self.settings.worker, self.inbox.post, router)
 
     def _router(self) -> Router:
-        """Where requests go where the GPU's memory is shared."""
+        """The router for a GPU whose memory is shared."""
         from swictation.gpu.manager.manager import AdaptiveMemoryManager
         from swictation.gpu.policy.admission import Admission
         from swictation.gpu.policy.breaker import Breaker
@@ -160,7 +160,7 @@ class Components:
         return Router(manager, self.context.clock)
 
     def executor(self, pool: WorkerPool, on_mode: "OnMode") -> "GpuExecutor | None":
-        """Who shares the GPU's memory; None where no engine is to compute on a GPU."""
+        """The part that shares the GPU's memory; None if no engine is configured for a GPU."""
         if pool.gpu is None:
             return None
         from swictation.gpu.nvml.nvml import NvmlProbe
@@ -182,11 +182,11 @@ class Components:
         return executor
 
     def stabilizer(self) -> Stabilizer:
-        """A fresh commit rule."""
+        """A new commit rule."""
         return stabilizer(self.settings, self._numbers)
 
     def text_pipeline(self) -> TextPipeline:
-        """Fresh text stages."""
+        """New text stages."""
         return TextPipeline(Composer(self.settings.text, self.settings.asr.language))
 
     def stream(self, sink: Injector, rules: DeliveryRules) -> Stream:
@@ -204,9 +204,9 @@ class Components:
         )
 
     def _listener(
-        self, first_sample: int, first_utterance: int, setbacks: FailureListener
+        self, first_sample: int, first_utterance: int, failures: FailureListener
     ) -> SpeechSegmenter:
-        detector = SwitchableDetector(RestartingDetector(SileroCpu, setbacks), self.switch)
+        detector = SwitchableDetector(RestartingDetector(SileroCpu, failures), self.switch)
         return listener(self.settings, first_sample, first_utterance, detector)
 
     def _spool(self) -> Spool | None:
@@ -216,7 +216,7 @@ class Components:
         return Spool(self._folder, next(self._streams), max_minutes, self._on_spool)
 
     def _on_spool(self, event: Event) -> None:
-        """Of several files each has its own spool, all on one disk: what ails that is told once."""
+        """Each of several files has its own spool, all on one disk: its failure is posted once."""
         if isinstance(event, SpoolFailed) and event == self._disk:
             return
         if isinstance(event, SpoolFailed | SpoolRecovered):

@@ -1,1 +1,1 @@
-"""The story of an utterance: from the journal to the window."""
+"""The path of an utterance, from the journal to the window."""

@@ -17,7 +17,7 @@ class LoopContext(msgspec.Struct, frozen=True):
     post: Callable[[Event], None]
     """Puts an event into the inbox; thread-safe, never waits."""
     events: Dispatcher
-    """Tells facts to those who listen; on the run loop alone."""
+    """Delivers facts to their listeners; on the run loop alone."""
     degradations: Degradations
     numbers: Iterator[int]
-    """Of requests: all workers are asked under numbers of one series."""
+    """Of requests: one series for all workers."""

@@ -34,25 +34,25 @@ from swictation.facts import (
 from swictation.types import to_seconds
 
 _CAPTURE_PATIENCE_S = 10.0
-"""Without speech for so long a capture ends."""
+"""A capture ends after so long without speech."""
 
 _log = logging.getLogger(__name__)
 
 
 class EngineManager(Protocol):
-    """Has an engine at hand."""
+    """What the controller needs of the engines."""
 
     def on_worker(self, event: WorkerReady | WorkerGone) -> None:
-        """A worker came or went."""
+        """A worker is ready, or has ended."""
         ...
 
     def wake(self) -> None:
-        """It will be wanted: have it load now."""
+        """An engine will be needed: load it now."""
         ...
 
 
 class MicrophoneManager(Protocol):
-    """Has the microphone at hand."""
+    """What the controller needs of the microphone."""
 
     @property
     def microphone(self) -> Source:
@@ -61,7 +61,7 @@ class MicrophoneManager(Protocol):
 
 
 class DictationController:
-    """Owns the one stream of a daemon; see `runloop.Owner`. Belongs to the run loop."""
+    """Owns the one stream of a daemon, on the run loop; see `runloop.Owner`."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class DictationController:
         engines: EngineManager,
         microphones: MicrophoneManager,
     ) -> None:
-        """`sink`: that of `transcriber`; `microphones` has the microphone of the next dictation."""
+        """`sink`: the one of `transcriber`; `microphones` has the next dictation's microphone."""
         self._transcriber = transcriber
         self._stream = transcriber.stream
         self._sink = sink
@@ -83,22 +83,22 @@ class DictationController:
         self._session = Session()
         self._capture: asyncio.Future[str] | None = None
         self._captured_text = ""
-        self._is_capture_aside = False
+        self._is_capture_quarantined = False
         self._is_patient = True
         self._is_deaf = False
         self._is_stopping = False
-        self._told_state = ""
+        self._last_state = ""
 
     @property
     def transcriber(self) -> Transcriber:
-        """What makes text of its sound."""
+        """What turns its sound into text."""
         return self._transcriber
 
     # --- commands ----------------------------------------------------------------------------
 
     @property
     def state(self) -> State:
-        """As in `status`."""
+        """The state, as in `status`."""
         if self._session.is_listening:
             return "listening"
         if self._is_stopping and self._stream.is_done:
@@ -106,11 +106,11 @@ class DictationController:
         return "idle" if self._stream.is_done else "transcribing"
 
     def toggle(self) -> str:
-        """Listen, or stop to."""
+        """Start listening, or stop."""
         return self._command("toggle")
 
     def start(self) -> str:
-        """Listen."""
+        """Start listening."""
         return self._command("start")
 
     def stop(self) -> str:
@@ -120,10 +120,10 @@ class DictationController:
     def cancel(self) -> str:
         """Stop listening and drop what is not typed."""
         self._command("cancel")
-        return "idle"  # nothing comes of what is still being heard
+        return "idle"  # what is still being heard becomes no text
 
     def lock(self, is_locked: bool) -> None:
-        """The screen was locked, or unlocked."""
+        """Note that the screen was locked, or unlocked."""
         self._stream.delivery.lock(is_locked)
         self._command("lock" if is_locked else "unlock")
 
@@ -132,12 +132,12 @@ class DictationController:
 
         Raises:
             NothingRecorded: nobody spoke.
-            SwictationError: it listens already, or may not.
+            SwictationError: it listens already, or must not.
         """
         if why := self._why_no_capture():
             raise SwictationError(f"Nothing can be captured now: {why}.", "swictation stop")
         self._capture = asyncio.get_running_loop().create_future()
-        self._captured_text, self._is_capture_aside = "", False
+        self._captured_text, self._is_capture_quarantined = "", False
         self._is_patient, self._is_deaf = True, False
         self._sink.begin()
         self._command("capture")
@@ -161,10 +161,10 @@ class DictationController:
             raise InjectError(message, "swictation retry") from error
 
     async def retry(self) -> int:
-        """Try again what is set aside; how many texts came, which are held.
+        """Retry all quarantined utterances; return how many texts came, which are held.
 
         Raises:
-            SwictationError: there is nothing, or it was in vain.
+            SwictationError: nothing is quarantined, or some of it brought no text.
         """
         if self._transcriber.retries is None:
             raise SwictationError("Nothing is set aside.")
@@ -174,11 +174,11 @@ class DictationController:
 
     @property
     def is_listening(self) -> bool:
-        """Whether the microphone is open, or what it gave is not yet heard."""
+        """Whether the microphone is open, or its sound is not yet heard to the end."""
         return self._session.is_listening or bool(self._stream.unheard)
 
     def is_over(self) -> bool:
-        """Whether it is to end and all text has arrived."""
+        """Whether it was asked to end and all text has arrived."""
         self._tell_state()
         return self._is_stopping and self._stream.is_done
 
@@ -199,7 +199,7 @@ class DictationController:
         _log.info("speech at %.1f-%.1f s: %d characters", start_s, end_s, len(utterance.text))
         if event.outcome == CAPTURED and utterance.capture == self._sink.number:
             self._captured_text += utterance.text
-            self._is_capture_aside = utterance.is_quarantined
+            self._is_capture_quarantined = utterance.is_quarantined
             if self._captured_text.strip():
                 self._answer_capture()
             else:
@@ -212,7 +212,9 @@ class DictationController:
             case TextDoubted():
                 path = self._stream.keep_sound(event.utterance)
                 kept = f"its sound is kept: {path}" if path else "its sound is not on disk"
-                message = f"nobody knows whether all of a text has arrived ({event.reason}); {kept}"
+                message = (
+                    f"it is unknown whether all of a text has arrived ({event.reason}); {kept}"
+                )
                 self._events.emit(DeliveryDoubted(event.utterance, message))
             case HeldSettled():
                 for number in event.utterances:
@@ -236,21 +238,20 @@ class DictationController:
             self._command("stop")
 
     def abandon(self) -> int:
-        """The grace is over: how many utterances stay in the spool instead of becoming text."""
+        """End without waiting longer; return how many utterances are not transcribed."""
         self._stream.delivery.abandon()
         count = len(self._stream.utterances)
         if count:
             message = f"{count} utterances are not transcribed; {self._stream.sound.at_the_end}"
             self._events.emit(StoppedEarly(message))
         if self._degradations.has(AUDIO_ONLY):
-            message = (
-                f"nobody heard all of it; {self._stream.sound.at_the_end}, see: swictation doctor"
-            )
+            unheard = "some sound was not searched for speech"
+            message = f"{unheard}; {self._stream.sound.at_the_end}, see: swictation doctor"
             self._events.emit(StoppedEarly(message))
         return count
 
     def say_what_is_held(self) -> None:
-        """At the end: held text is lost with this process, its sound is not."""
+        """Report what is held at the end: its text is lost with this process, its sound is not."""
         if count := len(self._stream.delivery.held):
             texts = "1 held text was" if count == 1 else f"{count} held texts were"
             message = f"{texts} not typed; {self._stream.sound.at_the_end}, see: swictation doctor"
@@ -269,7 +270,7 @@ class DictationController:
             return "another capture is going on"
         if self._session.is_listening:
             return "it is listening already"
-        return "it is being stopped" if self._is_stopping else ""
+        return "the daemon is stopping" if self._is_stopping else ""
 
     def _command(self, command: Command) -> str:
         if self._is_stopping and command in {"start", "toggle"} and not self._session.is_listening:
@@ -294,7 +295,7 @@ class DictationController:
         self._stream.listen(self._microphones.microphone, self._post, capture=capture)
 
     def _close(self) -> None:
-        """End behind the block that holds this moment."""
+        """Stop listening after the block that holds this moment."""
         if capture := self._stream.capture:
             capture.request_stop()
             asyncio.get_running_loop().call_later(LAST_BLOCK_S, capture.cut_off)
@@ -312,9 +313,9 @@ class DictationController:
         self._end_capture_if_over()
 
     def _end_capture_if_over(self) -> None:
-        """Listen no longer than patience lasts; what was heard to its end and brought nothing ends.
+        """Stop listening when patience is over; answer a capture that was heard to its end.
 
-        Others may dictate meanwhile, or an earlier capture not be over: only this one counts.
+        Only the present capture counts: a dictation, or an earlier capture, may not be over.
         """
         if self._capture is None:
             return
@@ -330,7 +331,7 @@ class DictationController:
             return
         if text := self._captured_text.strip():
             self._capture.set_result(text)
-        elif self._is_capture_aside:
+        elif self._is_capture_quarantined:
             message = "The engine died twice on what was said: its sound is set aside."
             self._capture.set_exception(SwictationError(message, "swictation retry"))
         else:
@@ -339,8 +340,8 @@ class DictationController:
             self._capture.set_exception(NothingRecorded(message, "swictation doctor"))
 
     def _tell_state(self) -> None:
-        if self.state != self._told_state:
-            self._told_state = self.state
+        if self.state != self._last_state:
+            self._last_state = self.state
             changed = StateChanged(self.state, to_seconds(self._stream.heard_sample))
             self._post(changed)
             self._events.emit(changed)

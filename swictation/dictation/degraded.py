@@ -8,13 +8,13 @@ from swictation.facts import Fact, LossEnded, LossGrew
 LOSING = "losing sound"
 """Sound that is not text yet leaves RAM, and is not on disk."""
 AUDIO_ONLY = "audio-only"
-"""No detector works: nothing but capture does."""
+"""No detector works: sound is only captured."""
 NO_ENGINE = "no engine"
 NO_MICROPHONE = "no microphone"
 NO_WINDOW = "no window"
 NO_SPOOL = "memory only"
 CPU_ENGINE = "cpu-engine"
-"""The engine on the processor stands in for the one on the GPU."""
+"""The engine on the CPU replaces the one on the GPU."""
 VAD_ONLY = "vad-only"
 """Speech is heard and kept, and becomes text later."""
 
@@ -25,14 +25,14 @@ _GRAVEST_FIRST = (
 
 
 class Degradations:
-    """Several things may be amiss at once; the gravest is shown."""
+    """The degraded modes that apply now, of which the gravest is shown."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._found: dict[str, tuple[str, float]] = {}
 
     def on_fact(self, fact: Fact) -> None:
-        """A listener, for what spool and journal say; other modes are put by their owners."""
+        """A listener for spool and journal; other modes are put by their owners."""
         match fact:
             case SpoolFailed():
                 self.put(NO_SPOOL, fact.message)
@@ -46,7 +46,7 @@ class Degradations:
                 pass
 
     def put(self, mode: str, reason: str) -> None:
-        """`mode` is amiss because of `reason`; without a reason it is well again."""
+        """Set `mode` because of `reason`; an empty reason ends it."""
         if not reason:
             self._found.pop(mode, None)
             return
@@ -54,12 +54,12 @@ class Degradations:
         self._found[mode] = (reason, since_s)
 
     def has(self, mode: str) -> bool:
-        """Whether `mode` is amiss."""
+        """Whether `mode` applies."""
         return mode in self._found
 
     @property
     def gravest(self) -> Degraded | None:
-        """What to show; None while all is well."""
+        """The mode to show; None while nothing is degraded."""
         for mode in _GRAVEST_FIRST:
             if mode in self._found:
                 reason, since_s = self._found[mode]

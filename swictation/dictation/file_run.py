@@ -1,4 +1,4 @@
-"""A file that is played: from its first sample to its last word, and what became of it."""
+"""Plays a file from its first sample to its last word, and collects the outcome."""
 
 import logging
 
@@ -55,10 +55,10 @@ class FileRun:
     def is_over(self) -> bool:
         """Whether its text has arrived.
 
-        Sound is also waited for an engine: whether that works must not depend on what was said.
+        Without speech, too, it waits for an engine: whether that works must not depend on speech.
 
         Raises:
-            SwictationError: it cannot be brought to its end; the sound stays in the spool.
+            SwictationError: it cannot be finished; the sound stays in the spool.
         """
         if self._give_up:
             raise self._give_up
@@ -69,13 +69,13 @@ class FileRun:
         return self._stream.is_done and bool(self.device or needs_no_engine)
 
     def finish(self) -> Outcome:
-        """What became of it, all threads having stopped."""
+        """The outcome, once all threads have stopped."""
         self.outcome.duration_s = to_seconds(self._stream.heard_sample)
         self.outcome.lost_samples = self._transcriber.losses.samples
         return self.outcome
 
     def abandon(self) -> None:
-        """The grace is over: what is no text out there stays in the spool. Raises `Interrupted`."""
+        """End without waiting longer; what is not text stays in the spool. Raises `Interrupted`."""
         self._stream.delivery.abandon()
         count, sound = len(self._stream.utterances), self._stream.sound.at_the_end
         self._events.emit(StoppedEarly(f"{count} utterances are not transcribed; {sound}"))
@@ -98,13 +98,13 @@ class FileRun:
             self._settle(event.utterance)
 
     def on_held(self, event: TextHeld | TextDoubted | HeldSettled) -> None:
-        pass  # nobody can ask for it once the file is over
+        pass  # held text cannot be asked for once the file is over
 
     def on_worker(self, event: WorkerReady | WorkerGone) -> None:
         if isinstance(event, WorkerReady):
             self.device = event.capabilities.device
         elif self._pool.is_hopeless or (event.error and not self._pool.is_spared(event)):
-            self._give_up = gave_up(event.reason, event.error, _AGAIN)
+            self._give_up = gave_up(event.reason, event.error or event.said, _AGAIN)
 
     def on_detector(self, event: DetectorFailed | DetectorRecovered) -> None:
         if isinstance(event, DetectorFailed):

@@ -23,23 +23,28 @@ class Latency:
         self._found_ms: deque[float] = deque(maxlen=_KEPT)
 
     def ended(self, point: SpeechEnded, arrived_s: float) -> None:
-        """An utterance has ended; its last sound came in at `arrived_s`. Cuts do not count."""
+        """Note an utterance's end; its last sound came in at `arrived_s`. Cuts do not count."""
         if point.reason != "cap":
             silence_s = to_seconds(point.at_sample - point.last_sample + _TAIL_SAMPLES)
             self._open.setdefault(point.utterance, _Timing()).speech_end_s = arrived_s - silence_s
 
     def committed(self, utterance: int, now_s: float) -> None:
-        """Words of it were committed."""
+        """Note that words of it were committed."""
         self._open.setdefault(utterance, _Timing()).last_commit_s = now_s
 
     def settled(self, utterance: int) -> float | None:
-        """Nothing more of it will come: what its latency was in s, if it has one."""
+        """No more words will come; its latency in s, if it has one."""
         timing = self._open.pop(utterance, None)
         if timing is None or timing.speech_end_s is None or timing.last_commit_s is None:
             return None
         latency_s = max(0.0, timing.last_commit_s - timing.speech_end_s)
         self._found_ms.append(1000.0 * latency_s)
         return latency_s
+
+    @property
+    def utterances(self) -> int:
+        """How many of them there were."""
+        return len(self._found_ms)
 
     def percentile_ms(self, part: float) -> float | None:
         """The latency that `part` (0 to 1) of them stay below; None before there is any."""

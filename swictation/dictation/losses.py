@@ -1,4 +1,4 @@
-"""Sound that is neither text nor kept: counted and told while it is being lost."""
+"""Sound that is neither text nor kept: counted, and reported while it is being lost."""
 
 from collections.abc import Iterator
 
@@ -9,17 +9,17 @@ from swictation.facts import LossEnded, LossGrew
 from swictation.types import Samples, to_samples
 
 _TOLD_EVERY = to_samples(30.0)
-"""How much more is lost before it is told again; `status` tells it each second."""
+"""How much more is lost until the next report; `status` shows it each second."""
 
 
 class Losses:
-    """What of one stream was lost. Belongs to the run loop."""
+    """Counts what one stream has lost; used on the run loop."""
 
     def __init__(self, stream: Stream, events: Dispatcher) -> None:
         self._stream = stream
         self._events = events
         self._lost: list[Span] = []
-        """In order, apart from each other."""
+        """In order; no two of them touch."""
         self._told_samples = 0
         self.is_losing = False
         """Whether sound is being lost: false again once RAM holds all that is not text yet."""
@@ -27,7 +27,7 @@ class Losses:
         """How many, each counted once."""
 
     def add(self, first_sample: int, last_sample: int) -> None:
-        """These samples are kept nowhere."""
+        """Count these samples, which are kept nowhere."""
         before = self.samples
         self._lost = _with(self._lost, (first_sample, last_sample))
         self.samples = sum(last - first for first, last in self._lost)
@@ -39,7 +39,7 @@ class Losses:
         self.is_losing = True
 
     def look(self) -> None:
-        """Count what has left RAM without being text or in the spool; see whether that is over."""
+        """Count what has left RAM and is neither text nor in the spool; note when that is over."""
         begins = self._stream.journal.ring_start_sample
         is_strained = False
         for (first, last), on_disk in self._needed():
@@ -52,7 +52,7 @@ class Losses:
             self._events.emit(LossEnded(self.samples))
 
     def read(self, first_sample: int, last_sample: int) -> Samples | None:
-        """Samples of the journal, with silence for what is lost; None where that is all of it."""
+        """Samples of the journal, with silence for lost ones; None where all are lost."""
         samples, lost = self._stream.journal.read_what_is_left(first_sample, last_sample)
         for span in lost:
             self.add(*span)
@@ -60,7 +60,7 @@ class Losses:
         return samples if gone < len(samples) or not lost else None
 
     def _needed(self) -> Iterator[tuple[Span, Span]]:
-        """What is yet to become text or to be heard, each with what the spool has of it."""
+        """Spans yet to become text or to be heard, each with what the spool has of it."""
         stream, spool = self._stream, self._stream.spool
         heard = stream.speech.heard_sample
         for number, utterance in stream.utterances.items():
@@ -73,7 +73,7 @@ class Losses:
 
 
 def _with(spans: list[Span], new: Span) -> list[Span]:
-    """`spans` and `new`, in order, those that touch made one."""
+    """`spans` and `new`, in order, merged where they touch."""
     out: list[Span] = []
     for first, last in sorted([*spans, new]):
         if first >= last:
@@ -86,7 +86,7 @@ def _with(spans: list[Span], new: Span) -> list[Span]:
 
 
 def without(span: Span, other: Span) -> list[Span]:
-    """What of `span` does not lie in `other`."""
+    """The parts of `span` outside `other`."""
     (first, last), (begin, end) = span, other
     if begin >= end:
         begin = end = last

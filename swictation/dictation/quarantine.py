@@ -1,4 +1,4 @@
-"""An utterance that is set aside: what is known of it, and whether it is to be tried."""
+"""A quarantined utterance: what is known of it, and whether it is due for a retry."""
 
 from collections.abc import Callable, Iterable
 from shlex import quote
@@ -10,38 +10,38 @@ from swictation.errors import SwictationError
 from swictation.types import Placement, to_seconds
 
 TRIES = 2
-"""By itself: one at once, one when the engine has served other work since."""
+"""Without a request: one at once, one after the engine has served other work."""
 
 
 class QuarantinedUtterance(msgspec.Struct):
-    """See the module. Belongs to the run loop."""
+    """Its sound, its tries and its state; used on the run loop."""
 
     number: int
     utterance: Utterance
     typed: str
-    """What the engine had brought of it, in its own words."""
+    """The text of it that came before, in the engine's own words."""
     placements: set[Placement]
     """Where it was tried."""
     where: Callable[[], str]
-    """Tells where its sound is; "" while it is not on disk."""
+    """Keeps its sound and returns the path; "" while it is not on disk."""
     tries: int = 0
     is_served: bool = False
     """Whether the engine has served other work since the last try."""
     is_wished: bool = False
     """Whether the user asked for a try."""
     state: str = ""
-    """What became of it last, as the event `retry` says."""
+    """The last state in an event `retry`."""
     is_gone: bool = False
-    """Whether its sound was on disk and is no more."""
+    """Whether its sound was on disk and no longer is."""
 
     @property
     def is_due(self) -> bool:
-        """Whether it is to be tried as soon as that disturbs nobody."""
+        """Whether to retry it as soon as that disturbs nobody."""
         return self.is_wished or not self.tries or (self.tries < TRIES and self.is_served)
 
     @property
     def waits(self) -> bool:
-        """Whether only the user's wish has it tried again."""
+        """Whether only a request of the user has it retried."""
         return self.tries >= TRIES and not self.is_wished
 
     @property
@@ -57,21 +57,21 @@ class QuarantinedUtterance(msgspec.Struct):
 
     @property
     def is_settled(self) -> bool:
-        """Whether nobody has to do anything about it any more."""
+        """Whether nothing is left to do about it."""
         return self.state in {"offered", "empty", "gone", "cancelled"}
 
     def failed(self) -> None:
-        """It was tried, and in vain."""
+        """Note that a try failed."""
         self.tries += 1
         self.is_served = self.is_wished = False
 
 
 def still_quarantined(left: Iterable[QuarantinedUtterance]) -> SwictationError:
-    """What to tell somebody who wished for a try that brought nothing."""
-    asides = list(left)
-    paths = [one.path for one in asides if one.path]
-    count = "1 utterance is" if len(asides) == 1 else f"{len(asides)} utterances are"
+    """The error for a user who asked for a retry that left some utterances quarantined."""
+    utterances = list(left)
+    paths = [one.path for one in utterances if one.path]
+    count = "1 utterance is" if len(utterances) == 1 else f"{len(utterances)} utterances are"
     where = f", in {', '.join(paths)}" if paths else ""
-    message = f"{count} still set aside{where}: the engine died on it again, or there is none now."
+    message = f"{count} still set aside{where}: the engine died again, or there is none now."
     files = " ".join(quote(path) for path in paths)
     return SwictationError(message, f"swictation transcribe {files}" if paths else "")

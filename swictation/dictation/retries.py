@@ -1,8 +1,8 @@
-"""Sound on which the engine died twice: tried again by itself, then left to the user's wish.
+"""Retries sound on which the engine died twice: at first unasked, then at the user's request.
 
-Its worker is its own: started for one try, behind everything else in the machine's favour. So
-nothing that is dictated waits for it, and what kills it takes nothing along. What comes of it is
-offered (held), never typed by itself: other words stand in the window by now.
+It has a worker of its own, started for one try at the lowest priority. So dictation never waits
+for it, and a crash takes nothing else along. Its text is offered (held), never typed unasked:
+other words stand in the window by now.
 """
 
 import asyncio
@@ -37,24 +37,24 @@ from swictation.types import Commit, DecodeRequest, Hypothesis, Placement, to_se
 from swictation.worker.pool import WorkerPool
 from swictation.worker.supervisor import Supervisor
 
-LATE = "it comes late, for the engine had died on it"
+LATE = "it comes late, because the engine had died on it"
 _STARTS = 3
-"""Of a worker that does not live to be asked, in one try."""
+"""In one try, of a worker that dies before it can be asked."""
 _MOST = 500
-"""Are tried and shown; what is older stays on disk, where `doctor` finds it."""
+"""So many are retried and shown; older ones stay on disk, where `doctor` finds them."""
 _LOOK_AGAIN_S = 5.0
 _LONGEST_PAUSE_S = 300.0
-"""Between tries for which no worker could be had; the first pause is as above."""
+"""Between tries for which there was no worker; the first pause is as above."""
 _QUIET_S = 10.0
-"""Without speech for so long a worker that serves may be asked, though a microphone is open."""
+"""After so long without speech a serving worker may be asked, though a microphone is open."""
 _PATIENCE = 6.0
-"""Nobody waits for it, and it has the least of the processor."""
+"""It may take so much longer: nobody waits for it, and it gets the least CPU time."""
 
 _log = logging.getLogger(__name__)
 
 
 class _Try(msgspec.Struct):
-    """What is being tried."""
+    """The try under way."""
 
     aside: QuarantinedUtterance
     request: DecodeRequest
@@ -63,7 +63,7 @@ class _Try(msgspec.Struct):
 
 
 class Retries:
-    """Of one stream. All its methods belong to the run loop."""
+    """Retries the quarantined utterances of one stream; used on the run loop."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Retries:
         pool: WorkerPool,
         text_pipeline: Callable[[], TextPipeline],
     ) -> None:
-        """`text_pipeline`: makes fresh text stages, for each text that is offered."""
+        """`text_pipeline`: makes new text stages, for each text that is offered."""
         self._stream = stream
         self._pool = pool
         self._events = context.events
@@ -88,23 +88,23 @@ class Retries:
         self._backoff = Backoff(_LOOK_AGAIN_S, _LONGEST_PAUSE_S)
         self._spoken_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._overrides: asyncio.Future[SwictationError | None] | None = None
-        """What those who wish for a try wait for: why it is in vain, if it is."""
+        self._waiting: asyncio.Future[SwictationError | None] | None = None
+        """Set once all requested retries are over: to the error that ended them, if any."""
 
     @property
     def asides(self) -> tuple[QuarantineStatus, ...]:
-        """As in `status`."""
+        """The quarantined utterances, as in `status`."""
         return tuple(
             QuarantineStatus(one.path, round(one.seconds, 1), self._state(one))
             for one in self._asides.values()
         )
 
     def add(self, number: int, typed: str, placements: set[Placement]) -> None:
-        """An utterance is set aside; `typed` of it has been brought, it died on `placements`."""
+        """Take a quarantined utterance; `typed` of it is text, the engine died on `placements`."""
         if len(self._asides) >= _MOST:
             self._leave(next(iter(self._asides)))
         stream = self._stream
-        where = partial(stream.sound.kept_at, number)
+        where = partial(stream.sound.keep, number)
         self._asides[number] = QuarantinedUtterance(
             number, stream.utterances[number], typed, placements, where
         )
@@ -112,13 +112,13 @@ class Retries:
             self._is_gpu_well = False
 
     def served(self, placement: Placement) -> None:
-        """The engine there has answered for what is dictated."""
+        """Note that the engine there has answered a request of a dictation."""
         self._is_gpu_well = self._is_gpu_well or placement == "gpu"
         for one in self._asides.values():
             one.is_served = True
 
     def tend(self) -> None:
-        """Begin a try where one is due and nobody is kept waiting. Called after each event."""
+        """Begin a try that is due if that keeps nobody waiting. Called after each event."""
         if not self._asides:
             return
         if self._stream.is_busy or self._stream.utterances:
@@ -134,50 +134,50 @@ class Retries:
             if worker := self._worker_for(one):
                 self._begin(one, worker)
                 return
-            one.is_wished = False  # nobody can be asked now
+            one.is_wished = False  # no worker can be asked now
         self._fulfil()
         if due and self._timer is None:  # memory or the GPU may have room a moment later
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(_LOOK_AGAIN_S, self._look_again)
 
     async def wish(self) -> int:
-        """Try all of it once more, as the user wishes; how many texts came and are held.
+        """Retry all of them at the user's request; return how many texts came and are held.
 
         Raises:
-            SwictationError: nothing is set aside, or the engine died on some of it again.
+            SwictationError: nothing is quarantined, or the engine died on some of it again.
         """
         wished = list(self._asides.values())
         if not wished:
             raise SwictationError("Nothing is set aside.")
         for one in wished:
             one.is_wished = True
-        over = self._overrides = self._overrides or asyncio.get_running_loop().create_future()
+        waiting = self._waiting = self._waiting or asyncio.get_running_loop().create_future()
         self.tend()
-        if error := await asyncio.shield(over):  # others may wait for it when this one leaves
+        if error := await asyncio.shield(waiting):  # others may wait when this caller leaves
             raise error
         if left := [one for one in wished if not one.is_settled]:
             raise still_quarantined(left)
         return sum(one.state == "offered" for one in wished)
 
     def drop(self) -> None:
-        """The user wants none of it."""
+        """Forget all of them: the user cancelled."""
         for one in list(self._asides.values()):
             self._forget(one, "cancelled")
 
     async def stop(self) -> None:
-        """End; what is set aside stays on disk."""
+        """End; quarantined sound stays on disk."""
         self._asides.clear()
         if self._timer:
             self._timer.cancel()
-        self._fulfil(SwictationError("It is being stopped; what is set aside is kept."))
+        self._fulfil(SwictationError("The daemon is stopping; what is set aside is kept."))
         await self._own.stop()
 
     # --- what workers say --------------------------------------------------------------------
 
     def on_news(self, event: WorkerReady | WorkerAnswered | WorkerFailed | WorkerGone) -> None:
-        """Of the worker of its own."""
+        """Handle an event of its own worker."""
         match event:
-            case WorkerReady():  # or it is gone again, which is the next news
+            case WorkerReady():  # or it is gone again: the next event
                 if self._try and self._try.worker is self._own and self._own.is_ready:
                     self._send(self._try)
             case WorkerAnswered():
@@ -188,7 +188,7 @@ class Retries:
                 self._on_gone(event, self._own)
 
     def on_answer(self, event: WorkerAnswered) -> bool:
-        """Whether that was an answer to what is tried."""
+        """Use the answer if it is one to the try; return whether it is."""
         if self._try is None or self._try.request.number != event.number:
             return False
         self._try.aside.utterance.answered_by(self._try.worker)
@@ -196,7 +196,7 @@ class Retries:
         return True
 
     def on_failed(self, event: WorkerFailed) -> bool:
-        """Whether that says that the GPU had no room for what is tried."""
+        """Postpone the try if the GPU had no room for it; return whether that is so."""
         if self._try is None or self._try.request.number != event.number:
             return False
         self._is_gpu_well = False  # until it has served again
@@ -204,25 +204,25 @@ class Retries:
         return True
 
     def on_sound_gone(self, number: int) -> None:
-        """What was set aside is on disk no more; a try that goes on has its sound already."""
+        """Its sound is no longer on disk; a try under way has the sound already."""
         if one := self._asides.get(number):
             one.is_gone = True
 
     def on_gone(self, event: WorkerGone) -> None:
-        """One of those that serve."""
+        """One of the serving workers has ended."""
         if self._try and self._try.worker is not self._own:
             self._on_gone(event, self._pool.at(event.placement))
 
     # --- the parts ---------------------------------------------------------------------------
 
     def _may_try(self, one: QuarantinedUtterance) -> bool:
-        """Whether it is whole, and nobody dictates; on the user's wish it does not matter who."""
+        """Whether it is whole and nobody dictates, or the user asked for it."""
         stream = self._stream
         is_whole = one.number not in stream.utterances
         return is_whole and (one.is_wished or not (stream.is_busy or stream.utterances))
 
     def _worker_for(self, one: QuarantinedUtterance) -> Supervisor | None:
-        """The other engine; else a worker of its own; else, while nothing is said, who serves."""
+        """The other engine; else its own worker; else, while nobody speaks, a serving one."""
         pool, is_quiet = self._pool, self._is_quiet()
         may_gpu = self._is_gpu_well or one.is_wished
         gpu = pool.gpu if may_gpu and pool.way_to_gpu(one.seconds) else None
@@ -236,17 +236,17 @@ class Retries:
         return pool.cpu if is_quiet and pool.cpu.is_ready else None
 
     def _is_quiet(self) -> bool:
-        """Whether nobody will miss a worker that serves, for the time of a decode."""
+        """Whether nobody will miss a serving worker for the time of a decode."""
         return self._stream.is_done or self._now_s() - self._spoken_s >= _QUIET_S
 
     def _begin(self, one: QuarantinedUtterance, worker: Supervisor) -> None:
-        said = one.utterance
-        # Its number as an utterance is that of none which is dictated: see `Supervisor`'s blame.
+        utterance = one.utterance
+        # No dictated utterance has this number: see `Supervisor`'s blame.
         request = DecodeRequest(
             number=next(self._numbers),
             utterance=-2 - one.number,
-            first_sample=said.first_sample,
-            last_sample=said.last_sample,
+            first_sample=utterance.first_sample,
+            last_sample=utterance.last_sample,
             forced_text=one.typed,
         )
         self._try = _Try(one, request, worker)
@@ -280,7 +280,7 @@ class Retries:
         tried.worker.send(request, samples, route.piece_samples if route else 0)
 
     def _on_gone(self, event: WorkerGone, worker: Supervisor) -> None:
-        """Who was asked died of it; or it ended before, and another is asked instead."""
+        """The asked worker died of it, or ended before; then another is asked instead."""
         tried = self._try
         if tried is None or tried.worker is not worker:
             return
@@ -295,7 +295,7 @@ class Retries:
             self._postpone(tried.aside)
 
     def _bring(self, one: QuarantinedUtterance, hypothesis: Hypothesis) -> None:
-        """Offer what came; where there are no words in it nothing is missed."""
+        """Offer the text; if it has no words, nothing was missed."""
         pipeline = self._text_pipeline()
         pipeline.follow(one.utterance.text)
         text = as_text(pipeline.feed(Commit(one.number, hypothesis.new_text, final=True)))
@@ -312,7 +312,7 @@ class Retries:
         self._end_try("its text is there")
 
     def _leave(self, number: int) -> None:
-        """To the user, with what is on disk of it: `doctor` names it, it is tried no more."""
+        """Leave what is on disk of it to the user: `doctor` names it; it is not retried."""
         left = self._asides.pop(number)
         if self._stream.spool:
             self._stream.spool.note(number, "set-aside", is_tried_again=False)
@@ -321,15 +321,15 @@ class Retries:
     def _fail(self, one: QuarantinedUtterance) -> None:
         """The engine died on it."""
         one.failed()
-        self._end_in_vain(one, "waits" if one.waits else "failed")
+        self._end_failed(one, "waits" if one.waits else "failed")
 
     def _postpone(self, one: QuarantinedUtterance) -> None:
-        """Nobody could decode it: that says nothing of its sound, and counts as no try."""
+        """No worker could decode it: that says nothing about its sound, and counts as no try."""
         one.is_wished = False
         self._backoff.failed(self._now_s())
-        self._end_in_vain(one, "postponed")
+        self._end_failed(one, "postponed")
 
-    def _end_in_vain(self, one: QuarantinedUtterance, state: str) -> None:
+    def _end_failed(self, one: QuarantinedUtterance, state: str) -> None:
         self._note(one, state)
         self._end_try("it failed")
 
@@ -348,7 +348,7 @@ class Retries:
                 self._forget(one, "gone")
 
     def _leave_lost(self) -> None:
-        """What is in memory alone is told when it is overwritten; none of it can be tried then."""
+        """Report sound that was in memory alone and is overwritten: it cannot be retried."""
         begins = self._stream.journal.ring_start_sample
         for one in list(self._asides.values()):
             first, last = one.utterance.first_sample, min(begins, one.utterance.last_sample)
@@ -358,7 +358,7 @@ class Retries:
                 self._leave(one.number)
 
     def _span(self, number: int) -> Span:
-        """Which samples of it are on disk, as far as the spool knows."""
+        """Its samples on disk, as far as the spool knows."""
         return self._stream.spool.span(number) if self._stream.spool else (0, 0)
 
     def _end_try(self, reason: str) -> None:
@@ -368,12 +368,12 @@ class Retries:
         self._fulfil()
 
     def _fulfil(self, error: SwictationError | None = None) -> None:
-        """Answer those who wished for a try, once all they wished for is tried."""
+        """Answer those who asked for a retry, once all they asked for is tried."""
         if any(one.is_wished for one in self._asides.values()):
             return
-        if self._overrides:
-            self._overrides.set_result(error)
-            self._overrides = None
+        if self._waiting:
+            self._waiting.set_result(error)
+            self._waiting = None
 
     def _state(self, one: QuarantinedUtterance) -> Literal["tried", "pending", "waits"]:
         if self._try and self._try.aside is one:
@@ -385,7 +385,7 @@ class Retries:
         self.tend()
 
     def _tell(self, event: Event) -> None:
-        """News of the worker of its own, apart from what the others say."""
+        """Post an event of its own worker, apart from those of the others."""
         wrapped = isinstance(event, WorkerReady | WorkerAnswered | WorkerFailed | WorkerGone)
         self._post(RetryNews(event) if wrapped else event)
 

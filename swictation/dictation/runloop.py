@@ -11,11 +11,11 @@ from swictation.errors import SwictationError
 from swictation.events import Event
 from swictation.facts import WorkerReplaced
 
-if TYPE_CHECKING:  # only who has a GPU pays for it
+if TYPE_CHECKING:  # only GPU users pay for it
     from swictation.worker.gpu_executor import GpuExecutor
 
 STOP_GRACE_S = 2.0
-"""For what was said before somebody wanted it to end."""
+"""For what was said before the request to end."""
 
 _log = logging.getLogger(__name__)
 
@@ -32,11 +32,11 @@ _Passed = (
     | events.WorkerGone
     | events.WorkerReady
 )
-"""Told to listeners as they come."""
+"""Passed on to listeners as they come."""
 
 
 class Owner(Protocol):
-    """Whose sound it is: a file that is played, or the dictations of a daemon."""
+    """Owns a stream: a file that is played, or the dictations of a daemon."""
 
     def is_over(self) -> bool:
         """Whether there is nothing left to do. Asked after each event."""
@@ -48,7 +48,7 @@ class Owner(Protocol):
         ...
 
     def on_source_ended(self, event: events.SourceEnded) -> None:
-        """The source gives no more."""
+        """The source delivers nothing more."""
         ...
 
     def on_heard(self) -> None:
@@ -60,11 +60,11 @@ class Owner(Protocol):
         ...
 
     def on_held(self, event: events.TextHeld | events.TextDoubted | events.HeldSettled) -> None:
-        """The list of held texts has changed, or nobody knows whether a text has arrived."""
+        """The list of held texts has changed, or a text may have arrived or not."""
         ...
 
     def on_worker(self, event: events.WorkerReady | events.WorkerGone) -> None:
-        """A worker came or went; recognition has dealt with it."""
+        """A worker is ready or gone; the transcriber has handled that."""
         ...
 
     def on_detector(self, event: events.DetectorFailed | events.DetectorRecovered) -> None:
@@ -72,7 +72,7 @@ class Owner(Protocol):
         ...
 
     def on_stop(self, reason: str) -> None:
-        """Somebody wants it to end, within STOP_GRACE_S."""
+        """End, within STOP_GRACE_S."""
         ...
 
 
@@ -102,19 +102,19 @@ class RunLoop:
     def __init__(
         self, context: LoopContext, inbox: Inbox, executor: "GpuExecutor | None" = None
     ) -> None:
-        """`executor`: where an engine on a GPU is wanted."""
+        """`executor`: if an engine is configured for a GPU."""
         self._inbox = inbox
         self._events = context.events
         self._clock = context.clock
         self._executor = executor
         self.deadline_s: float | None = None
-        """When, by the clock, it ends in any case; None while nobody wants it to."""
+        """When it ends in any case, by the clock; None until it is asked to end."""
 
     async def run(self, transcriber: Transcriber, owner: Owner) -> bool:
-        """Until `owner` is over; False where the deadline came first.
+        """Handle events until `owner` is over; False where the deadline came first.
 
         Raises:
-            SwictationError: `owner` gives up, or a part broke off: a bug.
+            SwictationError: `owner` gives up, or a thread failed: a bug.
         """
         self._look(transcriber, owner)
         while not owner.is_over():
@@ -128,7 +128,7 @@ class RunLoop:
         return True
 
     def _look(self, transcriber: Transcriber, owner: Owner) -> None:
-        """Who shares the GPU's memory has to know what is going on, and who waits for quiet."""
+        """Let the retries and the GPU executor see what is going on."""
         if transcriber.retries:
             transcriber.retries.tend()
         if self._executor:
@@ -190,24 +190,24 @@ class RunLoop:
                 transcriber.on_strain()
             case events.ThreadFailed():
                 raise SwictationError(
-                    f"The part {event.thread} broke off ({event.reason}): this is a bug.",
+                    f"The thread {event.thread} failed ({event.reason}): this is a bug.",
                     "please report it with the log",
                 )
             case events.StopRequested():
-                if self.deadline_s is None:  # asking again is no reason to take longer
+                if self.deadline_s is None:  # asking again gives no more time
                     self.deadline_s = self._clock.now_s() + STOP_GRACE_S
                 owner.on_stop(event.reason)
             case events.FrameSkipped() | events.SpoolFailed() | events.DetectorMoved():
-                pass  # the listeners'
+                pass  # for listeners
             case events.RouteChanged():
                 transcriber.ask_again()
             case events.OrderDone() | events.VramRead():
-                pass  # the GPU executor's
+                pass  # for the GPU executor
             case events.StateChanged():
                 pass  # the owner is asked again
 
     def _tell_replaced(self, event: events.WorkerGone) -> None:
         if event.is_fault:
-            # An error with its own message is told by the owner, once.
+            # An error with its own message is reported by the owner, once.
             is_explained = event.error is not None
             self._events.emit(WorkerReplaced(event.generation, event.reason, is_explained))

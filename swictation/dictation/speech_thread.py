@@ -25,22 +25,22 @@ from swictation.vad.segmenter import SpeechSegmenter
 _READ_LIMIT = to_samples(1.0)
 
 NewListener = Callable[[int, int, FailureListener], SpeechSegmenter]
-"""An ear for a dictation: its first sample, the number of its first utterance, and who is told
-where its detector fails."""
+"""Makes a segmenter for a dictation: from its first sample, the number of its first utterance, and
+the listener for failures of its detector."""
 
 
 class SpeechThread:
-    """Hears one dictation after the other. It never waits for the worker."""
+    """Searches one dictation after the other for speech. It never waits for the worker."""
 
     def __init__(
         self,
         journal: Journal,
-        new_listener: NewListener,
+        new_segmenter: NewListener,
         post: Callable[[Event], None],
         clock: Clock,
     ) -> None:
         self._journal = journal
-        self._new_listener = new_listener
+        self._new_segmenter = new_segmenter
         self._post = post
         self._clock = clock
         self._report_every = to_samples(1.0)
@@ -52,7 +52,7 @@ class SpeechThread:
         self._thread = Thread(target=self._run, name="speech", daemon=True)
 
     def has_progressed(self) -> bool:
-        """Whether it heard something since this was asked last, or has nothing to hear (with)."""
+        """Whether it heard something since the last call, or has no sound or no detector."""
         before, self._seen_sample = self._seen_sample, self.heard_sample
         is_idle = self._is_deaf or self.heard_sample >= self._journal.end_sample
         return self.heard_sample != before or is_idle
@@ -66,11 +66,11 @@ class SpeechThread:
         self._thread.start()
 
     def join(self) -> None:
-        """Wait for the thread's end, which follows the journal's; what is unheard stays so."""
+        """Wait for the thread's end, which follows the journal's; the rest stays unheard."""
         self._abandoned.set()
         self._thread.join()
 
-    # --- what becomes of a detector that fails: `FailureListener` -----------------------------
+    # --- a detector that fails: `FailureListener` ---------------------------------------------
 
     def failing(self, reason: str) -> None:
         """See `FailureListener.failing`."""
@@ -103,37 +103,37 @@ class SpeechThread:
             self._post(ThreadFailed("speech", repr(failure)))
 
     def _listen(self, first_utterance: int) -> int:
-        """Hear a dictation to its end; the number of the next one's first utterance."""
+        """Hear a dictation to its end; return the number of the next one's first utterance."""
         framer = Framer(self.heard_sample)
-        listener = self._new_listener(self.heard_sample, first_utterance, self)
+        segmenter = self._new_segmenter(self.heard_sample, first_utterance, self)
         reported = self.heard_sample
         while stretch := self._journal.next_stretch(self.heard_sample, _READ_LIMIT):
             frames = framer.feed(self._read(self.heard_sample, stretch.end_sample))
-            self._post_points(self._hear(listener, frames))
+            self._post_points(self._hear(segmenter, frames))
             self.heard_sample = stretch.next_sample
             if stretch.ends_dictation:
-                last = self._hear(listener, framer.flush())
-                self._post_points(last + listener.flush(stretch.end_sample))
+                last = self._hear(segmenter, framer.flush())
+                self._post_points(last + segmenter.flush(stretch.end_sample))
                 self._post(DictationProcessed(stretch.end_sample))
                 break
             if self.heard_sample - reported >= self._report_every:
                 reported = self.heard_sample
-                self._post(AudioProcessed(reported, listener.last_probability))
+                self._post(AudioProcessed(reported, segmenter.last_probability))
             if self._abandoned.is_set():
                 break
         else:
             self._abandoned.set()
-        return listener.next_utterance
+        return segmenter.next_utterance
 
     def _read(self, first_sample: int, last_sample: int) -> Samples:
-        """What was captured; silence in place of what is lost, so that the numbers stay true."""
+        """Captured samples, with silence in place of lost ones: the numbers stay right."""
         samples, lost = self._journal.read_what_is_left(first_sample, last_sample)
         for first, last in lost:
             self._post(AudioLost(first, last))
         return samples
 
-    def _hear(self, listener: SpeechSegmenter, frames: list[Frame]) -> list[Point]:
-        return [point for frame in frames for point in listener.feed(frame)]
+    def _hear(self, segmenter: SpeechSegmenter, frames: list[Frame]) -> list[Point]:
+        return [point for frame in frames for point in segmenter.feed(frame)]
 
     def _post_points(self, points: list[Point]) -> None:
         if points:

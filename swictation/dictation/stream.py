@@ -1,4 +1,4 @@
-"""The journey from sound to text: its parts, its utterances, its outcome."""
+"""A stream from sound to text: its parts, its utterances, its outcome."""
 
 from collections import deque
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from swictation.worker.restarts import Blame
 from swictation.worker.supervisor import Supervisor
 
 _BEFORE_UNHEARD = to_samples(30.0)
-"""An utterance that is open when the detector fails is longer than that never: see its cap."""
+"""No utterance that is open when the detector fails is longer: see its cap."""
 
 
 class Utterance(msgspec.Struct):
@@ -37,7 +37,7 @@ class Utterance(msgspec.Struct):
     """The capture to which its text is handed back; 0: it is typed."""
     is_quarantined: bool = False
     kept_at: str = ""
-    """Where its sound is, when set aside."""
+    """Where its sound is, if it is quarantined."""
     engine: str = ""
     """Which one answered last for it, and on which device."""
     device: str = ""
@@ -76,7 +76,7 @@ class Quarantined(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct):
-    """What became of a file."""
+    """The result of a file run."""
 
     text: str = ""
     segments: list[Segment] = []
@@ -98,26 +98,26 @@ class StoredSound(msgspec.Struct, frozen=True):
 
     @property
     def at_the_end(self) -> str:
-        """What becomes of the sound that waits for its text if it ends now, in words."""
+        """What happens to sound that waits for its text if the program ends now, in words."""
         if self.spool is None:
-            return "the sound is lost, for there is no spool"
+            return "the sound is lost, because there is no spool"
         if trouble := self.spool.trouble:
             return f"the sound is lost where it is not on disk: {trouble}"
         return "the sound is kept"
 
-    def kept_at(self, number: int) -> str:
-        """Where the sound is of one that is kept; "" while it is not on disk."""
+    def keep(self, number: int) -> str:
+        """Keep an utterance's sound for the user; return its path, "" if it is not on disk."""
         path = self.spool.quarantine(number) if self.spool else None
         return str(path or "")
 
     def keep_unheard(self, sample: int) -> None:
-        """Keep what comes from `sample` on, and an utterance that is open there: see the spool."""
+        """Keep all sound from `sample` on, and an utterance that is open there: see the spool."""
         if self.spool:
             first = max(sample - _BEFORE_UNHEARD, self.journal.ring_start_sample)
             self.spool.keep_unheard(first)
 
     def forget_unheard(self, sample: int) -> None:
-        """All before `sample` is heard: once RAM holds the rest, nothing else need be kept."""
+        """All before `sample` is heard: once RAM holds the rest, stop keeping unheard sound."""
         if self.spool and self.journal.is_recent(sample):
             self.spool.settle_unheard()
 
@@ -133,7 +133,7 @@ class Stream:
         partials: PartialPacer,
         new_stabilizer: Callable[[], Stabilizer],
     ) -> None:
-        """`new_stabilizer`: makes a fresh commit rule, now and whenever all is cancelled."""
+        """`new_stabilizer`: makes a new commit rule, now and whenever all is cancelled."""
         self.sound = sound
         self.journal = sound.journal
         self.spool = sound.spool
@@ -146,14 +146,14 @@ class Stream:
         """The last one that was started."""
         self.blame = Blame()
         self._kept: set[int] = set()
-        """Utterances whose sound stays, for nobody knows whether their text has arrived."""
+        """Utterances whose sound stays, because their text may not have arrived."""
         self.aside: set[int] = set()
-        """Utterances that are set aside: their sound stays until they are dealt with."""
+        """Quarantined utterances: their sound stays until they are dealt with."""
         self.utterances: dict[int, Utterance] = {}
         self.heard_sample = 0
         """Where the last dictation ended that was heard to its end."""
         self.unheard: deque[int] = deque()
-        """Dictations that were begun and are not heard to their end: as `Utterance.capture`."""
+        """Dictations that are not heard to their end yet; each is an `Utterance.capture`."""
 
     @property
     def is_done(self) -> bool:
@@ -177,7 +177,7 @@ class Stream:
         )
 
     def start(self) -> None:
-        """Start in order: what takes before what gives."""
+        """Start in order: receivers before senders."""
         if self.spool:
             self.spool.start(self.journal, lambda: self.speech.heard_sample)
         self.delivery.start()
@@ -201,12 +201,12 @@ class Stream:
             self.spool.stop()
 
     def end_dictation(self, end_sample: int) -> None:
-        """The oldest that was not heard to its end is heard by now, to `end_sample`."""
+        """The oldest unheard dictation is now heard to its end, `end_sample`."""
         self.heard_sample = end_sample
         self.unheard.popleft()
 
     def forget_decoding(self) -> None:
-        """What is not text yet is wanted no more: decode what comes now by a fresh commit rule."""
+        """Forget what is not text yet; a new commit rule decodes what comes now."""
         self.stabilizer = self._new_stabilizer()
 
     def begin_utterance(self, point: SpeechStarted) -> None:
@@ -219,13 +219,16 @@ class Stream:
             self.spool.begin(point.utterance, kept_from)
 
     def end_utterance(self, point: SpeechEnded) -> None:
-        """Nothing behind this point belongs to it."""
+        """Note the end of an utterance."""
         self.utterances[point.utterance].last_sample = point.last_sample
         if self.spool:
             self.spool.end(point.utterance, point.last_sample)
 
     def settle(self, number: int, *, keeps_sound: bool) -> Utterance:
-        """Its text has arrived, is held, or it is set aside: forget it, and its sound with it."""
+        """Forget an utterance whose text has arrived or is held, or that is quarantined.
+
+        Its sound is deleted with it, unless it is still needed.
+        """
         utterance = self.utterances.pop(number)
         if not keeps_sound:
             self.forget_sound(number)
@@ -233,20 +236,17 @@ class Stream:
         return utterance
 
     def forget_sound(self, number: int) -> None:
-        """Delete what the spool has of an utterance, unless some of it is still to become text.
-
-        Nor is it deleted where the user was told that it is kept.
-        """
+        """Delete an utterance's sound, unless it is needed or the user was told of its path."""
         needed = self._kept | self.aside | self.delivery.held.utterances
         if self.spool and number not in needed:
             self.spool.settle(number)
 
     def keep_sound(self, number: int) -> str:
-        """Keep an utterance's sound for the user; where that is, or "" if it is not on disk."""
+        """Keep the sound of an utterance in doubt; return its path, "" if it is not on disk."""
         self._kept.add(number)
-        return self.sound.kept_at(number)
+        return self.sound.keep(number)
 
     def settle_silence(self, sample: int) -> None:
-        """All before `sample` that belongs to no unsettled utterance is dealt with."""
+        """Settle all before `sample` that belongs to no unsettled utterance."""
         open_from = [utterance.kept_from_sample for utterance in self.utterances.values()]
         self.journal.settle(min([sample, *open_from]))

@@ -1,4 +1,4 @@
-"""From decision points to text, through whatever befalls the worker. Part of the run loop."""
+"""Turns decision points into text, whatever happens to the workers. Part of the run loop."""
 
 import logging
 
@@ -48,7 +48,7 @@ _log = logging.getLogger(__name__)
 
 
 class Transcriber:
-    """One stream and the workers that answer. All its methods belong to the run loop."""
+    """Has the workers of a pool decode one stream; used on the run loop."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Transcriber:
     ) -> None:
         """`sink` takes the commits of what is captured instead of typed.
 
-        `retries` tries again what is set aside; without it that is only told.
+        `retries` tries quarantined utterances again; without it they are only reported.
         """
         self.retries = retries
         self._stream = stream
@@ -71,7 +71,7 @@ class Transcriber:
         self._answered_s = 0.0
         self._wants_partials = False
         self._arrivals: dict[int, float] = {}
-        """When the points came that are not committed yet, by their sample."""
+        """When the points that are not committed yet came, by their sample."""
         self._ignored_dictations = 0
         self._refused = self._refusals = 0
         self.latency = Latency()
@@ -79,16 +79,16 @@ class Transcriber:
 
     @property
     def stream(self) -> Stream:
-        """Whose sound becomes text here."""
+        """The stream that it transcribes."""
         return self._stream
 
     def show_partials(self, *, wanted: bool) -> None:
-        """Whether anybody reads tentative text."""
+        """Produce tentative text, or stop: whether anybody reads it."""
         self._wants_partials = wanted
         self._set_pace()
 
     def _set_pace(self) -> None:
-        """How often the speech thread tells how far it has heard."""
+        """Set how often the speech thread reports how far it has heard."""
         is_close = self._wants_partials or self._pool.chunking is not None
         self._stream.speech.report_every(_REPORT_S["close" if is_close else "else"])
 
@@ -121,7 +121,7 @@ class Transcriber:
         self._stream.sound.forget_unheard(end_sample)
 
     def on_strain(self) -> None:
-        """RAM will not hold all much longer: what nobody has heard is kept on disk, too."""
+        """RAM will not hold all much longer: keep unheard sound on disk, too."""
         heard = self._stream.speech.heard_sample
         if not self._stream.journal.is_recent(heard):
             self._stream.sound.keep_unheard(heard)
@@ -132,7 +132,7 @@ class Transcriber:
             self.losses.look()
 
     def drop(self) -> None:
-        """Forget all that is not typed, what is not heard yet included."""
+        """Forget all that is not typed, including sound that is not heard yet."""
         self._ignored_dictations = len(self._stream.unheard)
         self._stream.forget_decoding()
         self._stream.delivery.drop()
@@ -147,7 +147,7 @@ class Transcriber:
     # --- what the worker says ----------------------------------------------------------------
 
     def on_answer(self, event: WorkerAnswered) -> None:
-        """A request is answered."""
+        """A worker has answered a request."""
         stream, hypothesis = self._stream, event.hypothesis
         if self._is_partial(event) or (self.retries and self.retries.on_answer(event)):
             return
@@ -166,7 +166,7 @@ class Transcriber:
             self._recycle()
 
     def ask_again(self) -> None:
-        """What is waited for and asked of nobody is asked, unchanged: somebody may be there now."""
+        """Send the pending request, unchanged, if no worker has it: one may be there now."""
         pending = self._stream.stabilizer.pending
         if pending is None or self._pool.is_asked(pending.number):
             return
@@ -177,9 +177,9 @@ class Transcriber:
             self._ask(pending)
 
     def on_worker_gone(self, event: WorkerGone) -> None:
-        """If it died of the utterance that is waited for, twice, that is set aside.
+        """Quarantine the pending utterance if workers have died of it twice.
 
-        Where another engine can be asked, that is asked instead.
+        If another engine can be asked, that is asked instead.
         """
         stream = self._stream
         stream.partials.worker_died()
@@ -194,13 +194,14 @@ class Transcriber:
             is_poison = stream.blame.add(pending.utterance, event.placement)
             if is_poison and not (event.placement == "gpu" and self._pool.has_standby):
                 self._pool.at(event.placement).forgive()
-                self._quarantine(pending.utterance, placements)
+                why = f"the engine died on it twice ({event.reason})"
+                self._quarantine(pending.utterance, placements, why)
         self.ask_again()
 
     def on_worker_failed(self, event: WorkerFailed) -> None:
-        """The GPU was short of memory, in halves as well: asked elsewhere, or there once more.
+        """The GPU was short of memory, in halves as well: ask elsewhere, or there once more.
 
-        With nobody else to ask it is set aside in the end: it would hold up all that follows.
+        With no other engine it is quarantined in the end: it would hold up all that follows.
         """
         if self.retries and self.retries.on_failed(event):
             return
@@ -215,7 +216,7 @@ class Transcriber:
     # --- what the delivery says --------------------------------------------------------------
 
     def on_composed(self, event: Composed) -> None:
-        """A commit is text now."""
+        """Report a commit that is text now."""
         commit = event.commit
         utterance = self._stream.utterances.get(commit.utterance)
         if utterance is None:
@@ -223,7 +224,7 @@ class Transcriber:
         utterance.text += event.text
         now_s = self._clock.now_s()
         if event.text:
-            if has_words(event.text):  # a full stop may well wait for the hang-over
+            if has_words(event.text):  # a full stop may wait for the hang-over
                 self.latency.committed(commit.utterance, now_s)
             at_s, overhead_ms = to_seconds(commit.at_sample), 1000.0 * (now_s - event.due_s)
             self._events.emit(
@@ -233,7 +234,7 @@ class Transcriber:
             self._note_final(commit, utterance)
 
     def on_injected(self, event: Injected) -> None:
-        """A piece was delivered, or not: after the last it is known what became of all of them."""
+        """Report an utterance's outcome after its last piece was delivered, or not."""
         utterance = self._stream.utterances.get(event.utterance)
         if utterance is None or not event.is_last or event.outcome == CAPTURED:
             return
@@ -287,7 +288,7 @@ class Transcriber:
         self._events.emit(UtteranceTranscribed(commit.utterance, start_s, end_s, text))
 
     def _ask(self, request: DecodeRequest) -> None:
-        """Send the request to the worker in charge; without one, again when something changes."""
+        """Send the request to the worker in charge; without one, `ask_again` sends it later."""
         deaths_on_gpu = self._stream.blame.count(request.utterance, "gpu")
         route = self._pool.route(request, deaths_on_gpu=deaths_on_gpu)
         if route.placement is None or not self._pool.at(route.placement).is_ready:
@@ -322,7 +323,7 @@ class Transcriber:
             self._ask(request)
 
     def _is_partial(self, event: WorkerAnswered) -> bool:
-        """Show tentative text, if that is what was answered."""
+        """Emit the answer if it is tentative text; return whether it is."""
         partials, hypothesis = self._stream.partials, event.hypothesis
         now_s = self._clock.now_s()
         partial = partials.answered(event.number, hypothesis.cpu_s, now_s)
@@ -342,12 +343,12 @@ class Transcriber:
     def _quarantine(
         self, number: int, placements: set[Placement], why: str = "the engine died on it twice"
     ) -> None:
-        """Go on without it: it is named, its sound kept, and tried again where that is wished."""
+        """Go on without it: report it, keep its sound, and have it retried if there are retries."""
         stream, retries = self._stream, self.retries
         utterance = stream.utterances[number]
         utterance.is_quarantined = True
         stream.aside.add(number)
-        utterance.kept_at = stream.sound.kept_at(number)
+        utterance.kept_at = stream.sound.keep(number)
         if stream.spool:
             stream.spool.note(number, "set-aside", is_tried_again=retries is not None)
         if retries:

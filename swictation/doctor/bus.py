@@ -13,6 +13,7 @@ from swictation.control.bus.wire import session_address
 from swictation.control.status import Status, decode
 from swictation.doctor.finding import Finding, Subject
 from swictation.errors import REMEDY_MARK, BusError, ControlError, NotRunning
+from swictation.remedies import noted
 
 _ANSWER_S = 2.0
 
@@ -21,7 +22,7 @@ def bus(_: Subject) -> Iterator[Finding]:
     """Check that there is a session bus, and that a daemon answers on it."""
     where = address()
     if not where:
-        found = "there is none: no hotkey and no notification without it"
+        found = "there is none: without it, no hotkey and no notification works"
         remedy = "look in a terminal of your desktop; without a desktop: dbus-run-session bash"
         yield Finding("session bus", "warning", found, remedy)
         return
@@ -38,11 +39,16 @@ def bus(_: Subject) -> Iterator[Finding]:
 def judge_status(status: Status) -> Finding:
     """The state that the daemon itself reports."""
     found = f"{status.state} (PID {status.pid})"
-    if status.degraded is None:
-        return Finding("daemon", "ok", found)
-    reason, _, remedy = status.degraded.reason.partition(REMEDY_MARK)
-    found = f"{found}, {status.degraded.mode}: {reason}"
-    return Finding("daemon", "warning", found, remedy or "see how it is: swictation status")
+    remedy = ""
+    if status.degraded:
+        reason, _, remedy = status.degraded.reason.partition(REMEDY_MARK)
+        found = f"{found}, {status.degraded.mode}: {reason}"
+        remedy = remedy or "to see its state: swictation status"
+    if status.held.texts:
+        found = f"{found}, holds {status.held}: if it ends now, only the sound is kept"
+        paste = noted("to type that: swictation paste-last", "or drop it: swictation cancel")
+        remedy = noted(remedy, paste) if remedy else paste
+    return Finding("daemon", "warning" if remedy else "ok", found, remedy)
 
 
 def address() -> str:
@@ -67,12 +73,12 @@ async def _daemon() -> Finding:
             return Finding("daemon", "warning", found, remedies.restart())
         return judge_status(status)
     except NotRunning:
-        found = "not running: a hotkey has nobody to call"
+        found = "not running: a hotkey has no effect"
         return Finding("daemon", "warning", found, remedies.start())
     except TimeoutError:
         return Finding("daemon", "error", f"no answer within {_ANSWER_S:.0f} s", remedies.restart())
     except (ControlError, msgspec.DecodeError) as error:
-        found = f"another version than this one: {error}"
+        found = f"a different version from this one: {error}"
         return Finding("daemon", "warning", found, remedies.restart())
     finally:
         await connection.close()

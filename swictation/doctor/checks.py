@@ -25,17 +25,17 @@ Check = Callable[[Subject], Iterator[Finding]]
 
 
 def configuration(subject: Subject) -> Iterator[Finding]:
-    """Read the file; the later checks then see its settings, or the defaults."""
+    """Read the file; the later checks then use its settings, or the defaults."""
     try:
         loaded = load(subject.config, PROVIDERS)
     except ConfigError as error:
-        note = "(the checks below see the defaults instead)"
+        note = "(the checks below use the defaults instead)"
         yield Finding("configuration", "error", f"{error.message}\n{note}", error.remedy)
         return
     subject.settings = loaded.settings
     if loaded.warnings:
         found = "\n".join(loaded.warnings)
-        remedy = "correct or remove what is named; then: swictation config check"
+        remedy = "correct or remove what is named, then type: swictation config check"
         yield Finding("configuration", "warning", found, remedy)
     elif loaded.path is None:
         found = f"there is no {paths.config_file()}: the defaults are in force"
@@ -45,7 +45,7 @@ def configuration(subject: Subject) -> Iterator[Finding]:
 
 
 def _selftest(subject: Subject) -> Iterator[Finding]:
-    # Imported when it is its turn: a quick check needs neither decoder nor detector.
+    # Imported only when it runs: a quick check needs neither decoder nor detector.
     from swictation.doctor.selftest import selftest
 
     return selftest(subject)
@@ -83,7 +83,7 @@ _SLOW: tuple[Check, ...] = (
 
 
 def examine(config: Path | None, *, quick: bool) -> Iterator[Finding]:
-    """Run the checks one after the other; a check that fails is a finding, too."""
+    """Run the checks one after the other; a check that raises is a finding, too."""
     subject = Subject(config)
     for name, check in _CHECKS:
         if quick and check in _SLOW:
@@ -93,5 +93,5 @@ def examine(config: Path | None, *, quick: bool) -> Iterator[Finding]:
         except SwictationError as error:
             yield Finding(name, "error", error.message, error.remedy)
         except Exception as error:  # noqa: BLE001 - a user must not get a traceback
-            found = f"the check itself broke off: {type(error).__name__}: {error}"
+            found = f"the check itself failed: {type(error).__name__}: {error}"
             yield Finding(name, "error", found, "this is a bug; please report it with this line")

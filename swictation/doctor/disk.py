@@ -1,4 +1,4 @@
-"""Checks the room for models and spool, and whether their folders can be written."""
+"""Checks the disk space for models and spool, and whether their folders can be written."""
 
 import errno
 import os
@@ -21,7 +21,7 @@ _FULL = {os.strerror(number).lower() for number in (errno.ENOSPC, errno.EDQUOT)}
 
 
 def models(subject: Subject) -> Iterator[Finding]:
-    """Check the room for the model, if it is not downloaded yet."""
+    """Check the space for the model, if it is not downloaded yet."""
     spec = wanted(subject.settings) if subject.model is None else None
     needed = _DOWNLOAD_FACTOR * spec.size_bytes if spec else 0
     free, fault = probe(models_dir())
@@ -29,7 +29,7 @@ def models(subject: Subject) -> Iterator[Finding]:
 
 
 def spool(subject: Subject) -> Iterator[Finding]:
-    """Check the room for as much sound as `[spool] max_minutes` allows."""
+    """Check the space for as much sound as `[spool] max_minutes` allows."""
     settings = subject.settings.spool
     if not settings.enabled:
         found = "[spool] enabled = false: sound is kept in memory only"

@@ -19,7 +19,7 @@ class Finding(msgspec.Struct, frozen=True):
     name: str
     level: Level
     found: str
-    """For a person; may span several lines. Never a dictated word."""
+    """For people; may span several lines. Never a dictated word."""
     remedy: str = ""
     """What exactly to type or do next; "" if nothing is wrong."""
 

@@ -1,4 +1,4 @@
-"""NVIDIA GPUs: what the kernel says of them, whether the driver answers, what an engine can use."""
+"""NVIDIA GPUs: what the kernel reports, whether the driver answers, what an engine can use."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +43,7 @@ def judge(found: list[PciGpu], version: str, *, is_wanted: bool) -> Finding:
     level: Level = "warning" if is_wanted else "ok"
     if not found and version:
         found_text = (
-            f"NVIDIA's driver {version} is loaded, but no GPU is on the bus: off, or unplugged"
+            f"NVIDIA's driver {version} is loaded, but no GPU is on the bus: it is off or unplugged"
         )
         return Finding(
             "GPU",
@@ -57,10 +57,10 @@ def judge(found: list[PciGpu], version: str, *, is_wanted: bool) -> Finding:
             if is_wanted
             else ""
         )
-        found_text = "no NVIDIA GPU: an engine on the processor serves"
+        found_text = "no NVIDIA GPU: the engine runs on the CPU"
         return Finding("GPU", level, found_text, remedy)
     if not version:
-        found_text = "an NVIDIA GPU without NVIDIA's driver: the engine runs on the processor"
+        found_text = "an NVIDIA GPU without NVIDIA's driver: the engine runs on the CPU"
         return Finding("GPU", level, found_text, REMEDIES["no-driver"] if is_wanted else "")
     found_text = ", ".join(f"{gpu.name or gpu.address}{_asleep(gpu)}" for gpu in found)
     return Finding("GPU", "ok", f"{found_text}; driver {version}")
@@ -72,9 +72,9 @@ def judge_sleep(parameters: dict[str, str], *, is_wanted: bool) -> Iterator[Find
         return
     found = f"NVreg_{_PRESERVE} is off: after a sleep of the machine CUDA may fail until a reboot"
     if not is_wanted:
-        yield Finding("GPU", "ok", f"{found}; no matter while the engine runs on the processor")
+        yield Finding("GPU", "ok", f"{found}; that does not matter to an engine on the CPU")
         return
-    # Only the newer, open modules have the second one, which needs no services.
+    # Only the newer, open modules have _NOTIFIERS, which needs no services.
     fix = _OPTION.format(_NOTIFIERS if _NOTIFIERS in parameters else _PRESERVE)
     services = "" if _NOTIFIERS in parameters else f" && {_SERVICES}"
     yield Finding("GPU", "warning", found, noted(f"{fix}{services}", "then reboot"))
@@ -89,7 +89,7 @@ _CUDA: dict[int, tuple[str, str]] = {
     100: ("it finds no GPU", "is it hidden? echo $CUDA_VISIBLE_DEVICES; else: nvidia-smi -L"),
     802: ("the system is not ready yet", "systemctl status nvidia-fabricmanager"),
     803: ("library and driver are of different versions", REMEDIES["mismatch"]),
-    999: ("it has to be started anew, as after a sleep of the machine", RELOAD),
+    999: ("it has to be restarted, as after a sleep of the machine", RELOAD),
 }
 
 
@@ -125,7 +125,7 @@ def engine_gpu(subject: Subject) -> Iterator[Finding]:
     if provider is None or not provider.gpu_query or not wants_gpu(subject.settings):
         return
     if provider.unavailable():
-        return  # which has been told
+        return  # another check has reported it
     if not any(gpu.is_asleep for gpu in gpus(Path("/"))):
         yield judge_engine(provider.name.capitalize(), provider.gpu_query)
 
@@ -139,6 +139,6 @@ def judge_engine(name: str, module: str, limit_s: float = _LIMIT_S) -> Finding:
         found = f"the process that asked {name} for a GPU {how}"
         return Finding("GPU", "warning", found, RELOAD)
     if answer.reason:
-        found = f"{answer.reason} The engine on the processor takes over."
+        found = f"{answer.reason} The engine on the CPU takes over."
         return Finding("GPU", "warning", found, answer.remedy)
     return Finding("GPU", "ok", f"{name} can compute on a GPU, in {answer.compute_type}")

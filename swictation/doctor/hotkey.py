@@ -17,6 +17,8 @@ LINES: dict[str, tuple[str, str]] = {
     "i3": ("~/.config/i3/config", f"bindsym $mod+d exec --no-startup-id {TOGGLE}"),
     "GNOME": ("Settings, Keyboard, View and Customize Shortcuts, Custom Shortcuts", TOGGLE),
     "KDE": ("System Settings, Keyboard, Shortcuts, Add New, Command or Script", TOGGLE),
+    "Xfce": ("Settings, Keyboard, Application Shortcuts, Add", TOGGLE),
+    "other X11": ("~/.config/sxhkd/sxhkdrc, and start sxhkd", f"super + d\n    {TOGGLE}"),
 }
 """For each desktop: where the line goes, and the line."""
 
@@ -33,9 +35,9 @@ def hotkey(_: Subject) -> Iterator[Finding]:
     name = desktop()
     if name in LINES:
         where, line = LINES[name]
-        yield Finding("hotkey", "ok", f"{name}: into {where}:\n{line}")
+        yield Finding("hotkey", "ok", f"{name}: add this to {where}:\n{line}")
     else:
-        found = f"let your desktop's shortcut settings run:\n{TOGGLE}"
+        found = f"in your desktop's shortcut settings, bind a key to:\n{TOGGLE}"
         yield Finding("hotkey", "ok", found)
 
 
@@ -45,4 +47,11 @@ def desktop() -> str:
     for name in LINES:
         if name.lower() in names:
             return name
-    return next((name for sign, name in _SIGNS.items() if os.environ.get(sign)), "")
+    by_sign = next((name for sign, name in _SIGNS.items() if os.environ.get(sign)), "")
+    return by_sign or ("other X11" if _is_bare_window_manager(names) else "")
+
+
+def _is_bare_window_manager(names: list[str]) -> bool:
+    """Such as openbox: no desktop, whose settings could bind a key."""
+    is_x11 = bool(os.environ.get("DISPLAY")) and not os.environ.get("WAYLAND_DISPLAY")
+    return is_x11 and names[-1] in ("", "openbox", "fluxbox", "icewm", "bspwm", "awesome", "dwm")

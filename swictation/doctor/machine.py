@@ -24,7 +24,7 @@ def python(_: Subject) -> Iterator[Finding]:
 
 
 def memory(subject: Subject) -> Iterator[Finding]:
-    """Whether the worker finds room beside what is running already."""
+    """Check that the worker fits into memory beside what is already running."""
     yield judge_memory(psutil.virtual_memory().available // MIB, _weights_bytes(subject))
 
 
@@ -43,7 +43,7 @@ def judge_python(version: tuple[int, int, int], required: str) -> Finding:
 
 
 def judge_memory(available_mib: int, weights: int) -> Finding:
-    """Hold the memory that can be had against what a worker with such weights (bytes) takes."""
+    """Compare the available memory with what a worker with `weights` bytes of weights takes."""
     needed = needed_mib(weights)
     found = f"{available_mib} MiB available, the engine takes about {needed}"
     if available_mib >= needed:
@@ -52,12 +52,12 @@ def judge_memory(available_mib: int, weights: int) -> Finding:
 
 
 def needed_mib(weights: int) -> int:
-    """About what a worker with such weights (bytes) takes of the machine's memory."""
+    """About how much memory a worker with `weights` bytes of weights takes."""
     return round(_ENGINE_MIB + _WEIGHTS_FACTOR * weights / 1e6)
 
 
 def _weights_bytes(subject: Subject) -> int:
-    """The size of the weights: of the model that was found, else of the one that will be."""
+    """The size of the weights: of the model that was found, else of the one to be downloaded."""
     provider = find(subject.settings.asr.engine)
     folder = subject.model.path if subject.model else None
     return provider.weights_bytes(wanted(subject.settings), folder) if provider else 0

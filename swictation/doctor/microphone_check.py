@@ -1,4 +1,4 @@
-"""A short listen to the microphone, to see whether it is one."""
+"""Listens to the microphone for a moment, to see whether it works."""
 
 from threading import Event, Thread
 
@@ -15,20 +15,20 @@ _OPEN_S = 2.5
 
 
 class Heard(msgspec.Struct, frozen=True):
-    """What a listen brought."""
+    """What was heard."""
 
     source: str
-    """The device's own name, or "" where none could be opened."""
+    """The device's own name, or "" if none could be opened."""
     level_dbfs: float | None
-    """None where no sound came at all, as from a server that is frozen; zeros are -inf."""
+    """None if no sound came at all, as from a server that is frozen; zeros are -inf."""
     reason: str = ""
     """Why none could be opened."""
 
 
 def listen(device: str, duration_s: float) -> Heard:
-    """Open `device` (`[audio] device`) and listen for that long; what is heard is not kept.
+    """Open `device` (`[audio] device`) and listen for that long; the sound is not kept.
 
-    Blocks for the duration and up to 2.5 s more. Raises AudioError where PortAudio is missing.
+    Blocks for the duration and up to 2.5 s more. Raises AudioError if PortAudio is missing.
     """
     states: list[MicrophoneState] = []
     blocks: list[Samples] = []

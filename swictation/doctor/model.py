@@ -15,31 +15,40 @@ from swictation.models.store.store import ModelLocation, damaged, folder_of, ver
 
 
 def engine(subject: Subject) -> Iterator[Finding]:
-    """Whether the engine is installed. Raises EngineError; its libraries are not imported."""
-    name = subject.settings.asr.engine
-    if error := registry.provider(name).unavailable():
+    """Check that the engine is installed, and no other is broken. No library is imported.
+
+    Raises EngineError: there is no such engine.
+    """
+    name, broken = subject.settings.asr.engine, registry.broken()
+    if error := broken.pop(name, None):
+        yield Finding("engine", "error", error.message, error.remedy)
+    elif error := registry.provider(name).unavailable():
         found = f"{error.message}: the embedded engine takes over"
         yield Finding("engine", "error", found, error.remedy)
-        return
-    yield Finding("engine", "ok", f"{name} ({registry.entries()[name].value})")
+    else:
+        yield Finding("engine", "ok", f"{name} ({registry.entries()[name].value})")
+    for error in broken.values():
+        yield Finding("engine", "warning", f"not in use: {error.message}", error.remedy)
 
 
 def model(subject: Subject) -> Iterator[Finding]:
     """Find the model that `[asr] model` means, and its place. Raises ModelError."""
     asr = subject.settings.asr
+    if registry.find(asr.engine) is None:
+        return  # which has been told
     subject.model = found = model_request.find(
         model_request.resolve(subject.settings), is_to_load=False
     )
     if not knows_models(asr.engine):
-        yield Finding("model", "ok", f"{asr.model}, which the engine {asr.engine} finds by itself")
+        yield Finding("model", "ok", f"{asr.model}, which the engine {asr.engine} finds itself")
         return
     why = f" ({found.reason})" if found.reason else ""
     yield Finding("model", "ok", f"{found.name} for {asr.language}: {found.path}{why}")
 
 
 def files(subject: Subject) -> Iterator[Finding]:
-    """Check that every file of a known model has the published bytes."""
-    if subject.model is None:
+    """Check the hash of every file of a known model."""
+    if subject.model is None or not knows_models(subject.settings.asr.engine):
         return
     spec = known(subject.model)
     given = Path(subject.settings.asr.model).expanduser().absolute()
@@ -54,7 +63,7 @@ def files(subject: Subject) -> Iterator[Finding]:
         yield Finding("model files", "error", "; ".join(problems), remedy)
         return
     names = ", ".join(file.name for file in spec.files)
-    how = "as published" if spec.is_pinned else "as when they were fetched"
+    how = "as published" if spec.is_pinned else "as when they were downloaded"
     yield Finding("model files", "ok", f"sha256 {how}: {names}")
 
 

@@ -1,6 +1,6 @@
 """Sound that a process left in the spool because it died, or because an engine died on it.
 
-From a living process, only what it has set aside: the rest becomes text.
+Of a living process, only what it has quarantined: the rest becomes text.
 """
 
 import contextlib
@@ -44,7 +44,7 @@ def orphaned_audio(_: Subject) -> Iterator[Finding]:
     left = find(spool_dir())
     for folder in left:
         if folder.utterances:
-            yield _told(folder)
+            yield _left_over(folder)
         for one in folder.unusable:
             yield Finding("spool", "warning", f"{one.path} {one.why}", one.remedy)
     aside = quarantined(spool_dir())
@@ -69,7 +69,7 @@ def find(root: Path) -> list[Leftover]:
     return [leftover for leftover in found if leftover.utterances or leftover.unusable]
 
 
-def _told(folder: Leftover) -> Finding:
+def _left_over(folder: Leftover) -> Finding:
     seconds = folder.seconds
     length = f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.1f} s"
     utterances = count(folder.utterances, "utterance")
@@ -93,7 +93,7 @@ class Quarantined(msgspec.Struct, frozen=True):
 
 
 def quarantined(root: Path) -> list[Quarantined]:
-    """What living processes have set aside without text, by name."""
+    """What living processes have quarantined and not transcribed since, by name."""
     try:
         notes = sorted(note for note in root.glob("*/*.jsonl") if _is_locked(note.parent))
     except OSError:
@@ -117,14 +117,14 @@ def _quarantined(note: Path) -> Quarantined | None:
     return Quarantined(sound, seconds, last.quarantined.is_tried_again)
 
 
-class _Told(msgspec.Struct, frozen=True):
+class _Note(msgspec.Struct, frozen=True):
     is_tried_again: bool = False
 
 
 class _Line(msgspec.Struct, frozen=True, rename={"quarantined": "set-aside"}):
-    """The two of a spool's notes that say whether a sound is set aside; the last one counts."""
+    """The two of a spool's notes that say whether a sound is quarantined; the last one counts."""
 
-    quarantined: _Told | None = None
+    quarantined: _Note | None = None
     offered: dict[str, object] | None = None
 
 
@@ -138,7 +138,7 @@ def _is_locked(folder: Path) -> bool:
 
 
 def _measured(folder: Path) -> Leftover:
-    """From the size: if the writer died, the header does not have the length."""
+    """Measure by file size: if the writer died, the header does not have the length."""
     sounds: list[Path] = []
     unusable: list[Unusable] = []
     sizes: list[int] = []
@@ -180,4 +180,4 @@ def _unusable(path: Path, status: os.stat_result) -> Unusable | None:
 
 def _foreign(path: Path) -> Unusable:
     remedy = f'sudo chown -R "$(id -u)" {quote(str(path))} && swictation doctor --quick'
-    return Unusable(path, "cannot be read by you", remedy)
+    return Unusable(path, "cannot be read by your user", remedy)

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from swictation.asr.engine import EngineSpec
+from swictation.asr.registry import find
 from swictation.audio.framer import Framer
 from swictation.audio.source import Stop
 from swictation.config.settings import Settings, WorkerSettings
@@ -20,6 +21,7 @@ from swictation.doctor.finding import Finding, Subject
 from swictation.doctor.model import known
 from swictation.errors import EngineError
 from swictation.events import Event, WorkerAnswered, WorkerGone, WorkerReady
+from swictation.models.catalog.catalog import knows_models
 from swictation.types import (
     DecodeRequest,
     Point,
@@ -32,7 +34,7 @@ from swictation.worker.supervisor import Supervisor
 
 _ASSETS = files("swictation") / "assets"
 _LANGUAGE = "en"
-"""The sample's."""
+"""The sample's language."""
 
 
 class _Result(msgspec.Struct):
@@ -47,7 +49,7 @@ def selftest(subject: Subject) -> Iterator[Finding]:
     requests = _requests(subject.settings, samples)
     if not requests:
         vad = subject.settings.vad
-        found = f"no speech heard in the sample with [vad] threshold = {vad.threshold}"
+        found = f"no speech was heard in the sample with [vad] threshold = {vad.threshold}"
         remedy = "lower it, or remove it from the configuration: swictation config path"
         yield Finding("detector", "error", found, remedy)
         return
@@ -55,35 +57,46 @@ def selftest(subject: Subject) -> Iterator[Finding]:
     found = f"{speech_s:.1f} s of speech heard in the sample's {to_seconds(len(samples)):.1f} s"
     yield Finding("detector", "ok", found)
     if subject.model is None:
-        remedy = "mend the model first; then: swictation doctor"
-        yield Finding("self-test", "warning", "skipped: no model", remedy)
+        lacks = "model" if find(subject.settings.asr.engine) else "engine"
+        remedy = f"fix the {lacks} first, then type: swictation doctor"
+        yield Finding("self-test", "warning", f"skipped: no {lacks}", remedy)
         return
-    asr = msgspec.structs.replace(subject.settings.asr, language=_LANGUAGE)
+    asr = subject.settings.asr
+    has_known = knows_models(asr.engine)
+    if has_known:  # another engine need not understand it
+        asr = msgspec.structs.replace(asr, language=_LANGUAGE)
     spec = wiring.engine_spec(msgspec.structs.replace(subject.settings, asr=asr), subject.model)
     result = asyncio.run(_decode(spec, subject.settings.worker, requests, samples))
     expected = (_ASSETS / "sample.txt").read_text(encoding="utf-8")
     how = f"loaded in {result.load_s:.1f} s, {speech_s:.1f} s decoded in {result.decode_s:.1f} s"
-    is_known = known(subject.model) is not None
-    fix = f"swictation model download --force {subject.model.name}"
-    yield judge(
-        *(expected, result.text, how),
-        fix if is_known else 'correct [asr] model, or set it to "auto"',
-        is_slow=result.decode_s > speech_s,
-    )
+    if not has_known:
+        fix = f"if it understands English, see what it hears: {_transcribe()}"
+    elif known(subject.model):
+        fix = f"swictation model download --force {subject.model.name}"
+    else:
+        fix = 'correct [asr] model, or set it to "auto"'
+    is_slow = result.decode_s > speech_s
+    yield judge(expected, result.text, how, fix, is_slow=is_slow, is_to_know=has_known)
 
 
-def judge(expected: str, heard: str, how: str, fix: str, *, is_slow: bool) -> Finding:
-    """Compare the words: all of them right, most, or not even half."""
+def judge(
+    expected: str, heard: str, how: str, fix: str, *, is_slow: bool, is_to_know: bool = True
+) -> Finding:
+    """Compare the words: all of them right, most, or not even half.
+
+    `is_to_know`: whether the engine has to understand English.
+    """
     wanted, got = _words(expected), _words(heard)
     blocks = SequenceMatcher(None, wanted, got, autojunk=False).get_matching_blocks()
     right = sum(block.size for block in blocks)
     found = f"{how}, {right} of {len(wanted)} words right"
-    if 2 * right < len(wanted):
+    found += "" if is_to_know else ", of an English sample"
+    if 2 * right < len(wanted) and is_to_know:
         return Finding("self-test", "error", found, fix)
     if wanted != got:
         return Finding("self-test", "warning", found, fix)
     if is_slow:
-        remedy = "end what keeps the machine busy, or use a smaller model: swictation model list"
+        remedy = "end the programs that use the CPU, or use a smaller model: swictation model list"
         return Finding("self-test", "warning", f"{how}: slower than speech", remedy)
     return Finding("self-test", "ok", f"{how}, every word right")
 
@@ -101,11 +114,11 @@ def _sample() -> Samples:
 
 def _requests(settings: Settings, samples: Samples) -> list[DecodeRequest]:
     """One request for each utterance that the detector hears."""
-    listener, framer = wiring.listener(settings), Framer()
+    segmenter, framer = wiring.listener(settings), Framer()
     points: list[Point] = []
     for frame in (*framer.feed(samples), *framer.flush()):
-        points += listener.feed(frame)
-    points += listener.flush(len(samples))
+        points += segmenter.feed(frame)
+    points += segmenter.flush(len(samples))
     starts = [point for point in points if isinstance(point, SpeechStarted)]
     ends = [point for point in points if isinstance(point, SpeechEnded)]
     return [
@@ -131,7 +144,7 @@ async def _decode(
                     result.decode_s += answered.hypothesis.decode_s
                     result.text += f" {answered.hypothesis.new_text}"
                 case WorkerGone() as gone:
-                    raise gone.error or _died(gone.reason)
+                    raise gone.error or gone.said or _died(gone.reason)
                 case _:
                     continue
             if not waiting:
@@ -149,6 +162,10 @@ def _padded(samples: Samples, request: DecodeRequest) -> Samples:
 
 
 def _died(reason: str) -> EngineError:
-    with as_file(_ASSETS / "sample.flac") as path:
-        remedy = f"see what it prints: swictation transcribe -v {quote(str(path))}"
+    remedy = f"to see what it prints: {_transcribe()}"
     return EngineError(f"the worker with the engine died: {reason}", remedy)
+
+
+def _transcribe() -> str:
+    with as_file(_ASSETS / "sample.flac") as path:
+        return f"swictation transcribe -v {quote(str(path))}"

@@ -15,7 +15,7 @@ class _Packages(NamedTuple):
     install: str
     portaudio: str
     pulse_plugin: str
-    """With which PortAudio, through ALSA, reaches PulseAudio and PipeWire."""
+    """It lets PortAudio, through ALSA, reach PulseAudio and PipeWire."""
     sound_server: str
 
 
@@ -53,14 +53,16 @@ def server(_: Subject) -> Iterator[Finding]:
         remedy = _restart("pulseaudio --start")
         yield Finding("sound server", "error", message, remedy)
     else:
-        message = "neither PipeWire nor PulseAudio runs: at most a bare sound card can be used"
+        message = (
+            "neither PipeWire nor PulseAudio runs: only a sound card, through ALSA, can be used"
+        )
         remedy = noted(_install("sound_server"), "then log in again")
         yield Finding("sound server", "warning", message, remedy)
 
 
 def microphone(subject: Subject) -> Iterator[Finding]:
     """Listen for half a second. Raises AudioError if PortAudio is missing."""
-    # Imported when it is its turn: it imports PortAudio and numpy.
+    # Imported only when it runs: it imports PortAudio and numpy.
     try:
         from swictation.doctor.microphone_check import listen
     except OSError as error:
@@ -84,7 +86,7 @@ def judge_level(source: str, level_dbfs: float | None) -> Finding:
         return Finding("microphone", "error", message, remedy)
     if level_dbfs < _SILENT_BELOW_DBFS:
         remedy = noted(
-            "is it muted? pactl set-source-mute @DEFAULT_SOURCE@ 0", "then once more, speaking"
+            "unmute it: pactl set-source-mute @DEFAULT_SOURCE@ 0", "then check again and speak"
         )
         return Finding("microphone", "warning", f"{source}: nothing but silence", remedy)
     return Finding("microphone", "ok", f"{source}: {level_dbfs:.0f} dBFS")
@@ -102,7 +104,7 @@ def judge_absent(device: str, reason: str, *, has_server: bool) -> Finding:
         remedy = f"pactl list short sources; if that names a microphone: {plugin}"
         return Finding("microphone", "error", message, remedy)
     message = "there is none: files can be transcribed, nothing can be dictated"
-    return Finding("microphone", "warning", message, "plug one in, then: swictation doctor")
+    return Finding("microphone", "warning", message, "plug one in, then type: swictation doctor")
 
 
 def find_servers(environment: Mapping[str, str]) -> tuple[list[str], list[str]]:
@@ -116,7 +118,7 @@ def find_servers(environment: Mapping[str, str]) -> tuple[list[str], list[str]]:
     pipewire /= environment.get("PIPEWIRE_REMOTE", "pipewire-0")
     answers = {"PipeWire": _answers(pipewire), "PulseAudio": _answers(pulse)}
     if answers["PipeWire"]:
-        # PipeWire then answers for PulseAudio, too.
+        # Then PipeWire answers at PulseAudio's socket, too.
         del answers["PulseAudio"]
     return (
         [name for name, answer in answers.items() if answer],
@@ -138,7 +140,7 @@ def _answers(path: Path) -> bool | None:
 
 
 def _install(what: str) -> str:
-    """How to install what pip cannot bring; `what`: a field of `_Packages`."""
+    """The command that installs what pip cannot; `what`: a field of `_Packages`."""
     for manager, packages in _PACKAGES.items():
         if shutil.which(manager):
             return f"{packages.install} {getattr(packages, what)}"

@@ -1,1 +1,1 @@
-"""The GPU that is shared with other programs: read it, decide, guard it."""
+"""The GPU, which we share with other programs: reads it, decides about it, guards work on it."""

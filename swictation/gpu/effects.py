@@ -1,4 +1,4 @@
-"""What the memory manager asks for; the daemon and the simulation carry it out."""
+"""What the memory manager asks for. The daemon and the simulation carry it out."""
 
 from typing import Literal
 
@@ -10,48 +10,48 @@ OrderName = Literal["trim", "greedy", "beam", "half-buffer", "full-buffer"]
 
 
 class MemoryForecast(msgspec.Struct, frozen=True):
-    """What is known of a model's memory before it is loaded: told to the manager."""
+    """The GPU memory that a model and its work will take, computed before it is loaded."""
 
     tiers: tuple[Tier, ...]
     """The ways to load it, the best first."""
     step_mib: float
-    """The peak of a unit of work beside what is resident, and ..."""
+    """The peak of a unit of work, on top of the loaded model."""
     step_mib_per_s: float
-    """... what each second of its sound adds."""
+    """What each second of sound adds to that peak."""
 
 
 class LoadGpu(msgspec.Struct, frozen=True):
-    """Start the GPU worker, its model loaded as tier number `tier`."""
+    """Start the GPU worker and load its model as tier number `tier`."""
 
     tier: int
     reason: str
 
 
 class StopGpu(msgspec.Struct, frozen=True):
-    """End the GPU worker: its context is given back. What it did not answer is asked elsewhere."""
+    """End the GPU worker, which frees its context. Its unanswered requests go elsewhere."""
 
     reason: str
 
 
 class Order(msgspec.Struct, frozen=True):
-    """Tell the GPU worker something beside its work; its engine may not know how."""
+    """A command for the GPU worker. Its engine may not support it."""
 
     what: OrderName
 
 
 class Validate(msgspec.Struct, frozen=True):
-    """Let the GPU worker transcribe a short known sound: its answer is never typed."""
+    """Let the GPU worker transcribe a short known sound. The answer is never typed."""
 
 
 class PlaceDetector(msgspec.Struct, frozen=True):
-    """Move the speech detector, at a frame's edge."""
+    """Move the speech detector between two frames."""
 
     placement: Placement
     reason: str
 
 
 class PlaceAsr(msgspec.Struct, frozen=True):
-    """Requests go there from now on; `None`: nowhere, the sound is kept until they can."""
+    """Where requests go from now on. `None`: nowhere; the sound is kept until they can."""
 
     placement: Placement | None
     reason: str
@@ -61,19 +61,19 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     """Where one request goes now."""
 
     placement: Placement | None
-    """None: nowhere yet. Its sound is kept, and it is asked again when something has changed."""
+    """None: nowhere yet. The sound is kept, and we ask again when something has changed."""
     reason: str = ""
     piece_s: float = 0.0
-    """On the GPU: in pieces of at most so many seconds, where memory is short; 0: whole."""
+    """On the GPU, where memory is short: the longest piece to decode at once. 0: no limit."""
 
     @property
     def piece_samples(self) -> int:
-        """The same in samples."""
+        """`piece_s` in samples."""
         return to_samples(self.piece_s)
 
 
 class MemoryFreed(msgspec.Struct, frozen=True):
-    """What an action freed, as the device says; or what it did not."""
+    """How much memory an action freed, according to the driver, and how much was expected."""
 
     action: str
     estimate_mib: float
@@ -82,7 +82,7 @@ class MemoryFreed(msgspec.Struct, frozen=True):
 
 
 class LevelChanged(msgspec.Struct, frozen=True):
-    """The GPU is fuller, or emptier, than before."""
+    """The GPU's level has changed."""
 
     level: str
     was: str

@@ -1,4 +1,4 @@
-"""What is told of the GPU: `vram` in `swictation status --json`. It knows none of what decides."""
+"""The GPU in `swictation status --json`, under `vram`. Imports nothing of what decides."""
 
 from typing import Literal
 
@@ -7,11 +7,11 @@ import msgspec
 from swictation.types import Placement
 
 Need = Literal["held", "awaited", "none"]
-"""A worker holds the GPU; one is wanted, but absent; nobody wants to know."""
+"""A worker holds the GPU; one is wanted, but absent; no reading is needed."""
 
 Mode = Literal["", "cpu-engine", "vad-only"]
 CpuState = Literal["none", "loading", "ready", "failed"]
-"""Of the engine on the processor."""
+"""The state of the CPU engine."""
 
 BreakerState = Literal["closed", "open", "half-open", "dead"]
 
@@ -32,18 +32,18 @@ class BreakerStatus(msgspec.Struct, frozen=True):
     failures: int
     why: str
     is_banned: bool = False
-    """Too many workers died: until the user resets it, none is tried."""
+    """Too many workers died: none is started until the user resets it."""
 
 
 class Action(msgspec.Struct, frozen=True):
-    """Something that was done about the GPU's memory."""
+    """An action on the GPU's memory."""
 
     ago_s: float
     what: str
     reason: str
     level: str
     freed_mib: float | None = None
-    """As the driver showed it; None: nothing was to be freed, or it has not shown yet."""
+    """As the driver showed it; None: nothing was to be freed, or it does not show yet."""
 
 
 class VramStatus(msgspec.Struct, frozen=True):
@@ -54,10 +54,10 @@ class VramStatus(msgspec.Struct, frozen=True):
     ours_mib: float | None
     others_mib: float | None
     trouble: str
-    """Why nothing is known, "" if something is."""
+    """Why there is no usable reading; "" if there is one."""
     level: str
     since_s: float
-    """How long it has been at that level."""
+    """How long the GPU has been at that level."""
     thresholds_mib: tuple[float, float, float] | None
     """MiB in use at which WARNING, CRITICAL and EMERGENCY begin on this GPU."""
     predicted_peak_mib: float
@@ -70,15 +70,15 @@ class VramStatus(msgspec.Struct, frozen=True):
     mode_reason: str
     breaker: BreakerStatus
     actions: tuple[Action, ...]
-    """The last ones, the newest last."""
+    """The last actions, the newest last."""
     need: Need = "none"
-    """How it is read: all the time, now and then, or not at all while nobody dictates."""
+    """How the GPU is read: continually, now and then, or not at all while nobody dictates."""
     read_ago_s: float | None = None
-    """The age of these figures; None: it was never read."""
+    """The age of these figures; None: never read."""
 
 
 def steady(vram: VramStatus) -> VramStatus:
-    """The same without what changes all the time."""
+    """Return the status without the figures that change all the time."""
     return msgspec.structs.replace(
         vram,
         **dict.fromkeys(("total_mib", "free_mib", "ours_mib", "others_mib", "thresholds_mib")),

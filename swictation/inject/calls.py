@@ -12,23 +12,23 @@ T = TypeVar("T")
 
 
 class Calls:
-    """A bounded queue of calls; futures come out, a descriptor wakes the thread.
+    """A bounded queue of calls, each with a future; a descriptor wakes the thread.
 
-    `put`, `stop` and `wake` are for any thread, all else for the one that serves.
+    Any thread may call `put`, `stop` and `wake`. The rest is for the thread that runs the calls.
     """
 
     def __init__(self, capacity: int, error: Callable[[str], Exception]) -> None:
-        """`error`: what a call that cannot be served raises, made of the reason."""
+        """`error`: makes the exception for a call that cannot be run, from the reason."""
         self._error = error
         self._queue: queue.Queue[tuple[Future[Any], Callable[[], Any]]] = queue.Queue(capacity)
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._lock = threading.Lock()
         self.is_stopping = False
         self.lost = ""
-        """Why there is no thread any more."""
+        """Why the thread has ended; "" while it runs."""
 
     def put(self, function: Callable[[], T]) -> "Future[T]":
-        """Have `function` run on the thread. Raises where that is gone, or its queue is full."""
+        """Queue `function` for the thread. Raises if the thread has ended or the queue is full."""
         future: Future[T] = Future()
         with self._lock:
             if self.lost or self.is_stopping:
@@ -47,7 +47,7 @@ class Calls:
         self.wake()
 
     def wake(self) -> None:
-        """End the thread's sleep."""
+        """Wake the thread."""
         with self._lock:
             if not self.lost:
                 os.eventfd_write(self._wake, 1)
@@ -57,12 +57,12 @@ class Calls:
         return self._wake
 
     def calm(self) -> None:
-        """Not readable any more, until the next call."""
+        """Reset the descriptor: it is not readable until the next `wake`."""
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._wake)
 
     def run_next(self, is_fatal: Callable[[Exception], bool]) -> bool:
-        """Run the next call; False where there is none. Raises, too, what is fatal."""
+        """Run the next call; False if there is none. A fatal error is also raised here."""
         try:
             future, function = self._queue.get_nowait()
         except queue.Empty:
@@ -77,7 +77,7 @@ class Calls:
         return True
 
     def end(self, reason: str) -> None:
-        """The thread ends: so do the calls that wait."""
+        """Fail all waiting calls with `reason`: the thread ends."""
         with self._lock:
             self.lost = reason
             os.close(self._wake)

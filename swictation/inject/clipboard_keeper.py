@@ -1,8 +1,8 @@
-"""Keeps what the user had copied when the daemon, which served it meanwhile, ends.
+"""Keeps the user's clipboard when the daemon, which served it until then, ends.
 
 `python -m swictation.inject.clipboard_keeper SESSION` is a process of its own. It serves the
-clipboard until somebody else copies or the session ends, as xclip does. Only what the user copied
-is ever left to it, never a dictated text.
+clipboard until somebody else copies or the session ends, as xclip does. It only gets what the user
+copied, never a dictated text.
 """
 
 import os
@@ -21,11 +21,11 @@ Kept = dict[str, bytes]
 """A value for each MIME type (X11: target)."""
 
 _SERVERS = {"x11": "swictation.inject.x11.keep", "wayland": "swictation.inject.wayland.keep"}
-"""Where `offer(kept, ready, *arguments)` of a session is. It returns when it is over."""
+"""The module of each session: `offer(kept, ready, *arguments)` returns once it is replaced."""
 
 _START_S = 3.0
 _BARE_S = 1.0
-"""Of it, kept for a start without a scope where systemd hangs."""
+"""The part of `_START_S` that is left for a start without a scope, in case systemd hangs."""
 _SCOPE = ("systemd-run", "--user", "--scope", "--collect", "--quiet", "--")
 """A service's processes end with it; one in a scope of its own does not."""
 
@@ -61,7 +61,7 @@ def _starts(command: tuple[str, ...], end_s: float, content: bytes) -> bool:
 
 
 def main(arguments: list[str]) -> int:
-    """Read the content, let a child serve it; 0 as soon as it does, 1 if it cannot.
+    """Read the content and let a child serve it; 0 as soon as it does, 1 if it cannot.
 
     The child ends once nobody waits for it any more: another keeper may have been started since.
     """
@@ -83,7 +83,7 @@ def main(arguments: list[str]) -> int:
         server = import_module(_SERVERS[session])
         if _is_awaited(write):
             server.offer(kept, lambda: _tell(write), *others)
-    except Exception:  # noqa: BLE001 - the session has ended: there is nobody to tell
+    except Exception:  # noqa: BLE001 - the session has ended: nobody is left to read an error
         return 1
     return 0
 
@@ -95,7 +95,7 @@ def _is_awaited(write: int) -> bool:
 
 
 def _tell(write: int) -> None:
-    """Raises `BrokenPipeError` where nobody waits: then the clipboard is given up again."""
+    """Report success. Raises `BrokenPipeError` if nobody waits: the clipboard is then released."""
     os.write(write, b"1")
     os.close(write)
 

@@ -17,7 +17,7 @@ from swictation.inject.injector import (
 )
 
 CLIPBOARD = "clipboard"
-"""In a chain: texts that cannot be typed may go to the clipboard. It is no way to type."""
+"""In a chain: text that cannot be typed may go to the clipboard. Nothing is typed this way."""
 
 _NOWHERE = "nowhere to deliver text"
 
@@ -45,20 +45,20 @@ class DesktopInjector:
         self._ways = sorted(openers, key=CLIPBOARD.__eq__)  # it comes last
         self._current: Injector | None = None
         self._way = ""
-        self._failures: dict[str, str] = {}
-        self._told = ""
+        self._failures: dict[str, InjectError] = {}
+        self._reported = ""
         self._tried_s = float("-inf")
         self._trying = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Open the first that opens; from now on look after it. `close` ends that."""
+        """Open the first injector that works, and replace it when it is lost, until `close`."""
         await self._renew()
         self._task = asyncio.create_task(self._look_after())
 
     @property
     def name(self) -> str:
-        """Of the one in use, as in `[inject] chain`; "" while there is none."""
+        """The name of the injector in use, as in `[inject] chain`; "" while there is none."""
         return self._way if self._current else ""
 
     @property
@@ -70,14 +70,19 @@ class DesktopInjector:
 
     @property
     def capabilities(self) -> InjectorCapabilities:
-        """Of the one in use; of none while there is none."""
+        """What the injector in use can do; nothing while there is none."""
         return self._current.capabilities if self._current else InjectorCapabilities()
 
     @property
     def why(self) -> str:
-        """What those of the chain that were tried in vain said, as "name: reason; ..."."""
-        reasons = {name: why for name, why in self._failures.items() if name != CLIPBOARD}
-        return "; ".join(f"{name}: {why}" for name, why in (reasons or self._failures).items())
+        """What `failures` say, as "name: reason -> remedy; ..."."""
+        return "; ".join(f"{name}: {_reason(error)}" for name, error in self.failures.items())
+
+    @property
+    def failures(self) -> Mapping[str, InjectError]:
+        """Of the chain's injectors that did not open; the clipboard's only if it is alone."""
+        others = {name: error for name, error in self._failures.items() if name != CLIPBOARD}
+        return others or self._failures
 
     async def inject(self, text: str, into: Target | None = None) -> Injection:
         """See `Injector.inject`."""
@@ -85,7 +90,7 @@ class DesktopInjector:
         if injector is None:
             return Injection("refused", reason=self.lost)
         is_unknown = into is not None and not injector.capabilities.knows_focus
-        if self._way != CLIPBOARD and is_unknown:  # it has replaced one that could tell
+        if self._way != CLIPBOARD and is_unknown:  # it has replaced one that knew the focus
             injection = Injection("refused", reason=OTHER_WINDOW)
         elif self._way != CLIPBOARD:
             injection = await injector.inject(text, into)
@@ -95,7 +100,7 @@ class DesktopInjector:
             injection = Injection("typed", sent=len(text), reason="on the clipboard")
         else:
             injection = Injection("refused", reason="the clipboard cannot be owned")
-        self._tell()
+        self._report_change()
         return injection
 
     async def offer(self, text: str) -> bool:
@@ -129,7 +134,7 @@ class DesktopInjector:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
-        self._tried_s = float("inf")  # no other try
+        self._tried_s = float("inf")  # no further try
         async with self._trying:
             await self._let_go()
 
@@ -153,29 +158,33 @@ class DesktopInjector:
             if not self._is_lost():
                 return  # somebody else was quicker
             await self._let_go()
-            failures: dict[str, str] = {}
+            failures: dict[str, InjectError] = {}
             for way in self._ways:
                 try:
                     self._current = await self._openers[way]()
                 except InjectError as error:
-                    failures[way] = error.message
+                    failures[way] = error
                 except OSError as error:
-                    failures[way] = error.strerror or str(error)
+                    failures[way] = InjectError(error.strerror or str(error))
                 else:
                     self._way = way
                     break
             self._failures = failures
             self._tried_s = self._clock.now_s()
-        self._tell()
+        self._report_change()
 
     async def _let_go(self) -> None:
         injector, self._current = self._current, None
         if injector:
             await injector.close()
 
-    def _tell(self) -> None:
-        """Call `on_change` if name or loss are others than last time."""
+    def _report_change(self) -> None:
+        """Call `on_change` if `name` or `lost` has changed since the last call."""
         now = f"{self.name}: {self.lost}"
-        if now != self._told:
-            self._told = now
+        if now != self._reported:
+            self._reported = now
             self._on_change()
+
+
+def _reason(error: InjectError) -> str:
+    return f"{error.message} -> {error.remedy}" if error.remedy else error.message

@@ -1,4 +1,4 @@
-"""The port of what delivers text. How to write one: docs/injector.md."""
+"""The port for delivering text. How to write an injector: docs/injector.md."""
 
 import asyncio
 from typing import Literal, Protocol, runtime_checkable
@@ -6,7 +6,7 @@ from typing import Literal, Protocol, runtime_checkable
 import msgspec
 
 OTHER_WINDOW = "another window has the focus"
-"""The reason of a refusal: the window that the text was meant for has it no longer."""
+"""A reason for refusal: the window that the text was meant for no longer has the focus."""
 
 Outcome = Literal["confirmed", "typed", "refused", "partial", "unproven"]
 
@@ -16,8 +16,8 @@ class Injection(msgspec.Struct, frozen=True):
 
     "unproven": the window has been told to take `text[confirmed:sent]` and has not taken it. It
     may do so at any time, as long as it lives; `text[sent:]` was not sent. `proof` is done when
-    that is decided: True if the window took it, False once it surely never will, None where
-    nobody can know (keys were unread as our connection ended, say). Until then
+    that is decided: True if the window took it, False once it certainly never will, None if
+    nobody can know (keys were unread when our connection ended, for example). Until then
     nothing else goes to that window, and nothing else is put where it may look for the text.
     """
 
@@ -39,7 +39,7 @@ class Target(msgspec.Struct, frozen=True, gc=False):
     app: str
     """The application's own name for itself, or ""."""
     is_password: bool | None = None
-    """None where that cannot be told."""
+    """None if unknown."""
 
 
 class NoWindow(msgspec.Struct, frozen=True, gc=False):
@@ -47,14 +47,14 @@ class NoWindow(msgspec.Struct, frozen=True, gc=False):
 
 
 class Unknown(msgspec.Struct, frozen=True, gc=False):
-    """The injector cannot tell who would get the text now: it goes on where it was."""
+    """The injector cannot tell who would get the text now: the text goes on where it was."""
 
 
 Focused = Target | NoWindow | Unknown
 
 
 class InjectorCapabilities(msgspec.Struct, frozen=True, gc=False):
-    """What an injector can do: asked for instead of its class."""
+    """What an injector can do; callers check this, never its class."""
 
     knows_focus: bool = False
     """`focus` tells windows apart. Without it `focus` is always `Unknown`, and `inject` is never
@@ -66,7 +66,7 @@ class InjectorCapabilities(msgspec.Struct, frozen=True, gc=False):
     clipboard: bool = False
     """`offer` can work."""
     keys: bool = False
-    """It takes a line break and a tab in a text; else a blank is sent in their place."""
+    """It takes line breaks and tabs in a text; if not, a blank is sent in their place."""
 
 
 @runtime_checkable
@@ -80,7 +80,7 @@ class Injector(Protocol):
 
     @property
     def lost(self) -> str:
-        """Why it is of no use any more, so that a new one is needed; "" while it is."""
+        """Why it no longer works, so that a new one is needed; "" while it works."""
         ...
 
     @property
@@ -91,8 +91,8 @@ class Injector(Protocol):
     async def inject(self, text: str, into: Target | None = None) -> Injection:
         """Deliver `text`. Never raises: a failure is an outcome.
 
-        With `into`, only while that window has the focus, as seen right before sending; else it
-        is refused with the reason OTHER_WINDOW.
+        With `into`, only while that window has the focus, as checked right before sending;
+        otherwise it is refused with the reason OTHER_WINDOW.
         """
         ...
 
@@ -114,7 +114,7 @@ class Injector(Protocol):
         ...
 
     async def flush(self) -> None:
-        """Nothing more will come for now: settle."""
+        """Settle: no more text will come for now."""
         ...
 
     async def focus(self) -> Focused:
@@ -122,7 +122,7 @@ class Injector(Protocol):
         ...
 
     async def close(self) -> None:
-        """Give back what was borrowed; `inject` refuses from now on. Never raises.
+        """Restore clipboard and keyboard; `inject` refuses from now on. Never raises.
 
         Every proof that is still open is done: False for what was on offer and not fetched, since
         nothing is on offer any more; None for what the window may still have (keys, a commit).
@@ -131,7 +131,7 @@ class Injector(Protocol):
 
 
 class BasicInjector:
-    """For injectors without a clipboard and without proofs: the methods that then do nothing."""
+    """A base for injectors without clipboard or proofs: the methods that do nothing there."""
 
     async def offer(self, text: str) -> bool:
         """It has no clipboard."""
@@ -144,4 +144,4 @@ class BasicInjector:
         """Nothing to settle."""
 
     async def close(self) -> None:
-        """Nothing was borrowed."""
+        """Nothing has to be restored."""

@@ -1,4 +1,4 @@
-"""Nowhere: for measurements, and for those who read the events alone."""
+"""Delivers nowhere: for measurements, and for programs that read only the events."""
 
 from swictation.inject.injector import (
     OTHER_WINDOW,
@@ -13,7 +13,7 @@ _NOWHERE = Target("none", "")
 
 
 class NoneInjector(BasicInjector):
-    """Takes every text and shows it nobody."""
+    """Accepts every text and shows it to nobody."""
 
     name = "none"
     lost = ""
@@ -26,5 +26,5 @@ class NoneInjector(BasicInjector):
         return Injection("typed", sent=len(text))
 
     async def focus(self) -> Focused:
-        """Always the same one."""
+        """Always the same target."""
         return _NOWHERE

@@ -1,4 +1,4 @@
-"""The processes that a browser, or what is one underneath, has for its pages: /proc knows them."""
+"""The page processes of a browser, or of a program built on one, according to /proc."""
 
 from collections.abc import Iterator
 
@@ -9,12 +9,12 @@ _CHILDREN = ("--type=", "-contentproc", "WebKitWebProcess", "QtWebEngineProcess"
 
 
 def has_pages(pid: int) -> bool:
-    """Whether it is of the kind of a browser."""
+    """Whether the process has page processes, as a browser does."""
     return any(pages_of(pid))
 
 
 def pages_of(pid: int) -> Iterator[int]:
-    """Its children of which a browser has one for each page, and theirs."""
+    """The children of the process that handle pages, and their children that do."""
     for children in proc.read_of_threads(pid, "children"):
         for child in map(int, children.split()):
             command = proc.read(child, "cmdline")

@@ -1,4 +1,4 @@
-"""What /proc tells of other programs: nothing of one that has ended or is another user's."""
+"""What /proc says about other programs: nothing about one that has ended or is another user's."""
 
 import os
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ def read(pid: int, name: str) -> str:
 
 
 def read_of_threads(pid: int, name: str) -> Iterator[str]:
-    """The content of a file of each thread."""
+    """The content of that file for each thread."""
     with suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):
             yield read(pid, f"task/{thread}/{name}")

@@ -1,4 +1,4 @@
-"""Outcomes, and proofs that the thread of a display decides for those who wait on the run loop."""
+"""Outcomes, and proofs that a display's thread decides and the run loop awaits."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from swictation.inject.injector import Injection
 def outcome(
     text: str, counts: tuple[int, int], reason: str = "", *, is_open: bool = False
 ) -> Injection:
-    """What became of `text`, of which `counts` were sent and confirmed; `reason`: why it ended.
+    """The result for `text`, of which `counts` were sent and confirmed; `reason`: why it ended.
 
     `is_open`: text that was sent and is not confirmed may still arrive.
     """
@@ -27,13 +27,13 @@ def outcome(
 
 
 class OpenProofs:
-    """What has become of texts that were unproven; see `Injection.proof`. For the run loop."""
+    """The undecided proofs of unproven texts; see `Injection.proof`. For the run loop."""
 
     def __init__(self) -> None:
         self._open: set[asyncio.Future[bool | None]] = set()
 
     def attach(self, injection: Injection, proof: "Future[bool | None] | None") -> Injection:
-        """`injection` with the thread's `proof`, if there is one, as one of the running loop."""
+        """`injection` with the thread's `proof`, if there is one, as a future of the run loop."""
         if proof is None:
             return injection
         loop = asyncio.get_running_loop()
@@ -49,7 +49,7 @@ class OpenProofs:
         return msgspec.structs.replace(injection, proof=mine)
 
     async def settle(self, within_s: float) -> None:
-        """Give the thread so long; what it has not decided by then, nobody can know."""
+        """Wait `within_s` for the thread's decisions; a proof still open becomes None: unknown."""
         if self._open:
             await asyncio.wait(self._open, timeout=within_s)
         for proof in tuple(self._open):

@@ -1,6 +1,6 @@
 """Injectors by the names of `[inject] chain`: this program's own, and those of other packages.
 
-What talks to X11 or Wayland is imported when it is opened: hardly a session needs both.
+The X11 and Wayland injectors are imported when they are opened: few sessions need both.
 """
 
 import os
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from swictation.inject.x11.session import Method
 
 Open = Callable[[InjectSettings], Awaitable[Injector]]
-"""Opens an injector, or raises InjectError where it does not work here: also what an entry point
-of the group `swictation.injectors` is."""
+"""Opens an injector, or raises InjectError if it does not work here. An entry point of the group
+`swictation.injectors` is one of these."""
 
 
 def openers(
     chain: Iterable[str], settings: InjectSettings
 ) -> dict[str, Callable[[], Awaitable[Injector]]]:
-    """What opens each injector of `chain`, in its order.
+    """The opener of each injector in `chain`, in that order.
 
     Raises:
-        ConfigError: there is none of a name.
+        ConfigError: a name has no injector.
     """
     names = tuple(chain)
     if fault := chain_fault(names):
@@ -76,14 +76,14 @@ def _may_have_wayland() -> bool:
     environment = os.environ
     if environment.get("WAYLAND_DISPLAY") or environment.get("WAYLAND_SOCKET"):
         return True
-    # Not Path.exists, which raises where the folder is closed to us (after `su`, say).
+    # Not Path.exists, which raises if we may not enter the folder (after `su`, for example).
     return os.path.exists(
         os.path.join(environment.get("XDG_RUNTIME_DIR") or "/nonexistent", "wayland-0")
     )
 
 
 async def _open_clipboard(settings: InjectSettings) -> Injector:
-    """An injector for `offer` alone."""
+    """Open an injector that is only used for `offer`."""
     try:
         return await _open_wayland(settings, offers_only=True)
     except InjectError as wayland:

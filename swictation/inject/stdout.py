@@ -17,17 +17,17 @@ from swictation.inject.injector import (
 
 _TERMINAL = Target("stdout", "")
 _PIECE_CHARACTERS = 1000
-"""Of four bytes at most: what fits into a pipe that has any room."""
+"""Of at most four bytes each: they fit into any pipe that has room."""
 _LAST_WAIT_S = 1.0
 
 
 class StdoutInjector(BasicInjector):
     """Writes text as it is committed, and a newline at the end.
 
-    A reader that stands still is waited for (a pager, a terminal after Ctrl-S), and the run loop
-    goes on meanwhile: it may be told to end.
+    Waits for a reader that has stopped (a pager, a terminal after Ctrl-S), while the run loop goes
+    on: it may be asked to end.
 
-    Never for a service: the journal would keep what was said.
+    Never for a service: systemd's journal would keep what was said.
     """
 
     name = "stdout"
@@ -54,7 +54,7 @@ class StdoutInjector(BasicInjector):
         return Injection("typed", sent=len(text))
 
     async def flush(self) -> None:
-        """End the line; a reader that stands still is not waited for any more."""
+        """End the line; wait 1 s at most for a reader that has stopped."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LAST_WAIT_S):
                 await self.inject("\n")
@@ -76,5 +76,5 @@ class StdoutInjector(BasicInjector):
             loop.remove_writer(fd)
 
     async def focus(self) -> Focused:
-        """Always the same one."""
+        """Always the same target."""
         return _TERMINAL

@@ -1,4 +1,4 @@
-"""What is a terminal: it takes text as keys only, never by a paste key."""
+"""Recognises terminals, which get text as keys only, never by a paste key."""
 
 from swictation.inject import proc
 from swictation.inject.pages import pages_of
@@ -17,9 +17,9 @@ TERMINALS = frozenset(_NAMES.split())
 
 
 def holds_terminal(pid: int) -> bool:
-    """Whether it has the master of a pseudo-terminal: then it is a terminal.
+    """Whether the process holds the master of a pseudo-terminal, as only terminals do.
 
-    Editors that are browsers underneath have it in a process beside their pages.
+    In an editor built on a browser, a child process beside those of the pages holds it.
     """
     return any(
         name.endswith("/ptmx")

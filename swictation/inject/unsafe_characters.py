@@ -1,4 +1,4 @@
-"""What may never be typed from speech, whatever the method, and in what pieces the rest goes."""
+"""Characters that may never be typed from speech, and the pieces in which the rest is sent."""
 
 import re
 import unicodedata
@@ -7,7 +7,7 @@ _NEVER = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Controls (a newline runs a shell command), surrogates, line and paragraph separators."""
 
 BREAKS = "\n\t"
-"""What a user may allow all the same."""
+"""Those that the user may allow."""
 
 
 def unsafe_reason(text: str, allowed: str = "") -> str:
@@ -19,16 +19,16 @@ def unsafe_reason(text: str, allowed: str = "") -> str:
 
 
 def for_terminal(text: str) -> str:
-    """A line that is pasted or typed into a shell runs: no break ever reaches a terminal."""
+    """Replace each break by a blank: in a shell, a line break would run the line."""
     return "".join(" " if character in BREAKS else character for character in text)
 
 
 LONGEST_WORD = 40
-"""Characters between two looks at the focus, at most."""
+"""The most characters between two checks of the focus."""
 
 _WORD = re.compile(rf"\s?\S{{1,{LONGEST_WORD - 2}}}\s?|\s{{1,{LONGEST_WORD}}}")
 
 
 def words(text: str) -> list[str]:
-    """`text` in words, each with the blank behind it; what has none is cut at LONGEST_WORD."""
+    """`text` in words, each with the blank behind it; longer words are cut at LONGEST_WORD."""
     return _WORD.findall(text)

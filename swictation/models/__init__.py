@@ -1,1 +1,1 @@
-"""The models the embedded engine needs: known by name, checked by hash, kept in one folder each."""
+"""The engines' models: known by name, checked by hash, kept in one folder each."""

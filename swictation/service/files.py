@@ -1,6 +1,6 @@
 """The two files of the service: a unit for systemd, and an activation file for D-Bus.
 
-They are stored as a distribution would install them; only the program and the target differ.
+The package has them as a distribution would install them; only program and target are replaced.
 """
 
 from importlib.resources import files
@@ -16,7 +16,7 @@ LOGIN_TARGET = "default.target"
 _ASSETS = files("swictation") / "assets"
 _PROGRAM = "/usr/bin/swictation"
 _PLAIN = frozenset("/._-+@:,~")
-"""What may be unquoted in a path, besides letters and digits."""
+"""Characters that need no quotes in a path, besides letters and digits."""
 
 
 def unit_file() -> Path:

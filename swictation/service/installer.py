@@ -11,6 +11,7 @@ from swictation.build import was_updated_under
 from swictation.errors import ServiceError
 from swictation.remedies import READ_LOG, this_program
 from swictation.service import files, state
+from swictation.service.other import how_to_end, other_daemon
 from swictation.service.systemctl import need, properties, reload_bus, slowly, systemctl, unit_path
 
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
@@ -33,7 +34,7 @@ class Installed(msgspec.Struct, frozen=True):
     """Files that it changed; none if it was installed already."""
     target: str
     imported: tuple[str, ...]
-    """Variables of this desktop that systemd now has."""
+    """This desktop's variables that systemd now knows."""
     is_restarted: bool = False
     """It was running, with files or code that have changed."""
 
@@ -43,10 +44,12 @@ def install(*, start: bool) -> Installed:
 
     A running daemon is restarted if its files have changed, or its code was updated.
 
-    Raises ServiceError: no systemd, files that cannot be written, or a daemon that does not
-    start. What is done by then stays, for inspection.
+    Raises ServiceError: no systemd, another daemon that runs, files that cannot be written, or a
+    daemon that does not start. What was done by then is kept, for inspection.
     """
     need()
+    if start:
+        _need_no_other()
     target = _target()
     program = this_program()
     wanted = {
@@ -68,17 +71,28 @@ def install(*, start: bool) -> Installed:
 
 
 def remove() -> tuple[Path, ...]:
-    """Stop, disable and delete; the deleted files. Raises ServiceError."""
+    """Stop and disable the service, and delete its files; returns them. Raises ServiceError."""
     need()
     if state.read().is_installed:
         slowly("disable", "--now", files.UNIT)
     gone = tuple(path for path in (files.unit_file(), files.activation_file()) if _delete(path))
     systemctl("daemon-reload")
-    # A remembered failure would keep the unit's name in the lists.
-    with contextlib.suppress(ServiceError):
-        systemctl("reset-failed", files.UNIT)
+    _forget_failure()
     reload_bus()
     return gone
+
+
+def _need_no_other() -> None:
+    """Check that no daemon runs outside the service: a second one would end at once."""
+    if pid := other_daemon(state.read().pid):
+        message = f"swictation already runs outside the service (process {pid})."
+        raise ServiceError(message, f"{how_to_end(pid)}, then: swictation service install")
+
+
+def _forget_failure() -> None:
+    """A remembered failure forbids a start, and would keep the unit's name in the lists."""
+    with contextlib.suppress(ServiceError):
+        systemctl("reset-failed", files.UNIT)
 
 
 def _target() -> str:
@@ -87,7 +101,7 @@ def _target() -> str:
 
 
 def _write(path: Path, text: str) -> bool:
-    """Write the file, whole or not at all; whether it had changed."""
+    """Write the file, whole or not at all; returns whether it had changed."""
     try:
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             return False
@@ -103,7 +117,7 @@ def _write(path: Path, text: str) -> bool:
 
 
 def _delete(path: Path) -> bool:
-    """Delete the file, and folders that are empty then; whether there was one."""
+    """Delete the file, and folders that are empty then; returns whether there was one."""
     try:
         path.unlink()
     except FileNotFoundError:
@@ -125,16 +139,16 @@ def _import_desktop() -> tuple[str, ...]:
 
 
 def _need_loaded() -> None:
-    """Check that systemd sees the unit: a shell may have other folders than systemd."""
+    """Check that systemd sees the unit: its folders may differ from the shell's."""
     found = properties(files.UNIT, "LoadState", "FragmentPath", "LoadError")
     own = str(files.unit_file())
     if found["FragmentPath"] == own and found["LoadState"] == "loaded":
         return
     if found["LoadState"] == "masked":
-        message = "The unit is masked: somebody forbade it to start."
+        message = "The unit is masked, so that it cannot start."
         raise ServiceError(message, f"systemctl --user unmask {files.UNIT}")
     if str(files.unit_file().parent) in unit_path():
-        message = f"systemd does not take {own}: {found['LoadError'] or found['LoadState']}."
+        message = f"systemd does not accept {own}: {found['LoadError'] or found['LoadState']}."
         raise ServiceError(message, f"systemd-analyze --user verify {quote(own)}")
     message = f"systemd does not look for units in {files.unit_file().parent}."
     remedy = "set XDG_CONFIG_HOME as it was when you logged in, or unset it; then install again"
@@ -143,9 +157,10 @@ def _need_loaded() -> None:
 
 def _start(verb: str) -> None:
     """Start and wait for READY=1."""
+    _forget_failure()
     try:
         slowly(verb, files.UNIT)
     except ServiceError as error:
         why = state.read().result
         message = f"The service is installed, but the daemon did not start ({why})."
-        raise ServiceError(message, f"see what it said: {READ_LOG}") from error
+        raise ServiceError(message, f"to see why: {READ_LOG}") from error

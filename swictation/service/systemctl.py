@@ -1,4 +1,4 @@
-"""Talks to the user's systemd, with its own program."""
+"""Talks to the user's systemd through systemctl."""
 
 import shlex
 import shutil
@@ -15,13 +15,13 @@ def systemctl(*words: str, timeout_s: float = _QUICK_S) -> str:
     """Run `systemctl --user` and return what it prints. Raises ServiceError if it fails."""
     done = _run("systemctl", "--user", "--no-ask-password", *words, timeout_s=timeout_s)
     if done.returncode:
-        said = " ".join(done.stderr.split()) or f"it ended with {done.returncode}"
+        said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
         raise ServiceError(f"systemctl --user {words[0]} failed: {said}")
     return done.stdout
 
 
 def slowly(*words: str) -> str:
-    """The same for commands that wait until the daemon has started or ended."""
+    """Like `systemctl`, for commands that wait until the daemon has started or ended."""
     return systemctl(*words, timeout_s=_START_S)
 
 
@@ -42,7 +42,7 @@ def need() -> None:
     said = trouble()
     if said:
         words = shlex.join((*this_program(), "run"))
-        raise ServiceError(said, f"without it, put this into your desktop's autostart: {words}")
+        raise ServiceError(said, f"instead, put this into your desktop's autostart: {words}")
 
 
 def trouble() -> str:

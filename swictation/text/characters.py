@@ -1,17 +1,17 @@
-"""Characters that nobody sees: dropped from text, but where a script or an emoji needs them. Pure.
+"""Drops invisible characters from text, except where a script or an emoji needs them. Pure.
 
-An engine learned from what people wrote, and that holds zero-width marks, orders of direction and
-tags. Typed, they reorder what stands around them, hide words, or break a search for the word.
+Engines learn from text that has zero-width marks, direction overrides and tags in it. Typed, these
+reorder the text around them, hide words, or break a search for a word.
 
-Kept is what changes how the text looks, and only where it does:
+Kept are those that change how the text looks, and only where they do:
 
 - ZWJ and ZWNJ after a letter of a script that joins its letters (Arabic, Indic, Mongolian, ...);
 - ZWJ between two emoji; VS15 and VS16 after one; VS16 within a keycap;
 - variation selectors after an ideograph; after Mongolian's letters its own, and its separator;
 - tags as the name of a region behind a black flag, closed by the cancel tag.
 
-The marks of direction LRM, RLM and ALM go with the overrides and isolates: no word is spelt with
-them, and they act on text which is not ours.
+The direction marks LRM, RLM and ALM are dropped like the overrides and isolates: no word is spelt
+with them, and they act on text that is not ours.
 """
 
 import re
@@ -25,10 +25,10 @@ _DROPPED = (
 ) + "".join(
     f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(2**16, 0x110000, 2**16)
 )
-"""Unicode's Default_Ignorable_Code_Points, interlinear annotation, and what is no character."""
+"""Unicode's Default_Ignorable_Code_Points, interlinear annotation, and noncharacters."""
 
 _CONTROL = "\x00-\x1f\x7f-\x9f\u2028\u2029\u2800\ud800-\udfff"
-"""And the blank of braille, which looks like a space and is none."""
+"""With the blank of braille, which looks like a space and is none."""
 _JOINING = (
     "\u0620-\u07ff\u0840-\u086f\u0870-\u0dff\u0f00-\u109f\u1780-\u18af\u1900-\u1cff\ua840-\ua87f"
     "\ua8e0-\ua9ff\uaa60-\uaadf\uabc0-\uabff\ufb50-\ufdcf\ufdf0-\ufdff\ufe70-\ufefe"
@@ -64,12 +64,12 @@ _TOKEN = re.compile(
 _OPEN = re.compile(
     rf"(?:(?<=[{_EMOJI}\ufe0e\ufe0f]){_ZWJ}|(?<={_FLAG})[{_TAG}]{{1,6}}|(?<=[0-9#*])\ufe0f)\Z"
 )
-"""At the end of a piece: what only the next one tells to be needed, or not."""
+"""At the end of a piece: characters that are needed or not depending on the next one."""
 _LAST_EMOJI = re.compile(rf"{_ONE_EMOJI}\Z")
 
 
 def cleaned(text: str) -> str:
-    """`text` without the characters that nobody sees and nothing needs. Idempotent.
+    """`text` without invisible characters that nothing needs. Idempotent.
 
     Controls, line breaks and lone surrogates become spaces, so that words stay apart.
     """
@@ -77,7 +77,7 @@ def cleaned(text: str) -> str:
 
 
 class Cleaner:
-    """The same for text that comes in pieces: joined, what is returned is the whole text cleaned.
+    """The same for text in pieces: the results, joined, are the whole text cleaned.
 
     What cannot be decided yet (six tags at most) is held back until `end`, or the next piece.
     """
@@ -101,7 +101,7 @@ class Cleaner:
             self._before = _kept(token)
             kept += self._before
         if last := _LAST_EMOJI.search(self._before):
-            self._before = last[0]  # of a long sequence no more is needed
+            self._before = last[0]  # no more of a long sequence is needed
         return kept[len(before) :]
 
 

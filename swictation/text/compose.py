@@ -3,7 +3,7 @@
 Append-only: nothing typed is ever taken back. So what a later piece may still decide is held
 back: everything before an utterance's first word, and the spaces and end marks (with quotes and
 brackets closed after them) that a piece ends with. All decisions are made on the engine's text
-as if it had come in one piece. Characters that nobody sees are gone before: `text.characters`.
+as if it had come in one piece. Invisible characters are dropped first: `text.characters`.
 """
 
 import re
@@ -16,10 +16,10 @@ _END = ".?!…。？！"
 _ENDS = tuple(_END)
 _CLOSERS = "\"'“”’«»›‹)\\]}"
 _TAIL_CHARS = 16
-"""As much of what is typed as decides how the next utterance is joined."""
+"""How much of the typed text decides how the next utterance is joined."""
 
 _BLANKS = re.compile(r"[^\S\u00a0\u202f]\s*|\s{2,}")
-"""One alone that does not break stays: French has it before "!", Mongolian within words."""
+"""A single no-break space stays: French has it before "!", Mongolian within words."""
 _SECOND_END = re.compile(rf"(?<=[{_END}]) [{_END}]++(?![^\W_])")
 _BLANK_BEFORE_MARK = re.compile(r" (?=[,;:?!…]|\.(?![^\W_]))")
 """A full stop straight before a word is part of it: .5, .NET."""
@@ -99,7 +99,7 @@ class Composer:
         self._begins_sentence = not stands or _SENTENCE_END.search(stands) is not None
 
     def follow(self, text: str) -> None:
-        """Start afresh behind `text`, which was typed before, or "" if nothing of ours is there.
+        """Start anew after `text`, which was typed before, or "" if nothing of ours is there.
 
         What was held back is dropped.
         """
@@ -107,7 +107,7 @@ class Composer:
         self.abandon()
 
     def feed(self, item: Item) -> list[Item]:
-        """See `TextStage.feed`. Behind a key begins a text of its own."""
+        """See `TextStage.feed`. After a key a new text begins."""
         if isinstance(item, Insert):
             return inserted(self._add(self._cleaner.add(item.text)))
         before = self.finish(joins_next=False)
@@ -120,7 +120,7 @@ class Composer:
 
     def _add(self, piece: str) -> str:
         """Type what is decided of the utterance's text."""
-        # An end mark straight after one is a seam's double; set apart, it falls to _SECOND_END.
+        # A second end mark at a seam is a double; set apart, _SECOND_END removes it.
         is_double = self._held.endswith(_ENDS) and piece.startswith(_ENDS)
         text = _BLANKS.sub(" ", self._held + (" " if is_double else "") + piece)
         if not self._has_begun and not _WORD_CHAR.search(text):

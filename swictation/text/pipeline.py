@@ -1,4 +1,4 @@
-"""The text stages, one behind the other, from commits to what is sent to a window. Pure."""
+"""The text stages, one after the other, from commits to what is sent to a window. Pure."""
 
 from collections.abc import Iterable, Sequence
 
@@ -25,7 +25,7 @@ class TextPipeline:
         return _merged(items)
 
     def follow(self, text: str) -> None:
-        """Start afresh behind `text`, which was typed before, or "" if nothing of ours is there.
+        """Start anew after `text`, which was typed before, or "" if nothing of ours is there.
 
         What was held back is dropped.
         """

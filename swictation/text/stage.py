@@ -1,4 +1,4 @@
-"""The port of what works on text on its way to the window, and what goes from stage to stage. Pure.
+"""The port of text stages, which work on text on its way to the window, and their items. Pure.
 
 A command to the daemon itself ("stop dictation") will be a third kind of item, beside `Insert` and
 `Key`, once there is a stage that makes one.
@@ -10,7 +10,7 @@ import msgspec
 
 
 class Insert(msgspec.Struct, frozen=True, gc=False):
-    """Text, which follows what was inserted before."""
+    """Text that follows what was inserted before."""
 
     text: str
 
@@ -40,14 +40,14 @@ class TextStage(Protocol):
     def feed(self, item: Item) -> list[Item]:
         """Take the next item; return what is decided by now.
 
-        A `Key` is returned too, behind all that was held back before it.
+        A `Key` is returned too, after all that was held back before it.
         """
         ...
 
     def finish(self, *, joins_next: bool) -> list[Item]:
         """The utterance ends: let go of what is held back.
 
-        `joins_next`: the next one continues this sentence, as it was cut for its length.
+        `joins_next`: the next one continues this sentence, which was cut for its length.
         """
         ...
 

@@ -26,4 +26,4 @@ class Detector(Protocol):
 
 LoadDetector = Callable[[str, str], Detector]
 """Takes the device, "cpu" or "cuda", and the path of the model of the engine beside which the
-detector is to live. Named by `EngineProvider.detector`; imports its libraries: worker only."""
+detector runs. Named by `EngineProvider.detector`; imports its libraries: worker only."""

@@ -1,4 +1,4 @@
-"""A level normaliser before the detector: very quiet speakers are raised, others left alone.
+"""Automatic gain control before the detector: very quiet speakers are raised, others left alone.
 
 Silero hears little below -50 dBFS, and hears whispers better soft than loud. So only sound below a
 low target is raised, and no frame that is loud enough is changed (tests/bench/level.py).

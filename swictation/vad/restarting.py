@@ -23,14 +23,14 @@ _log = logging.getLogger(__name__)
 
 
 class Abandoned(Exception):
-    """Nobody waits for the frame's result any more."""
+    """The frame's result is no longer wanted."""
 
 
 class FailureListener(Protocol):
     """Is told about failures and recovery. Called on the speech thread."""
 
     def failing(self, reason: str) -> None:
-        """It does not work for now; called once."""
+        """The detector does not work for now; called once."""
         ...
 
     def wait(self, seconds: float) -> bool:
@@ -38,7 +38,7 @@ class FailureListener(Protocol):
         ...
 
     def recovered(self) -> None:
-        """It works again; called once."""
+        """The detector works again; called once."""
         ...
 
     def skipped(self, reason: str) -> None:
@@ -47,12 +47,12 @@ class FailureListener(Protocol):
 
 
 class RestartingDetector:
-    """Keeps a detector that `make` makes. One stream, one thread."""
+    """Keeps a working detector, made by `make`. One stream, one thread."""
 
-    def __init__(self, make: Callable[[], Detector], setbacks: FailureListener) -> None:
+    def __init__(self, make: Callable[[], Detector], failures: FailureListener) -> None:
         """`make`, and what it makes, may raise anything."""
         self._make = make
-        self._setbacks = setbacks
+        self._failures = failures
         self._detector: Detector | None = None
         self._recent: deque[Samples] = deque(maxlen=WARM_FRAMES)
         self._attempts = 0
@@ -67,8 +67,8 @@ class RestartingDetector:
         detector = self._detector or self._renew()
         try:
             found = detector.probability(samples)
-        except Exception as error:  # noqa: BLE001 - whatever it is, a fresh one may do better
-            _log.warning("the detector failed (%r) and is made anew", error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, a new one may work
+            _log.warning("the detector failed (%r) and is created again", error)
             found = self._judge_again(samples)
         else:
             self._is_well()
@@ -83,8 +83,8 @@ class RestartingDetector:
         try:
             if self._detector:
                 self._detector.reset()
-        except Exception as error:  # noqa: BLE001 - a fresh one has heard nothing either
-            _log.warning("the detector failed (%r) and is made anew", error)
+        except Exception as error:  # noqa: BLE001 - a new one has heard nothing either
+            _log.warning("the detector failed (%r) and is created again", error)
             self._detector = None
 
     def _judge_again(self, samples: Samples) -> float | None:
@@ -97,7 +97,7 @@ class RestartingDetector:
                 self._detector = None
                 if self._skipped < _MOST_SKIPPED:
                     self._skipped += 1
-                    self._setbacks.skipped(repr(error))
+                    self._failures.skipped(repr(error))
                     return None
                 self._wait(error)
             else:
@@ -128,14 +128,14 @@ class RestartingDetector:
 
     def _wait(self, error: Exception) -> None:
         if not self._attempts:
-            self._setbacks.failing(repr(error))
+            self._failures.failing(repr(error))
         delay_s = _DELAYS_S[min(self._attempts, len(_DELAYS_S) - 1)]
         self._attempts += 1
-        if not self._setbacks.wait(delay_s):
+        if not self._failures.wait(delay_s):
             raise Abandoned
 
     def _is_well(self) -> None:
         self._skipped = 0
         if self._attempts:
             self._attempts = 0
-            self._setbacks.recovered()
+            self._failures.recovered()

@@ -1,4 +1,4 @@
-"""Gate, normaliser, detector and endpointer together: frames in, decision points out."""
+"""Gate, gain control, detector and endpointer in a row: frames in, decision points out."""
 
 from collections import deque
 
@@ -12,19 +12,19 @@ _WARM_FRAMES = to_samples(0.5) // FRAME_SAMPLES
 
 
 class SpeechSegmenter:
-    """Hears one dictation. Called on the speech thread only."""
+    """Finds the speech in one dictation. Called on the speech thread only."""
 
     def __init__(
         self,
         detector: Detector,
         endpointer: Endpointer,
         gate: EnergyGate | None = None,
-        normaliser: AutomaticGainControl | None = None,
+        gain_control: AutomaticGainControl | None = None,
     ) -> None:
         self._detector = detector
         self._endpointer = endpointer
         self._gate = gate
-        self._normaliser = normaliser
+        self._gain_control = gain_control
         self._unheard: deque[tuple[Frame, Samples]] = deque(maxlen=_WARM_FRAMES)
         self.last_probability = 0.0
         """For the last frame that the detector heard; 0 while the gate is closed."""
@@ -37,7 +37,7 @@ class SpeechSegmenter:
     def feed(self, frame: Frame) -> list[Point]:
         """The points that the next frame adds."""
         is_open = self._gate is None or self._gate.is_open(frame.samples)
-        levelled = self._normaliser.apply(frame.samples) if self._normaliser else frame.samples
+        levelled = self._gain_control.apply(frame.samples) if self._gain_control else frame.samples
         if not is_open and not self._endpointer.is_busy:
             self._unheard.append((frame, levelled))
             self.last_probability = 0.0

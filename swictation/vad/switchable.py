@@ -22,14 +22,14 @@ AHEAD_FRAMES = 8
 class DetectorSwitch:
     """Which detector is wanted, and which is used. One for the daemon's life.
 
-    The run loop sets the wish; the speech thread checks it before each frame and reports the
+    The run loop says what is wanted; the speech thread checks it before each frame and reports the
     result. Reports are posted under the lock, so they arrive in the order of what happened.
     """
 
     def __init__(self, post: Callable[[Event], None]) -> None:
         self._post = post
         self._lock = Lock()
-        self._wish: tuple[RemoteDetector | None, str] = (None, "")
+        self._wanted: tuple[RemoteDetector | None, str] = (None, "")
         self._used: RemoteDetector | None = None
         self._is_judging = False
 
@@ -45,7 +45,7 @@ class DetectorSwitch:
         closed, no frame comes that would show it.
         """
         with self._lock:
-            self._wish = (remote, reason)
+            self._wanted = (remote, reason)
             if remote is None and not self._is_judging:
                 self._move(None)
 
@@ -53,19 +53,19 @@ class DetectorSwitch:
         """The detector for the next frame, once it is warm; `took` ends it. Speech thread."""
         with self._lock:
             self._is_judging = True
-            return self._wish[0]
+            return self._wanted[0]
 
     def took(self, remote: RemoteDetector | None) -> None:
         """A frame was judged there. Speech thread."""
         with self._lock:
             self._is_judging = False
-            self._move(remote if self._wish[0] else None)
+            self._move(remote if self._wanted[0] else None)
 
     def _move(self, remote: RemoteDetector | None) -> None:
         """Report it if it is another device. The lock is held."""
         before, self._used = self.placement, remote
         if self.placement != before:
-            self._post(DetectorMoved(self.placement, self._wish[1], is_fault=False))
+            self._post(DetectorMoved(self.placement, self._wanted[1], is_fault=False))
 
     def failed(self, remote: RemoteDetector, why: str) -> None:
         """It did not judge a frame: do not ask it again until it is wanted again.
@@ -73,12 +73,12 @@ class DetectorSwitch:
         It does not count as a failure if it was about to be left anyway. Speech thread.
         """
         with self._lock:
-            is_fault = self._wish[0] is remote
+            is_fault = self._wanted[0] is remote
             if is_fault:
-                self._wish = (None, why)
+                self._wanted = (None, why)
             had_moved, self._used = self._used is remote, None
             if is_fault or had_moved:
-                self._post(DetectorMoved("cpu", self._wish[1], is_fault))
+                self._post(DetectorMoved("cpu", self._wanted[1], is_fault))
 
 
 class SwitchableDetector:
@@ -112,7 +112,7 @@ class SwitchableDetector:
         (self._used or self._own).reset()
 
     def _ask_remote(self, samples: Samples) -> float | None:
-        """None: it should not judge this frame, or could not."""
+        """The remote's answer; None: it should not judge this frame, or could not."""
         remote = self._switch.begin()
         if remote is None:
             self._next = None

@@ -1,1 +1,1 @@
-"""The disposable process that holds an engine, and what keeps one alive."""
+"""The disposable processes that hold engines, and what keeps them alive."""

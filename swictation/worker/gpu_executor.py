@@ -1,6 +1,6 @@
-"""Tells the memory manager what happens, and has carried out what it asks for.
+"""Reports to the memory manager what happens, and carries out its effects.
 
-Part of the run loop where an engine on a GPU is wanted; without one there is none of it.
+Part of the run loop if an engine on a GPU is configured; otherwise there is none.
 """
 
 import asyncio
@@ -40,16 +40,16 @@ from swictation.worker.gpu_actions import GpuActions
 from swictation.worker.pool import WorkerPool
 
 _MOST_AT_ONCE = 100
-"""Effects that are carried out before the run loop may do something else."""
+"""How many effects are carried out before the run loop may do something else."""
 
 OnMode = Callable[[str, str], None]
-"""Told the degraded mode and its reason; "" for none."""
+"""Called with the degraded mode and its reason; "" for none."""
 
 _log = logging.getLogger(__name__)
 
 
 class GpuExecutor:
-    """One GPU, one manager. All its methods belong to the run loop."""
+    """Serves one manager and its GPU. All methods are called on the run loop."""
 
     def __init__(
         self,
@@ -64,9 +64,9 @@ class GpuExecutor:
         Args:
             pool: the workers, and the manager that decides about them.
             poller: reads the GPU.
-            actions: carries out what the manager asks for.
+            actions: carries out the manager's effects.
             clock: the run loop's.
-            on_mode: the degraded mode and its reason, "" for none.
+            on_mode: called when the degraded mode changes.
 
         Raises:
             LookupError: no engine on a GPU is configured.
@@ -88,19 +88,19 @@ class GpuExecutor:
         self._is_asleep = False
         self._due: deque[Effect] = deque()
         self._is_settling = False
-        # What was told last: another value is news.
+        # As last reported: only changes are reported.
         self._mode = ("", "")
         self._placement = self.manager.asr_placement
 
     # --- life --------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin to read the GPU when there is a need to."""
+        """Begin to read the GPU whenever that is needed."""
         self._poller.start()
         self._settle()
 
     def stop(self) -> None:
-        """End the probe's thread, or leave it to a driver that blocks."""
+        """End the poller's thread, or leave it behind if the driver blocks."""
         if self._timer:
             self._timer.cancel()
         self._poller.stop()
@@ -108,9 +108,9 @@ class GpuExecutor:
     def set_engine(
         self, placement: Placement, spec: EngineSpec, forecast: MemoryForecast | None = None
     ) -> None:
-        """The engine for that placement is known, its model is there.
+        """Set the engine for a placement; its model is on this machine.
 
-        `foreseen`: what that takes on the GPU, where it is known.
+        `forecast`: the GPU memory that it takes, if known.
         """
         if placement == "cpu":
             self._pool.standby.set_engine(spec)
@@ -122,32 +122,32 @@ class GpuExecutor:
         self._settle(self.manager.want(self._clock.now_s(), forecast, replaces=is_other))
 
     def cpu_unavailable(self) -> None:
-        """There is no engine on the processor, or it cannot be had."""
+        """There is no engine for the CPU, or it cannot be used."""
         self._pool.standby.cpu_unavailable()
         self._settle()
 
     def reset(self) -> str:
-        """The user wishes to forget bans and pauses; where requests go from now on."""
-        _log.info("the GPU: bans and pauses are forgotten, as the user wishes")
+        """End bans and pauses at the user's request; returns where requests go from now on."""
+        _log.info("GPU: bans and pauses are lifted at the user's request")
         self._settle(self.manager.reset(self._clock.now_s()))
         return self.manager.asr_placement or "none"
 
     async def suspend(self) -> None:
-        """Give the GPU back before the machine sleeps; returns when it is given back."""
+        """Free the GPU before the machine sleeps; returns when it is free."""
         self._is_asleep = True
         self._settle(self.manager.suspend(self._clock.now_s()))
         await self._pool.at("gpu").ended()
         await self._pool.fork_policy.end()
 
     def resume(self) -> None:
-        """The machine is awake again; the GPU is used when somebody speaks."""
+        """The machine is awake again; the GPU is used from the next dictation on."""
         self._is_asleep = False
         self._settle(self.manager.resumed(self._clock.now_s()))
 
     # --- what happens ------------------------------------------------------------------------
 
     def look(self, *, is_listening: bool, is_busy: bool, backlog_s: float) -> None:
-        """After each event: what is going on."""
+        """Report the activity to the manager, after each event."""
         now_s = self._clock.now_s()
         effects = self.manager.on_activity(
             now_s, is_listening=is_listening, is_busy=is_busy, backlog_s=backlog_s
@@ -157,13 +157,13 @@ class GpuExecutor:
             self._settle(effects)
 
     def on_event(self, event: GpuEvent) -> bool:
-        """Take note; True where nobody else needs to know."""
+        """Report an event to the manager; True if nothing else needs it."""
         now_s, manager = self._clock.now_s(), self.manager
         match event:
             case VramRead(snapshot):
                 self._settle(manager.on_snapshot(snapshot))
                 self._poller.ack()
-                if self._router.take_waiting():  # the room alone may have come back
+                if self._router.take_waiting():  # only the free memory may have changed
                     self._actions.ask_again()
                 return True
             case OrderDone():
@@ -177,7 +177,7 @@ class GpuExecutor:
                 self._settle(manager.on_detector(now_s, placement, reason, is_fault=is_fault))
             case WorkerAnswered() if event.number == self._validation:
                 self._validation = None
-                # A broken model computes no numbers; what it makes of a tone says nothing else.
+                # A broken model computes no numbers; its text for a tone means nothing.
                 is_good = math.isfinite(event.hypothesis.score)
                 self._settle(manager.on_validated(now_s, is_good=is_good))
                 return True
@@ -203,10 +203,10 @@ class GpuExecutor:
     # --- the parts ---------------------------------------------------------------------------
 
     def _settle(self, effects: Iterable[Effect] = ()) -> None:
-        """Carry out these effects and all that follows of them, one after the other.
+        """Carry out these effects and all that follow from them, one after the other.
 
-        What an effect brings about comes behind what is due already, so a call from within only
-        puts it there.
+        Effects that follow are queued behind those that are due already, so a nested call only
+        queues them.
         """
         self._due.extend(effects)
         if self._is_settling:
@@ -222,14 +222,14 @@ class GpuExecutor:
                         return
         finally:
             self._is_settling = False
-        _log.error("what the memory manager asks for comes to no end: the rest is done later")
+        _log.error("the memory manager's effects do not end; the rest is done later")
         asyncio.get_running_loop().call_soon(self._settle)
 
     def _carry_out(self, effect: Effect) -> None:
         actions, now_s = self._actions, self._clock.now_s()
         match effect:
             case LoadGpu():
-                assert self._spec is not None, "the manager wants no GPU before"
+                assert self._spec is not None, "the manager loads nothing before `set_engine`"
                 actions.load(effect, self._spec)
             case StopGpu(reason):
                 if not actions.stop(effect):
@@ -240,9 +240,9 @@ class GpuExecutor:
                 actions.carry_out(effect)
 
     def _tend_cpu(self) -> bool:
-        """Keep the engine on the processor while it has to serve, or may have to.
+        """Keep the CPU engine while it has to serve, or may have to.
 
-        Whether that is news for the manager.
+        Returns whether its state has changed for the manager.
         """
         manager, standby = self.manager, self._pool.standby
         must_serve = manager.needs_cpu or (self._router.needs_cpu and self._activity[1])
@@ -253,7 +253,7 @@ class GpuExecutor:
         return True
 
     def _look_after_the_rest(self) -> None:
-        """All effects are carried out: see to fork server, poller, timer and listeners."""
+        """After the last effect, update fork server, poller, timer and listeners."""
         manager, pool = self.manager, self._pool
         pool.fork_policy.tend(
             is_used=any(self._activity) or pool.at("gpu").is_wanted,

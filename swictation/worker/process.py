@@ -1,4 +1,4 @@
-"""One generation of the worker: a child process, its channel, its output, its death."""
+"""One generation of the worker: a child process, its channel, its output, its end."""
 
 import asyncio
 import contextlib
@@ -17,12 +17,12 @@ from swictation.worker.spawn import Child, Ends, Spawn, by_exec
 _EXIT_GRACE_S = 2.0
 _EXITED = "it exited with"
 SAID = ", and said last: "
-"""Between the end of a worker that never became ready and the last line that it printed."""
+"""Joins how a worker ended that never became ready to the last line that it printed."""
 _WRITE_BACKLOG_BYTES = 4 * 2**20
 
 
 class WorkerProcess:
-    """A child that runs, or is about to. Everything is called on the run loop's thread."""
+    """A child that runs, or is about to. All methods are called on the run loop's thread."""
 
     def __init__(self, generation: int, spawn: Spawn = by_exec) -> None:
         self.generation = generation
@@ -30,12 +30,12 @@ class WorkerProcess:
         self._child: Child | None = None
         self._killed_for = ""
         self.was_killed = False
-        """Whether somebody else ended it with SIGKILL: the kernel, short of memory, or a user."""
+        """Whether the kernel, short of memory, or a user killed it with SIGKILL."""
 
     async def start(self) -> None:
-        """Have the child born, which may take its time, and connect to it. Raises OSError.
+        """Begin to start the child, which may take a while, and open its channel. Raises OSError.
 
-        What is sent to it before it is born waits in its channel.
+        Messages that are sent before the child runs wait in the channel.
         """
         with contextlib.ExitStack() as unless_started:
             ours, theirs = map(unless_started.enter_context, socket.socketpair())
@@ -44,17 +44,17 @@ class WorkerProcess:
             self._output = Output(f"worker {self.generation}")
             unless_started.pop_all()
         self.detector = RemoteDetector(detector_end)
-        """Its detector, once it is ready and if `EngineSpec.detector` names one."""
+        """The worker's speech detector, once it is ready, if `EngineSpec.detector` names one."""
         ends = Ends(theirs, their_detector_end, self._output.fd)
-        self._birth = asyncio.create_task(self._be_born(ends))
-        self._birth.add_done_callback(lambda _: ends.close())
+        self._starting = asyncio.create_task(self._spawn_child(ends))
+        self._starting.add_done_callback(lambda _: ends.close())
         self._output.start()
         ours.setblocking(False)
         self._reader, self._writer = await asyncio.open_connection(sock=ours)
 
     @property
     def pid(self) -> int | None:
-        """The child's process id; None until it is born."""
+        """The child's process id; None until it is started."""
         return self._child.pid if self._child else None
 
     @property
@@ -66,30 +66,30 @@ class WorkerProcess:
             return 0.0
 
     def send(self, message: ToWorker) -> None:
-        """Queue `message`; a worker that does not take its messages is killed, never waited for."""
+        """Queue `message`. A worker that does not read its messages is killed, not waited for."""
         if self._writer.transport.get_write_buffer_size() > _WRITE_BACKLOG_BYTES:
-            self.kill("it no longer takes its messages")
+            self.kill("it no longer reads its messages")
             return
         self._writer.write(channel.encode(message))
 
     async def receive(self) -> FromWorker | None:
-        """Its next message; None when it is gone, or was never born. Raises ProtocolError."""
+        """Return the next message; None if it has ended or never started. Raises ProtocolError."""
         if self._child is None:
-            await asyncio.wait({self._birth})
+            await asyncio.wait({self._starting})
         message = await channel.read(self._reader) if self._child else None
         if isinstance(message, Ready):
             self._output.forget()
         return message
 
     def kill(self, reason: str) -> None:
-        """End it at once, because of `reason`; `receive` then sees the end."""
+        """Kill the child, because of `reason`; `receive` then sees the end."""
         self._killed_for = self._killed_for or reason
-        self._birth.cancel()  # if that is still possible
+        self._starting.cancel()  # if that is still possible
         if self._child:
             self._child.kill()
 
     async def close(self) -> str:
-        """Wait for its end, killing what does not end by itself; says how it ended."""
+        """Wait for the child to end, or kill it after a grace period; returns how it ended."""
         self.detector.close()
         with contextlib.suppress(OSError):
             self._writer.close()
@@ -97,14 +97,14 @@ class WorkerProcess:
         await self._output.drained()
         last_line = self._output.last_line
         if not self._killed_for and last_line and ending.startswith(_EXITED):
-            ending += f"{SAID}{last_line}"  # of a signal it would be the end of a stack
+            ending += f"{SAID}{last_line}"  # after a signal it would be the end of a stack
         return self._killed_for or ending
 
     async def _ending(self) -> str:
-        self._birth.cancel()
-        await asyncio.wait({self._birth})
+        self._starting.cancel()
+        await asyncio.wait({self._starting})
         if self._child is None:
-            error = None if self._birth.cancelled() else self._birth.exception()
+            error = None if self._starting.cancelled() else self._starting.exception()
             return f"it cannot be started: {getattr(error, 'strerror', error)}"
         status = await self._child.end(_EXIT_GRACE_S)
         if self._killed_for:
@@ -116,5 +116,5 @@ class WorkerProcess:
             return f"it was ended by {signal.Signals(-status).name}"
         return f"{_EXITED} {status}" if status else ""
 
-    async def _be_born(self, ends: Ends) -> None:
+    async def _spawn_child(self, ends: Ends) -> None:
         self._child = await self._spawn(ends)

@@ -1,4 +1,4 @@
-"""What a worker was asked and has not answered."""
+"""The requests that a worker has not answered yet."""
 
 import msgspec
 
@@ -13,10 +13,10 @@ class InFlightRequest(msgspec.Struct, frozen=True):
 
     request: DecodeRequest
     piece_samples: int
-    """0: all of it."""
+    """0: the whole sound at once."""
 
     def effort_s(self, capabilities: Capabilities | None) -> float:
-        """How much sound it was work for: of a stream the last chunk, the rest was heard before."""
+        """Seconds of sound that were work: of a stream only the last chunk is new."""
         chunking = capabilities.chunking if capabilities else None
         whole_s = self.request.duration_s
         return min(whole_s, to_seconds(chunking.every_samples)) if chunking else whole_s
@@ -29,7 +29,7 @@ class InFlightRequest(msgspec.Struct, frozen=True):
 
 
 class OpenRequests:
-    """Of one worker, in the order in which they were asked."""
+    """The in-flight requests of one worker, in the order of sending."""
 
     def __init__(self) -> None:
         self._open: dict[int, InFlightRequest] = {}
@@ -43,27 +43,27 @@ class OpenRequests:
 
     @property
     def oldest(self) -> DecodeRequest | None:
-        """The one that is being decoded."""
-        return next((asked.request for asked in self._open.values()), None)
+        """The request that is being decoded."""
+        return next((each.request for each in self._open.values()), None)
 
     def ask(self, request: DecodeRequest, piece_samples: int) -> None:
-        """It is asked now."""
+        """Note a request that is sent now."""
         self._open[request.number] = InFlightRequest(request, piece_samples)
 
     def take(self, number: int) -> InFlightRequest | None:
-        """It is answered; None where nobody asked. Raises ProtocolError: that is a flood."""
-        asked = self._open.pop(number, None)
-        if asked is None:
+        """Remove an answered request; None if there is none. Raises ProtocolError on a flood."""
+        in_flight = self._open.pop(number, None)
+        if in_flight is None:
             self.note_stray()
-        return asked
+        return in_flight
 
     def note_stray(self) -> None:
-        """Something came that nobody asked for. Raises ProtocolError: that is a flood."""
+        """Count an answer that nobody asked for. Raises ProtocolError on a flood."""
         self._strays += 1
         if self._strays > _STRAY_ANSWERS_LIMIT:
             raise ProtocolError("a flood of answers that nobody asked for")
 
     def clear(self) -> None:
-        """The worker is another."""
+        """Forget all requests: there is a new worker."""
         self._open.clear()
         self._strays = 0

@@ -1,4 +1,4 @@
-"""When to start a worker again, when to give up, which utterance to blame. Pure."""
+"""When to restart a worker, when to give up, and which utterance to blame. Pure."""
 
 from collections import Counter
 
@@ -11,28 +11,28 @@ _FIRST_DELAY_S = 0.5
 _MAX_DELAY_S = 300.0
 """For a daemon, which never gives up: a start costs seconds of CPU."""
 HOPELESS_FAILURES = 4
-"""Workers in a row that answered nothing, after which trying should stop."""
+"""After this many workers in a row without an answer, restarting should stop."""
 HOPELESS_KILLS = 12
-"""The same where somebody else killed them: that may soon be over."""
+"""The limit for workers that were killed from outside: the cause may soon be over."""
 HOPELESS_QUARANTINES = 4
-"""Utterances in a row on which they died: then it is not the utterances' fault."""
+"""After this many quarantined utterances in a row, the utterances are not the cause."""
 _PRIOR_PACE = 0.25
-"""Seconds of decoding a second of audio, before any was seen."""
+"""Seconds of decoding for a second of audio, before the first measurement."""
 
 
 class Restarts(msgspec.Struct, frozen=True):
     """How the last workers fared."""
 
     failures: int = 0
-    """Workers in a row that ended by themselves without having answered anything."""
+    """Workers in a row that ended by themselves without an answer."""
     kills: int = 0
     """Workers that were killed from outside since the last answer."""
     quarantined: int = 0
-    """Utterances set aside since the last answer: their deaths are no failures."""
+    """Utterances quarantined since the last answer; their deaths do not count as failures."""
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether starting again has proved useless."""
+        """Whether restarts have proved useless."""
         return (
             self.failures >= HOPELESS_FAILURES
             or self.kills >= HOPELESS_KILLS
@@ -40,49 +40,49 @@ class Restarts(msgspec.Struct, frozen=True):
         )
 
     def delay_s(self) -> float:
-        """How long to wait before the next start: at once after one that had served."""
+        """How long to wait before the next start; 0 after a worker that had answered."""
         if self.failures <= 1:
             return _FIRST_DELAY_S if self.kills > 1 else 0.0
         return doubled_s(_FIRST_DELAY_S, _MAX_DELAY_S, self.failures - 2)
 
     def died(self, *, by_kill: bool = False) -> "Restarts":
-        """A worker died, hung, failed to load, or was killed from outside."""
+        """Count a worker that died, hung, failed to load, or was killed from outside."""
         if by_kill:
             return msgspec.structs.replace(self, kills=self.kills + 1)
         return msgspec.structs.replace(self, failures=self.failures + 1)
 
     def excused(self) -> "Restarts":
-        """The last deaths are put down to an utterance, which is set aside."""
+        """Forgive the last deaths: an utterance caused them, and is quarantined."""
         return Restarts(quarantined=self.quarantined + 1)
 
 
 class Blame:
-    """How many workers died on which utterance of a stream since it last brought an answer.
+    """How many workers died on each utterance of a stream since its last answer.
 
-    By placement: what kills an engine on the GPU may be harmless to the one on the processor.
+    By placement: what kills an engine on the GPU may be harmless to the one on the CPU.
     """
 
     def __init__(self) -> None:
         self._deaths: Counter[tuple[int, Placement]] = Counter()
 
     def count(self, utterance: int, placement: Placement) -> int:
-        """How many died on `utterance` there."""
+        """How many workers there died on `utterance`."""
         return self._deaths[utterance, placement]
 
     def placements(self, utterance: int) -> set[Placement]:
-        """Where one died on it."""
+        """Where a worker died on `utterance`."""
         return {placement for number, placement in self._deaths if number == utterance}
 
     def add(self, utterance: int, placement: Placement) -> bool:
-        """A worker there died while it decoded `utterance`; whether it is never to try again."""
+        """Count a worker there that died on `utterance`; returns whether to quarantine it."""
         self._deaths[utterance, placement] += 1
         is_poison = self._deaths[utterance, placement] >= DEATHS_UNTIL_QUARANTINE
-        if is_poison and placement == "cpu":  # on the GPU it is remembered, for it goes elsewhere
+        if is_poison and placement == "cpu":  # of the GPU it is kept, for the utterance moves
             self.clear(utterance)
         return is_poison
 
     def clear(self, utterance: int) -> None:
-        """A worker has answered for `utterance`: earlier deaths were bad luck."""
+        """Forget the deaths on `utterance`: a worker has answered it."""
         for placement in self.placements(utterance):
             del self._deaths[utterance, placement]
 
@@ -90,8 +90,8 @@ class Blame:
 class HangDeadline:
     """How long a decode may take: max(least, factor x predicted), from the last ten decodes.
 
-    Before there are any, a decode is predicted to take a quarter of the audio's length: generous,
-    because the first one also warms the caches.
+    The first decode is predicted to take a quarter of the audio's length. That is generous, because
+    it also warms the caches.
     """
 
     def __init__(self, least_s: float, factor: float) -> None:
@@ -110,5 +110,5 @@ class HangDeadline:
 
 
 def _effort_s(audio_s: float) -> float:
-    """Short audio costs nearly as much as a few seconds (the least context)."""
+    """The seconds that count: short audio costs nearly as much as 3 s (the least context)."""
     return max(audio_s, 3.0)

@@ -1,6 +1,6 @@
-"""Where requests go where an engine computes on the GPU: the memory manager's answer, and one rule.
+"""Decides where requests go if an engine computes on the GPU.
 
-The rule: an utterance that began on the processor also ends there.
+The memory manager decides, with one rule: an utterance that began on the CPU also ends there.
 """
 
 from typing import TYPE_CHECKING
@@ -9,14 +9,14 @@ from swictation.clock import Clock
 from swictation.gpu.effects import Route
 from swictation.types import DecodeRequest, Placement
 
-if TYPE_CHECKING:  # only who has a GPU pays for it
+if TYPE_CHECKING:  # imported only where a GPU is used
     from swictation.gpu.manager.manager import AdaptiveMemoryManager
 
 _NO_UTTERANCE: tuple[int, Placement] = (-1, "cpu")
 
 
 class Router:
-    """Asks the manager; remembers of each utterance what it has to. Belongs to the run loop."""
+    """Asks the manager, and remembers the placement of the last utterance. Run loop only."""
 
     def __init__(self, manager: "AdaptiveMemoryManager", clock: Clock) -> None:
         self.manager = manager
@@ -26,10 +26,10 @@ class Router:
         self._refused = 0
         self._is_waiting = False
         self.needs_cpu = False
-        """A request waits for the engine on the processor, whatever the rest does."""
+        """The last request goes to the CPU engine, so it has to be there."""
 
     def begin_stream(self) -> None:
-        """Utterances are counted anew."""
+        """Utterance numbers begin again."""
         self._current = _NO_UTTERANCE
 
     def refused(self, number: int) -> None:
@@ -44,13 +44,13 @@ class Router:
     def route(
         self, request: DecodeRequest, *, deaths_on_gpu: int, is_cpu_ready: bool, is_cpu_wanted: bool
     ) -> Route:
-        """Where a request goes.
+        """Decide where a request goes.
 
         Args:
-            request: it.
-            deaths_on_gpu: how many workers on the GPU died of its utterance.
-            is_cpu_ready: the engine on the processor can be asked.
-            is_cpu_wanted: it can, or will be.
+            request: the request.
+            deaths_on_gpu: how many workers on the GPU died on its utterance.
+            is_cpu_ready: the CPU engine is ready.
+            is_cpu_wanted: the CPU engine is ready, or will be.
         """
         utterance, placement = self._current
         if request.utterance == utterance and placement == "cpu" and is_cpu_ready:
@@ -66,7 +66,7 @@ class Router:
         return self._note(request, route)
 
     def way_to_gpu(self, audio_s: float) -> Route | None:
-        """For work that can wait: only where there is room, and nothing is counted."""
+        """A route to the GPU for work that can wait, if there is room; nothing is counted."""
         now_s = self._clock.now_s()
         route = self.manager.admit(now_s, audio_s, deaths_on_gpu=0, is_counted=False)
         return route if route.placement == "gpu" else None

@@ -1,4 +1,4 @@
-"""How a child comes to be: by exec, here; a fork server forks it (`worker.forkserver`)."""
+"""Starts a child process by exec. The other way is a fork server (`worker.forkserver`)."""
 
 import asyncio
 import contextlib
@@ -14,8 +14,8 @@ _ENVIRONMENT = {
     # Threads that spin while they wait would take a core from the user's other programs.
     "OMP_WAIT_POLICY": "PASSIVE",
     "KMP_BLOCKTIME": "0",
-    # oneDNN keeps compiled code for each of the last 1024 shapes, and each utterance has a length
-    # of its own: over 100 MiB an hour. glibc would keep a heap for each thread, and what was freed.
+    # oneDNN keeps compiled code for each of the last 1024 shapes, and each utterance has another
+    # length: over 100 MiB an hour. glibc would keep a heap for each thread, and freed memory.
     "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "16",
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": str(2**20),
@@ -29,30 +29,30 @@ _LEAST_PRIORITY = 19
 
 
 class Ends(NamedTuple):
-    """What a worker is given of the daemon's; the daemon closes its own copies."""
+    """The worker's ends of its channels; the daemon closes its copies after the start."""
 
     channel: socket.socket
     detector: socket.socket
     output: int
-    """A pipe, for all that it prints."""
+    """A pipe for what the worker prints."""
 
     def close(self) -> None:
-        """Its copies are the only ones from now on."""
+        """Close the daemon's copies."""
         self.channel.close()
         self.detector.close()
         os.close(self.output)
 
 
 class Child:
-    """A process that was started for us; its parent may be another process."""
+    """A process that was started for us; its parent may be the fork server."""
 
     def __init__(self, pid: int, pidfd: int, reap: Callable[[], Awaitable[int | None]]) -> None:
         """Own `pidfd`.
 
         Args:
-            pid: its process id.
-            pidfd: which names it even when it has gone and its id is another's.
-            reap: called once when it has ended: ends its group, and tells its exit status (None: it
+            pid: the process id.
+            pidfd: refers to the process even after its id is reused.
+            reap: called once after its end: ends its group and returns its exit status (None: it
                 cannot be known).
         """
         self.pid = pid
@@ -60,15 +60,15 @@ class Child:
         self._reap = reap
 
     def kill(self) -> None:
-        """End it at once. Never reaps it: then nobody could wait for it any more."""
+        """Kill the process. It is not reaped here, so that `end` can wait for it."""
         if self._pidfd >= 0:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     async def end(self, grace_s: float) -> int | None:
-        """Wait for its end, killing what does not end by itself; its exit status if that is known.
+        """Wait for its end, or kill it after `grace_s`; returns its exit status, if known.
 
-        To be called once. Through the pidfd: no thread and no polling.
+        To be called once. It waits on the pidfd, without a thread or polling.
         """
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
@@ -87,18 +87,18 @@ class Child:
 
 
 Spawn = Callable[[Ends], Awaitable[Child]]
-"""Has a worker born that holds copies of the ends. Raises OSError."""
+"""Starts a worker that holds copies of the ends. Raises OSError."""
 
 
 async def by_exec(ends: Ends) -> Child:
-    """A worker from nothing: see `Spawn`."""
+    """Start a worker by exec: see `Spawn`."""
     channel, detector = ends.channel.fileno(), ends.detector.fileno()
     arguments = (channel, os.getpid(), detector)
     return execute("swictation.worker.child.worker", arguments, (channel, detector), ends.output)
 
 
 async def by_exec_in_the_background(ends: Ends) -> Child:
-    """The same, for work that nobody waits for: whatever else wants the processor comes first."""
+    """Start a worker by exec, at the lowest priority, for work that nobody waits for."""
     child = await by_exec(ends)
     with contextlib.suppress(OSError):  # it may have ended
         os.setpriority(os.PRIO_PROCESS, child.pid, _LEAST_PRIORITY)
@@ -112,16 +112,16 @@ def execute(
     output: int,
     environment: Mapping[str, str] = _NONE,
 ) -> Child:
-    """Run a module of ours in a process and a group of its own. Raises OSError."""
+    """Run one of our modules in its own process and process group. Raises OSError."""
     process = subprocess.Popen(
-        # -P: what lies in the folder somebody stands in must not be imported.
+        # -P: nothing from the working directory is imported.
         [sys.executable, "-P", "-m", module, *map(str, arguments)],
         pass_fds=pass_fds,
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
         env={**os.environ, **_ENVIRONMENT, **environment},
-        process_group=0,  # whatever it starts ends with it; Ctrl-C is not for it
+        process_group=0,  # what it starts ends with it; Ctrl-C does not reach it
     )
     try:
         pidfd = os.pidfd_open(process.pid)
@@ -131,13 +131,13 @@ def execute(
         raise
 
     async def reap() -> int:
-        end_group(process.pid)  # it is not reaped: its group is still its
+        end_group(process.pid)  # not reaped yet, so the group is still this child's
         return process.wait()
 
     return Child(process.pid, pidfd, reap)
 
 
 def end_group(pid: int) -> None:
-    """End what a child has left behind."""
+    """Kill the processes that a child has left behind."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)

@@ -1,8 +1,8 @@
 """Keeps one worker alive: starts it, watches it, replaces it. Machinery, no policy.
 
-Death is seen at once (end of the channel), silence by a deadline. What a death means for the
-utterance that was decoded is the run loop's business; what was asked of a dead worker is asked
-again by the run loop, unchanged, once the next one is ready.
+A death is seen at once (end of the channel), silence by a deadline. The run loop decides what a
+death means for the utterance that was decoded. It replays a dead worker's requests, unchanged, once
+the next one is ready.
 """
 
 import asyncio
@@ -47,13 +47,13 @@ from swictation.worker.spawn import Spawn, by_exec
 
 _GOODBYE_S = 0.5
 _MOST_GROWTH = 1.5
-"""Above `[worker] max_rss_mib` a worker may still grow to this multiple of what it had loaded."""
+"""Above `[worker] max_rss_mib` a worker may still grow to this multiple of its size when loaded."""
 
 _log = logging.getLogger(__name__)
 
 
 class Supervisor:
-    """One worker at a time, a generation number for each. Lives on the run loop's thread."""
+    """Keeps one worker at a time, each a new generation. Lives on the run loop's thread."""
 
     def __init__(
         self,
@@ -74,6 +74,7 @@ class Supervisor:
         self._is_ready = False
         self._open = OpenRequests()
         self._kind: FailureKind = "crash"
+        self._said: EngineError | None = None
         self._is_pinged = False
         self._has_answered = False
         self._loaded_rss_mib = 0.0
@@ -86,13 +87,13 @@ class Supervisor:
         self._has_ended.set()
         self._is_once = False
         self._released = ""
-        """Why it is wanted no more."""
+        """Why no worker is wanted any more."""
         self._task: asyncio.Task[None] | None = None
         self.restarts = Restarts()
         self.generation = 0
         self.starts = 0
         self.capabilities: Capabilities | None = None
-        """Of the last worker that was ready, as is its spec."""
+        """Of the last worker that was ready, as is `ready_spec`."""
         self.ready_spec: EngineSpec | None = None
 
     @property
@@ -118,17 +119,17 @@ class Supervisor:
 
     @property
     def is_bloated(self) -> bool:
-        """Whether the worker has outgrown `[worker] max_rss_mib` and is to be recycled.
+        """Whether the worker has outgrown `[worker] max_rss_mib` and should be recycled.
 
-        Never before its first answer, nor while it holds little more than its model: a limit below
-        what that needs must not stop the work.
+        Never before its first answer, nor while it holds little more than its model: a limit that
+        is too low for the model must not stop the work.
         """
         most_mib = max(self._settings.max_rss_mib, _MOST_GROWTH * self._loaded_rss_mib)
         return self._has_answered and self.rss_mib > most_mib
 
     @property
     def is_wanted(self) -> bool:
-        """Whether it has a worker, or is to have one."""
+        """Whether there is a worker, or should be one."""
         return self._wanted.is_set() or self._worker is not None
 
     def is_asked(self, number: int) -> bool:
@@ -138,7 +139,7 @@ class Supervisor:
     def start(self, spec: EngineSpec, *, once: bool = False) -> None:
         """Begin to keep a worker with that engine alive.
 
-        `once`: when it ends, start no other: whoever asks for one judges by those before it.
+        `once`: when it ends, start no other; the caller decides by earlier ends.
         """
         self._spec = spec
         self._is_once = once
@@ -152,18 +153,18 @@ class Supervisor:
             self._task.add_done_callback(self._on_end)
 
     def release(self, reason: str, grace_s: float | None = None) -> bool:
-        """End the worker and start no other before `start`. It may finish what it decodes.
+        """End the worker and start no other before `start`. It may finish its present decode.
 
         Args:
             reason: why, for the log.
-            grace_s: after so long it is killed; None: as at shutdown.
+            grace_s: seconds until it is killed; None: as at shutdown.
 
         Returns:
-            Whether its end is told: there is one, or what was told of its end is on its way.
+            Whether an event reports its end: there is a worker, or that event is on its way.
         """
         if self._stopping.is_set():
-            return True  # it ends anyway; who waits for that waits for `_wanted`
-        # What began has ended by now, or will; what did not begin is never told of.
+            return True  # it ends anyway; `_keep_alive` waits for `_wanted`
+        # A start that has begun reports its end; one that has not begun never does.
         has_begun = not (self._wanted.is_set() and self._has_ended.is_set())
         self._wanted.clear()
         self._released = reason
@@ -173,60 +174,60 @@ class Supervisor:
         return has_begun
 
     async def ended(self) -> None:
-        """Returns when there is no worker."""
+        """Wait until there is no worker."""
         await self._has_ended.wait()
 
     def use(self, spec: EngineSpec) -> None:
-        """Go on with another engine, in a fresh worker; what is open is asked of that one."""
+        """Go on with another engine in a fresh worker, which also gets the open requests."""
         if not self._wanted.is_set():
             self.start(spec)
         elif spec != self._spec:
             self._spec = spec
             self.restarts = Restarts()
             if self._worker:
-                self._planned = "another engine is wanted"
+                self._planned = "another engine replaces it"
                 self._worker.kill(self._planned)
             self.wake()
 
     def wake(self) -> None:
-        """Do not wait any longer before the next start: somebody speaks."""
+        """Somebody speaks: end the wait before the next start."""
         self._wake.set()
 
     async def stop(self) -> None:
-        """End the worker and wait for it."""
+        """End the worker and wait for its end."""
         self._stopping.set()
         self._wake.set()
         self._wanted.set()
         if self._worker and self._open:
             self._worker.kill("shutdown")
         self.recycle("shutdown")
-        if self._worker and self._is_ready:  # a hung one must not hold the end up
+        if self._worker and self._is_ready:  # a hung one must not delay the shutdown
             grace_s = min(_GOODBYE_S, self._settings.ping_timeout_s)
             self._arm(grace_s, "it did not shut down")
         if self._task:
             await self._task
 
     def send(self, request: DecodeRequest, samples: Samples, piece_samples: int = 0) -> None:
-        """Ask the ready worker, once; the answer comes as an event."""
+        """Send a request to the ready worker, once; the answer comes as an event."""
         assert self._worker is not None
         if request.number in self._open:
             return
         self._open.ask(request, piece_samples)
         self._worker.send(Decode(request, samples.tobytes(), piece_samples))
-        if len(self._open) == 1:  # else the one before it has its deadline still
+        if len(self._open) == 1:  # else the deadline of an earlier one is still armed
             self._watch()
 
     def order(self, what: str) -> None:
-        """Tell the worker something beside its work; an event says what came of it."""
+        """Send a command to the worker; an event reports the result."""
         if self._worker and self.is_ready:
             self._worker.send(Order(what))
 
     def forgive(self) -> None:
-        """The last deaths were an utterance's fault, not the worker's."""
+        """Forgive the last deaths: an utterance caused them, not the worker."""
         self.restarts = self.restarts.excused()
 
     def recycle(self, reason: str) -> None:
-        """Replace the worker in an orderly way; nothing may be open at it."""
+        """Replace the worker in an orderly way; it may have no open requests."""
         if self._worker and self._is_ready:
             self._planned = reason
             self._worker.send(Shutdown())
@@ -236,7 +237,7 @@ class Supervisor:
             self._worker.kill(reason)
 
     def _on_end(self, task: asyncio.Task[None]) -> None:
-        """Nobody keeps workers alive any more: by a bug, unless that was asked for."""
+        """Report the end of the supervisor's task if a bug caused it."""
         if not task.cancelled() and (error := task.exception()):
             self._post(ThreadFailed("supervisor", repr(error)))
 
@@ -246,7 +247,7 @@ class Supervisor:
             if self._stopping.is_set():
                 return
             if not self._wanted.is_set():
-                continue  # it was released before this task came to it
+                continue  # it was released before this task ran
             if self._is_once:
                 self._wanted.clear()
             self.generation = next(self._generations)
@@ -272,7 +273,7 @@ class Supervisor:
             self._post(WorkerGone(generation, reason, is_fault=True, placement=self.placement))
             return
         self._worker = worker
-        self._kind = "crash"
+        self._kind, self._said = "crash", None
         self._is_pinged = self._has_answered = False
         if ended := "shutdown" if self._stopping.is_set() else self._released:
             self.recycle(ended)
@@ -294,13 +295,12 @@ class Supervisor:
         planned, self._planned = self._planned, ""
         if not planned:
             self.restarts = self.restarts.died(by_kill=worker.was_killed)
-        reason = planned or (error.message if error else ending or "it left")
-        kind = self._kind
-        gone = WorkerGone(generation, reason, not planned, culprit, error, self.placement, kind)
-        self._post(gone)
+        reason = planned or (error.message if error else ending or "it exited by itself")
+        values = (error, self.placement, self._kind, self._said)
+        self._post(WorkerGone(generation, reason, not planned, culprit, *values))
 
     async def _listen(self, worker: WorkerProcess) -> SwictationError | None:
-        """Take its messages until it is gone; the error that it named, if it named one."""
+        """Handle the worker's messages until it ends; returns its error, if it sent one."""
         while True:
             match await worker.receive():
                 case Ready() as ready if not self._is_ready:
@@ -328,43 +328,39 @@ class Supervisor:
         self._loaded_rss_mib = worker.rss_mib
         self.capabilities, self.ready_spec = ready.capabilities, self._spec
         self._watch()
-        self._post(
-            WorkerReady(
-                *(worker.generation, worker.pid or ready.pid, ready.capabilities, ready.load_s),
-                placement=self.placement,
-                figures=ready.figures,
-            )
-        )
+        values = (worker.generation, worker.pid or ready.pid, ready.capabilities, ready.load_s)
+        self._post(WorkerReady(*values, placement=self.placement, figures=ready.figures))
 
     def _on_answer(self, worker: WorkerProcess, answer: Answer) -> None:
-        asked = self._open.take(answer.number)
-        if asked is None:
+        in_flight = self._open.take(answer.number)
+        if in_flight is None:
             return
         self._has_answered = True
-        self._deadline.learn(asked.effort_s(self.capabilities), answer.hypothesis.decode_s)
+        self._deadline.learn(in_flight.effort_s(self.capabilities), answer.hypothesis.decode_s)
         self.restarts = Restarts()
         self._watch()
         self._post(
             WorkerAnswered(
                 *(worker.generation, answer.number, answer.hypothesis, answer.done_s),
                 placement=self.placement,
-                audio_s=asked.at_once_s,
+                audio_s=in_flight.at_once_s,
                 figures=answer.figures,
             )
         )
 
     def _on_failed(self, worker: WorkerProcess, failed: Failed) -> None:
-        """Short of device memory it lives on; after anything else it is replaced."""
+        """After an OOM the worker lives on; after any other failure it is replaced."""
         if failed.kind != "oom":
             self._kind = failed.kind
-            worker.kill(f"its engine raised {failed.error}")
+            if failed.message:
+                self._said = EngineError(failed.message, failed.remedy)
+            for line in failed.stack:
+                _log.info("worker %d: %s", worker.generation, line)
+            worker.kill(failed.reason)
         elif self._open.take(failed.number):
             self._watch()
-            self._post(
-                WorkerFailed(
-                    worker.generation, failed.number, failed.kind, self.placement, failed.figures
-                )
-            )
+            values = (failed.kind, self.placement, failed.figures)
+            self._post(WorkerFailed(worker.generation, failed.number, *values))
 
     def _on_pong(self) -> None:
         if not self._is_pinged:
@@ -375,9 +371,9 @@ class Supervisor:
             self._watch()
 
     def _watch(self) -> None:
-        """Arm the deadline of what is being decoded (the oldest that is open), or the next ping."""
+        """Arm the deadline of the present decode (the oldest open request), or the next ping."""
         if self._planned:
-            return  # it has its deadline
+            return  # the deadline of its end is armed
         if request := self._open.oldest:
             seconds = self._deadline.seconds(request.duration_s)
             self._arm(seconds, f"it hung: no answer within {max(seconds, 0.1):.1f} s")
@@ -391,7 +387,7 @@ class Supervisor:
             self._arm(self._settings.ping_timeout_s, "it no longer answers")
 
     def _arm(self, seconds: float, reason: str) -> None:
-        """End the worker after so long because of `reason`."""
+        """Kill the worker after that time, because of `reason`."""
         if worker := self._worker:
             self._timer.arm(seconds, lambda: self._end_hung(worker, reason))
 

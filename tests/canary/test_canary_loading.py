@@ -170,7 +170,7 @@ def other_weights(folder):
         (newer_nemo, "built by TomorrowsEncoder, which is not part of a Canary"),
         (cut_weights, "damaged"),
         (no_weights, "lacks model_weights.ckpt"),
-        (other_weights, "not those of its configuration"),
+        (other_weights, "do not fit its configuration"),
     ],
 )
 def test_of_a_broken_model_one_line_says_what_is_wrong_and_what_to_type(folder, spoil, told):

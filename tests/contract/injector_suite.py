@@ -26,21 +26,23 @@ class Case:
     Where nobody can look, what was written is what was wanted.
     """
 
-    def __init__(self, injector, written, clipboard=None):
+    def __init__(self, injector, written, clipboard=None, run=asyncio.run):
+        """`run`: an `asyncio.Runner`'s, if the injector belongs to one event loop."""
         self.injector: Injector = injector
         self.written = written
         self.clipboard = clipboard
+        self.run = run
 
     def target(self) -> Target:
         """The window with the focus, which the injector has to know."""
         if not self.injector.capabilities.knows_focus:
             pytest.skip("it does not know the focus")
-        focused = asyncio.run(self.injector.focus())
+        focused = self.run(self.injector.focus())
         assert isinstance(focused, Target)
         return focused
 
     def inject(self, text, into=None):
-        return asyncio.run(self.injector.inject(text, into))
+        return self.run(self.injector.inject(text, into))
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
@@ -71,7 +73,7 @@ def test_the_target_has_the_same_id_while_it_has_the_focus(case):
 
 
 def test_flush_has_nothing_to_say(case):
-    assert asyncio.run(case.injector.flush()) is None
+    assert case.run(case.injector.flush()) is None
 
 
 def test_a_text_for_the_window_with_the_focus_arrives(case):
@@ -91,7 +93,7 @@ def test_a_text_for_another_window_is_refused_and_nothing_is_sent(case):
 
 
 def test_an_offered_text_stays_on_the_clipboard(case):
-    offered = asyncio.run(case.injector.offer("offered — 供"))
+    offered = case.run(case.injector.offer("offered — 供"))
     assert offered == (case.clipboard is not None)
     if not offered:
         return
@@ -104,7 +106,7 @@ def test_an_offered_text_stays_on_the_clipboard(case):
 
 @pytest.mark.parametrize("text", ["", "ls\n", "\x1b[A"])
 def test_what_is_never_typed_is_not_offered_either(case, text):
-    assert asyncio.run(case.injector.offer(text)) is False
+    assert case.run(case.injector.offer(text)) is False
 
 
 def test_an_injector_in_use_is_not_lost(case):
@@ -117,13 +119,13 @@ def test_it_is_the_whole_port(case):
 
 def test_what_it_says_of_itself_is_so(case):
     can = case.injector.capabilities
-    focused = asyncio.run(case.injector.focus())
+    focused = case.run(case.injector.focus())
     injection = case.inject("so it is")
     assert isinstance(focused, Target | NoWindow if can.knows_focus else Unknown)
     assert can.confirms or injection.outcome != "confirmed"
     if isinstance(focused, Target) and not can.knows_password:
         assert focused.is_password is None
     if not can.clipboard:
-        assert asyncio.run(case.injector.offer("offered")) is False
+        assert case.run(case.injector.offer("offered")) is False
     if not can.keys and can.confirms:  # stdout and the like do not judge what they are given
         assert case.inject("one\ntwo").outcome == "refused"

@@ -349,7 +349,7 @@ def test_idle_it_leaves_card_and_driver_alone_and_the_next_dictation_loses_no_wo
 
     card.block()  # the driver hangs: nothing waits for it
     status = daemon.wait_until(is_mode("cpu-engine"), "told")
-    assert "the GPU was read" in status["degraded"]["reason"]
+    assert "the GPU was last read" in status["degraded"]["reason"]
     wait_served(daemon)
     daemon.process.send_signal(signal.SIGTERM)
     assert daemon.process.wait(PATIENCE_S) == 0

@@ -245,7 +245,7 @@ def test_a_clipboard_that_cannot_be_kept_is_left_alone(stage, field):
     try:
         refused = inject(stage, "dictated", "paste")
         assert refused.outcome == "refused"
-        assert refused.reason == "the clipboard holds what cannot be kept"
+        assert refused.reason == "the clipboard's content cannot be kept"
         assert inject(stage, FOREIGN[:20], "either").outcome == "confirmed"
         assert field.settles_on(FOREIGN[:20]) == FOREIGN[:20]
         assert stage.clipboard() == "y" * 2_000_000

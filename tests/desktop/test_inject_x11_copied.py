@@ -101,7 +101,7 @@ def test_a_window_without_pings_is_not_typed_into_where_the_clipboard_cannot_be_
     with shown("canvas") as (stage, _), large(stage.screen):
         refused = asyncio.run(stage.injector.inject("eighteen words"))
         assert refused.outcome == "refused"
-        assert refused.reason == "the clipboard holds what cannot be kept"
+        assert refused.reason == "the clipboard's content cannot be kept"
 
 
 def test_an_entry_is_pasted_into_before_and_after_a_copy():

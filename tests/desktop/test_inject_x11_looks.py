@@ -76,7 +76,7 @@ def test_who_reads_each_new_clipboard_has_not_pasted_by_that(stage):
     field_of(stage, "watcher")
     injection = asyncio.run(pasting(stage).inject("for nobody"))
     assert injection.outcome == "refused"
-    assert injection.reason == "the window reads all that is copied"
+    assert injection.reason == "the window reads everything that is copied"
     assert eventually(stage.clipboard, OLD) == OLD
 
 

@@ -38,7 +38,7 @@ def test_a_window_that_reads_all_that_is_copied_proves_nothing_by_it():
         for _ in range(3):
             injection = asyncio.run(stage.injector.inject("not taken"))
             assert (injection.outcome, injection.sent) == ("refused", 0)
-            assert injection.reason == "the window reads all that is copied"
+            assert injection.reason == "the window reads everything that is copied"
 
 
 def test_a_program_may_paste_over_another_of_its_connections():

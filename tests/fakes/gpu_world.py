@@ -102,7 +102,7 @@ class Played:
         self._sock.close()
         self.is_alive = False
 
-    async def _bury(self):
+    async def _reap(self):
         return self._process.wait()
 
 

@@ -42,6 +42,10 @@ class NotificationServer(ServiceInterface):
         self.shown[number] = summary
         return number
 
+    @dbus_method()
+    def CloseNotification(self, number: DBusUInt32) -> None:
+        self.shown.pop(number, None)
+
     async def start(self, address: str) -> None:
         self._bus = await connect(address)
         self._bus.export("/org/freedesktop/Notifications", self)

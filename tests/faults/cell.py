@@ -161,7 +161,7 @@ class Run:
         if moment == "loading":
             source.go.set()
             await self._at_gate()
-            await self.watch.until("worker", state="gone", placement="gpu")
+            await self.watch.until("worker", state="gone", seat="gpu")
             source.play()
             return
         await self.watch.until("card", action="asr", to="gpu")
@@ -188,12 +188,12 @@ class Run:
             self.begun_s = time.monotonic()
             if self.cell.fault not in DEEDS:
                 self._strike()
-                await self.watch.until("worker", state="gone", placement="gpu")
+                await self.watch.until("worker", state="gone", seat="gpu")
         finally:
             os.close(fd)
 
     async def _while_idle(self) -> None:
-        worker = await self.watch.until("worker", state="ready", placement="gpu")
+        worker = await self.watch.until("worker", state="ready", seat="gpu")
         self.begun_s = time.monotonic()
         match self.cell.fault:
             case "SIGSEGV" | "SIGKILL" | "hang" | "lies about ready" as fault:
@@ -205,7 +205,7 @@ class Run:
             case _:
                 self._strike()
         if self.cell.fault != "OOM":
-            await self.watch.until("worker", state="gone", placement="gpu")
+            await self.watch.until("worker", state="gone", seat="gpu")
         self.gpu.set_hidden(DESKTOP_MIB)
 
     def _strike(self) -> None:
@@ -278,7 +278,7 @@ def settings_for(manifest: Path, *, hangs: bool = False, forks: bool = False) ->
 
 def be_patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the fork server owes the daemon may take as long as it does on a busy machine."""
-    for limit in ("_FORK_S", "_TOLD_S", "_EXIT_GRACE_S"):
+    for limit in ("_FORK_S", "_STATUS_S", "_EXIT_GRACE_S"):
         monkeypatch.setattr(process, limit, PATIENCE_S)
 
 

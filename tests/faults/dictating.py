@@ -87,7 +87,7 @@ class Dictating:
         crew = self.shop.pool()
         self.retries = Retries(context, self.stream, crew, self.shop.text_pipeline)
         self.transcriber = Transcriber(context, self.stream, crew, collector, self.retries)
-        self.engines = EngineManager(self.shop, crew, self.transcriber)
+        self.engines = EngineManager(self.shop, crew)
         self.dictation = DictationController(
             context, self.transcriber, collector, self.engines, self
         )

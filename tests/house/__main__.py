@@ -13,7 +13,7 @@ def _show(title: str, places: list[Place], *, all_of_them: bool) -> None:
 
 
 def main() -> None:
-    """Print them."""
+    """Print the figures."""
     is_verbose = "-v" in sys.argv
     trees = modules()
     lists = {

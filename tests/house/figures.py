@@ -1,4 +1,4 @@
-"""Long lists of collaborators, long files, full folders, lines of code."""
+"""Measures: parameters of `__init__`, long files, full folders, lines of code."""
 
 import ast
 import io
@@ -21,7 +21,7 @@ _NO_CODE = {
 
 
 def long_inits(modules: list[Module]) -> list[Place]:
-    """Each `__init__` that takes too many; those of plain data are generated."""
+    """Each `__init__` with too many parameters; those of plain data are generated."""
     found: list[Place] = []
     for module in modules:
         is_root = module.path in COMPOSITION_ROOTS
@@ -35,7 +35,7 @@ def long_inits(modules: list[Module]) -> list[Place]:
 
 
 def long_files() -> list[Place]:
-    """Python files of product and tests alike."""
+    """Python files of product and tests that are too long."""
     found: list[Place] = []
     for folder in (PRODUCT, ROOT / "tests"):
         for path in sorted(folder.rglob("*.py")):
@@ -46,7 +46,7 @@ def long_files() -> list[Place]:
 
 
 def full_folders() -> list[Place]:
-    """With more Python files beside their sub-folders than a reader can survey."""
+    """Folders with too many Python files, not counting those in sub-folders."""
     counts = Counter(path.parent for path in PRODUCT.rglob("*.py"))
     return [
         Place(str(folder.relative_to(ROOT)), count, "files")
@@ -56,12 +56,12 @@ def full_folders() -> list[Place]:
 
 
 def code_lines() -> int:
-    """Of the product, without blank lines, comments and docstrings."""
+    """The product's lines of code, without blank lines, comments and docstrings."""
     return sum(code_lines_of(path) for path in PRODUCT.rglob("*.py"))
 
 
 def code_lines_of(path: Path) -> int:
-    """Of one file."""
+    """One file's lines of code."""
     source = path.read_text()
     lines: set[int] = set()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -71,7 +71,7 @@ def code_lines_of(path: Path) -> int:
 
 
 def _texts(tree: ast.Module) -> set[int]:
-    """The lines of strings that stand by themselves: docstrings, of attributes as well."""
+    """The lines of docstrings, including those of attributes."""
     found: set[int] = set()
     for node in ast.walk(tree):
         match node:

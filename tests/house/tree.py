@@ -1,4 +1,4 @@
-"""The product's modules as syntax trees, with what is known of their classes."""
+"""The product's modules as syntax trees, with their classes and imports."""
 
 import ast
 from collections.abc import Iterator
@@ -30,25 +30,25 @@ class Module(NamedTuple):
     tree: ast.Module
     classes: list[ast.ClassDef]
     imported: dict[str, tuple[str, str]]
-    """What a name stands for that comes from elsewhere: module and own name."""
+    """For each imported name: its module, and its name there."""
 
     def origin(self, name: str) -> tuple[str, str]:
-        """Module and own name of what is called `name` here."""
+        """The module that defines what is called `name` here, and its name there."""
         return self.imported.get(name, (self.name, name))
 
 
 def modules() -> list[Module]:
-    """Of the product."""
+    """All modules of the product."""
     found: list[Module] = []
     for path in sorted(PRODUCT.rglob("*.py")):
-        told = path.relative_to(ROOT)
-        name = ".".join(told.with_suffix("").parts).removesuffix(".__init__")
-        found.append(parsed(str(told), name, ast.parse(path.read_text(), str(path))))
+        relative = path.relative_to(ROOT)
+        name = ".".join(relative.with_suffix("").parts).removesuffix(".__init__")
+        found.append(parsed(str(relative), name, ast.parse(path.read_text(), str(path))))
     return found
 
 
 def parsed(path: str, name: str, tree: ast.Module) -> Module:
-    """A module of that name."""
+    """The module `name` with that tree."""
     nodes = list(ast.walk(tree))
     imported = {
         alias.asname or alias.name: (node.module or "", alias.name)
@@ -68,15 +68,15 @@ def functions(node: ast.AST) -> Iterator[Function]:
 
 
 def parameters(function: Function) -> list[ast.arg]:
-    """Without self."""
+    """The parameters of a function, without self."""
     args = function.args
     return [one for one in [*args.posonlyargs, *args.args, *args.kwonlyargs] if one.arg != "self"]
 
 
 def is_record(node: ast.ClassDef) -> bool:
     """Whether it is plain data with a generated `__init__`, which its owner may change."""
-    told = [ast.unparse(each) for each in [*node.bases, *node.decorator_list]]
-    return any(word in each for each in told for word in ("Struct", "dataclass", "NamedTuple"))
+    marks = [ast.unparse(each) for each in [*node.bases, *node.decorator_list]]
+    return any(word in each for each in marks for word in ("Struct", "dataclass", "NamedTuple"))
 
 
 def written(node: ast.AST) -> list[ast.Attribute]:

@@ -15,7 +15,7 @@ _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
 class Word(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One that is to go."""
+    """An old word and the one that replaces it."""
 
     old: str
     """`part`: a part of a name, in any case. `name`: a whole name. `module`: of a file, folder."""
@@ -32,7 +32,7 @@ class _Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def old_words(modules: list[Module]) -> dict[str, list[Place]]:
-    """By word, where it stands."""
+    """For each old word, the places where a name has it."""
     data = msgspec.convert(tomllib.loads(_LIST.read_text()), _Data)
     names = [place for module in modules for place in _names(module) + _stems(module)]
     names = [place for place in names if place.what not in data.exempt]
@@ -68,7 +68,7 @@ def _stems(module: Module) -> list[Place]:
 
 
 def _names(module: Module) -> list[Place]:
-    """Where each name is brought into being: a use follows from that."""
+    """The places where a name is defined: its uses follow from that."""
     found: list[Place] = []
     for node in ast.walk(module.tree):
         match node:

@@ -1,8 +1,8 @@
 """Attributes of an object that are assigned from outside, after its construction.
 
-What is plain data (a Struct, a dataclass) may be changed by who has it. Of what else is written to
-the class is found by annotations, as far as that goes; where it is not, by the attribute's name:
-one that no plain data has and some class of ours assigns to `self`.
+Plain data (a Struct, a dataclass) may be changed by its owner. For other objects, the class is
+found by annotations where possible, and otherwise by the attribute's name: one that no plain data
+has, and that some class of ours assigns to `self`.
 """
 
 import ast
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from tests.house.tree import Function, Module, Place, functions, is_record, parameters, written
 
 _Key = tuple[str, str]
-"""Of a class: its module and name."""
+"""A class: its module and name."""
 
 
 class _Class(NamedTuple):
@@ -35,7 +35,7 @@ class Classes:
         self.of_others = _attributes(self.known, of_records=False)
 
     def _follow(self, module: Module, node: ast.ClassDef) -> None:
-        """What attributes are that are taken from other objects."""
+        """Find the classes of attributes that are taken from other objects."""
         types = self.known[module.name, node.name].types
         for function in functions(node):
             names = _types(self, module, node, function)
@@ -48,7 +48,7 @@ class Classes:
 
 
 def writes_from_outside(modules: list[Module]) -> list[Place]:
-    """Each assignment `x.attribute = ...` to an object that is no plain data."""
+    """Each assignment `x.attribute = ...` to an object that is not plain data."""
     classes = Classes(modules)
     found: list[Place] = []
     for module in modules:
@@ -83,7 +83,7 @@ def _is_outside(classes: Classes, types: dict[str, _Key], target: ast.Attribute)
 
 
 def _resolve(classes: Classes, types: dict[str, _Key], node: ast.AST) -> _Key | None:
-    """The class of an expression; None where it cannot be told."""
+    """The class of an expression; None if it is unknown."""
     if isinstance(node, ast.Name):
         return types.get(node.id)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
@@ -96,7 +96,7 @@ def _resolve(classes: Classes, types: dict[str, _Key], node: ast.AST) -> _Key | 
 
 
 def _types(classes: Classes, module: Module, owner: ast.AST, function: Function) -> dict[str, _Key]:
-    """What the names of a function are, by annotation, construction or another name."""
+    """The classes of a function's names, by annotation, construction or another name."""
     types = _annotated(module, function)
     if isinstance(owner, ast.ClassDef):
         types["self"] = (module.name, owner.name)
@@ -181,8 +181,8 @@ def _key(module: Module, annotation: ast.AST | None) -> _Key | None:
 
 
 def _setters(function: Function) -> set[str]:
-    told = [ast.unparse(each) for each in function.decorator_list]
-    return {function.name} if any(each.endswith(".setter") for each in told) else set()
+    marks = [ast.unparse(each) for each in function.decorator_list]
+    return {function.name} if any(each.endswith(".setter") for each in marks) else set()
 
 
 def _attributes(known: dict[_Key, _Class], *, of_records: bool) -> frozenset[str]:

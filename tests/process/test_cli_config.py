@@ -43,7 +43,7 @@ def test_without_a_file_check_says_that_the_defaults_hold_and_how_to_make_one(sw
     done = swictation("check")
     assert done.returncode == 0
     assert "the defaults are in force" in done.stdout
-    command = done.stdout.split("to make one: ")[1]
+    command = done.stdout.split("to create one: ")[1]
     env = {**os.environ, "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}
     env["XDG_CONFIG_HOME"] = str(home)
     subprocess.run(["sh", "-c", command], check=True, env=env)
@@ -53,7 +53,7 @@ def test_without_a_file_check_says_that_the_defaults_hold_and_how_to_make_one(sw
 def test_a_good_file_is_ok_and_its_unknown_keys_warn_on_stderr(swictation, own):
     own.write_text("[vad]\nhang_over = 1\n")
     done = swictation("check")
-    assert (done.returncode, done.stdout) == (0, f"{own}: it can be used, with 1 warning (above)\n")
+    assert (done.returncode, done.stdout) == (0, f"{own}: usable, with 1 warning (above)\n")
     expected = f"warning: {own}:2: unknown key [vad] hang_over: did you mean 'hang_over_s'?\n"
     assert done.stderr == expected
 
@@ -112,7 +112,7 @@ def test_a_file_that_others_may_write_exits_2_with_the_command_that_mends_it(swi
     done = swictation("check")
     assert (done.returncode, done.stdout) == (2, "")
     first, remedy, _ = done.stderr.split("\n")
-    assert first.endswith("config.toml: everybody may write there: the configuration is not taken")
+    assert first.endswith("config.toml: everybody may write there: the configuration is not used")
     subprocess.run(["sh", "-c", remedy.removeprefix("  -> ")], check=True)
     assert swictation("check").returncode == 0
 

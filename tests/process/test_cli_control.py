@@ -98,7 +98,7 @@ def test_a_retry_says_what_came_of_it(session_bus: PrivateBus):
             assert (code, err) == (0, "")
             assert out == "2 texts held; to type them: swictation paste-last\n"
             stand_in.retried = 0
-            assert (await swictation("retry"))[1] == "there were no words in it\n"
+            assert (await swictation("retry"))[1] == "no words were recognised in it\n"
 
     run(test)
 
@@ -254,8 +254,8 @@ def test_status_is_for_people(session_bus: PrivateBus):
                 "microphone  Built-in, ok, -31 dBFS\n"
                 "held        1 text (screen locked)\n"
                 "  -> swictation paste-last\n"
-                "            no program here shows notifications: held text is told in this place"
-                " alone\n"
+                "            no program here shows notifications: held text is reported only"
+                " here\n"
                 f"up          2 h 5 min, process {os.getpid()}, version 0.1.0\n"
             )
 

@@ -66,7 +66,7 @@ def test_list_tells_accuracy_memory_and_which_is_in_use_without_a_card(swictatio
     monkeypatch.setenv("COLUMNS", "80")
     text = swictation("list").stdout
     assert "FP16" not in text
-    assert "CARD" not in text
+    assert "GPU:" not in text
     assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
     rows = {line.split()[0]: line.split() for line in text.splitlines() if line}
     assert rows["tiny.en*"] == ["tiny.en*", "en", "5.6", "373", "MB", "78", "MB", "no"]
@@ -105,7 +105,7 @@ def test_list_says_what_fits_a_card_of_4_gb_at_which_precision_and_why_not(
     rows = {line.split()[0]: line.split() for line in text.splitlines() if line}
     assert rows["canary-1b-flash"][-4:] == ["1696", "957", "3385", "fp16"]
     assert "canary-1b-flash: no room for fp32 (4327 MiB needed)." in text
-    assert "CARD: 4096 MiB, 3926 of them free." in text
+    assert "GPU: 4096 MiB, 3926 of them free." in text
 
 
 def test_list_tells_what_fits_but_not_now_and_what_does_not_fit_at_all(
@@ -141,7 +141,7 @@ def test_list_gives_up_on_a_driver_that_dies_under_it(swictation, monkeypatch, t
     monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
     done = swictation("list")
     assert done.returncode == 0
-    assert "CARD: the process that asked it died" in done.stdout
+    assert "GPU: the process that asked it died" in done.stdout
 
 
 def test_convert_without_the_engine_says_how_to_install_it(swictation, tmp_path):

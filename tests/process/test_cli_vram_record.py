@@ -132,7 +132,7 @@ def test_a_gap_is_told_once_and_the_recording_goes_on(card, recorder):
     ("code", "words", "remedy"),
     [
         (DRIVER_NOT_LOADED, "driver is not loaded", "sudo modprobe nvidia"),
-        (UNKNOWN, "as it does after a sleep", "modprobe -r nvidia_uvm"),
+        (UNKNOWN, "as it may after a sleep", "modprobe -r nvidia_uvm"),
     ],
 )
 def test_a_card_that_cannot_be_read_is_one_clear_error(card, record, tmp_path, code, words, remedy):

@@ -70,5 +70,5 @@ def test_a_bad_trace_is_one_error_with_its_line_and_ends_with_2(tmp_path):
     file.write_text('{"t_s":0,"total_mib":4096,"free_mib":3000,"ours_mib":0}\nnonsense\n')
     done = simulate(file)
     assert done.returncode == 2
-    assert "trace:2: no line of a trace" in done.stderr
+    assert "trace:2: not a line of a trace" in done.stderr
     assert "Traceback" not in done.stderr

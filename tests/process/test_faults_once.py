@@ -10,7 +10,7 @@ pytestmark = pytest.mark.process
 MISDEEDS = {
     "raises": ({"kind": "raise"}, "its engine raised RuntimeError"),
     "hangs": ({"kind": "hang"}, "it hung: no answer within"),
-    "exits with 0": ({"kind": "exit", "code": 0}, "it left"),
+    "exits with 0": ({"kind": "exit", "code": 0}, "it exited by itself"),
     "exits with 139": ({"kind": "exit", "code": 139}, "it exited with 139"),
     "is killed": ({"kind": "signal"}, "it was ended by SIGKILL"),
     "crashes": ({"kind": "signal", "number_of": 11}, "it was ended by SIGSEGV"),

@@ -47,7 +47,7 @@ class Sitting:
 
     async def worker(self):
         """The one on the GPU, once it is ready; each only once."""
-        ready = await self.watch.until("worker", state="ready", placement="gpu")
+        ready = await self.watch.until("worker", state="ready", seat="gpu")
         self.watch.seen = [entry for entry in self.watch.seen if entry[2] != ready]
         return psutil.Process(ready["pid"])
 
@@ -92,7 +92,7 @@ def test_the_worker_on_the_card_is_forked_and_the_one_beside_it_is_not(play):
         sitting.begin()
         worker = await sitting.worker()
         assert worker.ppid() == sitting.forkserver.pid
-        standby = await sitting.watch.until("worker", state="ready", placement="cpu")
+        standby = await sitting.watch.until("worker", state="ready", seat="cpu")
         assert psutil.Process(standby["pid"]).ppid() == os.getpid()
         assert sitting.session._pool.pids == [standby["pid"], worker.pid]
 
@@ -115,7 +115,7 @@ def test_a_nursery_that_dies_takes_the_worker_along_and_no_word(play):
         worker = await sitting.worker()
         await sitting.watch.until("card", action="asr", to="gpu")
         os.kill(sitting.forkserver.pid, signal.SIGKILL)
-        await sitting.watch.until("worker", state="gone", placement="gpu")
+        await sitting.watch.until("worker", state="gone", seat="gpu")
         worker.wait()  # an orphan: ours to bury, and until then the made-up GPU counts it
         assert (await sitting.worker()).ppid() == os.getpid()
 
@@ -134,7 +134,7 @@ def test_one_that_dies_in_mid_utterance_costs_no_word(play, tmp_path):
         sitting.source.play()
         fd = await asyncio.to_thread(os.open, gate, os.O_WRONLY)
         os.kill(sitting.forkserver.pid, signal.SIGKILL)
-        await sitting.watch.until("worker", state="gone", placement="gpu")
+        await sitting.watch.until("worker", state="gone", seat="gpu")
         os.close(fd)
 
     play(scene, stop)

@@ -64,7 +64,7 @@ async def _waits(watch):
     """The GPU has refused; the daemon says so."""
     for _ in itertools.count():
         fault = await watch.until("fault", kind="placement")
-        if "no room for what was said" in fault["message"]:
+        if "no room for the utterance" in fault["message"]:
             return
         watch.seen = [one for one in watch.seen if one[2] != fault]
 

@@ -44,7 +44,7 @@ def test_no_worker_holds_the_card_while_the_machine_sleeps_and_no_word_is_lost(n
             await watch.until("final", utterance=0)
             assert [f["action"] for _, name, f in watch.seen if name == "card"].count("load") == 1
             session._executor.resume()
-            await watch.until("worker", state="ready", placement="gpu", generation=3)
+            await watch.until("worker", state="ready", seat="gpu", generation=3)
             source.play()
             return (await playing).text
 
@@ -60,16 +60,16 @@ def test_a_reset_forgets_three_dead_workers(new_session):
         async with session:
             playing = asyncio.create_task(session.play(source, NoneInjector()))
             for death in range(3):
-                worker = await watch.until("worker", state="ready", placement="gpu")
+                worker = await watch.until("worker", state="ready", seat="gpu")
                 watch.seen.clear()
                 session._pool.gpu._worker.kill("for the test")
-                gone = await watch.until("worker", state="gone", placement="gpu")
+                gone = await watch.until("worker", state="gone", seat="gpu")
                 assert gone["generation"] == worker["generation"], death
             status = session._executor.manager.status(session._clock.now_s())
             assert "3 workers" in status.breaker.why
             assert status.mode_reason == status.breaker.why
             assert session._executor.reset() == "cpu"
-            await watch.until("worker", state="ready", placement="gpu")
+            await watch.until("worker", state="ready", seat="gpu")
             source.play()
             assert (await playing).text.strip() == make_scene(1, 2, 1).text
 

@@ -37,7 +37,7 @@ STEPS = st.one_of(
     st.tuples(st.just("reads"), st.sampled_from([7000.0, 6000.0, 5000.0, 900.0, 150.0])),
     st.tuples(st.just("cannot_read"), st.sampled_from(["asleep", "lost", "stuck"])),
     st.tuples(st.just("time_passes"), st.sampled_from([0.1, 5.0, 20.0, 400.0])),
-    st.tuples(st.just("have"), st.sampled_from(["one", "other"])),
+    st.tuples(st.just("set_engine"), st.sampled_from(["one", "other"])),
 )
 
 
@@ -67,7 +67,7 @@ def patched():
 
 @given(st.booleans(), st.lists(STEPS, max_size=40))
 @example(True, ["dies", ("reads", 150.0), "rests"])
-@example(True, [("have", "other"), "rests", "dies", "rests"])
+@example(True, [("set_engine", "other"), "rests", "dies", "rests"])
 @hypothesis_settings(
     max_examples=60,
     deadline=None,
@@ -88,7 +88,7 @@ def test_manager_and_supervisor_agree_whatever_happens(patched, is_serving, step
 def test_a_worker_whose_engine_is_replaced_is_stopping_for_everybody(patched):
     async def scene(world):
         await dictates(world)
-        world.have("other")
+        world.set_engine("other")
         assert world.phase == "stopping"
         assert not world.pool.gpu.is_ready
         assert world.pool.placement != "gpu"

@@ -239,7 +239,7 @@ def test_the_commands_know_an_archive_by_its_name(spec, hub):
     assert run("path", "wee").output == f"{folder}\n"
     told = run("verify", "wee").output
     assert told.startswith(f"wee is sound: {folder}")
-    assert ("no source tells" in told) == (not spec.is_pinned)
+    assert ("no hashes were published" in told) == (not spec.is_pinned)
     line = run("list", "--json").output.splitlines()[-1]
     assert json.loads(line)["installed"] == ("yes" if spec.is_pinned else "not pinned")
 
@@ -280,7 +280,7 @@ def test_remove_takes_the_copies_of_ones_own_archive_and_never_that_itself(spec,
     other.write_bytes(WHOLE)
     kept = unpack_once(other, Steps())
     told = run("remove", str(mine)).output
-    assert told.startswith("what was unpacked of mine.nemo is removed: 3 MB are free again")
+    assert told.startswith("the unpacked copy of mine.nemo is removed: 3 MB are free again")
     assert told.endswith(f"; {mine} itself is kept\n")
     assert mine.read_bytes() == WHOLE
     assert [it for it in folder.parent.iterdir() if it.is_dir()] == [kept]

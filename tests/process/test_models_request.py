@@ -57,7 +57,7 @@ def test_auto_takes_what_is_installed_and_fits(in_use):
     assert (sought.model, missing(sought)) == ("canary-180m-flash", "")
     found = find(sought)
     assert (found.name, found.path) == ("canary-180m-flash", folder)
-    assert "before it would come canary-1b-flash, canary-1b-v2" in found.reason
+    assert "not installed or too large: canary-1b-flash, canary-1b-v2" in found.reason
 
 
 def test_auto_for_another_language_is_the_model_that_speaks_it(in_use):
@@ -87,7 +87,7 @@ def test_auto_with_a_driver_that_fails_takes_what_is_installed(in_use):
 
 def test_without_a_card_nothing_is_asked_for_that_none_could_use(in_use):
     in_use.fail_init(9)
-    with pytest.raises(ModelError, match="wants a GPU, and there is none") as caught:
+    with pytest.raises(ModelError, match="needs a GPU, and there is none") as caught:
         resolve(settings())
     assert "whisper" in caught.value.remedy
 

@@ -3,6 +3,7 @@
 The unit is the one that is installed; a drop-in puts a small program in the daemon's place.
 """
 
+import fcntl
 import subprocess
 import sys
 from pathlib import Path
@@ -101,7 +102,7 @@ def test_installed_once_more_nothing_changes(manager):
     install(manager)
     before, files = pid(manager), sorted(manager.home.glob("config/**/*"))
     told = install(manager)
-    assert f"installed already: {manager.units / UNIT}" in told
+    assert f"already installed: {manager.units / UNIT}" in told
     assert pid(manager) == before
     assert sorted(manager.home.glob("config/**/*")) == files
 
@@ -204,6 +205,46 @@ def test_a_program_that_is_gone_is_told_with_the_command_that_names_the_new_one(
     manager.write(unit, text)
 
 
+def hold_lock(manager):
+    """The lock of a daemon that runs outside the service, in process 4711."""
+    manager.write(manager.home / "runtime/swictation/daemon.lock", "4711\n")
+    lock = (manager.home / "runtime/swictation/daemon.lock").open("rb")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
+def test_while_another_daemon_runs_install_changes_nothing_and_says_which(manager):
+    with hold_lock(manager):
+        done = manager.run("swictation", "service", "install")
+        assert done.returncode == 1
+        assert "already runs outside the service (process 4711)" in done.stderr
+        assert "kill 4711), then: swictation service install" in done.stderr
+        assert not (manager.units / UNIT).exists()
+    install(manager)
+
+
+def test_a_service_that_failed_too_often_starts_by_the_remedy(manager):
+    fixed = manager.home / "fixed"
+    program = f"[ -e {fixed} ] && exec {sys.executable} {PROGRAM} {manager.home}/gate"
+    put_in_place(
+        manager,
+        f"ExecStart=\nExecStart=/bin/sh -c '{program}'\n"
+        "[Unit]\nStartLimitBurst=2\nStartLimitIntervalSec=1h",
+    )
+    assert manager.run("swictation", "service", "install").returncode == 1
+    assert eventually(lambda: manager.show(UNIT, "ActiveState") == "failed")
+    fixed.touch()
+    assert manager.systemctl("restart", UNIT).returncode == 1
+    told = manager.run("swictation", "status").stderr
+    with hold_lock(manager):
+        found = manager.run("swictation", "doctor", "--quick").stdout
+        assert "another daemon runs outside it (process 4711)" in found
+    remedy = told.split("-> ")[1]
+    assert manager.run("sh", "-c", remedy).returncode == 0
+    assert is_running(manager)
+    manager.systemctl("stop", UNIT)
+
+
 def test_a_call_over_the_bus_starts_the_unit(manager):
     install(manager, "--no-start")
     assert not is_running(manager)
@@ -282,6 +323,6 @@ def test_without_systemd_one_is_told_how_to_start_the_daemon_instead(command, tm
     assert done.returncode == 1
     assert done.stderr == (
         "swictation: There is no systemd on this machine.\n"
-        f"  -> without it, put this into your desktop's autostart: {program} run\n"
+        f"  -> instead, put this into your desktop's autostart: {program} run\n"
     )
     assert list(tmp_path.iterdir()) == []

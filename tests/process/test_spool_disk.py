@@ -216,7 +216,7 @@ def test_without_any_place_for_a_lock_it_starts_and_warns(home, disk, program, t
         desk.environment["XDG_RUNTIME_DIR"] = "/nonexistent"
         with Daemon(desk, "--sink", "none") as daemon:
             daemon.wait_ready()
-            assert "no lock can be had at" in daemon.log()
+            assert "no lock is possible at" in daemon.log()
 
 
 @pytest.mark.slow

@@ -20,7 +20,6 @@ from swictation.worker.protocol.messages import (
     PROTOCOL_VERSION,
     Answer,
     Decode,
-    Failed,
     Load,
     LoadFailed,
     Order,
@@ -45,6 +44,11 @@ CARD = {
         {"name": "180m int8", "weights_mib": 300, "base_mib": 10, "mib_per_s": 1},
     ]
 }
+
+
+def summary(failed):
+    """What it says, but for places."""
+    return failed.number, failed.reason.split()[3], failed.kind, failed.figures
 
 
 @pytest.fixture(autouse=True)
@@ -231,7 +235,7 @@ def test_an_oom_known_by_its_text_alone_likewise(on_card, text):
 def test_after_two_ooms_it_says_so_and_lives_on(on_card):
     async def scene(peer, ready):
         failed = await peer.decode(1)
-        assert (failed.number, failed.kind, failed.error) == (1, "oom", "OutOfMemoryError")
+        assert summary(failed)[:3] == (1, "OutOfMemoryError", "oom")
         assert failed.figures.allocated_mib == ready.figures.allocated_mib
         assert await peer.is_alive()
         assert (await peer.decode(2)).hypothesis.new_text == SAID
@@ -243,8 +247,7 @@ def test_a_full_card_is_an_oom_by_itself(on_card, card):
     async def scene(peer, ready):
         take_all_but(card, 10)
         failed = await peer.decode(1)
-        assert (failed.number, failed.kind) == (1, "oom")
-        assert failed.figures.ooms >= 2
+        assert (failed.kind, failed.figures.ooms >= 2) == ("oom", True)
         assert held_mib(ready.pid) == CONTEXT_MIB + WEIGHTS_MIB + BUFFER_MIB
         card.set_hidden(0)
         assert (await peer.decode(2)).hypothesis.new_text == SAID
@@ -287,8 +290,7 @@ def test_after_a_fatal_error_nothing_is_answered_any_more(on_card, code):
         for number in (2, 3, 4):
             request = DecodeRequest(number, number, 0, len(SOUND))
             peer.worker.send(Decode(request, SOUND.tobytes()))
-        failed = await peer.receive()
-        assert failed == Failed(2, "AcceleratorError", "fatal", None)
+        assert summary(await peer.receive()) == (2, "AcceleratorError", "fatal", None)
         assert await peer.receive() is None
         assert await peer.ending() == "it exited with 3"
 
@@ -297,8 +299,7 @@ def test_after_a_fatal_error_nothing_is_answered_any_more(on_card, code):
 
 def test_nor_are_the_pieces_that_went_well_before_it(on_card):
     async def scene(peer, _):
-        failed = await peer.decode(piece_samples=to_samples(3))
-        assert (failed.number, failed.kind) == (1, "fatal")
+        assert (await peer.decode(piece_samples=to_samples(3))).kind == "fatal"
         assert await peer.receive() is None
 
     on_card(scene, {"kind": "cuda", "nth": 3, "args": {"code": 719}})
@@ -315,7 +316,9 @@ def test_nor_are_the_pieces_that_went_well_before_it(on_card):
 )
 def test_errors_known_by_their_text_end_it_too(on_card, text, kind):
     async def scene(peer, _):
-        assert (await peer.decode()) == Failed(1, "RuntimeError", kind, None)
+        failed = await peer.decode()
+        assert summary(failed) == (1, "RuntimeError", kind, None)
+        assert text not in str(failed)
         assert await peer.ending() == "it exited with 3"
 
     on_card(scene, {"kind": "raise", "args": {"text": text}})
@@ -332,8 +335,7 @@ def test_a_fault_that_shows_while_cleaning_up_after_an_oom_is_fatal(on_card):
 @pytest.mark.parametrize(("on", "what"), [("collect", "trim"), ("order", "greedy")])
 def test_so_does_one_that_shows_while_it_obeys(on_card, on, what):
     async def scene(peer, _):
-        failed = await peer.ask(Order(what))
-        assert failed == Failed(0, "AcceleratorError", "fatal", None)
+        assert summary(await peer.ask(Order(what))) == (0, "AcceleratorError", "fatal", None)
         assert await peer.ending() == "it exited with 3"
 
     on_card(scene, {"kind": "cuda", "on": on})
@@ -375,7 +377,7 @@ def test_a_leak_is_named_in_the_log(on_card, caplog):
         assert answer.figures.allocated_mib == ready.figures.allocated_mib + 4 * 120
         peer.worker.send(Shutdown())
         await peer.ending()
-        named = [line for line in caplog.messages if "does not give its memory back" in line]
+        named = [line for line in caplog.messages if "does not free its memory" in line]
         assert len(named) == 1
         assert "120 MiB" in named[0]
 
@@ -387,7 +389,7 @@ def test_on_the_processor_it_is_the_engine_that_it_was(on_card, card):
     async def scene(peer, ready):
         assert (ready.capabilities.device, ready.figures) == ("paper", None)
         assert (await peer.ask(Order("trim"))) == OrderDone("trim", is_done=False)
-        assert (await peer.decode(1)) == Failed(1, "RuntimeError")
+        assert summary(await peer.decode(1)) == (1, "RuntimeError", "other", None)
         assert await peer.is_alive()
         answer = await peer.decode(2)
         assert (answer.hypothesis.new_text, answer.figures) == (SAID, None)

@@ -40,7 +40,7 @@ def shown(vram, *, history=None, width=WIDTH, colour=False, **fields):
 
 
 def bar(lines):
-    return next(line for line in lines if line.startswith("card"))[9:]
+    return next(line for line in lines if line.startswith("GPU"))[9:]
 
 
 def words_of(lines):
@@ -61,7 +61,7 @@ def test_the_bar_is_divided_by_owner_and_as_wide_as_the_terminal():
 
 
 def test_below_the_bar_stands_where_levels_begin_and_what_the_parts_are():
-    thresholds, legend, *_ = below(shown(CARD), "card")[1:]
+    thresholds, legend, *_ = below(shown(CARD), "GPU")[1:]
     assert [thresholds.index(mark) for mark in "WCE"] == [64, 70, 76]
     assert legend.startswith("▒ others 1024, █ ours 2048, ░ free 1024 of 4096 MiB")
 
@@ -117,13 +117,13 @@ def test_no_line_is_wider_than_the_terminal_and_no_word_is_missing(width):
 
 def test_a_detector_that_is_to_move_says_so():
     moving = replace(CARD, vad_placement=DetectorPlace("cpu", "gpu", "the GPU is at WARNING"))
-    assert below(shown(moving), "detector") == ["to go to the CPU"]
+    assert below(shown(moving), "detector") == ["is to move to the CPU"]
 
 
 def test_idle_it_shows_the_last_reading_with_its_age():
     idle = replace(
         CARD,
-        trouble="the GPU was read 80 s ago, and not since",
+        trouble="the GPU was last read 80 s ago",
         need="none",
         worker="absent",
         asr_placement="cpu",
@@ -138,7 +138,7 @@ def test_idle_it_shows_the_last_reading_with_its_age():
 
 
 def test_a_driver_that_hangs_under_our_worker_is_told_as_such():
-    trouble = "the GPU was read 7 s ago, and not since"
+    trouble = "the GPU was last read 7 s ago"
     lines = shown(replace(CARD, trouble=trouble, read_ago_s=7.0))
     assert below(lines, "level") == ["not known"]
     assert f"{trouble} (then NORMAL: others 1024" in words_of(lines)
@@ -163,4 +163,4 @@ def test_without_a_daemon_or_a_card_it_says_so():
     out = io.StringIO()
     Console(file=out, width=80).print(picture(STOPPED, History(), 80))
     assert out.getvalue() == "swictation is not running\n"
-    assert "no engine is to compute on a GPU" in shown(None)[0]
+    assert "no engine is set to compute on a GPU" in shown(None)[0]

@@ -70,7 +70,7 @@ def test_a_dangling_link_at_the_users_own_place_is_an_error_not_the_defaults(tmp
 def test_a_named_file_that_is_missing_is_an_error_that_says_how_to_make_one(file):
     with pytest.raises(ConfigError, match="no such file") as caught:
         load(file, PROVIDERS)
-    assert caught.value.remedy == f"to make one: swictation config show --defaults > {file}"
+    assert caught.value.remedy == f"to create one: swictation config show --defaults > {file}"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_named_file_that_is_missing_is_an_error_that_says_how_to_make_one(file
         ("vad = 3", "1: vad must be one table: [vad]"),
         ("[[vad]]\nthreshold = 0.5", "1: vad must be one table: [vad]"),
         ("[whisper]\nbeam = 0x" + "f" * 5000, "2: [whisper] beam = 0xffff"),
-        ("[worker]\nmax_rss_mib = 0x" + "f" * 20, "must be a number of 64 bits"),
+        ("[worker]\nmax_rss_mib = 0x" + "f" * 20, "must fit into 64 bits"),
     ],
 )
 def test_a_wrong_value_is_told_with_line_key_and_what_would_be_right(file, text, told):
@@ -256,9 +256,9 @@ def test_no_line_is_given_rather_than_a_wrong_one_where_the_search_is_given_up(f
         ("[vram]\nthresholds = [0.7, 0.8, 1.0]", "2: [vram] thresholds = [0.7, 0.8, 1.0]: thr"),
         (
             "[vram]\nthresholds = [0.8, 0.84, 0.95]",
-            "2: [vram] thresholds = [0.8, 0.84, 0.95]: a level ends 0.05 below where it begins: "
-            "that must not be below where the next lower one begins, nor at an empty GPU: "
-            "thresholds farther apart",
+            "2: [vram] thresholds = [0.8, 0.84, 0.95]: a level ends 0.05 below where it begins, "
+            "which must not be below where the next lower one begins, nor at an empty GPU: "
+            "set the thresholds farther apart",
         ),
         ("[vram]\nthresholds = [0.05, 0.8, 0.95]", "2: [vram] thresholds = [0.05, 0.8, 0.95]: a l"),
         (
@@ -341,7 +341,7 @@ def test_a_slip_in_the_syntax_is_told_with_its_line(file, text, told):
         (b"\xff\xfe[\0v\0", ":1: not UTF-8 text"),
         (b"a = " + b"[" * 9999, ":1: too deeply nested"),
         (b"a = " + b"9" * 9999, ": not TOML: a number with too many digits"),
-        (b"#" * 100_000, ": above 64 KiB: this is no configuration file"),
+        (b"#" * 100_000, ": above 64 KiB: not a configuration file"),
     ],
 )
 def test_a_file_that_is_no_configuration_is_told_so(file, raw, told):

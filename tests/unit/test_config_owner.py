@@ -74,7 +74,7 @@ def _become(uid: int, gid: int) -> None:
 
 
 def refused(file: Path) -> ConfigError:
-    with pytest.raises(ConfigError, match="the configuration is not taken") as caught:
+    with pytest.raises(ConfigError, match="the configuration is not used") as caught:
         load(file, PROVIDERS)
     return caught.value
 

@@ -38,17 +38,17 @@ LISTENING = Status(
 def test_the_keys_of_the_json_are_those_that_others_rely_on():
     read = json.loads(encode(LISTENING))
     assert list(read) == [
-        "state", "degraded", "ready", "models", "engine", "model", "model_reason", "device",
-        "precision", "worker", "queue", "held", "set_aside", "loss", "latency_ms", "audio",
-        "injector", "vram", "uptime_s", "last_error", "pid", "version",
+        "state", "degraded", "ready", "models", "fetching", "engine", "model", "model_reason",
+        "device", "precision", "worker", "queue", "held", "set_aside", "loss", "latency_ms",
+        "audio", "injector", "vram", "uptime_s", "last_error", "last_error_s", "pid", "version",
     ]  # fmt: skip
-    assert list(read["worker"]) == ["state", "generation", "pid", "restarts", "rss_mib"]
+    assert list(read["worker"]) == ["state", "generation", "pid", "restarts", "rss_mib", "deaths"]
     assert list(read["queue"]) == ["utterances", "audio_s"]
     (aside,) = read["set_aside"]
     assert aside == {"path": "/spool/000-000003.wav", "audio_s": 4.5, "state": "waits"}
     assert list(read["held"]) == ["texts", "reason", "pending"]
     assert list(read["loss"]) == ["samples"]
-    assert list(read["latency_ms"]) == ["finalisation_p50", "finalisation_p95"]
+    assert list(read["latency_ms"]) == ["finalisation_p50", "finalisation_p95", "utterances"]
     assert list(read["audio"]) == ["source", "level_dbfs", "last_block_age_s", "health", "reason"]
     assert list(read["injector"]) == ["name", "last_outcome", "last_reason"]
     degraded = replace(LISTENING, degraded=Degraded("cpu", "no GPU", 2.0))

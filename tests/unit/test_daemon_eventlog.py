@@ -149,7 +149,7 @@ LINES = [
     (EngineFailed("it dies", "doctor"), fault("engine", "it dies", remedy="doctor")),
     (
         FrameSkipped(16_000, "no"),
-        fault("detector", "32 ms near 1.0 s are taken for silence: no"),
+        fault("detector", "32 ms near 1.0 s are treated as silence: no"),
     ),
     (InjectorUnavailable("no display"), fault("window", "text cannot be typed: no display")),
     (
@@ -165,7 +165,7 @@ LINES = [
     (ServiceModeDegraded("vad-only", "full"), fault("placement", "vad-only: full")),
     (SpoolFailed("full"), fault("spool", "audio is kept in memory only: full")),
     (StoppedEarly("1 held"), fault("stopped", "1 held")),
-    (ThreadFailed("speech", "KeyError"), fault("thread", "speech broke off: KeyError")),
+    (ThreadFailed("speech", "KeyError"), fault("thread", "the thread speech failed: KeyError")),
     (
         UtteranceQuarantined(3, "", "it died"),
         fault("set-aside", "it died: its sound is set aside in memory", utterance=3, path=""),

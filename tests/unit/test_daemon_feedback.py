@@ -32,11 +32,14 @@ class Room:
     """What a person sees and hears."""
 
     def __init__(self, settings=BOTH):
-        self.shown, self.played = [], []
+        self.shown, self.played, self.closed = [], [], []
         self.feedback = Feedback(self, self, settings)
 
     def notify(self, kind, summary, body="", urgent=False):
         self.shown.append((kind, summary, body, urgent))
+
+    def close(self, subject):
+        self.closed.append(subject)
 
     def play(self, cue):
         self.played.append(cue)
@@ -149,10 +152,20 @@ def test_what_surely_was_not_taken_is_told_again():
     assert room.shown[1][2].startswith("Xterm did not take it. It is on the clipboard")
 
 
+def test_the_notification_of_held_text_goes_when_nothing_is_held():
+    room = Room()
+    for count in (1, 2):
+        room.tell(TextHeld(count, "no field", False))
+    room.tell(HeldReduced(1, "no field", 0))
+    assert room.closed == []
+    room.tell(HeldReduced(0, "", 0))
+    assert room.closed == ["held"]
+
+
 def test_text_that_is_no_longer_held_is_no_news():
     room = Room()
     room.tell(HeldReduced(0, "", 0))
-    assert room.shown == []
+    assert (room.shown, room.closed) == ([], [])
 
 
 def test_commits_are_never_shown():

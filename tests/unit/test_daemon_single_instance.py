@@ -73,7 +73,7 @@ def test_without_any_place_it_goes_on_and_warns(tmp_path, caplog):
     (tmp_path / "file").touch()
     with single_instance(tmp_path / "file" / "lock"):
         pass
-    assert "no lock can be had at" in caplog.text
+    assert "no lock is possible at" in caplog.text
 
 
 def test_what_stands_in_a_lock_is_not_believed_if_it_is_no_number(other, tmp_path):

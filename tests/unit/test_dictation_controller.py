@@ -219,7 +219,7 @@ def test_once_it_is_to_end_nothing_begins():
         await one.post(StopRequested("SIGTERM"))
         assert one.deadline_s == 102.0
         assert one.dictation.toggle() == one.dictation.start() == "transcribing"
-        with pytest.raises(SwictationError, match="being stopped"):
+        with pytest.raises(SwictationError, match="is stopping"):
             await one.dictation.capture()
         await one.end(0)
         await one.heard()

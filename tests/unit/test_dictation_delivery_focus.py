@@ -10,6 +10,41 @@ from swictation.text.stage import Insert, Key
 pytestmark = pytest.mark.unit
 
 
+def test_back_in_a_window_the_text_goes_on_there():
+    async def test(typist):
+        for utterance, window in enumerate(["editor", "chat", "editor", "chat", "editor"]):
+            typist.windows.focused = window
+            await typist.hear(utterance, "Hello there.")
+        three, two = " ".join(["Hello there."] * 3), " ".join(["Hello there."] * 2)
+        assert typist.windows.fields == {"editor": three, "chat": two}
+
+    typing(test, "editor", "chat")
+
+
+def test_back_in_a_window_held_text_is_joined_to_what_stands_there():
+    async def test(typist):
+        await typist.hear(0, "One.")
+        typist.windows.focused = "chat"
+        await typist.hear(1, "Two.")
+        typist.windows.refuse()
+        await typist.hear(2, "Three.")
+        typist.windows.focused = "editor"
+        await typist.delivery.paste_last()
+        assert typist.windows.fields == {"editor": "One. Three.", "chat": "Two."}
+
+    typing(test, "editor", "chat")
+
+
+def test_a_window_that_was_left_long_ago_begins_a_text_of_its_own():
+    async def test(typist):
+        for utterance, window in enumerate([*"abcdefghijk", "a"]):
+            typist.windows.focused = window
+            await typist.hear(utterance, "Hello.")
+        assert typist.windows.fields["a"] == "Hello.Hello."
+
+    typing(test, *"abcdefghijk")
+
+
 def unknowing(test, *windows, **options):
     """With an injector that cannot tell who has the focus."""
     return typing(test, *windows, knows_focus=False, **options)

@@ -30,7 +30,7 @@ def blocks(language: str) -> list[str]:
 @pytest.fixture
 def installed(tmp_path, monkeypatch):
     """The page's plug-in as a package, and a folder for the editor's socket."""
-    (source,), (project, _) = blocks("python"), blocks("toml")
+    (source, _), (project, _) = blocks("python"), blocks("toml")
     points = tomllib.loads(project)["project"]["entry-points"]
     install(tmp_path, "editor_injector", source, points)
     monkeypatch.syspath_prepend(tmp_path)

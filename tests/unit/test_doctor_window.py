@@ -3,6 +3,7 @@ import pytest
 from swictation.config.settings import InjectSettings, Settings
 from swictation.doctor.finding import Subject
 from swictation.doctor.window import judge, window, window_system
+from swictation.errors import InjectError
 from swictation.inject.injector import InjectorCapabilities
 
 pytestmark = pytest.mark.unit
@@ -18,13 +19,13 @@ def no_display(monkeypatch):
 
 
 def test_the_first_way_of_the_chain_that_opens_is_named():
-    found = judge("Wayland (wayland-1)", CHAIN, "wayland", "", KNOWS)
+    found = judge("Wayland (wayland-1)", CHAIN, "wayland", {}, KNOWS)
     assert (found.level, found.remedy) == ("ok", "")
     assert found.found == "Wayland (wayland-1): text goes by wayland, the first of [inject] chain"
 
 
 def test_why_those_before_it_do_not_work_is_told():
-    said = "wayland: Wayland: no display; x11-type: no ping"
+    said = {"wayland": InjectError("Wayland: no display"), "x11-type": InjectError("no ping")}
     found = judge("X11 (:0)", CHAIN, "x11", said, KNOWS)
     assert found.level == "ok"
     why = "since not by wayland: no display, nor by x11-type: no ping"
@@ -34,23 +35,35 @@ def test_why_those_before_it_do_not_work_is_told():
 @pytest.mark.parametrize(
     ("system", "name", "level", "told"),
     [
-        ("Wayland (wayland-0) and X11 (:0)", "x11", "warning", "windows of X11 programs only"),
+        ("Wayland (wayland-0) and X11 (:0)", "x11", "warning", "only into X11 programs"),
         ("Wayland (wayland-0)", "clipboard", "warning", "only be put on the clipboard"),
-        ("Wayland (wayland-0)", "", "error", "no way of [inject] chain leads into a window"),
+        ("Wayland (wayland-0)", "", "error", "no injector of [inject] chain works here"),
     ],
 )
 def test_what_types_nowhere_or_not_everywhere_says_which_session_would_do(
     system, name, level, told
 ):
-    found = judge(system, CHAIN, name, "wayland: the compositor has neither", KNOWS)
+    failures = {"wayland": InjectError("the compositor has neither")}
+    found = judge(system, CHAIN, name, failures, KNOWS)
     assert found.level == level
     assert told in found.found
     assert "neither" in found.found
     assert found.remedy
 
 
+def test_a_plug_in_says_itself_what_helps():
+    failures = {"diary": InjectError("no diary", "buy one")}
+    alone = judge("X11 (:0)", ("diary",), "", failures, KNOWS)
+    assert alone.remedy == "buy one"
+    beside = judge("X11 (:0)", ("diary", *CHAIN), "", failures, KNOWS)
+    assert beside.remedy.startswith("buy one; or log in to an X11 (Xorg) session")
+    silent = judge("X11 (:0)", ("diary",), "", {"diary": InjectError("no diary")}, KNOWS)
+    assert "[inject] chain" in silent.remedy
+    assert "X11" not in silent.remedy
+
+
 def test_one_who_wants_the_clipboard_alone_is_not_warned():
-    assert judge("X11 (:0)", ("clipboard",), "clipboard", "", KNOWS).level == "ok"
+    assert judge("X11 (:0)", ("clipboard",), "clipboard", {}, KNOWS).level == "ok"
 
 
 def test_without_a_display_one_is_sent_to_a_desktop():

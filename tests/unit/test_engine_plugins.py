@@ -196,7 +196,7 @@ def test_what_fails_once_the_model_is_there_is_told():
 def test_to_convert_a_model_without_an_engine_that_can_is_told(monkeypatch):
     whisper = registry.provider("whisper")
     monkeypatch.setattr(registry, "PROVIDERS", {"whisper": whisper})
-    with pytest.raises(ModelError, match="no engine that can be used here converts") as caught:
+    with pytest.raises(ModelError, match="None of the engines installed here converts") as caught:
         group._convertible("/a/model.nemo")
     assert caught.value.remedy
     with pytest.raises(ModelError, match="needs no conversion") as caught:
@@ -224,5 +224,5 @@ def test_what_an_engine_has_not_written_is_told_as_an_error_with_its_remedy(tmp_
     toy = EngineProvider("toy")
     with pytest.raises(EngineError, match="the engine toy has no `load`"):
         toy.load(EngineSpec("toy", "", "cpu", "en"))
-    with pytest.raises(ModelError, match=r"the engine toy takes no \.zip apart"):
+    with pytest.raises(ModelError, match=r"the engine toy cannot unpack \.zip files"):
         toy.unpack(tmp_path / "model.zip", tmp_path, lambda *_: None)

@@ -109,7 +109,7 @@ def test_from_an_eviction_to_the_return_it_is_told_once_and_lasts_until_the_card
     played.load()
     played.pass_s(5)
     assert played.modes == ["cpu-engine"]
-    assert played.manager.mode_reason == "what began on the CPU ends there"
+    assert played.manager.mode_reason == "an utterance that began on the CPU ends there"
     played.is_busy = False
     played.pass_s(1)
     assert played.manager.asr_placement == "gpu"

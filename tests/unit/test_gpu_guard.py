@@ -121,7 +121,7 @@ def test_so_is_what_one_unit_never_gives_back():
     bench.do(keeps_mib=120.0)
     bench.do()
     bench.do()
-    assert bench.guard.report.leak == "120 MiB are not given back"
+    assert bench.guard.report.leak == "120 MiB are not freed"
 
 
 def test_what_the_first_unit_makes_for_ever_is_no_leak():

@@ -304,7 +304,7 @@ class World(RuleBasedStateMachine):
     @invariant()
     def nothing_stays_on_a_full_card(self):
         if hasattr(self, "manager") and self.manager.level == Level.EMERGENCY:
-            assert self.worker in ("none", "ending") or self.is_overdue()
+            assert self.worker in ("none", "ending")
 
     @invariant()
     def the_detector_is_on_the_card_only_while_its_worker_serves(self):

@@ -84,6 +84,22 @@ def test_without_any_all_is_refused_with_what_each_said():
     assert bench.asked == ["wayland", "x11"], "tried again too soon"
 
 
+def test_what_one_said_would_help_is_told_wherever_its_reason_is():
+    async def fails():
+        raise InjectError("no diary", "buy one")
+
+    async def use():
+        injector = DesktopInjector({"diary": fails})
+        await injector.start()
+        said = "diary: no diary -> buy one"
+        assert (injector.lost, injector.why) == (said, said)
+        assert (await injector.inject("x")).reason == said
+        assert injector.failures["diary"].remedy == "buy one"
+        await injector.close()
+
+    run(use())
+
+
 def test_an_injection_tries_again_once_the_last_try_is_old_enough():
     bench = Bench("x11")
 

@@ -88,8 +88,8 @@ def test_the_reason_says_what_is_needed_and_what_would_come_before():
         "big in fp16 needs 2636 of the GPU's 4096 MiB; none that fits is installed yet"
     )
     assert choose([BIG, installed(SMALL)], 4096, SETTINGS).reason == (
-        "small in fp16 needs 1299 of the GPU's 4096 MiB; before it would come big:"
-        " not installed, or too large"
+        "small in fp16 needs 1299 of the GPU's 4096 MiB; preferred, but not installed"
+        " or too large: big"
     )
 
 

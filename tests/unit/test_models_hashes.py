@@ -189,7 +189,7 @@ def mine(home):
 def test_the_unpacked_copy_of_ones_own_archive_is_noticed_too(mine):
     assert locate(str(mine), "en", engine="canary").path == nemo_cache.place_of(mine)
     (nemo_cache.place_of(mine) / nemo.WEIGHTS).write_bytes(OTHER)
-    with pytest.raises(ModelError, match=r"what was unpacked of the model .* is damaged"):
+    with pytest.raises(ModelError, match=r"the unpacked copy of the model .* is damaged"):
         locate(str(mine), "en", engine="canary")
 
 

@@ -100,7 +100,7 @@ def spoilt(data, at):
         ),
         pytest.param(
             archive(target="nemo.collections.asr.models.EncDecRNNTBPEModel"),
-            "is a model of the class EncDecRNNTBPEModel, not EncDecMultiTaskModel of NeMo",
+            "is a model of the class EncDecRNNTBPEModel, not NeMo's EncDecMultiTaskModel",
             id="another class",
         ),
         pytest.param(archive(target=""), "is a model of no class", id="no class"),

@@ -167,3 +167,11 @@ def test_no_line_to_paste_joins_commands_by_words():
         if "\n" not in node.value and _JOINED.search(node.value)
     ]
     assert not found
+
+
+def test_by_a_link_to_it_the_program_is_the_same(tmp_path, monkeypatch):
+    program = Path(sys.executable).with_name("swictation")
+    link = tmp_path / "swictation"
+    link.symlink_to(program)
+    monkeypatch.setattr(sys, "argv", [str(link)])
+    assert remedies.this_program() == (str(program),)

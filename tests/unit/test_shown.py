@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from swictation.control.status import STOPPED, decode, encode
 from swictation.daemon.diagnostics import Formatter
-from swictation.shown import json_escaped, json_line, printable, printable_lines
+from swictation.shown import json_escaped, json_line, printable, printable_lines, shortened
 
 pytestmark = pytest.mark.unit
 
@@ -75,3 +75,11 @@ def test_a_line_of_the_log_is_one_line_and_a_traceback_keeps_its_own(caplog):
     text = formatter.format(record)
     assert text.startswith("swictation: unexpected\nTraceback")
     assert [c for c in commands(text) if c != "\n"] == []
+
+
+def test_a_text_is_cut_between_two_words():
+    assert shortened("one two three", 13) == "one two three"
+    assert shortened("one two three", 12) == "one two..."
+    assert shortened("one two three", 10) == "one two..."
+    assert shortened("one two three", 9) == "one..."
+    assert shortened("onetwothree", 9) == "onetwo..."

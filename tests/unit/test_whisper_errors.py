@@ -34,7 +34,7 @@ pytestmark = pytest.mark.unit
         ),
         (
             "This CTranslate2 package was not compiled with CUDA support",
-            "Whisper cannot use the GPU: this build of CTranslate2 cannot compute on one.",
+            "Whisper cannot use the GPU: this build of CTranslate2 has no CUDA support.",
             '[asr] device = "cpu": swictation config path',
             "other",
         ),

@@ -21,7 +21,7 @@ def updated(monkeypatch):
 def test_after_an_update_a_restart_is_asked_for_whatever_the_new_worker_says(updated, error):
     said = "no such setting" if error else "it exited with 2"
     assert told("it exited with 2", error) == (
-        "swictation was updated while it ran, and its new engine does not fit the old daemon "
+        "swictation was updated while it ran, and the new engine does not fit the old daemon "
         f"({said}). -> restart it"
     )
 

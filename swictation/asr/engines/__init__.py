@@ -1,1 +1,1 @@
-"""Engines: one file or folder each, imported in the worker only."""
+"""The engines, a folder each. Only their providers are imported outside of the worker."""

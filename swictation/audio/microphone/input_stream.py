@@ -30,7 +30,7 @@ _PULSE_SOURCE = "PULSE_SOURCE"
 
 
 class Block(msgspec.Struct, frozen=True, gc=False):
-    """BLOCK_S of int16 mono at the recording's own rate."""
+    """BLOCK_S of int16 mono at the stream's own rate."""
 
     raw: bytes
     until_s: float
@@ -42,7 +42,7 @@ class Block(msgspec.Struct, frozen=True, gc=False):
 
 
 TakeBlock = Callable[[Block], bool]
-"""Takes a block; whether it has enough. On PortAudio's thread, so it must not wait."""
+"""Takes a block; returns whether it has enough. On PortAudio's thread, so it must not wait."""
 
 
 class InputStream:
@@ -218,8 +218,8 @@ def _rank(source: sound_server.ServerSource, wanted: str) -> tuple[bool, bool]:
 def find(device: str) -> int | None:
     """PortAudio's number for a device, None for the default one.
 
-    A name, or part of one, is looked for among the sound server's sources first: people know
-    those, and a GPU that is opened directly may be busy.
+    A name, or part of one, is searched among the sound server's sources first: people know
+    those, and a sound card that is opened directly may be busy.
 
     Raises:
         AudioError: there is none of that name; the message lists the devices.

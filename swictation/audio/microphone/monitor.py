@@ -55,13 +55,13 @@ class DeviceMonitor:
         self._changed = Condition()
         self._is_listening = False
         self._is_closing = False
-        self._recording: InputStream | None = None
+        self._stream: InputStream | None = None
         self._has_failed = False
         self._is_stale = False
         self._backoff = Backoff(_FIRST_RETRY_S, _LONGEST_RETRY_S)
         self._asked_s = 0.0
         self._source = ""
-        self._told = MicrophoneState("closed")
+        self._reported = MicrophoneState("closed")
         self._dropped_blocks = 0
         self._thread = Thread(target=self._run, name="microphone", daemon=True)
 
@@ -75,55 +75,55 @@ class DeviceMonitor:
             self._is_listening = True
             self._has_failed = False
             self._backoff.cut_short()
-            if self._recording:
-                self._recording.keep_all()
+            if self._stream:
+                self._stream.keep_all()
             self._changed.notify_all()
 
     def end(self) -> None:
         """Close it: nobody listens any longer. Returns at once."""
         with self._changed:
             self._is_listening = False
-            if self._recording:
-                self._recording.keep_only(self._warm_s or 0.0)
+            if self._stream:
+                self._stream.keep_only(self._warm_s or 0.0)
             self._changed.notify_all()
 
     def recording(self, timeout_s: float, *, or_failure: bool = False) -> InputStream | None:
-        """The open recording, once there is one; with `or_failure`, until one try has failed."""
+        """Wait for the open stream, with `or_failure` only until one try has failed; else None."""
         with self._changed:
             self._changed.wait_for(
-                lambda: self._recording or (or_failure and self._has_failed), timeout_s
+                lambda: self._stream or (or_failure and self._has_failed), timeout_s
             )
-            return self._recording
+            return self._stream
 
-    def is_drained(self, recording: InputStream) -> None:
-        """A recording that ended by itself was heard to its end: the next one may begin."""
+    def is_drained(self, stream: InputStream) -> None:
+        """Note that a stream that ended by itself was heard to its end: the next one may begin."""
         with self._changed:
-            if self._recording is recording:
-                self._recording = None
+            if self._stream is stream:
+                self._stream = None
             self._changed.notify_all()
 
     def tell_stuck(self) -> None:
         """Report that somebody waits, and opening has neither worked nor failed."""
-        if self._told.health != "absent":
+        if self._reported.health != "absent":
             self._tell(MicrophoneState("silent", self._source, "the sound server does not answer"))
 
     @property
     def state(self) -> MicrophoneState:
         """The state now; level and age of the last block while it is open."""
-        recording = self._recording
-        if recording is None:
-            return self._told
+        stream = self._stream
+        if stream is None:
+            return self._reported
         return msgspec.structs.replace(
-            self._state_of(recording),
-            level_dbfs=recording.level_dbfs,
-            last_block_age_s=recording.last_block_age_s,
+            self._state_of(stream),
+            level_dbfs=stream.level_dbfs,
+            last_block_age_s=stream.last_block_age_s,
         )
 
     @property
     def dropped_blocks(self) -> int:
         """Blocks lost because their listener was two minutes late."""
-        recording = self._recording
-        return self._dropped_blocks + (recording.dropped_blocks if recording else 0)
+        stream = self._stream
+        return self._dropped_blocks + (stream.dropped_blocks if stream else 0)
 
     def close(self) -> None:
         """Close it for good. The thread cannot be stopped while a server is frozen."""
@@ -139,51 +139,51 @@ class DeviceMonitor:
 
     def _run(self) -> None:
         while not self._is_closing:
-            recording = self._recording
-            if recording is None:
+            stream = self._stream
+            if stream is None:
                 if self._is_wanted():
                     self._open()
-                elif self._has_told_trouble():
+                elif self._has_reported_trouble():
                     self._tell(MicrophoneState("closed", self._source))
-            elif recording.has_ended or not self._is_wanted():
-                self._shut(recording)
+            elif stream.has_ended or not self._is_wanted():
+                self._shut(stream)
             else:
-                self._watch(recording)
+                self._watch(stream)
             with self._changed:
                 self._changed.wait_for(self._is_due, self._rest_s())
-        if self._recording:
-            self._shut(self._recording)
+        if self._stream:
+            self._shut(self._stream)
 
     def _is_wanted(self) -> bool:
         return self._is_listening or self._warm_s is not None
 
-    def _has_told_trouble(self) -> bool:
+    def _has_reported_trouble(self) -> bool:
         """Whether the last report was that no sound comes."""
-        return self._told.health in {"absent", "silent"}
+        return self._reported.health in {"absent", "silent"}
 
     def _is_due(self) -> bool:
         """Whether there is something to do before the next look."""
-        recording = self._recording
+        stream = self._stream
         if self._is_closing:
             return True
-        if recording is None:
+        if stream is None:
             is_due = self._backoff.is_over(time.monotonic())
-            return is_due if self._is_wanted() else self._has_told_trouble()
-        if recording.is_closed:
+            return is_due if self._is_wanted() else self._has_reported_trouble()
+        if stream.is_closed:
             return not self._is_listening  # else its listener still takes what it has
-        return recording.has_ended or not self._is_wanted()
+        return stream.has_ended or not self._is_wanted()
 
     def _rest_s(self) -> float | None:
-        if self._recording is None:
+        if self._stream is None:
             rest_s = max(0.0, self._backoff.until_s - time.monotonic())
             return rest_s if self._is_wanted() else None
-        return None if self._recording.is_closed else _WATCH_S
+        return None if self._stream.is_closed else _WATCH_S
 
     def _open(self) -> None:
         try:
             if self._is_stale:
                 portaudio.look_again()
-            recording = InputStream(self._device, self._wake)
+            stream = InputStream(self._device, self._wake)
         except AudioError as error:
             self._is_stale = True
             self._backoff.failed(time.monotonic())
@@ -195,37 +195,37 @@ class DeviceMonitor:
         self._is_stale = False
         self._backoff.succeeded()
         self._asked_s = 0.0
-        self._source = self._source or recording.name
+        self._source = self._source or stream.name
         self._tell(MicrophoneState("open", self._source))
         with self._changed:
             if not self._is_listening:
-                recording.keep_only(self._warm_s or 0.0)
-            self._recording = recording
+                stream.keep_only(self._warm_s or 0.0)
+            self._stream = stream
             self._changed.notify_all()
 
-    def _shut(self, recording: InputStream) -> None:
+    def _shut(self, stream: InputStream) -> None:
         """Close it; one that ended by itself is kept until its listener has all of it."""
         with self._changed:
-            if not recording.has_ended and self._is_wanted() and not self._is_closing:
-                return  # somebody has come back meanwhile
-            if recording.is_closed or not (self._is_listening and recording.has_ended):
-                self._recording = None
-        if not recording.is_closed:
-            self._is_stale = recording.has_ended
-            recording.close()
-            self._dropped_blocks += recording.dropped_blocks
+            if not stream.has_ended and self._is_wanted() and not self._is_closing:
+                return  # somebody listens again by now
+            if stream.is_closed or not (self._is_listening and stream.has_ended):
+                self._stream = None
+        if not stream.is_closed:
+            self._is_stale = stream.has_ended
+            stream.close()
+            self._dropped_blocks += stream.dropped_blocks
         if not self._is_wanted():
             self._tell(MicrophoneState("closed", self._source))
 
-    def _watch(self, recording: InputStream) -> None:
+    def _watch(self, stream: InputStream) -> None:
         now_s = time.monotonic()
-        if now_s - self._asked_s >= _ASK_SOURCE_S and not recording.is_silent:
+        if now_s - self._asked_s >= _ASK_SOURCE_S and not stream.is_silent:
             self._asked_s = now_s
-            self._source = sound_server.recorded_from() or recording.name
-        self._tell(self._state_of(recording))
+            self._source = sound_server.recorded_from() or stream.name
+        self._tell(self._state_of(stream))
 
-    def _state_of(self, recording: InputStream) -> MicrophoneState:
-        if recording.is_silent:
+    def _state_of(self, stream: InputStream) -> MicrophoneState:
+        if stream.is_silent:
             return MicrophoneState("silent", self._source, "no sound arrives")
         return MicrophoneState("open", self._source)
 
@@ -235,8 +235,8 @@ class DeviceMonitor:
 
     def _tell(self, state: MicrophoneState) -> None:
         with self._changed:
-            is_news = state != self._told
-            self._told = state
+            is_news = state != self._reported
+            self._reported = state
         if is_news:
             _log.info("microphone: %s %s %s", state.health, state.source, state.reason)
             self._report(state)

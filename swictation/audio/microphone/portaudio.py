@@ -1,4 +1,4 @@
-"""PortAudio, loaded when it is first needed: without its library files can still be transcribed."""
+"""PortAudio, loaded when it is first needed: files can be transcribed without its library."""
 
 import atexit
 import importlib
@@ -21,7 +21,7 @@ def load() -> Any:  # noqa: ANN401 - the package has no types
             "libportaudio2 is missing: no microphone can be opened.",
             "sudo apt-get install libportaudio2 libasound2-plugins",
         ) from error
-    # It would wait for a frozen sound server, for as long as that is frozen.
+    # It would wait for a frozen sound server without limit.
     atexit.unregister(sounddevice._exit_handler)
     return sounddevice
 

@@ -36,12 +36,12 @@ class Microphone:
     ) -> None:
         """`report` is called on changes, except of level and age, on a thread of this class."""
         self._device = device
-        self._keeper = DeviceMonitor(device, report, pre_roll_s if keep_warm else None)
+        self._monitor = DeviceMonitor(device, report, pre_roll_s if keep_warm else None)
         self._turn = Lock()
 
     def start(self) -> None:
-        """Call it first; `close` ends it."""
-        self._keeper.start()
+        """Start its thread; call it first. `close` ends it."""
+        self._monitor.start()
 
     @property
     def name(self) -> str:
@@ -50,26 +50,26 @@ class Microphone:
     @property
     def state(self) -> MicrophoneState:
         """The state now. Any thread."""
-        return self._keeper.state
+        return self._monitor.state
 
     @property
     def dropped_blocks(self) -> int:
         """Blocks of 100 ms lost because they were not taken for two minutes."""
-        return self._keeper.dropped_blocks
+        return self._monitor.dropped_blocks
 
     def check(self, timeout_s: float = 3.0) -> MicrophoneState:
-        """Open it, wait for a first block, close it again; the state then. Blocks.
+        """Open it, wait for a first block, close it again; return the state before that. Blocks.
 
         The first opening is the slow one: this takes it out of the way of the first key.
         """
         with self._turn:
-            self._keeper.begin()
+            self._monitor.begin()
             try:
-                if recording := self._keeper.recording(timeout_s, or_failure=True):
-                    recording.wait_first(timeout_s)
-                return self._keeper.state
+                if stream := self._monitor.recording(timeout_s, or_failure=True):
+                    stream.wait_first(timeout_s)
+                return self._monitor.state
             finally:
-                self._keeper.end()
+                self._monitor.end()
 
     def run(self, deliver: Deliver, stop: Stop) -> None:
         """See `Source.run`. An absent or failed device is waited for, not an error.
@@ -77,65 +77,65 @@ class Microphone:
         Returns with the block that contains the moment of `stop`.
         """
         with self._turn:  # the previous dictation may still wait for its last block
-            self._keeper.begin()
+            self._monitor.begin()
             try:
                 self._run(deliver, stop)
             finally:
-                self._keeper.end()
+                self._monitor.end()
 
     def close(self) -> None:
         """Close for good; waits for a second at most."""
-        self._keeper.close()
+        self._monitor.close()
 
     def _run(self, deliver: Deliver, stop: Stop) -> None:
         waited_s = 0.0
         while not stop.is_set():
-            recording = self._keeper.recording(_LOOK_S)
-            if recording is None:
+            stream = self._monitor.recording(_LOOK_S)
+            if stream is None:
                 waited_s += _LOOK_S
                 if waited_s >= SILENT_AFTER_S:
-                    self._keeper.tell_stuck()
+                    self._monitor.tell_stuck()
                 continue
             waited_s = 0.0
-            _Hearing(recording, deliver, stop).listen()
-            if recording.has_ended:
-                self._keeper.is_drained(recording)
+            _Listening(stream, deliver, stop).listen()
+            if stream.has_ended:
+                self._monitor.is_drained(stream)
 
 
-class _Hearing:
-    """One dictation's part of a recording."""
+class _Listening:
+    """One dictation's part of a stream."""
 
-    def __init__(self, recording: InputStream, deliver: Deliver, stop: Stop) -> None:
-        self._recording = recording
+    def __init__(self, stream: InputStream, deliver: Deliver, stop: Stop) -> None:
+        self._stream = stream
         self._deliver = deliver
         self._stop = stop
-        self._resample = _resampler(recording.rate_hz)
+        self._resample = _resampler(stream.rate_hz)
 
     def listen(self) -> None:
-        """Deliver until the moment of `stop`, or until the recording has ended by itself."""
-        recording = self._recording
-        recording.hand_to(self._take)
+        """Deliver until the moment of `stop`, or until the stream has ended by itself."""
+        stream = self._stream
+        stream.hand_to(self._take)
         try:
-            while not recording.wait_handed(_LOOK_AGAIN_S) and not self._is_in_vain():
+            while not stream.wait_handed(_LOOK_AGAIN_S) and not self._is_overdue():
                 pass
         finally:
-            recording.let_go()
+            stream.let_go()
         if len(rest := self._resample(np.empty(0, np.int16), True)):
             self._deliver(rest)
 
     def _take(self, block: Block) -> bool:
-        """Deliver it; whether it contains the moment of `stop`. On PortAudio's thread."""
+        """Deliver it; return whether it contains the moment of `stop`. On PortAudio's thread."""
         self._deliver(self._resample(block.samples, False))
         return self._stop.at_s is not None and block.until_s >= self._stop.at_s
 
-    def _is_in_vain(self) -> bool:
+    def _is_overdue(self) -> bool:
         """Whether it is stopped, and the block of that moment does not come."""
-        age_s = self._recording.last_block_age_s
+        age_s = self._stream.last_block_age_s
         return self._stop.is_set() and (age_s is None or age_s >= LAST_BLOCK_WAIT_S)
 
 
 def _resampler(rate_hz: int) -> Callable[[Samples, bool], Samples]:
-    """What makes 16 kHz of samples at `rate_hz`; True with the last ones gives all that is left."""
+    """Makes a function that resamples to 16 kHz; True with the last samples gives all the rest."""
     if rate_hz == SAMPLE_RATE_HZ:
         return lambda samples, _is_last: samples
     stream = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="int16")

@@ -32,11 +32,10 @@ from swictation.models.store.store import (
     quick_problems,
     verify,
 )
-from swictation.remedies import noted
 
 
 def _known_engine(context: click.Context, option: click.Parameter, name: str) -> str:
-    """Not a `click.Choice`: that would look for engines each time the help is shown."""
+    """Check the name. A `click.Choice` would look for engines each time the help is shown."""
     if name not in registry.names():
         known = ", ".join(map(repr, registry.PROVIDERS))
         raise click.BadParameter(f"{name!r} is not one of {known}.", param=option)
@@ -44,7 +43,7 @@ def _known_engine(context: click.Context, option: click.Parameter, name: str) ->
 
 
 _language = click.option(
-    "--language", default="en", show_default=True, help="Code of the language that is spoken."
+    "--language", default="en", show_default=True, help="Code of the spoken language."
 )
 _engine = click.option(
     "--engine",
@@ -52,17 +51,17 @@ _engine = click.option(
     default=DEFAULT_ENGINE,
     show_default=True,
     callback=_known_engine,
-    help="Whose model auto means.",
+    help="Engine for which auto chooses a model.",
 )
 _name = click.argument("name", default=AUTO)
 
 
 @click.group(cls=Group)
 def model() -> None:
-    """Fetch, list, check, convert and remove the speech models.
+    """Download, list, check, convert and remove speech models.
 
     NAME is a name from `swictation model list`, or auto: the engine's first model that understands
-    the language or, of an engine for GPUs, the best that fits the GPU.
+    the language or, for an engine made for GPUs, the best one that fits the GPU.
     """
 
 
@@ -70,14 +69,12 @@ model.add_command(list_)
 
 
 def _spec(name: str, language: str, engine: str) -> ModelSpec:
-    """The model that is meant. Of an engine for a GPU, auto asks the GPU, if need be."""
+    """The model that is meant. For an engine made for GPUs, auto asks the GPU if it has to."""
     if name == AUTO and registry.provider(engine).is_for_gpu:
         settings = load(None, registry.PROVIDERS).settings
         choice = model_request.for_gpu(speaking(engine, language), settings)
         if not choice.name:
-            raise ModelError(
-                choice.reason, noted("swictation model list", "then name the one to fetch")
-            )
+            raise ModelError(choice.reason, "name one of: swictation model list")
         name = choice.name
     known = named(name)
     return choose(name, language, known.engine if known else engine)
@@ -87,13 +84,13 @@ def _spec(name: str, language: str, engine: str) -> ModelSpec:
 @_name
 @_language
 @_engine
-@click.option("--quiet", is_flag=True, help="Say nothing unless something is wrong.")
-@click.option("--force", is_flag=True, help="Fetch it again even if it is there.")
+@click.option("--quiet", is_flag=True, help="Print nothing unless something is wrong.")
+@click.option("--force", is_flag=True, help="Download it again even if it is there.")
 def download(name: str, language: str, engine: str, quiet: bool, force: bool) -> None:
     """Download the model NAME, or unpack a .nemo of your own.
 
-    Every file is checked by its hash, where a source tells it. Nothing is done when the model is
-    already there. Interrupted downloads resume. With the path of a `.nemo` in place of NAME,
+    Every file is checked against its published hash, if there is one. A model that is already
+    there is not downloaded again. Interrupted downloads resume. If NAME is the path of a `.nemo`,
     that file is unpacked.
     """
     if is_path(name):
@@ -135,11 +132,11 @@ def path(name: str, language: str, engine: str) -> None:
 @_language
 @_engine
 def verify_(name: str, language: str, engine: str) -> None:
-    """Read every file of the model NAME and compare its hash.
+    """Read every file of the model NAME and check its hash.
 
-    It is compared to what was published or, where no source tells that, to what was written down
-    when the model was fetched. The path of a `.nemo` of your own in place of NAME: its unpacked
-    copy is compared to what was written down when it was unpacked.
+    The hash must be the published one or, if none was published, the one recorded when the model
+    was downloaded. If NAME is the path of a `.nemo` of your own, its unpacked copy must have the
+    hashes recorded when it was unpacked.
     """
     if is_path(name):
         _verify_unpacked(_archive(name))
@@ -151,7 +148,7 @@ def verify_(name: str, language: str, engine: str) -> None:
         raise damaged(spec, ())
     if problems := verify(spec):
         raise damaged(spec, problems)
-    note = "" if spec.is_pinned else " (as when it was fetched: no source tells what was published)"
+    note = "" if spec.is_pinned else " (as when it was downloaded: no hashes were published)"
     echo(f"{spec.name} is sound: {folder_of(spec)}{note}")
 
 
@@ -161,7 +158,7 @@ def _archive(name: str) -> Path:
     if path.name.endswith(NEMO):
         return path
     raise UsageError(
-        f"{path} is your own: nothing says what its files should be, and none of them is removed.",
+        f"{path} is your own folder: its files cannot be checked, and none of them is removed.",
         "give the path of a .nemo, or a name from: swictation model list",
     )
 
@@ -194,7 +191,7 @@ def _convertible(name: str) -> tuple[EngineProvider, ModelLocation]:
     if is_path(name):
         if not converting:
             raise ModelError(
-                "no engine that can be used here converts models", "swictation model list"
+                "None of the engines installed here converts models.", "swictation model list"
             )
         given = Path(name).expanduser().absolute()
         if name.endswith(NEMO):
@@ -217,16 +214,16 @@ def _convertible(name: str) -> tuple[EngineProvider, ModelLocation]:
 def remove_(name: str) -> None:
     """Remove the model NAME from this machine.
 
-    What an interrupted download left of it goes, too. With the path of a `.nemo` of your own, what
-    was unpacked of it is removed and the file itself is kept.
+    What an interrupted download left is removed, too. If NAME is the path of a `.nemo` of your own,
+    its unpacked copy is removed and the file itself is kept.
     """
     if is_path(name):
         path = _archive(name)
         freed_bytes = remove_unpacked(path)
         kept = f"; {path} itself is kept" if path.exists() else ""
         freed = f"{freed_bytes / 1e6:.0f} MB are free again"
-        echo(f"what was unpacked of {path.name} is removed: {freed}{kept}")
+        echo(f"the unpacked copy of {path.name} is removed: {freed}{kept}")
         return
-    spec = named(name) or choose(name, "en", "")  # for its error, where the name is unknown
+    spec = named(name) or choose(name, "en", "")  # for its error, if the name is unknown
     freed_bytes = remove(spec)
     echo(f"{spec.name} is removed: {freed_bytes / 1e6:.0f} MB are free again")

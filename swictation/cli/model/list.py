@@ -2,13 +2,15 @@
 
 import contextlib
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import click
 import msgspec
 
 from swictation.asr.model_spec import ModelSpec
-from swictation.asr.registry import PROVIDERS, provider
+from swictation.asr.registry import PROVIDERS, broken, find, provider
 from swictation.cli.echo import echo_json
+from swictation.cli.main import tell
 from swictation.config.load import load
 from swictation.config.settings import Settings, VramSettings
 from swictation.control.bus import client
@@ -18,18 +20,18 @@ from swictation.errors import ControlError, ModelError
 from swictation.gpu.nvml import query
 from swictation.gpu.nvml.query_main import Answer
 from swictation.gpu.policy.levels import Limits
-from swictation.models.catalog.catalog import choose, known_models
+from swictation.models.catalog.catalog import choose, known_models, knows_models
 from swictation.models.catalog.choosing import Fit, fits
 from swictation.models.store.store import State, folder_of, state
 from swictation.shown import printable
 
 _DAEMON_LIMIT_S = 2.0
 _SHOWN = ("fp16", "int8", "fp32")
-"""bf16 takes what fp16 does."""
+"""bf16 takes as much as fp16."""
 
 
 class _Way(msgspec.Struct, frozen=True):
-    """One way to load a model on the GPU. The last three are null where no GPU can be read."""
+    """One way to load a model on the GPU. `needed_mib` and `fits*` are null if none can be read."""
 
     precision: str
     resident_mib: float
@@ -53,46 +55,56 @@ class _Row(msgspec.Struct, frozen=True, rename={"gpu": "card"}):
     best: str | None
     """The best precision that fits this GPU."""
     gpu: str
-    """The GPU in words, or why it is not known."""
+    """The GPU in words, or why it is unknown."""
     wer_percent: float | None
-    """Published, on LibriSpeech test-clean; None: by nobody."""
+    """As published, on LibriSpeech test-clean; None: not published."""
     wer_source: str
     ram_mib: int
-    """About what a worker takes of the machine's memory, without a GPU."""
+    """About how much of the machine's memory a worker takes, without a GPU."""
     in_use: bool
-    """By the daemon that runs; without one, by the next dictation."""
+    """By the running daemon; without one, by the next dictation."""
 
 
 @click.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line and model.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object a line, for each model."
+)
 def list_(as_json: bool) -> None:
     """List the known models: accuracy, memory, which is in use.
 
-    Where there is a GPU, also what each takes of it, and which fit. The GPU is asked
-    for the memory it has, unless it sleeps.
+    With a GPU, also how much of its memory each model takes, and which models fit. A GPU that
+    sleeps is not woken.
     """
     settings = load(None, PROVIDERS).settings
+    for error in broken().values():
+        tell(error)
     gpu = query.ask(settings.vram.gpu, limit_s=query.SOON_S)
-    used, by_whom = _used(settings)
-    rows = [_row(spec, gpu, settings, used) for spec in known_models()]
+    used = _used(settings)
+    rows = [_row(spec, gpu, settings, used.model) for spec in known_models()]
     if as_json:
         for row in rows:
             echo_json(row)
         return
-    _show(rows, gpu, settings.vram, by_whom)
+    _show(rows, gpu, settings.vram, used)
 
 
-def _used(settings: Settings) -> tuple[str, str]:
-    """The model that is in use, and in whose words."""
+class _Used(NamedTuple):
+    """The model in use, who says so, and its engine."""
+
+    model: str
+    by_whom: str
+    engine: str
+
+
+def _used(settings: Settings) -> _Used:
     with contextlib.suppress(ControlError, msgspec.DecodeError):
         now = decode(str(client.call("Status", limit_s=_DAEMON_LIMIT_S)))
         if now.model:
-            return now.model, "the running daemon uses it"
+            return _Used(now.model, "the running daemon uses it", now.engine)
+    asr, model = settings.asr, ""
     with contextlib.suppress(ModelError):
-        asr = settings.asr
-        chosen = choose(asr.model, asr.language, engine=asr.engine)
-        return chosen.name, "the configuration asks for it"
-    return "", ""
+        model = choose(asr.model, asr.language, engine=asr.engine).name
+    return _Used(model, "the configuration asks for it", asr.engine)
 
 
 def _row(spec: ModelSpec, gpu: Answer, settings: Settings, used: str) -> _Row:
@@ -116,7 +128,7 @@ def _row(spec: ModelSpec, gpu: Answer, settings: Settings, used: str) -> _Row:
         spec.licence,
         ways,
         best,
-        _told(gpu),
+        _in_words(gpu),
         rate.percent if rate else None,
         rate.source if rate else "",
         needed_mib(provider(spec.engine).weights_bytes(spec, None)),
@@ -136,13 +148,13 @@ def _way(fit: Fit, gpu: Answer, is_estimate: bool) -> _Way:
     )
 
 
-def _told(gpu: Answer) -> str:
+def _in_words(gpu: Answer) -> str:
     if gpu.is_usable:
         return f"{gpu.total_mib:.0f} MiB, {gpu.free_mib:.0f} of them free"
     return gpu.reason
 
 
-def _show(rows: list[_Row], gpu: Answer, settings: VramSettings, by_whom: str) -> None:
+def _show(rows: list[_Row], gpu: Answer, settings: VramSettings, used: _Used) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -158,7 +170,7 @@ def _show(rows: list[_Row], gpu: Answer, settings: VramSettings, by_whom: str) -
     if has_gpu:
         for precision in _SHOWN:
             table.add_column(precision.upper(), justify="right", no_wrap=True)
-        table.add_column("CARD", no_wrap=True)
+        table.add_column("GPU", no_wrap=True)
     engine = ""
     for row in rows:
         if row.engine != engine:
@@ -170,7 +182,9 @@ def _show(rows: list[_Row], gpu: Answer, settings: VramSettings, by_whom: str) -
     console.print(table)
     console.print()
     if any(row.in_use for row in rows):
-        console.print(f"*: {by_whom}.")
+        console.print(f"*: {used.by_whom}.")
+    elif find(used.engine) and not knows_models(used.engine):
+        console.print(f"The engine {used.engine} has no models by name: {used.by_whom}.")
     for line in (*_notes(), *(_gpu_notes(rows, gpu, settings) if has_gpu else ())):
         console.print(line)
 
@@ -208,22 +222,22 @@ def _notes() -> Iterator[str]:
         " the sources: swictation model list --json."
     )
     yield (
-        "RAM: about the most that the engine takes of the machine's memory at its peak, without a"
-        " GPU; most of the time it takes less."
+        "RAM: about the most memory of the machine that the engine takes without a GPU; most of"
+        " the time it takes less."
     )
 
 
 def _gpu_notes(rows: list[_Row], gpu: Answer, settings: VramSettings) -> Iterator[str]:
     guessed = {row.engine for row in rows if any(way.is_estimate for way in row.vram)}
-    note = f"; of {', '.join(sorted(guessed))} estimates" if guessed else ""
+    note = f"; estimates for {', '.join(sorted(guessed))}" if guessed else ""
     yield f"FP16, INT8, FP32: MiB of a GPU, the model alone{note}."
-    yield f"CARD: {printable(_told(gpu))}."
+    yield f"GPU: {printable(_in_words(gpu))}."
     if not gpu.is_usable:
         return
     kept = Limits.of(settings, gpu.total_mib).enter_below_mib[1]
     yield (
-        f"A model fits with {settings.context_mib} MiB for CUDA and at least {kept:.0f} kept free"
-        " beside it. later: it fits, but not beside what other programs hold now."
+        f"A model fits if {settings.context_mib} MiB for CUDA and at least {kept:.0f} MiB free"
+        ' remain beside it; "later": but not beside what other programs hold now.'
     )
     for row in rows:
         lacking = [it for it in row.vram if it.precision in _SHOWN and not it.fits]

@@ -1,6 +1,6 @@
-"""What `swictation vram watch` shows: the GPU's memory by owner, its level, and how it came so.
+"""What `swictation vram watch` shows: the GPU's memory by owner, its level, and its history.
 
-All of it can be told apart without colours: by glyphs, letters and words.
+It can be read without colours: by glyphs, letters and words.
 """
 
 from collections import deque
@@ -15,7 +15,7 @@ from swictation.control.status import Status
 from swictation.gpu.status import Action, VramStatus
 
 HISTORY = 600
-"""Looks that are remembered: ten minutes."""
+"""Moments that are remembered: ten minutes."""
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _UNREAD = "·"
@@ -28,7 +28,7 @@ _SHOWN_ACTIONS = 6
 
 
 class History:
-    """How full the GPU was and at which level, look by look; None where it was not read."""
+    """How full the GPU was and at which level, each second; None where it was not read."""
 
     def __init__(self) -> None:
         self._seen: deque[tuple[float, str] | None] = deque(maxlen=HISTORY)
@@ -51,7 +51,7 @@ def picture(status: Status, history: History, width: int) -> RenderableType:
         return Text("swictation is not running")
     vram = status.vram
     if vram is None:
-        return Text("no engine is to compute on a GPU: see [asr] engine and device")
+        return Text("no engine is set to compute on a GPU: see [asr] engine and device")
     columns = max(_LEAST_WIDTH, width - _LABEL - 1)
     grid = Table.grid(padding=(0, 1, 0, 0))
     grid.add_column(width=_LABEL, style="bold", no_wrap=True)
@@ -64,14 +64,14 @@ def picture(status: Status, history: History, width: int) -> RenderableType:
 def _rows(
     status: Status, vram: VramStatus, history: History, columns: int
 ) -> list[tuple[str, Text]]:
-    rows = [("level", _level(vram)), ("card", _bar(vram, columns))]
+    rows = [("level", _level(vram)), ("GPU", _bar(vram, columns))]
     if vram.thresholds_mib and vram.total_mib:
         rows.append(("", _thresholds(vram.thresholds_mib, vram.total_mib, columns)))
     rows += [("", _figures(vram)), ("now", Text(f"{status.state}; {placements(vram)}"))]
     if status.degraded:
         rows.append(("instead", Text(f"{status.degraded.mode}: {status.degraded.reason}", "red")))
     if vram.vad_placement.wanted != vram.vad_placement.effective:
-        rows.append(("detector", Text(f"to go to the {vram.vad_placement.wanted.upper()}")))
+        rows.append(("detector", Text(f"is to move to the {vram.vad_placement.wanted.upper()}")))
     if vram.breaker.state != "closed":
         rows += [("worker", _breaker(vram))]
     rows += _history(history.last(columns))
@@ -88,7 +88,7 @@ def _level(vram: VramStatus) -> Text:
 
 
 def _bar(vram: VramStatus, columns: int) -> Text:
-    """The others', ours, what is free: as parts of the whole GPU."""
+    """Other programs' memory, ours and the free rest, as parts of the whole GPU."""
     if not vram.total_mib or vram.free_mib is None:
         return Text(memory(vram) or "not read")
     ours = round(columns * (vram.ours_mib or 0.0) / vram.total_mib)

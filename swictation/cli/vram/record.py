@@ -50,8 +50,8 @@ def record(file: Path, seconds: float | None, config: Path | None) -> None:
     """Write the memory of the GPU to FILE each second, until Ctrl-C.
 
     One JSON object a line: seconds since the start, MiB in all, MiB free, and MiB of the
-    daemon's own worker (0 where none runs, null where the driver does not tell). Meanwhile the
-    GPU is kept awake; one that sleeps is not woken.
+    daemon's own worker (0 if none runs, null if the driver does not report it). Meanwhile the GPU
+    is kept awake; one that sleeps is not woken.
     """
     if seconds is not None and not math.isfinite(seconds):
         raise UsageError(f"--seconds {seconds} is no length of time.", "try: --seconds 60")
@@ -69,7 +69,7 @@ def record(file: Path, seconds: float | None, config: Path | None) -> None:
 
 
 class _Recorder:
-    """Readings of the GPU, until somebody ends the program."""
+    """Reads the GPU until a signal ends the program."""
 
     def __init__(self, settings: VramSettings) -> None:
         self._readings: SimpleQueue[VramSnapshot | None] = SimpleQueue()  # the poller bounds it
@@ -98,7 +98,7 @@ class _Recorder:
         try:
             snapshot = self._readings.get(timeout=_SILENCE_S)
         except Empty:
-            message = f"The graphics driver does not answer, for {_SILENCE_S:.0f} s now."
+            message = f"The graphics driver has not answered for {_SILENCE_S:.0f} s."
             raise SwictationError(message, REMEDIES["stuck"]) from None
         self._poller.ack()
         return snapshot
@@ -147,7 +147,7 @@ def _opened(file: Path) -> Generator[BinaryIO]:
 
 
 def _workers() -> list[int]:
-    """The daemon's process that may be on the GPU; none where none runs."""
+    """The daemon's process that may be on the GPU; [] if there is none."""
     try:
         worker = decode(str(call("Status", limit_s=_ANSWER_S))).worker
     except (ControlError, msgspec.DecodeError):

@@ -12,7 +12,7 @@ def reset() -> None:
 
     Forgets what keeps it off: three dead workers, cool-downs, pauses.
 
-    Prints where speech is transcribed at present: gpu, cpu, or none. The GPU is used again once
-    it has room and has proved itself.
+    Prints where speech is transcribed now: gpu, cpu, or none. The GPU is used again once it has
+    room and a worker on it has passed its validation.
     """
     echo(str(call("ResetCard")))

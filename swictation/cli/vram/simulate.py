@@ -1,4 +1,4 @@
-"""`swictation vram simulate`: what the daemon would have done over a recorded trace."""
+"""`swictation vram simulate`: what the daemon would have done during a recorded trace."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +19,9 @@ from swictation.shown import json_line
 @click.command(epilog=f"Shipped traces: {', '.join(SHIPPED)}.")
 @click.argument("trace")
 @config_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, the sums last.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object a line, the sums last."
+)
 @click.option(
     "--plot",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -29,7 +31,7 @@ from swictation.shown import json_line
 def simulate(trace: str, config: Path | None, *, as_json: bool, plot: Path | None) -> None:
     """Replay TRACE through the memory manager.
 
-    Each of its decisions is printed, as the daemon would make them.
+    Prints each decision as the daemon would make it.
 
     TRACE is a file, plain or gzipped, or the name of a shipped one. Each line is a JSON object:
     t_s, total_mib, free_mib and ours_mib; what is neither free nor ours is taken by other
@@ -37,9 +39,9 @@ def simulate(trace: str, config: Path | None, *, as_json: bool, plot: Path | Non
     then the GPU counts as unreadable, as it does from a line with "trouble": "stuck" (or lost,
     no-driver ...) on. `swictation vram record` writes such files.
 
-    If the first line has "listening" (true or false), the trace tells what is said: "listening"
-    turns dictation on or off, "utterance_s" ends an utterance of that length. Else dictation is
-    on and an utterance of 6 s ends every 30 s.
+    If the first line has "listening" (true or false), the trace says what is dictated: "listening"
+    turns dictation on or off, "utterance_s" ends an utterance of that length. Otherwise dictation
+    is on and an utterance of 6 s ends every 30 s.
     """
     settings = settings_from(config)
     if plot:

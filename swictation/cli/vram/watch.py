@@ -20,19 +20,19 @@ _EVERY_S = 1.0
 
 
 @click.command()
-@click.option("--once", is_flag=True, help="Show this moment and end.")
+@click.option("--once", is_flag=True, help="Show the state now, once.")
 def watch(once: bool) -> None:
     """Show who holds the GPU's memory, until Ctrl-C.
 
-    Also the level of use and what is done about it. It asks the daemon and never the GPU, so it
-    keeps no GPU awake.
+    Also shows the level of use and what the daemon does about it. It asks the daemon and never
+    the GPU, so it keeps no GPU awake.
     """
     console = Console(highlight=False)
     if once:
         _show_once(console)
     elif not console.is_terminal:
         raise UsageError(
-            "This is no terminal, so nothing can be shown live.",
+            "The output is not a terminal, so nothing can be shown live.",
             noted("swictation vram watch --once", "or: swictation status --follow"),
         )
     else:
@@ -48,7 +48,7 @@ def _show_once(console: Console) -> None:
 
 @contextmanager
 def _silent_keys() -> Generator[None]:
-    """What is typed here, or dictated into this window, must not be written into the picture."""
+    """Turn echo off: text typed or dictated here must not be written into the picture."""
     if not sys.stdin.isatty():
         yield
         return

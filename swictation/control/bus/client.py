@@ -110,7 +110,7 @@ async def ask(
 
 
 def other_version() -> ControlError:
-    """What to raise where the answer is not what this version expects."""
+    """The error for an answer that this version does not expect."""
     return ControlError("The running daemon is of another version.", remedies.restart())
 
 

@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 
 class _Socket(socket.socket):
-    """dbus-fast treats a full socket as the end of the bus, and raises on a write to a dead one."""
+    """For dbus-fast, which takes a full socket for the end of the bus and raises on a dead one."""
 
     def send(self, data: "ReadableBuffer", flags: int = 0, /) -> int:
         try:

@@ -39,34 +39,34 @@ class Controls(msgspec.Struct, frozen=True, kw_only=True):
     Raises NothingRecorded: there was no speech.
     """
     paste_last: Callable[[], Awaitable[int]]
-    """Types the held texts, else the last one; how many were typed.
+    """Types the held texts, else the last one; returns how many were typed.
 
     Raises SwictationError: it could not be typed.
     """
     retry: Callable[[], Awaitable[int]]
-    """Tries again what is set aside; the number of texts, which are held.
+    """Retries the quarantined utterances; returns the number of texts, which are held.
 
-    Raises SwictationError: there is nothing, or no try worked.
+    Raises SwictationError: nothing is quarantined, or no try worked.
     """
     reset_card: Callable[[], str]
-    """Forgets what keeps the engine off the GPU; where requests go from now on.
+    """Forgets what keeps the engine off the GPU; returns where requests go from now on.
 
-    Raises SwictationError: no engine is to run on a GPU.
+    Raises SwictationError: no engine is configured for a GPU.
     """
     status: Callable[[], Status]
     subscribers_changed: Callable[[int], None]
-    """Told the number of clients that want the text of partials and commits now."""
+    """Called with the number of clients that want the text of partials and commits now."""
 
 
 @contextlib.contextmanager
-def _told() -> Generator[None]:
-    """Turns errors into D-Bus errors; a bug is logged here and named there."""
+def _as_dbus_errors() -> Generator[None]:
+    """Turn errors into D-Bus errors; a bug is logged, and its type sent."""
     try:
         yield
     except SwictationError as error:
         raise DBusError(error_name(error), error_text(error)) from error
     except asyncio.CancelledError as error:
-        raise DBusError(ERROR_FAILED, "It was broken off.") from error
+        raise DBusError(ERROR_FAILED, "It was cancelled.") from error
     except Exception as error:
         _log.exception("a call from the bus failed")
         what = f"Something unexpected went wrong: {type(error).__name__}."
@@ -83,57 +83,57 @@ class Interface(ServiceInterface):
 
     @dbus_method(name="Toggle")
     def toggle(self) -> DBusStr:
-        with _told():
+        with _as_dbus_errors():
             return self._controls.toggle()
 
     @dbus_method(name="Start")
     def start(self) -> DBusStr:
-        with _told():
+        with _as_dbus_errors():
             return self._controls.start()
 
     @dbus_method(name="Stop")
     def stop(self) -> DBusStr:
-        with _told():
+        with _as_dbus_errors():
             return self._controls.stop()
 
     @dbus_method(name="Cancel")
     def cancel(self) -> DBusStr:
-        with _told():
+        with _as_dbus_errors():
             return self._controls.cancel()
 
     @dbus_method(name="Capture")
     async def capture(self) -> DBusStr:
-        with _told(), self._subscribers.cared_for():
+        with _as_dbus_errors(), self._subscribers.cared_for():
             return await self._controls.capture()
 
     @dbus_method(name="Status")
     def status(self) -> DBusStr:
-        with _told():
+        with _as_dbus_errors():
             return encode(self._controls.status())
 
     @dbus_method(name="PasteLast")
     async def paste_last(self) -> DBusUInt32:
-        with _told():
+        with _as_dbus_errors():
             return await self._controls.paste_last()
 
     @dbus_method(name="Retry")
     async def retry(self) -> DBusUInt32:
-        with _told(), self._subscribers.cared_for():
+        with _as_dbus_errors(), self._subscribers.cared_for():
             return await self._controls.retry()
 
     @dbus_method(name="ResetCard")
     def reset_card(self) -> DBusStr:
-        with _told():
+        with _as_dbus_errors():
             return self._controls.reset_card()
 
     @dbus_method(name="Subscribe")
     def subscribe(self, include_text: DBusBool) -> None:
-        with _told():
+        with _as_dbus_errors():
             self._subscribers.subscribe(CALLER.get(), include_text)
 
     @dbus_method(name="Unsubscribe")
     def unsubscribe(self) -> None:
-        with _told():
+        with _as_dbus_errors():
             self._subscribers.unsubscribe(CALLER.get())
 
     @dbus_property(access=PropertyAccess.READ, name="State")

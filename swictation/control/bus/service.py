@@ -31,7 +31,7 @@ class BusService:
         self._controls = controls
         self._link = ReconnectingBus("control", session_bus, self._on_up, self._on_down)
         self._subscribers: Subscribers | None = None
-        self._told: dict[str, str] = {}
+        self._published: dict[str, str] = {}
         self._steady: Status | None = None
         self._later: asyncio.TimerHandle | None = None
         self._changed_at_s = float("-inf")
@@ -72,8 +72,8 @@ class BusService:
     def publish(self, status: Status) -> None:
         """Signal what changed since the last call; cheap if nothing did."""
         now = properties(status)
-        changed = {name: value for name, value in now.items() if self._told.get(name) != value}
-        self._told = now
+        changed = {name: value for name, value in now.items() if self._published.get(name) != value}
+        self._published = now
         if changed and self._subscribers is not None:
             self._subscribers.broadcast_properties(changed)
         is_same = steady(status) == self._steady
@@ -114,14 +114,14 @@ class BusService:
         if reply != [RequestNameReply.PRIMARY_OWNER.value]:
             raise await _already_running(bus)
         self._subscribers = subscribers
-        self._told = properties(self._controls.status())
+        self._published = properties(self._controls.status())
 
     def _on_down(self) -> None:
         if self._subscribers is not None:
-            farewell = asyncio.create_task(self._subscribers.close(), name="audience")
+            farewell = asyncio.create_task(self._subscribers.close(), name="subscribers")
             self._farewells.add(farewell)
             farewell.add_done_callback(self._farewells.discard)
-            _log.warning("the session bus has gone; it is looked for")
+            _log.warning("the session bus has gone; trying to reconnect")
         self._subscribers = None
 
 

@@ -150,6 +150,6 @@ class Subscribers:
             with contextlib.suppress(*FAILURES):  # the bus has gone, and all rules with it
                 await work
 
-        task = asyncio.create_task(do(), name="audience")
+        task = asyncio.create_task(do(), name="subscribers")
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)

@@ -1,1 +1,1 @@
-"""What else the desktop offers: notifications, sounds, screen lock, sleep."""
+"""The daemon on the desktop: notifications, sounds, screen lock, sleep."""

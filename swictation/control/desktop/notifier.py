@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import html
 import logging
+from collections.abc import Coroutine
 
 import msgspec
 from dbus_fast import DBusError, Message, MessageType, Variant
@@ -52,7 +53,8 @@ class Notifier:
         self._link = ReconnectingBus("notifier", session_bus, self._on_up)
         self._shown_ids: dict[str, int] = {}
         """By subject."""
-        self._waiting: dict[str, _Notice] = {}
+        self._waiting: dict[str, _Notice | None] = {}
+        """By subject; None: it is to be closed."""
         self._has_news = asyncio.Event()
 
     async def start(self) -> None:
@@ -69,20 +71,26 @@ class Notifier:
         self._waiting[notice.subject] = notice
         self._has_news.set()
 
+    def close(self, subject: str) -> None:
+        """Take away what is shown of a subject: it is over."""
+        self._waiting[subject] = None
+        self._has_news.set()
+
     async def _send_all(self) -> None:
         while True:
             await self._has_news.wait()
             self._has_news.clear()
             await self._link.tried()
             while self._waiting:
-                notice = self._waiting.pop(next(iter(self._waiting)))
+                subject = next(iter(self._waiting))
+                notice = self._waiting.pop(subject)
                 if bus := self._link.bus:
-                    await self._try_to_show(bus, notice)
+                    await self._try(self._show(bus, notice) if notice else self._hide(bus, subject))
 
-    async def _try_to_show(self, bus: Bus, notice: _Notice) -> None:
+    async def _try(self, call: Coroutine[None, None, None]) -> None:
         try:
             async with asyncio.timeout(ANSWER_S):
-                await self._show(bus, notice)
+                await call
         except DBusError as error:
             _log.debug("no notification: %s", error.type)
         except FAILURES as error:
@@ -104,6 +112,10 @@ class Notifier:
             *(notice.summary, body, list[str](), hints, shown_ms),
         )
         self._shown_ids[notice.subject] = answer[0] if answer and isinstance(answer[0], int) else 0
+
+    async def _hide(self, bus: Bus, subject: str) -> None:
+        if shown := self._shown_ids.pop(subject, 0):
+            await bus.ask(_SERVER, "CloseNotification", "u", shown)
 
     async def _on_up(self, bus: Bus) -> None:
         self._shown_ids.clear()

@@ -87,8 +87,8 @@ class ScreenLock:
             self._is_locked = is_locked
             try:
                 self._on_change(is_locked)
-            except Exception:  # noqa: BLE001 - what was told has failed, the watch goes on
-                _log.exception("the screen lock was noticed, but not what it asks for")
+            except Exception:  # noqa: BLE001 - the callback failed, the watch goes on
+                _log.exception("the screen lock has changed, but reacting to it failed")
 
 
 async def _look(bus: Bus) -> bool:

@@ -63,7 +63,7 @@ class SleepWatch:
             await self._inhibit(bus)
 
     async def _catch_up(self, bus: Bus) -> None:
-        """The sleep may have ended while there was no connection."""
+        """Notice a sleep that ended while there was no connection."""
         if not self._thinks_asleep:
             return
         async with asyncio.timeout(ANSWER_S):

@@ -2,7 +2,7 @@
 
 An utterance belongs to the window that had the focus at its first words. What cannot go there is
 held: nothing is dropped, nothing is sent twice, and no outcome causes a decode. What a window has
-not taken yet is held as well, in case; what follows waits for it a while, and is then held.
+not taken yet is held as well; what follows waits for it a while, and is then held, too.
 """
 
 import asyncio
@@ -56,24 +56,24 @@ class _UtteranceDelivery(msgspec.Struct):
     target: Focused = Unknown()
     has_begun: bool = False
     held_for: str = ""
-    """Why it is held, and all that follows of it; "" while it is not."""
+    """Why it and all that follows of it is held; "" while it is not."""
     doubt: str = ""
-    """Why nobody knows whether all of it has arrived; "" while that is no question."""
+    """Why it is unknown whether all of it has arrived; "" while that is no question."""
 
 
 class DeliveryRules(msgspec.Struct, frozen=True):
     """What may be sent, and when."""
 
     max_age_s: float = math.inf
-    """What was spoken longer ago is held."""
+    """Text spoken longer ago is held."""
     offers: bool = False
     """Whether held text is put on the clipboard."""
     patience_s: float = 10.0
-    """What follows an unproven text waits so long for it, from when that was sent."""
+    """How long later text waits for an unproven one, from when that was sent."""
 
 
 class Delivery:
-    """A task that does one job after the other: a piece, a wish for what is held.
+    """A task that does one job after the other: a piece, an offer, a request for held text.
 
     Its queue holds text, not sound: it is bounded by what is spoken while an injection lasts.
     """
@@ -91,7 +91,7 @@ class Delivery:
         Args:
             context: takes `Composed`, `Injected`, `TextHeld`, `TextDoubted` and `HeldSettled`.
             injector: where the text goes.
-            pipeline: makes of commits what is sent.
+            pipeline: turns commits into what is sent.
             spool: where the lines are written, if anywhere.
             rules: what may be sent, and when.
         """
@@ -102,9 +102,9 @@ class Delivery:
         self._rules = rules
         self._queue: asyncio.Queue[Callable[[], Awaitable[None]] | None] = asyncio.Queue()
         self._numbers = 0
-        self._cases: dict[int, _UtteranceDelivery] = {}
+        self._in_progress: dict[int, _UtteranceDelivery] = {}
         self._composed_for: Focused | None = None
-        """The window whose text is gone on with; None while that must be found out."""
+        """The window whose text is continued; None until that is found out."""
         self._rewritten: TextPipeline | None = None
         self._task: asyncio.Task[None] | None = None
         self._sender = Sender(context, injector, spool, self._on_decided, rules.patience_s)
@@ -112,7 +112,7 @@ class Delivery:
         self._pasting = Pasting(injector, self._sender, self.held, context.post, self._settle)
 
     def lock(self, is_locked: bool) -> None:
-        """The screen was locked, or unlocked: while it is, everything is held."""
+        """Note that the screen was locked, or unlocked: while it is, everything is held."""
         self._sender.lock(is_locked)
 
     def start(self) -> None:
@@ -121,7 +121,7 @@ class Delivery:
         self._task = asyncio.create_task(self._run())
 
     def stop_waiting(self) -> None:
-        """Wait for no window any more: what would wait is held."""
+        """Stop waiting for windows: text that would wait is held."""
         self._sender.stop_waiting()
 
     async def stop(self) -> None:
@@ -137,7 +137,7 @@ class Delivery:
             self._task.cancel()
 
     def rewrite(self, pipeline: TextPipeline) -> None:
-        """Go by other rules from the next utterance on: one that has begun keeps its own."""
+        """Use `pipeline` from the next utterance on: one that has begun keeps its own."""
         self._rewritten = pipeline
 
     def put(self, commit: Commit, heard_s: float, due_s: float) -> None:
@@ -147,17 +147,17 @@ class Delivery:
         self._queue.put_nowait(partial(self._take, piece))
 
     def offer(self, utterance: int, text: str, reason: str) -> None:
-        """Hold `text`, which comes too late to be typed by itself; its sound stays meanwhile."""
+        """Hold `text`, which comes too late to be typed unasked; its sound stays meanwhile."""
         epoch = self._sender.epoch
         self._queue.put_nowait(partial(self._take_offer, utterance, text, reason, epoch))
 
     def begin_dictation(self) -> None:
-        """What comes now is a text of its own for `paste_last`."""
+        """For `paste_last`, what comes now is a text of its own."""
         self._sender.typed.begin_dictation()
 
     def drop(self) -> None:
         """Deliver nothing of what waits or is held, and take back what a window has not taken."""
-        self._cases.clear()
+        self._in_progress.clear()
         self._pipeline.abandon()
         self._composed_for = None
         if self._sender.cancel():
@@ -165,7 +165,7 @@ class Delivery:
         self._settle(self.held.clear())
 
     async def paste_last(self) -> int:
-        """Deliver the held texts in order, else the last text again; how many were delivered.
+        """Deliver the held texts in order, else the last text again; return how many.
 
         Raises:
             InjectError: there is none, or it cannot be delivered now.
@@ -180,7 +180,7 @@ class Delivery:
             while job := await self._queue.get():
                 await job()
         except Exception as failure:  # noqa: BLE001 - the run loop must hear what ends it
-            # Its text is not told: an encoder's, for one, quotes what it could not encode.
+            # Without its message: an encoder's, for one, quotes what it could not encode.
             self._post(ThreadFailed("delivery", type(failure).__name__))
 
     # --- a piece -----------------------------------------------------------------------------
@@ -189,91 +189,91 @@ class Delivery:
         commit = piece.commit
         if not self._is_wanted(piece):
             return
-        if self._rewritten and not self._cases:
+        if self._rewritten and not self._in_progress:
             self._pipeline, self._rewritten, self._composed_for = self._rewritten, None, None
-        case = self._cases.setdefault(commit.utterance, _UtteranceDelivery())
-        if not case.has_begun and has_words(commit.text):
-            await self._begin(case)
+        progress = self._in_progress.setdefault(commit.utterance, _UtteranceDelivery())
+        if not progress.has_begun and has_words(commit.text):
+            await self._begin(progress)
             if not self._is_wanted(piece):
                 return
         items = self._pipeline.feed(commit)
         text = "".join(map(self._as_text, items))
         self._post(Composed(commit, piece.number, text, piece.due_s))
-        injection = await self._deliver_all(case, piece, items)
+        injection = await self._deliver_all(progress, piece, items)
         if commit.final:
-            self._cases.pop(commit.utterance, None)
-        app = case.target.app if isinstance(case.target, Target) else ""
+            self._in_progress.pop(commit.utterance, None)
+        app = progress.target.app if isinstance(progress.target, Target) else ""
         self._tell(commit.utterance, piece.number, injection, app, is_last=commit.final)
 
     def _is_wanted(self, piece: _Piece) -> bool:
         return piece.epoch == self._sender.epoch
 
-    async def _begin(self, case: _UtteranceDelivery) -> None:
-        """The utterance's first words: from now on it belongs to the window that has the focus."""
-        case.has_begun = True
-        case.target = await self._injector.focus()
-        if isinstance(case.target, Unknown) and self._composed_for:
+    async def _begin(self, progress: _UtteranceDelivery) -> None:
+        """Give an utterance, at its first words, to the window that has the focus."""
+        progress.has_begun = True
+        progress.target = await self._injector.focus()
+        if isinstance(progress.target, Unknown) and self._composed_for:
             return  # the text goes on where it was
-        if not is_same(case.target, self._composed_for):
-            self._pipeline.follow(self._sender.typed.before(case.target))
-        self._composed_for = case.target
+        if not is_same(progress.target, self._composed_for):
+            self._pipeline.follow(self._sender.typed.before(progress.target))
+        self._composed_for = progress.target
 
     async def _deliver_all(
-        self, case: _UtteranceDelivery, piece: _Piece, items: list[Item]
+        self, progress: _UtteranceDelivery, piece: _Piece, items: list[Item]
     ) -> Injection:
-        """Each by itself, in order; what became of the last."""
+        """Deliver the items one by one, in order; the outcome of the last."""
         if not items:
-            return self._as_before(case, piece.commit.utterance)
+            return self._as_before(progress, piece.commit.utterance)
         for item in items[:-1]:
-            injection = await self._deliver(case, piece, self._as_text(item))
+            injection = await self._deliver(progress, piece, self._as_text(item))
             self._tell(piece.commit.utterance, piece.number, injection)
-        return await self._deliver(case, piece, self._as_text(items[-1]))
+        return await self._deliver(progress, piece, self._as_text(items[-1]))
 
     def _as_text(self, item: Item) -> str:
-        """Where no key can be pressed, a blank keeps apart what stands before and behind it."""
+        """An item's text; a key that cannot be pressed becomes a blank between its neighbours."""
         if isinstance(item, Insert) or self._injector.capabilities.keys:
             return item.text
         return " "
 
-    async def _deliver(self, case: _UtteranceDelivery, piece: _Piece, text: str) -> Injection:
+    async def _deliver(self, progress: _UtteranceDelivery, piece: _Piece, text: str) -> Injection:
         utterance = piece.commit.utterance
-        while (sent := await self._send(case, piece, text)).unproven:
+        while (sent := await self._send(progress, piece, text)).unproven:
             await self._hold_unproven(piece, sent.unproven)
             if not sent.rest:
                 return sent.injection
             self._tell(utterance, piece.number, sent.injection)
             text = sent.rest
         if sent.is_doubtful:
-            case.doubt = sent.injection.reason
+            progress.doubt = sent.injection.reason
         reason = sent.injection.reason
-        is_part = case.held_for or reason != OTHER_WINDOW  # of what is held anyway
+        is_part = progress.held_for or reason != OTHER_WINDOW  # of what is held anyway
         is_worth_it = has_words(sent.rest) or (sent.rest and is_part)
         if is_worth_it and self._is_wanted(piece):
-            case.held_for = reason
+            progress.held_for = reason
             await self._hold(utterance, sent.rest, reason)
         return sent.injection
 
-    def _as_before(self, case: _UtteranceDelivery, utterance: int) -> Injection:
-        """Nothing is wrong with a piece without text, but perhaps with what came before it."""
-        if case.held_for:
-            return Injection("refused", reason=case.held_for)
+    def _as_before(self, progress: _UtteranceDelivery, utterance: int) -> Injection:
+        """The outcome of a piece without text: that of what came before it."""
+        if progress.held_for:
+            return Injection("refused", reason=progress.held_for)
         if utterance in {one.utterance for one in self.held.pending}:
             return Injection("unproven", reason=self.held.reason)
-        return Injection("partial" if case.doubt else "typed", reason=case.doubt)
+        return Injection("partial" if progress.doubt else "typed", reason=progress.doubt)
 
-    async def _send(self, case: _UtteranceDelivery, piece: _Piece, text: str) -> Sent:
+    async def _send(self, progress: _UtteranceDelivery, piece: _Piece, text: str) -> Sent:
         """Send `text` once its window has taken what came before it."""
         followed, utterance = self._composed_for, piece.commit.utterance
-        if not case.held_for:
-            await self._sender.wait_for(case.target, piece.epoch)
-        if reason := case.held_for or self._reason_to_hold(case, piece):
+        if not progress.held_for:
+            await self._sender.wait_for(progress.target, piece.epoch)
+        if reason := progress.held_for or self._reason_to_hold(progress, piece):
             return Sent(Injection("refused", reason=reason), text)  # joined when it is asked for
         if followed and not self._composed_for:  # what it was composed to follow is not there
-            text = self._sender.typed.joined(utterance, text, case.target)
-        return await self._sender.send(utterance, piece.number, text, case.target, piece.epoch)
+            text = self._sender.typed.joined(utterance, text, progress.target)
+        return await self._sender.send(utterance, piece.number, text, progress.target, piece.epoch)
 
-    def _reason_to_hold(self, case: _UtteranceDelivery, piece: _Piece) -> str:
-        if one := self._sender.blocker(case.target):
+    def _reason_to_hold(self, progress: _UtteranceDelivery, piece: _Piece) -> str:
+        if one := self._sender.blocker(progress.target):
             return one.wait
         if self._sender.is_locked:
             return LOCKED
@@ -306,13 +306,13 @@ class Delivery:
         await self._tell_held()
 
     async def _hold_unproven(self, piece: _Piece, one: Unproven) -> None:
-        """What follows is composed as if it were there: it is sent only if that is so."""
+        """Hold it; what follows is composed as if it were there, and sent only if it is."""
         if self._is_wanted(piece):
             self.held.add_unproven(one)
             await self._tell_held()
 
     async def _tell_held(self) -> None:
-        """Say what is held; on the clipboard it would stand in the way of what is on offer."""
+        """Report what is held; offer it on the clipboard unless a window may still read that."""
         is_offered = False
         may_offer = self._rules.offers and not self._sender.is_locked
         if may_offer and self.held and not self.held.pending:
@@ -321,17 +321,17 @@ class Delivery:
             self._post(TextHeld(len(held), held.reason, is_offered, len(held.pending)))
 
     def _on_decided(self, one: Unproven) -> None:
-        """It has arrived after all, or never will, or nobody can know."""
+        """Deal with a text that has arrived, or never will, or may have."""
         if not self.held.decide(one):
             self._composed_for = None  # it was cancelled: nothing was composed to follow it
             return
         is_doubtful = one.verdict is None and self._sender.doubt(one.utterance, one.text, one.end)
-        for number, case in self._cases.items():
+        for number, progress in self._in_progress.items():
             never_came = one.verdict is False and number == one.utterance
-            if never_came or case.held_for == one.wait:
-                case.held_for = one.end
+            if never_came or progress.held_for == one.wait:
+                progress.held_for = one.end
             if is_doubtful and number == one.utterance:
-                case.doubt = one.end
+                progress.doubt = one.end
         if one.verdict is False:
             self._composed_for = None
         reason = "" if one.verdict else one.end
@@ -347,16 +347,16 @@ class Delivery:
         try:
             count = await self._pasting.paste(target, epoch)
         except InjectError as error:
-            if not asked.done():  # who asked may have left
+            if not asked.done():  # the caller may have left
                 asked.set_exception(error)
             return
         if is_held:
-            for case in self._cases.values():  # what is still being said goes on here
-                case.target, case.held_for = target, ""
+            for progress in self._in_progress.values():  # the rest of an open utterance goes here
+                progress.target, progress.held_for = target, ""
         if not asked.done():
             asked.set_result(count)
 
     def _settle(self, utterances: frozenset[int]) -> None:
-        """Nothing of these is held any more; one that is still being said is settled at its end."""
+        """Report that none of these is held any more; an open one is settled at its end."""
         if utterances:
-            self._post(HeldSettled(tuple(sorted(utterances - self._cases.keys()))))
+            self._post(HeldSettled(tuple(sorted(utterances - self._in_progress.keys()))))

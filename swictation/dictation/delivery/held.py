@@ -12,13 +12,13 @@ class HeldText(msgspec.Struct, frozen=True, eq=False):
     text: str
     reason: str
     unproven: Unproven | None = None
-    """Where a window may still take it by itself: until that is decided it is typed nowhere."""
+    """Set while a window may still take it by itself: until then it is typed nowhere else."""
 
 
 class HeldTexts:
     """An ordered list in memory; the sound of its utterances stays in the spool meanwhile.
 
-    Nothing is dropped from it but by the user (paste-last, cancel), and what turns out to have
+    Text leaves it only when the user asks (paste-last, cancel) or when it turns out to have
     arrived: it grows by what is spoken.
     """
 
@@ -74,7 +74,7 @@ class HeldTexts:
         self._pieces.append(_pending(one))
 
     def sent(self, characters: int, unproven: Unproven | None = None) -> None:
-        """So much of the first has left, of which `unproven` may or may not have arrived.
+        """Remove what was sent of the first; `unproven` of that may or may not have arrived.
 
         What is sent is never sent again.
         """
@@ -85,7 +85,7 @@ class HeldTexts:
         self._pieces[:0] = left
 
     def decide(self, one: Unproven) -> bool:
-        """It leaves the list if it arrived, or may have, else it is held like any other.
+        """Remove a decided text if it arrived, or may have; else hold it like any other.
 
         Returns:
             Whether it was in the list.
@@ -102,7 +102,7 @@ class HeldTexts:
         return any(piece.unproven is one for piece in before)
 
     def clear(self) -> frozenset[int]:
-        """Forget them; whose they were."""
+        """Forget them; return the utterances that they belonged to."""
         utterances = self.utterances
         self._pieces.clear()
         return utterances

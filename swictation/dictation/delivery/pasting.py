@@ -22,7 +22,7 @@ class Pasting:
         post: Callable[[Event], None],
         settle: Callable[[frozenset[int]], None],
     ) -> None:
-        """`settle` is told of which utterances nothing is held any more."""
+        """`settle` is called with the utterances of which nothing is held any more."""
         self._injector = injector
         self._sender = sender
         self._held = held
@@ -30,7 +30,7 @@ class Pasting:
         self._settle = settle
 
     async def paste(self, target: Focused, epoch: int) -> int:
-        """Type into `target`, which has the focus; how many texts were typed.
+        """Type into `target`, which has the focus; return how many texts were typed.
 
         Raises:
             InjectError: there is none, it cannot be delivered now, or it was cancelled.
@@ -41,7 +41,7 @@ class Pasting:
         if not self._held and epoch == self._sender.epoch:
             return await self._paste_again(target, epoch)
         await self._take_back(target)
-        self._go_on(epoch)
+        self._check_not_cancelled(epoch)
         count = 0
         while first := self._held.first:
             if one := first.unproven or self._sender.blocker(target):
@@ -53,18 +53,18 @@ class Pasting:
                 self._keep(sent)
             if sent.unproven:
                 await self._sender.wait_for(target, epoch)
-            self._go_on(epoch)
+            self._check_not_cancelled(epoch)
             if sent.failed:
                 raise _not_delivered(sent)
             count += not sent.rest
         return count
 
-    def _go_on(self, epoch: int) -> None:
+    def _check_not_cancelled(self, epoch: int) -> None:
         if epoch != self._sender.epoch:
             raise InjectError("The held texts were cancelled.")
 
     async def _take_back(self, target: Focused) -> None:
-        """What another window has not taken may go to this one."""
+        """Withdraw what another window has not taken, so that it can go to this one."""
         pending = self._held.pending
         is_elsewhere = not any(is_same(one.target, target) for one in pending)
         if isinstance(target, Target) and pending and is_elsewhere:
@@ -72,7 +72,7 @@ class Pasting:
             self._sender.look()
 
     def _keep(self, sent: Sent) -> None:
-        """Of the first that is held the rest is left: what is sent is never sent again."""
+        """Keep the unsent rest of the first held text: what is sent is never sent again."""
         first, before = self._held.first, self._held.utterances
         if first and sent.injection.outcome != "refused":
             # It may have been sent with another space before it than it is held with.
@@ -112,11 +112,11 @@ class Pasting:
 
 def _not_delivered(sent: Sent, so: str = "It is still held.") -> InjectError:
     if (one := sent.unproven) and one.verdict is None:
-        what = f"Nobody knows whether all of the text has arrived: {one.end}."
+        what = f"It is unknown whether all of the text has arrived: {one.end}."
         return InjectError(f"{what} It is not typed again.", "look at that window")
     return InjectError(
         f"The text cannot be typed: {sent.injection.reason}. {so}".rstrip(),
-        "put the cursor where it is to go, then: swictation paste-last",
+        "put the cursor where the text should go, then: swictation paste-last",
     )
 
 

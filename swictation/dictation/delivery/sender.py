@@ -1,6 +1,6 @@
 """Sends one text to the injector, with a line in the spool before and after, and keeps account.
 
-What a window has been told to take and has not taken stands in the way of all that follows it.
+A text that a window was told to take and has not taken blocks all that follows it.
 """
 
 import asyncio
@@ -23,26 +23,26 @@ _DISK_PATIENCE_S = 1.0
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """What became of a text."""
+    """The outcome of sending a text."""
 
     injection: Injection
     rest: str
-    """What of it was not handed over."""
+    """The part that was not handed over."""
     unproven: Unproven | None = None
-    """What of it may still arrive by itself."""
+    """The part that may still arrive by itself."""
     is_doubtful: bool = False
-    """Whether some of it may have arrived or not, and nobody will ever know."""
+    """Whether some of it may have arrived or not, and that cannot be found out."""
 
     @property
     def failed(self) -> bool:
-        """Whether it is known by now that not all of it that was tried has arrived."""
+        """Whether it is certain by now that not all that was tried has arrived."""
         if self.unproven:
             return self.unproven.proof.done() and not self.unproven.verdict
         return bool(self.rest)
 
 
 class Sender:
-    """Belongs to the run loop. `epoch` grows by each cancel: what is of an older one is not sent.
+    """Used on the run loop. Each cancel raises `epoch`: text of an older one is not sent.
 
     Args:
         context: takes `TextDoubted`.
@@ -80,7 +80,7 @@ class Sender:
         return self._is_locked
 
     def lock(self, is_locked: bool) -> None:
-        """The screen was locked, or unlocked."""
+        """Note that the screen was locked, or unlocked."""
         self._is_locked = is_locked
         self._changed.set()
 
@@ -90,12 +90,12 @@ class Sender:
         self._changed.set()
 
     def ask(self, change: int) -> None:
-        """One more, or one less, waits for its turn: nobody ahead of it waits for a window."""
+        """One request more, or less, is queued: what is ahead of it does not wait for a window."""
         self._others += change
         self._changed.set()
 
     def cancel(self) -> bool:
-        """Nothing of what was to be sent is wanted any more; whether a window may yet take some."""
+        """Send nothing of what is queued; return whether a window may still take some."""
         self.epoch += 1
         self._changed.set()
         return bool(self._unproven)
@@ -118,7 +118,7 @@ class Sender:
         return await self._unless_cancelled(sent, epoch)
 
     async def send_again(self, text: str, target: Focused, epoch: int) -> Sent:
-        """Send what has arrived before: no utterance's sound waits for it."""
+        """Send text that has arrived before: no utterance's sound depends on it."""
         injection = await self._injector.inject(text, _into(target))
         sent = self._account(AGAIN, 0, text, target, injection)
         return await self._unless_cancelled(sent, epoch)
@@ -130,9 +130,9 @@ class Sender:
         return sent
 
     async def wait_for(self, target: Focused, epoch: int) -> None:
-        """Until nothing stands in the way of `target`; not beyond patience, nor while others wait.
+        """Wait until nothing blocks `target`; not beyond patience, nor while requests are queued.
 
-        Cancelling, locking, hurrying and asking end it.
+        `cancel`, `lock`, `stop_waiting` and `ask` end it.
         """
         while one := self.blocker(target):
             if epoch != self.epoch or self.is_locked or self._waits_no_more or self._others:
@@ -151,7 +151,7 @@ class Sender:
         return next((one for one in self._unproven if one.is_in_the_way_of(target)), None)
 
     def look(self) -> None:
-        """Deal with what is decided."""
+        """Deal with unproven texts that are decided by now."""
         for one in [one for one in self._unproven if one.proof.done()]:
             self._unproven.remove(one)
             self._decide(one)
@@ -171,7 +171,7 @@ class Sender:
     def _account(
         self, utterance: int, number: int, text: str, target: Focused, injection: Injection
     ) -> Sent:
-        """What has arrived, what may yet, what will never be known, and what was not sent."""
+        """Divide `text` into what has arrived, may yet arrive, is in doubt, and was not sent."""
         if injection.outcome in {"typed", "confirmed"}:
             self.typed.note(target, utterance, text)
             return Sent(injection, "")
@@ -200,7 +200,7 @@ class Sender:
         return Sent(injection, rest, one)
 
     def doubt(self, utterance: int, text: str, reason: str) -> bool:
-        """Tell that nobody will know whether `text` has arrived; whether there are words in it."""
+        """Report that `text` may have arrived or not; False if wordless, or typed once more."""
         is_doubtful = has_words(text) and utterance != AGAIN
         if is_doubtful:
             self._post(TextDoubted(utterance, reason))

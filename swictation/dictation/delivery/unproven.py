@@ -8,7 +8,7 @@ from swictation.inject.injector import Focused, Outcome, Target
 
 
 class Unproven(msgspec.Struct, frozen=True, eq=False):
-    """What may still arrive by itself, in which window, and what will tell."""
+    """Text that may still arrive by itself, its window, and the proof that will decide."""
 
     proof: asyncio.Future[bool | None]
     target: Focused
@@ -32,11 +32,12 @@ class Unproven(msgspec.Struct, frozen=True, eq=False):
         """Whether the window took it, once the proof is done; None if that will never be known."""
         if self.proof.cancelled() or self.proof.exception():
             return None
-        return self.proof.result()
+        proven: object = self.proof.result()  # a plug-in's may be anything
+        return proven if isinstance(proven, bool) else None
 
     @property
     def outcome(self) -> Outcome:
-        """What has become of it, once the proof is done."""
+        """Its outcome, once the proof is done."""
         outcomes: dict[bool | None, Outcome] = {True: "confirmed", False: "refused"}
         return outcomes.get(self.verdict, "partial")
 
@@ -47,13 +48,13 @@ class Unproven(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def end(self) -> str:
-        """Why the rest is held, and it as well if it has not arrived, once that is decided."""
+        """Once that is decided: why the rest is held, and the text itself if it has not arrived."""
         if self.verdict is None:
             return f"{self.window} may or may not have taken a text"
         return f"{self.window} {'took a text too late' if self.verdict else 'did not take a text'}"
 
     def is_in_the_way_of(self, target: Focused) -> bool:
-        """Whether nothing may be sent to `target` before it; where either is unknown, it is."""
+        """Whether `target` must wait for it; it must where either window is unknown."""
         are_known = isinstance(self.target, Target) and isinstance(target, Target)
         return not are_known or is_same(self.target, target)
 

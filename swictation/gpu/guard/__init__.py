@@ -1,1 +1,1 @@
-"""In the worker, round each unit of work. Any program can use it."""
+"""Guards each unit of work in the worker. Any program can use it."""

@@ -1,4 +1,4 @@
-"""A guard round any unit of work on a GPU: admits it, measures it, names what happened.
+"""A guard around any unit of work on a GPU: admits it, measures it, names its failures.
 
     guard = CUDAMemoryGuard(allocator, breaker=Breaker(), admission=Admission(200.0, 4.0))
     with guard.unit(audio_s=6.0) as unit:
@@ -6,8 +6,8 @@
         ...
         unit.point("after-inference")
 
-A program in one process gives it breaker and admission. Swictation's worker does not: there the
-daemon decides what is asked, and the guard measures, collects, names, and latches.
+A program that is a single process gives it a breaker and an admission. Swictation's worker does
+not: there the daemon decides what to ask, and the guard measures, collects, names and latches.
 """
 
 import traceback
@@ -27,40 +27,40 @@ from swictation.gpu.policy.leaks import LeakDetector
 from swictation.types import Allocator, AllocatorFigures, FailureKind
 
 COLLECT_PAUSE_S = 10.0
-"""Least seconds between two collections at points: not after every segment."""
+"""The least time between two collections at points, so that not every segment collects."""
 
 _NEVER_AGAIN = "The GPU has failed: this process can never use it again."
-_VOID = "The GPU failed while this was done, so its result is void."
+_VOID = "The GPU failed during this work, so its result is void."
 
 
 PointName = Literal["before-detection", "before-transfer", "after-inference", "before-answer"]
 
 
 class PointCount(msgspec.Struct, frozen=True):
-    """How often a point was passed, and how often the cache was given back there."""
+    """How often a point was passed, and how often the cache was freed there."""
 
     passed: int = 0
     collected: int = 0
 
 
 class GuardReport(msgspec.Struct, frozen=True):
-    """What a guard has seen: of all units since it was made, up to the moment it is asked."""
+    """What a guard has seen of all units since it was made."""
 
     units: int = 0
-    """That ended well."""
+    """Units that succeeded."""
     refused: int = 0
     failures: dict[FailureKind, int] = {}
     latched: FailureKind | None = None
-    """What made the device unusable for this process for ever, or None."""
+    """The failure that made the device unusable for this process, for good; or None."""
     points: dict[PointName, PointCount] = {}
     figures: AllocatorFigures | None = None
-    """As last read; None: unreadable, which is not the same as zero."""
+    """The allocator's figures as last read. None: unreadable, which is not the same as zero."""
     peak_mib: float | None = None
-    """Most that was reserved at once during the last unit."""
+    """The most that was reserved at once during the last unit."""
     residual_mib: float | None = None
     """How much more the last unit left allocated than the first."""
     leak: str = ""
-    """What is not given back, in words; "" while all is."""
+    """What is not freed, in words; "" while everything is."""
 
 
 class Unit:
@@ -72,28 +72,28 @@ class Unit:
         self._guard = guard
         self.generation = generation
         self.begun = begun
-        """What the allocator held when it began."""
+        """What the allocator held when the unit began."""
         self.figures: AllocatorFigures | None = None
-        """... and when it ended; None before, and where that cannot be read."""
+        """What it held when the unit ended. None: not ended yet, or unreadable."""
 
     def end(self, figures: AllocatorFigures | None) -> None:
-        """It has ended, and the allocator holds that."""
+        """Record what the allocator holds at the unit's end."""
         self.figures = figures
 
     def point(self, name: PointName) -> None:
-        """One of the four moments at which the cache may be given back, if that pays.
+        """Pass one of the four moments at which the cache is freed, if that pays.
 
         Raises:
-            Exception: whatever the device says; the unit's end makes a DeviceFailure of it.
+            Exception: any error of the device; the unit's end makes a DeviceFailure of it.
         """
         self._guard.pass_point(self, name)
 
 
 class CUDAMemoryGuard:
-    """Round units of work on one device. Used on one thread; units may overlap, and do not nest.
+    """Guards units of work on one device. Used on one thread; units may overlap, but do not nest.
 
-    An allocator that cannot be read is reported as such, `report.figures is None`: then nothing is
-    measured, collected at points or called a leak, and no unit is refused because there is no room.
+    An allocator that cannot be read is reported as `report.figures is None`. Then nothing is
+    measured, collected at points or called a leak, and no unit is refused for lack of memory.
     """
 
     def __init__(
@@ -118,14 +118,14 @@ class CUDAMemoryGuard:
     def unit(self, audio_s: float = 0.0, *, is_probe: bool = False) -> Generator[Unit, None, None]:
         """Do a unit of work of `audio_s` seconds of sound.
 
-        `is_probe`: it validates a device that is not trusted (yet, or any more) and its result is
-        used for nothing else; two in a row that end well make it trusted again.
+        `is_probe`: the unit validates a device that is not trusted (yet, or any more), and its
+        result is used for nothing else. Two successful probes in a row restore the trust.
 
-        What is none of the device's errors passes through unchanged.
+        Errors that are not the device's pass through unchanged.
 
         Raises:
-            DeviceRefused: it was not begun, and the device not touched.
-            DeviceFailure: the device failed, or has failed since it began: its result is void.
+            DeviceRefused: the unit was not begun, and the device not touched.
+            DeviceFailure: the device has failed since the unit began; its result is void.
         """
         self._refuse_unless_trusted(is_probe=is_probe)
         with self._naming(is_probe=is_probe):
@@ -137,11 +137,11 @@ class CUDAMemoryGuard:
             self._breaker.succeeded(self._clock.now_s(), is_probe=is_probe)
 
     def collect(self) -> AllocatorFigures | None:
-        """Give back the cache now, whether or not it pays; what is held afterwards.
+        """Free the cache now, whether or not it pays. Returns what is held afterwards.
 
         Raises:
             DeviceFailure: the device failed.
-            DeviceRefused: it had failed before.
+            DeviceRefused: the device had failed before.
         """
         self._refuse_if_latched()
         with self._naming():
@@ -150,7 +150,7 @@ class CUDAMemoryGuard:
             return self._read()
 
     def look(self) -> AllocatorFigures | None:
-        """What the allocator holds; None where that cannot be read, or the device has failed.
+        """Return what the allocator holds; None if it is unreadable or the device has failed.
 
         Raises:
             DeviceFailure: the device failed.
@@ -159,10 +159,10 @@ class CUDAMemoryGuard:
             return self._read()
 
     def renew(self) -> bool:
-        """What was poisoned has been replaced: a new process, a new generation.
+        """Begin a new generation, after the poisoned process was replaced.
 
-        False: too many were, in too short a time (`Breaker.is_banned`). With a breaker only probes
-        are admitted before two of them have ended well.
+        False: too many were replaced in too short a time (`Breaker.is_banned`). With a breaker,
+        only probes are admitted until two of them have succeeded.
         """
         if self._breaker and not self._breaker.new_generation():
             return False
@@ -196,7 +196,7 @@ class CUDAMemoryGuard:
 
     @contextmanager
     def _naming(self, *, is_probe: bool = False) -> Generator[None, None, None]:
-        """What the device raises becomes a DeviceFailure."""
+        """Turn the device's errors into a DeviceFailure."""
         generation = self._generation
         try:
             yield
@@ -230,7 +230,7 @@ class CUDAMemoryGuard:
             raise DeviceRefused(self._latched, _NEVER_AGAIN)
 
     def _refuse_without_room(self, audio_s: float) -> None:
-        """What is free, and what the cache has whole, must do for what is predicted."""
+        """The free memory and the cache's whole segments must cover the predicted peak."""
         if self._admission is None:
             return
         figures, free_mib = self._read(), self._allocator.free_mib()
@@ -242,7 +242,7 @@ class CUDAMemoryGuard:
             self._note(refused=self.report.refused + 1)
             raise DeviceRefused(
                 "oom",
-                f"The GPU has room for {room_mib:.0f} MiB, and {needed_mib:.0f} are needed.",
+                f"The GPU has room for {room_mib:.0f} MiB, but {needed_mib:.0f} are needed.",
                 "split the work, do it elsewhere, or close programs that use the GPU",
             )
 
@@ -252,7 +252,7 @@ class CUDAMemoryGuard:
         return unit
 
     def _end(self, unit: Unit, audio_s: float) -> None:
-        """Measure it; its result is void if the device failed meanwhile, at whichever unit."""
+        """Measure the unit. Its result is void if the device failed meanwhile, at any unit."""
         self._raise_if_void(unit)
         unit.end(self._read())
         peak_mib = unit.figures.peak_mib if unit.figures else None
@@ -272,9 +272,9 @@ class CUDAMemoryGuard:
     def _failed(
         self, error: BaseException, generation: int, *, is_probe: bool
     ) -> DeviceFailure | None:
-        """Draw the consequences; None where `error` says nothing of the device."""
-        is_told = isinstance(error, Exception) and not isinstance(error, DeviceRefused)
-        kind = classify(error) if is_told else "other"
+        """Record a failure of the device; None if `error` says nothing about the device."""
+        may_be_device = isinstance(error, Exception) and not isinstance(error, DeviceRefused)
+        kind = classify(error) if may_be_device else "other"
         if self._latched or generation != self._generation:
             return None if kind == "other" else DeviceFailure(kind, _VOID)
         if kind == "other":
@@ -294,12 +294,12 @@ class CUDAMemoryGuard:
         return DeviceFailure(kind, _NEVER_AGAIN)
 
     def _collect_after(self, error: BaseException) -> FailureKind:
-        """After an OOM; the frames that it left through still hold what they had allocated."""
+        """Collect after an OOM; the frames of its traceback still hold what they allocated."""
         traceback.clear_frames(error.__traceback__)
         try:
             self._allocator.collect()
             self._read()
-        except Exception as worse:  # noqa: BLE001 - a device may say anything; the worse counts
+        except Exception as worse:  # noqa: BLE001 - a device may raise anything; the worse counts
             kind = classify(worse)
             return "fatal" if kind == "other" else kind
         self._collected_s = self._clock.now_s()

@@ -1,1 +1,1 @@
-"""The AdaptiveMemoryManager: decides what computes where. Pure, like its rules."""
+"""The AdaptiveMemoryManager, which decides what computes where. Pure, like its rules."""

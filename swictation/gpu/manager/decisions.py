@@ -1,6 +1,7 @@
-"""What is due about the worker on the GPU: a load, a stop, an order. Pure: `Mind` in, effects out.
+"""What the worker on the GPU needs now: a load, a stop, a command.
 
-A `Stop` is what the manager makes a `StopGpu` of, once it knows where the work goes instead.
+Pure: `ManagerState` in, effects out. The manager turns a `Stop` into a `StopGpu` once it knows
+where the work goes instead.
 """
 
 from swictation.gpu.effects import Effect, LoadGpu, Order, Validate
@@ -12,16 +13,16 @@ from swictation.gpu.policy.worker_commands import CONFIRMED_WITHIN_S
 from swictation.types import VramSnapshot
 
 ANSWER_S = 10.0
-"""An end of the worker that is not confirmed by then is asked for again."""
+"""A stop that is not confirmed within this time is requested again."""
 BLIND_S = 10.0
-"""So long without a usable reading, and nobody can say that there is room."""
+"""After this time without a usable reading we cannot know whether there is room."""
 
 LOWER_AFTER_S = 5.0
-"""A pause of that length at CRITICAL, and a smaller model is worth its reload."""
+"""After a pause this long at CRITICAL, a smaller model is worth the reload."""
 
 
 def stop_due(state: ManagerState, now_s: float) -> Stop | None:
-    """The most urgent reason; those that come first do not wait for the end of an utterance."""
+    """Return the most urgent stop. Those that come first do not wait for an utterance's end."""
     if state.worker.phase in ("absent", "stopping"):
         return None
     return _at_once(state, now_s) or _in_silence(state, now_s)
@@ -32,18 +33,18 @@ def _at_once(state: ManagerState, now_s: float) -> Stop | None:
     if state.is_suspended:
         return Stop("idle", "the machine goes to sleep")
     if state.is_outdated:
-        return Stop("trouble", "another engine is wanted")
+        return Stop("trouble", "another engine replaces it")
     if readings.is_gone:
         return Stop("trouble", readings.trouble(now_s))
     if state.breaker.state == "dead":
         return Stop("trouble", state.breaker.why)
     if now_s - blind_since_s(state) >= BLIND_S:
-        return Stop("trouble", f"nothing is known of the GPU: {readings.trouble(now_s)}")
+        return Stop("trouble", f"nothing is known about the GPU: {readings.trouble(now_s)}")
     if readings.level == Level.EMERGENCY:
         return Stop("pressure", "the GPU is at EMERGENCY")
     snapshot = state.fresh(now_s)
     if snapshot is not None and worker.is_room_gone(snapshot):
-        return Stop("pressure", "others took the room that it needs")
+        return Stop("pressure", "other programs took the memory that it needs")
     return None
 
 
@@ -61,9 +62,9 @@ def _in_silence(state: ManagerState, now_s: float) -> Stop | None:
 
 
 def _lower(state: ManagerState, now_s: float) -> Stop | None:
-    """A smaller model, once, where the GPU is CRITICAL and stays so while nothing is worked on.
+    """Load a smaller model, once, if the GPU stays CRITICAL while no work is done.
 
-    Our own work takes 5 % of a small GPU, and shows for a second longer than it lasts.
+    Our own work takes 5 % of a small GPU, and the driver shows it for a second longer.
     """
     worker, snapshot = state.worker, state.readings.usable
     if state.level != Level.CRITICAL or state.is_lowered or snapshot is None:
@@ -83,7 +84,7 @@ def _lower(state: ManagerState, now_s: float) -> Stop | None:
 
 
 def _renew(state: ManagerState, now_s: float) -> Stop | None:
-    """A better model where it fits again, or a fresh process."""
+    """Start a fresh process, or load a better model if it fits again."""
     worker, snapshot = state.worker, state.readings.usable
     if snapshot is None or not state.is_quiet(now_s):
         return None
@@ -101,9 +102,9 @@ def _renew(state: ManagerState, now_s: float) -> Stop | None:
 
 
 def blind_since_s(state: ManagerState) -> float:
-    """Since when nothing is known of the GPU, counted from the worker's start at the earliest.
+    """The time of the last usable reading, or of the worker's start if that is later.
 
-    A GPU that sleeps while a worker starts is not in use yet: nothing need be known of it.
+    A GPU that sleeps while a worker starts is not in use yet and needs no reading.
     """
     readings, worker = state.readings, state.worker
     if readings.is_asleep and worker.phase != "ready":
@@ -113,7 +114,7 @@ def blind_since_s(state: ManagerState) -> float:
 
 
 def work_due(state: ManagerState, now_s: float) -> list[Effect]:
-    """Load; or tell the worker what the level wants; or have it prove itself."""
+    """Load the worker, or send the commands that the level requires, or validate it."""
     worker = state.worker
     if worker.phase == "absent":
         return _load(state, now_s)
@@ -134,13 +135,13 @@ def _trim(state: ManagerState, now_s: float, snapshot: VramSnapshot) -> list[Ord
     trim = state.orders.trim(now_s, figures, snapshot.free_mib)
     if trim is None or figures is None:
         return []
-    lapses_s = now_s + CONFIRMED_WITHIN_S  # then it may be given again
+    lapses_s = now_s + CONFIRMED_WITHIN_S  # then it may be sent again
     state.gains.expect("trim", collectable_mib(figures), snapshot, lapses_s)
     return [trim]
 
 
 def _load(state: ManagerState, now_s: float) -> list[Effect]:
-    """The load that is due, if one is."""
+    """Return the load that is due, if any."""
     if not state.is_active or load_hindrance(state, now_s):
         return []
     tier = _tier(state, now_s)
@@ -155,9 +156,9 @@ def _load(state: ManagerState, now_s: float) -> list[Effect]:
 
 
 def load_hindrance(state: ManagerState, now_s: float) -> str:
-    """What a load waits for, in words; "": nothing."""
+    """What a load waits for, in words; "" if nothing."""
     if not state.is_wanted:
-        return "the engine is not on a GPU"
+        return "the engine does not use a GPU"
     if state.is_suspended:
         return "the machine sleeps"
     if state.breaker.is_banned:
@@ -166,7 +167,7 @@ def load_hindrance(state: ManagerState, now_s: float) -> str:
     if not readings.is_young(now_s) or not (readings.is_asleep or readings.is_fresh(now_s)):
         return readings.trouble(now_s)
     if state.gains.is_pending:
-        return "what was freed has not shown yet"
+        return "memory that was freed does not show yet"
     if state.tier_goal is None and (reason := state.gate.why_not(now_s, readings.ladder)):
         return reason
     if readings.is_asleep or _tier(state, now_s) is not None:
@@ -175,7 +176,7 @@ def load_hindrance(state: ManagerState, now_s: float) -> str:
 
 
 def _tier(state: ManagerState, now_s: float) -> int | None:
-    """The best model that fits; what a worker made room for comes first."""
+    """The best tier that fits; one that a worker made room for comes first."""
     readings, worker = state.readings, state.worker
     if readings.is_asleep:
         return state.tier_goal or 0  # nobody uses it

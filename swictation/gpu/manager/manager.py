@@ -1,9 +1,9 @@
-"""The one that decides about the GPU: readings and events in, effects out. Pure.
+"""The AdaptiveMemoryManager decides about the GPU: readings and events in, effects out. Pure.
 
-It holds no thread and no clock: time is what its inputs say, and `next_tick_s` tells when it
-wants to be asked again. Each input brings the effects that are due now; the daemon and the
-simulation carry them out and tell what became of them. An end, an order or a move that is not
-confirmed is asked for again, with a pause, as long as its condition holds; a load comes or fails.
+It has no thread and no clock: its inputs bring the time, and `next_tick_s` says when to call it
+again. Each input returns the effects that are due now; the daemon and the simulation carry them
+out and report the results. A stop, a command or a move that is not confirmed is requested again,
+after a pause, as long as its condition holds. A load either succeeds or fails.
 """
 
 from swictation.config.settings import Settings
@@ -33,10 +33,10 @@ from swictation.types import (
 )
 
 LEAST_PIECE_S = 4.0
-"""Shorter pieces lose more at their seams than the GPU gains."""
+"""Shorter pieces lose more at their seams than the GPU's speed wins."""
 
 _SEAM_BACKLOG_S = 10.0
-"""So far behind, and the way back to the GPU does not wait for an utterance's end."""
+"""With a longer backlog, requests return to the GPU without waiting for an utterance's end."""
 
 
 class AdaptiveMemoryManager:
@@ -44,12 +44,12 @@ class AdaptiveMemoryManager:
 
     Args:
         settings: the whole configuration.
-        breaker: trusts the worker, or does not; the manager is the only one to tell it anything.
+        breaker: whether the worker is trusted; only the manager reports to it.
         admission: predicts what a unit of work takes.
-        is_wanted: an engine for a GPU is there; else `want` says so later.
-        tiers: the ways in which its model can be loaded, if that is known before it was.
+        is_wanted: there is an engine for a GPU; if not yet, call `want` later.
+        tiers: the ways to load its model, if they are known before it is loaded.
 
-    Requests go to `asr_placement` until the first `PlaceAsr`, the detector to the CPU.
+    Until the first `PlaceAsr`, requests go to `asr_placement`; the detector begins on the CPU.
     """
 
     def __init__(
@@ -66,20 +66,20 @@ class AdaptiveMemoryManager:
         self._reporter = Reporter()
         self._now_s = 0.0
 
-    # What is told to it. Each answer is what to do now.
+    # Inputs. Each returns the effects that are due now.
 
     def want(
         self, now_s: float, forecast: MemoryForecast | None = None, *, replaces: bool = False
     ) -> list[Effect]:
-        """An engine for the GPU is there now: its model may have had to be fetched.
+        """There is an engine for the GPU now; its model may just have been fetched.
 
-        `replaces`: it is another than before, whose worker has to go.
+        `replaces`: the engine is not the one before, whose worker has to end.
         """
         self._state.want(forecast, replaces=replaces)
         return self._settle(now_s)
 
     def on_snapshot(self, snapshot: VramSnapshot) -> list[Effect]:
-        """A reading of the GPU, usable or not; one older than the last changes nothing."""
+        """Take a reading of the GPU, usable or not. One older than the last changes nothing."""
         changed = self._state.take(snapshot)
         return self._settle(snapshot.at_s, changed)
 
@@ -90,7 +90,7 @@ class AdaptiveMemoryManager:
     def on_activity(
         self, now_s: float, *, is_listening: bool, is_busy: bool, backlog_s: float
     ) -> list[Effect]:
-        """What the user does: `is_busy`: an utterance is open or unanswered."""
+        """Take what the user does. `is_busy`: an utterance is open or unanswered."""
         self._state.note_activity(
             now_s, is_listening=is_listening, is_busy=is_busy, backlog_s=backlog_s
         )
@@ -99,20 +99,20 @@ class AdaptiveMemoryManager:
     def on_gpu_ready(
         self, now_s: float, tiers: tuple[Tier, ...], tier: int, figures: AllocatorFigures | None
     ) -> list[Effect]:
-        """Its model is loaded."""
-        if self._state.worker.phase != "stopping":  # else it was quicker than its end
+        """The worker's model is loaded."""
+        if self._state.worker.phase != "stopping":  # it became ready before it saw the stop
             self._state.worker_ready(now_s, tiers, tier, figures)
         return self._settle(now_s)
 
     def on_gpu_gone(self, now_s: float, kind: FailureKind | None, reason: str) -> list[Effect]:
-        """Its process is gone; `kind` None: it was asked to go."""
+        """The worker's process has ended; `kind` None: as requested."""
         if kind is not None:
             self._reporter.note(now_s, "gone", reason, self._state.level)
         self._state.worker_gone(now_s, kind, reason)
         return self._settle(now_s)
 
     def on_gpu_failed(self, now_s: float, kind: FailureKind) -> list[Effect]:
-        """A unit of work failed and the worker lives: an OOM; anything else is its end."""
+        """A unit of work failed and the worker lives: an OOM. Any other failure ends it."""
         self._state.trust.failed(kind, now_s)
         self._reporter.note(now_s, "failed", kind, self._state.level)
         return self._settle(now_s)
@@ -120,10 +120,10 @@ class AdaptiveMemoryManager:
     def on_gpu_answer(
         self, now_s: float, audio_s: float, figures: AllocatorFigures | None
     ) -> list[Effect]:
-        """A user's request was answered there."""
+        """The worker answered a user's request."""
         state = self._state
         before = state.worker.figures
-        # After an OOM it was decoded in halves, whose peak says nothing of the whole.
+        # After an OOM it was decoded in halves, whose peak says nothing about the whole.
         was_whole = before is None or (figures is not None and figures.ooms == before.ooms)
         if figures is not None and was_whole:
             state.admission.observe(audio_s, max(0.0, figures.peak_mib - figures.allocated_mib))
@@ -132,14 +132,14 @@ class AdaptiveMemoryManager:
         return self._settle(now_s)
 
     def on_validated(self, now_s: float, *, is_good: bool) -> list[Effect]:
-        """The known sound was answered, rightly or not; its failure comes as any other."""
+        """The known sound was answered, correctly or not. A failure comes by `on_gpu_failed`."""
         self._state.trust.validated(now_s, is_good=is_good)
         return self._settle(now_s)
 
     def on_order_done(
         self, now_s: float, what: str, *, is_done: bool, figures: AllocatorFigures | None
     ) -> list[Effect]:
-        """The worker has carried out an `Order`, or says that it cannot."""
+        """The worker has carried out an `Order`, or has refused it."""
         state = self._state
         state.orders.done(now_s, what, is_done=is_done)
         if figures is not None:
@@ -152,43 +152,43 @@ class AdaptiveMemoryManager:
         return self._settle(now_s)
 
     def on_cpu(self, now_s: float, state: CpuState) -> list[Effect]:
-        """How the CPU engine is."""
+        """Take the state of the CPU engine."""
         self._state.note_cpu(state)
         return self._settle(now_s)
 
     def on_detector(
         self, now_s: float, placement: Placement, reason: str, *, is_fault: bool
     ) -> list[Effect]:
-        """Where the detector computes now: moved as asked, or by itself after a fault."""
+        """Take where the detector computes now: moved as requested, or after a fault."""
         self._state.detector.moved(now_s, placement, reason, is_fault=is_fault)
         return self._settle(now_s)
 
     def reset(self, now_s: float) -> list[Effect]:
-        """The user wishes to forget the past: bans, cool-downs and back-offs end."""
+        """End all bans, cool-downs and back-offs, because the user asked for it."""
         self._state.breaker.reset()
         self._state.gate.reset()
         return self._settle(now_s)
 
     def suspend(self, now_s: float) -> list[Effect]:
-        """The machine is about to sleep: what a worker holds would not survive it."""
+        """The machine is about to sleep. A worker's GPU memory would not survive it."""
         self._state.suspend()
         return self._settle(now_s)
 
     def resumed(self, now_s: float) -> list[Effect]:
-        """The machine has slept: nothing that was known of the GPU counts."""
+        """The machine has slept. What was known about the GPU is outdated."""
         self._state.resume(now_s)
         return self.reset(now_s)
 
     def admit(
         self, now_s: float, audio_s: float, *, deaths_on_gpu: int, is_counted: bool = True
     ) -> Route:
-        """Where a request of `audio_s` seconds goes now.
+        """Decide where a request of `audio_s` seconds goes now.
 
         Args:
             now_s: the time.
-            audio_s: its length.
+            audio_s: the request's length.
             deaths_on_gpu: how many workers on the GPU it has killed.
-            is_counted: whether a want of room degrades the service: not that of tentative text.
+            is_counted: whether lack of memory degrades the service; False for tentative text.
         """
         state = self._state
         if deaths_on_gpu >= DEATHS_UNTIL_QUARANTINE:
@@ -207,11 +207,11 @@ class AdaptiveMemoryManager:
             self._modes.sent_elsewhere(now_s)
         return Route(state.fallback, "the GPU has no room for it")
 
-    # What it says of itself.
+    # State.
 
     @property
     def need(self) -> Need:
-        """How the GPU has to be read: at each second, now and then, or not at all."""
+        """How often the GPU has to be read: continually, now and then, or not at all."""
         state = self._state
         if state.worker.is_there or state.gains.is_pending:
             return "held"
@@ -222,12 +222,12 @@ class AdaptiveMemoryManager:
 
     @property
     def is_near(self) -> bool:
-        """Whether the GPU should be read more often, while it is held."""
+        """Whether the GPU should be read more often while a worker holds it."""
         return self._state.gains.is_polling or self._state.readings.is_near
 
     @property
     def needs_cpu(self) -> bool:
-        """Whether the CPU engine has to serve now, or may have to at once."""
+        """Whether the CPU engine has to serve now, or may have to at any moment."""
         state = self._state
         if not state.is_active or state.fallback != "cpu":
             return False
@@ -236,38 +236,38 @@ class AdaptiveMemoryManager:
 
     @property
     def is_idle(self) -> bool:
-        """The idle time is over: spare workers may end."""
+        """Whether the idle time is over, so that the CPU standby may end."""
         end_s = self._state.idle_end_s
         return end_s is not None and self._now_s >= end_s
 
     @property
     def level(self) -> Level:
-        """How full the GPU is, as far as is known."""
+        """How full the GPU is, as far as known."""
         return self._state.level
 
     @property
     def asr_placement(self) -> Placement | None:
-        """Where requests go; None: nowhere, they wait."""
+        """Where requests go. None: nowhere; they wait."""
         return self._state.placement
 
     @property
     def cpu(self) -> CpuState:
-        """How the engine on the processor is, as far as it has been told."""
+        """The state of the CPU engine, as last reported."""
         return self._state.cpu
 
     @property
     def is_lost(self) -> bool:
-        """Whether no worker will come onto the GPU without somebody's help."""
+        """Whether no worker will start on the GPU without the user's help."""
         return self._state.breaker.is_banned or self._state.readings.is_out_of_reach
 
     @property
     def lost_reason(self) -> str:
-        """Why no worker will come onto the GPU without somebody's help; "" where one may."""
+        """Why no worker will start on the GPU without the user's help; "" if one may."""
         return self.mode_reason if self.is_lost else ""
 
     @property
     def mode(self) -> Mode:
-        """How it serves with less than the GPU; "": as it should."""
+        """How the daemon serves without the GPU; "": it serves as configured."""
         return self._modes.mode
 
     @property
@@ -276,7 +276,7 @@ class AdaptiveMemoryManager:
 
     @property
     def next_tick_s(self) -> float | None:
-        """When `tick` must be called at the latest; None: only when something happens."""
+        """The latest time to call `tick`; None: only when something happens."""
         state, now_s = self._state, self._now_s
         worker = state.worker
         times = [
@@ -297,19 +297,19 @@ class AdaptiveMemoryManager:
         return min((at_s for at_s in times if at_s is not None and at_s > now_s), default=None)
 
     def status(self, now_s: float) -> VramStatus:
-        """All of it, for `status --json`."""
+        """The whole state, for `status --json`."""
         return self._reporter.status(self._state, self._modes, self.need, now_s)
 
-    # What follows.
+    # Decisions.
 
     def _settle(self, now_s: float, changed: Effect | None = None) -> list[Effect]:
-        """Everything that is due: places first, so that what a stop leaves has where to go."""
+        """Collect what is due: placements first, so that a stopped worker's requests can move."""
         self._now_s = now_s = max(now_s, self._now_s)
         state = self._state
-        gained = state.gains.look(now_s, state.readings.usable)
-        effects = [effect for effect in (changed, gained) if effect]
+        freed = state.gains.look(now_s, state.readings.usable)
+        effects = [effect for effect in (changed, freed) if effect]
         stop = self._stop(now_s)
-        effects += self._places(now_s)
+        effects += self._moves(now_s)
         if stop:
             effects.append(stop)
         effects += work_due(state, now_s)
@@ -330,7 +330,7 @@ class AdaptiveMemoryManager:
         state.begin_stop(now_s, stop)
         return StopGpu(stop.reason)
 
-    def _places(self, now_s: float) -> list[Effect]:
+    def _moves(self, now_s: float) -> list[Effect]:
         state = self._state
         effects: list[Effect] = []
         is_serving = state.is_serving(now_s)
@@ -354,10 +354,10 @@ class AdaptiveMemoryManager:
         return effects
 
     def _placement(self, *, is_serving: bool) -> Placement | None:
-        """Away from the GPU at once; back to it at an utterance's edge.
+        """Leave the GPU at once; return to it between utterances.
 
-        In the middle of an utterance its first words are another engine's: joining them may cost
-        a word. Where nobody transcribes, or only far behind, waiting costs more.
+        In the middle of an utterance the first words come from another engine, and joining them
+        may cost a word. Where nothing transcribes, or only far behind, waiting costs more.
         """
         state = self._state
         if not is_serving:

@@ -1,4 +1,4 @@
-"""How the daemon serves with less than the GPU, and why. Pure."""
+"""How the daemon serves without the GPU, and why. Pure."""
 
 from swictation.gpu.manager.decisions import load_hindrance
 from swictation.gpu.manager.state import ManagerState
@@ -8,12 +8,12 @@ from swictation.gpu.status import Mode
 _BEHIND_S = 60.0
 _CAUGHT_UP_S = 10.0
 _ELSEWHERE_S = 60.0
-"""A request that the GPU had no room for makes the mode last so long."""
+"""How long the mode lasts after a request for which the GPU had no room."""
 _FIRST_READING_S = 3.0
 
 
 class ServiceMode:
-    """The degraded mode; announced by the daemon whenever it changes."""
+    """The degraded mode. The daemon announces each change."""
 
     def __init__(self) -> None:
         self.mode: Mode = ""
@@ -23,14 +23,14 @@ class ServiceMode:
         self._wanted_since_s: float | None = None
 
     def sent_elsewhere(self, now_s: float) -> None:
-        """A request was refused by the GPU because there is no room."""
+        """A request was sent elsewhere because the GPU had no room for it."""
         self._elsewhere_s = now_s
 
     def is_elsewhere(self, now_s: float) -> bool:
         return now_s - self._elsewhere_s < _ELSEWHERE_S
 
     def settle(self, state: ManagerState, now_s: float) -> None:
-        """Judge anew."""
+        """Decide the mode again."""
         if not state.is_active:
             self._wanted_since_s = None
             if state.idle_end_s is not None and now_s >= state.idle_end_s:
@@ -52,7 +52,7 @@ class ServiceMode:
             self._is_behind = False
             return "", ""
         reason = (
-            "the GPU has no room for what was said"
+            "the GPU has no room for the utterance"
             if is_full
             else gpu_unavailable_reason(state, now_s)
         )
@@ -66,9 +66,10 @@ class ServiceMode:
         return ("vad-only" if state.fallback is None else "cpu-engine"), reason
 
     def _is_soon(self, state: ManagerState, now_s: float) -> bool:
-        """The first load, its reading and its validation are no trouble; nor is a word's end.
+        """Whether the GPU is about to serve: a first load or a validation degrades nothing.
 
-        What has been announced lasts until the GPU serves again.
+        Nor does finishing an utterance on the CPU. A mode that has been announced lasts until the
+        GPU serves again.
         """
         if self.mode or state.breaker.state != "closed":
             return False
@@ -97,5 +98,5 @@ def gpu_unavailable_reason(state: ManagerState, now_s: float) -> str:
     if trouble := state.readings.trouble(now_s):
         return trouble
     if state.is_serving(now_s):
-        return "what began on the CPU ends there"
-    return "the worker has not proved itself yet"
+        return "an utterance that began on the CPU ends there"
+    return "the worker has not been validated yet"

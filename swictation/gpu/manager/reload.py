@@ -1,23 +1,23 @@
-"""When the GPU worker may be loaded again after it had to go. Pure."""
+"""When the GPU worker may be loaded again after it had to end. Pure."""
 
 from swictation.backoff import Backoff
 from swictation.config.settings import VramSettings
 from swictation.gpu.policy.levels import Level, LevelState
 
 HELD_S = 900.0
-"""A worker that held so long has earned that what came before is forgotten."""
+"""After a worker has lasted this long, earlier evictions no longer count."""
 
 _FIRST_RETRY_S = 5.0
 _LAST_RETRY_S = 300.0
 
 
 class ReloadGate:
-    """Cool-down after evictions, back-off after loads that failed."""
+    """Cool-down after evictions, back-off after failed loads."""
 
     def __init__(self, settings: VramSettings) -> None:
         self._cool_down = Backoff(settings.cool_down_s, settings.cool_down_max_s)
         self.pause_s = settings.cool_down_s
-        """The last cool-down that was due."""
+        """The length of the last cool-down."""
         self._evicted_s: float | None = None
         self._ready_s: float | None = None
         self._failures = Backoff(_FIRST_RETRY_S, _LAST_RETRY_S)
@@ -29,7 +29,7 @@ class ReloadGate:
         self._failures.succeeded()
 
     def evicted(self, now_s: float) -> None:
-        """Pressure drove the worker out."""
+        """The worker was evicted because memory was short."""
         if self._ready_s is not None and now_s - self._ready_s >= HELD_S:
             self._cool_down.succeeded()
         self._ready_s = None
@@ -38,21 +38,21 @@ class ReloadGate:
         self._cool_down.failed(now_s)
 
     def load_failed(self, now_s: float) -> None:
-        """It could not be loaded."""
+        """The worker could not be loaded."""
         self._failures.failed(now_s)
 
     def slept(self) -> None:
-        """Nobody used the GPU: the cool-down of an eviction is over. Its doubling stays."""
+        """The GPU slept, so nobody used it: the cool-down ends, but its doubling stays."""
         self._evicted_s = None
 
     def reset(self) -> None:
-        """The user wishes to forget the past."""
+        """Forget all cool-downs and back-offs, because the user asked for it."""
         self._evicted_s = None
         self._cool_down.succeeded()
         self._failures.succeeded()
 
     def why_not(self, now_s: float, ladder: LevelState) -> str:
-        """What a load waits for, in words; "": nothing."""
+        """What a load waits for, in words; "" if nothing."""
         if not self._failures.is_over(now_s):
             return f"the last load failed: again in {self._failures.until_s - now_s:.0f} s"
         if ladder.level != Level.NORMAL:

@@ -1,4 +1,4 @@
-"""What the memory manager says of itself: see `vram.status`."""
+"""The memory manager's status: see `gpu/status.py`."""
 
 from collections import deque
 
@@ -25,7 +25,7 @@ class _Noted(msgspec.Struct):
 
 
 def _ours_mib(last: VramSnapshot, worker: GpuWorkerState) -> float | None:
-    """As listed; the list is read seldom, so what has come or gone since is known better."""
+    """As the driver listed it; but the list is read seldom, so later changes are added here."""
     if last.ours_mib is None or last.is_ours_fresh:
         return last.ours_mib
     if not worker.is_there:
@@ -37,13 +37,13 @@ def _ours_mib(last: VramSnapshot, worker: GpuWorkerState) -> float | None:
 
 
 def _place(worker: GpuWorkerState, detector: VadPlacement) -> DetectorPlace:
-    """Where no worker is left, the next frame is judged by the daemon's own detector."""
+    """Without a worker, the daemon's own detector judges the next frame."""
     effective = detector.effective if worker.is_there else "cpu"
     return DetectorPlace(detector.wanted, effective, detector.reason)
 
 
 class Reporter:
-    """Remembers the last actions and what they brought."""
+    """Remembers the last actions and what they freed."""
 
     def __init__(self) -> None:
         self._noted: deque[_Noted] = deque(maxlen=KEPT_ACTIONS)
@@ -52,7 +52,7 @@ class Reporter:
         self._noted.append(_Noted(now_s, what, reason, level.name))
 
     def take(self, now_s: float, effects: list[Effect], level: Level) -> None:
-        """Note what is being done; a gain belongs to the action that brought it."""
+        """Note the actions; freed memory is noted at the action that freed it."""
         for effect in effects:
             if not isinstance(effect, MemoryFreed):
                 self.note(now_s, *summary(effect), level)
@@ -62,7 +62,7 @@ class Reporter:
     def status(
         self, state: ManagerState, modes: ServiceMode, need: Need, now_s: float
     ) -> VramStatus:
-        """All of it."""
+        """Return the whole status."""
         readings, worker, detector = state.readings, state.worker, state.detector
         last = readings.usable if readings.last and not readings.last.trouble else None
         ours_mib = _ours_mib(last, worker) if last else None

@@ -1,4 +1,4 @@
-"""All that the memory manager knows, and what follows from it at once. Pure."""
+"""Everything that the memory manager knows, and what follows directly. Pure."""
 
 from typing import Literal
 
@@ -20,9 +20,9 @@ from swictation.gpu.status import CpuState
 from swictation.types import AllocatorFigures, FailureKind, Placement, Tier, VramSnapshot
 
 RELOAD_AUDIO_S = 10.0
-"""A worker is loaded only if so long an utterance would fit as well."""
+"""A worker is loaded only if an utterance this long would fit as well."""
 QUIET_S = 10.0
-"""Seconds without an utterance before a worker may be replaced without need."""
+"""Seconds without an utterance before a worker may be replaced that need not be."""
 
 
 Cause = Literal["pressure", "trouble", "idle", "tier", "recycle"]
@@ -34,11 +34,11 @@ class Stop(msgspec.Struct, frozen=True, gc=False):
     cause: Cause
     reason: str
     tier: int | None = None
-    """What is to be loaded in its place."""
+    """The tier to load instead."""
 
 
 class ManagerState:
-    """The parts of the manager, and what the user does."""
+    """The manager's parts, and what the user does."""
 
     def __init__(
         self,
@@ -60,14 +60,14 @@ class ManagerState:
         self.trust = WorkerValidation(breaker)
         self.detector = VadPlacement(settings.vad)
         self.is_suspended = False
-        """The machine is about to sleep, or does: the GPU is not to be held."""
+        """The machine is about to sleep, or sleeps: the GPU must not be held."""
         self.is_outdated = False
-        """The worker that is there has another engine than the one that is wanted."""
+        """The present worker runs an engine that has been replaced."""
         self.is_listening = False
         self.is_busy = False
         self.backlog_s = 0.0
         self.idle_since_s = 0.0
-        """When dictation was last on, or anything was left to do."""
+        """When dictation was last on, or work was left."""
         self.quiet_since_s = 0.0
         """When the last utterance was answered."""
         self.cpu: CpuState = "none"
@@ -76,14 +76,14 @@ class ManagerState:
         self.stop_reason = ""
         """Why the last worker had to end."""
         self.is_lowered = False
-        """A tier was given up since the GPU became CRITICAL: once is enough."""
+        """A smaller tier was chosen since the GPU became CRITICAL: once is enough."""
         self.placement: Placement | None = self.fallback
-        """Where requests go: kept here only; everybody else reads it."""
+        """Where requests go. This is the only copy; all others read it."""
 
-    # What is told to it.
+    # Inputs.
 
     def want(self, forecast: MemoryForecast | None, *, replaces: bool) -> None:
-        """An engine for the GPU is there; `replaces`: it is another than the one before."""
+        """There is an engine for the GPU. `replaces`: it is not the one before."""
         self.is_wanted = True
         self.is_outdated = self.is_outdated or (replaces and self.worker.is_there)
         if forecast:
@@ -93,7 +93,7 @@ class ManagerState:
             self.worker.expect(())
 
     def take(self, snapshot: VramSnapshot) -> LevelChanged | None:
-        """A reading of the GPU; the level that it makes, where that is another."""
+        """Take a reading of the GPU. Returns the change of level, if there is one."""
         was = self.level
         says_level = self.readings.take(snapshot)
         if self.readings.is_asleep:
@@ -110,7 +110,7 @@ class ManagerState:
     def note_activity(
         self, now_s: float, *, is_listening: bool, is_busy: bool, backlog_s: float
     ) -> None:
-        """What the user does."""
+        """Take what the user does."""
         was_active, was_busy = self.is_active, self.is_busy
         self.is_listening, self.is_busy, self.backlog_s = is_listening, is_busy, backlog_s
         if was_active or self.is_active:
@@ -119,7 +119,7 @@ class ManagerState:
             self.quiet_since_s = now_s
 
     def note_cpu(self, state: CpuState) -> None:
-        """How the engine on the processor is."""
+        """Take the state of the CPU engine."""
         self.cpu = state
 
     def suspend(self) -> None:
@@ -127,25 +127,25 @@ class ManagerState:
         self.is_suspended = True
 
     def resume(self, now_s: float) -> None:
-        """It has slept: nothing that was read before counts."""
+        """The machine has slept: earlier readings no longer count."""
         self.is_suspended = False
         self.readings.forget(now_s)
 
     def place(self, placement: Placement | None) -> None:
-        """Requests go there from now on."""
+        """Send requests to `placement` from now on."""
         self.placement = placement
 
-    # What the worker on the GPU goes through.
+    # The life of the worker on the GPU.
 
     def begin_load(self, now_s: float, tier: int) -> None:
-        """It is asked for: whether it comes or not, that is told."""
+        """A worker is requested; `worker_ready` or `worker_gone` follows."""
         self.worker.ask(now_s, tier)
         self.trust.begin()
 
     def worker_ready(
         self, now_s: float, tiers: tuple[Tier, ...], tier: int, figures: AllocatorFigures | None
     ) -> None:
-        """It has loaded its model."""
+        """The worker has loaded its model."""
         self.worker.ready(now_s, tiers, tier, figures)
         self.gate.ready(now_s)
         self.orders.begin()
@@ -153,7 +153,7 @@ class ManagerState:
         self.tier_goal = None
 
     def begin_stop(self, now_s: float, stop: Stop) -> None:
-        """It is asked to go."""
+        """The worker is asked to end."""
         if stop.cause in ("pressure", "tier"):
             self.gate.evicted(now_s)
         self.tier_goal, self.stop_reason = stop.tier, stop.reason
@@ -161,14 +161,14 @@ class ManagerState:
         if stop.cause == "recycle":
             self.worker.recycled(now_s)
         last = self.readings.usable
-        is_told = last is not None and last.is_ours_fresh and self.readings.is_fresh(now_s)
-        ours_mib = last.ours_mib if last and is_told else None
+        is_listed = last is not None and last.is_ours_fresh and self.readings.is_fresh(now_s)
+        ours_mib = last.ours_mib if last and is_listed else None
         self.gains.expect("stop", self.worker.footprint_mib if ours_mib is None else ours_mib, last)
         self.worker.enter("stopping", now_s)
         self.trust.begin()
 
     def worker_gone(self, now_s: float, kind: FailureKind | None, reason: str) -> None:
-        """Its process is gone; `kind` None: it was asked to go."""
+        """The worker's process has ended; `kind` None: as requested."""
         if kind is not None:
             self.trust.failed(kind, now_s, reason if kind == "other" else "")
             self.gains.forget("stop")
@@ -180,7 +180,7 @@ class ManagerState:
         self.gains.forget("trim")
         self.gains.done("stop", now_s)
 
-    # What follows from it.
+    # What follows from that.
 
     @property
     def breaker(self) -> Breaker:
@@ -192,11 +192,11 @@ class ManagerState:
 
     @property
     def is_active(self) -> bool:
-        """Whether anybody dictates, or waits for what was dictated."""
+        """Whether the user dictates, or waits for text."""
         return self.is_listening or self.is_busy or self.backlog_s > 0.0
 
     def is_quiet(self, now_s: float) -> bool:
-        """Whether a worker may be replaced: nobody is in the middle of a word, or soon again."""
+        """Whether a worker may be replaced: nobody speaks, or has just spoken."""
         return not self.is_busy and now_s - self.quiet_since_s >= QUIET_S
 
     @property
@@ -210,11 +210,11 @@ class ManagerState:
 
     @property
     def idle_end_s(self) -> float | None:
-        """When the idle time is over; None: nothing is idle."""
+        """When the idle time is over; None: not idle."""
         return None if self.is_active else self.idle_since_s + self.idle_ttl_s
 
     def is_serving(self, now_s: float) -> bool:
-        """Whether a worker on the GPU is there, believed, and may work."""
+        """Whether a worker on the GPU is ready, trusted, and may work."""
         return (
             self.worker.phase == "ready"
             and self.trust.is_trusted
@@ -231,17 +231,17 @@ class ManagerState:
         """Where requests go while the GPU does not serve."""
         if not self.is_wanted:
             return "cpu"
-        # Of a ban a wait would never see the end.
+        # A ban lasts until the user resets it, so waiting would not end.
         takes_over = self.settings.vram.on_critical == "cpu-engine" or self.breaker.is_banned
         return "cpu" if self.can_cpu and takes_over else None
 
     @property
     def work_mib(self) -> float:
-        """What must be free beside the model."""
+        """What must be free besides the model."""
         return self.admission.predict_mib(RELOAD_AUDIO_S)
 
     def fresh(self, now_s: float) -> VramSnapshot | None:
-        """The last reading, if it can be judged by."""
+        """The last reading, if it is fresh and usable."""
         return self.readings.usable if self.readings.is_fresh(now_s) else None
 
     def room_mib(self, snapshot: VramSnapshot) -> float:

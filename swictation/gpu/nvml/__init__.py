@@ -1,1 +1,1 @@
-"""Reads the GPU through NVIDIA's library. May block: only in a thread or process of its own."""
+"""Reads the GPU through NVIDIA's library. It may block: use it in its own thread or process."""

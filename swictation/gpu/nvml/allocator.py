@@ -1,9 +1,9 @@
-"""An engine's memory as NVML tells it, for libraries that tell nothing: CTranslate2.
+"""An engine's memory according to NVML, for libraries that report none: CTranslate2.
 
-NVML knows what a process holds, not what it does with it. So what is allocated and what is only
-cached are one figure here: nothing is ever worth collecting, and a leak shows as growth of the
-whole, which the cache of the library is part of. Between two readings nothing is seen: a peak is
-what the engine says that it will take, or the most that was read, whichever is more.
+NVML knows how much a process holds, not what for. Allocated and cached memory are therefore one
+figure here: collecting never pays, and a leak shows as growth of the whole, which includes the
+library's cache. Between two readings nothing is seen: a peak is what the engine says that it will
+take, or the most that was read, whichever is more.
 """
 
 import gc
@@ -19,16 +19,16 @@ from swictation.types import MIB, AllocatorFigures
 class NvmlAllocator:
     """An `Allocator` for this process. Used on one thread; NVML stays open until `close`.
 
-    A process that has a context is on the driver's list. Where it is not, as in a container with
-    process numbers of its own, or its use is hidden, as under WSL, nothing can be read.
+    The driver lists each process that has a context. Where it does not list ours, as in a
+    container with its own process numbers, or hides its use, as under WSL, nothing can be read.
     """
 
     def __init__(self, uuid: str = "", root: Path = Path("/")) -> None:
         """Nothing is opened yet.
 
         Args:
-            uuid: the GPU's; "": the one with most room.
-            root: where `sys` is; another one for tests.
+            uuid: the GPU's; "": the one with the most free memory.
+            root: where `sys` is; tests use another one.
         """
         self._wish = uuid or AUTO
         self._root = root
@@ -38,17 +38,17 @@ class NvmlAllocator:
         self._peak_mib = 0.0
 
     def note_context(self) -> float | None:
-        """There is a context and nothing else yet: what it takes is no engine's memory."""
+        """Measure the context while nothing else exists; it does not count as engine memory."""
         self._context_mib = self._read_mib()
         return self._context_mib
 
     def expect(self, mib: float) -> None:
-        """The unit that has begun takes so much at its peak: it may come and go unseen."""
+        """Take the expected peak of the present unit, which may pass between two readings."""
         if self._begun_mib is not None:
             self._peak_mib = max(self._peak_mib, self._begun_mib + mib)
 
     def figures(self) -> AllocatorFigures | None:
-        """See `Allocator`: all that is held beside the context."""
+        """See `Allocator`: all that is held besides the context."""
         held_mib = self._held_mib()
         if held_mib is None:
             return None
@@ -65,7 +65,7 @@ class NvmlAllocator:
             return None
 
     def collect(self) -> None:
-        """See `Allocator`; what the library itself has cached, nobody can ask it to give back."""
+        """See `Allocator`. The library's own cache cannot be freed from outside."""
         gc.collect()
 
     def begin_unit(self) -> None:
@@ -74,7 +74,7 @@ class NvmlAllocator:
         self._peak_mib = self._begun_mib or 0.0
 
     def close(self) -> None:
-        """Let go of NVML; the next reading opens it again."""
+        """Close NVML; the next reading opens it again."""
         opened, self._opened = self._opened, None
         if opened:
             opened[0].close()

@@ -1,4 +1,4 @@
-"""NVML, opened: the few calls that are needed of it, each with a typed answer."""
+"""The few NVML calls that we need, each with a typed answer."""
 
 import contextlib
 import importlib
@@ -12,10 +12,10 @@ _Answer = Any
 
 
 class Driver:
-    """Open from its making to `close`. Every method raises `Unreadable`; each may block."""
+    """Open from construction to `close`. Every method may block, or raise `Unreadable`."""
 
     def __init__(self) -> None:
-        # Imported when first needed: 3 MB that a machine without a GPU never pays.
+        # Imported when first needed: a machine without a GPU saves 3 MB.
         try:
             self._nvml: Any = importlib.import_module("pynvml")
         except ImportError as error:
@@ -25,12 +25,12 @@ class Driver:
         self._ask("nvmlInit")
 
     def close(self) -> None:
-        """Let go of the GPU; what the driver says to that is of no use."""
+        """Close the GPU; errors of the driver are ignored."""
         with contextlib.suppress(Unreadable):
             self._ask("nvmlShutdown")
 
     def count(self) -> int:
-        """How many GPUs it knows."""
+        """How many GPUs the driver knows."""
         return self._ask("nvmlDeviceGetCount")
 
     def gpu(self, index: int) -> Handle:
@@ -38,7 +38,7 @@ class Driver:
         return self._ask("nvmlDeviceGetHandleByIndex", index)
 
     def gpu_at(self, address: str) -> Handle | None:
-        """The GPU at that place on the PCI bus; the others are left alone. None: not there."""
+        """The GPU at that PCI address; other GPUs are not touched. None: it is not there."""
         try:
             return self._ask("nvmlDeviceGetHandleByPciBusId", address)
         except Unreadable as error:
@@ -69,11 +69,11 @@ class Driver:
         return memory.total, memory.free
 
     def used_bytes(self, gpu: Handle) -> dict[int, int | None]:
-        """What each process uses; None where the driver does not tell, as under WSL."""
+        """What each process uses; None where the driver does not report it, as under WSL."""
         used: dict[int, int | None] = {}
         for what in ("Compute", "Graphics"):
             for process in self._ask(f"nvmlDeviceGet{what}RunningProcesses", gpu):
-                # One that does both is in both lists, each time with all that it uses.
+                # A process that does both is in both lists, with its whole use in each.
                 known: int | None = used.get(process.pid, 0)
                 more: int | None = process.usedGpuMemory
                 used[process.pid] = None if known is None or more is None else max(known, more)

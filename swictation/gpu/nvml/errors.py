@@ -3,16 +3,16 @@
 from swictation.types import Trouble
 
 _STALE = (1, 2)
-"""Uninitialised, invalid argument: of a handle that was fine, the driver was loaded anew since."""
+"""Uninitialised, invalid argument: if the handle was valid, the driver was reloaded meanwhile."""
 _MISSING_CALL = (3, 13, 25)
-"""Not supported, not in the library, of another version: there may be an older call."""
+"""Not supported, not in the library, another version: there may be an older call."""
 
 RELOAD = "sudo modprobe -r nvidia_uvm && sudo modprobe nvidia_uvm; if that fails, reboot"
 REMEDIES: dict[Trouble, str] = {
-    "asleep": "start a program that uses the GPU (nvidia-smi will do), then the same again",
-    "no-library": "install NVIDIA's driver by your system's own packages, then reboot",
-    "no-driver": "sudo modprobe nvidia; if that fails, install NVIDIA's driver anew",
-    "no-device": "see which there are: nvidia-smi -L  # then set [vram] gpu",
+    "asleep": "start a program that uses the GPU, such as nvidia-smi, then try again",
+    "no-library": "install NVIDIA's driver from your distribution's packages, then reboot",
+    "no-driver": "sudo modprobe nvidia; if that fails, reinstall NVIDIA's driver",
+    "no-device": "list the GPUs: nvidia-smi -L  # then set [vram] gpu",
     "lost": "reboot; what happened: journalctl -k -g Xid",
     "mismatch": "reboot: the driver was updated while the older one is still loaded",
     "stuck": "reboot; what happened: journalctl -k -g NVRM",
@@ -22,16 +22,16 @@ REMEDIES: dict[Trouble, str] = {
 
 _MEANINGS: dict[int, tuple[Trouble, str]] = {
     2: ("no-device", "there is no such GPU"),
-    3: ("unknown", "this GPU does not tell how much memory it has"),
+    3: ("unknown", "this GPU does not report its memory"),
     4: ("no-device", "this user may not use the GPU"),
-    6: ("no-device", "the driver finds no such GPU"),
+    6: ("no-device", "the driver does not find that GPU"),
     9: ("no-driver", "NVIDIA's driver is not loaded"),
     12: ("no-library", "NVIDIA's library libnvidia-ml.so.1 is not installed"),
     15: ("lost", "the GPU has fallen off the bus, or can no longer be reached"),
     16: ("lost", "the GPU has to be reset before it can be used again"),
     18: ("mismatch", "NVIDIA's library and the loaded driver are of different versions"),
     28: ("no-device", "the driver finds no GPU"),
-    999: ("unknown", "the driver failed in an unknown way, as it does after a sleep"),
+    999: ("unknown", "the driver failed in an unknown way, as it may after a sleep"),
 }
 
 
@@ -51,11 +51,11 @@ class Unreadable(Exception):
 
     @property
     def is_missing_call(self) -> bool:
-        """This driver does not know the call: another one may do."""
+        """This driver does not know the call; an older call may work."""
         return self._code in _MISSING_CALL
 
 
 def unreadable(code: int, message: str) -> Unreadable:
-    """What NVML's `code` means; `told` is NVML's own word for it."""
+    """Make the error for NVML's `code`; `message` is NVML's own text."""
     trouble, meaning = _MEANINGS.get(code, ("unknown", "the driver failed"))
     return Unreadable(trouble, f"{meaning} (NVML: {message})", code)

@@ -1,4 +1,4 @@
-"""A GPU's memory by NVML, through the real nvidia-ml-py; never a sleeping GPU's."""
+"""Reads a GPU's memory with NVML, through nvidia-ml-py. Never wakes a sleeping GPU."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -11,16 +11,16 @@ from swictation.gpu.nvml.select import AUTO, Candidate, open_gpu
 from swictation.types import MIB, VramSnapshot
 
 _PROCESSES_EVERY_S = 5.0
-"""The lists cost more than all the rest, and change slowly."""
+"""The process lists cost more than everything else, and change slowly."""
 _LARGEST_MIB = 1 << 24
 
 
 class NvmlProbe:
-    """Opened by a reading, closed by `close` or by a reading that fails.
+    """A `MemoryProbe`. A reading opens NVML; `close` or a failed reading closes it.
 
-    A reading costs one call of NVML, or five where the processes are listed again; one that
-    opens the driver about ten. Where several GPUs are there and `gpu` is "auto", the one with
-    most room is chosen anew at each opening, unless processes of ours are on the last one.
+    A reading costs one NVML call, five if the processes are listed again, and about ten if it
+    opens the driver. If there are several GPUs and `gpu` is "auto", each opening chooses the one
+    with the most free memory, unless processes of ours are on the last one.
     """
 
     def __init__(self, gpu: str = AUTO, root: Path = Path("/"), clock: Clock | None = None) -> None:
@@ -28,8 +28,8 @@ class NvmlProbe:
 
         Args:
             gpu: the GPU's index, its UUID, or "auto".
-            root: where `sys` and `proc` are; another one for tests.
-            clock: another one for tests.
+            root: where `sys` and `proc` are; tests use another one.
+            clock: a clock for tests.
         """
         self._gpu = gpu
         self._root = root
@@ -67,7 +67,7 @@ class NvmlProbe:
 
     def _read(self, pids: Collection[int]) -> VramSnapshot:
         driver, gpu = self._open or self._choose(is_in_use=bool(pids))
-        # Dated before it is asked: how long the driver takes makes the answer no younger.
+        # Dated before the call: a slow driver does not make the answer younger.
         at_s = self._clock.now_s()
         total_mib, free_mib = (size / MIB for size in driver.memory_bytes(gpu.handle))
         if not (0 < total_mib <= _LARGEST_MIB and 0 <= free_mib <= total_mib):
@@ -84,7 +84,7 @@ class NvmlProbe:
 
 
 class _Ours:
-    """What processes of ours hold: listed every few seconds, remembered in between."""
+    """What our processes hold: listed every few seconds, remembered in between."""
 
     def __init__(self) -> None:
         self._pids: frozenset[int] = frozenset()
@@ -94,7 +94,7 @@ class _Ours:
     def read_mib(
         self, driver: Driver, gpu: Candidate, pids: frozenset[int], now_s: float
     ) -> tuple[float | None, bool]:
-        """MiB, None where the driver does not tell; and whether that was read just now."""
+        """MiB, None where the driver does not report it; and whether it was read just now."""
         if not pids:
             return 0.0, False
         is_due = pids != self._pids or now_s - self._at_s >= _PROCESSES_EVERY_S

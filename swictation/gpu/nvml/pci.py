@@ -1,6 +1,6 @@
-"""NVIDIA GPUs and their driver, from what the kernel has written down.
+"""NVIDIA GPUs and their driver, from the files of the kernel.
 
-Neither NVML nor a GPU's own registers are read: either wakes a GPU that sleeps.
+Neither NVML nor a GPU's own registers are read: either would wake a sleeping GPU.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ import msgspec
 _NVIDIA = "0x10de"
 _DISPLAY_CLASS = "0x03"
 _ASLEEP = ("suspended", "suspending")
-"""The kernel's words for a GPU that to open would wake, or keep from falling asleep."""
+"""The kernel's words for a GPU that opening would wake, or keep awake."""
 
 
 class PciGpu(msgspec.Struct, frozen=True):
@@ -20,7 +20,7 @@ class PciGpu(msgspec.Struct, frozen=True):
     power: str
     """The kernel's word: active, suspended ..., or ""."""
     name: str
-    """The driver's word for it, or ""."""
+    """The driver's name for it, or ""."""
 
     @property
     def is_asleep(self) -> bool:
@@ -28,7 +28,7 @@ class PciGpu(msgspec.Struct, frozen=True):
 
 
 def gpus(root: Path) -> list[PciGpu]:
-    """NVIDIA's display devices, in the bus's order; none under WSL, which has no such bus."""
+    """NVIDIA's display devices, in the bus's order; none under WSL, which has no PCI bus."""
     devices = sorted((root / "sys/bus/pci/devices").glob("*"))
     return [
         _gpu(root, path)
@@ -38,12 +38,12 @@ def gpus(root: Path) -> list[PciGpu]:
 
 
 def driver(root: Path) -> str:
-    """The version of the driver that is loaded, or ""."""
+    """The version of the loaded driver, or ""."""
     return read(root / "sys/module/nvidia/version")
 
 
 def is_off_bus(root: Path) -> bool:
-    """Whether there is a driver though the bus shows no GPU: in a container, or under WSL."""
+    """Whether there is a driver but no GPU on the bus, as in a container or under WSL."""
     signs = ("dev/nvidiactl", "usr/lib/wsl/lib/libnvidia-ml.so.1")
     return not gpus(root) and any((root / sign).exists() for sign in signs)
 
@@ -55,7 +55,7 @@ def parameters(root: Path) -> dict[str, str]:
 
 
 def read(path: Path) -> str:
-    """What a file of the kernel says, or ""."""
+    """The content of a kernel file, or ""."""
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:

@@ -1,6 +1,6 @@
-"""The thread `vram-probe`: reads the GPU as often as it is needed, and decides nothing.
+"""The thread `vram-probe`: reads the GPU as often as needed, and decides nothing.
 
-A driver in trouble blocks for ever, so nothing waits for this thread: it posts what it read.
+A faulty driver may block for ever, so nothing waits for this thread: it posts its readings.
 """
 
 import logging
@@ -23,22 +23,22 @@ _log = logging.getLogger(__name__)
 
 
 class Wish(msgspec.Struct, frozen=True):
-    """What somebody wants to know of the GPU."""
+    """Which readings of the GPU are needed."""
 
     need: Need = "none"
     pids: frozenset[int] = frozenset()
     """Whose memory is ours."""
     near: bool = False
-    """Near a threshold, or something of ours was freed and has not shown yet."""
+    """Near a threshold, or memory that we freed does not show yet."""
 
 
 def interval_s(wish: Wish, settings: VramSettings, *, is_ill: bool) -> float | None:
     """Seconds from a reading to the next; None: there is none, and NVML is closed.
 
     Args:
-        wish: what is wanted.
-        settings: how often.
-        is_ill: the driver failed. To open it again is work: seldom is enough.
+        wish: the readings that are needed.
+        settings: how often to read.
+        is_ill: the driver failed. Opening it again is costly, so it is tried seldom.
     """
     if wish.need == "none":
         return None
@@ -48,10 +48,10 @@ def interval_s(wish: Wish, settings: VramSettings, *, is_ill: bool) -> float | N
 
 
 class VramPoller:
-    """Reads `probe` on a thread of its own by the last wish, and posts each snapshot.
+    """Reads `probe` on its own thread according to the last wish, and posts each snapshot.
 
-    While one is unread, that is until `ack`, later ones are not posted; of these only the
-    newest is kept, and posted by `ack`.
+    Until `ack` says that a snapshot has been used, no other is posted; of the later ones only the
+    newest is kept, and `ack` posts it.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class VramPoller:
             probe: used on this thread alone.
             post: called on this thread, or on the one that calls `ack`; must not block.
             settings: how often to read.
-            clock: another one for tests.
+            clock: a clock for tests.
         """
         self._probe = probe
         self._post = post
@@ -76,9 +76,9 @@ class VramPoller:
         self._lock = Lock()
         self._wish = Wish()
         self._due_from_s = float("-inf")
-        """When the last reading began; whatever interval is wanted counts from it."""
+        """When the last reading began; every interval counts from here."""
         self._is_ill = False
-        self._has_told_fault = False
+        self._has_logged_fault = False
         self._is_unread = False
         self._newest: VramSnapshot | None = None
         self._changed = Event()
@@ -87,7 +87,7 @@ class VramPoller:
 
     @property
     def gpu_uuid(self) -> str:
-        """Of the GPU that is read, so that a worker uses the same one; "" before there was any."""
+        """The UUID of the GPU that is read, for a worker to use the same one; "" if none yet."""
         gpu = self._probe.gpu
         return gpu.uuid if gpu else ""
 
@@ -96,17 +96,17 @@ class VramPoller:
         self._thread.start()
 
     def stop(self) -> None:
-        """Close the GPU and end the thread; a driver that blocks is left behind with it."""
+        """Close the GPU and end the thread. If the driver blocks, the thread is left behind."""
         self._stopped = True
         self._changed.set()
         if self._thread.ident is None:
-            return  # never started: something else of the daemon could not begin
+            return  # never started: another part of the daemon failed to start
         self._thread.join(_GOOD_BYE_S)
         if self._thread.is_alive():
-            _log.warning("the graphics driver does not answer: its thread is left behind")
+            _log.warning("the graphics driver does not respond; its thread is left behind")
 
     def watch(self, need: Need, pids: Collection[int] = (), *, near: bool = False) -> None:
-        """Say what is to be known from now on; of any thread. A new need is read at once."""
+        """Set which readings are needed, from any thread. A new need is read at once."""
         wish = Wish(need, frozenset(pids), near)
         with self._lock:
             if wish == self._wish:
@@ -117,7 +117,7 @@ class VramPoller:
         self._changed.set()
 
     def ack(self) -> None:
-        """The snapshot that was posted last has been used: the next may come. Of any thread."""
+        """Say, from any thread, that the last snapshot has been used: the next may be posted."""
         with self._lock:
             newest, self._newest = self._newest, None
             self._is_unread = newest is not None
@@ -125,9 +125,9 @@ class VramPoller:
             self._post(newest)
 
     def tick(self) -> float | None:
-        """Do what is due; seconds until the next tick, None: not before a wish.
+        """Do what is due. Returns the seconds until the next tick; None: not before a wish.
 
-        On the thread, or alone in tests.
+        Called on the thread; tests call it without one.
         """
         with self._lock:
             now_s = self._clock.now_s()
@@ -161,11 +161,11 @@ class VramPoller:
         self._post(snapshot)
 
     def _ask(self, wish: Wish) -> VramSnapshot:
-        """The net under the probe: a driver's fault ends neither this thread nor the daemon."""
+        """Read the probe; an unexpected error ends neither this thread nor the daemon."""
         try:
             return self._probe.read(wish.pids)
-        except Exception as error:  # noqa: BLE001 - a package that does not fit may raise anything
-            self._tell_fault(error)
+        except Exception as error:  # noqa: BLE001 - an unsuitable package may raise anything
+            self._log_fault(error)
             self._close()
             reason = f"the driver's package failed: {type(error).__name__}"
             return VramSnapshot(self._clock.now_s(), trouble="unknown", reason=reason)
@@ -174,18 +174,18 @@ class VramPoller:
         try:
             self._probe.close()
         except Exception as error:  # noqa: BLE001 - as above
-            self._tell_fault(error)
+            self._log_fault(error)
 
-    def _tell_fault(self, error: Exception) -> None:
-        """Once: it would be told again at each reading."""
-        if not self._has_told_fault:
-            self._has_told_fault = True
-            _log.error("the GPU cannot be read, for a fault that is not foreseen: %r", error)
+    def _log_fault(self, error: Exception) -> None:
+        """Log a fault once, and not again at each reading."""
+        if not self._has_logged_fault:
+            self._has_logged_fault = True
+            _log.error("the GPU cannot be read because of an unexpected fault: %r", error)
 
     def _run(self) -> None:
         while True:
             self._changed.clear()
-            if self._stopped:  # looked at after the clearing, which may have undone `stop`'s
+            if self._stopped:  # checked after `clear`, which may have undone the `set` of `stop`
                 break
             self._changed.wait(self.tick())
         self._close()

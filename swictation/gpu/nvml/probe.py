@@ -1,4 +1,4 @@
-"""The port of a GPU's memory."""
+"""The port for reading a GPU's memory."""
 
 from collections.abc import Collection
 from typing import Protocol
@@ -9,7 +9,7 @@ from swictation.types import VramSnapshot
 
 
 class ChosenGpu(msgspec.Struct, frozen=True):
-    """The GPU that is read; a worker that is to use the same one is told its UUID."""
+    """The GPU that is read; its UUID is passed to a worker that has to use the same one."""
 
     index: int
     uuid: str
@@ -17,20 +17,20 @@ class ChosenGpu(msgspec.Struct, frozen=True):
 
 
 class MemoryProbe(Protocol):
-    """Reads a GPU's memory. Used on one thread; a driver in trouble may block it for ever."""
+    """Reads a GPU's memory. Used on one thread; a faulty driver may block it for ever."""
 
     @property
     def gpu(self) -> ChosenGpu | None:
-        """The GPU that was read last; None before there was any. Of any thread."""
+        """The GPU that was read last; None before the first. Any thread may ask."""
         ...
 
     def read(self, pids: Collection[int] = ()) -> VramSnapshot:
-        """The memory now, and how much of it those processes hold. Never raises.
+        """Read the memory, and how much of it those processes hold. Never raises.
 
-        It opens the driver where it is closed, unless the GPU sleeps.
+        It opens the driver if it is closed, unless the GPU sleeps.
         """
         ...
 
     def close(self) -> None:
-        """Let go of the driver, so that the GPU may sleep; the next reading opens it again."""
+        """Close the driver, so that the GPU may sleep; the next reading opens it again."""
         ...

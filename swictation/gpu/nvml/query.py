@@ -1,4 +1,4 @@
-"""What the driver says of a GPU's memory, asked by a process that can be killed."""
+"""Asks the driver about a GPU's memory in a process that can be killed."""
 
 from pathlib import Path
 
@@ -10,21 +10,21 @@ from swictation.types import Trouble
 
 LIMIT_S = 30.0
 SOON_S = 10.0
-"""Where a person waits for something else that needs the answer."""
+"""The limit where the user waits for something else that needs the answer."""
 NO_GPU = ("no-library", "no-driver", "no-device")
-"""The troubles of a machine that has no GPU to be used, today or tomorrow."""
+"""The troubles of a machine without a usable GPU."""
 
 
 def ask(
     gpu: str, root: Path = Path("/"), limit_s: float = LIMIT_S, *, with_cuda: bool = False
 ) -> Answer:
-    """What the driver says, to a process that may hang or crash. A GPU that sleeps is left asleep.
+    """Ask the driver, in a process that may hang or crash. A sleeping GPU is not woken.
 
     Args:
         gpu: "auto", an index, or a UUID.
         root: where `sys`, `proc` and `dev` are.
-        limit_s: it is given up after so many seconds.
-        with_cuda: whether CUDA is to be started, too.
+        limit_s: seconds until we give up.
+        with_cuda: whether to start CUDA, too.
     """
     arguments = [gpu, str(root), *(["cuda"] if with_cuda else [])]
     try:
@@ -35,7 +35,7 @@ def ask(
             return _failed("stuck", f"it does not answer within {limit_s:.0f} s")
         return _failed("unknown", f"the process that asked it died, code {failed.code}")
     except msgspec.DecodeError:
-        return _failed("unknown", "what it says is cut off")
+        return _failed("unknown", "its answer is cut off")
 
 
 def _failed(trouble: Trouble, reason: str) -> Answer:

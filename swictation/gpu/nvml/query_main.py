@@ -1,7 +1,7 @@
 """`python -m swictation.gpu.nvml.query_main GPU ROOT [cuda]`: the driver's answer in JSON.
 
-In a process of its own: a driver in trouble hangs, or takes the process with it. NVML is asked, and
-CUDA if need be; CUDA is started here, and ends here; no context is made.
+It runs in its own process, because a faulty driver may hang or crash it. NVML is asked, and on
+request CUDA: it is started here and ends with the process. No context is created.
 """
 
 import ctypes
@@ -13,18 +13,18 @@ import msgspec
 from swictation.gpu.nvml.nvml import NvmlProbe
 
 MISSING = -1
-"""Instead of CUDA's code: its library is not installed."""
+"""In place of CUDA's code: its library is not installed."""
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What the driver said."""
+    """The driver's answer."""
 
     trouble: str
     reason: str
     total_mib: float
     free_mib: float
     cuda: int | None
-    """The code of `cuInit`; None where it was not asked for, or the GPU cannot be read anyway."""
+    """The code of `cuInit`; None: it was not called, or the GPU cannot be read anyway."""
 
     @property
     def is_usable(self) -> bool:
@@ -39,7 +39,7 @@ def _cuda() -> int:
 
 
 def main() -> None:
-    """Ask, and print the answer."""
+    """Ask the driver and print its answer."""
     probe = NvmlProbe(sys.argv[1], Path(sys.argv[2]))
     now = probe.read()
     probe.close()

@@ -1,4 +1,4 @@
-"""Which of several GPUs is meant."""
+"""Which of several GPUs is used."""
 
 from pathlib import Path
 
@@ -10,21 +10,21 @@ from swictation.gpu.nvml.pci import PciGpu, gpus
 
 AUTO = "auto"
 _MOST_GPUS = 64
-"""More than any machine has: a driver in trouble may tell any number."""
+"""More than any machine has: a faulty driver may report any number."""
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """A GPU that may be asked."""
+    """A GPU that may be used."""
 
     index: int
     handle: Handle
 
 
 def open_gpu(wish: str, root: Path) -> tuple[Driver, Candidate]:
-    """NVML, to be closed by the caller, and the GPU that is meant: see `choose`.
+    """Open NVML, which the caller closes, and choose the GPU: see `choose`.
 
     Raises:
-        Unreadable: it cannot be opened, or there is no such GPU; one that sleeps is left asleep.
+        Unreadable: NVML cannot be opened, or there is no such GPU, or it sleeps.
     """
     present = gpus(root)
     asleep = [candidate for candidate in present if candidate.is_asleep]
@@ -39,16 +39,16 @@ def open_gpu(wish: str, root: Path) -> tuple[Driver, Candidate]:
 
 
 def choose(driver: Driver, gpu: str, present: list[PciGpu]) -> Candidate:
-    """The GPU with that index or UUID, or with most room.
+    """Choose the GPU with that index or UUID, or the one with the most free memory.
 
     Args:
         driver: to ask.
         gpu: "auto", an index, or a UUID.
-        present: all GPUs of the bus, where one of them sleeps: that one is not touched. Else
-            empty, and the driver's own count holds.
+        present: all GPUs on the bus if one of them sleeps, so that it is not touched. Otherwise
+            empty: the driver's own count is used.
 
     Raises:
-        Unreadable: there is none, or it sleeps.
+        Unreadable: there is no such GPU, or it sleeps.
     """
     found = _awake(driver, present) if present else _all(driver)
     if gpu == AUTO:
@@ -62,12 +62,12 @@ def choose(driver: Driver, gpu: str, present: list[PciGpu]) -> Candidate:
             return candidate
     if present and not (gpu.isdecimal() and int(gpu) >= len(present)):
         raise Unreadable("asleep", f"the GPU {gpu} sleeps, and is left asleep")
-    there = "; ".join(_told(driver, candidate) for candidate in found)
-    raise Unreadable("no-device", f"[vram] gpu = {gpu!r}: no such GPU; there is {there}")
+    names = "; ".join(_describe(driver, candidate) for candidate in found)
+    raise Unreadable("no-device", f"[vram] gpu = {gpu!r}: no such GPU; there is {names}")
 
 
 def _all(driver: Driver) -> list[Candidate]:
-    """By the driver's own count; a GPU that is lost does not hide the others."""
+    """Return all GPUs by the driver's own count; a lost GPU does not hide the others."""
     found: list[Candidate] = []
     lost: Unreadable | None = None
     for index in range(min(driver.count(), _MOST_GPUS)):
@@ -81,7 +81,7 @@ def _all(driver: Driver) -> list[Candidate]:
 
 
 def _awake(driver: Driver, present: list[PciGpu]) -> list[Candidate]:
-    """By their place on the bus: to ask for an index may wake those before it."""
+    """Return the awake GPUs by PCI address: asking for an index may wake those before it."""
     found: list[Candidate] = []
     for index, candidate in enumerate(present):
         if not candidate.is_asleep and (handle := driver.gpu_at(candidate.address)) is not None:
@@ -98,5 +98,5 @@ def _room(driver: Driver, candidate: Candidate) -> int:
         return -1
 
 
-def _told(driver: Driver, candidate: Candidate) -> str:
+def _describe(driver: Driver, candidate: Candidate) -> str:
     return f"{candidate.index} ({driver.name(candidate.handle)}, {driver.uuid(candidate.handle)})"

@@ -1,4 +1,4 @@
-"""Asking in a process of its own: a driver in trouble hangs, or takes the process with it."""
+"""Runs a module in its own process, because a faulty driver may hang or crash it."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ class QueryFailed(Exception):
     """No answer came. Never leaves the package.
 
     Attributes:
-        code: the status with which the process ended; None: it hangs.
+        code: the exit status of the process; None: it hangs.
     """
 
     def __init__(self, code: int | None) -> None:
@@ -19,16 +19,16 @@ class QueryFailed(Exception):
 
 
 def command(module: str, *arguments: str) -> list[str]:
-    """Runs a module in a process that dies with this one."""
+    """Build the command that runs a module in a process that dies with this one."""
     # -P: a module of that name in the working directory is not ours.
     return [sys.executable, "-P", "-m", "swictation.models.fetch.helper", module, *arguments]
 
 
 def ask(module: str, *arguments: str, limit_s: float) -> bytes:
-    """What `python -m MODULE ARGUMENT...` prints.
+    """Return what `python -m MODULE ARGUMENT...` prints.
 
     Raises:
-        Apart: nothing, or it did not end within `limit_s`.
+        QueryFailed: it printed nothing, or did not end within `limit_s`.
     """
     process = subprocess.Popen(
         command(module, *arguments),
@@ -47,11 +47,11 @@ def ask(module: str, *arguments: str, limit_s: float) -> bytes:
 
 
 def _abandon(process: subprocess.Popen[bytes]) -> None:
-    """Kill it; one that hangs in the kernel cannot even die, and is not waited for."""
+    """Kill the process. One that hangs in the kernel cannot die, so we do not wait for it."""
     process.kill()
     try:
         process.wait(_GOOD_BYE_S)
     except subprocess.TimeoutExpired:
-        process.returncode = -9  # nobody is to wait for it at exit
+        process.returncode = -9  # so that nothing waits for it at exit
     if process.stdout:
         process.stdout.close()

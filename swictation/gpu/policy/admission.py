@@ -1,4 +1,4 @@
-"""How much memory a unit of work takes, learnt from those before it; what has to be free. Pure."""
+"""How much memory a unit of work takes, learnt from earlier ones; what has to be free. Pure."""
 
 import math
 from collections import deque
@@ -7,16 +7,17 @@ from swictation.config.settings import VramSettings
 from swictation.gpu.policy.levels import Limits
 
 WINDOW = 64
-"""Units that are remembered."""
+"""How many units are remembered."""
 POINTS_UNTIL_LEARNT = 10
 FLOOR_MIB = 16.0
 
 
 class Admission:
-    """Least squares of peak against seconds, plus the worst residual, plus a floor.
+    """Predicts peaks: least squares of peak against seconds, plus the worst residual, plus a floor.
 
-    Until there are ten points the prior stands, raised by whatever exceeded it. Beyond the longest
-    unit seen it never rises more slowly than the prior: a line through units of one length is flat.
+    Until there are ten points the prior is used, raised by whatever exceeded it. Beyond the longest
+    unit seen, the prediction rises at least as fast as the prior, because a line through units of
+    one length is flat.
     """
 
     def __init__(self, prior_mib: float, prior_mib_per_s: float) -> None:
@@ -26,9 +27,9 @@ class Admission:
         self.expect(prior_mib, prior_mib_per_s)
 
     def expect(self, prior_mib: float, prior_mib_per_s: float) -> None:
-        """Another model: nothing that was learnt counts.
+        """Start again for another model; what was learnt is dropped.
 
-        `prior_mib`: the peak of a unit without sound; `prior_mib_per_s`: what a second adds.
+        `prior_mib`: the peak of a unit without sound; `prior_mib_per_s`: what each second adds.
         """
         self._prior = (prior_mib, max(0.0, prior_mib_per_s))
         self._longest_s = 0.0
@@ -42,7 +43,7 @@ class Admission:
         return max(0.0, known + self._beyond_mib_per_s * (audio_s - seen_s))
 
     def observe(self, audio_s: float, peak_mib: float) -> None:
-        """A unit of `audio_s` seconds took `peak_mib`; what cannot be is not believed."""
+        """A unit of `audio_s` seconds took `peak_mib`; impossible figures are ignored."""
         if not (0.0 <= audio_s < math.inf and 0.0 <= peak_mib < math.inf):
             return
         self._points.append((audio_s, peak_mib))
@@ -50,7 +51,7 @@ class Admission:
         self._fit()
 
     def max_seconds(self, room_mib: float) -> float:
-        """The longest unit that is expected to fit into `room_mib`; 0: none, infinity: any."""
+        """The longest unit expected to fit into `room_mib`; 0: none, infinity: any."""
         left_mib = room_mib - self._base_mib - self._margin_mib
         if left_mib < 0.0:
             return 0.0
@@ -85,7 +86,7 @@ class Admission:
 
 
 def kept_mib(work_mib: float, settings: VramSettings, limits: Limits) -> float:
-    """What has to stay free beside a loaded model: room to work, and not CRITICAL at once."""
+    """What has to stay free besides a loaded model: room to work without becoming CRITICAL."""
     return max(work_mib + settings.slack_mib, limits.enter_below_mib[1])
 
 
@@ -100,10 +101,10 @@ def needed_mib(
 
     Args:
         resident_mib: weights and buffers of the model.
-        work_mib: the most that one unit of work takes beside them.
+        work_mib: the most that one unit of work takes on top of them.
         settings: what a context takes, and the slack.
         limits: the thresholds of this GPU.
-        context_mib: what a CUDA context takes, where it is known better than by the settings.
+        context_mib: what a CUDA context takes, if that has been measured.
     """
     context = settings.context_mib if context_mib is None else context_mib
     return context + resident_mib + kept_mib(work_mib, settings, limits)

@@ -1,8 +1,8 @@
 """Whether a device is trusted with work. Pure: time is passed in.
 
-closed --3 OOMs in 60 s--> open --pause over--> half-open --2 probes well--> closed. Whatever kills
-a worker (a fatal CUDA error, a crash, a hang, a lost GPU) leads to dead from anywhere, and from
-there only a new generation of the worker leads on: no call into a poisoned process ever helps.
+closed --3 OOMs in 60 s--> open --pause over--> half-open --2 good probes--> closed. A failure that
+ends a worker (a fatal CUDA error, a crash, a hang, a lost GPU) leads to dead from any state. Only a
+new generation of the worker leaves dead: no call into a poisoned process ever helps.
 """
 
 from swictation.backoff import Backoff
@@ -21,33 +21,33 @@ BAN_WINDOW_S = 600.0
 class Breaker:
     """Trusts a device's worker, doubts it, or has given it up.
 
-    A call that begins and a call that ends are told separately, and in between others may do the
-    same: who tells the end of one that was no probe says so with `is_probe=False`. Results of an
-    old generation are the caller's to drop (`is_current`).
+    The beginning and the end of a probe are reported separately, and other calls may end in
+    between: those are reported with `is_probe=False`. The caller drops results of an old
+    generation (`is_current`).
     """
 
     def __init__(self) -> None:
         self.state: BreakerState = "closed"
         self.generation = 0
         self.failures = 0
-        """Since all was well: since it closed, or since the last OOM is past."""
+        """Failures since the breaker closed, or since the last OOM left the window."""
         self.why = ""
-        """What led to this state, for a person; "" while all is well."""
+        """What led to this state, for the user; "" if nothing is wrong."""
         self._ooms: list[float] = []
         self._deaths: list[float] = []
         self._pause = Backoff(FIRST_PAUSE_S, MAX_PAUSE_S)
         self._is_probing = False
         self._good_probes = 0
         self.is_banned = False
-        """Too many workers died in too short a time: until `reset`, no other may try."""
+        """Too many workers died in too short a time: until `reset`, no other may start."""
 
     @property
     def is_closed(self) -> bool:
-        """Whether a user's work may be done there."""
+        """Whether the device may do a user's work."""
         return self.state == "closed"
 
     def begin_probe(self, now_s: float) -> bool:
-        """Whether a probe may begin now; if so it has begun, and no other may before it is over."""
+        """Begin a probe if one may begin now, and say whether it has. Only one at a time."""
         if self._is_probing:
             return False
         if self.state == "open" and self._pause.is_over(now_s):
@@ -58,11 +58,11 @@ class Breaker:
         return True
 
     def withdraw_probe(self) -> None:
-        """The probe ended and says nothing about the device: another one may begin."""
+        """The probe ended without a verdict on the device: another one may begin."""
         self._is_probing = False
 
     def succeeded(self, now_s: float, *, is_probe: bool = True) -> None:
-        """A call ended well; only a probe's success can mend anything."""
+        """A call succeeded; only a probe's success restores trust."""
         was_probing = is_probe and self._is_probing
         if is_probe:
             self._is_probing = False
@@ -71,7 +71,7 @@ class Breaker:
             if self._good_probes >= PROBES_UNTIL_CLOSED:
                 self._close()
         elif self.state == "closed":
-            # A known sound is short: only a user's work says that there is room.
+            # A known sound is short: only a user's work proves that there is room.
             self._pause.succeeded()
             self._forget_old_ooms(now_s)
             if not self._ooms:
@@ -80,9 +80,9 @@ class Breaker:
     def failed(
         self, kind: FailureKind, now_s: float, *, is_probe: bool = True, why: str = ""
     ) -> None:
-        """A call failed. Anything but an OOM means that its worker is gone, or must go.
+        """A call failed. Any failure but an OOM means that the worker has ended, or has to.
 
-        `why`: in words, where more is known than the kind.
+        `why`: in words, if more is known than the kind.
         """
         if self.state == "dead":
             return
@@ -101,7 +101,7 @@ class Breaker:
                 self._open(now_s, f"the GPU was short of memory {len(self._ooms)} times")
 
     def new_generation(self) -> bool:
-        """A new worker, which nobody has reason to trust yet; False, and nothing, while banned."""
+        """There is a new worker, not trusted yet. While banned: do nothing and return False."""
         if self.is_banned:
             return False
         self.state = "half-open"
@@ -113,11 +113,11 @@ class Breaker:
         return True
 
     def is_current(self, generation: int) -> bool:
-        """Whether a result of that generation still counts."""
+        """Whether results of that generation still count."""
         return generation == self.generation
 
     def reset(self) -> None:
-        """Forget the past: a user wishes it, or the machine slept. The dead stay dead."""
+        """End bans and pauses: the user asked for it, or the machine slept. Dead stays dead."""
         self.is_banned = False
         self._deaths.clear()
         self._pause.succeeded()

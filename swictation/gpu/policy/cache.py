@@ -1,4 +1,4 @@
-"""When to give back what an allocator has cached. Pure."""
+"""When to free what an allocator has cached. Pure."""
 
 from swictation.types import AllocatorFigures
 
@@ -7,13 +7,13 @@ PAYS_FROM_PART_OF_FREE = 0.25
 
 
 def collectable_mib(figures: AllocatorFigures) -> float:
-    """What `empty_cache` could return: pieces within segments that are in use it cannot."""
+    """What `empty_cache` could free: all but the pieces within segments that are in use."""
     cached_mib = figures.reserved_mib - figures.allocated_mib
     return max(0.0, cached_mib - figures.inactive_split_mib)
 
 
 def pays(figures: AllocatorFigures, free_mib: float | None) -> bool:
-    """Whether collecting helps others: it costs tens of milliseconds, and the next unit more."""
+    """Whether collecting helps others enough: it costs tens of ms, and the next unit more."""
     cached_mib = collectable_mib(figures)
     if cached_mib > PAYS_FROM_MIB:
         return True

@@ -1,7 +1,8 @@
-"""What happened to a device, by the error: its type and code first, its text last. Pure.
+"""Classifies a device's error: by its type and code first, by its text last. Pure.
 
-Nothing is imported for it: torch, CTranslate2 and NVML are known by the names of their errors.
-In doubt it is fatal: a worker replaced for nothing costs seconds, one kept for nothing all results.
+Nothing is imported for it: the errors of torch, CTranslate2 and NVML are recognised by name. In
+doubt an error is fatal: replacing a healthy worker costs seconds, keeping a poisoned one costs
+all results.
 """
 
 import re
@@ -20,11 +21,11 @@ _NVML_LOST = frozenset({9, 15, 16})
 _NVML_FATAL = frozenset({11, 14, 18, 20, 999})
 """IRQ issue, broken inforom, driver and library differ, out of memory, unknown.
 
-Every other code says that a question was wrong, nothing about the GPU.
+Every other code means that a call was wrong, and says nothing about the GPU.
 """
 
 _NEVER_THE_DEVICE = (MemoryError, OSError, ImportError, EOFError)
-"""The host's own troubles, whatever their text mentions."""
+"""Errors of the host, whatever their text mentions."""
 
 _CODE = re.compile(r"\bcuda (?:error|failure):? (\d+)\b")
 _LAST_CODE = re.compile(r"\((\d+)\)$")
@@ -37,7 +38,7 @@ _LOST_TEXTS = (
     "gpu requires reset",
 )
 _NEVER_BEGUN_TEXTS = ("driver version is insufficient", "not compiled with cuda")
-"""CUDA could not even be started: nothing was on a GPU."""
+"""CUDA could not be started: nothing was on a GPU."""
 _XID_79 = re.compile(r"\bxid\b.*\b79\b")
 _OOM_TEXTS = (
     "cublas_status_alloc_failed",
@@ -68,10 +69,10 @@ _GRAVEST: tuple[FailureKind, ...] = ("lost", "fatal")
 
 
 def classify(error: BaseException) -> FailureKind:
-    """What `error`, or what it was raised from or during, means for the device.
+    """What `error`, and the errors that it was raised from or during, mean for the device.
 
-    Something fatal anywhere in the chain outweighs the rest: cleaning up after it may well have
-    raised something milder.
+    A fatal error anywhere in the chain counts most: the clean-up after it may have raised a milder
+    one.
     """
     kinds: list[FailureKind] = [_kind_of(one) for one in _chain(error)]
     known: list[FailureKind] = [kind for kind in kinds if kind != "other"]
@@ -80,7 +81,7 @@ def classify(error: BaseException) -> FailureKind:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Itself, then what led to it. `raise ... from None` hides from people, not from here."""
+    """Yield the error, then those that led to it, even behind `raise ... from None`."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:

@@ -1,4 +1,4 @@
-"""What is known of the worker on the GPU: its phase, its model, what it takes. Pure."""
+"""What is known about the worker on the GPU: its phase, its model, its memory. Pure."""
 
 from typing import Literal
 
@@ -11,7 +11,7 @@ from swictation.types import AllocatorFigures, Tier, VramSnapshot
 Phase = Literal["absent", "loading", "ready", "stopping"]
 
 _SHOWN_S = 1.5
-"""By then the driver shows what was allocated."""
+"""After this time the driver shows what was allocated."""
 _FRAGMENTED = 0.25
 _FRAGMENTED_FROM_MIB = 64.0
 _RETRIES = 2
@@ -19,7 +19,7 @@ RECYCLE_PAUSE_S = 600.0
 
 
 class GpuWorkerState:
-    """One worker after the other: at most one is there."""
+    """The present worker, if there is one, and what was learnt from earlier ones."""
 
     def __init__(self, settings: VramSettings, tiers: tuple[Tier, ...]) -> None:
         self._settings = settings
@@ -27,7 +27,7 @@ class GpuWorkerState:
         self.since_s = 0.0
         """When the phase began."""
         self.begun_s = 0.0
-        """When it was asked for."""
+        """When the worker was requested."""
         self.ready_s = 0.0
         self.tiers = tiers
         self.tier = 0
@@ -42,7 +42,7 @@ class GpuWorkerState:
         return self.phase != "absent"
 
     def enter(self, phase: Phase, now_s: float) -> None:
-        """It is in another phase now."""
+        """The worker enters another phase."""
         if not self.is_there:
             self.begun_s = now_s
         self.phase, self.since_s = phase, now_s
@@ -50,22 +50,22 @@ class GpuWorkerState:
             self.figures = None
 
     def expect(self, tiers: tuple[Tier, ...]) -> None:
-        """The ways in which the next one can be loaded, as far as they are known."""
+        """Take the ways to load the next worker's model, as far as known."""
         self.tiers = tiers
 
     def ask(self, now_s: float, tier: int) -> None:
-        """It is asked for, to load that tier."""
+        """A worker is requested, to load that tier."""
         self.tier = tier
         self.enter("loading", now_s)
 
     def measured(self, figures: AllocatorFigures | None) -> None:
-        """What its allocator holds now."""
+        """Take what the worker's allocator holds now."""
         self.figures = figures
 
     def ready(
         self, now_s: float, tiers: tuple[Tier, ...], tier: int, figures: AllocatorFigures | None
     ) -> None:
-        """It has loaded its model."""
+        """The worker has loaded its model."""
         self.enter("ready", now_s)
         self.ready_s = now_s
         self.tiers, self.tier = tiers or self.tiers, tier
@@ -74,20 +74,20 @@ class GpuWorkerState:
         self._retries = figures.retries if figures else 0
 
     def resident_mib(self, tier: int) -> float:
-        """What a tier's weights and buffers take: as it said, or as the settings expect."""
+        """What a tier's weights and buffers take: as reported, or else as in the settings."""
         if tier < len(self.tiers):
             return self.tiers[tier].resident_mib
         return float(self._settings.model_mib)
 
     @property
     def footprint_mib(self) -> float:
-        """What its end would give back."""
+        """What ending the worker would free."""
         resident_mib = self.resident_mib(self.tier)
         held_mib = max(resident_mib, self.figures.reserved_mib) if self.figures else resident_mib
         return self.context_mib + held_mib
 
     def best_fit(self, free_mib: float, work_mib: float, limits: Limits) -> int | None:
-        """The best tier for which there is room, so that the GPU is not CRITICAL at once."""
+        """The best tier that fits without making the GPU CRITICAL at once."""
 
         def needed(tier: int) -> float:
             resident_mib = self.resident_mib(tier)
@@ -97,14 +97,14 @@ class GpuWorkerState:
         return next((tier for tier in tiers if needed(tier) <= free_mib), None)
 
     def is_room_gone(self, snapshot: VramSnapshot) -> bool:
-        """Whether what it loads cannot fit any more: others took the room meanwhile."""
+        """Whether the model being loaded no longer fits, because others took the memory."""
         if self.phase != "loading" or snapshot.ours_mib is None or not snapshot.is_ours_fresh:
             return False
         missing_mib = self.context_mib + self.resident_mib(self.tier) - snapshot.ours_mib
         return missing_mib > snapshot.free_mib
 
     def learn_context(self, snapshot: VramSnapshot) -> None:
-        """What its context takes, once, when the driver shows it and nothing is worked on."""
+        """Measure the worker's context, once, when the driver shows it and no work is done."""
         if self._is_context_seen or self.figures is None or snapshot.ours_mib is None:
             return
         if not snapshot.is_ours_fresh:
@@ -117,22 +117,22 @@ class GpuWorkerState:
             self.context_mib = context_mib
 
     def room_mib(self, free_mib: float, limits: Limits) -> float:
-        """What work may take: all that is free and cached, but not the last that others need."""
+        """What work may take: free and cached memory, less what keeps EMERGENCY away."""
         cached_mib = collectable_mib(self.figures) if self.figures else 0.0
         return free_mib + cached_mib - limits.enter_below_mib[2]
 
     def why_recycle(self, now_s: float) -> str:
-        """Why it should make room for a fresh one at a quiet moment; "": it need not."""
+        """Why the worker should be recycled at a quiet moment; "": it need not."""
         if self.figures is None or now_s - self._recycled_s < RECYCLE_PAUSE_S:
             return ""
         reserved_mib = self.figures.reserved_mib
         part = self.figures.inactive_split_mib / reserved_mib if reserved_mib else 0.0
         if reserved_mib > _FRAGMENTED_FROM_MIB and part > _FRAGMENTED:
-            return f"{part:.0%} of its memory lies in fragments"
+            return f"{part:.0%} of its memory is in fragments"
         if self.figures.retries - self._retries >= _RETRIES:
-            return "its allocator runs short again and again"
+            return "its allocator keeps running short"
         return ""
 
     def recycled(self, now_s: float) -> None:
-        """It is being replaced."""
+        """The worker is being replaced."""
         self._recycled_s = now_s

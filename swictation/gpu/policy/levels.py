@@ -1,8 +1,8 @@
 """How full a GPU is, in four levels with hysteresis and dwell. Pure: time comes with the readings.
 
-A level begins where the free memory stays below a threshold for `dwell_up_s`, the highest at once;
-it ends where it stays above a higher one for `dwell_down_s`. Without both, a reading that breathes
-by 1.2 % round a threshold changes levels 3529 times a day (docs/vram.md).
+A level begins when the free memory stays below a threshold for `dwell_up_s`, the highest at once.
+It ends when the free memory stays above a higher threshold for `dwell_down_s`. Without both, a
+reading that varies by 1.2 % around a threshold changes levels 3529 times a day (docs/vram.md).
 """
 
 from enum import IntEnum
@@ -13,7 +13,7 @@ from swictation.config.settings import VramSettings
 from swictation.types import VramSnapshot
 
 _LONGEST_BETWEEN_S = 20.0
-"""Readings farther apart than this say nothing about the time between them."""
+"""Readings further apart than this say nothing about the time between them."""
 
 
 class Level(IntEnum):
@@ -35,10 +35,10 @@ class Limits(msgspec.Struct, frozen=True, gc=False):
 
     @classmethod
     def of(cls, settings: VramSettings, total_mib: float) -> "Limits":
-        """The fractions of the configuration, for a GPU of that size.
+        """Compute the thresholds of the configuration for a GPU of that size.
 
-        A level needs its fraction *and* free memory below its ceiling, so the lower of both
-        counts; the gap between begin and end is in the same proportion for either.
+        A level needs its fraction *and* free memory below its ceiling, so the lower of the two
+        counts. The gap between beginning and end is in the same proportion for both.
         """
         free = [1.0 - fraction for fraction in settings.thresholds]
         enter = [
@@ -55,20 +55,20 @@ class Limits(msgspec.Struct, frozen=True, gc=False):
 
 
 class LevelState(msgspec.Struct, frozen=True, gc=False):
-    """Where the GPU stands, and what it is about to become."""
+    """The GPU's level, and the one that it is about to enter."""
 
     level: Level = Level.NORMAL
     since_s: float = 0.0
     """When the level began."""
     next: Level | None = None
-    """What it becomes if the readings stay so."""
+    """The level that follows if the readings stay as they are."""
     next_since_s: float = 0.0
     read_s: float = float("-inf")
-    """When it was read last."""
+    """When the GPU was last read."""
 
 
 def decide(state: LevelState, snapshot: VramSnapshot, limits: Limits) -> LevelState:
-    """The level after a usable reading. One that is older than the last changes nothing."""
+    """Return the level after a usable reading. One older than the last changes nothing."""
     now_s = snapshot.at_s
     between_s = now_s - state.read_s
     if between_s < 0.0:
@@ -82,7 +82,7 @@ def decide(state: LevelState, snapshot: VramSnapshot, limits: Limits) -> LevelSt
     pending, since_s = state.next, state.next_since_s
     if pending is None or (pending > state.level) != is_up or between_s > _LONGEST_BETWEEN_S:
         pending, since_s = target, now_s
-    # What held all the time: the lowest of the higher levels, the highest of the lower ones.
+    # What held the whole time: the lowest of the higher levels, the highest of the lower ones.
     pending = min(pending, target) if is_up else max(pending, target)
     dwell_s = limits.dwell_up_s if is_up else limits.dwell_down_s
     if now_s - since_s >= dwell_s:
@@ -91,7 +91,7 @@ def decide(state: LevelState, snapshot: VramSnapshot, limits: Limits) -> LevelSt
 
 
 def _target(level: Level, free_mib: float, limits: Limits) -> Level:
-    """Where the reading alone would put it, the gap considered."""
+    """The level by this reading alone, with the gap taken into account."""
     enter, leave = limits.enter_below_mib, limits.leave_above_mib
     target = 0
     while target < Level.EMERGENCY and (

@@ -1,4 +1,4 @@
-"""Memory that was freed shows up late: wait for it before the next step is judged. Pure."""
+"""Freed memory shows up late, so we wait for it before judging the next step. Pure."""
 
 import math
 
@@ -18,18 +18,21 @@ class _Awaited(msgspec.Struct, frozen=True):
     before: VramSnapshot | None
     lapses_s: float
     begun_s: float | None = None
-    """When it was carried out; None: it has not been yet."""
+    """When the action was carried out; None: not yet."""
 
 
 class PendingFrees:
-    """What was freed and has not shown yet. One action at a time: two could not be told apart."""
+    """Memory that was freed and does not show yet.
+
+    It tracks one action at a time, because the effects of two could not be told apart.
+    """
 
     def __init__(self) -> None:
         self._awaited: _Awaited | None = None
 
     @property
     def is_pending(self) -> bool:
-        """Whether an action is under way whose gain is to be seen."""
+        """Whether we wait for what an action frees."""
         return self._awaited is not None
 
     @property
@@ -43,23 +46,23 @@ class PendingFrees:
         before: VramSnapshot | None,
         lapses_s: float = math.inf,
     ) -> None:
-        """An action is about to be carried out; a later one takes the earlier one's place.
+        """An action is about to be carried out; it replaces an earlier one.
 
         Args:
             action: its name.
             estimate_mib: what it should free.
             before: the last reading before it.
-            lapses_s: the time at which it is forgotten if nobody has said that it was done.
+            lapses_s: the time at which it is forgotten if `done` has not been called.
         """
         self._awaited = _Awaited(action, estimate_mib, before, lapses_s)
 
     def done(self, action: str, now_s: float) -> None:
-        """It has been: its gain may show from now on."""
+        """The action was carried out: what it freed may show from now on."""
         if self._awaited and self._awaited.action == action and self._awaited.begun_s is None:
             self._awaited = msgspec.structs.replace(self._awaited, begun_s=now_s)
 
     def forget(self, action: str) -> None:
-        """It was not carried out."""
+        """The action was not carried out."""
         if self._awaited and self._awaited.action == action:
             self._awaited = None
 
@@ -68,7 +71,7 @@ class PendingFrees:
         return now_s + POLL_S if self.is_polling else None
 
     def look(self, now_s: float, last: VramSnapshot | None) -> MemoryFreed | None:
-        """What has shown: None while there is still something to wait for, or nothing at all."""
+        """Return what was freed, once it shows or is given up; None while waiting, or idle."""
         awaited = self._awaited
         if awaited is None:
             return None
@@ -89,10 +92,10 @@ class PendingFrees:
 
 
 def _freed_mib(before: VramSnapshot | None, after: VramSnapshot) -> tuple[float, float]:
-    """What the device shows to be free, and what we hold less.
+    """How much more is free on the device, and how much less we hold.
 
-    Our own part alone says nothing yet: that of a process that ended is 0 before its memory is
-    back. Where it was listed both times, what others freed meanwhile is not counted.
+    Our own part alone proves nothing: a process that ended holds 0 before its memory is back. If
+    it was listed both times, what others freed meanwhile is not counted.
     """
     if before is None or not before.is_usable:
         return 0.0, 0.0

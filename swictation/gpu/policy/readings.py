@@ -1,4 +1,4 @@
-"""What is known of the GPU: the last reading, how old it is, and the level it makes. Pure."""
+"""What is known about the GPU: the last reading, its age, and the level. Pure."""
 
 import math
 
@@ -9,29 +9,29 @@ from swictation.gpu.policy.levels import Level, LevelState, Limits, decide
 from swictation.types import Trouble, VramSnapshot
 
 FRESH_S = 3.0
-"""A reading older than this says nothing: the driver may block for ever."""
+"""An older reading says nothing: the driver may block for ever."""
 STEADY_S = 5.0
-"""After a trouble the GPU is believed when it has been readable for so long."""
+"""After a trouble the GPU has to be readable for this long before it is trusted again."""
 
 _AT_ONCE: frozenset[Trouble] = frozenset({"lost", "no-driver", "mismatch"})
 _OUT_OF_REACH: frozenset[Trouble] = frozenset(
     {"lost", "no-driver", "mismatch", "no-library", "no-device"}
 )
 _NEAR = 0.03
-"""Of the GPU: so near to a threshold, it is read more often."""
+"""A fraction of the GPU's memory: this near to a threshold, it is read more often."""
 
 
 class Readings:
-    """The last reading of the GPU and the ladder on which it stands."""
+    """The last reading of the GPU, and its level."""
 
     def __init__(self, settings: VramSettings) -> None:
         self._settings = settings
         self.ladder = LevelState()
         self.limits = Limits.of(settings, 0.0)
         self.last: VramSnapshot | None = None
-        """The last reading, whatever it says."""
+        """The last reading, usable or not."""
         self.usable: VramSnapshot | None = None
-        """The last one that said something."""
+        """The last usable reading."""
         self.read_s = float("-inf")
         self._usable_since_s: float | None = None
         self._had_trouble = False
@@ -42,7 +42,7 @@ class Readings:
         return self.ladder.level
 
     def take(self, snapshot: VramSnapshot) -> bool:
-        """A reading came; whether it says anything of the level: none older than the last does."""
+        """Take a reading. Returns whether it decides a level: it is usable, and not outdated."""
         if not snapshot.at_s >= self.read_s:
             return False
         between_s = snapshot.at_s - self.read_s
@@ -62,13 +62,13 @@ class Readings:
         self.usable = snapshot
         if self._had_trouble and snapshot.at_s - self._usable_since_s >= STEADY_S:
             self._had_trouble = False
-        if self.ladder.read_s == float("-inf"):  # the first one: no level was there before
+        if self.ladder.read_s == float("-inf"):  # the first reading: there was no level before
             self.ladder = LevelState(since_s=snapshot.at_s)
         self.ladder = decide(self.ladder, snapshot, self.limits)
         return True
 
     def is_young(self, now_s: float) -> bool:
-        """Whether it was read just now, whatever that said."""
+        """Whether the last reading is young, usable or not."""
         return self.last is not None and now_s - self.read_s <= FRESH_S
 
     def is_fresh(self, now_s: float) -> bool:
@@ -77,7 +77,7 @@ class Readings:
         return last is not None and not last.trouble and now_s - last.at_s <= FRESH_S
 
     def is_trusted(self, now_s: float) -> bool:
-        """Fresh, and not just back from a trouble."""
+        """Whether the last reading is fresh, and no trouble was shortly before it."""
         return self.is_fresh(now_s) and not self._had_trouble
 
     @property
@@ -91,12 +91,12 @@ class Readings:
 
     @property
     def is_gone(self) -> bool:
-        """The GPU or its driver is gone: nothing can go on there, whatever comes next."""
+        """Whether the GPU or its driver is gone, so that nothing can go on there."""
         return self.last is not None and self.last.trouble in _AT_ONCE
 
     @property
     def is_near(self) -> bool:
-        """A level is about to begin or to end, or may be soon."""
+        """Whether a level is about to begin or to end, or may be soon."""
         last = self.last
         if last is None or last.trouble:
             return False
@@ -106,24 +106,24 @@ class Readings:
         return any(abs(last.free_mib - mib) <= margin_mib for mib in self.limits.enter_below_mib)
 
     def trouble(self, now_s: float) -> str:
-        """Why nothing is known, for a person; "" if something is."""
+        """Why there is no usable reading, for the user; "" if there is one."""
         if self.last is None:
             return "the GPU has not been read yet"
         if self.last.trouble:
             return self.last.reason or f"the GPU cannot be read: {self.last.trouble}"
         if now_s - self.last.at_s > FRESH_S:
-            return f"the GPU was read {now_s - self.last.at_s:.0f} s ago, and not since"
-        return "" if not self._had_trouble else "the GPU can be read again, for a moment only"
+            return f"the GPU was last read {now_s - self.last.at_s:.0f} s ago"
+        return "" if not self._had_trouble else "the GPU has only just become readable again"
 
     def forget(self, now_s: float) -> None:
-        """After sleep nothing of it counts."""
+        """Drop the readings from before a sleep of the machine."""
         self.last = None
         self._usable_since_s = None
         self.ladder = LevelState(since_s=now_s)
 
 
 def is_possible(snapshot: VramSnapshot) -> bool:
-    """Whether it is usable and its figures can be."""
+    """Whether the reading is usable and its figures are plausible."""
     if snapshot.trouble:
         return False
     total_mib, free_mib, ours_mib = snapshot.total_mib, snapshot.free_mib, snapshot.ours_mib

@@ -1,7 +1,7 @@
-"""Where the speech detector computes: a wish, with dwell and back-off. Pure.
+"""Where the speech detector should compute, with dwell and back-off. Pure.
 
-It frees about 2 MiB, so it is no lever: it follows the GPU's level because the user asked for
-it, and is never a reason to start or to keep a worker.
+Moving it frees only about 2 MiB. It follows the GPU's level because the user asked for that, and
+is never a reason to start or to keep a worker.
 """
 
 from swictation.backoff import Backoff
@@ -13,11 +13,11 @@ from swictation.types import Placement
 _HELD_S = 900.0
 _LONGEST_DWELL_S = 3600.0
 _ANSWER_S = 10.0
-"""A move back to the CPU that nobody has confirmed by then is asked for again."""
+"""A move back to the CPU that is not confirmed within this time is requested again."""
 
 
 class VadPlacement:
-    """Wants a placement for the detector, and remembers the one it has."""
+    """The detector's wanted and effective placement."""
 
     def __init__(self, settings: VadSettings) -> None:
         self._settings = settings
@@ -31,7 +31,7 @@ class VadPlacement:
         self.reason = "no worker serves on the GPU"
 
     def moved(self, now_s: float, placement: Placement, reason: str, *, is_fault: bool) -> None:
-        """Where it is now, as the daemon says."""
+        """Take where the detector is now, as the daemon reports."""
         if is_fault:
             self._dwell.failed(now_s)
         elif placement == self._asked:
@@ -53,9 +53,9 @@ class VadPlacement:
         is_listening: bool,
         level: Level,
     ) -> PlaceDetector | None:
-        """The move that is due now, if one is. None to the GPU while nobody listens.
+        """Return the move that is due now, if any. No move to the GPU while dictation is off.
 
-        A move to the GPU waits for a frame to judge, however long: it is asked for once.
+        A move to the GPU waits for a frame to judge, however long, so it is requested once.
         """
         self.wanted, reason, is_urgent = self._wish(is_serving, level)
         is_late = now_s - self._asked_s >= _ANSWER_S
@@ -77,7 +77,7 @@ class VadPlacement:
         return PlaceDetector(self.wanted, reason)
 
     def next_s(self, now_s: float) -> float | None:
-        """When a move may be due that now is not."""
+        """When a move may become due."""
         if self._asked is not None:
             return self._asked_s + _ANSWER_S
         if self.wanted == self.effective:
@@ -91,12 +91,12 @@ class VadPlacement:
         return dwell_over and (self.wanted == "cpu" or self._dwell.is_over(now_s))
 
     def _forgive(self, now_s: float, placement: Placement) -> None:
-        """Faults of long ago are forgotten when it leaves the GPU after a good time there."""
+        """Forget old faults when the detector leaves the GPU after long without one."""
         if placement == "cpu" and now_s - self._moved_s >= _HELD_S:
             self._dwell.succeeded()
 
     def _wish(self, is_serving: bool, level: Level) -> tuple[Placement, str, bool]:
-        """The placement, why, and whether it cannot wait."""
+        """Return the placement, the reason, and whether it is urgent."""
         if not is_serving:
             return "cpu", "no worker serves on the GPU", True
         if self._settings.placement == "cpu":

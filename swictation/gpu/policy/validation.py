@@ -1,7 +1,7 @@
-"""Whether the answers of the worker on the GPU are believed. Pure.
+"""Whether the answers of the worker on the GPU are trusted. Pure.
 
-No success is reported after a fault until recovery has been validated: a worker that is new has
-to transcribe a known sound first, and one that follows a fault has to do so twice, one at a time.
+After a fault, recovery counts only once it is validated: a new worker has to transcribe a known
+sound first, and a worker that follows a fault has to do so twice, one at a time.
 """
 
 from typing import Literal
@@ -11,24 +11,24 @@ from swictation.gpu.policy.breaker import Breaker
 from swictation.types import FailureKind
 
 VALIDATION_S = 2.0
-"""Seconds of the known sound, at most."""
+"""The most that the known sound lasts."""
 
 _Running = Literal["", "probe", "first"]
 
 
 class WorkerValidation:
-    """Validations of one worker after the other, over the breaker's state."""
+    """Validates each worker in turn, according to the breaker's state."""
 
     def __init__(self, breaker: Breaker) -> None:
         self.breaker = breaker
         self._is_proven = False
         self.has_served = False
-        """Whether this worker has been believed at any time."""
+        """Whether this worker has ever been trusted."""
         self._running: _Running = ""
         self._retry = Backoff(5.0, 300.0)
 
     def begin(self) -> None:
-        """There is a new worker, or none any more: a validation of the old one says nothing."""
+        """There is a new worker, or none any more: drop a validation of the old one."""
         if self._running == "probe":
             self.breaker.withdraw_probe()
         self._is_proven = self.has_served = False
@@ -36,7 +36,7 @@ class WorkerValidation:
 
     @property
     def is_trusted(self) -> bool:
-        """Whether a user's words may be given to it."""
+        """Whether the worker may get a user's requests."""
         return self._is_proven and self.breaker.is_closed
 
     @property
@@ -44,7 +44,7 @@ class WorkerValidation:
         return bool(self._running)
 
     def may_begin(self, now_s: float) -> bool:
-        """Whether a validation is due; if so it has begun."""
+        """Begin a validation if one is due, and say whether it has begun."""
         if self._running or self.is_trusted or not self._retry.is_over(now_s):
             return False
         if self.breaker.state == "closed":
@@ -54,10 +54,10 @@ class WorkerValidation:
         return bool(self._running)
 
     def validated(self, now_s: float, *, is_good: bool) -> None:
-        """The validation is over; a wrong answer is as good as a broken worker."""
+        """The validation is over; a wrong answer counts as a broken worker."""
         running, self._running = self._running, ""
         if not running:
-            return  # its failure has been told already
+            return  # its failure has been reported already
         if not is_good:
             self._retry.failed(now_s)
             self.breaker.failed("other", now_s, is_probe=running == "probe")
@@ -69,7 +69,7 @@ class WorkerValidation:
         self.has_served = self.has_served or self._is_proven
 
     def failed(self, kind: FailureKind, now_s: float, why: str = "") -> None:
-        """A call failed: the validation, if one runs. `why`: see `Breaker.failed`."""
+        """A call failed; if a validation runs, it was that. `why`: see `Breaker.failed`."""
         is_probe = self._running == "probe"
         if self._running:
             self._retry.failed(now_s)

@@ -1,4 +1,4 @@
-"""What a GPU worker is told beside its work, until it has done it. Pure."""
+"""Commands to a GPU worker besides its work, repeated until it confirms them. Pure."""
 
 from swictation.backoff import Backoff
 from swictation.gpu.effects import Order, OrderName
@@ -7,17 +7,17 @@ from swictation.gpu.policy.levels import Level
 from swictation.types import AllocatorFigures
 
 TRIM_PAUSE_S = 10.0
-"""Least seconds between two trims: not after every segment."""
+"""The least time between two trims, so that not every segment trims."""
 
 CONFIRMED_WITHIN_S = 30.0
-"""An order that is not confirmed by then is given again; a decode may be in between."""
+"""A command not confirmed within this time is sent again; a decode may come in between."""
 
 _REFUSALS = 3
-"""So often in a row, and the worker does not know how: it is not asked again."""
+"""After this many refusals in a row, a worker is not asked again."""
 
 
 class _Standing:
-    """One order: asked for, confirmed, or to be repeated."""
+    """One command: sent, confirmed, or to be repeated."""
 
     def __init__(self) -> None:
         self.asked_s: float | None = None
@@ -52,19 +52,19 @@ class _Standing:
 
 
 class WorkerCommands:
-    """The state that the worker is in, and the one that the level wants."""
+    """The state that the worker is in, and the one that the level requires."""
 
     def __init__(self) -> None:
         self.begin()
 
     def begin(self) -> None:
-        """A new worker: a full buffer, and beams."""
+        """There is a new worker, with a full buffer and beams."""
         self._is: set[str] = set(_AT_EASE)
         self._standing: dict[str, _Standing] = {}
         self._trimmed_s = float("-inf")
 
     def due(self, now_s: float, level: Level) -> list[Order]:
-        """The orders that the level wants and the worker has not confirmed."""
+        """Return the commands that the level requires and the worker has not confirmed."""
         wanted = _SHORT if level >= Level.CRITICAL else _AT_EASE
         return [
             self._give(now_s, what)
@@ -73,7 +73,7 @@ class WorkerCommands:
         ]
 
     def trim(self, now_s: float, figures: AllocatorFigures | None, free_mib: float) -> Order | None:
-        """The order to give back the cache, if that pays and was not done just now."""
+        """Return the command to free the cache, if that pays and was not just done."""
         if figures is None or now_s - self._trimmed_s < TRIM_PAUSE_S:
             return None
         if not pays(figures, free_mib) or not self._of("trim").may_ask(now_s):
@@ -81,7 +81,7 @@ class WorkerCommands:
         return self._give(now_s, "trim")
 
     def done(self, now_s: float, what: str, *, is_done: bool) -> None:
-        """The worker's answer; False: it could not, or does not know how."""
+        """Take the worker's answer. `is_done` False: it could not, or does not know how."""
         standing = self._standing.get(what)
         if standing is None:
             return
@@ -94,7 +94,7 @@ class WorkerCommands:
             self._is = self._is - {_OPPOSITE[what]} | {what}
 
     def next_s(self, now_s: float) -> float | None:
-        """When one may have to be repeated."""
+        """When a command may have to be repeated."""
         return min((s.next_s for s in self._standing.values() if s.next_s > now_s), default=None)
 
     def _of(self, what: OrderName) -> _Standing:

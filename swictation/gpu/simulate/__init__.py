@@ -1,1 +1,1 @@
-"""A day of a GPU's memory in seconds: the daemon's own manager and guard over a trace."""
+"""Plays a day of a GPU's memory in seconds, with the daemon's own manager and guard."""

@@ -1,4 +1,4 @@
-"""What is to happen in simulated time."""
+"""A queue of actions in simulated time."""
 
 import heapq
 from collections.abc import Callable
@@ -8,7 +8,7 @@ FOR_EVER_S = float("inf")
 
 
 class Agenda:
-    """Things to do, each at its moment, in the order in which they were put there."""
+    """Actions, each at its time; those at the same time in the order of `put`."""
 
     def __init__(self) -> None:
         self._entries: list[tuple[float, int, Callable[[], None]]] = []
@@ -22,6 +22,6 @@ class Agenda:
         heapq.heappush(self._entries, (at_s, next(self._numbers), do))
 
     def do_due(self, now_s: float) -> None:
-        """All whose moment has come, also those that they put there for now."""
+        """Do all actions that are due, including those that they add for now."""
         while self._entries and self._entries[0][0] <= now_s:
             heapq.heappop(self._entries)[2]()

@@ -1,4 +1,4 @@
-"""The daemon's part in a simulation: it carries out effects and hands out requests."""
+"""The daemon's part in a simulation: carries out effects and sends requests."""
 
 import math
 from collections.abc import Callable
@@ -23,7 +23,7 @@ _CONTEXT_BEFORE_READY_S = 2.0
 
 
 class SimDaemon:
-    """Carries out what the manager says, and tells it what became of it."""
+    """Carries out the manager's effects and reports the results to it."""
 
     def __init__(
         self,
@@ -47,8 +47,9 @@ class SimDaemon:
         self.detector: Placement = "cpu"
         self.answered_s = 0.0
         self.effects: list[Effect] = []
-        """What was decided since somebody looked, and what happened besides."""
+        """What was decided since the last moment was made."""
         self.notes: list[str] = []
+        """What else happened since then."""
 
     @property
     def is_at_work(self) -> bool:
@@ -67,20 +68,20 @@ class SimDaemon:
     def listen(self, *, is_listening: bool) -> None:
         self.speech.is_listening = is_listening
         self.notes.append("dictation on" if is_listening else "dictation off")
-        self._tell()
+        self._report_activity()
 
     def speech_begins(self) -> None:
         self.speech.is_speaking = True
-        self._tell()
+        self._report_activity()
 
     def speech_ends(self, audio_s: float) -> None:
         self.tally.add(utterances=1, said_s=audio_s)
         self.speech.is_speaking = False
         self.speech.waiting.append(Request(audio_s, audio_s))
-        self._tell()
+        self._report_activity()
 
     def do(self, effects: list[Effect]) -> None:
-        """Carry out effects, then whatever can go on now."""
+        """Carry out effects, then start whatever can start now."""
         self._carry_out(effects)
         self._keep_cpu()
         self._dispatch()
@@ -109,7 +110,7 @@ class SimDaemon:
     def _later(self, seconds: float, do: Callable[[], None]) -> None:
         self._agenda.put(self._clock.now_s() + seconds, do)
 
-    def _tell(self) -> None:
+    def _report_activity(self) -> None:
         speech = self.speech
         self.do(
             self._manager.on_activity(
@@ -167,9 +168,9 @@ class SimDaemon:
     def _apply(self, order: Order) -> None:
         worker = self._worker
         seconds = _TRIM_S if order.what == "trim" else _ANSWER_S
-        self._later(seconds, lambda: self._obeyed(worker, order))
+        self._later(seconds, lambda: self._applied(worker, order))
 
-    def _obeyed(self, worker: SimWorker | None, order: Order) -> None:
+    def _applied(self, worker: SimWorker | None, order: Order) -> None:
         if worker is None or worker is not self._worker or not self._is_ready:
             return
         figures = worker.trim() if order.what == "trim" else worker.allocator.figures()
@@ -209,7 +210,7 @@ class SimDaemon:
     # Requests.
 
     def _keep_cpu(self) -> None:
-        """The CPU engine loads when it is needed and ends when all is idle."""
+        """Load the CPU engine when it is needed, and end it when everything is idle."""
         now_s = self._clock.now_s()
         if self._manager.needs_cpu and self._manager.cpu == "none":
             self._later(_CPU_LOAD_S, self._cpu_ready)
@@ -221,7 +222,7 @@ class SimDaemon:
         self.do(self._manager.on_cpu(self._clock.now_s(), "ready"))
 
     def _dispatch(self) -> None:
-        """Work on the first utterance that waits, where the manager says."""
+        """Send the first waiting utterance where the manager decides."""
         speech = self.speech
         if speech.at_work or not speech.waiting:
             return
@@ -229,15 +230,15 @@ class SimDaemon:
         if request.is_cpu_only and self._settings.asr.cpu_engine:
             self._to_cpu()
             return
-        verdict = self._manager.admit(self._clock.now_s(), request.audio_s, deaths_on_gpu=0)
-        if verdict.placement == "cpu":
+        route = self._manager.admit(self._clock.now_s(), request.audio_s, deaths_on_gpu=0)
+        if route.placement == "cpu":
             self._to_cpu()
-        elif verdict.placement == "gpu" and self._worker and not self._is_worker_busy:
+        elif route.placement == "gpu" and self._worker and not self._is_worker_busy:
             request = speech.take()
-            pieces = math.ceil(request.audio_s / verdict.piece_s) if verdict.piece_s else 1
+            pieces = math.ceil(request.audio_s / route.piece_s) if route.piece_s else 1
             self.tally.add(pieces=pieces > 1)
             self._piece(self._worker, request, request.audio_s / pieces)
-            self._tell()
+            self._report_activity()
 
     def _piece(self, worker: SimWorker, request: Request, piece_s: float) -> None:
         if worker.begin(piece_s):
@@ -262,7 +263,7 @@ class SimDaemon:
         self.tally.add(gpu_utterances=1)
         self._answered(request)
         self.do(self._manager.on_gpu_answer(now_s, piece_s, figures))
-        self._tell()
+        self._report_activity()
 
     def _to_cpu(self) -> None:
         if self._manager.cpu != "ready":
@@ -270,13 +271,13 @@ class SimDaemon:
         request = self.speech.take()
         self._is_cpu_at_work = True
         self._later(_CPU_DECODE_PER_S * request.audio_s, lambda: self._decoded_by_cpu(request))
-        self._tell()
+        self._report_activity()
 
     def _decoded_by_cpu(self, request: Request) -> None:
         self.tally.add(cpu_utterances=1)
         self._is_cpu_at_work = False
         self._answered(request)
-        self._tell()
+        self._report_activity()
 
     def _answered(self, request: Request) -> None:
         self.answered_s += request.audio_s

@@ -1,4 +1,4 @@
-"""The simulated GPU, and the allocator of the one worker that may be on it."""
+"""The simulated GPU, and the allocator of its one worker."""
 
 import msgspec
 
@@ -6,22 +6,22 @@ from swictation.clock import SimClock
 from swictation.types import AllocatorFigures
 
 SHOWS_AFTER_S = 1.0
-"""Freed memory shows up late in the driver's figures."""
+"""Freed memory shows up late in the driver's figures, by this time."""
 
 
 class OutOfMemoryError(RuntimeError):
-    """By this name torch tells that the device is full."""
+    """The device is full. Torch's error has the same name."""
 
 
 class SimulatedGpu(msgspec.Struct):
-    """Memory shared by others, who do as the trace says, and by one worker of ours."""
+    """Memory shared by one worker of ours and by other programs, which follow the trace."""
 
     total_mib: float
     others_mib: float = 0.0
-    """What they want: they take it as far as it is there, and are short of the rest."""
+    """What other programs want. They take what there is, and are short of the rest."""
     ours_mib: float = 0.0
     late: list[tuple[float, float]] = []
-    """What was given back and does not show yet: when it will, and how much it is."""
+    """Freed memory that does not show yet: when it will, and how much."""
 
     @property
     def free_mib(self) -> float:
@@ -29,21 +29,21 @@ class SimulatedGpu(msgspec.Struct):
 
     @property
     def short_mib(self) -> float:
-        """What others were refused."""
+        """What other programs wanted and did not get."""
         return max(0.0, self.others_mib + self.ours_mib - self.total_mib)
 
     def take(self, mib: float) -> None:
-        """Raises OutOfMemoryError if there is not so much."""
+        """Take memory; raises OutOfMemoryError if less is free."""
         if mib > self.free_mib:
             raise OutOfMemoryError("CUDA out of memory")
         self.ours_mib += mib
 
     def give(self, mib: float, now_s: float) -> None:
-        """Given back now, seen by everybody a moment later."""
+        """Free memory now; it shows a moment later."""
         self.late.append((now_s + SHOWS_AFTER_S, mib))
 
     def settle(self, now_s: float) -> None:
-        """What was given back long enough ago is free."""
+        """Let memory show that was freed long enough ago."""
         while self.late and self.late[0][0] <= now_s:
             self.ours_mib = max(0.0, self.ours_mib - self.late.pop(0)[1])
 
@@ -53,7 +53,7 @@ class SimulatedGpu(msgspec.Struct):
 
 
 class SimAllocator:
-    """What a caching allocator holds: weights, the work that goes on, and its cache."""
+    """A caching allocator: it holds weights, the work in progress, and its cache."""
 
     def __init__(self, gpu: SimulatedGpu, clock: SimClock) -> None:
         self._gpu = gpu
@@ -66,7 +66,7 @@ class SimAllocator:
         self._ooms = 0
 
     def load(self, context_mib: float, weights_mib: float) -> None:
-        """Raises OutOfMemoryError; what it took then stays until the end."""
+        """Take context and weights; after an OutOfMemoryError, what was taken stays."""
         self._gpu.take(context_mib)
         self.context_mib = context_mib
         self._gpu.take(weights_mib)
@@ -88,7 +88,7 @@ class SimAllocator:
         self._peak_mib = self.weights_mib + self.work_mib
 
     def begin_work(self, mib: float) -> None:
-        """From the cache first; raises OutOfMemoryError."""
+        """Take memory for work, from the cache first; raises OutOfMemoryError."""
         try:
             self._gpu.take(max(0.0, mib - self.cache_mib))
         except OutOfMemoryError:
@@ -99,7 +99,7 @@ class SimAllocator:
         self._peak_mib = max(self._peak_mib, self.weights_mib + mib)
 
     def end_work(self) -> None:
-        """What it took stays in the cache."""
+        """Finish the work; its memory stays in the cache."""
         self.cache_mib += self.work_mib
         self.work_mib = 0.0
 

@@ -1,4 +1,4 @@
-"""The closed loop: a trace's neighbours, a simulated worker, and the daemon's own manager."""
+"""The closed loop: the trace's programs, a simulated worker, and the daemon's own manager."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -25,7 +25,7 @@ _DRAIN_S = 300.0
 
 
 class Moment(msgspec.Struct, frozen=True, gc=False):
-    """How things are whenever a line of the trace begins or something was decided."""
+    """The state whenever a line of the trace begins or something was decided."""
 
     at_s: float
     level: str
@@ -34,12 +34,12 @@ class Moment(msgspec.Struct, frozen=True, gc=False):
     context_mib: float
     weights_mib: float
     work_mib: float
-    """Work that goes on, and cache."""
+    """Work in progress, and cache."""
     asr: str
     detector: str
     effects: tuple[Effect, ...] = ()
     notes: tuple[str, ...] = ()
-    """What happened besides."""
+    """What else happened."""
     free_mib: float = 0.0
 
 
@@ -62,15 +62,15 @@ class Simulation:
         self.tally = self._daemon.tally
         self._read_s = -FOR_EVER_S
         self._due_s = -FOR_EVER_S
-        """When something happens next, unless a line begins before."""
+        """When something happens next, unless a line begins earlier."""
 
     @property
     def total_mib(self) -> float:
-        """Of the trace's GPU."""
+        """The memory of the trace's GPU."""
         return self._gpu.total_mib
 
     def moments(self) -> Iterator[Moment]:
-        """Each line and each decision, in order."""
+        """Play the trace; yields each line and each decision, in order."""
         yield from self._begin(self._line)
         if self._is_own_speech:
             self._speak_in_turn(self._line.t_s)
@@ -83,12 +83,12 @@ class Simulation:
         while self._daemon.is_at_work and self._clock.now_s() < end_s + _DRAIN_S:
             yield from self._until(self._clock.now_s() + 1.0, is_counted=False)
         waiting_s = self._daemon.speech.backlog_s
-        told_s = self.tally.said_s - waiting_s - self._daemon.answered_s
-        lost_s = max(0.0, round(told_s - self._daemon.open_s, 6))
+        missing_s = self.tally.said_s - waiting_s - self._daemon.answered_s
+        lost_s = max(0.0, round(missing_s - self._daemon.open_s, 6))
         self.tally.add(waiting_s=waiting_s, lost_s=lost_s)
 
     def _next_line(self) -> Line | None:
-        """The next line; those that end an utterance are known before it begins."""
+        """Return the next line, having read ahead far enough to plan its utterances."""
         while not self._ahead or self._ahead[-1].t_s < self._ahead[0].t_s + LONGEST_UTTERANCE_S:
             line = next(self._lines, None)
             if line is None:
@@ -105,14 +105,14 @@ class Simulation:
         self._agenda.put(end_s, lambda: self._daemon.speech_ends(end_s - begin_s))
 
     def _speak_in_turn(self, now_s: float) -> None:
-        """An utterance now and then, where the trace tells of none."""
+        """Plan an utterance now and then, if the trace has none."""
         if self._is_own_speech:
             end_s = now_s + _SPEAK_EVERY_S
             self._plan_utterance(end_s - _SPEAK_S, end_s)
             self._agenda.put(end_s, lambda: self._speak_in_turn(end_s))
 
     def _begin(self, line: Line) -> Iterator[Moment]:
-        """The neighbours do as this line says."""
+        """Let the other programs do what this line says."""
         self._line = line
         self._gpu.others_mib = line.others_mib
         is_listening = True if self._is_own_speech else line.listening
@@ -122,7 +122,7 @@ class Simulation:
         yield self._moment()
 
     def _until(self, end_s: float, *, is_counted: bool = True) -> Iterator[Moment]:
-        """Everything that happens before the next line."""
+        """Do everything that happens before the next line."""
         while self._due_s <= end_s:
             now_s = self._pass_to(max(self._due_s, self._clock.now_s()), is_counted)
             self._gpu.settle(now_s)
@@ -154,7 +154,7 @@ class Simulation:
         return at_s
 
     def _reading_s(self) -> float:
-        """When the GPU is to be read next, by the daemon's rule."""
+        """When the GPU is read next, by the daemon's rule."""
         wish = Wish(self.manager.need, near=self.manager.is_near)
         every_s = interval_s(wish, self._settings, is_ill=False)
         return FOR_EVER_S if every_s is None else self._read_s + every_s

@@ -1,4 +1,4 @@
-"""A simulated stretch of time as a picture: memory by owner, thresholds, levels, placements."""
+"""Draws a simulation: memory by owner, thresholds, levels, placements."""
 
 import importlib
 import math
@@ -33,7 +33,7 @@ _RANKS = list(_LEVELS)
 
 
 class Picture:
-    """Gathers moments, as many as a picture can show."""
+    """Collects moments, as many as a picture can show, and draws them."""
 
     def __init__(self) -> None:
         self._moments: list[Moment] = []
@@ -41,7 +41,7 @@ class Picture:
         self._skipped = 0
 
     def add(self, moment: Moment) -> None:
-        """A moment; of those that share a column the highest figures are shown."""
+        """Add a moment; of moments that share a column, the highest figures are shown."""
         self._skipped += 1
         if self._moments and self._skipped < self._stride:
             self._moments[-1] = _merged(self._moments[-1], moment)
@@ -81,7 +81,7 @@ class Picture:
             raise SwictationError(f"{file} cannot be written: {error.strerror}.") from error
 
     def _ends(self) -> list[float]:
-        """Where each column ends."""
+        """When each column ends."""
         times = [moment.at_s for moment in self._moments]
         return [*times[1:], max(times[-1], times[0] + 1.0)]
 
@@ -109,7 +109,7 @@ class Picture:
         colours: dict[str, str],
         names: dict[str, str],
     ) -> None:
-        """One row of coloured stretches, with a legend of the colours that occur."""
+        """Draw a row of coloured stretches, with a legend of the colours that occur."""
         seen: dict[str, list[tuple[float, float]]] = {}
         for moment, end_s in zip(self._moments, self._ends(), strict=True):
             stretches = seen.setdefault(of(moment), [])
@@ -126,7 +126,7 @@ class Picture:
 
 
 def library() -> Any:  # noqa: ANN401
-    """The part of matplotlib that draws; SwictationError, with the command, if it is missing."""
+    """Import the part of matplotlib that draws; SwictationError if it is not installed."""
     try:
         return importlib.import_module("matplotlib.figure")
     except ImportError as error:
@@ -137,13 +137,13 @@ def library() -> Any:  # noqa: ANN401
 
 
 def clock_time(at_s: float, _position: object = None) -> str:
-    """Seconds as h:mm:ss."""
+    """Format seconds as h:mm:ss."""
     minutes, seconds = divmod(int(at_s), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
 
 
 def _ticks(begin_s: float, end_s: float) -> range:
-    """At most a dozen round times."""
+    """Choose at most a dozen round times."""
     long_s = end_s - begin_s
     day_s = 86400 * max(1, math.ceil(long_s / 86400 / 12))
     steps_s = (1, 5, 10, 30, 60, 300, 600, 900, 1800, 3600, 7200, 14400, day_s)

@@ -1,4 +1,4 @@
-"""What is said in a simulated day, and which of it waits for its text."""
+"""The utterances of a simulated day, and which of them wait for their text."""
 
 from collections import deque
 
@@ -10,13 +10,13 @@ class Request(msgspec.Struct):
 
     audio_s: float
     left_s: float
-    """Of it still to be decoded."""
+    """Seconds still to be decoded."""
     is_cpu_only: bool = False
     """The GPU had no room for it, even in halves."""
 
 
 class Speech(msgspec.Struct):
-    """Utterances in their order; the first that waits is the next that is worked on."""
+    """Utterances in order; the first that waits is decoded next."""
 
     is_listening: bool = False
     is_speaking: bool = False
@@ -25,7 +25,7 @@ class Speech(msgspec.Struct):
 
     @property
     def is_busy(self) -> bool:
-        """Whether an utterance is open, or is worked on."""
+        """Whether an utterance is open, or is being decoded."""
         return self.is_speaking or self.at_work is not None
 
     @property
@@ -33,12 +33,12 @@ class Speech(msgspec.Struct):
         return sum(request.audio_s for request in self.waiting)
 
     def take(self) -> Request:
-        """The first that waits is worked on."""
+        """Start on the first that waits."""
         self.at_work = self.waiting.popleft()
         return self.at_work
 
     def again(self) -> None:
-        """What was worked on comes first again, whole: its worker is gone, or refused it."""
+        """Put the current utterance first again, whole: its worker has ended, or refused it."""
         if self.at_work:
             self.at_work.left_s = self.at_work.audio_s
             self.waiting.appendleft(self.at_work)

@@ -1,4 +1,4 @@
-"""What a simulated stretch of time brought, in figures."""
+"""The figures of a simulation."""
 
 import msgspec
 
@@ -32,9 +32,9 @@ class Tally(msgspec.Struct):
     pieces: int = 0
     """Utterances that went to the GPU in pieces."""
     lost_s: float = 0.0
-    """Sound without text and without a place where it waits."""
+    """Sound that has no text and does not wait for any."""
     waiting_s: float = 0.0
-    """Sound that still waited at the end."""
+    """Sound that still waited for its text at the end."""
     ooms: int = 0
     level_changes: int = 0
     loads: int = 0
@@ -50,7 +50,7 @@ class Tally(msgspec.Struct):
     decisions: int = 0
 
     def add(self, **amounts: float) -> None:
-        """So much more of each."""
+        """Add to each figure by name."""
         for name, amount in amounts.items():
             setattr(self, name, getattr(self, name) + amount)
 
@@ -64,7 +64,7 @@ class Tally(msgspec.Struct):
     def passed(
         self, seconds: float, placement: Placement | None, *, is_short: bool, is_on: bool
     ) -> None:
-        """Time has passed in this state."""
+        """Count time that has passed in this state."""
         self.simulated_s += seconds
         if is_short:
             self.others_short_s += seconds

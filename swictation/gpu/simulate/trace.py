@@ -1,4 +1,4 @@
-"""A trace: what a GPU's memory was, line by line. Read as a stream, refused by its line."""
+"""Reads a trace, the memory of a GPU line by line, as a stream. Errors name the line."""
 
 import gzip
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from swictation.types import Trouble
 SHIPPED = ("quiet-desktop", "browser-and-game", "breathing-neighbour")
 """Traces that come with the program, by name."""
 GAP_S = 60.0
-"""A line holds until the next; after so long without one the GPU counts as unreadable."""
+"""A line holds until the next; after this time without one the GPU counts as unreadable."""
 LONGEST_UTTERANCE_S = 60.0
 
 _MAX_LINE_BYTES = 4096
@@ -22,7 +22,7 @@ _LONGEST_S = 366 * 86400.0
 _ROUNDING_MIB = 1.0
 _GZIP = b"\x1f\x8b"
 _REMEDY = (
-    'a line is such as {"t_s": 0.0, "total_mib": 4096, "free_mib": 3000, "ours_mib": 0}; '
+    'a line looks like {"t_s": 0.0, "total_mib": 4096, "free_mib": 3000, "ours_mib": 0}; '
     "to record a trace: swictation vram record FILE"
 )
 
@@ -34,10 +34,10 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     total_mib: float
     free_mib: float
     ours_mib: float | None = 0.0
-    """Of this program's worker when it was recorded; None, not known: counts as others'."""
+    """What this program's worker held while recording; None: unknown, counts as others'."""
     listening: bool | None = None
-    """Whether dictation is on from here; None: as before. The first line tells whether the trace
-    knows: if not, dictation is on and something is said now and then."""
+    """Whether dictation is on from here; None: as before. If the first line has None, the trace
+    knows no speech: then dictation is on, and an utterance comes now and then."""
     utterance_s: float = 0.0
     """An utterance of that length ends here."""
     trouble: Trouble = ""
@@ -49,10 +49,10 @@ class Line(msgspec.Struct, frozen=True, gc=False):
 
 
 def read(trace: str) -> Iterator[Line]:
-    """The lines of a file, plain or gzipped, or of a shipped trace by its name.
+    """Yield the lines of a file, plain or gzipped, or of a shipped trace by its name.
 
     Raises:
-        UsageError: it cannot be read, or a line cannot be, or is impossible.
+        UsageError: the file or a line cannot be read, or a line is impossible.
     """
     name = Path(trace).name
     if trace in SHIPPED and not Path(trace).exists():
@@ -66,7 +66,7 @@ def read(trace: str) -> Iterator[Line]:
             yield from _lines(gzip.GzipFile(fileobj=raw) if is_zipped else raw, name)
     except FileNotFoundError:
         shipped = ", ".join(SHIPPED)
-        raise UsageError(f"{trace}: no such trace.", f"those that are shipped: {shipped}") from None
+        raise UsageError(f"{trace}: no such trace.", f"the shipped traces: {shipped}") from None
     except (OSError, EOFError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"{trace}: cannot be read: {why}.") from error
@@ -89,7 +89,7 @@ def _lines(stream: BinaryIO | gzip.GzipFile, name: str) -> Iterator[Line]:
                 raise ValueError(fault)
         except (msgspec.DecodeError, ValueError) as error:
             raise UsageError(
-                f"{name}:{number}: no line of a trace: {_plain(error)}.", _REMEDY
+                f"{name}:{number}: not a line of a trace: {_plain(error)}.", _REMEDY
             ) from error
         yield line
         last = line
@@ -98,7 +98,7 @@ def _lines(stream: BinaryIO | gzip.GzipFile, name: str) -> Iterator[Line]:
 
 
 def _fault(line: Line, last: Line | None, *, knows_speech: bool) -> str:
-    """What is wrong with a line; JSON knows no NaN and no infinity, so all is finite."""
+    """What is wrong with a line; JSON has no NaN or infinity, so all figures are finite."""
     total_mib, free_mib, ours_mib = line.total_mib, line.free_mib, line.ours_mib or 0.0
     if not 0.0 <= line.t_s <= _LONGEST_S:
         return f"t_s = {line.t_s:g} must be from 0 to {_LONGEST_S:g}, a year"
@@ -116,14 +116,14 @@ def _fault(line: Line, last: Line | None, *, knows_speech: bool) -> str:
     if last is None:
         return ""
     if line.t_s < last.t_s:
-        return f"t_s = {line.t_s:g} is before {last.t_s:g}, that of the line before"
+        return f"t_s = {line.t_s:g} is before {last.t_s:g}, that of the previous line"
     if total_mib != last.total_mib:
         return f"total_mib = {total_mib:g} was {last.total_mib:g} before: another GPU"
     return ""
 
 
 def _plain(error: Exception) -> str:
-    """What msgspec says, without its words for Python's types."""
+    """Msgspec's message without its markup."""
     what, at, where = str(error).partition(" - at `$.")
     message = what.replace("`", "").rstrip(".")
     return f"{message} ({where.rstrip('`')})" if at else message

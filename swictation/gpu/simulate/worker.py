@@ -1,4 +1,4 @@
-"""The simulated worker on the GPU: it loads, works under the real guard, obeys, and ends."""
+"""The simulated worker on the GPU: it loads, works under the real guard, and ends."""
 
 from contextlib import ExitStack, suppress
 
@@ -13,7 +13,7 @@ LOAD_S = 12.0
 """Measured: `import torch` alone takes 10."""
 END_S = 0.3
 PRIOR_MIB, PRIOR_MIB_PER_S = 200.0, 12.0
-"""What a unit of work is expected to take before any was seen."""
+"""What a unit of work is expected to take before the first was measured."""
 _PEAK_MIB, _PEAK_MIB_PER_S = 150.0, 9.0
 """What it really takes."""
 _DECODE_PER_S = 0.15
@@ -21,7 +21,7 @@ _SMALL_MIB = 400.0
 
 
 def tiers_of(settings: VramSettings) -> tuple[Tier, ...]:
-    """The model that the settings expect, and a smaller one where that is a gain."""
+    """The model that the settings expect, and a smaller one if that saves much."""
     large = Tier("1b fp16", float(settings.model_mib))
     small = Tier("180m fp16", _SMALL_MIB)
     return (large, small) if large.resident_mib > 2 * _SMALL_MIB else (large,)
@@ -42,7 +42,7 @@ class SimWorker:
         """The unit of work that has begun."""
 
     def load(self) -> None:
-        """Context and weights; raises OutOfMemoryError, what it took then stays until `end`."""
+        """Take context and weights; after an OutOfMemoryError, what was taken stays until `end`."""
         resident_mib = tiers_of(self._settings)[self.tier].resident_mib
         self.allocator.load(float(self._settings.context_mib), resident_mib)
 
@@ -62,7 +62,7 @@ class SimWorker:
         return False
 
     def finish(self) -> AllocatorFigures | None:
-        """The piece of work is done."""
+        """Finish the piece of work."""
         self.allocator.end_work()
         self._unit.close()
         return self.allocator.figures()
@@ -71,5 +71,5 @@ class SimWorker:
         return self._guard.collect()
 
     def end(self, now_s: float) -> None:
-        """All that it held is given back."""
+        """Free everything that the worker held."""
         self._gpu.give(self.allocator.held_mib, now_s)

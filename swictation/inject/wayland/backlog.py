@@ -16,17 +16,17 @@ from swictation.inject import proc
 from swictation.inject.wayland.client.connection import IN_TEXT_S, Connection
 
 LARGEST = 48 * 1024
-"""Of one client's unread memory; other senders than us may add to it."""
+"""Bytes that one client may have unread; other senders may add to it."""
 LARGEST_PIECE = 9 * 1024
-"""Of one client's memory, for one word."""
+"""Bytes that one word takes of it, at most."""
 BETWEEN_LOOKS = 4
-"""At most so many pieces are sent before checking which socket has them."""
+"""The most pieces that are sent before checking which socket has them."""
 BLIND_PIECES = 40
-"""So many pieces of a text are sent if the kernel does not report what is read."""
+"""The most pieces of a text that are sent if the kernel does not report what is read."""
 TAKES_S = 2.0
-"""A window that has not read its events for so long is busy."""
+"""A window that has not read its events for this long is busy."""
 LONGEST_S = 5.0
-"""And so is one that reads them but has not finished after so long."""
+"""So is one that reads them but has not finished after this long."""
 POLL_S = 0.01
 
 Unread = dict[int, int]
@@ -74,7 +74,7 @@ class Backlog:
             while at < len(data):
                 length, kind = struct.unpack_from("=IH", data, at)
                 if kind == _ERROR:
-                    raise OSError("the kernel does not tell")
+                    raise OSError("the kernel does not report it")
                 if kind == _DONE:
                     return found
                 self._note(data[at + 16 : at + length], found)
@@ -168,7 +168,7 @@ class Pace:
         return all(unread.get(one) == 0 for one in self._watched)
 
     def is_gone(self) -> bool:
-        """Whether it never will be: the client that had it unread has left."""
+        """Whether it never will be read: the client that had it unread has left."""
         unread = self._backlog.unread()
         if unread is None or self._watched.issubset(unread):
             return False
@@ -205,7 +205,7 @@ class Pace:
 
 
 def grown(before: Unread | None, now: Unread | None) -> Unread:
-    """Those that have more to read `now`."""
+    """The clients that have more to read `now`."""
     before = before or {}
     return {one: size for one, size in (now or {}).items() if size > before.get(one, 0)}
 

@@ -36,7 +36,7 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
 
 
 def plan(situation: Situation, allowed: tuple[Method, ...] = METHODS) -> Plan:
-    """Choose what to try. A later method is tried only if the earlier ones surely sent nothing.
+    """Choose what to try. A later method is tried only if the earlier ones sent nothing.
 
     A terminal gets no paste key: a late one would run a line of somebody else's clipboard. It
     gets no commit that it does not confirm either: foot drops 1 in 10, those during a redraw.
@@ -66,7 +66,7 @@ def plan(situation: Situation, allowed: tuple[Method, ...] = METHODS) -> Plan:
 def is_chromium(app: str) -> bool:
     """Whether it is built on Chromium, by the window's name for its application.
 
-    There keys lose all but 16 bits of a character (seen in 156), and a paste reads the clipboard
+    Keys lose all but 16 bits of a character there (seen in 156), and a paste reads the clipboard
     twice: first to look, then for the text.
     """
     return app.lower() == "code" or any(part in app.lower() for part in _CHROMIUM.split())

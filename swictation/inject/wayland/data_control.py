@@ -21,7 +21,7 @@ HINTS = {"x-kde-passwordManagerHint": b"secret"}
 """Klipper, wl-clipboard's --watch (so cliphist) and others respect it."""
 
 READ_S = 0.5
-"""The owner of the old content may take so long to deliver it."""
+"""The owner of the old content may take this long to deliver it."""
 LARGEST = 32 * 2**20
 """Bytes of old content, all types together; if there is more, the clipboard is not used."""
 RESTORE_S = 0.5
@@ -97,7 +97,7 @@ class Clipboard:
 
     @property
     def types(self) -> list[str]:
-        """Of what is there now."""
+        """The types of its current content."""
         return sorted(self._types.get(self._selection, [])) if self._selection else []
 
     def hold(self, content: Content, on_cancelled: Callable[[], None]) -> None:
@@ -106,9 +106,9 @@ class Clipboard:
         offered.on_change = lambda: on_cancelled() if offered.cancelled else None
 
     def lend(self, text: str) -> Offered | None:
-        """Put `text` into the clipboard: None if its content could not be kept.
+        """Put `text` into the clipboard for a while; None if the old content could not be kept.
 
-        What is there is read unless it is ours. Give back with `give_back_later`.
+        The old content is read unless it is ours. Call `give_back_later` to restore it.
         """
         self._end_loan()
         self._connection.barrier()
@@ -121,7 +121,7 @@ class Clipboard:
         return offered
 
     def keep(self, text: str) -> bool:
-        """Put `text` into the clipboard to stay; True if it is there."""
+        """Put `text` into the clipboard for good; True if it is there."""
         self._end_loan()
         if not self._is_ours():
             self._users = self._read()
@@ -132,7 +132,7 @@ class Clipboard:
         return self._is_ours()
 
     def give_back_later(self, delay_s: float = RESTORE_S) -> None:
-        """Restore the old content so long after the last reading."""
+        """Restore the old content `delay_s` after the last reading."""
         self._latest_s = time.monotonic() + delay_s + LATEST_S
         self._put_off(delay_s)
         if self._offered is not None:
@@ -163,7 +163,7 @@ class Clipboard:
             self._own(self._kept)
 
     def when_settled(self, call: Callable[[], None]) -> None:
-        """Call it when nothing is lent any more, or at once."""
+        """Call `call` once nothing is lent any more, or at once."""
         if self._restore is None:
             call()
         else:

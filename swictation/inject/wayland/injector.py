@@ -26,15 +26,15 @@ FOCUS_S = 2.5
 OFFER_S = 3.0
 SETTLE_S = 2.0
 TELL_S = 0.5
-"""The proofs of a thread that has ended are on their way."""
+"""For the proofs of a thread that has ended to arrive."""
 DELIVER_S = 10.0
-"""After so long the thread stops a text."""
+"""After this long the thread stops a text."""
 STUCK_S = 20.0
-"""A thread that has not stopped it after so long is stuck."""
+"""A thread that has not stopped it after this much longer is stuck."""
 
 
 class WaylandInjector:
-    """Text by input method, clipboard or own keyboard, whichever suits the focused window."""
+    """Text by input method, clipboard or virtual keyboard, whichever suits the focused window."""
 
     name = "wayland"
 
@@ -105,7 +105,7 @@ class WaylandInjector:
         except Exception as error:  # noqa: BLE001 - the port never raises
             if not (isinstance(error, HungError) and error.has_begun):
                 return delivery.outcome(str(error) or type(error).__name__)
-            # Nobody knows where the text is.
+            # Whether the text arrives is unknown.
             delivery.proof = decided(arrived=None)
             result = Injection("unproven", sent=len(text), reason=str(error))
         return self._proofs.attach(result, delivery.proof)
@@ -131,7 +131,7 @@ class WaylandInjector:
 
     async def focus(self) -> Focused:
         """See `Injector.focus`."""
-        with contextlib.suppress(Exception):  # the port never raises; it is not known, then
+        with contextlib.suppress(Exception):  # the port never raises; then it is unknown
             return await self._connection.call(self._session.focus, FOCUS_S)
         return Unknown()
 

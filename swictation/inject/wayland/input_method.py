@@ -68,8 +68,8 @@ class InputMethod:
         self._changes = 0
         """How often a field got the focus or lost it."""
         self._has_talked = False
-        self._told_first: str | None = None
-        """The content of the field when it got the focus."""
+        self._first_report: str | None = None
+        """The text before the cursor when the field got the focus."""
         self._field: Field | None = None
         self._pending: Field | None = None
         self.is_taken_over = False
@@ -106,7 +106,7 @@ class InputMethod:
         A commit goes to the field that has the focus when the compositor handles it: at most one
         word can be in the wrong one. Raises WireError; `progress` is right even then.
         """
-        stood = self.field.before if self.field else None
+        earlier = self.field.before if self.field else None
         for word in words(text):
             if not pace.has_room():
                 progress.reason = "the text field does not read what it is sent"
@@ -123,7 +123,7 @@ class InputMethod:
             pace.sent()
             if focus == handled_at:
                 continue
-            here = partial(self._has_come, text[: progress.sent], stood)
+            here = partial(self._has_come, text[: progress.sent], earlier)
             there = partial(self._has_come, word)
             if not self._is_seen(here if undisturbed() else there, pace):
                 progress.sent -= len(word)
@@ -167,28 +167,28 @@ class InputMethod:
         return self.field is not None and not self.field.is_secret
 
     def _changes_when_handled(self) -> int:
-        """As the compositor was through with our requests; by now it may be more. WireError."""
+        """`_changes` when the compositor had handled our requests. Raises WireError."""
         changes: list[int] = []
         self._connection.barrier(IN_TEXT_S, lambda: changes.append(self._changes))
         return changes[0]
 
     def _is_seen(self, has_come: Callable[[], bool], pace: Pace) -> bool:
-        """Whether a field says so by the time when it must have read what it was sent."""
+        """Whether a field reports the text by the time it must have read what it was sent."""
         if self._connection.wait(has_come, AGREE_S):
             return True
         pace.see()
         pace.wait_read()
         return self._connection.wait(has_come, SAYS_S)
 
-    def _has_come(self, text: str, stood: str | None = None) -> bool:
-        """Whether the field reports `text` added to what `stood` in it, or to its first report.
+    def _has_come(self, text: str, earlier: str | None = None) -> bool:
+        """Whether the field reports `text` added to its `earlier` report, or to its first one.
 
         For a commit that may have gone to another field or to none: the focus moved before the
         compositor handled it. A field that reports nothing (foot) may take it or drop it: a word
         too much there is better than a word lost here.
         """
-        before = self._told_first if stood is None else stood
-        return self.field is not None and has_come(text, before, self.field.before)
+        first = self._first_report if earlier is None else earlier
+        return self.field is not None and has_come(text, first, self.field.before)
 
     def _holds(self, text: str) -> bool:
         """Whether the field reports `text` before its cursor; it may report only a part."""
@@ -214,7 +214,7 @@ class InputMethod:
     def _on_activate(self) -> None:
         self._changes += 1
         self._has_talked = False
-        self._told_first = None
+        self._first_report = None
         self._pending = Field()
 
     def _on_deactivate(self) -> None:
@@ -233,17 +233,17 @@ class InputMethod:
     def _on_done(self) -> None:
         self._serial += 1
         self._field = self._pending
-        if self._field and self._told_first is None:
-            self._told_first = self._field.before
+        if self._field and self._first_report is None:
+            self._first_report = self._field.before
 
     def _on_unavailable(self) -> None:
         self.is_taken_over = True
 
 
-def has_come(text: str, stood: str | None, stands: str | None) -> bool:
+def has_come(text: str, earlier: str | None, now: str | None) -> bool:
     """Whether `text` is the difference of two reports; fields report the end of a long text."""
-    if stood is None or stands is None:
+    if earlier is None or now is None:
         return False
-    if len(stands) < SHORT:
-        return stands == stood + text
-    return stands != stood and (stood + text).endswith(stands)
+    if len(now) < SHORT:
+        return now == earlier + text
+    return now != earlier and (earlier + text).endswith(now)

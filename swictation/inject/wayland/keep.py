@@ -1,4 +1,4 @@
-"""Serves what the user had copied after the daemon's end. See `inject.clipboard_keeper`."""
+"""Serves the user's clipboard after the daemon's end. See `inject.clipboard_keeper`."""
 
 import asyncio
 from collections.abc import Callable

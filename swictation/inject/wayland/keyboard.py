@@ -1,4 +1,4 @@
-"""A virtual keyboard of our own, there for life: zwp_virtual_keyboard_v1.
+"""Our own virtual keyboard, kept as long as the connection: zwp_virtual_keyboard_v1.
 
 Keymap and keys travel in one stream, so a client has always read the keymap that a key was meant
 for. It is created when the daemon starts: on a seat without a keyboard, clients listen for keys
@@ -35,7 +35,7 @@ class Keyboard:
         self._heard = Heard(seat)
         self._remote = manager.create("create_virtual_keyboard", seat)
         self._ours = b""
-        """The observer of the keymap that was sent last."""
+        """The digest of the keymap that was sent last, as clients received it."""
         self._layout = Layout()
         self._send(self._layout)
 

@@ -1,4 +1,4 @@
-"""Own keymaps for the virtual keyboard: which key and level has which character. Pure.
+"""Keymaps for the virtual keyboard: which key and level has which character. Pure.
 
 Characters are only on the 47 printing positions of a PC keyboard, with four levels each: Chromium
 ignores the symbols of other keys. Control, Shift, Level3, v and Insert never move, and ASCII is in

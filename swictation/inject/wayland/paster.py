@@ -23,12 +23,12 @@ from swictation.inject.wayland.unproven import may_be_same
 from swictation.inject.wayland.witness import Key, Watchers
 
 QUIET_S = 0.04
-"""Programs that read all new content have done so if nobody has for so long."""
+"""Once nobody has read for this long, programs that read all new content have done so."""
 QUIET_WITHIN_S = 0.4
 AFTER_EMPTY_S = 2.0
-"""From the reading of a withdrawn text to other content: some check first and then read."""
+"""From a reading of a withdrawn text to other content: some check first and then read."""
 GIVES_UP_S = 30.0
-"""After so long the text is withdrawn, so that it can go elsewhere; the key is still unread."""
+"""After this long the text is withdrawn, so that it can go elsewhere; the key is still unread."""
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Paste:
     window: Window | None
     key: Key
     needed: int
-    """Readings to the end that prove it."""
+    """How many complete readings prove it."""
     before: int
     """How many readings had begun when the key was pressed."""
     proof: Future[bool | None] = field(default_factory=Future[bool | None])
@@ -84,7 +84,7 @@ class Paste:
         self.decide(has_arrived=False)
 
     def decide(self, *, has_arrived: bool) -> None:
-        """Decide, once. Unknown for a reader that is not seen, or is cut off by our end."""
+        """Decide, once. Unknown if a reader was not seen, or is cut off by our end."""
         if not self.proof.done():
             asked = self._readings[self.before :]
             is_unseen = any(not r.readers and r.sender and r.sender.is_written for r in asked)
@@ -121,8 +121,8 @@ class Paster:
     def paste(self, text: str, window: Window | None, check: Callable[[], None]) -> Paste | str:
         """Offer `text`, press the key, wait a little for the window to take it.
 
-        The paste, whose proof may be open; a reason when nothing was pressed. Raises what `check`,
-        called right before the key, raises, and WireError.
+        Returns the paste, whose proof may be open, or the reason why nothing was pressed. Raises
+        WireError, and what `check` raises, which is called right before the key.
         """
         if not self.is_free:
             return "an earlier text is still on offer in the clipboard"
@@ -133,7 +133,7 @@ class Paster:
             self._let_others_read(offered)
             if offered.cancelled:
                 self._clipboard.rescue(text)
-                return "another program takes the clipboard over"
+                return "another program takes over the clipboard"
             self._keyboard.come_forward()
             check()
         except BaseException:

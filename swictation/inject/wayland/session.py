@@ -1,4 +1,4 @@
-"""Everything bound on one connection, and a text's way through it. For the connection's thread."""
+"""Everything bound on one connection, and the delivery of a text. For the connection's thread."""
 
 import math
 import time
@@ -34,7 +34,7 @@ from swictation.inject.wayland.toplevels import Toplevels, Window
 from swictation.inject.wayland.unproven import Waiting, decided, late_answer
 
 NOT_TAKEN = "the window has not taken the text yet"
-BLIND = "the window does not tell what it takes, nor the system what it reads"
+BLIND = "the window does not report what it takes, nor the system what it reads"
 CLOSES_S = 0.5
 """From the end of a client to that of its window."""
 REST_S = 0.15
@@ -95,7 +95,7 @@ class Session:
             raise WireError("the compositor has neither input methods nor virtual keyboards")
 
     def focus(self) -> Focused:
-        """The window with the focus, as of now; unknown where the compositor lists no windows."""
+        """The window with the focus now; `Unknown` if the compositor lists no windows."""
         self._connection.barrier()
         window = self.toplevels.focused
         if window is None:
@@ -107,7 +107,7 @@ class Session:
         return Target(_id(window), window.app, is_password)
 
     def offer(self, text: str) -> bool:
-        """Put `text` into the clipboard to stay; False if it is not there."""
+        """Put `text` into the clipboard for good; False if it is not there."""
         if self._paster is not None and not self._paster.is_free:
             return False
         return self.clipboard is not None and self.clipboard.keep(text)
@@ -121,7 +121,8 @@ class Session:
         except WireError:
             if not delivery.progress.sent:
                 raise
-            return self._unproven(delivery, decided(arrived=None))  # its last word lies anywhere
+            # Its last word may be anywhere.
+            return self._unproven(delivery, decided(arrived=None))
 
     def _deliver(self, delivery: Delivery) -> Injection:
         self._connection.barrier()
@@ -151,7 +152,7 @@ class Session:
         return Injection("refused", reason="; ".join(reasons))
 
     def settled(self) -> Future[None]:
-        """Done when the clipboard is as it was."""
+        """A future that is done once the clipboard is restored."""
         future: Future[None] = Future()
         if self.clipboard is None:
             future.set_result(None)
@@ -160,7 +161,7 @@ class Session:
         return future
 
     def withdraw(self) -> None:
-        """Take back a text that is on offer; one in a window's socket cannot be taken back."""
+        """Take back the text on offer; a text in a window's socket cannot be taken back."""
         if self._paster is not None:
             self._paster.withdraw()
 
@@ -279,7 +280,7 @@ class Session:
     def _type(self, delivery: Delivery) -> Injection:
         assert self.keyboard is not None
         if unsafe_reason(delivery.text):
-            return Injection("refused", reason="a line break would have to be a key")
+            return Injection("refused", reason="a line break would have to be typed as a key")
         self.keyboard.come_forward()
         self._check(delivery)
         at_start = self.toplevels.focused

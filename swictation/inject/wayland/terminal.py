@@ -24,7 +24,7 @@ def is_terminal(app: str) -> bool:
 
 
 class TerminalSense:
-    """For the connection's thread."""
+    """Finds out whether a terminal has the focus. For the connection's thread."""
 
     def __init__(self, connection: Connection, backlog: Backlog, keyboard: Keyboard | None) -> None:
         self._connection = connection
@@ -47,7 +47,7 @@ class TerminalSense:
         return any(pid in late or _turns(pid) != before[pid] for pid in holding)
 
     def _send(self, keyboard: Keyboard) -> frozenset[int]:
-        """Send the focused window an event without effect; processes that do not read it soon."""
+        """Send the focused window an event without effect; returns who does not read it soon."""
         before = self._backlog.unread()
         keyboard.come_forward()
         self._connection.barrier(IN_TEXT_S)  # the compositor serves its clients in turn
@@ -58,7 +58,7 @@ class TerminalSense:
         return self._backlog.owners(set(grown(before, self._backlog.unread())))
 
     def _sleep(self, holding: Iterable[int]) -> bool:
-        """Whether all of them go to sleep soon: one that still runs needs no waking for an event.
+        """Whether all of them go to sleep soon: only a sleeping process is woken by an event.
 
         A terminal takes milliseconds to read a keymap.
         """
@@ -70,7 +70,7 @@ class TerminalSense:
 
 
 def _runs(pid: int) -> bool:
-    """Whether one of its threads runs, or would."""
+    """Whether one of its threads runs or is ready to run."""
     stats = proc.read_of_threads(pid, "stat")
     return any(stat.rpartition(") ")[2].startswith("R") for stat in stats)
 

@@ -25,7 +25,7 @@ class Window:
 
 
 class Toplevels:
-    """All windows, none of them where the compositor does not say. For the connection's thread."""
+    """All windows; none if the compositor does not list them. For the connection's thread."""
 
     def __init__(self, connection: Connection, on_closed: Callable[[Window], None]) -> None:
         """`on_closed` is called with a window that is gone."""

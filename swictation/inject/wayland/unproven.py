@@ -11,7 +11,7 @@ from swictation.inject.wayland.toplevels import Window
 
 LOOK_S = 0.1
 SAYS_S = 1.0
-"""A field that has read what was sent to it, and has the focus, says so by then."""
+"""A field that has read what was sent to it, and has the focus, reports it by then."""
 
 
 def decided(arrived: bool | None) -> Future[bool | None]:
@@ -32,7 +32,7 @@ class Unproven:
 
 
 class Waiting:
-    """All of them. For the connection's thread."""
+    """All unproven texts. For the connection's thread."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -61,7 +61,7 @@ class Waiting:
             self._decide(text)
 
     def close(self) -> None:
-        """End without decision: a window may still take what it has unread."""
+        """Leave the rest unknown: a window may still take what it has unread."""
         self._check()
         for text in list(self._texts):
             self._tell(text, arrived=None)
@@ -77,7 +77,7 @@ class Waiting:
             self._connection.after(LOOK_S, self._look)
 
     def _decide(self, text: Unproven) -> None:
-        """Nobody reads any more."""
+        """Decide the proof: nothing more will be read."""
         if text.has_arrived():
             self._tell(text, arrived=True)
         else:
@@ -108,5 +108,5 @@ def late_answer(pace: Pace, has_answered: Callable[[], bool]) -> Callable[[], bo
 
 
 def may_be_same(one: Window | None, other: Window | None) -> bool:
-    """Whether they are, or may be: a compositor does not have to say."""
+    """Whether both are, or may be, one window: a compositor does not have to say."""
     return one is None or other is None or one is other

@@ -52,7 +52,7 @@ class Key:
     """A paste key that was pressed, and the windows that may have it."""
 
     def __init__(self, backlog: Backlog, watchers: Watchers) -> None:
-        """Call right before it is sent."""
+        """Create it right before it is sent."""
         self._backlog = backlog
         self._watchers = watchers
         self._pressed = int(time.clock_gettime(time.CLOCK_BOOTTIME) * _TICKS_PER_S)
@@ -60,7 +60,7 @@ class Key:
         self._waiting: Unread = {}
 
     def passed_on(self) -> None:
-        """Call right after the compositor has sent it to the window: see where it waits."""
+        """Note where it waits. Call right after the compositor has sent it to the window."""
         before = self._before or {}
         more = grown(before, self._backlog.unread())
         self._waiting = {one: size - before.get(one, 0) for one, size in more.items()}

@@ -1,1 +1,1 @@
-"""X11: typing and pasting, both with proof where the window gives one."""
+"""X11: typing and pasting, both with proof if the window gives one."""

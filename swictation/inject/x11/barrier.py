@@ -58,7 +58,7 @@ class Barrier:
             self._gone.add(toplevel)
 
     def unwatch(self, toplevel: int) -> None:
-        """End that, once this was called as often as `watch`."""
+        """Stop watching, once this was called as often as `watch`."""
         self._watched[toplevel] -= 1
         if self._watched[toplevel] > 0:
             return
@@ -72,7 +72,7 @@ class Barrier:
 
     @contextmanager
     def watching(self, focus: Focus) -> Generator[None]:
-        """`watch` for the length of an injection."""
+        """Watch the window of `focus` during an injection."""
         self.watch(focus.toplevel)
         try:
             yield
@@ -84,7 +84,7 @@ class Barrier:
         return focus.toplevel in self._gone
 
     def process_of(self, focus: Focus) -> int:
-        """The process that has the client by now; 0 if it is gone or unknown."""
+        """The client's current process; 0 if it is gone or unknown."""
         return process_of(self._x, focus.client)
 
     def ping(self, focus: Focus) -> int:

@@ -27,10 +27,10 @@ GONE = (OSError, ConnectionClosedError)
 
 _CREDENTIALS = struct.Struct("3i")
 _END_MS = 1000
-"""A server that ends closes its connections a moment earlier."""
+"""A server closes its connections a moment before it ends."""
 
 _MAX_PROPERTY_BYTES = 200_000
-"""Fits one request: the core protocol's limit is 256 KiB and python-xlib supports no longer one."""
+"""Fits one request: the core protocol's limit is 256 KiB, and python-xlib supports no other."""
 
 
 class Property(msgspec.Struct, frozen=True):
@@ -53,7 +53,7 @@ class Property(msgspec.Struct, frozen=True):
 class Connection:
     """The display and a window of our own on it. Every method belongs to the owning thread.
 
-    Anything raises one of `GONE` once the server is gone.
+    Each of them raises one of `GONE` once the server is gone.
     """
 
     def __init__(self, display_name: str | None = None) -> None:
@@ -140,12 +140,12 @@ class Connection:
 
     def owner_of(self, selection: int) -> int:
         """The window that owns a selection, or 0."""
-        owner: Any = self.display.get_selection_owner(selection)  # the stubs say int alone
+        owner: Any = self.display.get_selection_owner(selection)  # the stubs say int only
         return int(getattr(owner, "id", owner))
 
     @contextmanager
     def grabbed(self) -> Generator[None]:
-        """Grab the server: it serves nobody else, so what is asked inside is still true when used.
+        """Grab the server: it serves nobody else, so answers inside are still true when used.
 
         Never wait inside: the desktop stands still for a round trip or two, and no longer.
         """
@@ -177,16 +177,16 @@ class Connection:
         )
 
     def sync(self) -> None:
-        """Wait until the server has carried out everything, then handle what it said."""
+        """Wait until the server has carried out everything, then handle its events."""
         self.display.sync()
         self.beats += 1
         self.dispatch()
 
     def dispatch(self) -> None:
-        """Send what is queued and handle the events that are here.
+        """Send what is queued and handle the events that have come.
 
-        Ends with a look into the socket: python-xlib may read events into its own queue during
-        any call, and a select after that would wait for events that have already come.
+        Checks the socket last: python-xlib may read events into its own queue during any call, and
+        a select after that would wait for events that have already come.
         """
         self.display.flush()
         while self.display.pending_events():

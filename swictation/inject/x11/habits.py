@@ -1,11 +1,11 @@
-"""How often each client reads the text for one paste: then it has finished with it."""
+"""Learns how often each client reads the text for one paste, and so when it has finished."""
 
 import time
 
 from swictation.inject.pages import has_pages
 from swictation.inject.x11.barrier import Barrier
 from swictation.inject.x11.connection import Connection
-from swictation.inject.x11.pastekey import PasteKey
+from swictation.inject.x11.pressed_paste import PasteKey
 
 _READ_S = 0.05
 _LEARN_S = 0.15
@@ -15,11 +15,12 @@ _MAX_HABITS = 64
 
 
 class Habits:
-    """For the display thread.
+    """The number of readings of each client. For the display thread.
 
-    At Control+V Chromium looks at the text once before its page reads it for good, and drops the
-    paste if the clipboard changed in between; it keeps asking for targets meanwhile. So there one
-    reading is no habit where pages are. Shift+Insert is left to the page, which reads once.
+    At Control+V Chromium reads the text once to look at it, before its page reads it to paste it.
+    It drops the paste if the clipboard changed in between, and keeps asking for targets meanwhile.
+    So a program with pages never has the habit of one reading at Control+V. At Shift+Insert only
+    the page reads, once.
     """
 
     def __init__(self, connection: Connection, barrier: Barrier) -> None:

@@ -35,7 +35,7 @@ class X11Injector:
 
     `method` "either" types if the window proves that it reads the keys and few characters are
     missing from its layout. Otherwise it pastes, and types if the clipboard cannot be kept. A
-    second method is tried only while surely nothing has arrived. Terminals are always typed into.
+    second method is tried only if certainly nothing has arrived. Terminals are always typed into.
     """
 
     def __init__(
@@ -77,12 +77,12 @@ class X11Injector:
 
     @property
     def lost(self) -> str:
-        """Why the display is gone for good, or "": then a new injector is needed."""
+        """Why the display is gone for good, so that a new injector is needed; "" while it works."""
         return self._display.lost
 
     @property
     def capabilities(self) -> InjectorCapabilities:
-        """See `Injector.capabilities`. X11 does not tell passwords from text."""
+        """See `Injector.capabilities`. X11 cannot tell a password field from another."""
         return InjectorCapabilities(
             knows_focus=True, confirms=True, clipboard=True, keys=bool(self._allowed)
         )
@@ -114,7 +114,7 @@ class X11Injector:
         """See `Injector.offer`."""
         if not text or unsafe_reason(text, self._allowed):
             return False
-        with contextlib.suppress(Exception):  # as above; it is not there, then
+        with contextlib.suppress(Exception):  # as above; then it is not on the clipboard
             return await self._ask(lambda session: session.offer(text)) or False
         return False
 
@@ -128,7 +128,7 @@ class X11Injector:
 
     async def focus(self) -> Focused:
         """See `Injector.focus`."""
-        with contextlib.suppress(Exception):  # as above; who has the focus cannot be told
+        with contextlib.suppress(Exception):  # as above; then the focus is unknown
             return await self._ask(lambda session: session.target()) or Unknown()
         return Unknown()
 

@@ -1,4 +1,4 @@
-"""Keeps what the user had copied after the daemon's end: in a clipboard manager or a keeper."""
+"""Keeps the user's clipboard after the daemon's end, in a clipboard manager or a keeper."""
 
 from collections.abc import Callable
 
@@ -13,11 +13,11 @@ _MANAGER_S = 1.0
 _FOR_EVER_S = 3600.0
 _PLACE = "SWICTATION_SAVE"
 _KINDS = {"TEXT": "UTF8_STRING"}
-"""Of the values: a target is its value's kind elsewhere."""
+"""The types of values where they differ from the target."""
 
 
 def keep(x: Connection, content: Content) -> None:
-    """Leave `content`, which this connection serves, to a clipboard manager or to a keeper."""
+    """Hand `content`, which this connection serves, over to a clipboard manager or a keeper."""
     if content and not _saved(x, content):
         names = {x.display.get_atom_name(target): value for target, value in content.items()}
         kept = {name: bytes(v.data) for name, v in names.items() if isinstance(v.data, bytes)}

@@ -11,7 +11,7 @@ from swictation.inject.x11.focus import Focus
 from swictation.inject.x11.habits import Habits
 from swictation.inject.x11.keys.keyboard import WHY_NOT, Keyboard
 from swictation.inject.x11.marks import Marks
-from swictation.inject.x11.pastekey import PasteKey, State
+from swictation.inject.x11.pressed_paste import PasteKey, State
 from swictation.inject.x11.progress import Halted, Progress, Refused
 from swictation.inject.x11.selection import HINT, Content, Selection
 
@@ -73,11 +73,11 @@ class Paster:
     def paste(self, text: str, focus: Focus, progress: Progress) -> None:
         """Paste `text`; returns once the focused client has fetched it.
 
-        Raises `Refused` if it has surely not arrived (`try_other` if keys may work), `Halted`
+        Raises `Refused` if it has certainly not arrived (`try_other` if keys may work), `Halted`
         with a proof if it may still arrive, without one if nobody will ever know.
         """
         if self._key or any(key.is_of(focus) for key in self._copied):
-            raise Refused("the clipboard is still another window's", try_other=True)
+            raise Refused("another window may still read the clipboard", try_other=True)
         if self._marks.is_left(focus):
             raise Refused("a paste key from before may still wait in the window", try_other=True)
         payload = self._payload(text)
@@ -166,7 +166,7 @@ class Paster:
         self.give_back()
 
     def give_back(self) -> None:
-        """Serve what was there before, unless somebody has copied something meanwhile."""
+        """Serve the old content again, unless somebody has copied something meanwhile."""
         if self._key:
             return
         loan, self._loan = self._loan, None
@@ -178,10 +178,10 @@ class Paster:
             self._selection.bar(self._passed, _LATE_S)
 
     def close(self) -> Content:
-        """Settle; what the user had copied, if this program still serves it.
+        """Settle; returns what the user had copied, if this program still serves it.
 
-        If a key is unread there is nothing: content that came back would go to that key. Marks
-        of unread keys stay, for the next daemon.
+        If a key is unread it returns nothing: restored content would go to that key. Marks of
+        unread keys stay, for the next daemon.
         """
         self._tend_key()
         for copied in self._copied:
@@ -198,7 +198,7 @@ class Paster:
         return self._users if hint in offer.content else offer.content
 
     def _note_users(self, content: Content) -> None:
-        """The content that outlives an offered text, and us; never a text of ours."""
+        """Remember what to restore after an offered text and at our end; never our own text."""
         if self._x.atom(HINT) not in content:
             self._users = content
 
@@ -234,7 +234,7 @@ class Paster:
         return state
 
     def _forget(self, key: PasteKey) -> None:
-        """It is spent: the clipboard may come back."""
+        """Drop a spent key, and restore the clipboard if it was not used."""
         key.close()
         self._marks.remove(key.focus)
         if key in self._copied:
@@ -269,7 +269,7 @@ class Paster:
         return (True,) if has_letter or not focus.answers_ping else (False, True)
 
     def _letter(self, focus: Focus) -> int:
-        """The key of v, on a spare keycode where the layout has none."""
+        """The key of v, on a spare keycode if the layout has none."""
         native = self._keyboard.keymap.native("v", self._keyboard.group())
         if native is not None and native.level == 0:
             return native.keycode
@@ -304,7 +304,7 @@ class Paster:
             return self._selection.offer.content
         old = self._clipboard.read(self._selection.atom)
         if old is None:
-            raise Refused("the clipboard holds what cannot be kept", try_other=True)
+            raise Refused("the clipboard's content cannot be kept", try_other=True)
         return old
 
     def _let_read(self, reader: int) -> None:
@@ -325,7 +325,7 @@ class Paster:
             self._let_read(focus.client)
             self._settle(focus)
         if offer and focus.client in offer.reads:
-            raise Refused("the window reads all that is copied", try_other=True)
+            raise Refused("the window reads everything that is copied", try_other=True)
 
     def _press(self, focus: Focus, progress: Progress, characters: int, *, is_letter: bool) -> bool:
         """Press one shortcut; True once the text was fetched, False if the key is spent."""
@@ -382,7 +382,7 @@ class Paster:
             raise Refused(WHY_NOT[answer])
 
     def _finish(self, key: PasteKey) -> bool | None:
-        """The text was fetched: wait for its reader; the answer is that of `Habits.finish`."""
+        """Wait for the reader of the text that was fetched; returns what `Habits.finish` does."""
         is_proven = self._habits.finish(key)
         if self._loan and is_proven is not None:
             wait_s = _GIVE_BACK_S if is_proven else _GIVE_BACK_LATEST_S

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(eq=False)
 class Refused(Exception):
-    """Nothing of the text has arrived, and surely none will."""
+    """None of the text has arrived, and none will."""
 
     reason: str
     try_other: bool = False
@@ -16,11 +16,11 @@ class Refused(Exception):
 
 @dataclass(eq=False)
 class Halted(Exception):
-    """It ended in the middle: what the ledger calls sent may have arrived."""
+    """It ended in the middle: what `Progress` counts as sent may have arrived."""
 
     reason: str
     proof: "Future[bool | None] | None" = None
-    """What is not confirmed waits in the window, until this says what became of it."""
+    """Set if unconfirmed text waits in the window: it decides whether that has arrived."""
 
 
 class Progress:
@@ -54,7 +54,7 @@ class Progress:
             self._confirmed = self._sent
 
     def read(self) -> tuple[int, int]:
-        """Sent and confirmed."""
+        """The counts of sent and confirmed characters."""
         with self._lock:
             return self._sent, self._confirmed
 

@@ -14,10 +14,10 @@ from swictation.inject.x11.connection import Connection, Property
 from swictation.inject.x11.programs import process_of
 
 _MAX_UNREAD = 256
-"""Some poll the clipboard all day and never delete what they read."""
+"""Some programs poll the clipboard all day and never delete what they read."""
 
 HINT = "x-kde-passwordManagerHint"
-"""Clipboard histories leave out what has it."""
+"""Clipboard histories leave out content with this target."""
 
 Content = Mapping[int, Property]
 """What a selection holds: a value for each target."""
@@ -71,8 +71,8 @@ class Selection:
     def take(self, content: Content, reader: int | None = None, pid: int = 0) -> bool:
         """Own it with `content` for `reader`; False if the server refuses.
 
-        All others see nothing but the hint: a key that waits in another window, a
-        clipboard history and the user's own paste get none of a text that is for one window.
+        All other clients see nothing but the hint: a text for one window does not go to a key that
+        waits in another window, a clipboard history, or the user's own paste.
         """
         stamp = self._x.server_time()
         self.offer = Offer(content, reader, pid, stamp)
@@ -99,7 +99,7 @@ class Selection:
         if event.type == X.SelectionRequest:
             self._answer(event)
         elif event.type == X.SelectionClear and int(event.atom) == self.atom:
-            if not self.owns():  # else somebody has taken it since
+            if not self.owns():  # if we own it, we have taken it again since
                 self.offer = None
         elif event.type == X.PropertyNotify and event.state == X.PropertyDelete and self.offer:
             self.offer.unread.discard((int(event.window.id), int(event.atom)))
@@ -133,15 +133,15 @@ class Selection:
     def _multiple(self, requestor: Window, prop: int) -> bool:
         """Several targets at once: pairs of target and property, failures marked by None."""
         name = self._x.display.get_atom_name(prop)
-        wish = self._x.read(requestor, name)
-        if wish is None or wish.format != 32:
+        wanted = self._x.read(requestor, name)
+        if wanted is None or wanted.format != 32:
             return False
-        pairs = list(zip(wish.numbers[::2], wish.numbers[1::2], strict=False))
+        pairs = list(zip(wanted.numbers[::2], wanted.numbers[1::2], strict=False))
         answered: list[int] = []
         for target, into in pairs:
             done = into and self._convert(requestor, target, into)
             answered += [target, into if done else X.NONE]
-        self._x.write(requestor, prop, Property(wish.kind, 32, tuple(answered)))
+        self._x.write(requestor, prop, Property(wanted.kind, 32, tuple(answered)))
         return True
 
     def _client(self, requestor: Window, offer: Offer) -> int:

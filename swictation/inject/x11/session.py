@@ -22,7 +22,7 @@ Delivered = tuple[Injection, "Future[bool | None] | None"]
 """With the proof of what is unproven."""
 
 MAX_NEWCOMERS = 6
-"""Above it a remapping costs the window manager more than a paste."""
+"""Above this, a remapping costs the window manager more than a paste."""
 
 _TARGET_S = 0.3
 
@@ -54,7 +54,7 @@ class X11Session:
         self._paster.tend()
 
     def target(self) -> Focused:
-        """Who has the focus; no window only if none has it for a while."""
+        """The window with the focus; `NoWindow` only if none has it for a while."""
         focus = self._look(_TARGET_S)
         return focus.target if focus else NoWindow()
 
@@ -84,7 +84,7 @@ class X11Session:
         return outcome(text, progress.read(), reason, is_open=proof is not None), proof
 
     def close(self) -> Content:
-        """Give back keycodes and clipboard; the content that is to outlive us.
+        """Give back keycodes and clipboard; returns the content to keep after our end.
 
         The connection stays open: closing it would drop what was given back.
         """
@@ -94,7 +94,7 @@ class X11Session:
         return kept
 
     def abandon(self) -> None:
-        """The display is gone; its windows too, unless it was us who left."""
+        """Decide every open proof: the display is gone, perhaps for us only."""
         self._paster.abandon()
         self._unread.close(False if self.connection.has_ended() else None)
 

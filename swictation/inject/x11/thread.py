@@ -100,7 +100,7 @@ class DisplayThread:
         self._serve()
 
     def _serve(self) -> None:
-        while self._calls.run_next(lambda _: True):  # whatever fails: the server is dying
+        while self._calls.run_next(lambda _: True):  # any error is fatal: the server is dying
             continue
 
     def _end(self, reason: str) -> None:

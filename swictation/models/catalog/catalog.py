@@ -1,4 +1,4 @@
-"""The models known by name, and which one of them a name and a language mean."""
+"""The models known by name, and which of them a name and a language mean."""
 
 from swictation.asr.model_spec import ModelSpec
 from swictation.asr.registry import PROVIDERS, find
@@ -10,27 +10,28 @@ AUTO = "auto"
 
 
 def known_models() -> tuple[ModelSpec, ...]:
-    """Those of all installed engines, of each the preferred ones first."""
+    """The models of all installed engines, each engine's preferred ones first."""
     return tuple(spec for provider in PROVIDERS.values() for spec in provider.models or ())
 
 
 def knows_models(engine: str) -> bool:
-    """Whether that engine's models are known by name; another one finds its own."""
+    """Whether that engine's models are known by name. If not, the engine finds its own."""
     provider = find(engine)
     return provider is not None and bool(provider.models)
 
 
 def named(model: str) -> ModelSpec | None:
-    """The model of that name, or of that repository on the hub."""
+    """The model with that name, or with that repository on the hub; None if there is none."""
     return next((spec for spec in known_models() if model in (spec.name, spec.repo)), None)
 
 
 def speaking(engine: str, language: str) -> list[ModelSpec]:
     """The engine's models that understand the language, preferred ones first. Raises ModelError."""
     found = _speaking(engine, language)
-    if not found and not knows_models(engine):
+    if not found and find(engine) and not knows_models(engine):
         raise ModelError(
-            f"the engine {engine} has no models that are known by name: none can be chosen for it",
+            f"the engine {engine} has no models that are known by name: it finds its own by"
+            " [asr] model",
             "set [asr] model as its documentation says, in: swictation config path",
         )
     if not found:
@@ -42,12 +43,12 @@ def speaking(engine: str, language: str) -> list[ModelSpec]:
 
 
 def choose(model: str, language: str, engine: str = DEFAULT_ENGINE) -> ModelSpec:
-    """The known model that `model` means for `language`.
+    """Choose the known model that `model` means for `language`.
 
     Args:
         model: "auto" (the engine's first that understands the language), a name, or a repository.
         language: ISO 639-1 code of the spoken language.
-        engine: whose model it is to be; "": any engine's, for a name.
+        engine: the model's engine; "": any, for a name.
 
     Raises:
         ModelError: the name is unknown, or the model does not understand the language.

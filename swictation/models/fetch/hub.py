@@ -1,11 +1,10 @@
 """The first source of a model: the Hugging Face Hub, through its own library.
 
 As a program it is the helper that fetches, and prints the commit: `python -m` with CONNECT_S REPO
-REVISION FOLDER FILE:BYTES... The library's settings are the environment's (endpoint, offline mode,
-proxies, token). The files are those that we name, and none may be larger than the bytes told,
-whatever the hub, its redirects and their headers say. The library's own downloads begin again in
-every process; here a file grows as `NAME.KEY.part`, and the next process goes on where this one was
-killed.
+REVISION FOLDER FILE:BYTES... The library takes its settings from the environment (endpoint, offline
+mode, proxies, token). Only files that we name are fetched, and none may be larger than its BYTES,
+whatever the hub, its redirects and their headers say. The library's own downloads start again in
+every process; here a file grows as `NAME.KEY.part`, and the next process resumes it.
 """
 
 import hashlib
@@ -25,13 +24,14 @@ CONNECT_S = 3
 _LONGEST_LINE = 300
 _STALL_S = 30.0
 _CHUNK_BYTES = 1 << 20
-"""The library writes so much at a time: a hub slower than 35 kB/s is left for the wheels."""
+"""The library writes this much at a time; if the hub is slower than 35 kB/s, the wheels are used.
+"""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-"""The hub's ETag of a large file: its content's hash."""
+"""The hub's ETag of a large file is the hash of its content."""
 _COMMIT = re.compile(r"commit ([0-9a-f]{40})")
 
 _ENV = {
-    # xet hands over its bytes in bursts of up to 64 MB: no progress to watch.
+    # xet writes in bursts of up to 64 MB, which would look like a stall.
     "HF_HUB_DISABLE_XET": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -40,15 +40,15 @@ _ENV = {
 
 
 def fetch(spec: ModelSpec, staging: Staging) -> str:
-    """Have the files in `staging.incoming`, from the hub or from its cache on this machine.
+    """Fetch the files into `staging.incoming`, from the hub or from its cache on this machine.
 
-    What an earlier call left there is gone on with.
+    What an earlier call left there is resumed. The files' content is not checked here.
 
     Returns:
-        The commit that they are of, or "".
+        Their commit, or "".
 
     Raises:
-        ModelError: one line saying why not; nothing is known about the files' content.
+        ModelError: they cannot be fetched; one line says why.
     """
     limits = {file.name: spec.most_bytes(file) for file in spec.files}
     wanted = [f"{name}:{most_bytes}" for name, most_bytes in limits.items()]
@@ -71,7 +71,7 @@ def fetch(spec: ModelSpec, staging: Staging) -> str:
 
 
 def _copy_from_cache(repo: str, revision: str, folder: Path, limits: dict[str, int]) -> str:
-    """The commit of the copies; "" where the cache lacks one."""
+    """Copy the files from the library's cache; returns their commit, "" if one is missing."""
     from huggingface_hub import try_to_load_from_cache
 
     found = [try_to_load_from_cache(repo, name, revision=revision) for name in limits]
@@ -92,7 +92,7 @@ def _probe(repo: str, revision: str, name: str, connect_s: int) -> None:
         get_session,
     )
 
-    # The alarm ends this process: a name server that is silent obeys no timeout of the session.
+    # The alarm ends this process: the session's timeout does not cover a silent name server.
     signal.alarm(connect_s)
     answer = get_session().head(
         hf_hub_url(repo, name, revision=revision), headers=build_hf_headers(), timeout=connect_s
@@ -103,7 +103,7 @@ def _probe(repo: str, revision: str, name: str, connect_s: int) -> None:
 
 
 def _fetch(repo: str, revision: str, name: str, most_bytes: int, folder: Path) -> str:
-    """Fetch one file, from where an earlier process was with it; the commit that it is of."""
+    """Fetch one file, resuming what an earlier process left; returns its commit."""
     from huggingface_hub import (
         constants,
         get_hf_file_metadata,  # pyright: ignore[reportUnknownVariableType]
@@ -121,10 +121,10 @@ def _fetch(repo: str, revision: str, name: str, most_bytes: int, folder: Path) -
     metadata = get_hf_file_metadata(url)
     size_bytes, etag = metadata.size, metadata.etag or ""
     if size_bytes is not None and not 0 <= size_bytes <= most_bytes:
-        raise ModelError(f"{name} has {size_bytes} bytes there, and may have {most_bytes}")
+        raise ModelError(f"{name} has {size_bytes} bytes there, but may have {most_bytes}")
     done = folder / name
     if not (done.is_file() and size_bytes == done.stat().st_size):
-        # The ETag is the content's own: another one is another file.
+        # The ETag belongs to the content: with another ETag it is another file.
         part = folder / f"{name}.{hashlib.sha256(etag.encode()).hexdigest()[:16]}.part"
         most_bytes = most_bytes if size_bytes is None else size_bytes
         if part.is_file() and part.stat().st_size > most_bytes:
@@ -134,12 +134,12 @@ def _fetch(repo: str, revision: str, name: str, most_bytes: int, folder: Path) -
             http_get(url, sink, resume_size=sink.tell(), headers=headers, expected_size=size_bytes)
         if _SHA256.fullmatch(etag) and measure(part).sha256 != etag:
             part.unlink()
-            raise ModelError(f"{name} came with other bytes than the hub's own hash tells")
+            raise ModelError(f"{name} came with bytes that do not fit the hub's own hash")
         part.rename(done)
     return metadata.commit_hash or ""
 
 
-def _tell_one_line(
+def _print_one_line(
     kind: type[BaseException], error: BaseException, _trace: TracebackType | None
 ) -> None:
     message = "it takes too much memory" if kind is MemoryError else str(error)
@@ -150,7 +150,7 @@ def _tell_one_line(
 
 def main(arguments: list[str]) -> None:
     """Fetch the files of a repository into a folder; on failure end with one line on stderr."""
-    sys.excepthook = _tell_one_line
+    sys.excepthook = _print_one_line
     connect_s, repo, revision, folder, *wanted = arguments
     limits = {name: int(most) for name, _, most in (each.rpartition(":") for each in wanted)}
     commit = _copy_from_cache(repo, revision, Path(folder), limits)

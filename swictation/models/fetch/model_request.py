@@ -1,4 +1,4 @@
-"""The model that the settings ask for: which one it is, whether it is here, how it comes here."""
+"""The model that the settings ask for: which one it is, whether it is here, how to fetch it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,26 +27,26 @@ from swictation.models.store.store import (
 
 
 class ModelRequest(msgspec.Struct, frozen=True):
-    """What the settings come to: a name, or a path."""
+    """The model that the settings ask for: a name, or a path."""
 
     engine: str
     model: str
     language: str
     reason: str = ""
-    """Why "auto" means this one."""
+    """Why "auto" means this model."""
 
 
 def asks_gpu(settings: Settings) -> bool:
-    """Whether `resolve` asks the GPU, and so may block for seconds."""
+    """Whether `resolve` reads the GPU, and so may block for seconds."""
     asr = settings.asr
     return asr.model == AUTO and knows_models(asr.engine) and is_for_gpu(asr.engine)
 
 
 def resolve(settings: Settings) -> ModelRequest:
-    """Which model the settings mean. May ask the GPU, in a process of its own.
+    """Decide which model the settings mean. May read the GPU, in its own process.
 
     Raises:
-        ModelError: "auto", and no model speaks the language, or none fits the GPU.
+        ModelError: with "auto", no model understands the language, or none fits the GPU.
     """
     asr = settings.asr
     if not asks_gpu(settings):
@@ -60,7 +60,7 @@ def resolve(settings: Settings) -> ModelRequest:
 
 
 def missing(request: ModelRequest) -> str:
-    """What `swictation model download` has to be told so that the model is there; "": it is.
+    """The argument for `swictation model download` that fetches the model; "" if it is there.
 
     Raises:
         ModelError: no model is known by that name, or none for the language.
@@ -75,7 +75,7 @@ def missing(request: ModelRequest) -> str:
 
 
 def unread(request: ModelRequest) -> str:
-    """What `swictation model verify` has to be told, where something may have changed; "": nothing.
+    """The argument for `swictation model verify` if a file may have changed; "" if none may.
 
     Raises:
         ModelError: no model is known by that name, or none for the language.
@@ -90,7 +90,7 @@ def unread(request: ModelRequest) -> str:
 
 
 def need_engine(request: ModelRequest) -> None:
-    """Refuse to fetch gigabytes that nothing here could load. Raises ModelError."""
+    """Raise ModelError if the engine's libraries are missing, before gigabytes are fetched."""
     error = provider(request.engine).unavailable()
     if error and not is_path(request.model):
         raise ModelError(
@@ -100,15 +100,15 @@ def need_engine(request: ModelRequest) -> None:
 
 
 def find(request: ModelRequest, *, is_to_load: bool = True) -> ModelLocation:
-    """Where the model is. Another engine than those known finds its own.
+    """Find the model on this machine. An engine without known models finds its own.
 
     Args:
-        request: which one.
+        request: which model.
         is_to_load: see `store.locate`.
 
     Raises:
-        ModelError: it is not there, or does not understand the language: nothing is loaded for
-            that to come out.
+        ModelError: it is not there, or does not understand the language, as far as is known
+            without loading it.
     """
     if not knows_models(request.engine):
         return ModelLocation(request.model, Path(request.model))
@@ -119,15 +119,15 @@ def find(request: ModelRequest, *, is_to_load: bool = True) -> ModelLocation:
 
 
 def ensure(request: ModelRequest, progress: Progress) -> ModelLocation:
-    """Where the model is; a known one that is missing is fetched, an archive is unpacked. Blocks.
+    """Find the model; fetch it first if it is a missing known one, unpack an archive. Blocks.
 
     Raises:
-        ModelError: it is unknown, or cannot be had.
+        ModelError: it is unknown, or cannot be fetched or unpacked.
     """
     match _kept_here(request):
         case Path() as path:
             if nemo_cache.is_unread(path):
-                nemo_cache.verify(path, trust_seen=True)  # `is_unpacked` knows then
+                nemo_cache.verify(path, trust_seen=True)  # then `is_unpacked` knows the result
             nemo_cache.unpack_once(path, progress)
         case ModelSpec() as spec:
             if is_unread(spec):
@@ -141,7 +141,7 @@ def ensure(request: ModelRequest, progress: Progress) -> ModelLocation:
 
 
 def for_gpu(specs: Sequence[ModelSpec], settings: Settings) -> choosing.Choice:
-    """The best of these for the GPU that is there, or for the processor, if that is to compute.
+    """Choose the best of these models for the GPU, or for the CPU if that is configured.
 
     Args:
         specs: of one engine, at least one, the preferred ones first.
@@ -159,11 +159,11 @@ def for_gpu(specs: Sequence[ModelSpec], settings: Settings) -> choosing.Choice:
         smallest = sorted(candidates, key=lambda it: it.plans[0].weights_mib if it.plans else 0.0)
         return choosing.choose(smallest, None, settings.vram, why_unknown='[asr] device is "cpu"')
     if not any(it.plans for it in candidates):
-        why = f"the engine {engine.name} does not tell what its models take"
+        why = f"the engine {engine.name} does not say how much memory its models take"
         return choosing.choose(candidates, None, settings.vram, why_unknown=why)
     gpu = query.ask(settings.vram.gpu, limit_s=query.SOON_S)
     if gpu.trouble in query.NO_GPU and not any(it.is_installed for it in candidates):
-        message = f"the engine {engine.name} wants a GPU, and there is none: {gpu.reason}"
+        message = f"the engine {engine.name} needs a GPU, and there is none: {gpu.reason}"
         return choosing.Choice("", "", message)
     return choosing.choose(
         candidates,
@@ -175,7 +175,7 @@ def for_gpu(specs: Sequence[ModelSpec], settings: Settings) -> choosing.Choice:
 
 
 def _wrong_language(request: ModelRequest, known: tuple[str, ...]) -> ModelError:
-    """For a model of the user's own: of a known one `choose` says it, and which other would do."""
+    """The error for a model of the user's own; for a known one `choose` raises its own."""
     return ModelError(
         f"the model {request.model} understands {', '.join(known)}, not {request.language!r}",
         f"give --language {known[0]}, or set [asr] language to one that it understands",
@@ -183,7 +183,7 @@ def _wrong_language(request: ModelRequest, known: tuple[str, ...]) -> ModelError
 
 
 def _kept_here(request: ModelRequest) -> Path | ModelSpec | None:
-    """The user's own archive, or the known model; None: the engine, or the user, sees to it."""
+    """The user's own archive, or the known model; None: we neither fetch nor unpack it."""
     if not knows_models(request.engine):
         return None
     if not is_path(request.model):

@@ -1,4 +1,4 @@
-"""The folder a download grows in, and the helper processes that fill it."""
+"""The folder in which a download grows, and the helper processes that fill it."""
 
 import errno
 import os
@@ -20,7 +20,7 @@ _POLL_S = 0.2
 _WORTH_KEEPING_BYTES = 1 << 20
 _MOST_LOG_BYTES = 1 << 16
 _MOST_MEMORY_BYTES = 512 << 20
-"""Of a helper that fetches: libraries read the text of an error into memory, and it may not end."""
+"""Of a helper that fetches: libraries read an error's text into memory, and it may be endless."""
 _LONGEST_LINE = 500
 
 
@@ -33,7 +33,7 @@ class HelperEnd(msgspec.Struct, frozen=True):
 
     returncode: int
     lines: tuple[str, ...]
-    """What it said on stdout and stderr, blank lines left out."""
+    """What it printed on stdout and stderr, without blank lines."""
 
     @property
     def last_words(self) -> str:
@@ -42,15 +42,15 @@ class HelperEnd(msgspec.Struct, frozen=True):
 
 
 class Helper(msgspec.Struct, frozen=True):
-    """A program, `python -m ARGUMENTS`, that fills a folder, whose growth is its progress."""
+    """A program, `python -m ARGUMENTS`, that fills a folder; the folder's size is its progress."""
 
     arguments: tuple[str, ...]
     what: str
-    """What is being done, for a person."""
+    """What is being done, for the user."""
     env: Mapping[str, str]
     """On top of this process's environment."""
     total_bytes: int
-    """What will have been written in the end, about."""
+    """About how much it will write."""
     most_bytes: int
     """How large the folder may become."""
     stall_s: float
@@ -58,17 +58,17 @@ class Helper(msgspec.Struct, frozen=True):
     base_bytes: int = 0
     """What is in the folder already and is not part of `total_bytes`."""
     most_memory_bytes: int = resource.RLIM_INFINITY
-    """How much memory it gets; asked for more it raises MemoryError."""
+    """How much memory it gets; beyond that it raises MemoryError."""
 
     def run(self, growing: Path, log: Path, progress: Progress, lock_fd: int) -> HelperEnd:
-        """Run it to its end; kill it when it writes nothing for too long, or too much.
+        """Run it to its end, or kill it if it writes nothing for too long, or too much.
 
-        A process can be killed whatever a library waits for; an exception here kills it too. No
-        file of its can become larger than `most_bytes`.
+        A process can be killed whatever a library waits for; an exception here kills it, too. None
+        of its files can become larger than `most_bytes`.
 
         Args:
             growing: the folder.
-            log: gets what it says.
+            log: gets its output.
             progress: called on this thread several times a second.
             lock_fd: inherited, so that the lock is held for as long as it may still write.
 
@@ -105,11 +105,11 @@ class Helper(msgspec.Struct, frozen=True):
         return HelperEnd(process.returncode, tuple(lines))
 
     def _watch(self, process: subprocess.Popen[bytes], growing: Path, progress: Progress) -> None:
-        """Wait for its end. Raises ModelError: it is given up."""
+        """Wait for the process to end. Raises ModelError if it stalls or writes too much."""
         seen_bytes, still_s = tree_bytes(growing), 0.0
         while still_s < self.stall_s:
             if seen_bytes > self.most_bytes:
-                raise TooMuch(f"more came than the {self.most_bytes / 1e6:.0f} MB that it may be")
+                raise TooMuch(f"more than the allowed {self.most_bytes / 1e6:.0f} MB came")
             done_bytes = min(max(0, seen_bytes - self.base_bytes), self.total_bytes)
             progress(done_bytes, self.total_bytes, self.what)
             try:
@@ -126,8 +126,8 @@ class Helper(msgspec.Struct, frozen=True):
 class Staging(msgspec.Struct, frozen=True):
     """A folder on the disk of the models (never /tmp, which may be memory).
 
-    `lock_fd` is handed to every helper: should this process be killed, the lock is held for as
-    long as its helper may still write here.
+    Every helper inherits `lock_fd`: if this process is killed, the lock is held for as long as its
+    helper may still write here.
     """
 
     path: Path
@@ -136,21 +136,21 @@ class Staging(msgspec.Struct, frozen=True):
 
     @property
     def incoming(self) -> Path:
-        """What helpers write: its growth is their progress."""
+        """The folder that helpers write; its growth is their progress."""
         return self.path / "incoming"
 
     @property
     def model(self) -> Path:
-        """The model as it will be moved into place."""
+        """The folder of the model, which will be moved into place."""
         return self.path / "model"
 
     @property
     def come_bytes(self) -> int:
-        """What has come in so far."""
+        """How much has come in so far."""
         return tree_bytes(self.incoming)
 
     def begin(self, key: str) -> None:
-        """Have both folders; what came in before stays, if it came for the same `key`."""
+        """Make both folders; what came in earlier stays if it came for the same `key`."""
         key_file = self.path / "key"
         if not key_file.is_file() or key_file.read_text(encoding="utf-8") != key:
             shutil.rmtree(self.path, ignore_errors=True)
@@ -160,25 +160,25 @@ class Staging(msgspec.Struct, frozen=True):
         self.clear_model()
 
     def clear_model(self) -> None:
-        """Have the model's folder empty."""
+        """Empty the model's folder."""
         shutil.rmtree(self.model, ignore_errors=True)
         self.model.mkdir()
 
     def clear(self) -> None:
-        """Have both folders empty."""
+        """Empty both folders."""
         shutil.rmtree(self.incoming, ignore_errors=True)
         self.incoming.mkdir(parents=True)
         self.clear_model()
 
     def end(self) -> None:
-        """Keep what a later download can go on with, if it is much; remove all else."""
+        """Keep what a later download can resume, if it is much; remove everything else."""
         shutil.rmtree(self.model, ignore_errors=True)
         self._tidy()
         if self.come_bytes < _WORTH_KEEPING_BYTES:
             shutil.rmtree(self.path, ignore_errors=True)
 
     def _tidy(self) -> None:
-        """Remove what nothing goes on with: wheels, the libraries' temporary folders."""
+        """Remove what cannot be resumed: wheels, the libraries' temporary folders."""
         for path in self.incoming.glob("*/"):
             shutil.rmtree(path, ignore_errors=True)
 
@@ -192,7 +192,7 @@ class Staging(msgspec.Struct, frozen=True):
         try:
             return helper.run(self.incoming, self.path / "helper.log", self.progress, self.lock_fd)
         except TooMuch:
-            self.clear()  # to go on with it is of no use
+            self.clear()  # resuming would not help
             raise
 
 
@@ -203,12 +203,12 @@ def _end_of(log: Path) -> str:
 
 
 def tree_bytes(folder: Path) -> int:
-    """The sizes of all files below, as they are now; 0 where there is no such folder."""
+    """The size of all files in the tree now; 0 if there is no such folder."""
     total = 0
     for parent, _, names in os.walk(folder):
         for name in names:
             try:
                 total += os.stat(os.path.join(parent, name)).st_size
             except FileNotFoundError:
-                continue  # renamed between the two looks
+                continue  # renamed meanwhile
     return total

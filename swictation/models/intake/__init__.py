@@ -1,1 +1,1 @@
-"""How files of a model from outside get onto the disk."""
+"""Writes a model's files from outside onto the disk."""

@@ -64,7 +64,7 @@ def members(path: Path) -> Generator[Member, None, None]:
         ModelError: it is no archive, it is broken, or it has what no model needs.
         OSError: it cannot be read.
     """
-    with _told(path), open_given(path) as file, closing(_source(file, path)) as source:
+    with _explained(path), open_given(path) as file, closing(_source(file, path)) as source:
         for _ in range(_MOST_MEMBERS):
             head = source.read(_BLOCK)
             if not any(head):
@@ -161,7 +161,7 @@ def _member(head: bytes, source: _Source, path: Path) -> Member | None:
 
     def pieces() -> Iterator[bytes]:
         left = size_bytes
-        with _told(path):
+        with _explained(path):
             while left:
                 piece = source.read(min(left, COPY_BYTES))
                 left -= len(piece)
@@ -198,7 +198,7 @@ def _check_notes(source: _Source, size_bytes: int | None, path: Path) -> None:
 
 
 @contextmanager
-def _told(path: Path) -> Generator[None, None, None]:
+def _explained(path: Path) -> Generator[None, None, None]:
     """Turn a decompressor's error about a broken archive into words for a person."""
     try:
         yield

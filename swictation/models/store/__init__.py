@@ -1,1 +1,1 @@
-"""What lies on this machine."""
+"""The models on this machine."""

@@ -1,4 +1,4 @@
-"""Whether files are what they have to be."""
+"""Checks files against their expected sizes and hashes."""
 
 import hashlib
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from swictation.models.store import hashes
 
 
 def check_quickly(folder: Path, files: Iterable[ModelFile]) -> list[str]:
-    """What is wrong by size, and by what is known of the bytes from earlier; reads nothing."""
+    """What is wrong by size, and by hashes known from earlier; reads no file."""
     files = tuple(files)
     known = hashes.known(folder, (file.name for file in files))
     return [
@@ -21,7 +21,7 @@ def check_quickly(folder: Path, files: Iterable[ModelFile]) -> list[str]:
 
 
 def is_read(folder: Path, files: Iterable[ModelFile]) -> bool:
-    """Whether all files that have a hash are as they were when they were last read."""
+    """Whether all files that have a hash are unchanged since they were last read."""
     names = {file.name for file in files if file.sha256}
     return names == set(hashes.known(folder, names))
 
@@ -30,7 +30,7 @@ def check_files(folder: Path, files: Iterable[ModelFile], *, trust_seen: bool = 
     """What is wrong with the files by size and sha256; one line a file.
 
     Args:
-        folder: where they lie.
+        folder: where they are.
         files: what they should be.
         trust_seen: a file that has not changed since it was last read is not read again.
     """
@@ -56,9 +56,9 @@ def check_files(folder: Path, files: Iterable[ModelFile], *, trust_seen: bool = 
 
 
 def strange_files(provider: EngineProvider, folder: Path, files: Iterable[ModelFile]) -> list[str]:
-    """What the engine would read of the folder and is not among `files`; one line each.
+    """The files that the engine would read and that are not among `files`; one line each.
 
-    Nothing says what such a file should be.
+    Their content cannot be checked.
     """
     known = {file.name for file in files}
     there = provider.read_files(folder)
@@ -66,7 +66,7 @@ def strange_files(provider: EngineProvider, folder: Path, files: Iterable[ModelF
 
 
 def measure(path: Path) -> ModelFile:
-    """Size and sha256 of a file. Raises OSError."""
+    """Read a file's size and sha256. Raises OSError."""
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
         return ModelFile(path.name, stream.tell(), digest)

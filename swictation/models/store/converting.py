@@ -1,4 +1,4 @@
-"""A copy of a model's weights in half precision, made once: later loads need half of all."""
+"""Makes a half-precision copy of a model's weights, once: later loads read half as much."""
 
 from pathlib import Path
 from typing import Literal
@@ -15,12 +15,12 @@ from swictation.models.store.locking import exclusive_lock
 Half = Literal["fp16", "bf16"]
 
 _STALL_S = 600.0
-"""To import its libraries and to read 4 GB from a slow disk writes nothing."""
+"""Importing the libraries and reading 4 GB from a slow disk writes nothing."""
 _LOOSE_BYTES = 64 << 20
 
 
 class Converted(msgspec.Struct, frozen=True):
-    """What became of it."""
+    """The result of a conversion."""
 
     before: Path
     after: Path
@@ -31,22 +31,22 @@ class Converted(msgspec.Struct, frozen=True):
 def convert(
     provider: EngineProvider, folder: Path, name: str, precision: Half, progress: Progress
 ) -> Converted:
-    """Write the copy beside the weights, in a process of its own; one that is there is replaced.
+    """Write the copy beside the weights, in its own process; it replaces an older copy.
 
     Args:
         provider: of the engine, which has a converter.
         folder: the model's.
-        name: the model's, for a person.
+        name: the model's, for the user.
         precision: of the copy.
         progress: called on this thread several times a second.
 
     Raises:
-        ModelError: the folder holds no model, the disk is full, or its process failed.
+        ModelError: the folder holds no model, the disk is full, or the process failed.
         EngineError: the engine's libraries are not installed.
     """
     provider.check_folder(folder)
     if error := provider.unavailable():
-        what = f"to convert a model needs the libraries of the engine {provider.name}"
+        what = f"converting a model needs the libraries of the engine {provider.name}"
         raise EngineError(what, error.remedy)
     before = folder / provider.weights
     after = folder / half_name(provider.weights, precision)
@@ -72,7 +72,7 @@ def convert(
     except OSError as error:
         raise ModelError(
             f"{what}: it cannot be written to {folder} ({error.strerror or error})",
-            f"have {before_bytes / 2e6:.0f} MB free there, and the folder writable",
+            f"free {before_bytes / 2e6:.0f} MB there, and make the folder writable",
         ) from error
     finally:
         log.unlink(missing_ok=True)

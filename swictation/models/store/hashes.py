@@ -1,10 +1,10 @@
-"""What a file's hash was when it was last read: not to read gigabytes again at each start.
+"""Remembers the hashes of files, so that a start does not read gigabytes again.
 
-A file counts as unchanged while its size, its inode and both of its times are what they were. The
-time of the inode's own change (ctime) is set by the kernel at every write, also where a program
-sets the other back. A copy, a restored backup or a move to another disk changes them, too: then the
-file is read once and remembered. The note lies beside the model's folder; without it, or where it
-cannot be written, files are read each time.
+A file counts as unchanged while its size, its inode and both of its times are the same. The kernel
+sets the inode's change time (ctime) at every write, even if a program resets the other. A copy, a
+restored backup or a move to another disk changes them, too: then the file is read once more. The
+hashes are kept beside the model's folder; if they are missing or cannot be written, files are read
+each time.
 """
 
 import contextlib
@@ -18,8 +18,8 @@ from swictation.asr.model_spec import ModelFile
 from swictation.models.intake.door import replace
 
 _TICK_NS = 50_000_000
-"""Two writes within one tick of the kernel's clock leave the same time: so young a file is not
-remembered."""
+"""Two writes within one tick of the kernel's clock leave the same time, so a file that young is
+not remembered."""
 _MOST_BYTES = 1 << 20
 
 
@@ -33,7 +33,7 @@ class _Seen(msgspec.Struct, frozen=True):
 
 
 def known(folder: Path, names: Iterable[str]) -> dict[str, str]:
-    """The hashes, by name, of those files that are as they were when they were last read."""
+    """The hashes, by name, of the files that are unchanged since they were last read."""
     record = _read(folder)
     return {
         name: seen.sha256
@@ -43,14 +43,14 @@ def known(folder: Path, names: Iterable[str]) -> dict[str, str]:
 
 
 def now_ns() -> int:
-    """The clock that a file's times are of."""
+    """The time by the clock of the files' times."""
     return time.clock_gettime_ns(time.CLOCK_REALTIME)
 
 
 def remember(folder: Path, files: Iterable[ModelFile], at_ns: int) -> None:
-    """Note that these files had these hashes at `at_ns`, or later, if they are as they were then.
+    """Remember that these files had these hashes at `at_ns` or later, if unchanged since then.
 
-    Where it cannot be noted, nothing happens. What has been noted of other files stays.
+    If that cannot be written, nothing happens. The hashes of other files stay.
     """
     fresh = {file.name: _look(folder / file.name, file.sha256) for file in files}
     kept = _read(folder)
@@ -63,7 +63,7 @@ def remember(folder: Path, files: Iterable[ModelFile], at_ns: int) -> None:
 
 
 def forget(folder: Path) -> None:
-    """Take the note away, as the folder is."""
+    """Remove the hashes, because the folder is removed."""
     with contextlib.suppress(OSError):
         _path(folder).unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""One process at a time, by a file beside what is worked on."""
+"""A lock between processes: a file beside what is worked on."""
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -9,12 +9,11 @@ from swictation.filelock import try_lock, wait_for_lock
 
 @contextmanager
 def exclusive_lock(path: Path, on_wait: Callable[[], None] | None) -> Generator[int, None, None]:
-    """Hold the lock `path`, yield its descriptor. The file stays: to remove a lock file is a race.
+    """Hold the lock `path`, yield its descriptor. The file stays: removing it would be a race.
 
     Args:
         path: the file; its folder is made.
-        on_wait: called once where another process holds it, which is then waited for; None: it is
-            not waited for.
+        on_wait: called once before waiting for another process that holds it; None: do not wait.
 
     Raises:
         BlockingIOError: another process holds it, and `on_wait` is None.

@@ -1,4 +1,4 @@
-"""The user's own `.nemo`, taken apart once: `$XDG_CACHE_HOME/swictation/nemo/<key>/`."""
+"""The user's own `.nemo`, unpacked once: `$XDG_CACHE_HOME/swictation/nemo/<key>/`."""
 
 import hashlib
 import os
@@ -33,29 +33,29 @@ def place_of(path: Path) -> Path:
 
 
 def unpacker_of(path: Path) -> EngineProvider:
-    """Whose engine's archive it is, by its name. Raises ModelError."""
+    """The provider whose engine unpacks the archive, by its name. Raises ModelError."""
     if found := unpacker(path.name):
         return found
-    raise ModelError(f"no engine that is installed takes apart {path}", "swictation model list")
+    raise ModelError(f"no installed engine can unpack {path}", "swictation model list")
 
 
 def copies_of(path: Path) -> list[Path]:
-    """All that was ever unpacked of the archive, which may be gone; first what is half there."""
+    """All folders ever unpacked from the archive, which may be gone; incomplete ones first."""
     stem = _stem(path)
     found = [*_home().glob(f".{stem}-*"), *_home().glob(f"{stem}-*")]
     return [it for it in found if it.is_dir()]
 
 
 def lock_of(path: Path) -> Path:
-    """What a process holds that unpacks the archive, or removes what was unpacked."""
+    """The lock that a process holds while it unpacks the archive, or removes the contents."""
     return _home() / f".{_stem(path)}.lock"
 
 
 def is_unpacked(path: Path) -> bool:
-    """Whether the archive, as it is now, lies unpacked and whole. Raises ModelError.
+    """Whether the archive in its present state is unpacked and complete. Raises ModelError.
 
-    Whole by presence and sizes: a cache is cleared by others, too, who may leave a part of it. And
-    by the bytes, as far as they have been read since they changed.
+    Complete by presence and sizes, because other programs clear caches, perhaps in part. And by
+    the hashes, for files that have been read since they changed.
     """
     place = place_of(path)
     noted = record.read(place)
@@ -93,7 +93,7 @@ def damaged(path: Path, problems: Sequence[str]) -> ModelError:
     """The error for an archive whose unpacked copy has changed."""
     quoted = shlex.quote(str(path))
     return ModelError(
-        f"what was unpacked of the model {path} is damaged: {'; '.join(problems)}",
+        f"the unpacked copy of the model {path} is damaged: {'; '.join(problems)}",
         f"swictation model remove {quoted} && swictation model download {quoted}",
     )
 
@@ -107,10 +107,10 @@ def absent(path: Path) -> ModelError:
 
 
 def unpack_once(path: Path, progress: Progress) -> Path:
-    """The folder of the archive's contents; they are unpacked unless they are there.
+    """Unpack the archive unless that has been done; returns the folder of its contents.
 
-    Another process that unpacks the same is waited for. What an earlier state of the same file
-    left is removed.
+    If another process unpacks the same archive, it waits for that. Contents of an earlier state of
+    the file are removed.
 
     Raises:
         ModelError: it is not the archive of a model, or the disk is full.
@@ -121,7 +121,7 @@ def unpack_once(path: Path, progress: Progress) -> Path:
     partial = place.with_name(f".{place.name}.partial")
     try:
         with exclusive_lock(
-            lock_of(path), lambda: progress(0, None, f"waiting for another to unpack {path.name}")
+            lock_of(path), lambda: progress(0, None, f"another process unpacks {path.name}")
         ):
             if not is_unpacked(path):
                 _unpack(path, partial, place, progress)
@@ -147,7 +147,7 @@ def _unpack(path: Path, partial: Path, place: Path, progress: Progress) -> None:
 
 
 def sync(folder: Path) -> None:
-    """Have every file of the folder on the disk before it gets its name."""
+    """Flush every file of the folder to the disk, before the folder gets its name."""
     for parent, _, names in os.walk(folder):
         for name in names:
             with open(os.path.join(parent, name), "rb") as stream:
@@ -159,7 +159,7 @@ def _home() -> Path:
 
 
 def _stem(path: Path) -> str:
-    """What the names of all copies of the archive begin with, whatever was in it then."""
+    """The beginning of the names of all copies of the archive, whatever it contained."""
     return _key(str(path.resolve()))
 
 

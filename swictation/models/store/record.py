@@ -1,7 +1,7 @@
-"""What is written down beside a model when it arrives: `record.json`.
+"""The record that is written beside a model when it arrives: `record.json`.
 
-It says what the files were then. For a model whose bytes no other source tells, and for the
-contents of an archive, it is all that later looks can compare with.
+It has the sizes and hashes of the files at that time. For a model without published hashes, and for
+the contents of an archive, later checks have nothing else to compare with.
 """
 
 from pathlib import Path
@@ -16,12 +16,12 @@ _MOST_BYTES = 1 << 20
 
 
 class Record(msgspec.Struct, frozen=True):
-    """Where a model came from, and what its files were when it did."""
+    """Where a model came from, and what its files were then."""
 
     source: str
     """Repository on the hub, or the path of the user's own archive."""
     revision: str
-    """Commit of that repository; "" where it was not told."""
+    """Commit of that repository; "" if unknown."""
     fetched: tuple[ModelFile, ...]
     """As fetched: for an archive, the archive."""
     files: tuple[ModelFile, ...]
@@ -29,7 +29,7 @@ class Record(msgspec.Struct, frozen=True):
 
 
 def read(folder: Path) -> Record | None:
-    """The record in that folder; None where there is none that can be read."""
+    """Read the record in that folder; None if there is none that can be read."""
     try:
         with (folder / NAME).open("rb") as file:
             record = msgspec.json.decode(file.read(_MOST_BYTES), type=Record)
@@ -39,10 +39,10 @@ def read(folder: Path) -> Record | None:
 
 
 def add(folder: Path, file: ModelFile) -> None:
-    """Add a file that was made there later. Where there is no record, nothing tells of any file.
+    """Add a file that was made there later. Without a record, nothing happens.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the record cannot be written.
     """
     record = read(folder)
     if record is None:
@@ -52,7 +52,7 @@ def add(folder: Path, file: ModelFile) -> None:
 
 
 def write(folder: Path, record: Record) -> None:
-    """Put the record into a folder that nobody looks into yet."""
+    """Write the record into a folder that is not in use yet."""
     (folder / NAME).write_bytes(_text(record))
 
 

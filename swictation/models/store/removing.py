@@ -1,4 +1,4 @@
-"""Taking off this machine what was fetched, or unpacked. Never a file of the user's own."""
+"""Removes what was fetched or unpacked. Never removes a file of the user's own."""
 
 import os
 import shutil
@@ -15,9 +15,9 @@ from swictation.models.store.store import beside, folder_of
 
 
 def remove(spec: ModelSpec) -> int:
-    """Remove the model and what a broken download left of it; the bytes that this has freed.
+    """Remove the model and what an interrupted download left; returns the bytes freed.
 
-    A daemon that has it loaded keeps it until it is loaded anew.
+    A daemon that has loaded the model keeps it until the next load.
 
     Raises:
         ModelError: it is not there, it is being downloaded, or it cannot be removed.
@@ -32,14 +32,14 @@ def remove(spec: ModelSpec) -> int:
 
 
 def remove_unpacked(path: Path) -> int:
-    """Remove all that was unpacked of the user's archive, and keep that; the bytes freed.
+    """Remove all that was unpacked from the user's archive, not the archive; returns bytes freed.
 
-    The archive may be gone by now, or another than it was.
+    The archive may be gone by now, or may have changed.
 
     Raises:
         ModelError: nothing is there, it is in use, or it cannot be removed.
     """
-    what = f"what was unpacked of the model {path}"
+    what = f"the unpacked copy of the model {path}"
     if not nemo_cache.copies_of(path):
         raise ModelError(f"nothing is unpacked of the model {path}: nothing to remove")
     lock = nemo_cache.lock_of(path)
@@ -59,17 +59,17 @@ def _removing(what: str, made: str, place: Path) -> Generator[None, None, None]:
     except BlockingIOError as error:
         raise ModelError(
             f"{what} cannot be removed now: the model is being {made} or converted",
-            "wait for its end, then the same again",
+            "wait until that has ended, then try again",
         ) from error
     except OSError as error:
         raise ModelError(
             f"{what} cannot be removed: {error.strerror or error}",
-            f"make {place.parent} writable, then the same again",
+            f"make {place.parent} writable, then try again",
         ) from error
 
 
 def _remove(folder: Path) -> int:
-    """Under another name first: a half removed model must not look whole. The bytes freed."""
+    """Remove a folder, renamed first so that a part never looks whole; returns bytes freed."""
     freed_bytes = tree_bytes(folder)
     hashes.forget(folder)
     if not folder.name.startswith("."):

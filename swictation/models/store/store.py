@@ -18,24 +18,24 @@ from swictation.models.store.checks import check_files, check_quickly, is_read, 
 from swictation.paths import models_dir
 
 State = Literal["no", "partly", "damaged", "not pinned", "yes"]
-"""Of a known model on this machine. Partly: a download was interrupted, or its archive was put
-there by hand; the next goes on with it. Not pinned: sound by presence and sizes, but only the
-record made at its arrival says what its bytes were."""
+"""The state of a known model. Partly: a download was interrupted, or its archive was put there by
+hand; the next download continues with it. Not pinned: sound by presence and sizes, but only the
+record made at its arrival has its hashes."""
 
 
 class ModelLocation(msgspec.Struct, frozen=True):
-    """Where a model lies."""
+    """Where a model is."""
 
     name: str
     path: Path
     languages: tuple[str, ...] = ()
-    """What it understands; () where that is not known, as of a folder of the user's own."""
+    """What it understands; () if that is not known, as of a folder of the user's own."""
     reason: str = ""
-    """Why "auto" means this one, in words; "" where a name was given."""
+    """Why "auto" means this model, in words; "" if a name was given."""
 
 
 def folder_of(spec: ModelSpec) -> Path:
-    """Where a known model lives, whether it is there or not."""
+    """The folder of a known model, whether it is there or not."""
     return models_dir() / spec.engine / spec.name
 
 
@@ -45,13 +45,13 @@ def beside(spec: ModelSpec, suffix: str) -> Path:
 
 
 def is_there(spec: ModelSpec) -> bool:
-    """Whether the model has a folder, be it sound or not."""
-    # os.path rather than Path: a folder that may not be looked into is no exception here.
+    """Whether the model has a folder, sound or not."""
+    # os.path rather than Path, which raises for a folder that may not be read.
     return os.path.isdir(folder_of(spec))
 
 
 def given_archive(spec: ModelSpec) -> Path | None:
-    """The archive that the user has put into the model's folder; None where there is none."""
+    """The archive that the user has put into the model's folder; None if there is none."""
     path = folder_of(spec) / spec.archive.name if spec.archive else None
     return path if path and os.path.isfile(path) else None
 
@@ -62,9 +62,9 @@ def location_of(spec: ModelSpec) -> ModelLocation:
 
 
 def expected(spec: ModelSpec) -> tuple[ModelFile, ...]:
-    """What the files in the model's folder should be: as published, else as they arrived.
+    """What the files in the model's folder should be: as published, or else as they arrived.
 
-    () where nothing says it: what somebody has put there unpacked.
+    () if that is unknown, as of files that the user has put there unpacked.
     """
     if spec.is_pinned and not spec.archive:
         return spec.files
@@ -75,7 +75,7 @@ def expected(spec: ModelSpec) -> tuple[ModelFile, ...]:
 def quick_problems(spec: ModelSpec) -> list[str]:
     """What is wrong with the stored model by presence and size; one line a file.
 
-    And by the bytes, as far as they have been read since they changed.
+    And by the hashes, for files that have been read since they changed.
     """
     folder = folder_of(spec)
     if given_archive(spec):
@@ -88,9 +88,9 @@ def quick_problems(spec: ModelSpec) -> list[str]:
 
 
 def verify(spec: ModelSpec, *, trust_seen: bool = False) -> list[str]:
-    """What is wrong with the stored model by size and sha256; one line a file, [] when sound.
+    """What is wrong with the stored model by size and sha256; one line a file, [] if sound.
 
-    Where no source tells the bytes, or they were unpacked, they are compared to the record.
+    Files without a published hash, or from an archive, are compared to the record.
 
     Args:
         spec: the model.
@@ -98,7 +98,7 @@ def verify(spec: ModelSpec, *, trust_seen: bool = False) -> list[str]:
     """
     folder, files = folder_of(spec), expected(spec)
     if not files:
-        return [f"{record.NAME} is missing, and with it what the files were when they arrived"]
+        return [f"{record.NAME} is missing, which has the files' hashes"]
     problems = check_files(folder, files, trust_seen=trust_seen)
     return [*problems, *_strange(spec, files)]
 
@@ -110,7 +110,7 @@ def is_unread(spec: ModelSpec) -> bool:
 
 
 def state(spec: ModelSpec) -> State:
-    """How the model is on this machine, by presence and sizes."""
+    """The state of the model on this machine, by presence and sizes."""
     if not is_there(spec):
         return "partly" if os.path.isdir(beside(spec, "partial")) else "no"
     if given_archive(spec):
@@ -123,19 +123,19 @@ def state(spec: ModelSpec) -> State:
 def locate(
     model: str, language: str, engine: str = DEFAULT_ENGINE, *, is_to_load: bool = True
 ) -> ModelLocation:
-    """Find a model on this machine; what may have changed since it was last read is read.
+    """Find a model on this machine, and read files that may have changed since the last time.
 
-    That blocks, for as long as it takes to read it, the first time and where it did change.
+    Reading blocks, the first time and after a change, for as long as it takes.
 
     Args:
         model: "auto" (the engine's preferred one), a name of the catalog, or a path: of a folder,
             or of a `.nemo` that is unpacked already.
         language: ISO 639-1 code of the spoken language.
-        engine: the one that is to load it.
-        is_to_load: else nothing is read: presence and sizes have to do.
+        engine: the engine that loads it.
+        is_to_load: False: read nothing; presence and sizes are enough.
 
     Raises:
-        ModelError: unknown, missing or damaged, with the command that mends it.
+        ModelError: unknown, missing or damaged, with the command that fixes it.
     """
     if is_path(model):
         path = Path(model).expanduser().absolute()
@@ -162,7 +162,7 @@ def absent(spec: ModelSpec) -> ModelError:
 
 
 def damaged(spec: ModelSpec, problems: Sequence[str]) -> ModelError:
-    """The error for a stored model with problems, or one that was put there and is not unpacked."""
+    """The error for a stored model with problems, or whose archive is not unpacked yet."""
     if given_archive(spec):
         return ModelError(
             f"the model {spec.name} in {folder_of(spec)} is not unpacked yet",
@@ -180,7 +180,7 @@ def damaged(spec: ModelSpec, problems: Sequence[str]) -> ModelError:
 
 
 def is_path(model: str) -> bool:
-    """Whether `model` is meant as a path, by its look, or because there is such a folder."""
+    """Whether `model` means a path: it looks like one, or there is such a folder."""
     if model == AUTO or named(model):
         return False
     is_like_one = os.sep in model or model.startswith(("~", ".")) or model.endswith(NEMO)
@@ -188,7 +188,7 @@ def is_path(model: str) -> bool:
 
 
 def _strange(spec: ModelSpec, files: Sequence[ModelFile]) -> list[str]:
-    """What the engine would read of the folder and nothing tells the bytes of; one line each."""
+    """Files that the engine would read and that have no known hash; one line each."""
     return strange_files(provider(spec.engine), folder_of(spec), files) if files else []
 
 

@@ -1,1 +1,1 @@
-"""Inside the worker process."""
+"""What runs inside the worker process."""

@@ -1,7 +1,7 @@
 """Answers requests with an engine; on a GPU, under the guard.
 
-An OOM is answered by collecting and trying once more, in halves if that needs less. After whatever
-else a GPU may say nothing that it computed is used: the caller has to end the process.
+After an OOM it collects and tries once more, in halves if that needs less. After any other failure
+of a GPU, nothing that it computed is used: the caller has to end the process.
 """
 
 import logging
@@ -16,6 +16,8 @@ from swictation.errors import DeviceFailure
 from swictation.gpu.guard.guard import CUDAMemoryGuard
 from swictation.types import AllocatorFigures, DecodeRequest, Hypothesis
 from swictation.worker.child import splitting
+from swictation.worker.child.contract import checked
+from swictation.worker.child.failure import failed
 from swictation.worker.protocol.messages import Answer, Decode, Failed, Order, OrderDone
 
 _FULL_SCALE = np.float32(32768.0)
@@ -24,15 +26,15 @@ _log = logging.getLogger(__name__)
 
 
 class Decoder:
-    """An engine that computes on the processor. An engine may raise anything."""
+    """Decodes with an engine on the CPU. An engine may raise anything."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.is_broken = False
-        """Whether it failed so that no later answer could be trusted: the process has to end."""
+        """Whether a failure makes later answers untrustworthy, so that the process has to end."""
 
     def figures(self) -> AllocatorFigures | None:
-        """Of its GPU's allocator; None without a GPU, and where that cannot be read."""
+        """The figures of the GPU's allocator; None without a GPU, or if unreadable."""
         return None
 
     def answer(self, order: Decode) -> Answer | Failed:
@@ -47,11 +49,11 @@ class Decoder:
         return Answer(number, hypothesis, time.monotonic(), figures)
 
     def apply(self, order: Order) -> OrderDone | Failed:
-        """Without a GPU there is nothing to give back."""
+        """Refuse the command: without a GPU there is nothing to free."""
         return OrderDone(order.what, is_done=False)
 
     def close(self) -> None:
-        """Give everything back, if that is still possible."""
+        """Free everything, if that is still possible."""
         self._engine.close()
 
     def _decode(self, request: DecodeRequest, waveform: Waveform, piece_samples: int) -> Hypothesis:
@@ -68,19 +70,18 @@ class Decoder:
 
     @property
     def _streams(self) -> bool:
-        """Whether its work is of one length, whatever the sound's: cutting that gains nothing."""
+        """Whether each step has one length, whatever the sound's, so that cutting gains nothing."""
         return self._engine.capabilities.chunking is not None
 
     def _decode_piece(self, request: DecodeRequest, waveform: Waveform) -> Hypothesis:
-        return self._engine.decode(request, waveform)
+        return checked(self._engine.decode(request, waveform))
 
     def _failed(self, number: int, error: Exception) -> Failed:
-        # The text of an unknown error could hold dictated words: its type must do.
-        return Failed(number, type(error).__name__)
+        return failed(number, error, self._engine)
 
 
 class DeviceDecoder(Decoder):
-    """An engine on a GPU. It never computes again after anything but an OOM."""
+    """Decodes with an engine on a GPU. After any failure but an OOM it never computes again."""
 
     _engine: DeviceEngine
 
@@ -89,7 +90,7 @@ class DeviceDecoder(Decoder):
         self._guard = CUDAMemoryGuard(engine.allocator)
         self._has_leaked = False
         self._peak_mib = 0.0
-        """Of all the units of one answer."""
+        """The highest peak of the units of one answer."""
 
     def figures(self) -> AllocatorFigures | None:
         return self._guard.look()
@@ -103,7 +104,7 @@ class DeviceDecoder(Decoder):
         return msgspec.structs.replace(answer, figures=figures)
 
     def apply(self, order: Order) -> OrderDone | Failed:
-        """Carry out what is wished of its memory."""
+        """Carry out a command about the GPU's memory."""
         is_done = True
         try:
             if order.what == "trim":
@@ -113,10 +114,10 @@ class DeviceDecoder(Decoder):
                     is_done = self._engine.apply(order.what)
             return OrderDone(order.what, is_done, self.figures())
         except Exception as error:  # noqa: BLE001 - as in a decode
-            failed = self._failed(0, error)
-        if failed.kind == "oom":
-            return OrderDone(order.what, is_done=False, figures=failed.figures)
-        return failed
+            failure = self._failed(0, error)
+        if failure.kind == "oom":
+            return OrderDone(order.what, is_done=False, figures=failure.figures)
+        return failure
 
     def close(self) -> None:
         if not self.is_broken:
@@ -129,7 +130,7 @@ class DeviceDecoder(Decoder):
             if failure.kind != "oom":
                 raise
             self._note_peak(self._guard.report.figures)
-        # Out of the `except`: what the failed attempt left behind is collected by now.
+        # Outside of `except`, so that the memory of the failed attempt has been collected.
         if self._streams:
             return self._guarded(request, waveform)
         return splitting.joined(
@@ -142,16 +143,16 @@ class DeviceDecoder(Decoder):
     def _guarded(self, request: DecodeRequest, waveform: Waveform) -> Hypothesis:
         with self._guard.unit(request.duration_s) as unit:
             unit.point("before-transfer")
-            hypothesis = self._engine.decode(request, waveform)
+            hypothesis = checked(self._engine.decode(request, waveform))
             unit.point("after-inference")
             unit.point("before-answer")
         self._note_peak(unit.figures)
-        self._tell_leak(self._guard.report.leak)
+        self._log_leak(self._guard.report.leak)
         return hypothesis
 
-    def _tell_leak(self, leak: str) -> None:
+    def _log_leak(self, leak: str) -> None:
         if leak and not self._has_leaked:
-            _log.warning("the engine does not give its memory back: %s", leak)
+            _log.warning("the engine does not free its memory: %s", leak)
         self._has_leaked = bool(leak)
 
     def _note_peak(self, figures: AllocatorFigures | None) -> None:
@@ -163,12 +164,12 @@ class DeviceDecoder(Decoder):
             self.is_broken = True
             return super()._failed(number, error)
         self.is_broken = error.kind != "oom"
-        name = type(error.__cause__ or error).__name__
-        return Failed(number, name, error.kind, self._guard.report.figures)
+        cause = error.__cause__ or error
+        return failed(number, cause, self._engine, error.kind, self._guard.report.figures)
 
 
 def _behind(forced_text: str, hypothesis: Hypothesis) -> Hypothesis:
-    """Of an engine that knows nothing of forced text: what it heard behind it, and the reverse."""
+    """Take the forced text off the answer of an engine that cannot be forced."""
     heard = hypothesis.new_text
     return msgspec.structs.replace(
         hypothesis,
@@ -178,5 +179,5 @@ def _behind(forced_text: str, hypothesis: Hypothesis) -> Hypothesis:
 
 
 def decoder_for(engine: Engine) -> Decoder:
-    """For an engine, by what it offers."""
+    """Make the decoder for an engine, according to its type."""
     return DeviceDecoder(engine) if isinstance(engine, DeviceEngine) else Decoder(engine)

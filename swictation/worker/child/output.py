@@ -1,4 +1,4 @@
-"""What a child prints goes to the log, line by line, as long as it is not a flood."""
+"""Logs what a child prints, line by line, up to a limit."""
 
 import asyncio
 import contextlib
@@ -16,19 +16,19 @@ _log = logging.getLogger(__name__)
 
 
 class Output:
-    """Of one child, on the run loop's thread; `fd` is its end of the pipe, to be closed by others.
+    """The output of one child. Lives on the run loop's thread; others close `fd`, the child's end.
 
     Raises:
-        OSError: no pipe is to be had.
+        OSError: no pipe can be made.
     """
 
     def __init__(self, name: str) -> None:
-        """`name`: whose it is, for the log."""
+        """`name`: of the child, for the log."""
         self._name = name
         self._lines = 0
         self._is_remembered = True
         self.last_line = ""
-        """What it said last, until `forget`."""
+        """The last line that it printed before `forget`."""
         self._ours, self.fd = os.pipe()
 
     def start(self) -> None:
@@ -36,15 +36,15 @@ class Output:
         self._task = asyncio.create_task(self._pump())
 
     def abandon(self) -> None:
-        """There is nobody to read of: instead of `start`."""
+        """Close the pipe, in place of `start`, if the child was not started."""
         os.close(self._ours)
 
     def forget(self) -> None:
-        """What it says from now on may hold dictated text: nothing of it is kept."""
+        """Keep no line from now on, because it may hold dictated text."""
         self._is_remembered, self.last_line = False, ""
 
     async def drained(self) -> None:
-        """Returns when all is read, or a second later: somebody else may hold the child's end."""
+        """Wait until everything is read, a second at most: another process may hold `fd`."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._task, _GRACE_S)
 
@@ -66,7 +66,7 @@ class Output:
             transport.close()
 
     def _note(self, text_bytes: bytes) -> None:
-        """What it says is its own: shown so that no terminal obeys it."""
+        """Log a line, with escape sequences made harmless for a terminal."""
         line = printable(text_bytes.decode(errors="replace").strip(), _LINE_CHARACTERS)
         if not line:
             return

@@ -1,4 +1,4 @@
-"""Cutting a sound that is too long for the memory there is, at its quietest places. Pure."""
+"""Cuts a sound that is too long for the free memory, at its quietest places. Pure."""
 
 from itertools import pairwise
 
@@ -7,20 +7,20 @@ from swictation.loudness import QUIET_SAMPLES, Energy, energy_before, quietest
 from swictation.types import DecodeRequest, Hypothesis
 
 _FREEDOM = 0.25
-"""A piece may differ from an even share by so much."""
+"""How much a piece may differ from an even share."""
 
 
 def halves(waveform: Waveform) -> list[slice]:
-    """In two, near the middle."""
+    """Cut in two, near the middle."""
     return cut(waveform, -(-len(waveform) * 5 // 8))
 
 
 def cut(waveform: Waveform, longest: int) -> list[slice]:
-    """In pieces of at most `longest` samples, about equally long; 0: in one."""
+    """Cut into pieces of at most `longest` samples, about equally long; 0: into one."""
     total = len(waveform)
     if longest <= 0 or total <= longest:
         return [slice(0, total)]
-    # With room to choose: at the very least of pieces there may be but one place for a cut.
+    # More pieces than necessary, because with the fewest there may be only one place for a cut.
     left = min(total, -(-total * 5 // (longest * 4)))
     energy = energy_before(waveform)
     ends = [0]
@@ -34,7 +34,7 @@ def cut(waveform: Waveform, longest: int) -> list[slice]:
 
 
 def _quietest(energy: Energy, low: int, high: int) -> int:
-    """The middle of the quietest moment whose middle lies in `low`..`high`."""
+    """Find the middle of the quietest moment, within `low`..`high`."""
     width = min(QUIET_SAMPLES, low)
     begin, last = low - width // 2, high - width // 2
     last = min(last, len(energy) - 1 - width)
@@ -44,7 +44,7 @@ def _quietest(energy: Energy, low: int, high: int) -> int:
 
 
 def part(request: DecodeRequest, piece: slice) -> DecodeRequest:
-    """The request for one piece: only the first one continues text, only the last goes on."""
+    """Make the request for one piece: only the first continues text, only the last goes on."""
     return DecodeRequest(
         request.number,
         request.utterance,
@@ -57,7 +57,7 @@ def part(request: DecodeRequest, piece: slice) -> DecodeRequest:
 
 
 def joined(parts: list[Hypothesis]) -> Hypothesis:
-    """One answer of several: as sure as the least sure, dropped only if every one was."""
+    """Join several answers: as sure as the least sure one, dropped only if all were."""
     if len(parts) == 1:
         return parts[0]
     return Hypothesis(

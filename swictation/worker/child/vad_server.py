@@ -1,4 +1,4 @@
-"""The worker's detector: a thread and a channel of its own, so that no decode delays a frame."""
+"""The worker's speech detector, on its own thread and channel so that no decode delays a frame."""
 
 import contextlib
 import logging
@@ -20,16 +20,16 @@ from swictation.vad.detector import Detector, LoadDetector
 _GOODBYE_S = 0.5
 _EXIT_BROKEN = 3
 _POISONED = ("fatal", "lost", "hang")
-"""What leaves nothing in this process that could be trusted, the engine included."""
+"""Failures after which nothing in this process can be trusted, not even the engine."""
 
 _log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
 def hearing(fd: int, spec: EngineSpec) -> Generator[None]:
-    """While it lasts, the detector that `spec` names answers on the packet socket `fd`.
+    """Run the detector that `spec` names: within the block it answers on the packet socket `fd`.
 
-    Where none is named, or it cannot be loaded, the socket is closed: the daemon has its own.
+    If none is named, or it cannot be loaded, the socket is closed: the daemon has its own.
     """
     sock = socket.socket(fileno=fd)
     detector = _load(spec) if spec.detector else None
@@ -43,16 +43,16 @@ def hearing(fd: int, spec: EngineSpec) -> Generator[None]:
         yield
     finally:
         _hang_up(sock)
-        thread.join(_GOODBYE_S)  # one that hangs ends with the process
+        thread.join(_GOODBYE_S)  # a thread that hangs ends with the process
 
 
 def _load(spec: EngineSpec) -> Detector | None:
     try:
         load: LoadDetector = resolve_name(spec.detector)
         detector = load(spec.device, spec.model_path)
-        detector.probability(np.zeros(FRAME_SAMPLES, np.int16))  # the first one may take long
+        detector.probability(np.zeros(FRAME_SAMPLES, np.int16))  # the first call may take long
         detector.reset()
-    except Exception as error:  # noqa: BLE001 - it may raise anything, and the engine can do without
+    except Exception as error:  # noqa: BLE001 - may raise anything; the engine works without it
         reason = error.message if isinstance(error, SwictationError) else repr(error)
         _log.error("the detector cannot be loaded: %s", reason)
         return None
@@ -69,18 +69,18 @@ def _run(sock: socket.socket, detector: Detector) -> None:
 
 
 def _judge(error: Exception) -> None:
-    """Report what happened to the detector; ends the process where the device is in doubt.
+    """Log what happened to the detector. If the device is in doubt, end the process at once.
 
-    At once, and not by the engine's thread: it may be waiting for that very device.
+    The engine's thread cannot do that: it may be waiting for the same device.
     """
     kind = classify(error)
     if kind in _POISONED:
-        _log.error("the detector's device failed (%s), the worker ends: %r", kind, error)
+        _log.error("the detector's device failed (%s), so the worker ends: %r", kind, error)
         os._exit(_EXIT_BROKEN)
     if isinstance(error, OSError):
         _log.warning("the detector's channel broke: %s", error.strerror)
     else:
-        _log.error("the detector broke off: %r", error)
+        _log.error("the detector failed: %r", error)
 
 
 def _serve(sock: socket.socket, detector: Detector) -> None:
@@ -92,5 +92,5 @@ def _serve(sock: socket.socket, detector: Detector) -> None:
 
 
 def _hang_up(sock: socket.socket) -> None:
-    with contextlib.suppress(OSError):  # it is, already
+    with contextlib.suppress(OSError):  # it is shut down already
         sock.shutdown(socket.SHUT_RDWR)

@@ -1,8 +1,8 @@
 """The worker process: `python -m swictation.worker.child.worker FD PARENT DETECTOR_FD`.
 
-One thread that loads an engine and answers in order; another for a detector, if one is wanted. It
-dies with its parent (PR_SET_PDEATHSIG), exits when the channel closes, and never writes dictated
-text anywhere but to the channel; nobody may read its memory.
+One thread loads an engine and answers in order; another runs a detector, if one is wanted. The
+process dies with its parent (PR_SET_PDEATHSIG), exits when the channel closes, writes dictated text
+to the channel only, and lets no other process read its memory.
 """
 
 import os
@@ -13,8 +13,8 @@ import time
 from swictation.asr import registry
 from swictation.errors import SwictationError
 from swictation.gpu.policy.failures import classify
-from swictation.types import Capabilities
 from swictation.worker.child.begin import begin
+from swictation.worker.child.contract import missing
 from swictation.worker.child.decoder import Decoder, decoder_for
 from swictation.worker.child.vad_server import hearing
 from swictation.worker.protocol.channel import encode, receive
@@ -39,13 +39,13 @@ _DOCTOR = "swictation doctor"
 
 
 def main(channel_fd: int, parent_pid: int, detector_fd: int) -> int:
-    """Serve the daemon at the other ends of `channel_fd` and `detector_fd`; the exit status."""
+    """Serve the daemon through `channel_fd` and `detector_fd`; returns the exit status."""
     begin(parent_pid)
     with socket.socket(fileno=channel_fd) as sock:
         first = receive(sock)
         if not isinstance(first, Load) or first.version != PROTOCOL_VERSION:
             return _EXIT_PROTOCOL
-        _show_gpu(first.spec.gpu)  # before anything starts CUDA: the detector is the first
+        _show_gpu(first.spec.gpu)  # before the detector, which is the first to start CUDA
         with hearing(detector_fd, first.spec):
             decoder = _load(sock, first)
             if decoder is None:
@@ -57,7 +57,7 @@ def main(channel_fd: int, parent_pid: int, detector_fd: int) -> int:
 
 
 def _show_gpu(uuid: str) -> None:
-    """Let CUDA see the GPU that is watched alone; a user's own choice counts more."""
+    """Let CUDA see only the GPU that the daemon reads, unless the user has chosen another."""
     if uuid:
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", uuid)
 
@@ -72,14 +72,14 @@ def _load(sock: socket.socket, order: Load) -> Decoder | None:
         _send(sock, failure)
         return None
     load_s = time.monotonic() - begun_s
-    caps = getattr(engine, "capabilities", None)
-    if not isinstance(caps, Capabilities):
-        message = f"The engine {order.spec.engine} does not say what it can do: it is not made for "
-        _send(sock, LoadFailed(f"{message}this version.", registry.CONTRACT))
+    if lack := missing(engine):
+        message = f"The engine {order.spec.engine} is not made for this version: {lack}."
+        _send(sock, LoadFailed(message, registry.CONTRACT))
         return None
+    caps = engine.capabilities
     if caps.languages and order.spec.language not in caps.languages:
         known = ", ".join(caps.languages[:_SHOWN_LANGUAGES])
-        message = f"The model {order.spec.model} speaks {known}, not {order.spec.language!r}."
+        message = f"The model {order.spec.model} understands {known}, not {order.spec.language!r}."
         _send(sock, LoadFailed(message, "choose another with --language or [asr] language"))
         return None
     loaded = decoder_for(engine)
@@ -88,7 +88,7 @@ def _load(sock: socket.socket, order: Load) -> Decoder | None:
 
 
 def _load_failed(error: Exception) -> LoadFailed | None:
-    """What to tell of it; None where it is neither a person's to mend nor a GPU's failure."""
+    """What to report; None if it is neither an error of ours nor a failure of the GPU."""
     kind = classify(error)
     if isinstance(error, SwictationError):
         return LoadFailed(error.message, error.remedy, kind)
@@ -124,4 +124,4 @@ if __name__ == "__main__":
     status = main(*map(int, sys.argv[1:]))
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(status)  # an engine's libraries take seconds to take themselves down, GPU and all
+    os._exit(status)  # an engine's libraries take seconds to shut down, with their GPU context

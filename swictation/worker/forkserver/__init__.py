@@ -1,1 +1,1 @@
-"""A process that has imported everything, and forks GPU workers."""
+"""The fork server, a process that has imported an engine's libraries and forks GPU workers."""

@@ -1,8 +1,8 @@
 """The fork server: `python -m swictation.worker.forkserver.main FD PARENT ENGINE`.
 
-Imports what an engine needs, once, and forks workers on order, which so need not import it. It
-computes nothing and touches no GPU: neither a context nor a thread would survive a fork. It dies
-with the daemon, and its workers with it.
+It imports what an engine needs, once, and forks workers on request, which then need not import it.
+It computes nothing and touches no GPU, because neither a context nor a thread would survive a fork.
+It dies with the daemon, and its workers die with it.
 """
 
 import contextlib
@@ -44,15 +44,15 @@ _log = logging.getLogger(__name__)
 
 
 def main(channel_fd: int, parent_pid: int, engine: str) -> int:
-    """Serve the daemon at the other end of `channel_fd`; the exit status."""
+    """Serve the daemon at the other end of `channel_fd`; returns the exit status."""
     begin(parent_pid)
     with socket.socket(fileno=channel_fd) as sock:
         for module in provider(engine).preload:
             import_module(module)
         if _has_touched_a_gpu():
-            _log.error("the fork server of %s has initialised CUDA: nothing can be forked", engine)
+            _log.error("the fork server of %s has initialised CUDA, so it cannot fork", engine)
             return _EXIT_TOUCHED
-        # What is garbage now is so once for all; a collection in a worker copies no page for it.
+        # Collected and frozen here, so that no collection in a worker copies these pages.
         gc.collect()
         gc.freeze()
         send(sock, ForkServerReady(FORKSERVER_VERSION))
@@ -60,58 +60,58 @@ def main(channel_fd: int, parent_pid: int, engine: str) -> int:
 
 
 class _ForkServer:
-    """Obeys orders and buries its dead, on the only thread there is."""
+    """Handles fork requests and reaps workers, on the only thread there is."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._workers: dict[int, tuple[int, int]] = {}
-        """By pidfd: the number of the order, the process id."""
+        """By pidfd: the number of the request, and the process id."""
 
     def run(self) -> int:
-        """Until the daemon hangs up; the exit status."""
+        """Serve until the daemon closes the channel; returns the exit status."""
         decoder = msgspec.msgpack.Decoder(Fork)
         while True:
-            for fd in self._news():
+            for fd in self._readable():
                 if fd in self._workers:
                     self._reap(fd)
                     continue
-                order, files = receive(self._sock, decoder)
-                if order is None:
+                request, files = receive(self._sock, decoder)
+                if request is None:
                     return 0
                 if len(files) != FORK_FILES:
                     return _EXIT_PROTOCOL
-                self._apply(order, files)
+                self._fork(request, files)
                 close_all(files)
 
-    def _news(self) -> list[int]:
-        """What can be read: the channel, and the pidfds of those that have ended."""
+    def _readable(self) -> list[int]:
+        """Wait for the channel, or for the pidfds of workers that have ended."""
         poll = select.poll()
         for fd in (self._sock.fileno(), *self._workers):
             poll.register(fd, select.POLLIN)
         return [fd for fd, _ in poll.poll()]
 
-    def _apply(self, order: Fork, files: list[int]) -> None:
+    def _fork(self, request: Fork, files: list[int]) -> None:
         if threads := _other_threads():
-            send(self._sock, ForkFailed(order.number, f"beside it run {threads}"))
+            send(self._sock, ForkFailed(request.number, f"it has other threads: {threads}"))
             return
         forkserver = os.getpid()
         _flush()
         try:
             pid = os.fork()
         except OSError as error:
-            send(self._sock, ForkFailed(order.number, f"fork: {error.strerror}"))
+            send(self._sock, ForkFailed(request.number, f"fork: {error.strerror}"))
             return
         if pid == 0:
             self._be_worker(forkserver, *files)
-        pidfd = os.pidfd_open(pid)  # it is not reaped: the number is still its
-        self._workers[pidfd] = (order.number, pid)
-        send(self._sock, Forked(order.number, pid), pidfd)
+        pidfd = os.pidfd_open(pid)  # not reaped yet, so the id is still this worker's
+        self._workers[pidfd] = (request.number, pid)
+        send(self._sock, Forked(request.number, pid), pidfd)
 
     def _be_worker(self, forkserver: int, channel: int, detector: int, output: int) -> NoReturn:
-        """In the fork: hold nothing of the fork server's but its memory, and never come back."""
+        """Run the worker in the fork, which keeps only the fork server's memory. Never returns."""
         status = 1
         try:
-            os.setpgid(0, 0)  # whatever it starts ends with it
+            os.setpgid(0, 0)  # what it starts ends with it
             self._sock.close()
             close_all(self._workers)
             for standard in (1, 2):
@@ -133,7 +133,7 @@ class _ForkServer:
 
 
 def _other_threads() -> str:
-    """The names of those beside this one, by the kernel: libraries start some unseen."""
+    """The names of all other threads, from the kernel: libraries start some unseen."""
     names: list[str] = []
     for task in os.listdir("/proc/self/task"):
         if int(task) != os.getpid():
@@ -147,14 +147,14 @@ def _has_touched_a_gpu() -> bool:
         try:
             if os.readlink(f"/proc/self/fd/{fd}") == _CUDA_FILE:
                 return True
-        except FileNotFoundError:  # listdir's own, closed by now
+        except FileNotFoundError:  # the one that listdir used, closed by now
             continue
     return False
 
 
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
+        with contextlib.suppress(OSError, ValueError):  # the other end is closed
             stream.flush()
 
 

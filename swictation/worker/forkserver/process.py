@@ -28,24 +28,24 @@ from swictation.worker.spawn import Child, Ends, end_group, execute
 
 _MODULE = "swictation.worker.forkserver.main"
 _ENVIRONMENT = {
-    # Who forks must have no other thread, and these two start some when they are imported: NumPy's
-    # BLAS, on which nothing depends where a GPU computes, and pyarrow, which NeMo imports.
+    # A process that forks must have no other thread, and two libraries start some on import:
+    # NumPy's BLAS, which hardly matters when a GPU computes, and pyarrow, which NeMo imports.
     "OPENBLAS_NUM_THREADS": "1",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
-    # Nor may it touch the GPU: numba, another of NeMo's, would load the driver's library.
+    # Nor may it touch the GPU: numba, which NeMo imports too, would load the driver's library.
     "NUMBA_DISABLE_CUDA": "1",
 }
 _FORK_S = 2.0
-"""A fork takes a twentieth of that, most of it for the page tables of what is imported."""
-_TOLD_S = 1.0
-"""After a worker's end, for its status: the fork server may have gone, or hang."""
+"""A fork takes a twentieth of this, most of it for the page tables of the imports."""
+_STATUS_S = 1.0
+"""How long to wait for a worker's exit status: the fork server may have ended, or hang."""
 _EXIT_GRACE_S = 1.0
-_GONE = "it is gone"
+_GONE = "it has ended"
 
 _Result = TypeVar("_Result")
 
 
-class _Birth(NamedTuple):
+class _Worker(NamedTuple):
     pid: int
     pidfd: int
 
@@ -57,14 +57,14 @@ class ForkServerProcess:
         """Start it. Raises OSError."""
         self.engine = engine
         self._numbers = itertools.count(1)
-        self._births: dict[int, asyncio.Future[_Birth | str]] = {}
-        """By order: what came of it, or why nothing did."""
-        self._deaths: dict[int, asyncio.Future[int | None]] = {}
-        """Of the workers that live, or whose end nobody has asked for yet: their exit status."""
+        self._forks: dict[int, asyncio.Future[_Worker | str]] = {}
+        """By request: the worker, or why there is none."""
+        self._exits: dict[int, asyncio.Future[int | None]] = {}
+        """The exit statuses of workers that live, or are not reaped by the daemon yet."""
         self._reason = ""
         self.has_served = False
-        """Whether a worker came of it."""
-        self._news = asyncio.Event()
+        """Whether it has forked a worker."""
+        self._decided = asyncio.Event()
         """It can fork, or never will."""
         self._over = asyncio.Event()
         self._decoder = msgspec.msgpack.Decoder(FromForkServer)
@@ -85,7 +85,7 @@ class ForkServerProcess:
         self._sock.setblocking(False)
         loop = asyncio.get_running_loop()
         loop.add_reader(self._sock, self._read)
-        reason = f"it has not imported all within {import_s:.0f} s"
+        reason = f"its imports took more than {import_s:.0f} s"
         self._timer = loop.call_later(import_s, self.end, reason)
 
     @property
@@ -94,11 +94,11 @@ class ForkServerProcess:
 
     @property
     def has_workers(self) -> bool:
-        """Whether one lives, or is waited for."""
-        return bool(self._births or self._deaths)
+        """Whether a worker lives, or is being forked."""
+        return bool(self._forks or self._exits)
 
     def end(self, reason: str) -> None:
-        """Kill it, because of `reason`; all waits for it end."""
+        """Kill the process, because of `reason`; all waits for it end."""
         if self._over.is_set():
             return
         self._reason = reason
@@ -107,70 +107,70 @@ class ForkServerProcess:
         self._sock.close()
         if reason:
             self._child.kill()
-        for birth in self._births.values():
-            _tell(birth, reason or _GONE)
-        for death in self._deaths.values():
-            _tell(death, None)
+        for fork in self._forks.values():
+            _set(fork, reason or _GONE)
+        for exited in self._exits.values():
+            _set(exited, None)
         self._over.set()
-        self._news.set()
+        self._decided.set()
 
     async def ended(self) -> str:
-        """Wait for its end; says why."""
+        """Wait for the process to end; returns why it did."""
         await self._over.wait()
         status = await self._child.end(_EXIT_GRACE_S)
         await self._output.drained()
         return self._reason or f"its exit status is {status}"
 
     async def fork(self, ends: Ends) -> Child:
-        """A worker that holds copies of `ends`, as soon as all is imported.
+        """Fork a worker that holds copies of `ends`, as soon as everything is imported.
 
         Raises:
-            WorkerError: it cannot be had.
+            WorkerError: it cannot be forked.
         """
         number = next(self._numbers)
-        birth = self._births[number] = asyncio.get_running_loop().create_future()
+        fork = self._forks[number] = asyncio.get_running_loop().create_future()
         try:
-            await self._news.wait()
+            await self._decided.wait()
             if self._over.is_set():
                 raise WorkerError(self._reason or _GONE)
-            born = await self._order(number, ends, birth)
+            forked = await self._request(number, ends, fork)
         except OSError as error:
-            raise WorkerError(f"it takes no orders: {error.strerror}") from error
+            raise WorkerError(f"it accepts no requests: {error.strerror}") from error
         except asyncio.CancelledError:
-            if birth.done() and not birth.cancelled():  # it was born this moment
-                self._refuse(number, birth.result())
+            if fork.done() and not fork.cancelled():  # it was forked just now
+                self._refuse(number, fork.result())
             raise
         finally:
-            del self._births[number]
-        if isinstance(born, str):
-            raise WorkerError(born)
+            del self._forks[number]
+        if isinstance(forked, str):
+            raise WorkerError(forked)
         self.has_served = True
-        return Child(*born, lambda: self._reap(number, born.pid))
+        return Child(*forked, lambda: self._reap(number, forked.pid))
 
-    async def _order(
-        self, number: int, ends: Ends, birth: "asyncio.Future[_Birth | str]"
-    ) -> _Birth | str:
-        reason = f"it has not forked within {_FORK_S:.0f} s"
+    async def _request(
+        self, number: int, ends: Ends, fork: "asyncio.Future[_Worker | str]"
+    ) -> _Worker | str:
+        reason = f"it did not fork within {_FORK_S:.0f} s"
         timer = asyncio.get_running_loop().call_later(_FORK_S, self.end, reason)
         files = (ends.channel.fileno(), ends.detector.fileno(), ends.output)
         try:
             send(self._sock, Fork(number), *files)
-            return await birth
+            return await fork
         finally:
             timer.cancel()
 
     async def _reap(self, number: int, pid: int) -> int | None:
-        """The exit status of a worker that has ended, which its parent alone can know."""
-        death = self._deaths[number]
-        await asyncio.wait({death}, timeout=_TOLD_S)
-        del self._deaths[number]
-        status = death.result() if death.done() else None
+        """Return the exit status of a worker that has ended, which only its parent knows."""
+        exited = self._exits[number]
+        await asyncio.wait({exited}, timeout=_STATUS_S)
+        del self._exits[number]
+        status = exited.result() if exited.done() else None
         if status is None:
-            end_group(pid)  # nobody else will
+            end_group(pid)  # the fork server did not
         return status
 
     def _read(self) -> None:
-        """A message is there, or the end."""
+        """Read the next message, or the end of the channel."""
         try:
             message, files = receive(self._sock, self._decoder)
         except BlockingIOError:
@@ -184,37 +184,37 @@ class ForkServerProcess:
             close_all(files)
 
     def _take(self, message: FromForkServer | None, files: list[int]) -> None:
-        """Take what is needed out of `files`."""
+        """Handle a message; files that are kept are taken out of `files`."""
         match message:
             case ForkServerReady(version) if version == FORKSERVER_VERSION:
                 self._timer.cancel()
-                self._news.set()
+                self._decided.set()
             case Forked(number, pid) if len(files) == 1:
-                self._deaths[number] = asyncio.get_running_loop().create_future()
-                born = _Birth(pid, files.pop())
-                if not _tell(self._births.get(number), born):  # nobody waits for it any more
-                    self._refuse(number, born)
+                self._exits[number] = asyncio.get_running_loop().create_future()
+                forked = _Worker(pid, files.pop())
+                if not _set(self._forks.get(number), forked):  # nobody waits for it any more
+                    self._refuse(number, forked)
             case ForkFailed(number, reason):
-                _tell(self._births.get(number), reason)
-                self.end(f"it does not fork: {reason}")  # nor will it the next time
+                _set(self._forks.get(number), reason)
+                self.end(f"it cannot fork: {reason}")  # nor could it the next time
             case Exited(number, status):
-                _tell(self._deaths.get(number), status)
+                _set(self._exits.get(number), status)
             case None:
                 self.end("")
             case other:
                 self.end(f"it sent an unexpected {type(other).__name__}")
 
-    def _refuse(self, number: int, born: _Birth | str) -> None:
-        """End one that nobody wants."""
-        self._deaths.pop(number, None)
-        if isinstance(born, _Birth):
+    def _refuse(self, number: int, forked: _Worker | str) -> None:
+        """End a worker that nobody waits for."""
+        self._exits.pop(number, None)
+        if isinstance(forked, _Worker):
             with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(born.pidfd, signal.SIGKILL)
-            os.close(born.pidfd)
+                signal.pidfd_send_signal(forked.pidfd, signal.SIGKILL)
+            os.close(forked.pidfd)
 
 
-def _tell(future: "asyncio.Future[_Result] | None", result: _Result) -> bool:
-    """Whether anybody waits for it."""
+def _set(future: "asyncio.Future[_Result] | None", result: _Result) -> bool:
+    """Set the result, and say whether anybody waited for it."""
     if future is None or future.done():
         return False
     future.set_result(result)

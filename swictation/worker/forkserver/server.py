@@ -1,7 +1,6 @@
-"""Keeps a fork server: starts it, has workers forked, and does without it where it fails.
+"""Keeps a fork server: starts it, requests workers from it, and does without it if it fails.
 
-Nobody ever waits for a fork server that is not about to answer: what it does not do in its time is
-done by exec, and the worker is the same.
+Nothing waits for a fork server that does not answer in time: then the worker is started by exec.
 """
 
 import asyncio
@@ -13,10 +12,10 @@ from swictation.worker.forkserver.process import ForkServerProcess
 from swictation.worker.spawn import Child, Ends, by_exec
 
 _FIRST_REST_S = 30.0
-"""The worker that has to do without it imports by itself meanwhile."""
+"""Meanwhile a worker that starts without it does the imports itself."""
 _LONGEST_REST_S = 3600.0
 _GOOD_LIFE_S = 600.0
-"""After which an end says nothing of the next one."""
+"""A fork server that ends after this time does not count as a failure in a row."""
 
 _log = logging.getLogger(__name__)
 
@@ -25,11 +24,11 @@ class ForkServer:
     """One fork server at a time. Lives on the run loop's thread."""
 
     def __init__(self, import_s: float, first_rest_s: float = _FIRST_REST_S) -> None:
-        """Start nothing.
+        """Start nothing yet.
 
         Args:
-            import_s: it may take so long until it can fork.
-            first_rest_s: after it failed; twice as long after each further failure.
+            import_s: the longest that its imports may take.
+            first_rest_s: the pause after a failure; each further failure doubles it.
         """
         self._import_s = import_s
         self._rest = Backoff(first_rest_s, _LONGEST_REST_S)
@@ -39,21 +38,21 @@ class ForkServer:
 
     @property
     def engine(self) -> str:
-        """Whose needs are imported; "" while there is no fork server."""
+        """The engine whose libraries are imported; "" while there is no fork server."""
         return self._life.engine if self._life else ""
 
     @property
     def pid(self) -> int | None:
-        """Its process id; None while there is none."""
+        """The fork server's process id; None while there is none."""
         return self._life.pid if self._life else None
 
     @property
     def has_workers(self) -> bool:
-        """Whether one that it forked, or is about to, would end with it."""
+        """Whether a worker that it forked, or is about to fork, would end with it."""
         return self._life is not None and self._life.has_workers
 
     def start(self, engine: str) -> None:
-        """Have one for that engine, unless there is one or the last one's failure is too near."""
+        """Start one for that engine, unless there is one or the last has just failed."""
         loop = asyncio.get_running_loop()
         if self._life or self._is_stopped or not self._rest.is_over(loop.time()):
             return
@@ -67,7 +66,7 @@ class ForkServer:
         task.add_done_callback(self._ending.discard)
 
     def release(self, reason: str) -> None:
-        """End it, and what it forked; `ended` tells when that is done."""
+        """End the fork server and its workers; `ended` waits for that."""
         if self._life:
             _log.info("the fork server ends: %s", reason)
             if self._life.has_served:
@@ -76,18 +75,18 @@ class ForkServer:
             self._life = None
 
     async def ended(self) -> None:
-        """Returns when none is left that was released."""
+        """Wait until none is left that was released."""
         while self._ending and self._life is None:
             await asyncio.wait(self._ending)
 
     async def stop(self) -> None:
-        """Have none any more."""
+        """End the fork server and start no other."""
         self._is_stopped = True
         self.release("shutdown")
         await self.ended()
 
     async def spawn(self, ends: Ends) -> Child:
-        """A worker, forked if that can be had: see `spawn.Spawn`."""
+        """Start a worker, forked if possible: see `spawn.Spawn`."""
         if self._life is None:
             return await by_exec(ends)
         try:
@@ -97,10 +96,10 @@ class ForkServer:
             return await by_exec(ends)
 
     async def _see_off(self, life: ForkServerProcess) -> None:
-        """Wait for its end, and learn from it."""
+        """Wait for a fork server to end, and set the pause before the next one."""
         begun_s = asyncio.get_running_loop().time()
         reason = await life.ended()
-        if life is self._life:  # nobody wished it
+        if life is self._life:  # nobody asked for it
             self._life = None
             if asyncio.get_running_loop().time() - begun_s > _GOOD_LIFE_S:
                 self._rest.succeeded()
@@ -108,4 +107,4 @@ class ForkServer:
 
     def _note_failure(self, reason: str) -> None:
         rest_s = self._rest.failed(asyncio.get_running_loop().time())
-        _log.warning("the fork server ended (%s): none for %.0f s", reason, rest_s)
+        _log.warning("the fork server ended (%s); the next may start in %.0f s", reason, rest_s)

@@ -1,1 +1,1 @@
-"""What daemon and workers say to each other."""
+"""The protocols between the daemon and its workers and fork server."""

@@ -1,4 +1,4 @@
-"""Frames of messages on a socket: a length of four bytes, then msgpack."""
+"""Messages on a socket, each a length of four bytes and then msgpack."""
 
 import asyncio
 import socket
@@ -19,16 +19,16 @@ _from_worker = msgspec.msgpack.Decoder(FromWorker)
 
 
 def encode(message: ToWorker | FromWorker) -> bytes:
-    """A message with its length before it."""
+    """Encode a message, with its length in front."""
     body = _encoder.encode(message)
     return _LENGTH.pack(len(body)) + body
 
 
 def receive(sock: socket.socket) -> ToWorker | None:
-    """The daemon's next message, in the worker; None at the end of the stream.
+    """Read the daemon's next message, in the worker; None at the end of the stream.
 
     Raises:
-        ProtocolError: it is too long or makes no sense.
+        ProtocolError: the message is too long or cannot be decoded.
     """
     head = _read_exactly(sock, _LENGTH.size)
     if head is None:
@@ -46,10 +46,10 @@ def receive(sock: socket.socket) -> ToWorker | None:
 
 
 async def read(reader: asyncio.StreamReader) -> FromWorker | None:
-    """The worker's next message, in the daemon; None at the end of the stream.
+    """Read the worker's next message, in the daemon; None at the end of the stream.
 
     Raises:
-        ProtocolError: it is too long or makes no sense.
+        ProtocolError: the message is too long or cannot be decoded.
     """
     try:
         (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))

@@ -1,4 +1,4 @@
-"""What daemon and fork server say to each other: one msgpack message a packet, with its files."""
+"""The messages between daemon and fork server: one msgpack message in a packet, with its files."""
 
 import array
 import os
@@ -12,41 +12,41 @@ from swictation.errors import ProtocolError
 
 FORKSERVER_VERSION = 2
 FORK_FILES = 3
-"""That go with a `Fork`: the worker's channel, its detector's, and the pipe for what it prints."""
+"""How many files go with a `Fork`: the worker's channel, its detector's, and its output pipe."""
 
 _LARGEST_BYTES = 2**12
 _INT_BYTES = array.array("i").itemsize
 
 
 class Fork(msgspec.Struct, frozen=True, tag=True):
-    """Have a worker born that holds the files beside this message."""
+    """Fork a worker that holds the files sent with this message."""
 
     number: int
-    """Of the order: no two have the same."""
+    """Of the request; no two have the same."""
 
 
 class ForkServerReady(msgspec.Struct, frozen=True, tag=True):
-    """All is imported: orders are obeyed from now on."""
+    """Everything is imported; requests are handled from now on."""
 
     version: int
 
 
 class Forked(msgspec.Struct, frozen=True, tag=True):
-    """The worker of that order lives; its pidfd is the file beside this message."""
+    """The worker of that request lives; its pidfd is the file sent with this message."""
 
     number: int
     pid: int
 
 
 class ForkFailed(msgspec.Struct, frozen=True, tag=True):
-    """There is none, and why."""
+    """The worker of that request could not be forked, for this reason."""
 
     number: int
     reason: str
 
 
 class Exited(msgspec.Struct, frozen=True, tag=True):
-    """The worker of that order has ended: as `subprocess.Popen.returncode` tells it."""
+    """The worker of that request has ended; `status` is as in `subprocess.Popen.returncode`."""
 
     number: int
     status: int
@@ -66,13 +66,13 @@ def send(sock: socket.socket, message: Fork | FromForkServer, *files: int) -> No
 def receive(
     sock: socket.socket, decoder: msgspec.msgpack.Decoder[_Message]
 ) -> tuple[_Message | None, list[int]]:
-    """The next message and its files, which are then the caller's; None at the end.
+    """Receive the next message and its files, which the caller then owns; None at the end.
 
     Raises:
-        ProtocolError: it makes no sense, or its files did not all arrive.
-        OSError: there is none yet, or the other side is gone.
+        ProtocolError: it cannot be decoded, or not all of its files arrived.
+        OSError: there is none yet, or the other side has ended.
     """
-    # `socket.recv_fds` hands no flags on: a process started meanwhile would inherit the files.
+    # `socket.recv_fds` passes no flags: a process started meanwhile would inherit the files.
     space = socket.CMSG_SPACE(FORK_FILES * _INT_BYTES)
     packet, ancillary, flags, _ = sock.recvmsg(_LARGEST_BYTES, space, socket.MSG_CMSG_CLOEXEC)
     files = array.array("i")
@@ -91,6 +91,6 @@ def receive(
 
 
 def close_all(files: Iterable[int]) -> None:
-    """Let go of what came with a message."""
+    """Close the files that came with a message."""
     for fd in files:
         os.close(fd)

@@ -1,4 +1,4 @@
-"""What daemon and worker say to each other: versioned, msgpack, no pickle."""
+"""The messages between daemon and worker: versioned, msgpack, no pickle."""
 
 import msgspec
 
@@ -11,11 +11,11 @@ from swictation.types import (
     Hypothesis,
 )
 
-PROTOCOL_VERSION = 4
+PROTOCOL_VERSION = 5
 
 
 class Load(msgspec.Struct, frozen=True, tag=True):
-    """First message to a worker: load this engine."""
+    """The first message to a worker: load this engine."""
 
     version: int
     spec: EngineSpec
@@ -27,17 +27,17 @@ class Decode(msgspec.Struct, frozen=True, tag=True):
     request: DecodeRequest
     pcm: bytes
     piece_samples: int = 0
-    """Decode it in pieces of at most that length, where memory is short; 0: whole."""
+    """Where memory is short: the longest piece to decode at once. 0: no limit."""
 
 
 class Order(msgspec.Struct, frozen=True, tag=True):
-    """Do this beside the work, between two decodes: see `vram.effects.Order`."""
+    """Do this between two decodes: see `gpu.effects.Order`."""
 
     what: str
 
 
 class Ping(msgspec.Struct, frozen=True, tag=True):
-    """Are you there?"""
+    """Ask for a `Pong`, as a sign of life."""
 
 
 class Shutdown(msgspec.Struct, frozen=True, tag=True):
@@ -63,7 +63,7 @@ class LoadFailed(msgspec.Struct, frozen=True, tag=True):
 
 
 class Answer(msgspec.Struct, frozen=True, tag=True):
-    """The answer to request `number`, done at `done_s` of the machine's monotonic clock."""
+    """The answer to request `number`, finished at `done_s` of the machine's monotonic clock."""
 
     number: int
     hypothesis: Hypothesis
@@ -72,21 +72,26 @@ class Answer(msgspec.Struct, frozen=True, tag=True):
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
-    """The engine raised while it answered request `number`; 0: while it carried out an order.
+    """The engine raised while it answered request `number`; 0: while it carried out a command.
 
-    Short of device memory ("oom") the worker lives on; else it is to be replaced, and one on a GPU
-    exits by itself.
+    If it was short of device memory ("oom"), the worker lives on. Otherwise it has to be replaced;
+    one on a GPU exits by itself.
     """
 
     number: int
-    error: str
-    """The exception's type; its text could hold dictated words."""
+    reason: str
+    """The exception's type and place, not its text, which could hold dictated words."""
     kind: FailureKind = "other"
     figures: AllocatorFigures | None = None
+    message: str = ""
+    """What the engine says to the user by an `EngineError`; "": nothing."""
+    remedy: str = ""
+    stack: tuple[str, ...] = ()
+    """Lines for the log."""
 
 
 class OrderDone(msgspec.Struct, frozen=True, tag=True):
-    """An order was carried out, or could not be."""
+    """A command was carried out, or could not be."""
 
     what: str
     is_done: bool
@@ -94,7 +99,7 @@ class OrderDone(msgspec.Struct, frozen=True, tag=True):
 
 
 class Pong(msgspec.Struct, frozen=True, tag=True):
-    """I am."""
+    """The answer to a `Ping`."""
 
 
 ToWorker = Load | Decode | Order | Ping | Shutdown

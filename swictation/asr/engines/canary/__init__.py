@@ -1,1 +1,1 @@
-"""NVIDIA Canary through NeMo: a streaming engine for a GPU. Others find its `provider` alone."""
+"""NVIDIA Canary through NeMo, a streaming engine for a GPU. Others use only its `provider`."""

@@ -1,7 +1,6 @@
 """`python -m swictation.asr.engines.canary.ask`: whether a GPU can be used, as one JSON object.
 
-In a process of its own, for `swictation doctor`: CUDA is started here and ends here. NeMo is not
-imported for it.
+For `swictation doctor`, in its own process, so that CUDA ends with it. NeMo is not imported.
 """
 
 import sys
@@ -14,7 +13,7 @@ from swictation.asr.provider import GpuAnswer
 
 
 def ask() -> GpuAnswer:
-    """See whether torch is there, is built for CUDA, and finds a GPU. No context is made."""
+    """Check that torch is installed, is built for CUDA, and finds a GPU. Creates no context."""
     try:
         torch: Any = import_module("torch")
     except ImportError:

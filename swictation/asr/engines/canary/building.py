@@ -1,4 +1,4 @@
-"""The model without its weights: built from its configuration, its parameters taking no memory."""
+"""Builds a model from its configuration, without its weights: parameters take no memory."""
 
 import contextlib
 import os
@@ -13,12 +13,12 @@ from swictation.errors import EngineError
 from swictation.models.intake.door import shown
 
 _POSITIONS = 512
-"""Frames of 80 ms for which positions are made beforehand: 41 s. NeMo's 5000 take 20 MB."""
+"""Frames of 80 ms for which positions are computed in advance: 41 s. NeMo's 5000 take 20 MB."""
 _ANOTHER = "set [asr] model to a name from: swictation model list"
 
 
 def skeleton(folder: Path) -> Any:
-    """The model of `folder`, evaluating; parameters on torch's meta device, buffers real.
+    """Build the model of `folder`, in eval mode: parameters on the meta device, real buffers.
 
     Raises:
         EngineError: the folder holds no Canary that the installed NeMo knows.
@@ -26,7 +26,7 @@ def skeleton(folder: Path) -> Any:
     config = _config(folder)
     state = app_state.AppState()
     before = state.nemo_file_folder
-    # Artifacts such as "nemo:tokenizer.model" are looked for in that folder.
+    # NeMo looks for artifacts such as "nemo:tokenizer.model" in that folder.
     asr_models.EncDecMultiTaskModel._set_model_restore_state(
         is_being_restored=True, folder=str(folder)
     )
@@ -48,10 +48,10 @@ def skeleton(folder: Path) -> Any:
 
 @contextlib.contextmanager
 def empty_parameters() -> Generator[None, None, None]:
-    """Modules that are made meanwhile hold their parameters on the meta device.
+    """Within the block, new modules hold their parameters on the meta device.
 
     Their buffers are real, unlike under `torch.device("meta")`, where NeMo's encoder cannot be
-    made. `torch.empty` touches no memory, so nothing is ever taken for what is thrown away here.
+    built. `torch.empty` touches no memory, so the tensors that are dropped here cost none.
     """
     module = torch.nn.Module
     register = module.register_parameter
@@ -69,7 +69,7 @@ def empty_parameters() -> Generator[None, None, None]:
 
 
 def _config(folder: Path) -> Any:
-    """What the configuration says of the model's parts: by an allow list, nothing to fill in."""
+    """Read the configuration of the model's parts, through an allow list, for NeMo."""
     try:
         with need_config(folder).open("rb") as file:
             read_config = model_config.read(file.read(model_config.MOST_BYTES + 1))
@@ -93,7 +93,7 @@ def _config(folder: Path) -> Any:
 
 @contextlib.contextmanager
 def _staying_here() -> Generator[None, None, None]:
-    """NeMo may leave the process in another working directory."""
+    """Restore the working directory, which NeMo may change."""
     here = os.getcwd()
     try:
         yield

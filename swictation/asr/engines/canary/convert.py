@@ -1,7 +1,7 @@
-"""A half-precision copy of a model's weights: later loads read and map half as much.
+"""Makes a half-precision copy of a model's weights: later loads read and map half as much.
 
-As a program (`python -m swictation.asr.engines.canary.convert FOLDER PRECISION`) it makes
-`model_weights.PRECISION.ckpt` beside the weights that are there.
+As a program (`python -m swictation.asr.engines.canary.convert FOLDER PRECISION`) it writes
+`model_weights.PRECISION.ckpt` beside the weights.
 """
 
 import os
@@ -16,18 +16,18 @@ from swictation.errors import SwictationError
 
 
 def convert(folder: Path, precision: str) -> Path:
-    """Write the copy, whole or not at all; its path.
+    """Write the copy, whole or not at all; returns its path.
 
     Raises:
         EngineError: there are no weights, or they are damaged.
-        OSError: it cannot be written.
+        OSError: the copy cannot be written.
     """
     source = weights_file(folder, "fp32")
     dtype = dtype_of(precision)
     halves: dict[str, object] = {}
     seen: dict[int, object] = {}
     for name, tensor in read_weights(source).items():
-        at = tensor.data_ptr()  # tied weights are one, and stay one
+        at = tensor.data_ptr()  # tied weights share memory, and stay tied
         if at not in seen or not tensor.numel():
             seen[at] = tensor.clone() if is_kept_fp32(name) else cast(tensor, dtype)
             let_go(tensor)
@@ -36,7 +36,7 @@ def convert(folder: Path, precision: str) -> Path:
     partial = target.with_name(f".{target.name}.partial")
     partial.unlink(missing_ok=True)
     try:
-        with partial.open("xb") as file:  # never through a link that the folder came with
+        with partial.open("xb") as file:  # not through a link that came with the folder
             torch.save(halves, file)
             file.flush()
             os.fsync(file.fileno())
@@ -47,7 +47,7 @@ def convert(folder: Path, precision: str) -> Path:
 
 
 def main(arguments: list[str]) -> int:
-    """See the module. On failure one line on stderr, and 1."""
+    """Run the program: see the module. On failure one line on stderr, and status 1."""
     folder, precision = arguments
     try:
         convert(Path(folder), precision)

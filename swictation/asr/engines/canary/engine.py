@@ -1,4 +1,4 @@
-"""Canary as an engine: requests are answered from a stream for each utterance."""
+"""Canary as an engine. A stream for each utterance answers its requests."""
 
 import functools
 import time
@@ -35,11 +35,11 @@ _LEAST_LEFT_S = 0.5
 
 
 def load_engine(spec: EngineSpec) -> Engine:
-    """Load the folder `spec.model_path` where `spec.device` says, warmed up.
+    """Load the folder `spec.model_path` onto `spec.device` and warm up.
 
     Raises:
-        EngineError: settings, model and device do not go together.
-        Exception: whatever the device says.
+        EngineError: settings, model and device do not fit together.
+        Exception: any error of the device.
     """
     settings = msgspec.convert(spec.options, CanarySettings)
     folder = Path(spec.model_path)
@@ -75,7 +75,7 @@ def _precisions(wanted: str, device: str) -> tuple[str, ...]:
 def _need_cuda() -> None:
     if not torch.cuda.is_available():
         built = torch.version.cuda
-        why = "its driver or the GPU is not there" if built else "the installed torch is for CPUs"
+        why = "the driver or the GPU is missing" if built else "the installed torch is for CPUs"
         raise EngineError(
             f"Canary cannot use the GPU: {why}.",
             "swictation doctor" if built else "install a torch with CUDA (docs/canary.md)",
@@ -83,7 +83,7 @@ def _need_cuda() -> None:
 
 
 def _warm_up(engine: "CanaryEngine") -> None:
-    """A first decode: what it loads lazily is loaded now, and what cannot compute says so."""
+    """Decode once, so that lazy loading happens now and an unsuitable CPU shows now."""
     silence = torch.zeros(engine.window.samples).numpy()
     try:
         engine.decode(DecodeRequest(0, -1, 0, len(silence)), silence)
@@ -91,15 +91,14 @@ def _warm_up(engine: "CanaryEngine") -> None:
         if "not implemented for" not in str(error):
             raise
         raise EngineError(
-            f"This processor cannot compute in {engine.capabilities.precision} with the installed"
-            " torch.",
+            f"This CPU cannot compute in {engine.capabilities.precision} with the installed torch.",
             'set [canary] precision = "fp32"',
         ) from error
     engine.forget()
 
 
 class CanaryEngine:
-    """On the CPU. The stream of the last utterance is kept as long as requests continue it."""
+    """Canary on the CPU. The last utterance's stream is kept while requests continue it."""
 
     def __init__(
         self, model: Any, prompt: Tensor, settings: CanarySettings, capabilities: Capabilities
@@ -114,11 +113,11 @@ class CanaryEngine:
         self._stream: Stream | None = None
 
     def decode(self, request: DecodeRequest, waveform: Waveform) -> Hypothesis:
-        """Answer `request`; `new_text` is all that was heard, whatever is forced.
+        """Answer `request`. `new_text` is the whole text, whatever is forced.
 
         Raises:
             EngineError: the model fell silent while speech went on, or computed no numbers.
-            Exception: whatever the device says.
+            Exception: any error of the device.
         """
         wall_s, cpu_s = time.monotonic(), time.process_time()
         try:
@@ -126,9 +125,9 @@ class CanaryEngine:
                 stream = self._stream_of(request, waveform)
                 text = (stream.feed if request.goes_on else stream.end)(waveform)
         except BaseException:
-            self.forget()  # it may have heard a part of a chunk
+            self.forget()  # the stream may have heard part of a chunk
             raise
-        # More than anybody can say is what a model makes of noise.
+        # A model may make more text of noise than anybody can say.
         is_loop = is_too_fast(text, len(waveform) / SAMPLE_RATE_HZ)
         return Hypothesis(
             new_text=f" {text}" if text and not is_loop else "",
@@ -139,7 +138,7 @@ class CanaryEngine:
         )
 
     def forget(self) -> None:
-        """Give back what is kept of the last utterance."""
+        """Drop what is kept of the last utterance."""
         self._key, self._stream = (-1, -1), None
 
     def close(self) -> None:
@@ -148,11 +147,11 @@ class CanaryEngine:
         self._model = None
 
     def _stream_of(self, request: DecodeRequest, waveform: Waveform) -> Stream:
-        """The one that has heard the beginning of it; else a new one, which hears it all again."""
+        """Return the stream that has heard the beginning, or a new one, which hears it all."""
         key = (request.utterance, request.first_sample)
         if self._stream and key == self._key and self._stream.continues(waveform):
             return self._stream
-        if not request.partial:  # which must not cost the stream that is kept
+        if not request.partial:  # a partial must not drop the kept stream
             self.forget()
         stream = Stream(self._new_run(), self.window.chunking)
         if not request.partial:
@@ -166,24 +165,24 @@ class CanaryEngine:
 
 
 class GpuCanary(CanaryEngine):
-    """On a GPU: its memory is torch's, and may be asked to be less."""
+    """Canary on a GPU. Torch holds its memory, and commands can make it use less."""
 
     allocator = TorchAllocator()
 
     def apply(self, order: str) -> bool:
-        """See `DeviceEngine.obey`. A smaller buffer counts from the next utterance on."""
+        """See `DeviceEngine.apply`. A smaller buffer is used from the next utterance on."""
         match order:
             case "half-buffer":
                 self._use_buffer(_HALF * self._settings.buffer_s)
             case "full-buffer":
                 self._use_buffer(self._settings.buffer_s)
             case "greedy" | "beam":
-                pass  # it is greedy, always
+                pass  # it is always greedy
             case _:
                 return False
         return True
 
     def _use_buffer(self, buffer_s: float) -> None:
-        """Only the left context shrinks: where chunks end must not change."""
+        """Set the buffer. Only the left context shrinks: chunk ends must not move."""
         least_s = self.window.chunking.first_samples / SAMPLE_RATE_HZ + _LEAST_LEFT_S
         self.window = window_for(self._model, max(buffer_s, least_s))

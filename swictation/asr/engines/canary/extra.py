@@ -1,16 +1,16 @@
-"""The libraries that the extra brings: whether they are there, without importing them."""
+"""Whether the libraries of the extra are installed, without importing them."""
 
 import importlib.util
 
 from swictation.errors import EngineError
 
 NAME = "canary"
-"""Of the engine, and of the extra."""
+"""The name of the engine and of the extra."""
 _LIBRARIES = ("torch", "nemo")
 
 
 def unavailable() -> EngineError | None:
-    """None where they are installed; else what to type."""
+    """None if they are installed; otherwise the error, with the command to install them."""
     if all(importlib.util.find_spec(name) for name in _LIBRARIES):
         return None
     from swictation.remedies import install_command

@@ -1,7 +1,7 @@
 """torch and NeMo, imported once and quietly: 7 to 13 s of CPU and 670 MB.
 
-Their types are not checked: the core is built and checked where neither is installed. What
-must be in the environment before their import is put there here.
+Their types are not checked, because the core is built and checked where neither is installed. This
+module also sets the environment variables that they need before their import.
 """
 
 import logging
@@ -11,19 +11,19 @@ from importlib import import_module
 from typing import Any
 
 _ENVIRONMENT = {
-    # One thread serves one model; on few cores OpenMP's own made the same work ten times dearer.
+    # One thread serves one model; on few cores OpenMP's threads took ten times the CPU time.
     "OMP_NUM_THREADS": "1",
-    # Segments that grow leave no holes behind. It is read when CUDA starts.
+    # Segments that can grow leave no holes. It is read when CUDA starts.
     "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "WANDB_MODE": "disabled",
-    # onnxruntime, which they import where it is installed, keeps a data base for its maker.
+    # onnxruntime, which they import if it is installed, collects telemetry in a database.
     "ORT_DISABLE_TELEMETRY": "1",
 }
 _TALKATIVE = ("nv_one_logger", "hydra", "torchao", "torch.utils._pytree")
-"""Loggers that warn of what is no trouble here: telemetry that is off, kernels of other GPUs."""
+"""Loggers whose warnings do not matter here: disabled telemetry, kernels for other GPUs."""
 
 for _logger in _TALKATIVE:
     logging.getLogger(_logger).setLevel(logging.CRITICAL)
@@ -46,6 +46,6 @@ with warnings.catch_warnings():
     app_state: Any = import_module("nemo.utils.app_state")
     typecheck: Any = import_module("nemo.core.classes.common").typecheck
 
-typecheck.set_typecheck_enabled(enabled=False)  # NeMo's, of tensor shapes, at each call
+typecheck.set_typecheck_enabled(enabled=False)  # NeMo's check of tensor shapes at each call
 Tensor = Any
-"""A torch.Tensor; its shape and type stand in the docstring."""
+"""A torch.Tensor; its shape and type are in the docstring."""

@@ -1,8 +1,8 @@
-"""Weights into a skeleton: read in place, cast on the CPU, then moved to the device.
+"""Loads weights into a skeleton: read in place, cast on the CPU, then moved to the device.
 
-NeMo's own way holds two FP32 copies, on the GPU if there is one, and unpacks into a memory that
-may be RAM. Here a tensor at a time is read from the mapped file, cast, and its pages are let go:
-the host holds the result and one tensor, the device never more than the result.
+NeMo's own loader holds two FP32 copies, on the GPU if there is one, and unpacks into a folder that
+may be in RAM. Here one tensor at a time is read from the mapped file and cast, and its pages are
+released: the host holds the result and one tensor, the device never more than the result.
 """
 
 import ctypes
@@ -22,17 +22,17 @@ from swictation.remedies import noted
 
 _MADV_DONTNEED = 4
 _MOST_TOKENS_BEYOND = 50
-"""Behind a token for each frame. NeMo's own limit let noise be decoded for minutes."""
+"""In addition to a token for each frame. With NeMo's own limit noise was decoded for minutes."""
 _AGAIN = noted("swictation model verify", "what is damaged: swictation model download --force")
 _LONGEST_REASON = 120
 
 
 def load_model(folder: Path, precision: str, device: str) -> Any:
-    """The model in `folder`, ready to compute on `device` ("cpu" or "cuda").
+    """Load the model in `folder`, ready to compute on `device` ("cpu" or "cuda").
 
     Raises:
-        EngineError: it cannot be read, or not be built.
-        Exception: whatever the device says.
+        EngineError: it cannot be read or built.
+        Exception: any error of the device.
     """
     model = skeleton(folder)
     _fill(model, read_weights(best_weights(folder, precision)), dtype_of(precision), folder)
@@ -45,21 +45,21 @@ def load_model(folder: Path, precision: str, device: str) -> Any:
 
 
 def read_weights(path: Path) -> dict[str, Any]:
-    """The tensors of a checkpoint, mapped: what is not touched takes no memory.
+    """Map the tensors of a checkpoint: what is not touched takes no memory.
 
-    Nothing in the file is executed: torch's own unpickler makes tensors, and nothing else.
+    Nothing in the file is executed: torch's unpickler makes tensors and nothing else.
 
     Raises:
-        EngineError: the file is damaged, or holds something else than plain tensors.
+        EngineError: the file is damaged, or holds anything but plain tensors.
     """
     again = _AGAIN if path.name == WEIGHTS else "swictation model convert"
     try:
         checkpoint.check(path)
         weights: Any = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-    except Exception as error:  # a made-up pickle ends torch's reader in any way
+    except Exception as error:  # a forged pickle may raise anything in torch's reader
         raise EngineError(f"The weights in {path} are damaged: {_line(error)}.", again) from error
     if not isinstance(weights, dict):
-        raise EngineError(f"The weights in {path} are none: no table of tensors.", again)
+        raise EngineError(f"The file {path} holds no weights: it is no table of tensors.", again)
     for name, tensor in weights.items():  # pyright: ignore[reportUnknownVariableType]
         if not isinstance(name, str) or not _is_plain(tensor):
             raise EngineError(f"The weights in {path} are not all plain tensors.", again)
@@ -67,7 +67,7 @@ def read_weights(path: Path) -> dict[str, Any]:
 
 
 def _is_plain(tensor: Any) -> bool:
-    """Whether its numbers stand in the file: no other kind, and no view that repeats a few."""
+    """Whether all its numbers are in the file: a plain tensor, and no view that repeats some."""
     return bool(
         tensor.__class__ in (torch.Tensor, torch.nn.Parameter)
         and tensor.layout == torch.strided
@@ -78,19 +78,19 @@ def _is_plain(tensor: Any) -> bool:
 
 
 def _line(error: Exception) -> str:
-    """The first line of what torch says, without its advice to trust the file."""
+    """The first line of torch's message, without its advice to trust the file."""
     first = next(iter(str(error).strip().splitlines()), "")
     line = first.partition(". ")[0].partition(" file in `torch.load`")[0].rstrip(".")
     return shown(line, _LONGEST_REASON) or type(error).__name__
 
 
 def cast(tensor: Any, dtype: Any) -> Any:
-    """A copy of `tensor`; whole numbers stay what they are."""
+    """Copy `tensor` as `dtype`; integers keep their type."""
     return tensor.to(dtype if tensor.is_floating_point() else tensor.dtype, copy=True)
 
 
 def let_go(tensor: Any) -> None:
-    """Give back the pages of a mapped tensor; they are read again should anybody ask."""
+    """Release the pages of a mapped tensor; they are read again if needed."""
     first = -(-tensor.data_ptr() // mmap.PAGESIZE) * mmap.PAGESIZE
     length = tensor.data_ptr() + tensor.nbytes - first
     if length > 0:
@@ -99,7 +99,7 @@ def let_go(tensor: Any) -> None:
 
 
 def _fill(model: Any, weights: dict[str, Any], dtype: Any, folder: Path) -> None:
-    """Each parameter and buffer, as `dtype`. One that two modules share stays shared."""
+    """Set each parameter and buffer, as `dtype`. One that modules share stays shared."""
     made: dict[int, Any] = {}
     missing: list[str] = []
     for path, module in model.named_modules():
@@ -111,7 +111,7 @@ def _fill(model: Any, weights: dict[str, Any], dtype: Any, folder: Path) -> None
                 if name not in weights or weights[name].shape != parameter.shape:
                     missing.append(name)
                     continue
-                # The old one is kept too: its id must not be given anew.
+                # The old one is kept too, so that its id is not reused.
                 made[id(parameter)] = (_parameter(weights[name], dtype), parameter)
             module._parameters[key] = made[id(parameter)][0]
         for key, buffer in module._buffers.items():
@@ -122,14 +122,14 @@ def _fill(model: Any, weights: dict[str, Any], dtype: Any, folder: Path) -> None
                 module._buffers[key] = cast(found, kept)
     if missing:
         raise EngineError(
-            f"The weights in {folder} are not those of its configuration: {missing[0]} and"
+            f"The weights in {folder} do not fit its configuration: {missing[0]} and"
             f" {len(missing) - 1} more are missing.",
             _AGAIN,
         )
 
 
 def _make_positions(model: Any) -> None:
-    """The encoder's table of positions, which is made where the parameters were: on meta."""
+    """Make the encoder's table of positions again: it was made on the meta device."""
     encoder = model.encoder
     del encoder.pos_enc.pe
     encoder.set_max_audio_length(encoder.max_audio_length)
@@ -142,7 +142,7 @@ def _parameter(tensor: Any, dtype: Any) -> Any:
 
 
 def _quantise(model: Any) -> None:
-    """Weights of Linear layers as int8 with a scale a row; they are widened when used."""
+    """Make the Linear layers' weights int8 with a scale for each row; use widens them."""
     quantization: Any = import_module("torchao.quantization")
 
     def is_linear(module: object, _name: str) -> bool:
@@ -153,7 +153,7 @@ def _quantise(model: Any) -> None:
 
 
 def _settle(model: Any) -> None:
-    """Nothing random, nothing padded, one word at a time."""
+    """Configure decoding: no dither, no padding, greedy."""
     model.preprocessor.featurizer.dither = 0.0
     model.preprocessor.featurizer.pad_to = 0
     decoding = multitask_decoding.MultiTaskDecodingConfig()

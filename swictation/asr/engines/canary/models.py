@@ -3,8 +3,8 @@
 Revision, size and sha256 were read on 2026-11-28 from the repository ayutaz/vokra on GitHub
 (`tests/parity/canary_1b_flash/README.md`, `tools/parity/canary_1b_v2_prepare_checkpoint.py`), which
 took them from the hub's own Git LFS entries. The hub's file list says the same size for 1b-flash
-(3.54 GB), and the model card of handy-computer/canary-1b-v2-gguf names the same commit for v2. Of
-180m-flash no source was found: its files are written down when they arrive.
+(3.54 GB), and the model card of handy-computer/canary-1b-v2-gguf names the same commit for v2. For
+180m-flash no source was found: its files are recorded when they arrive.
 """
 
 from swictation.asr.model_spec import ErrorRate, ModelFile, ModelSpec

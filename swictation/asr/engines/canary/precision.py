@@ -1,4 +1,4 @@
-"""In which numbers a model computes, and what its weights then take."""
+"""The precisions in which a model computes, and the size of its weights in each."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ _DTYPES = {
     "fp32": torch.float32,
 }
 _QUANTISED = ("encoder", "transf_decoder")
-"""Where int8 weights pay. Not the classifier: its weight is also the embedding's."""
+"""The parts where int8 weights pay. Not the classifier: its weight is also the embedding's."""
 _KEPT = ("preprocessor.featurizer.window", "preprocessor.featurizer.fb")
 """Mel filters and window stay fp32: rounded, the mel is wrong by 0.05 instead of 0.001."""
 
 
 def dtype_of(precision: str) -> Any:
-    """What is computed in; int8 is of weights alone."""
+    """The type in which a precision computes; int8 applies to weights only."""
     return _DTYPES[precision]
 
 
@@ -29,16 +29,16 @@ def is_kept_fp32(name: str) -> bool:
 
 
 def quantised_modules(model: Any) -> list[Any]:
-    """The parts whose Linear layers hold int8 weights, where that is the precision."""
+    """The parts whose Linear layers hold int8 weights, if that is the precision."""
     return [getattr(model, name) for name in _QUANTISED]
 
 
 def weights_bytes(model: Any, precision: str) -> int:
-    """What parameters and buffers of a skeleton will take, in bytes; counted, not measured."""
+    """Count the bytes that the parameters and buffers of a skeleton will take."""
     size = dtype_of(precision).itemsize
     linear = _linear_weights(model) if precision == "int8" else {}
     total = 0
-    for parameter in model.parameters():  # a tied one counts once
+    for parameter in model.parameters():  # a tied parameter counts once
         total += parameter.numel() * (1 if id(parameter) in linear else size)
         total += linear.get(id(parameter), 0) * size  # a scale for each row
     for name, buffer in model.named_buffers():
@@ -48,7 +48,7 @@ def weights_bytes(model: Any, precision: str) -> int:
 
 
 def _linear_weights(model: Any) -> dict[int, int]:
-    """Rows of each weight that int8 applies to, by the parameter's id."""
+    """The number of rows of each weight that becomes int8, by the parameter's id."""
     return {
         id(module.weight): module.weight.shape[0]
         for part in quantised_modules(model)

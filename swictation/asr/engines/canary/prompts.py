@@ -1,4 +1,4 @@
-"""What is asked of the model before its text: which language, with marks and capitals."""
+"""The model's prompt: which language, with punctuation and capitals."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ from swictation.asr.engines.canary.libraries import Tensor, aed_streaming, omega
 from swictation.errors import EngineError
 
 _EUROPEAN = "bg hr cs da nl en et fi fr de el hu it lv lt mt pl pt ro sk sl es sv ru uk"
-"""Of canary-1b-v2, as its model card lists them; its tokenizer is one for all."""
+"""The languages of canary-1b-v2, from its model card; one tokenizer serves all of them."""
 
 
 def languages(model: Any) -> tuple[str, ...]:
-    """What the model understands: the languages that have a tokenizer, or a token, of their own."""
+    """The languages that the model understands: those with their own tokenizer or token."""
     tables = model.cfg.tokenizer.get("langs")
     if tables is not None:
         return tuple(sorted(str(name) for name in tables if name != "spl_tokens"))
@@ -19,10 +19,10 @@ def languages(model: Any) -> tuple[str, ...]:
 
 
 def prompt_tokens(model: Any, language: str) -> Tensor:
-    """int64 (1, n): transcribe `language`, punctuation and capitals on.
+    """Make the prompt, int64 (1, n): transcribe `language`, with punctuation and capitals.
 
     Raises:
-        EngineError: the model has no such language.
+        EngineError: the model does not understand the language.
     """
     if language not in languages(model):
         known = ", ".join(languages(model))

@@ -1,4 +1,4 @@
-"""What others know of Canary: an entry point of `swictation.engines`. Imports no library of it."""
+"""Canary's provider, an entry point of `swictation.engines`. Imports none of its libraries."""
 
 from pathlib import Path
 from pkgutil import resolve_name
@@ -20,7 +20,7 @@ _FOLDER = "swictation.asr.engines.canary"
 
 
 class CanaryProvider(EngineProvider):
-    """NVIDIA Canary through NeMo: for a GPU; its libraries are an extra."""
+    """NVIDIA Canary through NeMo, for a GPU. Its libraries are an extra."""
 
     settings = CanarySettings
     is_for_gpu = True
@@ -59,7 +59,7 @@ class CanaryProvider(EngineProvider):
         return unpack(archive, target, progress, is_known=is_known)
 
     def weights_bytes(self, model: ModelSpec | None, folder: Path | None) -> int:
-        # The file is fp32, and what lies in memory of it half of that, once.
+        # The file is fp32; memory has half of that, once, where callers allow for two copies.
         return model.size_bytes // 4 if model else 0
 
     def memory_plans(

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 GPU_ORDER = ("fp16", "int8")
-"""What `precision = "auto"` tries on a GPU, the best first."""
+"""The precisions that "auto" tries on a GPU, the best first."""
 
 
 class CanarySettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""One run of NeMo's streaming decoder over sound that comes in chunks: its state and its steps."""
+"""One run of NeMo's streaming decoder over sound that comes in chunks: state and steps."""
 
 import copy
 import re
@@ -21,13 +21,13 @@ from swictation.errors import EngineError
 _POLICIES = {"alignatt": "alignatt", "wait-k": "waitk"}
 _SPECIAL = re.compile(r"<\|[^|]*\|>")
 _WORD = "\u2581"
-"""Begins the piece that begins a word (SentencePiece)."""
+"""Marks a piece that begins a word (SentencePiece)."""
 
 
 class Steps:
-    """From silence to the last chunk. On one thread, in torch's inference mode.
+    """A run, from its empty state to the last chunk. On one thread, in torch's inference mode.
 
-    What it has brought only ever grows. `fork` allows to end it and yet to go on.
+    Its text only grows. With `fork`, a copy can hear the end while the run goes on.
     """
 
     def __init__(self, model: Any, window: Window, prompt: Tensor, policy: str) -> None:
@@ -42,7 +42,7 @@ class Steps:
             streaming_policy=_POLICIES[policy],
             waitk_lagging=1,
             max_generation_length=MOST_TOKENS,
-            # It takes "no, no, no" for a fault, and ends the text there for good.
+            # It takes "no, no, no" for a fault, and ends the text there.
             hallucinations_detector=False,
         )
         computer = aed_streaming.GreedyBatchedStreamingAEDComputer
@@ -59,20 +59,20 @@ class Steps:
             1, samples, torch.float32, model.device
         )
         self.taken_samples = 0
-        """How much of the sound it has heard, the look-ahead included."""
+        """How many samples it has heard, including the look-ahead."""
 
     @property
     def is_full(self) -> bool:
-        """Whether it brings nothing more: it repeated itself, or its tokens are used up."""
+        """Whether no more text comes: it repeated itself, or its tokens are used up."""
         return not bool(self._state.active_samples[0])
 
     @property
     def token_count(self) -> int:
-        """How many tokens it holds, the prompt included."""
+        """How many tokens it holds, including the prompt."""
         return int(self._state.current_context_lengths[0])
 
     def fork(self) -> "Steps":
-        """One that has heard the same, and of which this one knows nothing any more."""
+        """Copy the run. The copy has heard the same, and is independent of this one."""
         return copy.deepcopy(self, {id(it): it for it in (self._model, self._computer)})
 
     def take(self, samples: Waveform, *, is_last: bool) -> None:
@@ -80,7 +80,7 @@ class Steps:
 
         Raises:
             EngineError: the model computed no numbers.
-            Exception: whatever the device says.
+            Exception: any error of the device.
         """
         model, device = self._model, self._model.device
         sound = torch.from_numpy(np.ascontiguousarray(samples)).to(device)[None]
@@ -97,7 +97,7 @@ class Steps:
             input_signal=self._buffer.samples, input_signal_length=heard.total()
         )
         if not bool(torch.isfinite(encoded).all()):
-            raise EngineError("The model computed something that is no number.")
+            raise EngineError("The model computed something that is not a number.")
         context = heard.subsample(factor=self._window.frame_samples)
         # The look-ahead is heard, but no word may come from it yet.
         self._state.is_last_chunk_batch = last
@@ -110,11 +110,11 @@ class Steps:
         )
 
     def text(self, *, whole_words: bool, tokens: int | None = None) -> str:
-        """What it brought.
+        """Return the run's text.
 
         Args:
-            whole_words: less the last word, of which more may come.
-            tokens: when it held so many; None: now.
+            whole_words: leave out the last word, of which more may come.
+            tokens: the text when the run held this many tokens; None: now.
         """
         first = self._state.decoder_input_ids.size(-1)
         last = self.token_count if tokens is None else tokens
@@ -128,7 +128,7 @@ class Steps:
         return " ".join(text.split())
 
     def _shift_frames(self) -> int:
-        """How far the window has moved: 0 while it still begins with the sound's first sample."""
+        """How far the window has moved; 0 while it still begins with the first sample."""
         window = self._window
         moved = self.taken_samples // window.frame_samples - window.right_frames
         return max(0, moved - window.left_frames - window.chunk_frames)

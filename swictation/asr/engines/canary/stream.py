@@ -1,9 +1,9 @@
-"""The text of an utterance whose sound comes bit by bit: a cache of what was heard of it so far.
+"""The text of an utterance whose sound comes piece by piece, with the decoder's state in between.
 
-What it says of the same sound is the same, in whatever bits it came: chunks are counted from the
-first sample, and an end is tried on a fork. Two things end a run of the decoder before the
-utterance: its tokens are nearly used up, then it ends at the quietest place of the next chunk; or
-the model falls silent while speech goes on, then what it did not transcribe is heard again.
+The same sound gives the same text, in whatever pieces it comes: chunks are counted from the first
+sample, and an end is tried on a fork. Two things end a run of the decoder before the utterance
+ends. If its tokens are nearly used up, it ends at the quietest place of the next chunk. If the
+model falls silent while speech goes on, another run hears what was not transcribed.
 """
 
 from collections.abc import Callable
@@ -17,14 +17,14 @@ from swictation.loudness import QUIET_SAMPLES, energy_before, quietest
 from swictation.types import Chunking, to_samples
 
 MOST_TOKENS = 256
-"""Of NeMo's state, prompt included: AlignAtt falls silent there, wait-k reaches beyond its end."""
+"""The size of NeMo's state, with the prompt: there AlignAtt falls silent, wait-k overruns it."""
 _LONGEST_RUN = to_samples(25.0)
 _TOKENS_SPARED = 40
-"""More than a chunk and the look-ahead ever bring."""
+"""More tokens than a chunk and the look-ahead ever bring."""
 _LEAST_HEARD = to_samples(0.3)
-"""Shorter sound has too few frames to be normalised: it is followed by silence."""
+"""Shorter sound has too few frames to be normalised, so silence is added."""
 _MOST_SILENCES = 3
-"""A model that falls silent so often in one utterance is at fault."""
+"""A model that falls silent more often in one utterance is faulty."""
 
 
 class Run(Protocol):
@@ -32,16 +32,16 @@ class Run(Protocol):
 
     @property
     def is_full(self) -> bool:
-        """Whether it brings nothing more, though speech may go on."""
+        """Whether no more text comes, though speech may go on."""
         ...
 
     @property
     def token_count(self) -> int:
-        """How many tokens it holds, the prompt included."""
+        """How many tokens it holds, including the prompt."""
         ...
 
     def fork(self) -> "Run":
-        """One that has heard the same, and of which this one knows nothing any more."""
+        """Copy the run. The copy has heard the same, and is independent of this one."""
         ...
 
     def take(self, samples: Waveform, *, is_last: bool) -> None:
@@ -49,44 +49,44 @@ class Run(Protocol):
         ...
 
     def text(self, *, whole_words: bool, tokens: int | None = None) -> str:
-        """What it brought, or had brought when it held so many tokens."""
+        """Return its text, now or when it held that many tokens."""
         ...
 
 
 class Stream:
-    """One utterance. On one thread, in torch's inference mode."""
+    """Transcribes one utterance. On one thread, in torch's inference mode."""
 
     def __init__(self, new_run: Callable[[], Run], chunking: Chunking) -> None:
         """`new_run` begins a run of the decoder; `chunking`: `Window.chunking`."""
         self._new_run = new_run
         self._first, self._every = chunking.first_samples - 1, chunking.every_samples
         self._done: list[str] = []
-        """What earlier runs brought."""
+        """The texts of earlier runs."""
         self._silences = 0
         self._known: Waveform = np.zeros(0, np.float32)
         """All of the sound that any run has heard."""
         self._begin(0)
 
     def continues(self, waveform: Waveform) -> bool:
-        """Whether all that was heard is the beginning of `waveform`, sample for sample."""
+        """Whether `waveform` begins with all that was heard, sample for sample."""
         known = self._known
         return len(known) <= len(waveform) and np.array_equal(known, waveform[: len(known)])
 
     def feed(self, waveform: Waveform) -> str:
-        """Hear the chunks that `waveform` fills; the words that no later sound will change.
+        """Hear the chunks that `waveform` fills; returns the words that will not change.
 
         Args:
             waveform: float32 (n,), the utterance from its first sample.
 
         Raises:
-            EngineError: the model fell silent again and again, or computed no numbers.
-            Exception: whatever the device says.
+            EngineError: the model fell silent too often, or computed no numbers.
+            Exception: any error of the device.
         """
         self._take_chunks(waveform)
         return self._joined(self._run.text(whole_words=True))
 
     def end(self, waveform: Waveform) -> str:
-        """Hear `waveform` to its end; all of its text. The stream may go on all the same.
+        """Hear `waveform` to its end; returns all of its text. The stream may still go on.
 
         Arguments and errors are those of `feed`.
         """
@@ -104,7 +104,7 @@ class Stream:
         self._next_end = sample + self._first
 
     def _take_chunks(self, waveform: Waveform) -> None:
-        """As long as something is left for a last step, without which no tail would come."""
+        """Hear whole chunks, but leave something for the last step, which brings the tail."""
         while len(waveform) > self._next_end:
             if self._is_worn():
                 self._end_run(waveform)
@@ -122,15 +122,15 @@ class Stream:
             self._hear_again(tokens, begin)
 
     def _hear_again(self, tokens: int, begin: int) -> None:
-        """The run fell silent in the last chunk: drop what came of it, and hear it in a new one.
+        """Hear a chunk again in a new run, because the run fell silent in it.
 
-        `tokens`: how many there were before; `begin`: where the chunk begins. What looked ahead
-        into it has said nothing of it yet.
+        `tokens`: how many there were before it; `begin`: where it begins. The look-ahead has
+        brought no text of it yet.
         """
         self._silences += 1
         again_from = max(self._begun, begin - (self._first - self._every))
         if self._silences > _MOST_SILENCES or again_from == self._begun:
-            raise EngineError("The model falls silent though speech goes on.")
+            raise EngineError("The model falls silent although speech goes on.")
         self._done.append(self._run.text(whole_words=False, tokens=tokens))
         self._begin(again_from)
 
@@ -139,7 +139,7 @@ class Stream:
         return is_long or self._run.token_count > MOST_TOKENS - _TOKENS_SPARED
 
     def _end_run(self, waveform: Waveform) -> None:
-        """End the run in the next chunk, where that is quietest, and begin another there."""
+        """End the run at the quietest place of the next chunk, and begin another there."""
         chunk = waveform[self._taken : self._next_end]
         cut = self._taken + _quietest(chunk)
         self._run.take(waveform[self._taken : cut], is_last=True)
@@ -153,5 +153,5 @@ class Stream:
 
 
 def _quietest(chunk: Waveform) -> int:
-    """The middle of the quietest 150 ms; at least one sample lies before it."""
+    """Find the middle of the quietest 150 ms, at least one sample from the beginning."""
     return max(1, quietest(energy_before(chunk), min(QUIET_SAMPLES, len(chunk) - 1)))

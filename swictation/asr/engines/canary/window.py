@@ -1,4 +1,4 @@
-"""What a step of the stream hears: left context, the chunk, and a look ahead."""
+"""The window that a step of the stream hears: left context, chunk, and look-ahead."""
 
 import math
 from typing import Any
@@ -10,8 +10,8 @@ from swictation.types import SAMPLE_RATE_HZ, Chunking
 
 CHUNK_S = 1.0
 RIGHT_S = 0.5
-"""chunk + right is how long a word waits at most. Below 1.0 s together, NeMo's AlignAtt brings one
-token a step."""
+"""A word waits for chunk + right at most. If they are below 1.0 s together, NeMo's AlignAtt brings
+one token a step."""
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -24,9 +24,9 @@ class Window(msgspec.Struct, frozen=True):
 
     @property
     def chunking(self) -> Chunking:
-        """At which lengths of an utterance there is a step that is not the last.
+        """The lengths of an utterance at which there is a step that is not the last.
 
-        A sample more than it takes: the last step must have something left to hear.
+        One sample more than the step takes, so that the last step has something left to hear.
         """
         chunk = self.chunk_frames * self.frame_samples
         return Chunking(chunk + self.right_frames * self.frame_samples + 1, chunk)
@@ -39,17 +39,17 @@ class Window(msgspec.Struct, frozen=True):
 
 
 def window_for(model: Any, buffer_s: float) -> Window:
-    """The window whose length is `buffer_s`, in whole frames of the model's encoder.
+    """Make the window of length `buffer_s`, in whole frames of the model's encoder.
 
     Raises:
-        EngineError: the model wants sound at another rate.
+        EngineError: the model needs sound at another rate.
     """
     mel = model.cfg.preprocessor
     hop = round(mel.window_stride * mel.sample_rate)
     frame_samples = hop * model.encoder.subsampling_factor
     if mel.sample_rate != SAMPLE_RATE_HZ:
         raise EngineError(
-            f"The model wants sound at {mel.sample_rate} Hz, not at {SAMPLE_RATE_HZ}.",
+            f"The model needs sound at {mel.sample_rate} Hz, not at {SAMPLE_RATE_HZ}.",
             "set [asr] model to a name from: swictation model list",
         )
 

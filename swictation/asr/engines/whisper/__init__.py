@@ -1,1 +1,1 @@
-"""Whisper through CTranslate2, on processor or GPU. Others find its `provider` alone."""
+"""Whisper through CTranslate2, on CPU or GPU. Others use only its `provider`."""

@@ -1,6 +1,6 @@
 """`python -m swictation.asr.engines.whisper.ask`: whether a GPU can be used, as one JSON object.
 
-In a process of its own, for `swictation doctor`: CUDA is started here and ends here.
+For `swictation doctor`, in its own process, so that CUDA ends with it.
 """
 
 import sys
@@ -16,11 +16,11 @@ from swictation.errors import EngineError
 
 
 def ask() -> GpuAnswer:
-    """See whether there is a GPU, and cuBLAS. No context is made."""
+    """Check that there is a GPU and cuBLAS. Creates no context."""
     ct2: Any = ctranslate2
     count: int = ct2.get_cuda_device_count()
     try:
-        types = types_for(ct2.get_supported_compute_types("cuda"))  # it says why there is none
+        types = types_for(ct2.get_supported_compute_types("cuda"))  # raises if none
     except (RuntimeError, ValueError) as error:
         error_found = errors.explain(error) or EngineError(str(error), "swictation doctor")
         return GpuAnswer(count, reason=error_found.message, remedy=error_found.remedy)

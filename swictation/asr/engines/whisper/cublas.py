@@ -1,7 +1,7 @@
-"""The one library that CTranslate2 needs on a GPU and does not bring: cuBLAS, of CUDA 12.
+"""Opens cuBLAS of CUDA 12, the only library that CTranslate2 needs on a GPU and does not bring.
 
-It opens it by name when it is first needed. NVIDIA's wheel puts it where no loader looks; a library
-that this process has open already is found by that name.
+CTranslate2 opens it by name when it first needs it. NVIDIA's wheel puts it where no loader looks,
+but a library that the process has already opened is found by its name.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ _IN_WHEEL = f"nvidia/cublas/lib/{NAME}"
 
 
 def open_it() -> bool:
-    """Have it open, from the system or from NVIDIA's wheel; False: there is none."""
+    """Open the library, from the system or from NVIDIA's wheel. False: there is none."""
     paths = [NAME]
     with contextlib.suppress(PackageNotFoundError):
         paths.append(str(distribution(PACKAGE).locate_file(_IN_WHEEL)))

@@ -1,7 +1,7 @@
 """Whisper through faster-whisper, with short context, forced prefix, loop and noise guard.
 
-Whisper is made for 30 s of audio and is usually padded to that. CTranslate2 encodes shorter
-features, which costs a fraction; speech + 2 s, at least 10 s in all, keeps the accuracy
+Whisper is made for 30 s of audio, and audio is usually padded to that. CTranslate2 can encode
+shorter features, which costs a fraction; speech + 2 s, at least 10 s in all, keeps the accuracy
 (docs/adr/0003).
 """
 
@@ -27,7 +27,7 @@ FULL_CONTEXT_S = 30.0
 _MAX_TOKENS = 448
 _TOKENS_BASE = 12
 _LEAST_CHARS_PER_S = 9.0
-"""People say 12 to 17; where less than this is forced, some of the sound has no text yet."""
+"""People say 12 to 17; if less than this is forced, some of the sound has no text yet."""
 _FLOATS = {"float16": "fp16", "bfloat16": "bf16", "float32": "fp32"}
 _LANGUAGE = re.compile(r"<\|([a-z]{2,3})\|>")
 
@@ -43,16 +43,16 @@ class Decoded(msgspec.Struct):
 
 
 def _languages(tokenizer: Any) -> tuple[str, ...]:  # noqa: ANN401
-    """What a multilingual model speaks: the names among its special tokens."""
+    """The languages of a multilingual model: the names among its special tokens."""
     tokens: dict[str, int] = tokenizer.get_vocab()
     names = (_LANGUAGE.fullmatch(token) for token in tokens)
     return tuple(sorted(name[1] for name in names if name))
 
 
 def _precision(compute_type: str) -> str:
-    """By the names of `Capabilities`.
+    """Translate the model's compute type to the names of `Capabilities`.
 
-    Asked of the model: CTranslate2 need not take what it was told, and calls int8 int8_float32.
+    CTranslate2 may choose another type than the requested one, and calls int8 int8_float32.
     """
     if compute_type.startswith("int8"):
         return "int8"
@@ -60,7 +60,7 @@ def _precision(compute_type: str) -> str:
 
 
 class WhisperEngine:
-    """One loaded Whisper model, on the processor. Answers are a function of the request alone."""
+    """A Whisper model on the CPU. Its answers depend on the request only."""
 
     def __init__(self, model: WhisperModel, spec: EngineSpec, settings: WhisperSettings) -> None:
         self._settings = settings
@@ -77,7 +77,7 @@ class WhisperEngine:
         self._prompt.append(token("<|notimestamps|>"))
         self.beam = beam_for(settings.beam, spec.model, spec.model_path)
         self.is_greedy = False
-        """Whether one hypothesis at a time is followed, where memory is short."""
+        """Whether it follows only one hypothesis, because memory is short."""
         self.capabilities = Capabilities(
             device="cpu",
             languages=_languages(self._tokenizer) if is_multilingual else ("en",),
@@ -87,15 +87,15 @@ class WhisperEngine:
         )
 
     def context_s(self, speech_s: float) -> float:
-        """How much is encoded of a request of `speech_s`, padding included."""
+        """How many seconds are encoded for `speech_s` of speech, including padding."""
         return max(speech_s + self._settings.context_extra_s, self._settings.context_min_s)
 
     def close(self) -> None:
-        """Give the weights back."""
+        """Free the weights."""
         self._model.unload_model()
 
     def decode(self, request: DecodeRequest, waveform: Waveform) -> Hypothesis:
-        """Answer `request`; a loop is decoded once more in full context."""
+        """Answer `request`. What looks like a loop is decoded again in full context."""
         wall_s, cpu_s = time.monotonic(), time.process_time()
         speech_s = len(waveform) / SAMPLE_RATE_HZ
         beam = 1 if request.partial or self.is_greedy else self.beam
@@ -124,10 +124,10 @@ class WhisperEngine:
     def _decode_unforced(
         self, waveform: Waveform, forced: str, context_s: float, beam: int, silent: Decoded
     ) -> Decoded:
-        """Hear again, without its own words to go by, what an engine had no more words for.
+        """Decode again without forced text, after a decode that brought no new words.
 
-        With a forced prefix Whisper now and then ends the text at once and leaves seconds of
-        speech unsaid. What the second hearing has behind the forced words is the answer.
+        With a forced prefix Whisper sometimes ends the text at once and leaves out seconds of
+        speech. What the second decode has after the forced words is the answer.
         """
         whole = self._decode(waveform, "", context_s, beam)
         if self._loops(whole.text, len(waveform) / SAMPLE_RATE_HZ):
@@ -164,7 +164,7 @@ class WhisperEngine:
             return_no_speech_prob=True,
         )[0]
         ids: list[int] = list(result.sequences_ids[0])
-        if ids[: len(forced_ids)] == forced_ids:  # CTranslate2 gives the forced prefix back
+        if ids[: len(forced_ids)] == forced_ids:  # CTranslate2 returns the forced prefix, too
             ids = ids[len(forced_ids) :]
         score = float(result.scores[0])
         return Decoded(

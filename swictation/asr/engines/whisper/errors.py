@@ -1,4 +1,4 @@
-"""What keeps CTranslate2 off a GPU, in words: it raises RuntimeErrors that are text alone."""
+"""Explains why CTranslate2 cannot use a GPU. Its RuntimeErrors are text only."""
 
 import ctypes
 import re
@@ -11,7 +11,7 @@ from swictation.remedies import pip
 
 _MISSING = re.compile(r"Library (\S+) is not found or cannot be loaded")
 _OLD_DRIVER = "driver version is insufficient"
-"""CUDA's words where there is none at all, too."""
+"""CUDA says this even if there is no driver at all."""
 _TROUBLES: tuple[tuple[str, str, str], ...] = (
     (
         _OLD_DRIVER,
@@ -25,7 +25,7 @@ _TROUBLES: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "not compiled with CUDA support",
-        "this build of CTranslate2 cannot compute on one",
+        "this build of CTranslate2 has no CUDA support",
         '[asr] device = "cpu": swictation config path',
     ),
     ("out of memory", "it has no room for the model", "swictation status"),
@@ -42,7 +42,7 @@ def has_driver() -> bool:
 
 
 def explain(error: Exception, has_driver: Callable[[], bool] = has_driver) -> EngineError | None:
-    """The trouble with a mend; None where `error` is none of a GPU's."""
+    """Turn `error` into one with a remedy; None if it has nothing to do with a GPU."""
     message = " ".join(str(error).split()).rstrip(".")
     if found := _MISSING.search(message):
         return missing(found[1])
@@ -56,7 +56,7 @@ def explain(error: Exception, has_driver: Callable[[], bool] = has_driver) -> En
 
 
 def missing(library: str) -> EngineError:
-    """A library that CTranslate2 opens when it computes is not there."""
+    """Make the error for a missing library, which CTranslate2 opens when it computes."""
     package = cublas.PACKAGE if library == cublas.NAME else "nvidia-cublas"
     return _error(
         f"the library {library} is missing",

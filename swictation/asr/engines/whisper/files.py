@@ -1,4 +1,4 @@
-"""The files of a Whisper model, looked at before a library of C++ reads them. Needs none itself."""
+"""Checks the files of a Whisper model before a C++ library reads them. Needs no such library."""
 
 import json
 import os
@@ -11,7 +11,7 @@ WEIGHTS = "model.bin"
 VOCABULARIES = ("vocabulary.json", "vocabulary.txt")
 _PREPROCESSOR = "preprocessor_config.json"
 _NEEDED = ("config.json", WEIGHTS, "tokenizer.json")
-"""Without the tokenizer's file faster-whisper would fetch one, of any content, from the hub."""
+"""Without the tokenizer's file faster-whisper would fetch one from the hub, unchecked."""
 OWN_FOLDER = (
     "put a whole CTranslate2 conversion of Whisper there, or set [asr] model to a name"
     " from: swictation model list"
@@ -28,11 +28,11 @@ _MOST_NUMBERS = {
     "chunk_length": 60,
     "sampling_rate": 48_000,
 }
-"""Of the preprocessor's settings: tables of these sizes are made."""
+"""Limits for the preprocessor's settings, which are the sizes of tables."""
 
 
 def missing(folder: Path) -> list[str]:
-    """What a whole model has and this folder does not."""
+    """The names of files that a whole model has and this folder lacks."""
     found = [name for name in _NEEDED if not os.path.isfile(folder / name)]
     if not any(os.path.isfile(folder / name) for name in VOCABULARIES):
         found.append(" or ".join(reversed(VOCABULARIES)))
@@ -46,11 +46,11 @@ def read_files(folder: Path) -> list[str]:
 
 
 def check(folder: Path) -> None:
-    """Raise ValueError, in one line, unless the libraries can be given the folder.
+    """Raise ValueError, in one line, unless the folder is safe to load.
 
     Raises:
-        ValueError: it lacks something, or something in it is not what it should be.
-        OSError: it cannot be read.
+        ValueError: a file is missing, or is not what it should be.
+        OSError: a file cannot be read.
     """
     if lacks := missing(folder):
         raise ValueError(f"{', '.join(lacks)} is missing")
@@ -73,4 +73,4 @@ def _check_numbers(path: Path) -> None:
     for name, most in _MOST_NUMBERS.items():
         value = settings.get(name, 1)
         if not isinstance(value, int) or not 1 <= value <= most:
-            raise ValueError(f"{name} in {path.name} is no number of a Whisper's")
+            raise ValueError(f"{name} in {path.name} is no plausible number for a Whisper")

@@ -1,7 +1,7 @@
-"""Whisper on a GPU. Its memory is outside of every counter of ours: NVML tells it.
+"""Whisper on a GPU. CTranslate2 does not report its memory, so it is read from NVML.
 
-CTranslate2 opens cuBLAS and makes most of its buffers with the first decode. So one is done while
-it loads: what is missing is missed then, and what it keeps is there before anything is measured.
+CTranslate2 opens cuBLAS and allocates most of its buffers at the first decode. Therefore loading
+includes a decode: a missing library shows then, and the buffers exist before anything is measured.
 """
 
 from pathlib import Path
@@ -29,11 +29,11 @@ def load(spec: EngineSpec, settings: WhisperSettings) -> "GpuWhisper":
     """Load tier `spec.tier` of the model folder onto the GPU.
 
     Raises:
-        EngineError: the GPU cannot be used, in words and with a mend.
-        Exception: the folder's own troubles, as CTranslate2 and its tokenizer tell them.
+        EngineError: the GPU cannot be used, with the remedy.
+        Exception: any error of CTranslate2 or the tokenizer about the folder.
     """
     try:
-        cublas.open_it()  # or not: CTranslate2 itself knows which one it wants
+        cublas.open_it()  # may fail: only CTranslate2 knows which one it needs
         allocator = NvmlAllocator(spec.gpu)
         _make_context()
         allocator.note_context()
@@ -52,17 +52,17 @@ def load(spec: EngineSpec, settings: WhisperSettings) -> "GpuWhisper":
 
 
 def types_for(supported: set[str]) -> tuple[str, ...]:
-    """The ways to compute on a GPU that knows those, the best first."""
+    """The compute types to use on a GPU that supports these, the best first."""
     return TYPES if supported.issuperset(TYPES) else _TYPES_WITHOUT_HALF
 
 
 def _make_context() -> None:
-    """Before the weights come, so that what it takes can be told from them."""
+    """Create the context before the weights are loaded, so that it can be measured alone."""
     _ct2.StorageView.from_array(np.zeros(1, np.float32)).to_device(_ct2.Device.cuda)
 
 
 class GpuWhisper(WhisperEngine):
-    """The same engine; its model lies on a GPU."""
+    """Whisper with its model on a GPU."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class GpuWhisper(WhisperEngine):
         types: tuple[str, ...],
         allocator: NvmlAllocator,
     ) -> None:
-        """`types`: the ways to compute; the model is loaded in that of `spec.tier`."""
+        """`types`: the compute types, of which the model is loaded in number `spec.tier`."""
         super().__init__(model, spec, settings)
         self._shape = read_shape(Path(spec.model_path) / "model.bin")
         self._type = types[spec.tier]
@@ -86,12 +86,12 @@ class GpuWhisper(WhisperEngine):
         )
 
     def warm_up(self) -> None:
-        """Decode the longest request there is, of silence."""
+        """Decode silence of the greatest length."""
         silence = np.zeros(to_samples(FULL_CONTEXT_S), np.float32)
         self.decode(DecodeRequest(0, 0, 0, len(silence)), silence)
 
     def apply(self, order: str) -> bool:
-        """See `DeviceEngine`. There is no buffer to halve: each request brings its own sound."""
+        """See `DeviceEngine`. There is no buffer to halve: each request has its own sound."""
         if order not in ("greedy", "beam"):
             return False
         self.is_greedy = order == "greedy"

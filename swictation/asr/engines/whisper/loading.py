@@ -1,4 +1,4 @@
-"""Loads a Whisper by CTranslate2, onto the processor or a GPU. Imported in the worker only."""
+"""Loads a Whisper model with CTranslate2, onto the CPU or a GPU. Imported in the worker only."""
 
 from pathlib import Path
 
@@ -15,11 +15,11 @@ from swictation.remedies import SPARE_MEMORY, is_out_of_memory
 
 
 def load(spec: EngineSpec) -> Engine:
-    """Load the model folder `spec.model_path` where `spec.device` says.
+    """Load the model folder `spec.model_path` onto `spec.device`.
 
     Raises:
-        EngineError: the folder does not hold a model that CTranslate2 can read, or it cannot use
-            the gpu.
+        EngineError: the folder holds no model that CTranslate2 can read, or the GPU cannot be
+            used.
     """
     settings = msgspec.convert(spec.options, WhisperSettings)
     try:
@@ -36,7 +36,7 @@ def load(spec: EngineSpec) -> Engine:
         return WhisperEngine(model, spec, settings)
     except EngineError:
         raise
-    except Exception as error:  # the tokenizer's own errors are of no narrower class
+    except Exception as error:  # the tokenizer's errors have no narrower class
         is_ours = Path(spec.model_path).is_relative_to(models_dir())
         reason = " ".join(str(error).split()).rstrip(".")
         if is_out_of_memory(error):

@@ -1,8 +1,8 @@
-"""What a Whisper model takes of a device's memory, told by the head of its file, without loading.
+"""Computes the device memory of a Whisper model from the shapes in its file, without loading it.
 
 `model.bin` is a list of variables, each with its name, shape and bytes: the shapes say how wide and
-deep the network is. (The format is CTranslate2's, version 6.) No library of a model's is needed, so
-that the daemon can foretell it too.
+deep the network is. (The format is CTranslate2's, version 6.) No library of the engine is needed,
+so the daemon can compute it, too.
 """
 
 import math
@@ -20,23 +20,23 @@ from swictation.gpu.effects import MemoryForecast
 from swictation.types import MIB, Tier
 
 TYPES = ("float16", "int8_float16")
-"""How it is computed on a GPU, the best first; GPUs before Volta have ways of their own."""
+"""The compute types on a GPU, the best first; GPUs before Volta have others."""
 SHORTEST_S, LONGEST_S = 10.0, 30.0
-"""What is encoded of the shortest and of the longest request: `WhisperSettings`' defaults."""
+"""The seconds encoded for the shortest and the longest request: `WhisperSettings`' defaults."""
 _LONGEST_SPEECH_S = 28.0
 _PARAMETER_BYTES = {"fp16": 2.0, "int8": 1.1, "fp32": 4.0}
-"""int8: some layers stay as they are."""
+"""int8: some layers are not converted."""
 _WORK_MIB, _WORK_PART = 100.0, 0.22
-"""One decode, and its part of the weights: so that large-v3-turbo comes to the 2537 MB in fp16, a
-context included, that were seen elsewhere."""
+"""A decode takes this, plus this part of the weights. large-v3-turbo in fp16 then comes to the
+2537 MB, with a context, that were measured elsewhere."""
 _HEAD = 64
-"""Whisper's heads are so wide, in every size."""
+"""The width of a head of attention in every size of Whisper."""
 _MOST_VARIABLES = 10_000
 _MOST_DIMENSIONS, _LONGEST_NAME = 8, 256
 _ITEM_BYTES = (4, 1, 2, 4, 2, 2)
-"""Of CTranslate2's types by their numbers: float32, int8, int16, int32, float16, bfloat16."""
+"""By the numbers of CTranslate2's types: float32, int8, int16, int32, float16, bfloat16."""
 _MOST_CACHED_MIB = 200.0
-"""CTranslate2 keeps so much for later, whatever was taken."""
+"""The most that CTranslate2 keeps cached, whatever it has allocated."""
 _FRAMES_PER_S = 50
 _MOST_TOKENS = 448
 _OF_FLOATS = {"float32": 4, "float16": 2, "int8_float16": 2, "int8": 4}
@@ -45,30 +45,30 @@ _QUANTISED = ("int8_float16", "int8")
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """How wide and deep a network is, and of how many numbers it is made."""
+    """How wide and deep a network is, and how many numbers it has."""
 
     width: int
     layers: int
     vocabulary: int
     matrices: int
-    """Numbers in what can be quantised ..."""
+    """Numbers in matrices that can be quantised."""
     rows: int
-    """... whose rows have a float32 scale each."""
+    """Rows of these matrices, each of which then has a float32 scale."""
     others: int
     """All other numbers: biases, convolutions."""
 
     def weights_mib(self, compute_type: str) -> float:
-        """What is loaded of it in that type."""
+        """The size of the weights in that type."""
         size = _OF_FLOATS[compute_type]
         if compute_type in _QUANTISED:
             return (self.matrices + 4 * self.rows + size * self.others) / MIB
         return size * (self.matrices + self.others) / MIB
 
     def work_mib(self, compute_type: str, context_s: float, beam: int) -> float:
-        """What a decode takes beside the weights, at most: counted by hand, not measured.
+        """The most that a decode takes besides the weights: counted by hand, not measured.
 
-        The encoder: scores of attention, twice, and sixteen vectors a frame. The decoder: what it
-        keeps of the sound and of the tokens, for each hypothesis, and the vocabulary's scores.
+        The encoder: attention scores, twice, and sixteen vectors a frame. The decoder: its caches
+        of the sound and of the tokens, for each hypothesis, and the vocabulary's scores.
         """
         size, frames = _OF_FLOATS[compute_type], round(_FRAMES_PER_S * context_s)
         heads = max(1, self.width // _HEAD)
@@ -77,66 +77,66 @@ class Shape(msgspec.Struct, frozen=True):
         return (encoder + beam * (kept + 12 * self.vocabulary)) / MIB
 
     def resident_mib(self, compute_type: str, context_s: float, beam: int) -> float:
-        """Weights, and what CTranslate2 does not give back of its longest decode."""
+        """The weights, and what CTranslate2 keeps cached after its longest decode."""
         cached_mib = min(_MOST_CACHED_MIB, self.work_mib(compute_type, context_s, beam))
         return self.weights_mib(compute_type) + cached_mib
 
 
 def tiers(model: str, shape: Shape, beam: int, types: tuple[str, ...] = TYPES) -> tuple[Tier, ...]:
-    """What each way to load it takes once it has decoded."""
+    """The tiers of a model: what each compute type takes after a decode."""
     return tuple(Tier(f"{model} {one}", shape.resident_mib(one, LONGEST_S, beam)) for one in types)
 
 
 def estimated_plans(parameters: int) -> tuple[MemoryPlan, ...]:
-    """The ways to load a model of so many parameters, the best first: no file is needed."""
+    """Estimate the ways to load a model from its number of parameters, the best first."""
     weights = {name: parameters * each / MIB for name, each in _PARAMETER_BYTES.items()}
     work_mib = _WORK_MIB + _WORK_PART * weights["fp16"]
     return tuple(MemoryPlan(name, mib, 0.0, work_mib) for name, mib in weights.items())
 
 
 def forecast(spec: EngineSpec) -> MemoryForecast | None:
-    """What the model of `spec` will take of a GPU, by the head of its file; None: it has none."""
+    """The GPU memory that the model of `spec` will take, from its file; None if unreadable."""
     try:
         shape = read_shape(Path(spec.model_path) / "model.bin")
     except (OSError, ValueError):
-        return None  # the worker says so, and how to fix it
+        return None  # the worker reports it, with the remedy
     return forecast_of(
         spec.model, shape, beam_for(spec.options.get("beam", 0), spec.model, spec.model_path)
     )
 
 
 def forecast_of(model: str, shape: Shape, beam: int) -> MemoryForecast:
-    """A line above the curve: its work grows with the square of what is encoded."""
+    """Make the forecast; a line bounds the work, which grows with the square of the length."""
     least_mib, most_mib = (shape.work_mib(TYPES[0], at, beam) for at in (SHORTEST_S, LONGEST_S))
     per_s_mib = (most_mib - least_mib) / _LONGEST_SPEECH_S
     return MemoryForecast(tiers(model, shape, beam), least_mib, per_s_mib)
 
 
 def beam_for(wished: int, model: str, model_path: str) -> int:
-    """How many hypotheses are followed: as wished, or, for 0, five by the tiny ones alone."""
+    """How many hypotheses are followed: as configured, or for 0: five by tiny models, else one."""
     is_tiny = Path(model_path).name.startswith("tiny") or model.startswith("tiny")
     return wished or (5 if is_tiny else 1)
 
 
 def read_shape(model_bin: Path) -> Shape:
-    """The shape of that model.
+    """Read the shape of a model.
 
     Raises:
-        ValueError: it is no Whisper model that CTranslate2 could read.
+        ValueError: the file is no Whisper model that CTranslate2 can read.
         OSError: it cannot be read.
     """
     with model_bin.open("rb") as file:
         try:
             return _shape(dict(_variables(file)))
         except (struct.error, ValueError, KeyError, IndexError, OverflowError) as error:
-            raise ValueError(f"{model_bin} is not a Whisper model of CTranslate2's") from error
+            raise ValueError(f"{model_bin} is not a Whisper model for CTranslate2") from error
 
 
 def _shape(shapes: dict[str, tuple[int, ...]]) -> Shape:
     sizes = {name: math.prod(dims) for name, dims in shapes.items() if dims}
     matrices = {
         name for name in sizes if name.endswith("/weight") and "conv" not in name
-    }  # convolutions and norms stay as they are
+    }  # convolutions and norms are not converted
     layers = {found[1] for name in shapes if (found := _LAYER.match(name))}
     vocabulary, width = shapes["decoder/embeddings/weight"]
     in_matrices = sum(sizes[name] for name in matrices)
@@ -151,10 +151,10 @@ def _shape(shapes: dict[str, tuple[int, ...]]) -> Shape:
 
 
 def _variables(file: BinaryIO) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Names and shapes; what lies between them is skipped.
+    """Yield names and shapes; the data between them is skipped.
 
-    Each says twice how large it is, by its shape and in bytes. CTranslate2 makes room for the one
-    and reads the other, so they have to be the same.
+    The file has each variable's size twice, as its shape and in bytes. CTranslate2 allocates by one
+    and reads by the other, so they have to agree.
     """
     file_bytes = file.seek(0, 2)
     file.seek(0)

@@ -6,7 +6,7 @@ _PAPER = "Radford et al. 2022 (arXiv:2212.04356), appendix D.1, greedy decoding"
 
 
 def _files(table: str) -> tuple[ModelFile, ...]:
-    """By a table of hash, size and name."""
+    """Parse a table of hash, size and name."""
     rows = (row.split() for row in table.strip().splitlines())
     return tuple(ModelFile(name, int(size), sha256) for sha256, size, name in rows)
 
@@ -90,9 +90,9 @@ BASE = ModelSpec(
     error_rate=ErrorRate(5.0, _PAPER),
 )
 
-# Larger ones, for a GPU. Their files: as the repositories list them. Of the hashes only
-# that of the turbo's weights was read from sources with a name: the Git LFS pointer of the same
-# file in gradjitta/ct2-whisper-large-v3-turbo (commit 2e7edec) and the model card of
+# Larger models, for a GPU, with the files that their repositories list. Only the hash of the
+# turbo's weights was read from named sources: the Git LFS pointer of the same file in
+# gradjitta/ct2-whisper-large-v3-turbo (commit 2e7edec) and the model card of
 # pinecoresystems/faster-whisper-large-v3-turbo, both on the Hugging Face Hub.
 SMALL = ModelSpec(
     name="small",

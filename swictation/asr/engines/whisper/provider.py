@@ -1,4 +1,4 @@
-"""What others know of Whisper: an entry point of `swictation.engines`. Imports no library of it."""
+"""Whisper's provider, an entry point of `swictation.engines`. Imports none of its libraries."""
 
 import contextlib
 from pathlib import Path
@@ -28,7 +28,7 @@ def _fits_its_context(settings: Settings) -> bool:
 
 
 class WhisperProvider(EngineProvider):
-    """Whisper through CTranslate2: small, and at home on a processor."""
+    """Whisper through CTranslate2, for a CPU first."""
 
     settings = WhisperSettings
     rules = (

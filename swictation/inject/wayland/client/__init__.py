@@ -1,1 +1,1 @@
-"""What a Wayland client is made of: wire format, connection, protocols, pipes."""
+"""The parts of a Wayland client: wire format, connection, protocols, pipes."""

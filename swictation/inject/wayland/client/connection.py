@@ -1,4 +1,4 @@
-"""One thread owns the connection to the compositor for life; others pass it calls.
+"""One thread owns the connection to the compositor; other threads pass it calls.
 
 A call runs on the thread from its first line to its last, one at a time, in order. While it waits
 it keeps the events going, so that readers of the clipboard are served meanwhile. Every wait has a
@@ -20,7 +20,7 @@ from swictation.inject.wayland.client.wire import Display, WireError
 T = TypeVar("T")
 
 SYNC_S = 2.0
-"""A compositor that has not answered for so long hangs."""
+"""A compositor that has not answered for this long hangs."""
 IN_TEXT_S = 10.0
 """In the middle of a text: giving up would leave open whether it arrived."""
 CLOSE_S = 3.0
@@ -86,7 +86,7 @@ class Connection:
     def barrier(
         self, timeout_s: float = SYNC_S, at_pass: Callable[[], None] = lambda: None
     ) -> None:
-        """Return when the compositor has handled all requests so far, and all events before that.
+        """Wait until the compositor has handled all requests so far, and we all events before that.
 
         `at_pass` is called between these events and later ones, which may be handled before this
         returns. Raises HungError after `timeout_s`, WireError when the connection breaks.
@@ -125,7 +125,7 @@ class Connection:
         return self._timers.enter(delay_s, 0, function)
 
     def cancel(self, timer: sched.Event) -> None:
-        """Do not call it any more."""
+        """Cancel a call of `after`; nothing happens if it was made."""
         with suppress(ValueError):  # it was called
             self._timers.cancel(timer)
 

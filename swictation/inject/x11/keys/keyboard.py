@@ -40,7 +40,7 @@ class _Stroke(rq.Request):
     """A key event, built in advance: nobody else is served while it is sent."""
 
     def __init__(self, connection: Connection, binary: bytes) -> None:
-        # Not the parent's, which would build it.
+        # Without super().__init__(), which would build it.
         self._errorhandler = None
         self._binary = binary
         self._serial = None
@@ -127,7 +127,7 @@ class Keyboard:
 
         self._x.pump(pressed, FOCUS_RETURN_S, poll_s=_POLL_S)
         if answers[-1] == "held":
-            with suppress(Refused):  # they stay down: it says so again
+            with suppress(Refused):  # they stay down: the next press says so again
                 self.wait_for_release()
             self._x.pump(pressed, FOCUS_RETURN_S, poll_s=_POLL_S)
         if answers[-1] == "grabbed":

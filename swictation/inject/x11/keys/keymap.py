@@ -71,9 +71,9 @@ class Keymap:
 
     def agrees(self, other: "Keymap", keys: Collection[Key]) -> bool:
         """True if these keys carry the same keysyms in both."""
-        return all(self._told(key.keycode) == other._told(key.keycode) for key in keys)
+        return all(self._keysyms(k.keycode) == other._keysyms(k.keycode) for k in keys)
 
-    def _told(self, keycode: int) -> tuple[int, ...]:
+    def _keysyms(self, keycode: int) -> tuple[int, ...]:
         """The columns that we use; other clients decide the width of a row."""
         row = self.rows.get(keycode, ())
         return (*row, *(0 for _ in _COLUMNS))[: len(_COLUMNS)]

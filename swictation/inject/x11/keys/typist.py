@@ -53,7 +53,7 @@ class Typist:
         self._barrier = barrier
         self._unread = unread
         self._blind: dict[int, _Blind] = {}
-        """Programs that answer no pings and were typed foreign characters."""
+        """Programs that answer no pings and were sent foreign characters."""
 
     def newcomers(self, text: str) -> int:
         """How many characters would have to be mapped first."""
@@ -127,7 +127,7 @@ class Typist:
             if not self._keyboard.spares.fits(foreign):
                 break
             if self._keyboard.spares.where().keys() >= set(foreign):
-                self._keyboard.spares.place(foreign)  # they were used now
+                self._keyboard.spares.place(foreign)  # marks them as just used
                 return
             self._prove(focus, progress, _TIMED_REMAP_S)
             # Only now: a plan that is not carried out would be mistaken for the keymap.

@@ -16,7 +16,7 @@ class _Wait(msgspec.Struct):
 
 
 class UnreadKeys:
-    """Keys cannot be taken back: each window's wait for its pong, or for its end.
+    """Waits for the pong or the end of each such window: keys cannot be taken back.
 
     Meanwhile the spare keycodes among them stay as they are.
     """
@@ -27,7 +27,7 @@ class UnreadKeys:
         self._waits: dict[int, _Wait] = {}
 
     def add(self, focus: Focus, ping: int, characters: str) -> "Future[bool | None]":
-        """Add `focus`, which has not answered `ping` behind keys of these; the proof."""
+        """Add `focus`, which has not answered `ping` behind its keys; returns the proof."""
         self._barrier.watch(focus.toplevel)
         self._spares.pin(focus.client, characters)
         wait = self._waits[focus.client] = _Wait(focus, ping, Future())

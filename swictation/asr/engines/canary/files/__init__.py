@@ -1,1 +1,1 @@
-"""A model's files: NeMo's archive, configuration and weights, read without NeMo or torch."""
+"""Reads a model's files without NeMo or torch: archive, configuration and weights."""

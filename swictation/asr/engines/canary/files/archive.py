@@ -1,8 +1,8 @@
 """NeMo's archives, `.nemo`: a tar of a configuration, weights and the files of a tokenizer.
 
-They are looked at and taken apart here without NeMo or torch. Whatever is wrong with one is told in
-a line, before anything large is written. What is taken: the configuration, the weights, and the
-files that the configuration names as its tokenizers'; all else stays inside.
+They are checked and unpacked here without NeMo or torch. Faults are reported in one line, before
+anything large is written. Only the configuration, the weights, and the tokenizers' files that the
+configuration names are unpacked.
 """
 
 import errno
@@ -23,15 +23,15 @@ from swictation.models.intake.tarball import AGAIN, OTHER
 
 _PINNED_NEMO = "3.0.0"
 _MOST_WEIGHTS_BYTES = (8 << 30) - 1
-"""All that a tar's own header can say."""
+"""The most that a tar's own header can express."""
 _MOST_TOKENIZER_BYTES = 8 << 20
 
 
 def check_folder(folder: Path) -> tuple[str, ...]:
-    """Raise ModelError unless the folder, which has all files, holds a Canary.
+    """Raise ModelError unless the folder, in which no file is missing, holds a Canary.
 
     Returns:
-        The languages that the model understands, as `check_config` has them.
+        The languages that the model understands, as in `check_config`.
     """
     with door.open_given(folder / CONFIG) as file:
         config = check_config(file.read(model_config.MOST_BYTES + 1), folder)
@@ -41,29 +41,29 @@ def check_folder(folder: Path) -> tuple[str, ...]:
 
 
 def check_config(text: bytes, where: Path) -> model_config.CanaryConfig:
-    """Raise ModelError unless it is the configuration of a Canary that this NeMo can load.
+    """Raise ModelError unless `text` configures a Canary that this NeMo can load.
 
     Returns:
-        What is taken of it. Its languages are () where one tokenizer serves all: only the loaded
-        model can tell then.
+        The parts that are used. Its languages are () if one tokenizer serves all: then only the
+        loaded model knows them.
     """
     try:
         config = model_config.read(text)
     except model_config.Refused as error:
         raise ModelError(
-            f"{CONFIG} of {where} is not a Canary's: {error}", f"{AGAIN}; or {OTHER}"
+            f"{CONFIG} of {where} is not that of a Canary: {error}", f"{AGAIN}; or {OTHER}"
         ) from error
     if not model_config.is_canary(config.target):
         name = model_config.class_name(config.target)
         what = f"of the class {name}" if config.target else "of no class"
         raise ModelError(
-            f"{where} is a model {what}, not {model_config.CLASS} of NeMo's: it is no Canary",
+            f"{where} is a model {what}, not NeMo's {model_config.CLASS}: it is no Canary",
             OTHER,
         )
     made_by, installed = config.nemo_version, nemo_version()
     if _release(made_by) > _release(installed):
         raise ModelError(
-            f"{where} was made by NeMo {made_by}, which is newer than {installed}, the one here",
+            f"{where} was made by NeMo {made_by}, which is newer than the one here, {installed}",
             f"update swictation; or {OTHER}",
         )
     return config
@@ -72,20 +72,20 @@ def check_config(text: bytes, where: Path) -> model_config.CanaryConfig:
 def unpack(
     path: Path, target: Path, progress: Progress, *, is_known: bool = False
 ) -> tuple[ModelFile, ...]:
-    """Take what a Canary needs out of the archive into the empty folder `target`.
+    """Unpack what a Canary needs from the archive into the empty folder `target`.
 
     Args:
         path: the archive. It is only read.
-        target: gets plain files; nothing that the archive says can change that.
-        progress: called on this thread, about each megabyte.
-        is_known: its bytes are those that were published. Else the weights are compared to the
-            checksums in them: that a bit is wrong is known from nothing else.
+        target: gets plain files; nothing in the archive can change that.
+        progress: called on this thread, about once a megabyte.
+        is_known: its bytes are those that were published. If not, the weights are compared to the
+            checksums in them, which is the only way to find a wrong bit.
 
     Returns:
-        The files, hashed on the way.
+        The files, hashed while they were written.
 
     Raises:
-        ModelError: it is not the archive of a Canary, or not a whole one.
+        ModelError: it is not the archive of a Canary, or it is incomplete.
         OSError: the disk is full or cannot be written.
     """
     sizes = _needed(path)
@@ -95,7 +95,7 @@ def unpack(
     files: list[ModelFile] = []
     done_bytes = 0
 
-    def read_record(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    def counted(pieces: Iterator[bytes]) -> Iterator[bytes]:
         nonlocal done_bytes
         for piece in pieces:
             yield piece
@@ -106,13 +106,13 @@ def unpack(
         for member in members:
             name = member.name.decode("ascii", "replace")
             if name in sizes:
-                files.append(door.receive(read_record(member.pieces()), target, name, sizes[name]))
+                files.append(door.receive(counted(member.pieces()), target, name, sizes[name]))
     _check_weights(target / WEIGHTS, path, with_crc=not is_known)
     return tuple(files)
 
 
 def nemo_version() -> str:
-    """The version of NeMo that is installed, or else the one that the extra brings."""
+    """The version of the installed NeMo, or else of the one that the extra brings."""
     try:
         return metadata.version("nemo_toolkit")
     except metadata.PackageNotFoundError:
@@ -120,7 +120,7 @@ def nemo_version() -> str:
 
 
 def _needed(path: Path) -> dict[str, int]:
-    """The names and sizes of the members to take, each there once and not too large."""
+    """Return names and sizes of the members to unpack, each there once and not too large."""
     found: dict[str, int] = {}
     twice: set[str] = set()
     text = b""
@@ -145,7 +145,7 @@ def _needed(path: Path) -> dict[str, int]:
             what = "its weights are missing" if name == WEIGHTS else "which its tokenizer needs"
             raise ModelError(f"{path} holds no {name}: {what}", AGAIN)
         if name in twice:
-            raise ModelError(f"{path} holds {name} twice: which one counts is not told", OTHER)
+            raise ModelError(f"{path} holds {name} twice, and does not say which one counts", OTHER)
         if found[name] > most_bytes:
             raise ModelError(f"{name} of {path} is too large to be one", OTHER)
     return {name: found[name] for name in limits}
@@ -167,7 +167,7 @@ def _check_tokenizer(folder: Path, name: str) -> None:
 
 
 def _release(version: str) -> tuple[int, int, int]:
-    """The release's three numbers: "3.1.0rc0" counts as 3.1.0; what is no version as 0."""
+    """The release's three numbers: "3.1.0rc0" counts as 3.1.0, an invalid version as 0."""
     match = re.match(r"(\d+)(?:\.(\d+))?(?:\.(\d+))?", version)
     first, second, third = match.groups(default="0") if match else ("0", "0", "0")
     return int(first), int(second), int(third)

@@ -1,7 +1,7 @@
-"""The file of a Canary's weights as torch writes it: a zip of stored members, one of them a pickle.
+"""A Canary's weights in the format of torch: a zip of uncompressed members, one of them a pickle.
 
-What is in it is looked at here without torch, and nothing of the pickle is read. So its reader gets
-no more than the file's own bytes, whatever the file says.
+It is checked here without torch, and nothing of the pickle is read. This keeps whatever reads it
+later from getting more than the file's own bytes, whatever its headers say.
 """
 
 import zipfile
@@ -9,15 +9,16 @@ from io import BufferedReader
 from pathlib import Path
 
 _MOST_LIST_BYTES, _MOST_PICKLE_BYTES = 2 << 20, 4 << 20
-"""Of the members, and of the table of tensors: a name and a shape each. A Canary's have a tenth.
+"""Limits for the list of members and for the table of tensors, which has a name and a shape each.
 
-What is read of them becomes objects, of ten times their size and a microsecond for each byte.
+A Canary's have a tenth of that. Reading them makes objects of ten times their size and takes a
+microsecond for each byte.
 """
 _PIECE_BYTES = 1 << 20
 
 
 class _Reader(BufferedReader):
-    """Reads no more at once than the list of a checkpoint's members takes."""
+    """Never reads more at once than the limit for the list of members."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > _MOST_LIST_BYTES:
@@ -26,14 +27,14 @@ class _Reader(BufferedReader):
 
 
 def check(path: Path, *, with_crc: bool = False) -> None:
-    """Raise ValueError, in one line, unless the file is what torch writes.
+    """Raise ValueError, in one line, unless the file has torch's format.
 
     Args:
         path: a plain file.
-        with_crc: read all of it, and compare it to the checksums in it: a wrong bit is found.
+        with_crc: read all of it and compare it to its checksums, which finds wrong bits.
 
     Raises:
-        ValueError: it is not.
+        ValueError: the file has another format, or is damaged.
         OSError: it cannot be read.
     """
     try:
@@ -50,7 +51,7 @@ def _check_members(members: list[zipfile.ZipInfo], file_bytes: int) -> None:
     if any(it.compress_type != zipfile.ZIP_STORED or it.flag_bits & 1 for it in members):
         raise ValueError("they are compressed, which torch's never are")
     if sum(it.file_size for it in members) > file_bytes:
-        raise ValueError("they say that they are larger than their file")
+        raise ValueError("they claim to be larger than their file")
     pickles = [it for it in members if it.filename.endswith(".pkl")]
     if len(pickles) != 1 or not pickles[0].filename.endswith("data.pkl"):
         raise ValueError("they are no table of tensors")

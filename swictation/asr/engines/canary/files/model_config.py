@@ -1,8 +1,8 @@
-"""The configuration of a Canary, `model_config.yaml`: a stranger's, so read by an allow list.
+"""The configuration of a Canary, `model_config.yaml`: untrusted, so read through an allow list.
 
-NeMo builds whatever classes such a file names, fills in variables of the environment and opens the
-paths in it. Here what a Canary is made of is known by name; all else is left out or refused. Needs
-no library of a model's: daemon and worker read it by the same rules.
+NeMo builds any class that such a file names, fills in environment variables and opens the paths in
+it. Here the parts of a Canary are known by name; everything else is left out or refused. It needs
+no library of an engine: daemon and worker read it by the same rules.
 """
 
 import math
@@ -13,12 +13,12 @@ from typing import Any, cast
 import msgspec
 
 CLASS = "EncDecMultiTaskModel"
-"""The one class of NeMo that the engine loads: all Canaries are of it."""
+"""The only NeMo class that the engine loads; all Canaries have it."""
 TARGET = f"nemo.collections.asr.models.aed_multitask_models.{CLASS}"
 MOST_BYTES = 1 << 20
 MOST_FILES = 128
 PROMPT = "spl_tokens"
-"""Among the tokenizers of the languages: the one of the prompt."""
+"""The prompt's name among the languages' tokenizers."""
 
 _ASR, _COMMON = "nemo.collections.asr.", "nemo.collections.common."
 _TARGETS = (TARGET, f"{_ASR}models.{CLASS}")
@@ -42,7 +42,7 @@ _PARTS = {
         f"{_COMMON}losses.smoothed_cross_entropy.SmoothedCrossEntropyLoss",
     ),
 }
-"""What a Canary is built of, and the one class that each part may be of, by its names."""
+"""The parts of a Canary, and the only class that each may have, by its names."""
 _TOKENIZERS = (
     f"{_COMMON}tokenizers.canary_tokenizer.CanaryTokenizer",
     f"{_COMMON}tokenizers.canary_tokenizer.CanaryBPETokenizer",
@@ -50,7 +50,7 @@ _TOKENIZERS = (
 _VALUES = ("sample_rate", "prompt_format", "prompt_defaults", "model_defaults")
 _TOKENIZER_FILES = ("model_path", "vocab_path", "spe_tokenizer_vocab")
 _RESERVED = {"target", "cls", "params", "adapters"}
-"""Keys that mean something to NeMo wherever they stand; Hydra's begin with "_"."""
+"""Keys that have a meaning for NeMo wherever they are; Hydra's begin with "_"."""
 
 _ARTIFACT = re.compile(r"nemo:([A-Za-z0-9][A-Za-z0-9._+-]{0,127}\.(?:model|vocab|txt))")
 _LANGUAGE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
@@ -59,7 +59,7 @@ _TAGS = "tag:yaml.org,2002:"
 _KNOWN_TAGS = {f"{_TAGS}{name}" for name in ("str", "int", "float", "bool", "null", "seq", "map")}
 _DEEPEST, _MOST_NODES, _MOST_TEXT = 16, 100_000, 256
 _LONG_NUMBER = re.compile(rf"[-+0-9][0-9a-fA-FxX_:.]{{{_MOST_TEXT},}}")
-"""YAML counts in sixties, too: "1:59:59" of a megabyte took 17 s to become a number."""
+"""YAML has base-60 numbers, too: a "1:59:59..." of a megabyte took 17 s to convert."""
 _MOST = {
     "n_layers": 256,
     "num_layers": 256,
@@ -68,32 +68,32 @@ _MOST = {
     "vocab_size": 1 << 18,
 }
 _MOST_ELSEWHERE = 1 << 14
-"""No number of a real Canary comes near these; what they multiply to fits a machine's memory."""
+"""No number of a real Canary comes near these, and their product fits a machine's memory."""
 
 
 class Refused(ValueError):
-    """What is wrong with it: one line, fit for a terminal."""
+    """The configuration is not accepted. The message is one line, safe for a terminal."""
 
 
 class CanaryConfig(msgspec.Struct, frozen=True):
-    """What is taken of the file."""
+    """The parts of the file that are used."""
 
     target: str
-    """The class's whole name; "" where none is told."""
+    """The class's full name; "" if the file has none."""
     nemo_version: str
     languages: tuple[str, ...]
-    """Those with a tokenizer of their own, sorted."""
+    """Those with their own tokenizer, sorted."""
     files: tuple[str, ...]
-    """The tokenizers' files beside it, by their names."""
+    """The names of the tokenizers' files beside it."""
     parts: dict[str, object]
-    """What NeMo gets to build the model from, and nothing but that."""
+    """All that NeMo gets to build the model from."""
 
 
 def read(text: bytes) -> CanaryConfig:
     """Take what a Canary needs from the file's text.
 
     Raises:
-        Refused: it is no YAML, or says what no Canary's says.
+        Refused: it is no YAML, or has something that no Canary has.
     """
     config = _loaded(text)
     target = config.get("target") or ""
@@ -107,7 +107,7 @@ def read(text: bytes) -> CanaryConfig:
     if tokenizer:
         parts["tokenizer"] = _tokenizer(tokenizer, files)
     if len(files) > MOST_FILES:
-        raise Refused(f"it names more than {MOST_FILES} files of tokenizers")
+        raise Refused(f"it names more than {MOST_FILES} tokenizer files")
     return CanaryConfig(
         target if isinstance(target, str) else "",
         version if isinstance(version, str) and _VERSION.fullmatch(version) else "",
@@ -118,19 +118,19 @@ def read(text: bytes) -> CanaryConfig:
 
 
 def is_canary(target: str) -> bool:
-    """Whether that is the class, by its whole name: a namesake elsewhere is another."""
+    """Whether `target` is a Canary's class. The full name counts: others may have the last part."""
     return target in _TARGETS
 
 
 def class_name(target: str) -> str:
-    """The last part of a class's name, as far as it can be printed."""
+    """The last part of a class's name, if it is safe to print."""
     name = target.rpartition(".")[2][:_MOST_TEXT]
     return name if name.isidentifier() and name.isascii() else "a strange name"
 
 
 def _loaded(text: bytes) -> dict[str, object]:
-    """The YAML's table; {} where it is another thing. Aliases, which multiply, are refused."""
-    import yaml  # the daemon, which looks for models, has no use for it as a rule
+    """Parse the YAML's table; {} if it is not a table. Aliases, which multiply, are refused."""
+    import yaml  # imported here because the daemon, which looks for models, rarely needs it
 
     if len(text) > MOST_BYTES:
         raise Refused(f"it is larger than {MOST_BYTES >> 20} MiB")
@@ -140,17 +140,17 @@ def _loaded(text: bytes) -> dict[str, object]:
         return _table(yaml.load(text, Loader=loader))
     except (yaml.YAMLError, ArithmeticError, RecursionError) as error:
         raise Refused("it is no YAML") from error
-    except ValueError as error:  # of a number or a date that is none
+    except ValueError as error:  # from an invalid number or date
         if isinstance(error, Refused):
             raise
         raise Refused("it is no YAML") from error
 
 
 def _check_events(events: Iterator[Any]) -> None:
-    """Before anything is made of it: nothing deep, nothing that multiplies, nothing made to order.
+    """Check the file before objects are made of it.
 
     Raises:
-        Refused: one of these is in it.
+        Refused: it is nested too deeply, or has an alias, a huge number or a tag.
     """
     import yaml
 
@@ -166,11 +166,11 @@ def _check_events(events: Iterator[Any]) -> None:
             raise Refused("it refers to itself by an alias")
         tag = getattr(event, "tag", None)
         if tag and tag not in _KNOWN_TAGS:
-            raise Refused("it holds an object of Python's or another tag")
+            raise Refused("it holds a Python object or another tag")
 
 
 def _table(value: object) -> dict[str, Any]:
-    """The table, if it is one whose keys are text; else an empty one."""
+    """The entries of a table whose keys are text; {} if it is not a table."""
     if not isinstance(value, dict):
         return {}
     found = cast("dict[object, object]", value)
@@ -186,7 +186,7 @@ def _part(part: dict[str, object], name: str, known: tuple[str, ...]) -> dict[st
 
 
 def _plain(value: object, where: str, depth: int = 0) -> object:
-    """The value, if it is made of tables, lists, words and numbers of a model's size."""
+    """Return the value if it has only tables, lists, words and numbers of a plausible size."""
     if isinstance(value, dict):
         table = cast("dict[object, object]", value)
         return {_key(key, where): _plain(it, str(key), depth + 1) for key, it in table.items()}
@@ -194,11 +194,11 @@ def _plain(value: object, where: str, depth: int = 0) -> object:
         return [_plain(it, where, depth + 1) for it in cast("list[object]", value)]
     if isinstance(value, str):
         if len(value) > _MOST_TEXT or "${" in value or not value.isprintable():
-            raise Refused(f"its {where} is filled in from elsewhere, too long, or no plain text")
+            raise Refused(f"its {where} has a variable, is too long, or is no plain text")
         return value
     if isinstance(value, int | float) and not isinstance(value, bool):
         if not (math.isfinite(value) and abs(value) <= _MOST.get(where, _MOST_ELSEWHERE)):
-            raise Refused(f"its {where} is no number of a model's size")
+            raise Refused(f"its {where} is no plausible number")
         return value
     if value is None or isinstance(value, bool):
         return value
@@ -214,7 +214,7 @@ def _key(key: object, where: str) -> str:
 
 
 def _tokenizer(config: dict[str, object], files: list[str]) -> dict[str, object]:
-    """Only SentencePiece's, whose files lie beside; their names are added to `files`."""
+    """Accept only SentencePiece tokenizers with files beside it, whose names go into `files`."""
     kind = config.get("type")
     if kind == "agg":
         tables = _table(config.get("langs"))
@@ -236,13 +236,13 @@ def _tokenizer(config: dict[str, object], files: list[str]) -> dict[str, object]
 def _languages(tokenizer: dict[str, object]) -> tuple[str, ...]:
     names = sorted(_table(tokenizer.get("langs")))
     if not all(_LANGUAGE.fullmatch(name) for name in names):
-        raise Refused("it names a language in a strange way")
+        raise Refused("it has an invalid name of a language")
     return tuple(name for name in names if name != PROMPT)
 
 
 def _one_tokenizer(config: dict[str, object], files: list[str]) -> dict[str, object]:
     if config.get("type", "bpe") != "bpe":
-        raise Refused("its tokenizer is not of the kind that a Canary has")
+        raise Refused("its tokenizer is not of a Canary's type")
     made: dict[str, object] = {"dir": None, "type": "bpe"}
     for key, name in _artifacts(config):
         made[key] = f"nemo:{name}"

@@ -1,1 +1,1 @@
-"""What a model takes of a device's memory: counted before it is loaded, and told while it is."""
+"""A model's memory on a device: computed before it is loaded, and reported while it is."""

@@ -8,10 +8,10 @@ from swictation.types import MIB, AllocatorFigures
 
 
 class TorchAllocator:
-    """Of the one CUDA device that this process sees."""
+    """The allocator of the only CUDA device that this process sees."""
 
     def figures(self) -> AllocatorFigures | None:
-        """See `Allocator.figures`; None where torch counts nothing, as in a build for the CPU."""
+        """See `Allocator.figures`; None if torch counts nothing, as in a build for the CPU."""
         stats: dict[str, Any] = torch.cuda.memory_stats()
         if "allocated_bytes.all.current" not in stats:
             return None

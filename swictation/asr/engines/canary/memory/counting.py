@@ -1,4 +1,4 @@
-"""Counts what tensors take while a computation runs, be they real or without memory (meta)."""
+"""Counts the memory of tensors during a computation, whether they are real or on meta."""
 
 import weakref
 from typing import Any
@@ -10,9 +10,9 @@ _pytree: Any = torch.utils._pytree
 
 
 class PeakCounter(_dispatch.TorchDispatchMode):
-    """While it is entered, all storages that operators make are counted until they are freed.
+    """Within the block, counts all storages that operators make, until they are freed.
 
-    What existed before is not. Views share a storage and count once.
+    Storages that existed before do not count. Views share a storage and count once.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
-"""What a model will take of memory, from its configuration alone: no weight is read.
+"""Computes the memory that a model will take from its configuration, without reading weights.
 
 As a program (`python -m swictation.asr.engines.canary.memory.plan FOLDER BUFFER_S`) it prints a
-JSON list of `MemoryPlan`, the best first; for the daemon, which must not import torch.
+JSON list of `MemoryPlan`, the best first, for the daemon, which must not import torch.
 """
 
 import sys
@@ -30,10 +30,10 @@ WORKSPACE_MIB = 9.0
 
 
 def memory_plan(folder: Path, precision: str, buffer_s: float) -> MemoryPlan:
-    """The plan of the model in `folder` on a device, with a buffer of `buffer_s` seconds.
+    """Compute the plan of the model in `folder`, with a buffer of `buffer_s` seconds.
 
     Raises:
-        EngineError: the folder holds no Canary that is known here, or the buffer is too short.
+        EngineError: the folder holds no known Canary, or the buffer is too short.
     """
     model = skeleton(folder)
     window = window_for(model, buffer_s)
@@ -48,10 +48,10 @@ def memory_plan(folder: Path, precision: str, buffer_s: float) -> MemoryPlan:
 
 
 def step_bytes(model: Any, window: Window, precision: str) -> int:
-    """The most that one step takes beside weights and stream.
+    """The most that one step takes besides weights and stream.
 
-    The encoder over a whole window, run on tensors without memory; the decoder's steps take less.
-    `model` is a skeleton, and is one without any number afterwards.
+    It runs the encoder over a whole window of tensors without memory; the decoder's steps take
+    less. `model` is a skeleton; its buffers have no memory afterwards either.
     """
     widest = 0
     if precision == "int8":  # a layer's weights are widened while it computes
@@ -75,7 +75,7 @@ def step_bytes(model: Any, window: Window, precision: str) -> int:
 
 
 def _make_fake(model: Any, dtype: Any) -> None:
-    """All its parameters and buffers, as they would be, without memory."""
+    """Replace all parameters and buffers by tensors without memory."""
     for path, module in model.named_modules():
         for key, parameter in module._parameters.items():
             if parameter is not None:
@@ -89,7 +89,7 @@ def _make_fake(model: Any, dtype: Any) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """See the module. On failure one line on stderr, and 1."""
+    """Run the program: see the module. On failure one line on stderr, and status 1."""
     folder, buffer_s = arguments
     try:
         plans = [memory_plan(Path(folder), name, float(buffer_s)) for name in PRECISIONS]

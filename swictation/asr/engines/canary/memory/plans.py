@@ -1,9 +1,9 @@
-"""What a Canary takes of a GPU, from its own configuration, or else from the table.
+"""The GPU memory that a Canary takes, from its own configuration, or else from the table.
 
-The engine can tell it without reading the weights, but has to import torch for it, which costs many
-seconds: so a process of its own is asked, once, and the answer kept beside the model. As a
-program (`python -m swictation.asr.engines.canary.memory.plans FOLDER BUFFER_S`) this does
-that, for a daemon. The table is MiB of the real geometry (`tests.bench canary`).
+Computing it needs no weights, but has to import torch, which takes many seconds. Therefore another
+process does it, once, and the answer is kept beside the model. As a program
+(`python -m swictation.asr.engines.canary.memory.plans FOLDER BUFFER_S`) this module does that for a
+daemon. The table is MiB of the real geometry (`tests.bench canary`).
 """
 
 import contextlib
@@ -32,7 +32,7 @@ _MOST_BYTES = 1 << 16
 
 
 class _Figures(msgspec.Struct, frozen=True):
-    """One model's."""
+    """The figures of one model."""
 
     weights_mib: Mapping[str, float]
     buffer_mib: float
@@ -46,17 +46,17 @@ _FIGURES: dict[str, _Figures] = {
 }
 """Weights by precision; the stream's buffers and one step's activations at a buffer of 5 s."""
 _STEP_MIB_PER_S = 0.2
-"""A step hears no more than its window, however long the utterance; its sound is held twice."""
+"""A step hears only its window, however long the utterance is; the sound is held twice."""
 
 
 class _Kept(msgspec.Struct, frozen=True):
     config_sha256: str
     plans: dict[str, tuple[MemoryPlan, ...]]
-    """By seconds of buffer."""
+    """By seconds of buffer, as text."""
 
 
 def compute(folder: Path, buffer_s: float) -> None:
-    """Have it computed for the model in that folder and keep it there; nothing where it fails."""
+    """Compute the plans of the model in that folder and keep them there; on failure do nothing."""
     message = b""
     with contextlib.suppress(subprocess_query.QueryFailed):
         message = subprocess_query.ask(_MODULE, str(folder), str(buffer_s), limit_s=_LIMIT_S)
@@ -67,12 +67,12 @@ def compute(folder: Path, buffer_s: float) -> None:
 
 
 def known(folder: Path, buffer_s: float, name: str) -> tuple[MemoryPlan, ...]:
-    """What is known without asking anybody: kept beside the model, or in the table; or ()."""
+    """The plans known without computing: kept beside the model, or in the table; or ()."""
     return kept(folder, buffer_s) or table(name)
 
 
 def table(name: str) -> tuple[MemoryPlan, ...]:
-    """The ways to load a known model with a buffer of 5 s, the best first; () for another."""
+    """The ways to load a known model with a buffer of 5 s, the best first; () if it is unknown."""
     if (figures := _FIGURES.get(name)) is None:
         return ()
     return tuple(
@@ -82,14 +82,14 @@ def table(name: str) -> tuple[MemoryPlan, ...]:
 
 
 def forecast(spec: EngineSpec) -> MemoryForecast | None:
-    """What the model of `spec` will take of a GPU, as far as is known without asking anybody."""
+    """The GPU memory that the model of `spec` will take; None if not known without computing."""
     buffer_s = float(spec.options["buffer_s"])
     plans = known(Path(spec.model_path), buffer_s, spec.model)
     return forecast_of(plans, str(spec.options["precision"]))
 
 
 def forecast_of(plans: tuple[MemoryPlan, ...], precision: str) -> MemoryForecast | None:
-    """The ways in which the engine will load it; None where not all of them are known."""
+    """The forecast for the ways in which the engine loads the model; None if one is unknown."""
     wanted = GPU_ORDER if precision == "auto" else (precision,)
     by_name = {plan.precision: plan for plan in plans}
     if not all(name in by_name for name in wanted):
@@ -103,7 +103,7 @@ def forecast_of(plans: tuple[MemoryPlan, ...], precision: str) -> MemoryForecast
 
 
 def kept(folder: Path, buffer_s: float) -> tuple[MemoryPlan, ...]:
-    """What was computed before for this very configuration; () where it was not."""
+    """The plans computed earlier for the same configuration; () if there are none."""
     record = _read(folder)
     return record.plans.get(_key(buffer_s), ()) if record else ()
 
@@ -118,7 +118,7 @@ def _read(folder: Path) -> _Kept | None:
 
 
 def _keep(folder: Path, buffer_s: float, plans: tuple[MemoryPlan, ...]) -> None:
-    """Beside the model; where that cannot be written, it is computed anew each time."""
+    """Keep the plans beside the model. If that cannot be written, they are computed each time."""
     before = _read(folder)
     record = {**(before.plans if before else {}), _key(buffer_s): plans}
     with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""What a model will hold of a device's memory, counted from its skeleton."""
+"""The device memory that a model will hold, counted from its skeleton."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from swictation.types import MIB, Tier
 
 _FLOAT_BYTES = 4
 _FORKS = 2
-"""A stream, and the end that is tried of it."""
+"""A stream, and its fork that tries the end."""
 
 
 def buffer_bytes(model: Any, window: Window, precision: str) -> int:
@@ -22,7 +22,7 @@ def buffer_bytes(model: Any, window: Window, precision: str) -> int:
 
 
 def tier_for(model: Any, precision: str, buffer_s: float) -> Tier:
-    """A way to load it, as the memory manager wants to know it before."""
+    """The tier of a precision, for the memory manager, before the model is loaded."""
     window = window_for(model, buffer_s)
     resident = weights_bytes(model, precision) + buffer_bytes(model, window, precision)
     return Tier(precision, resident / MIB)

@@ -39,11 +39,11 @@ class PasteKey:
         *,
         is_letter: bool,
     ) -> None:
-        """`is_letter`: it is a Control+V, and no Shift+Insert."""
+        """`is_letter`: whether it is Control+V rather than Shift+Insert."""
         self._barrier = barrier
         self._selection = selection
         self.offer = offer
-        """Text that its client was given stays given, even if somebody copies after."""
+        """Text that its client has read stays read, even if somebody copies later."""
         self.focus = focus
         self.is_letter = is_letter
         self.proof: Future[bool | None] = Future()
