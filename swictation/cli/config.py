@@ -53,7 +53,8 @@ def _need_engine(loaded: Loaded) -> None:
         where = loaded.path or "the defaults"
         raise ConfigError(f"{where}: [asr] engine: {error.message}", error.remedy)
     for error in broken.values():
-        echo(f"warning: {error.message}\n  -> {typeable(error.remedy)}", err=True)
+        echo(f"warning: {error.message}", err=True)
+        echo(f"  -> {typeable(error.remedy)}", err=True)
 
 
 def _need_model(loaded: Loaded) -> None:

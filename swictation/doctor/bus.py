@@ -68,10 +68,11 @@ async def _daemon() -> Finding:
         async with asyncio.timeout(_ANSWER_S):
             answer = await ask(connection, "Status")
         status = decode(str(answer))
-        if status.degraded is None and status.pid and was_updated_under(status.pid):
-            found = f"{status.state} (PID {status.pid}), but swictation was updated while it ran"
+        finding = judge_status(status)
+        if finding.level == "ok" and status.pid and was_updated_under(status.pid):
+            found = f"{finding.found}, but swictation was updated while it ran"
             return Finding("daemon", "warning", found, remedies.restart())
-        return judge_status(status)
+        return finding
     except NotRunning:
         found = "not running: a hotkey has no effect"
         return Finding("daemon", "warning", found, remedies.start())
