@@ -8,11 +8,25 @@ BIN    := $(VENV)/bin
 JOBS   ?= $(shell n=$$((2 * $$(nproc))); echo $$((n < 8 ? n : 8)))
 PYTEST := $(BIN)/python -m pytest --numprocesses=$(JOBS)
 
-.PHONY: run test test-all test-desktop test-canary canary check fault-matrix fault-kills bench fmt clean test-pythons
+# Programs in $(VENV) begin with the path of its Python, which a moved folder leaves behind.
+ifeq ($(filter clean,$(MAKECMDGOALS)),)
+ifneq ($(shell it=$$(sed -n '1s/^#!//p' $(BIN)/swictation 2>/dev/null); test -z "$$it" -o -x "$$it" || echo moved),)
+$(error this folder was moved, and $(VENV) does not work any more. Type: make clean run)
+endif
+endif
+
+.PHONY: help install run test test-all test-desktop test-canary canary check fault-matrix fault-kills bench fmt clean test-pythons
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.core
 	@trap : INT; $(BIN)/swictation run --listen || :  # it has said why; Ctrl-C is no error
+
+help install:
+	@echo 'make run       set up and dictate; Ctrl-C ends it'
+	@echo 'make canary    set up the engine for NVIDIA GPUs (2.2 GB)'
+	@echo 'make test      test it, some minutes'
+	@echo 'make clean     remove what was set up here'
+	@echo 'After make run, $(BIN)/swictation service install keeps it running.'
 
 # Some of each kind that needs no window, one real recording among them: a few minutes.
 test: $(VENV)/.dev

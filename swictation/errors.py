@@ -4,11 +4,23 @@ Every error that may reach a user is a `SwictationError`. The CLI prints `messag
 on a line of its own; anything else that escapes is a bug in this program.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
+from swictation.shown import printable
+
 DeviceFailureKind = Literal["oom", "fatal", "crash", "hang", "lost", "other"]
 """The same as `types.FailureKind`: neither module imports the other."""
+
+
+REMEDY_MARK = " -> "
+"""Stands between what happened and the remedy where both are on one line."""
+
+
+def with_remedy(message: str, remedy: str) -> str:
+    """What happened and what to do about it, on one line."""
+    return f"{message}{REMEDY_MARK}{remedy}" if remedy else message
 
 
 class SwictationError(Exception):
@@ -16,13 +28,18 @@ class SwictationError(Exception):
 
     Attributes:
         message: one line, what happened and what it means.
-        remedy: the exact thing to do or type next, or "".
+        remedy: the exact thing to do or type next, or ""; one line.
     """
 
     def __init__(self, message: str, remedy: str = "") -> None:
         super().__init__(message)
-        self.message = message
-        self.remedy = remedy
+        self.message = printable(message)  # a name in it must not begin a line, such as a remedy's
+        self.remedy = printable(remedy)
+
+    @property
+    def on_one_line(self) -> str:
+        """Both on one line, as a log or the status shows them."""
+        return with_remedy(self.message, self.remedy)
 
 
 class UsageError(SwictationError):
@@ -30,7 +47,13 @@ class UsageError(SwictationError):
 
 
 class ConfigError(SwictationError):
-    """The configuration file cannot be used: exit code 2. `message` may span several lines."""
+    """The configuration file cannot be used: exit code 2."""
+
+    def __init__(self, message: str, remedy: str = "", more: Iterable[str] = ()) -> None:
+        """`more`: further lines of the message."""
+        super().__init__(message, remedy)
+        self.message = "\n".join([self.message, *map(printable, more)])
+        self.args = (self.message,)
 
 
 class AudioError(SwictationError):

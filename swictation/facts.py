@@ -10,6 +10,7 @@ may log those.
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from swictation.errors import with_remedy
 from swictation.events import (
     DetectorFailed,
     DetectorMoved,
@@ -177,15 +178,23 @@ class WorkerRecycled(msgspec.Struct, frozen=True):
 class EngineFailed(msgspec.Struct, frozen=True):
     """No worker can be kept alive; the next starts follow after growing pauses."""
 
-    message: str
+    reason: str
     remedy: str
+
+    @property
+    def message(self) -> str:
+        return with_remedy(self.reason, self.remedy)
 
 
 class CpuStandbyFailed(msgspec.Struct, frozen=True):
     """The engine on the CPU cannot be kept alive, while one on a GPU is wanted."""
 
-    message: str
+    reason: str
     remedy: str
+
+    @property
+    def message(self) -> str:
+        return with_remedy(self.reason, self.remedy)
 
 
 class ModelUnavailable(msgspec.Struct, frozen=True):
@@ -196,7 +205,7 @@ class ModelUnavailable(msgspec.Struct, frozen=True):
 
     @property
     def message(self) -> str:
-        return f"{self.reason} -> {self.remedy}"
+        return with_remedy(self.reason, self.remedy)
 
 
 class ServiceModeDegraded(msgspec.Struct, frozen=True):
@@ -232,6 +241,12 @@ class InjectorUnavailable(msgspec.Struct, frozen=True):
         return f"text cannot be typed: {self.reason}"
 
 
+class ConfigDoubted(msgspec.Struct, frozen=True):
+    """The configuration was read again and holds what has no effect, such as an unknown key."""
+
+    message: str
+
+
 class ConfigRejected(msgspec.Struct, frozen=True):
     """The configuration was read again and cannot be used: the old one stays."""
 
@@ -260,7 +275,8 @@ class FileRunEnded(msgspec.Struct, frozen=True):
 
 
 Fault = (
-    ConfigRejected
+    ConfigDoubted
+    | ConfigRejected
     | CpuStandbyFailed
     | DeliveryDoubted
     | DetectorFailed

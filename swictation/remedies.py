@@ -22,14 +22,26 @@ SPARE_MEMORY = "end a program that can be spared: ps -eo rss,pid,comm --sort=-rs
 UNIT = "swictation.service"
 START = "systemctl --user start swictation"
 RESTART = "systemctl --user restart swictation"
-RESTART_FAILED = f"systemctl --user reset-failed swictation; {RESTART}"
+RESTART_FAILED = f"systemctl --user reset-failed swictation && {RESTART}"
 """systemd refuses to start what has failed too often, until that is forgotten."""
 READ_LOG = "journalctl --user -u swictation -n 20"
 """These need the service: see `has_service`."""
 
 _SYSTEM_UNITS = ("/etc/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user")
-_CALL = re.compile(r"(?<![\w/.-])swictation (?=[a-z]|--)")
-_NO_MEMORY = ("bad_alloc", "allocate memory", "mmap failed", "out of memory")
+COMMANDS = (
+    *("run", "toggle", "start", "stop", "cancel", "capture", "status", "paste-last", "retry"),
+    *("record", "transcribe", "model", "config", "vram", "doctor", "service", "completion"),
+)
+_CALL = re.compile(rf"(?<![\w/.-])swictation (?=(?:{'|'.join(COMMANDS)})(?![\w-])|--?[a-z])")
+"""One of our commands; not a sentence that begins with our name."""
+_NO_MEMORY = (
+    "bad_alloc",
+    "allocate memory",
+    "mmap failed",
+    "out of memory",
+    "start new thread",
+    "failed to map segment",
+)
 """What C++ libraries say when there is none left."""
 
 
@@ -68,6 +80,11 @@ def _to_type(path: str | None, started_as: str) -> tuple[str, ...]:
     return () if shutil.which("swictation", path=path) else this_program()
 
 
+def noted(command: str, note: str) -> str:
+    """A command and what else may be done: to a shell, where all is pasted, that is a comment."""
+    return f"{command}  # {note}"
+
+
 def pip(words: str) -> str:
     """The pip command of the Python that runs this."""
     return f"{shlex.quote(sys.executable)} -m pip {words}"
@@ -96,7 +113,7 @@ def start() -> str:
     if has_service():
         return START
     if has_systemd():
-        return "swictation service install, or in a terminal: swictation run"
+        return noted("swictation service install", "or, in a terminal: swictation run")
     return "in a terminal of your desktop: swictation run"
 
 
@@ -111,7 +128,7 @@ def already_running(pid: str) -> AlreadyRunning:
     """The error that another daemon runs, and how to stop it. `pid`: "" where it is not known."""
     who = f" (process {pid})" if pid else ""
     kill = f"kill {pid}" if pid else "end that process"
-    stop = f"systemctl --user stop swictation, or: {kill}" if has_service() else kill
+    stop = noted("systemctl --user stop swictation", f"or: {kill}") if has_service() else kill
     return AlreadyRunning(
         f"swictation is already running{who}: a second one would type every word twice.",
         f"to stop that one: {stop}",

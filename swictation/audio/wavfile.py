@@ -1,6 +1,8 @@
 """A sound file as a source: whatever FFmpeg reads, any rate, any number of channels."""
 
-from collections.abc import Iterator
+import contextlib
+import stat
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from threading import Event
 from typing import BinaryIO, Literal
@@ -59,7 +61,23 @@ class FileSource:
             raise AudioError(f"{self._path} holds no sound.", _FORMATS_HINT)
 
 
-def _blocks(path: Path) -> Iterator[Samples]:
+def check(path: Path) -> None:
+    """Look at the beginning of a file, before anything is made ready for it.
+
+    What can be read only once, such as a pipe, is left alone.
+
+    Raises:
+        AudioError: it is no sound.
+    """
+    with contextlib.suppress(OSError):
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            return
+    with contextlib.closing(_blocks(path)) as blocks:
+        next(blocks, None)
+
+
+def _blocks(path: Path) -> Generator[Samples]:
     with _open(path) as file:
         if has_lost_header(path, file):
             yield from _bare(file)

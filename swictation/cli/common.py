@@ -1,7 +1,6 @@
 """What several commands share: configuration, model, and reporting an outcome."""
 
 import functools
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -14,8 +13,8 @@ from swictation.asr.registry import PROVIDERS, provider, unpacker
 from swictation.cli.echo import echo
 from swictation.cli.main import tell
 from swictation.cli.meter import Meter
-from swictation.config.languages import closest_language, language_meant
-from swictation.config.load import load
+from swictation.config.languages import language_meant, unknown_language
+from swictation.config.load import Loaded, load
 from swictation.config.settings import Settings
 from swictation.dictation.stream import Outcome, Quarantined
 from swictation.errors import InjectError, ModelError, SwictationError, UsageError
@@ -79,36 +78,31 @@ def overrides(command: Callable[..., int]) -> Callable[..., int]:
     return with_overrides
 
 
-def is_missing(name: str) -> bool:
-    """Whether there is no such file; False if that is unknown: its reader then reports why.
-
-    Not `Path.exists`, which raises for a closed folder and for a name that is too long.
-    """
-    try:
-        os.stat(name)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        pass
-    return False
-
-
 _NO_OVERRIDES = Overrides()
 
 
 def settings_from(config: Path | None, overrides: Overrides = _NO_OVERRIDES) -> Settings:
-    """The configuration with the command line's overrides; warnings go to stderr.
+    """As `loaded_from`; warnings go to stderr."""
+    loaded = loaded_from(config, overrides)
+    for warning in loaded.warnings:
+        echo(f"swictation: {warning}", err=True)
+    return loaded.settings
+
+
+def loaded_from(config: Path | None, overrides: Overrides = _NO_OVERRIDES) -> Loaded:
+    """The configuration with the command line's overrides.
 
     Raises:
         ConfigError: the file cannot be used.
         UsageError: the command line cannot be used.
     """
     loaded = load(config, PROVIDERS, defaults=overrides.defaults)
-    for warning in loaded.warnings:
-        echo(f"swictation: {warning}", err=True)
+    return msgspec.structs.replace(loaded, settings=_overridden(loaded.settings, overrides))
+
+
+def _overridden(settings: Settings, overrides: Overrides) -> Settings:
     if overrides.language:
         overrides = msgspec.structs.replace(overrides, language=_code(overrides.language))
-    settings = loaded.settings
     owner = _engine_of(overrides.model)
     engine = overrides.engine or owner
     if owner and engine != owner:
@@ -139,9 +133,8 @@ def _code(language: str) -> str:
     """The code of a language. Raises UsageError."""
     if code := language_meant(language):
         return code
-    meant = closest_language(language)
-    hint = f": did you mean {meant!r}?" if meant else "."
     remedy = "every language code: swictation model list --json"
+    hint = unknown_language(language)
     raise UsageError(f"No engine knows the language {language!r}{hint}", remedy)
 
 

@@ -8,7 +8,7 @@ import click
 
 from swictation import paths
 from swictation.asr import registry
-from swictation.cli.echo import echo
+from swictation.cli.echo import echo, echo_lines
 from swictation.cli.groups import Group
 from swictation.config.load import Loaded, load
 from swictation.config.render import render, render_defaults
@@ -53,7 +53,8 @@ def _need_engine(loaded: Loaded) -> None:
         where = loaded.path or "the defaults"
         raise ConfigError(f"{where}: [asr] engine: {error.message}", error.remedy)
     for error in broken.values():
-        echo(f"warning: {error.message}\n  -> {typeable(error.remedy)}", err=True)
+        echo(f"warning: {error.message}", err=True)
+        echo(f"  -> {typeable(error.remedy)}", err=True)
 
 
 def _need_model(loaded: Loaded) -> None:
@@ -80,11 +81,12 @@ def _verdict(loaded: Loaded) -> str:
 def show(defaults: bool) -> None:
     """Print the settings in force, as TOML."""
     if defaults:
-        echo(render_defaults(registry.PROVIDERS), nl=False)
+        echo_lines(render_defaults(registry.PROVIDERS), nl=False)
         return
     loaded = _load(None)
-    echo(f"# {loaded.path or 'the defaults: there is no configuration file'}\n")
-    echo(render(loaded.settings, registry.PROVIDERS), nl=False)
+    echo(f"# {loaded.path or 'the defaults: there is no configuration file'}")
+    echo()
+    echo_lines(render(loaded.settings, registry.PROVIDERS), nl=False)
 
 
 @config.command()

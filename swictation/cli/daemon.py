@@ -47,10 +47,17 @@ def _failure() -> NotRunning | None:
 def _because(now: state.ServiceState) -> NotRunning:
     from swictation.asr.registry import PROVIDERS  # only for a failed service, which is rare
 
+    if now.has_no_program:
+        what = "The service failed: its program is gone, or cannot be run where it was."
+        return NotRunning(what, "swictation service install")
     try:
         load(None, PROVIDERS)
     except ConfigError as error:
         what = f"The service failed: {error.message}"
-        return NotRunning(what, f"{error.remedy}, then: {remedies.RESTART_FAILED}")
-    again = f"{remedies.RESTART_FAILED}; to see why it failed: {remedies.READ_LOG}"
+        if "type: " in error.remedy:  # a command is at its end
+            return NotRunning(what, f"{error.remedy} && {remedies.RESTART_FAILED}")
+        remedy = remedies.noted(error.remedy, f"then: {remedies.RESTART_FAILED}")
+        return NotRunning(what, remedy)
+    why = f"to see why it failed: {remedies.READ_LOG}"
+    again = remedies.noted(remedies.RESTART_FAILED, why)
     return NotRunning(f"The service failed ({now.result}).", again)

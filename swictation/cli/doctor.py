@@ -9,7 +9,7 @@ from swictation.cli.echo import echo_json
 from swictation.doctor.checks import examine
 from swictation.doctor.finding import Finding, Level, summary, worst
 from swictation.remedies import typeable
-from swictation.shown import printable, printable_lines
+from swictation.shown import printable
 
 _EXIT_CODES: dict[Level, int] = {"ok": 0, "warning": 4, "error": 1}
 _COLOURS: dict[Level, str] = {"ok": "green", "warning": "yellow", "error": "red"}
@@ -55,7 +55,7 @@ def _tell(finding: Finding) -> None:
     for line in others:
         _echo(f"{_INDENT}{line}")
     if finding.remedy:
-        _echo(f"  -> {printable_lines(typeable(finding.remedy))}")
+        _echo(f"  -> {printable(typeable(finding.remedy))}")
 
 
 def _styled(level: Level, text: str) -> str:

@@ -4,6 +4,7 @@ import errno
 import locale
 import logging
 import os
+import shlex
 import sys
 from io import TextIOWrapper
 from typing import Any, NoReturn
@@ -11,7 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from swictation import __version__
-from swictation.cli.echo import echo
+from swictation.cli.echo import echo, echo_lines
 from swictation.cli.groups import lazy_group
 from swictation.errors import (
     ConfigError,
@@ -22,7 +23,7 @@ from swictation.errors import (
     UsageError,
 )
 from swictation.hardening import keep_private
-from swictation.remedies import typeable
+from swictation.remedies import SPARE_MEMORY, is_out_of_memory, typeable
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
@@ -111,9 +112,30 @@ def _exit_code(error: SwictationError) -> int:
 
 def tell(error: SwictationError) -> None:
     """Print what happened and what to do about it on stderr."""
-    echo(f"swictation: {error.message}", err=True)
+    echo_lines(f"swictation: {error.message}", err=True)
     if error.remedy:
         echo(f"  -> {typeable(error.remedy)}", err=True)
+
+
+def _called(args: list[str] | None) -> str:
+    """The command that is called: click does not say it of an option that lacks its value."""
+    command, path = cli, ["swictation"]
+    for word in sys.argv[1:] if args is None else args:
+        if not isinstance(command, click.Group):
+            break
+        if found := command.get_command(click.Context(command), word):
+            command = found
+            path.append(word)
+    return " ".join(path)
+
+
+def _as_a_file(args: list[str] | None, error: click.ClickException) -> str:
+    """How to name a file that begins with a dash, where that was meant; else ""."""
+    words = sys.argv[1:] if args is None else args
+    names = [word for word in words if word.startswith("-") and os.path.lexists(word)]
+    if not names or not isinstance(error, click.NoSuchOption):
+        return ""
+    return f"swictation {shlex.join(f'./{it}' if it in names else it for it in words)}"
 
 
 def main(args: list[str] | None = None, *, defaults: object = None) -> NoReturn:
@@ -132,9 +154,9 @@ def main(args: list[str] | None = None, *, defaults: object = None) -> NoReturn:
     except click.exceptions.Exit as exit_:
         sys.exit(exit_.exit_code)
     except click.ClickException as error:
-        path = getattr(getattr(error, "ctx", None), "command_path", "swictation")
         # click lists the choices of a missing argument with newlines and tabs.
-        tell(UsageError(" ".join(error.format_message().split()), f"{path} --help"))
+        remedy = _as_a_file(args, error) or f"{_called(args)} --help"
+        tell(UsageError(" ".join(error.format_message().split()), remedy))
         sys.exit(EXIT_USAGE)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(EXIT_INTERRUPTED)
@@ -145,6 +167,9 @@ def main(args: list[str] | None = None, *, defaults: object = None) -> NoReturn:
         _on_os_error(error)
     except Exception as error:  # noqa: BLE001 - a user gets a sentence, -v gets the traceback
         _log.info("unexpected", exc_info=error)
+        if is_out_of_memory(error):
+            tell(SwictationError("There is too little memory.", SPARE_MEMORY))
+            sys.exit(EXIT_FAILURE)
         what = f"Something unexpected went wrong: {type(error).__name__}: {error}."
         tell(SwictationError(what, "this is a bug; please report it with the output of -v"))
         sys.exit(EXIT_FAILURE)

@@ -17,19 +17,20 @@ from swictation.cli.common import (
     config_option,
     ensure_for_files,
     ensure_model,
-    is_missing,
+    loaded_from,
     overrides,
     report,
     settings_from,
     verbose_option,
 )
-from swictation.cli.echo import echo
+from swictation.cli.echo import echo_lines
 from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell
 from swictation.config.injectors import BUILT_IN, NEED_DISPLAY, plug_ins
+from swictation.config.load import Loaded
 from swictation.config.settings import Settings
 from swictation.daemon.diagnostics import set_up
 from swictation.daemon.systemd import is_unit
-from swictation.errors import AudioError, SwictationError, UsageError, no_such_sound
+from swictation.errors import AudioError, SwictationError, UsageError
 from swictation.remedies import typeable
 
 if TYPE_CHECKING:
@@ -119,6 +120,11 @@ def run(
     set_up(verbose=verbose)
     settings = settings_from(config, overrides)
     if source != "mic":
+        if sink in NEED_DISPLAY:
+            raise UsageError(
+                f"A file's text goes to stdout or nowhere, not to {sink}.",
+                "leave out --sink, or use --sink none",
+            )
         return _play(settings, overrides, Path(source), sink, pace, events)
     if listen and _has_no_microphone():
         tell(_NO_MICROPHONE)
@@ -127,7 +133,7 @@ def run(
     chain = _chain(settings, sink)
     if listen:
         ensure_model(settings)  # somebody waits: show the progress
-    return _serve(lambda: settings_from(config, overrides), chain, events, listen=listen)
+    return _serve(lambda: loaded_from(config, overrides), chain, events, listen=listen)
 
 
 def _play(
@@ -138,10 +144,10 @@ def _play(
     pace: Literal["realtime", "fast"],
     events: Path | None,
 ) -> int:
-    from swictation.daemon.files import FileSession, file_source, open_injector
+    from swictation.daemon.files import FileSession, file_source, open_injector, sound_fault
 
-    if str(path) != "-" and is_missing(str(path)):  # or a model would be downloaded for nothing
-        raise no_such_sound(path)
+    if fault := sound_fault(path):  # or a model would be downloaded for nothing
+        raise fault
     settings, location = ensure_for_files(settings, overrides)
 
     is_ours = sink in {"auto", *BUILT_IN} - {"none"}
@@ -161,7 +167,7 @@ def _play(
 
 
 def _serve(
-    load_settings: Callable[[], Settings],
+    load_settings: Callable[[], Loaded],
     chain: tuple[str, ...],
     events: Path | None,
     *,
@@ -174,7 +180,7 @@ def _serve(
     def say() -> None:
         if not is_unit():
             listening = _LISTENING_HERE if chain == ("stdout",) else _LISTENING
-            echo(listening if listen else typeable(_WAITING), err=True)
+            echo_lines(listening if listen else typeable(_WAITING), err=True)
 
     options = Options(load_settings, chain, events, listens_at_once=listen, on_ready=say)
     try:

@@ -2,9 +2,11 @@
 
 import click
 
+from swictation.asr.registry import PROVIDERS
 from swictation.cli.echo import echo
 from swictation.cli.groups import Group
 from swictation.cli.main import EXIT_NOT_RUNNING
+from swictation.config.load import load
 from swictation.remedies import READ_LOG, RESTART, START, typeable
 from swictation.service import files, installer, state
 from swictation.service.installer import DISPLAYS, Installed
@@ -25,6 +27,7 @@ def install(no_start: bool) -> None:
     Writes the systemd unit and the D-Bus file. Run it again after an update: it changes only
     what is different.
     """
+    load(None, PROVIDERS)  # or a daemon would be started that cannot use it
     done = installer.install(start=not no_start)
     for path in done.written:
         echo(f"wrote {path}")
@@ -101,6 +104,8 @@ def _active(now: ServiceState) -> str:
 
 
 def _remedy(now: ServiceState) -> str:
+    if now.has_no_program:
+        return "swictation service install"
     if now.is_failing:
         return f"to see why: {READ_LOG}"
     if not now.is_enabled:

@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from swictation.cli.daemon import call
-from swictation.cli.echo import echo, echo_json
+from swictation.cli.echo import echo_json, echo_lines
 from swictation.control.bus.client import has_notifications, other_version
 from swictation.control.bus.connection import FAILURES
 from swictation.control.bus.follow import follow
@@ -25,7 +25,7 @@ from swictation.control.status import (
     decode,
     serving,
 )
-from swictation.errors import ControlError, UsageError
+from swictation.errors import REMEDY_MARK, ControlError, UsageError, with_remedy
 from swictation.remedies import typeable
 from swictation.shown import json_escaped
 
@@ -56,7 +56,7 @@ def status(as_json: bool, follows: bool) -> None:
         return
     now = _read(answer)
     for label, text in lines(now, is_silent=bool(now.held.texts) and _is_silent()):
-        echo(f"{label.ljust(_LABEL_WIDTH)}  {text}")
+        echo_lines(f"{label.ljust(_LABEL_WIDTH)}  {typeable(text)}")
 
 
 def read_now() -> Status:
@@ -95,7 +95,10 @@ def lines(now: Status, *, is_silent: bool = False) -> list[tuple[str, str]]:
     rows = [("state", now.state if now.ready else f"{now.state}; {_why_not_ready(now)}")]
     if now.degraded:
         since = duration(now.degraded.since_s)
-        rows.append(("degraded", f"{now.degraded.mode}, for {since}: {now.degraded.reason}"))
+        reason = now.degraded.reason
+        if REMEDY_MARK not in reason:
+            reason = with_remedy(reason, "swictation doctor")
+        rows.append(("degraded", f"{now.degraded.mode}, for {since}: {_told(reason)}"))
     rows += [("model", _model(now)), *_gpu(now), ("microphone", _microphone(now))]
     if now.injector.name:
         rows.append(("typing", _typing(now)))
@@ -114,9 +117,14 @@ def lines(now: Status, *, is_silent: bool = False) -> list[tuple[str, str]]:
     if now.latency_ms.finalisation_p50 is not None:
         rows.append(("latency", _latency(now)))
     if now.last_error:
-        rows.append(("last error", _last_error(now.last_error, now.last_error_s)))
+        rows.append(("last error", _told(_last_error(now.last_error, now.last_error_s))))
     rows.append(("up", f"{duration(now.uptime_s)}, process {now.pid}, version {now.version}"))
     return rows
+
+
+def _told(text: str) -> str:
+    """A remedy on a line of its own, where there is one."""
+    return text.replace(REMEDY_MARK, "\n  -> ")
 
 
 def _why_not_ready(now: Status) -> str:

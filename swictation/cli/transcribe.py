@@ -10,7 +10,6 @@ from swictation.cli.common import (
     Overrides,
     config_option,
     ensure_for_files,
-    is_missing,
     overrides,
     report,
     settings_from,
@@ -20,9 +19,9 @@ from swictation.cli.echo import echo_json
 from swictation.cli.main import EXIT_FAILURE, EXIT_INTERRUPTED, tell
 from swictation.config.settings import Settings
 from swictation.daemon.diagnostics import set_up
-from swictation.daemon.files import FileSession, file_source, open_injector
+from swictation.daemon.files import FileSession, file_source, open_injector, sound_fault
 from swictation.dictation.stream import Outcome
-from swictation.errors import SwictationError, no_such_sound
+from swictation.errors import SwictationError
 from swictation.hardening import hide_memory
 from swictation.models.store.store import ModelLocation
 
@@ -50,10 +49,10 @@ def transcribe(
     set_up(verbose=verbose)
     hide_memory()
     settings = settings_from(config, overrides)
-    if all(name != "-" and is_missing(name) for name in files):
-        # Or a model would be downloaded for nothing.
-        for name in files:
-            tell(no_such_sound(Path(name)))
+    faults = [fault for name in files if (fault := sound_fault(Path(name)))]
+    if len(faults) == len(files):  # or a model would be downloaded for nothing
+        for fault in faults:
+            tell(fault)
         return EXIT_FAILURE
     settings, model = ensure_for_files(settings, overrides)
     return asyncio.run(_transcribe(files, settings, model, as_json=as_json))

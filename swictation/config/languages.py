@@ -29,6 +29,8 @@ tr tur turkish|tt tat tatar|uk ukr ukrainian|ur urd urdu|uz uzb uzbek|vi vie vie
 yi yid yiddish|yo yor yoruba|yue yue cantonese|zh zho,chi,cmn chinese mandarin
 """
 _CODE = re.compile(r"[a-z]{2,3}")
+_LONGEST_CODE = 3
+_COMMON = "en (English), de (German), es (Spanish), fr (French), it (Italian), zh (Chinese)"
 _ROWS = [row.split() for row in _TABLE.replace("\n", "|").split("|") if row]
 _CODES = {
     name: code for code, others, *names in _ROWS for name in (code, *others.split(","), *names)
@@ -56,7 +58,14 @@ def language_meant(text: str) -> str | None:
     return language_code(text) or (text if _CODE.fullmatch(text) else None)
 
 
+def unknown_language(text: str) -> str:
+    """What to say of a word that names no language: what was meant, else what there is."""
+    meant = closest_language(text)
+    return f': did you mean "{meant}"?' if meant else f": name one, such as {_COMMON}"
+
+
 def closest_language(text: str) -> str:
     """The code of the language that a misspelt name probably means, or ""."""
-    found = difflib.get_close_matches(text.strip().lower(), _CODES, n=1, cutoff=0.75)
+    names = [name for name in _CODES if len(name) > _LONGEST_CODE]  # codes are all alike
+    found = difflib.get_close_matches(text.strip().lower(), names, n=1, cutoff=0.75)
     return _CODES[found[0]] if found else ""

@@ -13,7 +13,7 @@ from swictation import paths
 from swictation.config.depth import too_deep
 from swictation.config.file import read
 from swictation.config.injectors import chain_fault, load_fault
-from swictation.config.languages import closest_language, language_meant
+from swictation.config.languages import language_meant, unknown_language
 from swictation.config.render import (
     Kind,
     closest,
@@ -36,6 +36,8 @@ _DEFAULTS = Settings()
 _LANGUAGE = ("asr", "language")
 _CHAIN = ("inject", "chain")
 _ENGINE_KEYS = ("engine", "cpu_engine")
+_COMMA = re.compile(r"= *(-?\d+),(\d+) *(?:#|$)")
+_CURLY = re.compile("[\u201c\u201d\u201e\u2018\u2019]")
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -88,6 +90,9 @@ def load(
         # A dangling link is a mistake to report, not a wish for the defaults.
         if path is None and not file.is_symlink():
             return Loaded(defaults, (), None)
+        if file.is_symlink():
+            what = f"{file}: no such file as {file.readlink()}, to which it is a link"
+            raise ConfigError(what, f"rm {shlex.quote(str(file))}") from error
         make_one = f"swictation config show --defaults > {shlex.quote(str(file))}"
         raise ConfigError(f"{file}: no such file", f"to create one: {make_one}") from error
     check = _Check(_parse(text, file), tables, engines, defaults)
@@ -98,8 +103,7 @@ def load(
         also = [f"warning: {warning}" for warning in _messages(file, check.warnings, lines)]
         again = f"swictation config check {shlex.quote(str(path)) if path else ''}".rstrip()
         raise ConfigError(
-            "\n".join([f"the configuration has {count}:", *problems, *also]),
-            f"fix it, then type: {again}",
+            f"the configuration has {count}:", f"fix it, then type: {again}", [*problems, *also]
         )
     return Loaded(check.settings, tuple(_messages(file, check.warnings, lines)), file)
 
@@ -123,7 +127,11 @@ def _syntax_error(reason: str, text: str, file: Path) -> ConfigError:
     row = "".join(c if c.isprintable() else "?" for c in rows[min(line, len(rows)) - 1].strip())
     reason = _AT_LINE.sub("", reason)
     remedy = "the rules of TOML: https://toml.io/en/v1.0.0"
-    if reason.startswith("Cannot"):
+    if comma := _COMMA.search(row):
+        remedy = f"write {comma[1]}.{comma[2]}"
+    elif _CURLY.search(row):
+        remedy = f"use plain quotes: {_CURLY.sub(chr(34), shortened(row))}"
+    elif reason.startswith("Cannot"):
         remedy = "write each key and each [table] only once"
     elif reason.startswith("Invalid value"):
         remedy = 'write text in quotes ("en"), true and false in lower case'
@@ -264,9 +272,8 @@ class _Check:
             return value
         if code := language_meant(value):
             return code
-        meant = closest_language(value)
-        hint = f": did you mean {toml_value(meant)}?" if meant else ""
-        self.errors.append(_Finding.of(_LANGUAGE, value, f"there is no such language{hint}"))
+        fault = f"there is no such language{unknown_language(value)}"
+        self.errors.append(_Finding.of(_LANGUAGE, value, fault))
         return AsrSettings().language
 
     def _check_engines(self, engines: Collection[str]) -> None:

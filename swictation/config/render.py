@@ -142,6 +142,8 @@ def closest(word: str, known: Collection[str], likeness: float = 0.7) -> str:
     plain = word.lower().replace("-", "_").strip()
     if synonym := next((name for name in _SYNONYMS.get(plain, ()) if name in known), ""):
         return synonym
+    if swapped := next((name for name in known if sorted(name) == sorted(plain)), ""):
+        return swapped
     found = difflib.get_close_matches(plain, known, n=1, cutoff=likeness)
     begun = [name for name in known if len(plain) > 2 and name.startswith(plain)]
     return next(iter(found + begun), "")

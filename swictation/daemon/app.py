@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from swictation.clock import Clock, MonotonicClock
+from swictation.config.load import Loaded
 from swictation.config.settings import Settings
 from swictation.control.bus.interface import Controls
 from swictation.control.bus.service import BusService
@@ -36,9 +37,10 @@ from swictation.dictation.retries import Retries
 from swictation.dictation.runloop import RunLoop
 from swictation.dictation.transcriber import Transcriber
 from swictation.dispatcher import Dispatcher
-from swictation.errors import BusError, SwictationError
+from swictation.errors import BusError, SwictationError, with_remedy
 from swictation.events import StateChanged, StopRequested, ThreadFailed
 from swictation.facts import (
+    ConfigDoubted,
     ConfigRejected,
     Fact,
     InjectorUnavailable,
@@ -57,7 +59,7 @@ _log = logging.getLogger(__name__)
 class Options(msgspec.Struct, frozen=True):
     """What the command line asks of a daemon."""
 
-    load_settings: Callable[[], Settings]
+    load_settings: Callable[[], Loaded]
     """Reads the configuration, again at SIGHUP and then on another thread. Raises ConfigError."""
     chain: tuple[str, ...] = ()
     """Ways to deliver text, instead of those of the configuration."""
@@ -74,7 +76,7 @@ class Daemon:
     def __init__(self, options: Options) -> None:
         """Raises ConfigError."""
         self._options = options
-        self._settings = options.load_settings()
+        self._settings = options.load_settings().settings
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT.
@@ -313,14 +315,15 @@ class App:
         systemd.notify("RELOADING=1")
         self._rereading.ask()
 
-    def _on_reread(self, found: Settings | SwictationError) -> None:
+    def _on_reread(self, found: Loaded | SwictationError) -> None:
         if isinstance(found, SwictationError):
             first, *rest = found.message.splitlines()
             message = " ".join(line.strip() for line in [first, *rest])
-            remedy = f" -> {found.remedy}" if found.remedy else ""
-            self._events.emit(ConfigRejected(f"{message}{remedy}"))
+            self._events.emit(ConfigRejected(with_remedy(message, found.remedy)))
         else:
-            self._apply(found)
+            for warning in found.warnings:
+                self._events.emit(ConfigDoubted(warning))
+            self._apply(found.settings)
         systemd.notify("READY=1")
 
     def _apply(self, settings: Settings) -> None:

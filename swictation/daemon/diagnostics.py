@@ -8,6 +8,7 @@ import threading
 from typing import Any
 
 from swictation.daemon.rereading import THREAD
+from swictation.remedies import typeable
 from swictation.shown import printable, printable_lines
 
 STDERR = 2
@@ -24,10 +25,14 @@ def set_up(*, verbose: bool) -> None:
 
 
 class Formatter(logging.Formatter):
-    """One line for each record, except a traceback; no foreign name can start a line."""
+    """One line for each record, except a traceback; no foreign name can start a line.
+
+    Our commands get the path with which they can be typed.
+    """
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        return printable(super().formatMessage(record), _LINE_CHARACTERS)
+        line = printable(super().formatMessage(record), _LINE_CHARACTERS)
+        return typeable(line, anywhere=True)
 
     def formatException(self, ei: Any) -> str:  # noqa: ANN401
         return printable_lines(super().formatException(ei))

@@ -85,7 +85,7 @@ class EngineManager:
             is_standby = event.placement == "cpu" and self.pool.gpu is not None
             is_replaced = event.error is not None and self._fall_back(event.error)
             if not is_standby and not is_replaced and not self.pool.is_spared(event):
-                self._degradations.put(NO_ENGINE, error.message)
+                self._degradations.put(NO_ENGINE, error.on_one_line)
             # Without a standby the GPU executor reports what is done instead, once.
             failed = CpuStandbyFailed if is_standby else EngineFailed
             self._events.emit(failed(error.message, error.remedy))
@@ -141,7 +141,7 @@ class EngineManager:
             return False
         if self.executor or self._fallback:
             return False
-        self._fallback, self._why_other = other, error.message
+        self._fallback, self._why_other = other, error.on_one_line
         self._show_modes()
         self._fetching.look_again(other)
         return True
@@ -181,14 +181,14 @@ class EngineManager:
     def _on_model_problem(self, error: SwictationError) -> None:
         self._has_model_failed, message = True, error.message
         if self.executor and self.pool.has_standby and not self.model:
-            self._why_other = error.message  # the standby serves
+            self._why_other = error.on_one_line  # the standby serves
             self._show_modes()
         elif self._fall_back(error):
             pass
         elif self.pool.is_ready:
             message = f"{self._goes_on()}{error.message}"
         else:
-            self._degradations.put(NO_ENGINE, error.message)
+            self._degradations.put(NO_ENGINE, error.on_one_line)
         self._events.emit(ModelUnavailable(message, error.remedy))
 
     def _goes_on(self) -> str:

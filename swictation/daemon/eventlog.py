@@ -14,10 +14,12 @@ from swictation.clock import Clock
 from swictation.daemon.eventfile import EventFile, open_private
 from swictation.facts import Fact, Fault
 from swictation.gpu.effects import LevelChanged, MemoryFreed
+from swictation.remedies import typeable
 from swictation.shown import json_line
 from swictation.types import MIB, SpeechEnded, SpeechStarted, to_seconds
 
 _KINDS: dict[type[Fault], str] = {
+    facts.ConfigDoubted: "config",
     facts.ConfigRejected: "config",
     facts.CpuStandbyFailed: "spare",
     facts.DeliveryDoubted: "doubt",
@@ -178,7 +180,7 @@ def _fault(fact: Fault) -> Line:
         case facts.LossGrew():
             fields["samples"] = fact.total_samples
         case facts.EngineFailed() | facts.CpuStandbyFailed():
-            fields["remedy"] = fact.remedy
+            fields |= {"message": fact.reason, "remedy": typeable(fact.remedy, anywhere=True)}
         case _:
             pass
     return Line("fault", None, fields)

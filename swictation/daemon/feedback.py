@@ -5,6 +5,7 @@ from typing import Protocol
 
 from swictation.config.settings import FeedbackSettings
 from swictation.control.desktop.cues import Cue
+from swictation.errors import REMEDY_MARK
 from swictation.events import SpoolFailed, StateChanged, TextHeld
 from swictation.facts import (
     DeliveryDoubted,
@@ -96,7 +97,8 @@ class Feedback:
         """Show a message once in a dictation: an engine may die each second."""
         if message not in self._shown_faults:
             self._shown_faults.add(message)
-            self._show("degraded", message, urgent=True)
+            what, _, remedy = message.partition(REMEDY_MARK)
+            self._show("degraded", what, remedy, urgent=True)
             self._play("degraded")
 
     def _on_held(self, held: TextHeld) -> None:

@@ -18,6 +18,7 @@ from swictation.errors import ModelError, SwictationError
 from swictation.models.catalog.catalog import named
 from swictation.models.fetch import model_request
 from swictation.models.store.store import ModelLocation
+from swictation.remedies import noted
 from swictation.shown import shortened
 from swictation.worker.engine_choice import wants_gpu
 
@@ -103,7 +104,7 @@ class Fetching:
         frames = traceback.extract_tb(error.__traceback__)
         where = " > ".join(f"{frame.filename}:{frame.lineno}" for frame in frames)
         _log.error("%s at %s", message, where)
-        remedy = "swictation doctor; or set another [asr] engine: swictation config path"
+        remedy = noted("swictation doctor", "or set another [asr] engine: swictation config path")
         return ModelError(message, remedy)
 
     async def _plan(self, model: ModelLocation) -> None:

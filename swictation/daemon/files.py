@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from swictation.asr.registry import is_for_gpu, memory_forecast
 from swictation.audio.source import Source
-from swictation.audio.wavfile import FileSource, Pace
+from swictation.audio.wavfile import FileSource, Pace, check
 from swictation.clock import MonotonicClock
 from swictation.config.settings import InjectSettings, Settings
 from swictation.daemon import eventlog
@@ -25,7 +25,7 @@ from swictation.dictation.runloop import RunLoop
 from swictation.dictation.stream import Outcome
 from swictation.dictation.transcriber import Transcriber
 from swictation.dispatcher import Dispatcher
-from swictation.errors import SwictationError
+from swictation.errors import AudioError, SwictationError
 from swictation.events import StateChanged, StopRequested
 from swictation.facts import FileRunEnded, ModelUnavailable, ServiceModeDegraded
 from swictation.inject.injector import Injector
@@ -48,6 +48,16 @@ async def open_injector(name: str, settings: InjectSettings) -> Injector:
 def file_source(path: Path, pace: Pace = "fast") -> Source:
     """A sound file to listen to; "-" is standard input."""
     return FileSource(_STDIN if str(path) == "-" else path, pace)
+
+
+def sound_fault(path: Path) -> AudioError | None:
+    """What is wrong with a file, as far as its beginning shows."""
+    try:
+        if str(path) != "-":
+            check(path)
+    except AudioError as error:
+        return error
+    return None
 
 
 class FileSession:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from threading import Thread
 
-from swictation.config.settings import Settings
+from swictation.config.load import Loaded
 from swictation.errors import ConfigError, SwictationError
 
 THREAD = "settings"
@@ -19,8 +19,8 @@ class Rereading:
 
     def __init__(
         self,
-        load: Callable[[], Settings],
-        on_read: Callable[[Settings | SwictationError], None],
+        load: Callable[[], Loaded],
+        on_read: Callable[[Loaded | SwictationError], None],
     ) -> None:
         """`on_read` is given what `load` returned, or raised."""
         self._load = load
@@ -45,7 +45,7 @@ class Rereading:
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
         """Runs on the thread."""
         try:
-            found: Settings | SwictationError = self._load()
+            found: Loaded | SwictationError = self._load()
         except SwictationError as error:
             found = error
         except Exception as error:  # noqa: BLE001 - to be reported; the old settings stay
@@ -54,7 +54,7 @@ class Rereading:
         with contextlib.suppress(RuntimeError):  # the loop is closed: the daemon has ended
             loop.call_soon_threadsafe(self._take, found)
 
-    def _take(self, found: Settings | SwictationError) -> None:
+    def _take(self, found: Loaded | SwictationError) -> None:
         self._is_reading = False
         if self._is_stopped:
             return

@@ -3,8 +3,11 @@
 import os
 from collections import Counter
 
+import msgspec
+
 from swictation import __version__
 from swictation.control.status import (
+    Degraded,
     Held,
     InjectorStatus,
     Latency,
@@ -21,6 +24,7 @@ from swictation.dictation.controller import DictationController
 from swictation.events import Injected, WorkerGone
 from swictation.facts import Fact, Fault, ServiceModeDegraded, UtteranceQuarantined
 from swictation.inject.desktop import DesktopInjector
+from swictation.remedies import typeable
 from swictation.types import Placement
 
 _TOLD_ELSEWHERE = (ServiceModeDegraded, UtteranceQuarantined)
@@ -70,7 +74,7 @@ class StatusBuilder:
         latency, retries = transcriber.latency, transcriber.retries
         return Status(
             state=self._dictation.state,
-            degraded=self._degradations.gravest,
+            degraded=_typeable(self._degradations.gravest),
             ready=pool.is_ready,
             models=self._engines.models,
             fetching=self._engines.fetching,
@@ -98,7 +102,7 @@ class StatusBuilder:
             injector=InjectorStatus(self._injector.name, self._last_outcome, self._last_reason),
             vram=executor.manager.status(self._clock.now_s()) if executor else None,
             uptime_s=round(self._clock.now_s() - self._begun_s, 1),
-            last_error=self._last_error,
+            last_error=self._last_error and typeable(self._last_error, anywhere=True),
             last_error_s=self._last_error_age_s,
             pid=os.getpid(),
             version=__version__,
@@ -109,3 +113,10 @@ class StatusBuilder:
         if self._last_error is None:
             return None
         return round(self._clock.now_s() - self._last_error_at_s, 1)
+
+
+def _typeable(degraded: Degraded | None) -> Degraded | None:
+    """With a remedy that can be typed where it is read."""
+    if degraded is None:
+        return None
+    return msgspec.structs.replace(degraded, reason=typeable(degraded.reason, anywhere=True))

@@ -184,7 +184,7 @@ class DictationController:
 
     def on_source_ended(self, event: SourceEnded) -> None:
         if event.error:
-            self._events.emit(MicrophoneFailed(event.error.message))
+            self._events.emit(MicrophoneFailed(event.error.on_one_line))
             self._command("stop")
 
     def on_heard(self) -> None:

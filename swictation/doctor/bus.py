@@ -7,11 +7,13 @@ from pathlib import Path
 import msgspec
 
 from swictation import remedies
+from swictation.build import was_updated_under
 from swictation.control.bus.client import ask, open_bus
 from swictation.control.bus.wire import session_address
 from swictation.control.status import Status, decode
 from swictation.doctor.finding import Finding, Subject
-from swictation.errors import BusError, ControlError, NotRunning
+from swictation.errors import REMEDY_MARK, BusError, ControlError, NotRunning
+from swictation.remedies import noted
 
 _ANSWER_S = 2.0
 
@@ -37,16 +39,16 @@ def bus(_: Subject) -> Iterator[Finding]:
 def judge_status(status: Status) -> Finding:
     """The state that the daemon itself reports."""
     found = f"{status.state} (PID {status.pid})"
-    what_to_do: list[str] = []
+    remedy = ""
     if status.degraded:
-        found = f"{found}, {status.degraded.mode}: {status.degraded.reason}"
-        what_to_do.append("to see its state: swictation status")
+        reason, _, remedy = status.degraded.reason.partition(REMEDY_MARK)
+        found = f"{found}, {status.degraded.mode}: {reason}"
+        remedy = remedy or "to see its state: swictation status"
     if status.held.texts:
         found = f"{found}, holds {status.held}: if it ends now, only the sound is kept"
-        what_to_do.append("type that: swictation paste-last, or drop it: swictation cancel")
-    if not what_to_do:
-        return Finding("daemon", "ok", found)
-    return Finding("daemon", "warning", found, "; ".join(what_to_do))
+        paste = noted("to type that: swictation paste-last", "or drop it: swictation cancel")
+        remedy = noted(remedy, paste) if remedy else paste
+    return Finding("daemon", "warning" if remedy else "ok", found, remedy)
 
 
 def address() -> str:
@@ -65,7 +67,12 @@ async def _daemon() -> Finding:
     try:
         async with asyncio.timeout(_ANSWER_S):
             answer = await ask(connection, "Status")
-        return judge_status(decode(str(answer)))
+        status = decode(str(answer))
+        finding = judge_status(status)
+        if finding.level == "ok" and status.pid and was_updated_under(status.pid):
+            found = f"{finding.found}, but swictation was updated while it ran"
+            return Finding("daemon", "warning", found, remedies.restart())
+        return finding
     except NotRunning:
         found = "not running: a hotkey has no effect"
         return Finding("daemon", "warning", found, remedies.start())

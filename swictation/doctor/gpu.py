@@ -15,6 +15,7 @@ from swictation.gpu.nvml.errors import RELOAD, REMEDIES
 from swictation.gpu.nvml.pci import PciGpu, driver, gpus, is_off_bus, parameters
 from swictation.gpu.nvml.query import ask
 from swictation.gpu.nvml.query_main import MISSING, Answer
+from swictation.remedies import noted
 from swictation.types import Trouble
 from swictation.worker.engine_choice import wants_gpu
 
@@ -45,7 +46,10 @@ def judge(found: list[PciGpu], version: str, *, is_wanted: bool) -> Finding:
             f"NVIDIA's driver {version} is loaded, but no GPU is on the bus: it is off or unplugged"
         )
         return Finding(
-            "GPU", "warning", found_text, "echo 1 | sudo tee /sys/bus/pci/rescan; or reboot"
+            "GPU",
+            "warning",
+            found_text,
+            noted("echo 1 | sudo tee /sys/bus/pci/rescan", "or reboot"),
         )
     if not found:
         remedy = (
@@ -73,7 +77,7 @@ def judge_sleep(parameters: dict[str, str], *, is_wanted: bool) -> Iterator[Find
     # Only the newer, open modules have _NOTIFIERS, which needs no services.
     fix = _OPTION.format(_NOTIFIERS if _NOTIFIERS in parameters else _PRESERVE)
     services = "" if _NOTIFIERS in parameters else f" && {_SERVICES}"
-    yield Finding("GPU", "warning", found, f"{fix}{services}; then reboot")
+    yield Finding("GPU", "warning", found, noted(f"{fix}{services}", "then reboot"))
 
 
 def _asleep(gpu: PciGpu) -> str:

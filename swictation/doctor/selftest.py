@@ -96,7 +96,7 @@ def judge(
     if wanted != got:
         return Finding("self-test", "warning", found, fix)
     if is_slow:
-        remedy = "use a smaller model (swictation model list), or end the programs that use the CPU"
+        remedy = "end the programs that use the CPU, or use a smaller model: swictation model list"
         return Finding("self-test", "warning", f"{how}: slower than speech", remedy)
     return Finding("self-test", "ok", f"{how}, every word right")
 

@@ -28,6 +28,9 @@ def judge(now: ServiceState, *, is_current: bool, other: str = "") -> Finding:
     if not now.is_installed:
         found = f"not installed; {typeable(_INSTALL)} starts it with your session"
         return Finding("service", "ok", found)
+    if now.has_no_program:
+        found = f"the program that {now.path} names is gone, or cannot be run"
+        return Finding("service", "error", found, _INSTALL)
     if now.is_failing and other:
         found = f"it cannot start while another daemon runs outside it (process {other})"
         return Finding("service", "error", found, f"{how_to_end(other)}, then: {RESTART_FAILED}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from swictation.doctor.finding import Finding, Subject
-from swictation.remedies import has_systemd
+from swictation.remedies import has_systemd, noted
 
 
 class _Packages(NamedTuple):
@@ -56,7 +56,7 @@ def server(_: Subject) -> Iterator[Finding]:
         message = (
             "neither PipeWire nor PulseAudio runs: only a sound card, through ALSA, can be used"
         )
-        remedy = f"{_install('sound_server')}; then log in again"
+        remedy = noted(_install("sound_server"), "then log in again")
         yield Finding("sound server", "warning", message, remedy)
 
 
@@ -85,7 +85,9 @@ def judge_level(source: str, level_dbfs: float | None) -> Finding:
         remedy = _restart("pulseaudio -k")
         return Finding("microphone", "error", message, remedy)
     if level_dbfs < _SILENT_BELOW_DBFS:
-        remedy = "unmute it: pactl set-source-mute @DEFAULT_SOURCE@ 0; then check again and speak"
+        remedy = noted(
+            "unmute it: pactl set-source-mute @DEFAULT_SOURCE@ 0", "then check again and speak"
+        )
         return Finding("microphone", "warning", f"{source}: nothing but silence", remedy)
     return Finding("microphone", "ok", f"{source}: {level_dbfs:.0f} dBFS")
 
@@ -146,5 +148,5 @@ def _install(what: str) -> str:
 
 
 def _restart(pulseaudio: str) -> str:
-    pipewire = "systemctl --user restart pipewire pipewire-pulse, or: "
-    return f"{pipewire if has_systemd() else ''}{pulseaudio}"
+    pipewire = "systemctl --user restart pipewire pipewire-pulse"
+    return noted(pipewire, f"or: {pulseaudio}") if has_systemd() else pulseaudio

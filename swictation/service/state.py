@@ -6,6 +6,9 @@ from msgspec import field
 from swictation.service import files
 from swictation.service.systemctl import properties
 
+_EXIT_EXEC = 203
+"""What systemd gives in place of an exit status; see systemd.exec(5)."""
+
 
 class ServiceState(msgspec.Struct, frozen=True):
     """The unit's state, in systemd's own words."""
@@ -27,6 +30,7 @@ class ServiceState(msgspec.Struct, frozen=True):
     status_text: str = field(name="StatusText")
     """The last status text of the daemon itself."""
     restarts: int = field(name="NRestarts")
+    exit_status: int = field(name="ExecMainStatus", default=0)
 
     @property
     def is_installed(self) -> bool:
@@ -39,6 +43,11 @@ class ServiceState(msgspec.Struct, frozen=True):
     @property
     def is_active(self) -> bool:
         return self.active in ("active", "reloading")
+
+    @property
+    def has_no_program(self) -> bool:
+        """It failed because its program cannot be run, such as after its folder was moved."""
+        return self.is_failing and self.exit_status == _EXIT_EXEC
 
     @property
     def is_failing(self) -> bool:

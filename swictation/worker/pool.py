@@ -5,6 +5,7 @@ The router decides which of them gets a request; the pool sends it.
 
 import itertools
 import os
+import re
 from collections.abc import Callable
 from typing import Literal
 
@@ -17,6 +18,7 @@ from swictation.config.settings import WorkerSettings
 from swictation.errors import SwictationError, WorkerError
 from swictation.events import Event, WorkerGone
 from swictation.gpu.effects import Route
+from swictation.remedies import noted
 from swictation.types import MIB, Chunking, DecodeRequest, Placement, Samples
 from swictation.worker.forkserver.server import ForkServer
 from swictation.worker.process import SAID
@@ -27,6 +29,9 @@ from swictation.worker.supervisor import Supervisor
 
 _IMPORT_SHARE = 0.75
 """The fork server's share of a worker's start time; the rest is left for a start by exec."""
+
+_OTHER_CODE = re.compile(r"No module named '?swictation|cannot import name .* from '?swictation")
+"""A worker says so where a module was removed or renamed, which leaves no younger file."""
 
 _SIZE_MIB, _SIZE_FACTOR, _STANDBY_MIB = 500.0, 1.25, 256.0
 """One more worker is as large as the present one, or 500 MiB, times the factor; 256 stay free."""
@@ -209,17 +214,19 @@ class WorkerPool:
 
 def gave_up(reason: str, error: SwictationError | None, restart: str) -> SwictationError:
     """The error for the user when no worker stays alive. `restart`: how to start this again."""
-    if error:
-        return error
-    if was_updated_under(os.getpid()):
+    said = error.message if error else reason
+    if was_updated_under(os.getpid()) or _OTHER_CODE.search(said):
         return WorkerError(
-            "swictation was updated while it ran, and the new engine does not fit the old daemon.",
+            "swictation was updated while it ran, and the new engine does not fit the old daemon "
+            f"({said.rstrip('.')}).",
             restart,
         )
+    if error:
+        return error
     is_explained = SAID in reason  # the engine, perhaps a plug-in, printed a reason
     return WorkerError(
         f"The speech engine keeps dying ({reason}), so nothing can be transcribed.",
-        f"swictation doctor; for an engine of your own: {CONTRACT}"
+        noted("swictation doctor", f"for an engine of your own: {CONTRACT}")
         if is_explained
         else "swictation doctor",
     )

@@ -249,6 +249,7 @@ def test_status_is_for_people(session_bus: PrivateBus):
             assert out == (
                 "state       idle\n"
                 "degraded    cpu, for 2 min: the GPU is full\n"
+                "  -> swictation doctor\n"
                 "model       whisper small.en, int8, on the CPU\n"
                 "microphone  Built-in, ok, -31 dBFS\n"
                 "held        1 text (screen locked)\n"

@@ -321,6 +321,9 @@ def test_an_engine_that_cannot_load_is_told_and_mended_when_it_can(desk, program
     with Daemon(desk, "--sink", "none") as daemon:
         status = wait_degraded(daemon, "no engine")
         assert "There is no manifest" in status["degraded"]["reason"]
+        assert status["degraded"]["reason"].endswith(" -> write one")
+        assert "write one" in whole_log(daemon)
+        assert "\n  -> write one" in daemon.swictation("status").stdout
         assert not status["ready"]
         assert wait_fault(daemon, "engine")[0]["remedy"] == "write one"
         program.prepare()
@@ -378,3 +381,11 @@ def test_without_a_bus_it_refuses_with_a_remedy(desk):
     assert re.search(r"^swictation: .*bus", done.stderr, re.MULTILINE)
     assert "Traceback" not in done.stderr
     assert os.listdir(desk.folder)
+
+
+def test_a_key_that_is_not_known_shows_in_the_status_after_a_reload(daemon, program):
+    program.set("feedback", notifcations=False)
+    program.prepare()
+    daemon.process.send_signal(signal.SIGHUP)
+    told = "unknown key [feedback] notifcations: did you mean 'notifications'?"
+    daemon.wait_until(lambda status: told in (status["last_error"] or ""), told)

@@ -265,9 +265,7 @@ def test_verify_compares_the_copy_of_ones_own_archive_to_what_was_unpacked(spec,
     (folder / "model_weights.ckpt").write_bytes(WEIGHTS[::-1])
     error = run("verify", str(mine)).exception
     assert "model_weights.ckpt has a wrong sha256" in error.message
-    assert error.remedy == (
-        f"swictation model remove {mine}; then: swictation model download {mine}"
-    )
+    assert error.remedy == (f"swictation model remove {mine} && swictation model download {mine}")
     for command in ("remove", "download", "verify"):  # as the remedy says
         assert run(command, str(mine)).exit_code == 0
 

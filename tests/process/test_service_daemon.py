@@ -156,7 +156,13 @@ def test_a_reload_keeps_it_running(manager):
 
 def test_a_configuration_that_cannot_be_used_is_told_and_not_tried_again(manager):
     manager.write(manager.home / "config/swictation/config.toml", "[vad]\nthreshold = 7\n")
-    assert manager.run("swictation", "service", "install").returncode == 1
+    done = manager.run("swictation", "service", "install")
+    assert (done.returncode, manager.show(UNIT, "LoadState")) == (2, "not-found")
+    assert "config.toml:2: [vad] threshold = 7" in done.stderr
+    configure(manager, chain=["none"])
+    install(manager)
+    manager.write(manager.home / "config/swictation/config.toml", "[vad]\nthreshold = 7\n")
+    assert manager.systemctl("restart", UNIT).returncode
     assert manager.show(UNIT, "NRestarts") == "0"
     assert "config.toml:2: [vad] threshold = 7" in said(manager)
     for command in ("toggle", "status"):

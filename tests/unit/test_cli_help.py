@@ -20,9 +20,10 @@ def commands(group=cli, path=()):
             yield from commands(command, (*path, name))
 
 
+@pytest.mark.parametrize("columns", [60, 80])
 @pytest.mark.parametrize("path", [path for path, _ in commands()], ids=" ".join)
-def test_no_line_of_a_help_is_cut_at_80_columns(path):
-    done = CliRunner().invoke(cli, [*path, "--help"], terminal_width=80)
+def test_no_line_of_a_help_is_cut(path, columns):
+    done = CliRunner().invoke(cli, [*path, "--help"], terminal_width=columns)
     assert done.exit_code == 0
     lines = [line for line in done.output.splitlines() if not line.startswith("Usage:")]
     assert not [line for line in lines if line.endswith("...")]

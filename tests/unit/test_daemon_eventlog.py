@@ -23,6 +23,7 @@ from swictation.events import (
     WorkerReady,
 )
 from swictation.facts import (
+    ConfigDoubted,
     ConfigRejected,
     CpuStandbyFailed,
     DeliveryDoubted,
@@ -140,6 +141,7 @@ LINES = [
         LevelChanged("CRITICAL", "NORMAL", 0.95),
         ("level", None, {"level": "CRITICAL", "was": "NORMAL", "used_fraction": 0.95}),
     ),
+    (ConfigDoubted("line 2: what?"), fault("config", "line 2: what?")),
     (ConfigRejected("line 3"), fault("config", "the old configuration stays: line 3")),
     (CpuStandbyFailed("it dies", "doctor"), fault("spare", "it dies", remedy="doctor")),
     (DeliveryDoubted(3, "nobody knows"), fault("doubt", "nobody knows", utterance=3)),

@@ -4,6 +4,7 @@ from swictation.config.settings import FeedbackSettings
 from swictation.daemon.feedback import Feedback
 from swictation.events import Injected, SpoolFailed, StateChanged, TextHeld
 from swictation.facts import (
+    ConfigDoubted,
     ConfigRejected,
     DeliveryDoubted,
     EngineFailed,
@@ -77,11 +78,17 @@ URGENT = [
 def test_what_degrades_it_is_urgent(fault):
     room = Room()
     room.tell(fault)
-    assert room.shown == [("degraded", fault.message, "", True)]
+    what, _, remedy = fault.message.partition(" -> ")
+    assert room.shown == [("degraded", what, remedy, True)]
     assert room.played == ["degraded"]
 
 
-MINOR = [WorkerReplaced(1, "killed", False), ConfigRejected("line 1"), StoppedEarly("1 held")]
+MINOR = [
+    WorkerReplaced(1, "killed", False),
+    ConfigDoubted("line 2: what?"),
+    ConfigRejected("line 1"),
+    StoppedEarly("1 held"),
+]
 
 
 @pytest.mark.parametrize("fault", MINOR, ids=lambda fault: type(fault).__name__)

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from swictation.config.load import Loaded
 from swictation.config.settings import Settings
 from swictation.daemon.app import Daemon, Options
 from swictation.daemon.single_instance import single_instance
@@ -89,7 +90,7 @@ def test_a_second_daemon_leaves_the_events_of_the_first_as_they_are(tmp_path, ot
     path.write_text("what was said")
     path.chmod(0o600)
     other(daemon_lock_files()[0])
-    second = Daemon(Options(Settings, ("none",), events=path))
+    second = Daemon(Options(lambda: Loaded(Settings(), (), None), ("none",), events=path))
     with pytest.raises(AlreadyRunning):
         asyncio.run(second.run())
     assert path.read_text() == "what was said"

@@ -51,4 +51,4 @@ def test_a_service_kept_from_starting_by_another_daemon_names_it_and_starts_by_t
     found = judged(active="failed", sub="failed", result="exit-code", other="4711")
     assert (found.level, "process 4711" in found.found) == ("error", True)
     assert "kill 4711" in found.remedy
-    assert found.remedy.endswith("reset-failed swictation; systemctl --user restart swictation")
+    assert found.remedy.endswith("reset-failed swictation && systemctl --user restart swictation")

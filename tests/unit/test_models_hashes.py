@@ -163,7 +163,7 @@ def test_a_copy_of_the_weights_that_was_not_made_here_is_not_loaded(weights):
     copy.write_bytes(OTHER)
     with pytest.raises(ModelError, match=r"model_weights\.fp16\.ckpt is of unknown origin") as told:
         find()
-    assert told.value.remedy == f"rm {copy}; then: swictation model convert wee"
+    assert told.value.remedy == f"rm {copy} && swictation model convert wee"
     record.add(weights.parent, measure(copy))
     find()
     copy.write_bytes(WEIGHTS)

@@ -1,6 +1,8 @@
 """The commands that errors name, on machines of several kinds."""
 
+import ast
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -46,7 +48,7 @@ def test_no_remedy_names_systemd_where_there_is_none(machine):
 
 def test_where_systemd_has_no_service_yet_it_can_be_installed(machine):
     start_systemd(machine)
-    assert remedies.start().startswith("swictation service install, or ")
+    assert remedies.start().startswith("swictation service install  # or, ")
     assert "systemctl" not in remedies.restart()
 
 
@@ -57,7 +59,7 @@ def test_a_service_is_started_and_read_by_systemd(machine):
     assert remedies.restart() == "systemctl --user restart swictation"
     assert remedies.read_log().startswith("journalctl --user -u swictation")
     running = remedies.already_running("4711")
-    assert running.remedy.endswith("systemctl --user stop swictation, or: kill 4711")
+    assert running.remedy.endswith("systemctl --user stop swictation  # or: kill 4711")
 
 
 def test_where_path_lacks_the_program_its_own_path_is_told(machine, monkeypatch):
@@ -113,7 +115,7 @@ def test_a_place_that_cannot_be_looked_at_holds_no_systemd(machine, monkeypatch)
     start_systemd(machine)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(machine))
     monkeypatch.setenv("XDG_CONFIG_HOME", "/" + "n" * 256)
-    assert remedies.start().startswith("swictation service install, or ")
+    assert remedies.start().startswith("swictation service install  # or, ")
 
 
 def test_a_daemon_in_a_terminal_is_not_the_service_that_is_installed(machine, monkeypatch):
@@ -138,6 +140,33 @@ def test_a_daemon_in_a_terminal_is_not_the_service_that_is_installed(machine, mo
 def test_short_memory_is_told_from_a_damaged_model(error):
     assert remedies.is_out_of_memory(error)
     assert not remedies.is_out_of_memory(RuntimeError("File model.bin is incomplete"))
+
+
+def test_every_command_of_ours_gets_its_path_and_no_sentence_does(lost_folder):
+    from swictation.cli.main import cli
+
+    assert set(remedies.COMMANDS) == set(cli.commands or cli.list_commands(None))
+    for command in remedies.COMMANDS:
+        told = f"swictation was updated while it ran -> swictation {command}."
+        assert remedies.typeable(told) == (
+            f"swictation was updated while it ran -> {lost_folder} {command}."
+        )
+
+
+_COMMAND = r"(?:swictation|systemctl|journalctl|kill) [\w-]"
+_JOINED = re.compile(rf"{_COMMAND}[^:#`]*(?:; |, )(?:or|then)\b")
+
+
+def test_no_line_to_paste_joins_commands_by_words():
+    sources = Path(remedies.__file__).parent.rglob("*.py")
+    found = [
+        (path.name, node.value)
+        for path in sources
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if "\n" not in node.value and _JOINED.search(node.value)
+    ]
+    assert not found
 
 
 def test_by_a_link_to_it_the_program_is_the_same(tmp_path, monkeypatch):

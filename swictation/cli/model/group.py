@@ -159,7 +159,7 @@ def _archive(name: str) -> Path:
         return path
     raise UsageError(
         f"{path} is your own folder: its files cannot be checked, and none of them is removed.",
-        "name a model of: swictation model list; or give the path of a .nemo",
+        "give the path of a .nemo, or a name from: swictation model list",
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from swictation.cli.common import config_option, settings_from
-from swictation.cli.echo import echo, echo_json
+from swictation.cli.echo import echo, echo_json, echo_lines
 from swictation.gpu.effects import summary
 from swictation.gpu.policy.levels import Limits
 from swictation.gpu.simulate.loop import Moment, Simulation
@@ -58,7 +58,7 @@ def simulate(trace: str, config: Path | None, *, as_json: bool, plot: Path | Non
     if as_json:
         echo_json({"summary": tally})
     else:
-        echo(_summary(tally))
+        echo_lines(_summary(tally))
     if picture and plot:
         limits = Limits.of(settings.vram, simulation.total_mib)
         picture.save(plot, limits, f"{Path(trace).name}: {tally.simulated_s / 3600:.1f} h")

@@ -14,6 +14,7 @@ from swictation.cli.status import follow_until_ended, read_now
 from swictation.cli.vram.picture import History, picture
 from swictation.control.status import Status
 from swictation.errors import UsageError
+from swictation.remedies import noted
 
 _EVERY_S = 1.0
 
@@ -32,7 +33,7 @@ def watch(once: bool) -> None:
     elif not console.is_terminal:
         raise UsageError(
             "The output is not a terminal, so nothing can be shown live.",
-            "swictation vram watch --once, or: swictation status --follow",
+            noted("swictation vram watch --once", "or: swictation status --follow"),
         )
     else:
         asyncio.run(_watch(console))

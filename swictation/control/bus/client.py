@@ -6,7 +6,14 @@ from dbus_fast import DBusError, MessageFlag
 
 from swictation import remedies
 from swictation.control.bus.connection import FAILURES, Bus, Remote, connect
-from swictation.control.bus.wire import BUS_NAME, INTERFACE, PATH, error_from, session_address
+from swictation.control.bus.wire import (
+    BUS_NAME,
+    INTERFACE,
+    PATH,
+    error_from,
+    session_address,
+    without_bus,
+)
 from swictation.errors import BusError, ControlError, NotRunning
 
 NOTIFICATIONS = "org.freedesktop.Notifications"
@@ -83,7 +90,7 @@ async def open_bus() -> Bus:
         return await connect(address)
     except FAILURES as error:
         what = f"The daemon cannot be asked: nothing answers at the session bus, {address}."
-        raise NotRunning(what, "log in to a desktop, or: swictation run") from error
+        raise NotRunning(what, without_bus(address)) from error
 
 
 async def ask(

@@ -9,7 +9,7 @@ from dbus_fast import NameFlag, RequestNameReply
 from swictation.control.bus.connection import FAILURES, Bus, ReconnectingBus, session_bus
 from swictation.control.bus.interface import Controls, Interface, properties
 from swictation.control.bus.subscribers import Subscribers
-from swictation.control.bus.wire import BUS_NAME, PATH, session_address
+from swictation.control.bus.wire import BUS_NAME, PATH, session_address, without_bus
 from swictation.control.status import Status, steady
 from swictation.errors import AlreadyRunning, BusError, SwictationError
 from swictation.remedies import already_running
@@ -56,7 +56,7 @@ class BusService:
         except FAILURES as error:
             raise BusError(
                 f"The session bus at {session_address()} cannot be reached: {_why(error)}.",
-                "log in to a desktop; or for a try: dbus-run-session bash",
+                without_bus(session_address()),
             ) from error
 
     async def stop(self) -> None:

@@ -12,6 +12,9 @@ ERROR_NOTHING_RECORDED = "io.github.swictation.Error.NothingRecorded"
 ERROR_FAILED = "io.github.swictation.Error.Failed"
 
 
+_LOG_IN = "log in to a desktop, or dictate without a key: swictation run --listen"
+
+
 def owner_changes(name: str) -> str:
     """The match rule for the signal that `name` has got another owner, or none."""
     bus = "org.freedesktop.DBus"
@@ -32,8 +35,16 @@ def session_address() -> str:
         return f"unix:path={runtime}/bus"
     raise BusError(
         "There is no session bus: neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set.",
-        "log in to a desktop, or: dbus-run-session -- swictation run",
+        _LOG_IN,
     )
+
+
+def without_bus(address: str) -> str:
+    """What works where nothing answers at that address."""
+    own = f"{os.environ.get('XDG_RUNTIME_DIR', '')}/bus"
+    if os.path.exists(own) and own not in address:
+        return "unset DBUS_SESSION_BUS_ADDRESS"
+    return _LOG_IN
 
 
 def system_address() -> str:

@@ -12,7 +12,7 @@ REMEDIES: dict[Trouble, str] = {
     "asleep": "start a program that uses the GPU, such as nvidia-smi, then try again",
     "no-library": "install NVIDIA's driver from your distribution's packages, then reboot",
     "no-driver": "sudo modprobe nvidia; if that fails, reinstall NVIDIA's driver",
-    "no-device": "list the GPUs: nvidia-smi -L; then set [vram] gpu",
+    "no-device": "list the GPUs: nvidia-smi -L  # then set [vram] gpu",
     "lost": "reboot; what happened: journalctl -k -g Xid",
     "mismatch": "reboot: the driver was updated while the older one is still loaded",
     "stuck": "reboot; what happened: journalctl -k -g NVRM",

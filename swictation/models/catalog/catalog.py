@@ -32,7 +32,7 @@ def speaking(engine: str, language: str) -> list[ModelSpec]:
         raise ModelError(
             f"the engine {engine} has no models that are known by name: it finds its own by"
             " [asr] model",
-            "swictation doctor",
+            "set [asr] model as its documentation says, in: swictation config path",
         )
     if not found:
         raise ModelError(
@@ -81,8 +81,10 @@ def _unknown(model: str, engine: str) -> ModelError:
 def _wrong_language(spec: ModelSpec, language: str) -> ModelError:
     knows = f"{spec.languages[0]!r} only" if len(spec.languages) == 1 else "other languages"
     others = _speaking(spec.engine, language)
-    other = f'[asr] model = "{others[0].name}"' if others else "another [asr] language"
+    other = "another [asr] language"
+    if others:
+        other = f'--model {others[0].name} ([asr] model = "{others[0].name}")'
     return ModelError(
         f"the model {spec.name} understands {knows}, not {language!r}",
-        f"give --language {spec.languages[0]}, or set {other}",
+        f"give --language {spec.languages[0]}, or {other}",
     )

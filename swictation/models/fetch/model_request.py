@@ -95,7 +95,7 @@ def need_engine(request: ModelRequest) -> None:
     if error and not is_path(request.model):
         raise ModelError(
             f"the model {request.model} is not here, and {error.message}",
-            f"{error.remedy}; then: swictation model download {request.model}",
+            f"{error.remedy} && swictation model download {request.model}",
         )
 
 

@@ -94,7 +94,7 @@ def damaged(path: Path, problems: Sequence[str]) -> ModelError:
     quoted = shlex.quote(str(path))
     return ModelError(
         f"the unpacked copy of the model {path} is damaged: {'; '.join(problems)}",
-        f"swictation model remove {quoted}; then: swictation model download {quoted}",
+        f"swictation model remove {quoted} && swictation model download {quoted}",
     )
 
 

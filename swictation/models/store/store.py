@@ -172,7 +172,7 @@ def damaged(spec: ModelSpec, problems: Sequence[str]) -> ModelError:
     folder = folder_of(spec)
     if problems and problems == (strange := _strange(spec, expected(spec))):
         paths = " ".join(shlex.quote(str(folder / line.partition(" ")[0])) for line in strange)
-        again = f"; then: swictation model convert {spec.name}" if spec.archive else ""
+        again = f" && swictation model convert {spec.name}" if spec.archive else ""
         remedy = f"rm {paths}{again}"
     return ModelError(
         f"the model {spec.name} in {folder} is damaged: {'; '.join(problems)}", remedy

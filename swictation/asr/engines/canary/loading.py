@@ -18,11 +18,12 @@ from swictation.asr.engines.canary.libraries import multitask_decoding, torch
 from swictation.asr.engines.canary.precision import dtype_of, is_kept_fp32, quantised_modules
 from swictation.errors import EngineError
 from swictation.models.intake.door import shown
+from swictation.remedies import noted
 
 _MADV_DONTNEED = 4
 _MOST_TOKENS_BEYOND = 50
 """In addition to a token for each frame. With NeMo's own limit noise was decoded for minutes."""
-_AGAIN = "swictation model verify, then swictation model download --force"
+_AGAIN = noted("swictation model verify", "what is damaged: swictation model download --force")
 _LONGEST_REASON = 120
 
 
