@@ -28,7 +28,7 @@ def start(card):
     children = []
 
     def run(code):
-        setting = "import os, sys\nfrom fakes.nvml.GPU import FakeCard\ncard = FakeCard.attach()\n"
+        setting = "import os, sys\nfrom fakes.nvml.card import FakeCard\ncard = FakeCard.attach()\n"
         child = subprocess.Popen(
             [sys.executable, "-c", f"{setting}{code}\nprint('done', flush=True)\nsys.stdin.read()"],
             env={**os.environ, **card.env(), "PYTHONPATH": "tests"},

@@ -115,7 +115,7 @@ def test_it_ends_although_the_driver_hangs_and_says_so(card, reader, caplog):
     start_s = time.monotonic()
     reader.poller.stop()
     assert time.monotonic() - start_s > 0.9, "it is given a moment"
-    assert "does not answer" in caplog.text
+    assert "does not respond" in caplog.text
     known = len(reader.snapshots)
     card.release()
     until(lambda: not card.open_count)
@@ -147,8 +147,8 @@ import sys
 from threading import Event
 from swictation.config.settings import VramSettings
 from swictation.gpu.nvml.nvml import NvmlProbe
-from swictation.gpu.nvml.poller import Prober
-poller = Prober(NvmlProbe(), print, VramSettings())
+from swictation.gpu.nvml.poller import VramPoller
+poller = VramPoller(NvmlProbe(), print, VramSettings())
 poller.start()
 poller.watch("held")
 sys.stdin.readline()

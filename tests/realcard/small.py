@@ -28,7 +28,7 @@ class SmallCard:
         self._baseline_mib: float | None = None
 
     @property
-    def card(self) -> ChosenGpu | None:
+    def gpu(self) -> ChosenGpu | None:
         """See `MemoryProbe`."""
         return self._probe.gpu
 
