@@ -165,22 +165,24 @@ def test_an_exception_in_decode_is_told_with_its_place_but_not_its_words(program
     assert "Hello" not in done.err
 
 
+@pytest.mark.slow
 def test_one_in_another_library_is_told_where_the_engine_called_it(program):
     fault = deaths_of(program, (DECODE, f"        import json; json.loads('{{')\n{DECODE}"))
     assert f"its engine raised JSONDecodeError at {line_of(program, 'json.loads')}" in fault
+
+
+def slow(*values):
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 @pytest.mark.parametrize(
     ("answer", "wrong"),
     [
         ("self.text", "str, not a Hypothesis"),
-        ("None", "NoneType, not a Hypothesis"),
-        ("Hypothesis(new_text=2, confident=True)", "a Hypothesis whose new_text is int, not str"),
-        (
-            'Hypothesis(" a", waveform.any())',
-            "whose confident is numpy.bool, not bool",
-        ),
-        ('Hypothesis(" \\udc80", True)', "a Hypothesis whose new_text cannot be written"),
+        slow("None", "NoneType, not a Hypothesis"),
+        slow("Hypothesis(new_text=2, confident=True)", "Hypothesis whose new_text is int, not str"),
+        slow('Hypothesis(" a", waveform.any())', "whose confident is numpy.bool, not bool"),
+        slow('Hypothesis(" \\udc80", True)', "a Hypothesis whose new_text cannot be written"),
     ],
 )
 def test_a_wrong_answer_is_named(program, answer, wrong):

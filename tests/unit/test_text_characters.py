@@ -95,6 +95,7 @@ def test_a_joiner_at_the_end_of_an_utterance_waits_for_nothing():
     assert out == "Look 👩 👧 there"
 
 
+@pytest.mark.slow
 def test_of_all_characters_alone_none_is_left_that_is_not_seen():
     seen_formats = {*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD}
     seen_formats |= {*range(0x13430, 0x13440)}  # hieroglyphs: they say how signs are stacked
