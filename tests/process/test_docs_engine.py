@@ -211,6 +211,7 @@ def test_what_an_engine_lacks_is_told_when_it_is_loaded(program, change, lack):
     assert "docs/engine.md" in remedy
 
 
+@pytest.mark.slow
 def test_what_an_engine_says_to_the_user_from_decode_is_shown(program):
     words = 'EngineError("The licence has ended.", "renew it: echo renew")'
     imported = ("import msgspec\n", "import msgspec\nfrom swictation.errors import EngineError\n")

@@ -40,6 +40,7 @@ def test_a_day_at_a_desk_loses_nothing_and_leaves_the_card_to_others(seed):
     assert tally.on_gpu_s > 0.7 * (tally.on_gpu_s + tally.on_cpu_s)
 
 
+@pytest.mark.slow
 def test_a_neighbour_that_breathes_round_a_threshold_changes_levels_four_times_at_most():
     rng = random.Random(5)
     lines = []

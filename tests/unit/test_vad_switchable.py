@@ -319,6 +319,7 @@ def test_moves_at_random_frames_change_no_utterance(sample, seed):
     assert apart <= 2
 
 
+@pytest.mark.slow
 def test_moves_at_random_frames_change_no_utterance_of_people(speech_dir):
     rows = [json.loads(line) for line in (speech_dir / "manifest.jsonl").read_text().splitlines()]
     chosen = [row for row in rows if row["kind"] in ("read", "command-slots", "long", "noise")][::3]
